@@ -112,164 +112,6 @@ if TYPE_CHECKING:
     import tempfile
 
 
-# === limits ==================================================================
-# Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
-
-
-__version__ = "0.2.0"
-
-DEFAULT_PORT = 5001
-CONTROL_PREFIX = "/__mock__"
-
-# --- what is read of a request ---
-
-HEAD_LIMIT = 64 * 1024  # bytes of its head; above it 431
-LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
-MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
-DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
-DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
-MOST_INPUTS = 2048  # texts to embed or to judge, where the provider does not take fewer
-MOST_CODINGS = 4  # content codings of one body; above it 415
-MOST_FIELDS = 1000  # lines of headers; above it 431
-
-# --- how long a client may take ---
-
-IDLE_SECONDS = 75.0  # a connection without a request is closed after this
-HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
-BODY_SECONDS = 60.0  # and to the end of its body
-STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
-LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
-
-# --- how much is done at once ---
-
-WORKERS = 4  # threads for what takes long
-LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
-JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
-LOG_LINES = 10_000  # log lines that may wait for a slow standard error
-LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
-GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
-QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
-
-# --- for tests: what they ask for and look at ---
-
-RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
-WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
-SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
-MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
-JOURNAL = 1000  # default of --journal: requests that a session remembers
-JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
-JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
-LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
-
-# --- types ---
-
-Json = Any
-Headers = Tuple[Tuple[str, str], ...]
-Difference = Tuple[str, Any, Any]  # key, got, expected
-
-
-# === forms ===================================================================
-# Forms: the fields of multipart bodies (RFC 7578).  Pure.
-
-
-Fields = Dict[str, Json]  # by name: a text, what is told of a file, or a list of these
-
-MOST_FORM_PARTS = 1000  # of one form; one with more is not read
-PART_HEAD_LIMIT = 4096  # bytes of the head of a part
-
-# A parameter of a header: quoted, with what is escaped in it, or a plain word.
-HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
-QUOTED_PAIR = re.compile(r"\\(.)")
-
-
-def parameters(value: str) -> Dict[str, str]:
-    """The parameters of a header such as Content-Disposition, by lower-case name."""
-    found = {}
-    for name, quoted_text, word in HEADER_PARAMETER.findall(value):
-        found[name.lower()] = QUOTED_PAIR.sub(r"\1", quoted_text) or word
-    return found
-
-
-def form_of(content_type: str, data: bytes) -> Optional[Fields]:
-    """The fields of a form by name, in order, and lists of them where a name stands several times.
-
-    None for a body that is no form, or not one that can be read."""
-    if not data or not content_type.lower().startswith("multipart/form-data"):
-        return None
-    boundary = parameters(content_type).get("boundary", "")
-    parts = list(parts_of(boundary.encode("latin-1", "replace"), data))
-    if not parts or len(parts) > MOST_FORM_PARTS:
-        return None
-    found: Dict[str, List[Json]] = {}
-    for head, body in parts:
-        name, value = field_of(head, body)
-        found.setdefault(name, []).append(value)
-    return by_name(found)
-
-
-def by_name(values: Mapping[str, List[Json]]) -> Fields:
-    """Values by name, and lists of them only where there are several."""
-    alone = {name: several[0] for name, several in values.items() if len(several) == 1}
-    return {**values, **alone}
-
-
-def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], bytes]]:
-    """Head and body of each part; no more than one above MOST_FORM_PARTS."""
-    if not boundary:
-        return
-    # RFC 2046, 5.1.1: each begins with a line of the boundary, which the line end before belongs
-    # to; what stands before the first and behind the last means nothing.
-    pieces = (b"\r\n" + data).split(b"\r\n--" + boundary, MOST_FORM_PARTS + 2)
-    for piece in pieces[1:]:
-        if piece.startswith(b"--"):
-            return
-        head, _, body = piece.partition(b"\r\n\r\n")
-        yield part_headers(head[:PART_HEAD_LIMIT]), body
-
-
-def part_headers(head: bytes) -> Dict[str, str]:
-    """The headers of a part by lower-case name."""
-    lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
-    return {name.strip().lower(): value.strip() for name, _, value in lines}
-
-
-def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
-    """Name and value of a part: a text, or of a file what it is called, how long it is, and its
-    digest."""
-    told = parameters(headers.get("content-disposition", ""))
-    filename = told.get("filename")
-    if "filename*" in told:  # with its character set and language (RFC 5987)
-        filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
-    if filename is None:
-        return told.get("name", ""), body.decode("utf-8", "replace")
-    return told.get("name", ""), {
-        "filename": filename,
-        "content_type": headers.get("content-type"),
-        "size": len(body),
-        "sha256": hashlib.sha256(body).hexdigest(),
-    }
-
-
-def bounded_form(form: Fields, room: int) -> Fields:
-    """A form with no more than so many characters of its texts."""
-    kept: Dict[str, List[Json]] = {}
-    for name, value in form.items():
-        kept[name] = []
-        for one in listed(value):
-            if isinstance(one, str):
-                one = one[:room]
-                room -= len(one)
-            kept[name].append(one)
-    return by_name(kept)
-
-
-def listed(value: Json) -> List[Json]:
-    """What stands under a name, as a list in any case."""
-    if isinstance(value, list):
-        return value
-    return [value]
-
-
 # === records =================================================================
 # Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
 
@@ -515,101 +357,60 @@ def gated(
         yield frame
 
 
-# === gates ===================================================================
-# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
-
-# May touch threading.
+# === limits ==================================================================
+# Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
 
 
-class Gate:
-    """Lets as many events of a stream out as were released; `wake` is called for more."""
+__version__ = "0.2.0"
 
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0  # events that may go out
-        self.wake: Callable[[], None] = lambda: None
+DEFAULT_PORT = 5001
+CONTROL_PREFIX = "/__mock__"
 
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
+# --- what is read of a request ---
 
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
+HEAD_LIMIT = 64 * 1024  # bytes of its head; above it 431
+LINE_LIMIT = 16 * 1024  # bytes of its first line; above it 414
+MAX_BODY = 16 * 1024 * 1024  # default of --max-body; above it 413
+DEPTH_LIMIT = 200  # levels of nested JSON; json.loads itself gives up at about 1000
+DIGIT_LIMIT = 1000  # digits of an integer; converting more takes quadratic time
+MOST_INPUTS = 2048  # texts to embed or to judge, where the provider does not take fewer
+MOST_CODINGS = 4  # content codings of one body; above it 415
+MOST_FIELDS = 1000  # lines of headers; above it 431
 
+# --- how long a client may take ---
 
-class Wanting(NamedTuple):
-    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
-    what comes next, which takes long, is done where it delays nobody."""
+IDLE_SECONDS = 75.0  # a connection without a request is closed after this
+HEAD_SECONDS = 20.0  # from a request's first byte to the end of its head
+BODY_SECONDS = 60.0  # and to the end of its body
+STALL_SECONDS = 30.0  # a client that takes no byte for this long is given up
+LINGER_SECONDS = 2.0  # how long a refused client may go on sending while it reads why
 
-    gate: Optional[Gate] = None
-    timeout: float = 0.0
+# --- how much is done at once ---
 
+WORKERS = 4  # threads for what takes long
+LONG = 256 * 1024  # bytes of a body or an answer that are too many for the loop's own thread
+JOINED = 64 * 1024  # bytes of a stream that leave in one write; then it is another's turn
+LOG_LINES = 10_000  # log lines that may wait for a slow standard error
+LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
+GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
+QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
 
-ASIDE = Wanting()
-Result = TypeVar("Result")
-Work = Generator[Wanting, None, Result]  # it yields what it waits for
+# --- for tests: what they ask for and look at ---
 
+RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do
+WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
+SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
+MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
+JOURNAL = 1000  # default of --journal: requests that a session remembers
+JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
+JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
+LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
-def done_here(work: Work[Result]) -> Result:
-    """Do all of some work in this thread, which waits where the work does."""
-    try:
-        while True:
-            wanting = next(work)
-            if wanting.gate:
-                wait_here(wanting.gate, wanting.timeout)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
+# --- types ---
 
-
-def wait_here(gate: Gate, timeout: float) -> None:
-    """Wait in this thread until a gate opens, for so many seconds."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.size = 0  # bytes that wait
-        self.dropped = 0
-
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
-        past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Frame]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
-                frame = notice.encode() + frame
-                self.dropped = 0
-            yield frame
+Json = Any
+Headers = Tuple[Tuple[str, str], ...]
+Difference = Tuple[str, Any, Any]  # key, got, expected
 
 
 # === errors ==================================================================
@@ -767,6 +568,1681 @@ def line_of(error: Exception) -> int:
     if not innermost:
         return 0
     return innermost.tb_lineno
+
+
+# === codings =================================================================
+# Content codings: gzip and deflate undone, gzip negotiated and made.
+
+# May touch zlib; knows no provider, no socket and no clock.
+
+
+MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
+GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
+
+
+# --- requests ---
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body of at most `limit` bytes with its content codings undone, the last one first.
+
+    Refused if a coding is unknown, there are too many, or the data is not in one."""
+    if len(codings) > MOST_CODINGS:
+        raise Refused(
+            415,
+            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
+            code="unsupported_encoding",
+        )
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, GZIP, coding, limit)
+        elif coding == "deflate":
+            body = inflated(body, deflate_bits(body), coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def deflate_bits(data: bytes) -> int:
+    """The window bits of data that is called deflate."""
+    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
+    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    if has_zlib_header:
+        return 15
+    return -15
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    plain = bytearray()
+    for _ in range(MEMBER_LIMIT):
+        unpacker = zlib.decompressobj(bits)
+        try:
+            plain += unpacker.decompress(data, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise bad_coding(f"the body is not {coding}: {error}") from None
+        if len(plain) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise bad_coding(f"the body's {coding} data ends too early")
+        data = unpacker.unused_data
+        if not data:
+            return bytes(plain)
+        if bits != GZIP:
+            raise bad_coding(f"bytes follow the body's {coding} data")
+    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
+
+
+def bad_coding(message: str) -> Refused:
+    """The refusal of a body whose data is not in its coding."""
+    return Refused(400, message, code="invalid_encoding")
+
+
+# --- responses ---
+
+# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
+ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
+
+
+@functools.lru_cache(maxsize=256)
+def qualities(accept: str) -> Mapping[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
+    weights: Dict[str, float] = {}
+    for item in accept.lower().split(","):
+        match = ITEM.fullmatch(item)
+        if match:
+            coding = match.group(1)
+            if coding == "x-gzip":
+                coding = "gzip"
+            weights[coding] = float(match.group(2) or 1)
+    return weights
+
+
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept[:ACCEPT_ROOM])
+    others = weights.get("*", 0.0)
+    gzip = weights.get("gzip", others)
+    if gzip and gzip >= weights.get("identity", others):
+        return "gzip"
+    return "identity" if takes_identity(accept) else None
+
+
+def takes_identity(accept: Optional[str]) -> bool:
+    """Whether a client takes a body without a coding, as all do that don't refuse it."""
+    weights = qualities((accept or "")[:ACCEPT_ROOM])
+    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    if len(body) <= KNOWN_GZIP:
+        return known_gzip(body)
+    return new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
+
+
+# === jsons ===================================================================
+# JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
+
+
+# Alphabets of ids (wire formats, 2.4).
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
+LOWER_ALNUM = LOWER + "0123456789"
+HEX = "0123456789abcdef"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BASE64URL = ALNUM + "-_"
+
+# --- layouts ---
+
+quoted = json.encoder.encode_basestring  # of one string
+
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
+
+def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
+    """A function that writes JSON, with these separators."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without json's C code
+        return usual.encode
+    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
+    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
+
+    def write(value: Json) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        return "".join(encode(value, 0))
+
+    return write
+
+
+compact = layout(",", ":")
+sorted_compact = layout(",", ":", sort_keys=True)
+loose = layout(", ", ": ")
+spaced = layout(",", ": ")
+
+GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+
+
+def go_json(value: Json) -> str:
+    """Compact JSON as Go's json.Marshal writes it."""
+    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
+    return compact(value).translate(GO_ESCAPES)
+
+
+def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Json], str]:
+    """A compact layout of a value with thousands of vectors in it, an array at a time.
+
+    json's C code lets no other thread go on until it is done, which takes half a second for
+    them all."""
+
+    def one_by_one(value: Json) -> str:
+        if isinstance(value, dict):
+            names = sorted(value) if sorts else value
+            members = [f"{layout(name)}:{one_by_one(value[name])}" for name in names]
+            return "{" + ",".join(members) + "}"
+        if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+            return "[" + ",".join(map(one_by_one, value)) + "]"
+        return layout(value)
+
+    return one_by_one
+
+
+def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
+    """JSON laid out as json.dumps(indent=2) does it."""
+    # Several times as fast as that, which yields every token.
+    written: List[str] = []
+    indent(value, step, line, written.append)
+    return "".join(written)
+
+
+def indent(value: Json, step: str, line: str, write: Callable[[str], None]) -> None:
+    """Write a value, indented, behind what is written already."""
+    if not value or not isinstance(value, (dict, list)):
+        write(compact(value))
+        return
+    inner = line + step
+    between = "," + inner
+    if isinstance(value, dict):
+        indent_members(value, step, line, write)
+    elif NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+        write("[" + inner + compact(value)[1:-1].replace(",", between) + line + "]")
+    else:
+        before = "[" + inner
+        for item in value:
+            write(before)
+            indent(item, step, inner, write)
+            before = between
+        write(line + "]")
+
+
+def indent_members(
+    value: Mapping[str, Json], step: str, line: str, write: Callable[[str], None]
+) -> None:
+    """Write an object that has members."""
+    inner = line + step
+    before = "{" + inner
+    between = "," + inner
+    for key, item in value.items():
+        kind = type(item)
+        if kind is str:  # with numbers and null most of what there is
+            write(f"{before}{quoted(key)}: {quoted(item)}")
+        elif kind is int:
+            write(f"{before}{quoted(key)}: {item}")
+        elif item is None:
+            write(f"{before}{quoted(key)}: null")
+        else:
+            write(f"{before}{quoted(key)}: ")
+            if kind is dict and item:
+                indent_members(item, step, inner, write)
+            else:
+                indent(item, step, inner, write)
+        before = between
+    write(line + "}")
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
+    """A value as UTF-8; bytes are JSON that is laid out already."""
+    if isinstance(value, bytes):
+        return value
+    return utf8(layout(value))
+
+
+# --- reading ---
+
+
+def _integer(digits: str) -> int:
+    """An integer of no more digits than there may be."""
+    if len(digits) > DIGIT_LIMIT:
+        raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
+    return int(digits)
+
+
+LARGE_TEXT = 64 * 1024  # characters
+MOST_VALUES = 1_000_000  # in a request's body
+BLOCK = 64 * 1024  # bytes of it that are looked through at once
+SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
+MANY_VALUES = 2000
+
+
+def _number(text: str) -> float:
+    """A number that a float can hold."""
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which Python would read."""
+    raise ValueError(f"{name} is not JSON")
+
+
+class TwiceError(ValueError):
+    """A key that stands twice in an object, of which only one would count."""
+
+
+class Doubled(Dict[str, Json]):
+    """An object in which a key stands twice."""
+
+    key = ""
+
+
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
+    """An object of its members, in whatever number each stands there."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = Doubled(found)
+    seen: Set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            doubled.key = name
+            break
+        seen.add(name)
+    return doubled
+
+
+def check_unique(value: Json) -> None:
+    """TwiceError, with its place, for the first key that stands twice."""
+    place = place_of_twice(value)
+    if place:
+        found = shown(place.lstrip("."))
+        raise TwiceError(f"{found} stands twice, and only one of them would count")
+
+
+def place_of_twice(value: Json) -> str:
+    """The place of the first key that stands twice; empty if none does."""
+    if isinstance(value, Doubled):
+        return f".{value.key}"
+    members: Iterable[Tuple[Any, Json]]
+    if isinstance(value, dict):
+        members, step = value.items(), ".{}"
+    elif isinstance(value, list):
+        members, step = enumerate(value), "[{}]"
+    else:
+        return ""
+    for key, inner in members:
+        found = place_of_twice(inner)
+        if found:
+            return step.format(key) + found
+    return ""
+
+
+NUMBER_READERS: Mapping[str, Any] = {
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _constant,
+}
+DECODER = json.JSONDecoder(**NUMBER_READERS)
+UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
+
+
+def parse_json(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
+    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
+    try:
+        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
+    # Whoever opens no more brackets than there may be levels needs no closer look.
+    if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if unique:
+        check_unique(value)
+    return value
+
+
+def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
+    """The JSON value of a text."""
+    if len(text) < LARGE_TEXT or not gc.isenabled():
+        return decoder.decode(text)
+    # The collector would go through millions of new objects again and again, of which none can be
+    # garbage yet, and nothing else runs meanwhile.
+    gc.disable()
+    try:
+        return decoder.decode(text)
+    finally:
+        gc.enable()
+
+
+def parse_request(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
+    provider answers so many, and to look at them takes seconds."""
+    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if commas_and_brackets <= MOST_VALUES:
+        return parse_json(data, unique)
+    # To make millions of objects, and to free them, would stop everybody: they are counted before.
+    value = None
+    is_too_much = announces_more(data, MOST_VALUES)
+    if not is_too_much:
+        value = parse_json(data, unique)
+        is_too_much = holds_more(value, MOST_VALUES)
+    if is_too_much:
+        raise ValueError(f"it holds more than {MOST_VALUES} values")
+    return value
+
+
+def takes_long(data: bytes) -> bool:
+    """Whether it takes long to read JSON: it is long, or holds many values."""
+    if not SHORT < len(data) <= LONG:
+        return len(data) > LONG
+    return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
+
+
+def announces_more(data: bytes, most: int) -> bool:
+    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
+    outside of its strings."""
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
+    commas = brackets = quotes = 0
+    for at in range(0, len(data), BLOCK):
+        pieces = data[at : at + BLOCK].split(b'"')
+        outside = b"".join(pieces[quotes % 2 :: 2])
+        quotes += len(pieces) - 1
+        commas += outside.count(b",")
+        brackets += outside.count(b"[") + outside.count(b"{")
+        if max(commas, brackets) > most:
+            return True
+    return False
+
+
+def holds_more(value: Json, most: int) -> bool:
+    """Whether more than so many values lie in a value."""
+    level = [value]
+    while level and most >= 0:
+        most -= len(level)
+        level = [inner for outer in level for inner in inner_values(outer)]
+    return most < 0
+
+
+def depth(value: Json) -> int:
+    """How many arrays and objects lie inside each other."""
+    # Level by level: walking down recursively would meet Python's own limit.
+    levels, level = 0, [value]
+    while level:
+        level = [inner for outer in level for inner in inner_values(outer)]
+        levels += 1
+    return levels - 1
+
+
+def inner_values(value: Json) -> Iterable[Json]:
+    """What lies in an array or an object; nothing lies in anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list):
+        return value
+    return ()
+
+
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+# --- kinds ---
+
+KINDS: Mapping[str, Tuple[type, ...]] = {
+    "a string": (str,),
+    "a boolean": (bool,),
+    "an integer": (int,),
+    "a number": (int, float),
+    "an array": (list,),
+    "an object": (dict,),
+    "a string or an array": (str, list),
+    "a string or an object": (str, dict),
+    "an array or an object": (list, dict),
+}
+
+
+def fits(value: Json, expected: str) -> bool:
+    """Whether a value is of one of the KINDS; true and false are no numbers."""
+    if isinstance(value, bool):
+        return bool in KINDS[expected]
+    return isinstance(value, KINDS[expected])
+
+
+# --- values made from values ---
+
+
+def merged(value: Json, extra: Json) -> Json:
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
+    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
+        return extra
+    result = dict(value)
+    for name, above in extra.items():
+        if name in value:
+            above = merged(value[name], above)
+        result[name] = above
+    return result
+
+
+def sorted_keys(value: Json) -> Json:
+    """A JSON value with the keys of every object in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [sorted_keys(item) for item in value]
+    return value
+
+
+def copied(value: Json) -> Json:
+    """A JSON value of its own."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value
+
+
+# --- ids, times, counts ---
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
+
+
+@functools.lru_cache(maxsize=None)
+def spread(alphabet: str) -> bytes:
+    """A character of the alphabet for each byte."""
+    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
+
+
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+this_second = functools.lru_cache(maxsize=2)(rfc3339)
+
+
+def timestamp(moment: float) -> str:
+    """A Unix time as RFC 3339 with milliseconds."""
+    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)
+
+
+# === steps ===================================================================
+# Steps: what happens on the socket, as values.  Touch nothing.
+
+
+@record
+class Send:
+    """Bytes that go out in one write, `head` of them before the body.
+
+    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
+    `alone` is joined with nothing that is due at the same moment."""
+
+    data: bytes
+    ends: Tuple[int, ...] = ()
+    head: int = 0
+    last: bool = False
+    alone: bool = False
+
+
+@record
+class Wait:
+    """Seconds until the next step is due, counted from when this one was."""
+
+    seconds: float
+
+
+@record
+class Hang:
+    """Nothing more, until the client leaves, or for so many seconds."""
+
+    seconds: Optional[float] = None
+
+
+@record
+class Cut:
+    """The answer ends here, before its end.
+
+    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
+
+    how: str
+
+
+Step = Union[Send, Wait, Hold, Breath, Mark, Hang, Cut]
+
+
+@record
+class Exchange:
+    """What the connection and the request say about how a response is written.
+
+    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
+
+    minor: int = 1
+    keep_alive: bool = True
+    head_only: bool = False
+    coding: str = "identity"
+    extra: Headers = ()  # headers of this one response: its date and id
+
+
+# === forms ===================================================================
+# Forms: the fields of multipart bodies (RFC 7578).  Pure.
+
+
+Fields = Dict[str, Json]  # by name: a text, what is told of a file, or a list of these
+
+MOST_FORM_PARTS = 1000  # of one form; one with more is not read
+PART_HEAD_LIMIT = 4096  # bytes of the head of a part
+
+# A parameter of a header: quoted, with what is escaped in it, or a plain word.
+HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
+QUOTED_PAIR = re.compile(r"\\(.)")
+
+
+def parameters(value: str) -> Dict[str, str]:
+    """The parameters of a header such as Content-Disposition, by lower-case name."""
+    found = {}
+    for name, quoted_text, word in HEADER_PARAMETER.findall(value):
+        found[name.lower()] = QUOTED_PAIR.sub(r"\1", quoted_text) or word
+    return found
+
+
+def form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a form by name, in order, and lists of them where a name stands several times.
+
+    None for a body that is no form, or not one that can be read."""
+    if not data or not content_type.lower().startswith("multipart/form-data"):
+        return None
+    boundary = parameters(content_type).get("boundary", "")
+    parts = list(parts_of(boundary.encode("latin-1", "replace"), data))
+    if not parts or len(parts) > MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for head, body in parts:
+        name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def by_name(values: Mapping[str, List[Json]]) -> Fields:
+    """Values by name, and lists of them only where there are several."""
+    alone = {name: several[0] for name, several in values.items() if len(several) == 1}
+    return {**values, **alone}
+
+
+def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], bytes]]:
+    """Head and body of each part; no more than one above MOST_FORM_PARTS."""
+    if not boundary:
+        return
+    # RFC 2046, 5.1.1: each begins with a line of the boundary, which the line end before belongs
+    # to; what stands before the first and behind the last means nothing.
+    pieces = (b"\r\n" + data).split(b"\r\n--" + boundary, MOST_FORM_PARTS + 2)
+    for piece in pieces[1:]:
+        if piece.startswith(b"--"):
+            return
+        head, _, body = piece.partition(b"\r\n\r\n")
+        yield part_headers(head[:PART_HEAD_LIMIT]), body
+
+
+def part_headers(head: bytes) -> Dict[str, str]:
+    """The headers of a part by lower-case name."""
+    lines = [line.partition(":") for line in head.decode("utf-8", "replace").split("\r\n")]
+    return {name.strip().lower(): value.strip() for name, _, value in lines}
+
+
+def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
+    """Name and value of a part: a text, or of a file what it is called, how long it is, and its
+    digest."""
+    told = parameters(headers.get("content-disposition", ""))
+    filename = told.get("filename")
+    if "filename*" in told:  # with its character set and language (RFC 5987)
+        filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
+    if filename is None:
+        return told.get("name", ""), body.decode("utf-8", "replace")
+    return told.get("name", ""), {
+        "filename": filename,
+        "content_type": headers.get("content-type"),
+        "size": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+
+
+def bounded_form(form: Fields, room: int) -> Fields:
+    """A form with no more than so many characters of its texts."""
+    kept: Dict[str, List[Json]] = {}
+    for name, value in form.items():
+        kept[name] = []
+        for one in listed(value):
+            if isinstance(one, str):
+                one = one[:room]
+                room -= len(one)
+            kept[name].append(one)
+    return by_name(kept)
+
+
+def listed(value: Json) -> List[Json]:
+    """What stands under a name, as a list in any case."""
+    if isinstance(value, list):
+        return value
+    return [value]
+
+
+# === values ==================================================================
+# The values that the layers hand to each other: frozen records.  Touch nothing.
+
+
+# --- what is asked ---
+
+
+@record
+class Request:
+    """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
+    decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
+    its transfer and content codings.  `path` is without the session's prefix."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    port: int = 0
+    session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
+    peer: str = ""  # the client's address
+
+    @found_once
+    def form(self) -> Optional[Fields]:
+        """The fields of a multipart body; None for any other."""
+        return form_of(self.headers.get("content-type", ""), self.body)
+
+    def with_headers(self, headers: Mapping[str, str]) -> Request:
+        """The same request with other headers; in half the time of `replace`."""
+        where = self.port, self.session, self.peer
+        return Request(self.method, self.path, self.query, headers, self.body, *where)
+
+
+@record
+class Turn:
+    """One message of a conversation: `role` is system, user, assistant or tool."""
+
+    role: str
+    text: str
+    call_id: Optional[str] = None  # of the call that a tool's result answers
+
+
+STREAM_FIELDS = ("stream", "stream_options")  # which change no id
+
+
+@record
+class Call:
+    """What a request asks for, whoever the provider is: all that matching and answering need.
+
+    There is one for every request; of one that could not be read, `body` is MISSING, and only what
+    its path says is known."""
+
+    request: Request
+    provider: str
+    operation: str
+    api: str
+    model: str
+    stream: bool = False
+    user: str = ""
+    system: str = ""
+    tool_result: Optional[str] = None
+    turn: int = 0
+    tools: Tuple[str, ...] = ()
+    custom_tools: Tuple[str, ...] = ()  # those of them that take plain text
+    inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
+    schema: Json = None  # JSON schema that the answer's text is to fit
+    choices: int = 1
+    prompt: str = ""  # all text of the conversation
+    tool_call_id: Optional[str] = None  # of the call that `tool_result` answers
+    blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
+    params: Mapping[str, str] = {}  # what the route names
+    body: Json = MISSING
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.request.method
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.request.path
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The decoded query."""
+        return self.request.query
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by lower-case name."""
+        return self.request.headers
+
+    @property
+    def port(self) -> int:
+        """The port that it came in on."""
+        return self.request.port
+
+    @property
+    def session(self) -> str:
+        """The session that it belongs to; empty for none."""
+        return self.request.session
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the request could be read as far as its body."""
+        return self.body is not MISSING
+
+    @found_once
+    def said(self) -> Json:
+        """The body, or the fields of the form that it is."""
+        form = self.request.form
+        return self.body if form is None else form
+
+    @found_once
+    def digest(self) -> str:
+        """64 hex digits from provider, API, model and body, whether it streams or not."""
+        body = self.body
+        if body is MISSING:
+            request = self.request
+            return hashlib.sha256(request.path.encode() + request.body).hexdigest()
+        if isinstance(body, dict) and not body.keys().isdisjoint(STREAM_FIELDS):
+            body = {name: body[name] for name in body if name not in STREAM_FIELDS}
+        seed = sorted_compact([self.provider, self.api, self.model, body])
+        return hashlib.sha256(utf8(seed)).hexdigest()
+
+    @found_once
+    def body_sha256(self) -> str:
+        """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
+        return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @found_once
+    def second(self) -> int:
+        """A Unix second between October 2025 and October 2026, derived from the request."""
+        return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
+
+    @found_once
+    def pads(self) -> str:
+        """1,024 letters and digits to pad events with."""
+        return self.token("pads", 1024)
+
+    def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
+        """An id that this request always gets; `label` tells its ids apart."""
+        return token(self.digest + label, length, alphabet)
+
+
+# --- what is answered ---
+
+
+@record
+class Text:
+    """What the model says."""
+
+    text: str
+
+
+@record
+class Reasoning:
+    """What the model thinks before it says it."""
+
+    text: str
+
+
+@record
+class Refusal:
+    """What the model says when it will not."""
+
+    text: str
+
+
+@record
+class ToolCall:
+    """A tool that the model wants called; without `id` the wire format makes one in its
+    provider's shape.
+
+    `input` is what a custom tool is called with where that is no JSON object; there are then no
+    `arguments`, and only an API that has custom tools can say it."""
+
+    name: str
+    arguments: Mapping[str, Json]
+    id: str = ""
+    input: Optional[str] = None
+
+
+@record
+class Block:
+    """A content block, part or item in its provider's own form, sent as it is."""
+
+    value: Mapping[str, Json]
+
+
+@record
+class Embedding:
+    """Vectors, one an input; they start over when there are more inputs."""
+
+    vectors: Tuple[Tuple[float, ...], ...]
+
+    def of(self, index: int) -> Tuple[float, ...]:
+        """The vector of the input at `index`, counted from 0."""
+        return self.vectors[index % len(self.vectors)]
+
+
+@record
+class Structure:
+    """Text that is a JSON value, in a mock; a reply holds it as Text."""
+
+    value: Json
+
+
+Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
+
+
+@record
+class Usage:
+    """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
+    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
+
+    input: int
+    output: int
+    reasoning: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    is_guess: bool = False
+
+    @property
+    def uncached(self) -> int:
+        """Input that no cache had, nor was given to one."""
+        return self.input - self.cached - self.cache_write
+
+    @property
+    def total(self) -> int:
+        """Input and output."""
+        return self.input + self.output
+
+
+STOPS = ("stop", "length", "tool_calls", "content_filter")  # why an answer ends, for anybody
+
+
+@record
+class Reply:
+    """An answer in no provider's form.  `stop` is one of STOPS, or a provider's own word,
+    which is sent as it is; `chunk_size` is characters an event, 0 for a word."""
+
+    parts: Tuple[Part, ...]
+    stop: str
+    usage: Usage
+    model: str
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = {}
+
+    def text(self, kind: Type[Any]) -> Optional[str]:
+        """The parts of one kind joined, or None if there is none."""
+        texts = [part.text for part in self.parts if isinstance(part, kind)]
+        if not texts:
+            return None
+        return "".join(texts)
+
+    def vectors(self, number: int) -> List[List[float]]:
+        """The embeddings of so many inputs."""
+        embedding = next(part for part in self.parts if isinstance(part, Embedding))
+        return [list(embedding.of(index)) for index in range(number)]
+
+    @found_once
+    def tool_calls(self) -> List[ToolCall]:
+        """The tool calls, in order."""
+        return [part for part in self.parts if isinstance(part, ToolCall)]
+
+
+# --- what goes wrong ---
+
+
+@record
+class Failure:
+    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an
+    empty message and what is None are the provider's own for that kind, or for the kind that the
+    status stands for."""
+
+    status: int
+    message: str
+    type: Optional[str] = None
+    code: Optional[str] = None
+    param: Optional[str] = None
+    kind: str = ""
+    wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
+    most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
+    sent_as: int = 0  # the HTTP status, where that is not the error's own
+
+
+@record
+class ErrorBody:
+    """An error in its provider's form, before it is written: `value` in `layout` and `ending`.
+
+    A `content_type` of None leaves that header out, an empty one is the provider's usual."""
+
+    value: Json
+    layout: Callable[[Json], str] = compact
+    ending: str = ""
+    content_type: Optional[str] = ""
+    headers: Headers = ()
+
+
+# Kinds of errors that every provider has in some form, with the statuses that stand for them in a
+# mock.  Those without one are a 400, which may stand for much else.
+ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
+    "authentication": (401,),
+    "permission": (403,),
+    "not_found": (404,),
+    "timeout": (504, 408),
+    "rate_limit": (429,),
+    "server_error": (500,),
+    "overloaded": (503, 529),
+    "context_length": (),
+    "content_filter": (),
+}
+STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
+
+
+@record
+class Limit:
+    """A rate limit that was looked at."""
+
+    requests: int  # in a window
+    left: int
+    wait: int  # seconds until the window starts anew
+    reset: int  # the Unix second of that
+    is_exceeded: bool = False  # whether this very request is refused
+
+
+# --- how it travels ---
+
+
+@record
+class Pace:
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`.
+
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
+
+    first: float = 0.0
+    between: float = 0.0
+    jitter: float = 0.0
+    seed: str = ""
+    gaps: Tuple[float, ...] = ()
+
+
+@record
+class Keepalive:
+    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
+    what the provider sends."""
+
+    every: float
+    comment: Optional[str] = None
+
+
+@record
+class Fault:
+    """How an answer breaks: a fault's name, where in a stream, and how likely.
+
+    Without a place it is where the fault would have it."""
+
+    kind: str
+    after: Optional[After] = None
+    probability: float = 1.0
+
+
+@record
+class Plan:
+    """How the same bytes are cut anew on the wire."""
+
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
+    eol: str = ""  # line ends of an event stream
+    comments: Optional[str] = None  # before each of its events
+    no_space: bool = False  # after its field names
+    chunk_extensions: bool = False
+    trailers: bool = False
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
+    chunked: bool = False  # a whole body, too
+    close: bool = False  # the connection, with the answer
+
+
+@record
+class Delivery:
+    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
+    (auto, always, never), headers that replace the server's own (None removes one), where a gate
+    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
+    is sent while it waits."""
+
+    delay: float = 0.0
+    pace: Optional[Pace] = None
+    gzip: str = "auto"
+    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+    gate: Optional[After] = None
+    plan: Plan = Plan()
+    fault: Optional[Fault] = None
+    keepalive: Optional[Keepalive] = None
+
+
+@record
+class Response:
+    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
+    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
+
+    `ping` is what keeps the stream alive, with %d for a number among its events, or nothing;
+    `is_piece` tells which frames hold content, where a place in the stream is counted by them."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    frames: Optional[Iterable[Frame]] = None
+    twin: Optional[bytes] = None
+    may_gzip: bool = True
+    delivery: Delivery = Delivery()
+    ping: bytes = b""
+    is_piece: Callable[[Any], bool] = bool
+
+
+# === plans ===================================================================
+# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
+
+# May touch zlib.
+
+
+USUAL_COMMENT = "comment"
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000),
+    "event": Plan(coalesce=1),
+    "byte": Plan(split=1),
+    "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"),
+    "cr": Plan(eol="\r"),
+    "comments": Plan(comments=USUAL_COMMENT),
+    "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True),
+    "trailers": Plan(trailers=True),
+    "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"),
+    "gzip-members": Plan(gzip="members"),
+    "coalesce": Plan(coalesce=3),
+    "chunked": Plan(chunked=True),
+    "close": Plan(close=True),
+}
+
+
+USUAL_PLAN = Plan()
+
+
+# --- lines of server-sent events ---
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
+
+
+def relines(plan: Plan) -> bool:
+    """Whether a plan changes the lines of server-sent events."""
+    return bool(plan.eol or plan.no_space or plan.comments is not None)
+
+
+def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
+    """Server-sent events with the line ends, comments and spaces of a plan."""
+    if not relines(plan):
+        return frames
+    changed = (relined_event(frame, plan) for frame in frames)
+    if isinstance(frames, tuple):
+        return tuple(changed)
+    return changed
+
+
+def relined_event(frame: bytes, plan: Plan) -> bytes:
+    """The same event with other line ends, a comment before it, or no space after field names."""
+    if plan.comments is not None:
+        frame = comment(plan.comments, line_end(frame)) + frame
+    eol = plan.eol.encode()
+    if eol:
+        frame = LINE_END.sub(b"\n", frame)
+    if plan.no_space:
+        frame = FIELD_SPACE.sub(rb"\1:", frame)
+    if eol:
+        frame = LINE_END.sub(eol, frame)
+    return frame
+
+
+def line_end(frame: bytes) -> bytes:
+    """How lines end in an event."""
+    first = LINE_END.search(frame)
+    if first:
+        return first.group()
+    return b"\n"
+
+
+def comment(text: str, eol: bytes) -> bytes:
+    """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
+    lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
+    return eol.join([*lines, b"", b""])
+
+
+# --- events a write ---
+
+Group = Tuple[Union[Frame, Wait, Hang], int]  # bytes, and how many events lie in them
+BREATHS = 64  # frames after which others have their turn
+GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
+
+
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return len(frame) if isinstance(frame, bytes) else 0
+
+
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to `most` of them joined into one; none waits for a gate."""
+    held: List[bytes] = []
+    size = 0
+    for frame in frames:
+        if isinstance(frame, bytes):
+            held.append(frame)
+            size += len(frame)
+        ends = isinstance(frame, (Hold, Mark)) or len(held) >= most or size > GROUP_SIZE
+        if held and ends:
+            yield b"".join(held), len(held)
+            held = []
+            size = 0
+        if not isinstance(frame, bytes):
+            yield frame, 0
+        elif len(held) % BREATHS == BREATHS - 1:
+            yield Breath(), 0
+    if held:
+        yield b"".join(held), len(held)
+
+
+# --- gzip ---
+
+
+def gzip_body(body: bytes, mode: str) -> bytes:
+    """A whole body as gzip: one member, or two with `members`."""
+    if mode != "members":
+        return gzipped(body)
+    middle = len(body) // 2
+    return new_gzip(body[:middle]) + new_gzip(body[middle:])
+
+
+def gzip_groups(
+    groups: Iterable[Group], mode: str = "event", is_honest: bool = True
+) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
+    own (`members`).  If it is not honest, it is gzip up to a mark alone, and has no trailer."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = 0  # events in zlib's buffer
+    rest = iter(groups)
+    for frame, events in rest:
+        if isinstance(frame, Mark) and waiting:  # what is before the mark is sent before it
+            yield packer.flush(zlib.Z_SYNC_FLUSH), waiting
+            waiting = 0
+        if isinstance(frame, Mark) and not is_honest:
+            break
+        if not isinstance(frame, bytes):
+            yield frame, 0
+            continue
+        waiting += events
+        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "event" or (mode == "block" and not events):
+            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
+            # reads the stream sees nothing (zlib manual, deflate()).
+            data += packer.flush(zlib.Z_SYNC_FLUSH)
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and is_honest:
+        yield packer.flush(), waiting
+    yield from rest
+
+
+# --- bytes a write, and chunks ---
+
+CUTS = {
+    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
+    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
+}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> Iterator[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        yield data
+    elif isinstance(split, int):
+        for at in range(0, len(data), split):
+            yield data[at : at + split]
+    else:
+        start = 0
+        for match in CUTS[split].finditer(data):
+            yield data[start : match.end()]
+            start = match.end()
+        if start < len(data):
+            yield data[start:]
+
+
+TRAILER = "X-Mock-Trailer", "the end"
+
+
+def chunk(data: bytes, plan: Plan) -> bytes:
+    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
+    size = b"%x" % len(data)
+    if plan.chunk_extensions:
+        size += b';wire="plan"'
+    if data or not plan.trailers:
+        return b"%b\r\n%b\r\n" % (size, data)
+    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
+
+
+# === faults ==================================================================
+# Faults: how an answer breaks, by the names that mocks give them.  Pure.
+
+
+MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
+
+GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
+
+
+Breaking = Callable[..., Any]
+
+
+# How an answer is made, and so where it can break: the Response with its `content`, before any
+# coding; the `coding` of its events; the `steps` on the socket.
+Stage = Literal["content", "coding", "steps"]
+
+
+# The faults there are, by the names that people write in mocks: what each breaks, and how.
+FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
+
+
+def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
+    """Registers what a fault makes of a stage of an answer.
+
+    The function is given what the stage would be, the Fault, and what else the stage knows."""
+
+    def register(function: Breaking) -> Breaking:
+        FAULTS[name] = (stage, function)
+        return function
+
+    return register
+
+
+def is_before_all(fault: Fault) -> bool:
+    """Whether a fault leaves nothing of the answer that it breaks."""
+    return fault.kind in FINAL_FAULTS and fault.after is None
+
+
+def breaks(fault: Optional[Fault], stage: Stage) -> bool:
+    """Whether there is a fault, and it breaks this stage."""
+    return fault is not None and FAULTS[fault.kind][0] == stage
+
+
+def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
+    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
+    if fault is None or not breaks(fault, stage):
+        return intact
+    return FAULTS[fault.kind][1](intact, fault, *context)
+
+
+# --- where ---
+
+# Faults that end an answer: before all of it, unless it is said where, and at the latest behind the
+# last event.
+FINAL_FAULTS = ("reset", "close", "hang", "garbage")
+
+
+def place_of_fault(
+    fault: Optional[Fault], frames: Iterable[Frame], is_piece: Callable[[Any], bool]
+) -> Iterable[Frame]:
+    """The frames of a stream, marked where its fault comes, if that is not before all of it."""
+    if fault is None or breaks(fault, "content"):
+        return frames
+    if fault.after is not None:
+        return marked(frames, fault.after, is_piece, fault.kind not in FINAL_FAULTS)
+    if fault.kind == "truncate":
+        return halved(frames)
+    return frames
+
+
+def halved(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """The frames of a stream, marked in the middle; of a long one in the middle of its beginning,
+    for all of that is made before any of it is sent."""
+    begun: List[Frame] = []
+    places: List[int] = []
+    rest = iter(frames)
+    for frame in rest:
+        if isinstance(frame, bytes):
+            places.append(len(begun))
+        begun.append(frame)
+        if len(begun) % BREATHS == 0:
+            yield Breath()
+        if len(places) == MOST_COUNTED:
+            break
+    middle = len(begun)
+    if places:
+        middle = places[len(places) // 2]
+    yield from begun[:middle]
+    yield Mark()
+    yield from begun[middle:]
+    yield from rest
+
+
+# --- over steps ---
+
+
+# How a stream ends cleanly: with its last chunk; of HTTP/1.0 with the connection alone, which is
+# no bytes.  None is for a whole answer.
+Ending = Optional[bytes]
+
+
+def steps_until(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
+    """The steps up to the mark of a fault; if it has no place, no more than a delay."""
+    if fault.after is None:
+        yield from itertools.takewhile(lambda step: isinstance(step, Wait), steps)
+    else:
+        yield from steps_to_mark(steps)
+
+
+def steps_to_mark(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps up to a mark."""
+    for step in steps:
+        if isinstance(step, Mark):
+            return
+        yield step
+
+
+@a_fault("reset")
+def resetting(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
+    """The connection is reset."""
+    yield from steps_until(steps, fault)
+    yield Cut("reset")
+
+
+@a_fault("close")
+def closing(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
+    """The connection is closed, in a stream without the last chunk."""
+    yield from steps_until(steps, fault)
+    yield Cut("close")
+
+
+@a_fault("hang")
+def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
+    """Nothing more comes, until the client leaves, but for what keeps a stream alive."""
+    yield from steps_until(steps, fault)
+    yield Hang()
+
+
+@a_fault("truncate")
+def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
+    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
+
+    A stream, of which `after` may say where, ends cleanly, only without the provider's last
+    events."""
+    if ending is None:
+        yield from half_of(steps)
+        yield Cut("close")
+        return
+    yield from steps_to_mark(steps)
+    if not ending:
+        yield Cut("close")
+        return
+    yield Send(ending, last=True)
+    yield Cut("kept")
+
+
+def half_of(steps: Iterable[Step]) -> Iterator[Step]:
+    """The head of a whole answer and half of its body, or what is before a mark, in one write."""
+    data = bytearray()
+    head = 0
+    for number, step in enumerate(steps, 1):
+        if isinstance(step, Wait):
+            yield step
+        elif isinstance(step, Send):
+            data += step.data
+            head += step.head
+        elif isinstance(step, Mark):
+            yield Send(bytes(data), head=head)
+            return
+        if number % BREATHS == 0:  # a plan may cut it into millions
+            yield Breath()
+    yield Send(bytes(data[: head + (len(data) - head) // 2]), head=head)
+
+
+@a_fault("malformed", "content")
+def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
+
+    `tear` is how the stream's framing does that to a frame."""
+    if response.frames is None:
+        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
+    frames: Iterable[Frame]
+    if fault.after is None:
+        frames = halved(response.frames)
+    else:
+        frames = marked(response.frames, fault.after, response.is_piece, leaves_one=True)
+    return replace(response, frames=torn(frames, tear))
+
+
+def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The same frames, the one behind the mark torn."""
+    is_next = False
+    for frame in frames:
+        if isinstance(frame, bytes) and is_next:
+            yield tear(frame)
+            is_next = False
+        elif isinstance(frame, bytes):
+            yield frame
+        elif isinstance(frame, Mark):
+            is_next = True
+
+
+@a_fault("garbage")
+def garbling(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
+    """Bytes that are no HTTP, then the end of the connection."""
+    yield from steps_until(steps, fault)
+    yield Send(GARBAGE)
+    yield Cut("close")
+
+
+@a_fault("bad_gzip", "coding")
+def dishonest(groups: Iterable[Group], fault: Fault) -> Iterable[Group]:
+    """Events that say they are gzip, and behind their mark are not."""
+    if fault.after is None:
+        return groups
+    return gzip_groups(groups, is_honest=False)
+
+
+@a_fault("drip")
+def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
+    """The same bytes, one a write; in a stream behind its mark."""
+    drips = fault.after is None
+    for step in steps:
+        if isinstance(step, Mark):
+            drips = True
+        elif isinstance(step, Send) and drips:
+            yield from drops(step)
+        else:
+            yield step
+
+
+def drops(step: Send) -> Iterator[Step]:
+    """A write, a byte each."""
+    last = len(step.data) - 1
+    for at in range(len(step.data)):
+        ends = tuple([1 for end in step.ends if end == at + 1])
+        in_head = int(at < step.head)
+        yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
+
+
+# === gates ===================================================================
+# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+# May touch threading.
+
+
+class Gate:
+    """Lets as many events of a stream out as were released; `wake` is called for more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0  # events that may go out
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
+
+
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
+    try:
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.size = 0  # bytes that wait
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
+        past a bound."""
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.size += len(frame or b"")
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Frame]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            self.size -= len(frame)
+            if self.dropped:
+                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
+                frame = notice.encode() + frame
+                self.dropped = 0
+            yield frame
 
 
 # === secrets =================================================================
@@ -1355,427 +2831,6 @@ def head_bytes(status: int, headers: Headers) -> bytes:
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
-# === jsons ===================================================================
-# JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
-
-
-# Alphabets of ids (wire formats, 2.4).
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-LOWER = "abcdefghijklmnopqrstuvwxyz"
-LOWER_ALNUM = LOWER + "0123456789"
-HEX = "0123456789abcdef"
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-BASE64URL = ALNUM + "-_"
-
-# --- layouts ---
-
-quoted = json.encoder.encode_basestring  # of one string
-
-NUMBERS = frozenset((int, float))  # types; no boolean is of either
-
-
-def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
-    """A function that writes JSON, with these separators."""
-    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:  # a Python without json's C code
-        return usual.encode
-    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
-    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
-
-    def write(value: Json) -> str:
-        if isinstance(value, str):
-            return quoted(value)
-        return "".join(encode(value, 0))
-
-    return write
-
-
-compact = layout(",", ":")
-sorted_compact = layout(",", ":", sort_keys=True)
-loose = layout(", ", ": ")
-spaced = layout(",", ": ")
-
-GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
-
-
-def go_json(value: Json) -> str:
-    """Compact JSON as Go's json.Marshal writes it."""
-    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
-    return compact(value).translate(GO_ESCAPES)
-
-
-def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Json], str]:
-    """A compact layout of a value with thousands of vectors in it, an array at a time.
-
-    json's C code lets no other thread go on until it is done, which takes half a second for
-    them all."""
-
-    def one_by_one(value: Json) -> str:
-        if isinstance(value, dict):
-            names = sorted(value) if sorts else value
-            members = [f"{layout(name)}:{one_by_one(value[name])}" for name in names]
-            return "{" + ",".join(members) + "}"
-        if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
-            return "[" + ",".join(map(one_by_one, value)) + "]"
-        return layout(value)
-
-    return one_by_one
-
-
-def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
-    """JSON laid out as json.dumps(indent=2) does it."""
-    # Several times as fast as that, which yields every token.
-    written: List[str] = []
-    indent(value, step, line, written.append)
-    return "".join(written)
-
-
-def indent(value: Json, step: str, line: str, write: Callable[[str], None]) -> None:
-    """Write a value, indented, behind what is written already."""
-    if not value or not isinstance(value, (dict, list)):
-        write(compact(value))
-        return
-    inner = line + step
-    between = "," + inner
-    if isinstance(value, dict):
-        indent_members(value, step, line, write)
-    elif NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
-        write("[" + inner + compact(value)[1:-1].replace(",", between) + line + "]")
-    else:
-        before = "[" + inner
-        for item in value:
-            write(before)
-            indent(item, step, inner, write)
-            before = between
-        write(line + "]")
-
-
-def indent_members(
-    value: Mapping[str, Json], step: str, line: str, write: Callable[[str], None]
-) -> None:
-    """Write an object that has members."""
-    inner = line + step
-    before = "{" + inner
-    between = "," + inner
-    for key, item in value.items():
-        kind = type(item)
-        if kind is str:  # with numbers and null most of what there is
-            write(f"{before}{quoted(key)}: {quoted(item)}")
-        elif kind is int:
-            write(f"{before}{quoted(key)}: {item}")
-        elif item is None:
-            write(f"{before}{quoted(key)}: null")
-        else:
-            write(f"{before}{quoted(key)}: ")
-            if kind is dict and item:
-                indent_members(item, step, inner, write)
-            else:
-                indent(item, step, inner, write)
-        before = between
-    write(line + "}")
-
-
-def utf8(text: str) -> bytes:
-    """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
-    return text.encode("utf-8", "backslashreplace")
-
-
-def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
-    """A value as UTF-8; bytes are JSON that is laid out already."""
-    if isinstance(value, bytes):
-        return value
-    return utf8(layout(value))
-
-
-# --- reading ---
-
-
-def _integer(digits: str) -> int:
-    """An integer of no more digits than there may be."""
-    if len(digits) > DIGIT_LIMIT:
-        raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
-    return int(digits)
-
-
-LARGE_TEXT = 64 * 1024  # characters
-MOST_VALUES = 1_000_000  # in a request's body
-BLOCK = 64 * 1024  # bytes of it that are looked through at once
-SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
-MANY_VALUES = 2000
-
-
-def _number(text: str) -> float:
-    """A number that a float can hold."""
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text[:40]} is too large a number")
-    return value
-
-
-def _constant(name: str) -> NoReturn:
-    """Refuses NaN and Infinity, which Python would read."""
-    raise ValueError(f"{name} is not JSON")
-
-
-class TwiceError(ValueError):
-    """A key that stands twice in an object, of which only one would count."""
-
-
-class Doubled(Dict[str, Json]):
-    """An object in which a key stands twice."""
-
-    key = ""
-
-
-def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
-    """An object of its members, in whatever number each stands there."""
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    doubled = Doubled(found)
-    seen: Set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            doubled.key = name
-            break
-        seen.add(name)
-    return doubled
-
-
-def check_unique(value: Json, place: str = "") -> None:
-    """TwiceError, with its place, for the first key that stands twice."""
-    if isinstance(value, Doubled):
-        found = shown(f"{place}.{value.key}".lstrip("."))
-        raise TwiceError(f"{found} stands twice, and only one of them would count")
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            check_unique(inner, f"{place}.{name}")
-    elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            check_unique(inner, f"{place}[{at}]")
-
-
-NUMBER_READERS: Mapping[str, Any] = {
-    "parse_int": _integer,
-    "parse_float": _number,
-    "parse_constant": _constant,
-}
-DECODER = json.JSONDecoder(**NUMBER_READERS)
-UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
-
-
-def parse_json(data: bytes, unique: bool = False) -> Json:
-    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
-    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
-    if data.startswith(codecs.BOM_UTF8):
-        data = data[3:]
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
-    try:
-        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
-    # Whoever opens no more brackets than there may be levels needs no closer look.
-    if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
-    if unique:
-        check_unique(value)
-    return value
-
-
-def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
-    """The JSON value of a text."""
-    if len(text) < LARGE_TEXT or not gc.isenabled():
-        return decoder.decode(text)
-    # The collector would go through millions of new objects again and again, of which none can be
-    # garbage yet, and nothing else runs meanwhile.
-    gc.disable()
-    try:
-        return decoder.decode(text)
-    finally:
-        gc.enable()
-
-
-def parse_request(data: bytes, unique: bool = False) -> Json:
-    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
-    provider answers so many, and to look at them takes seconds."""
-    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if commas_and_brackets <= MOST_VALUES:
-        return parse_json(data, unique)
-    # To make millions of objects, and to free them, would stop everybody: they are counted before.
-    value = None
-    is_too_much = announces_more(data, MOST_VALUES)
-    if not is_too_much:
-        value = parse_json(data, unique)
-        is_too_much = holds_more(value, MOST_VALUES)
-    if is_too_much:
-        raise ValueError(f"it holds more than {MOST_VALUES} values")
-    return value
-
-
-def takes_long(data: bytes) -> bool:
-    """Whether it takes long to read JSON: it is long, or holds many values."""
-    if not SHORT < len(data) <= LONG:
-        return len(data) > LONG
-    return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
-
-
-def announces_more(data: bytes, most: int) -> bool:
-    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
-    outside of its strings."""
-    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
-    commas = brackets = quotes = 0
-    for at in range(0, len(data), BLOCK):
-        pieces = data[at : at + BLOCK].split(b'"')
-        outside = b"".join(pieces[quotes % 2 :: 2])
-        quotes += len(pieces) - 1
-        commas += outside.count(b",")
-        brackets += outside.count(b"[") + outside.count(b"{")
-        if max(commas, brackets) > most:
-            return True
-    return False
-
-
-def holds_more(value: Json, most: int) -> bool:
-    """Whether more than so many values lie in a value."""
-    level = [value]
-    while level and most >= 0:
-        most -= len(level)
-        level = [inner for outer in level for inner in inner_values(outer)]
-    return most < 0
-
-
-def depth(value: Json) -> int:
-    """How many arrays and objects lie inside each other."""
-    # Level by level: walking down recursively would meet Python's own limit.
-    levels, level = 0, [value]
-    while level:
-        level = [inner for outer in level for inner in inner_values(outer)]
-        levels += 1
-    return levels - 1
-
-
-def inner_values(value: Json) -> Iterable[Json]:
-    """What lies in an array or an object; nothing lies in anything else."""
-    if isinstance(value, dict):
-        return value.values()
-    if isinstance(value, list):
-        return value
-    return ()
-
-
-def within(value: Json, *names: str) -> Json:
-    """What lies inside nested objects, or None where one of them is missing or none."""
-    for name in names:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
-
-
-# --- kinds ---
-
-KINDS: Mapping[str, Tuple[type, ...]] = {
-    "a string": (str,),
-    "a boolean": (bool,),
-    "an integer": (int,),
-    "a number": (int, float),
-    "an array": (list,),
-    "an object": (dict,),
-    "a string or an array": (str, list),
-    "a string or an object": (str, dict),
-    "an array or an object": (list, dict),
-}
-
-
-def fits(value: Json, expected: str) -> bool:
-    """Whether a value is of one of the KINDS; true and false are no numbers."""
-    if isinstance(value, bool):
-        return bool in KINDS[expected]
-    return isinstance(value, KINDS[expected])
-
-
-# --- values made from values ---
-
-
-def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
-    replaced."""
-    if isinstance(value, list) and isinstance(extra, list):
-        both = [merged(*pair) for pair in zip(value, extra)]
-        return both + value[len(both) :] + extra[len(both) :]
-    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
-        return extra
-    result = dict(value)
-    for name, above in extra.items():
-        if name in value:
-            above = merged(value[name], above)
-        result[name] = above
-    return result
-
-
-def sorted_keys(value: Json) -> Json:
-    """A JSON value with the keys of every object in order."""
-    if isinstance(value, dict):
-        return {key: sorted_keys(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [sorted_keys(item) for item in value]
-    return value
-
-
-def copied(value: Json) -> Json:
-    """A JSON value of its own."""
-    if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [copied(inner) for inner in value]
-    return value
-
-
-# --- ids, times, counts ---
-
-
-def share(seed: str) -> float:
-    """A number from 0 to 1, but for 1, which a seed always gets."""
-    # A digest, not random: the same seed draws the same on every machine.
-    digest = hashlib.sha256(seed.encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32
-
-
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-this_second = functools.lru_cache(maxsize=2)(rfc3339)
-
-
-def timestamp(moment: float) -> str:
-    """A Unix time as RFC 3339 with milliseconds."""
-    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)
-
-
 # === node ====================================================================
 # A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
 
@@ -2010,424 +3065,6 @@ class Written(Node):
     def expected(self, what: str, sentence: str = "") -> NoReturn:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
-
-
-# === values ==================================================================
-# The values that the layers hand to each other: frozen records.  Touch nothing.
-
-
-# --- what is asked ---
-
-
-@record
-class Request:
-    """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
-    decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
-    its transfer and content codings.  `path` is without the session's prefix."""
-
-    method: str
-    path: str
-    query: Mapping[str, str] = {}
-    headers: Mapping[str, str] = {}
-    body: bytes = b""
-    port: int = 0
-    session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
-    peer: str = ""  # the client's address
-
-    @found_once
-    def form(self) -> Optional[Fields]:
-        """The fields of a multipart body; None for any other."""
-        return form_of(self.headers.get("content-type", ""), self.body)
-
-    def with_headers(self, headers: Mapping[str, str]) -> Request:
-        """The same request with other headers; in half the time of `replace`."""
-        where = self.port, self.session, self.peer
-        return Request(self.method, self.path, self.query, headers, self.body, *where)
-
-
-@record
-class Turn:
-    """One message of a conversation: `role` is system, user, assistant or tool."""
-
-    role: str
-    text: str
-    call_id: Optional[str] = None  # of the call that a tool's result answers
-
-
-STREAM_FIELDS = ("stream", "stream_options")  # which change no id
-
-
-@record
-class Call:
-    """What a request asks for, whoever the provider is: all that matching and answering need.
-
-    There is one for every request; of one that could not be read, `body` is MISSING, and only what
-    its path says is known."""
-
-    request: Request
-    provider: str
-    operation: str
-    api: str
-    model: str
-    stream: bool = False
-    user: str = ""
-    system: str = ""
-    tool_result: Optional[str] = None
-    turn: int = 0
-    tools: Tuple[str, ...] = ()
-    custom_tools: Tuple[str, ...] = ()  # those of them that take plain text
-    inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
-    schema: Json = None  # JSON schema that the answer's text is to fit
-    choices: int = 1
-    prompt: str = ""  # all text of the conversation
-    tool_call_id: Optional[str] = None  # of the call that `tool_result` answers
-    blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
-    params: Mapping[str, str] = {}  # what the route names
-    body: Json = MISSING
-
-    @property
-    def method(self) -> str:
-        """GET and the like."""
-        return self.request.method
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.request.path
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        """The decoded query."""
-        return self.request.query
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers by lower-case name."""
-        return self.request.headers
-
-    @property
-    def port(self) -> int:
-        """The port that it came in on."""
-        return self.request.port
-
-    @property
-    def session(self) -> str:
-        """The session that it belongs to; empty for none."""
-        return self.request.session
-
-    @property
-    def was_read(self) -> bool:
-        """Whether the request could be read as far as its body."""
-        return self.body is not MISSING
-
-    @found_once
-    def said(self) -> Json:
-        """The body, or the fields of the form that it is."""
-        form = self.request.form
-        return self.body if form is None else form
-
-    @found_once
-    def digest(self) -> str:
-        """64 hex digits from provider, API, model and body, whether it streams or not."""
-        body = self.body
-        if body is MISSING:
-            request = self.request
-            return hashlib.sha256(request.path.encode() + request.body).hexdigest()
-        if isinstance(body, dict) and not body.keys().isdisjoint(STREAM_FIELDS):
-            body = {name: body[name] for name in body if name not in STREAM_FIELDS}
-        seed = sorted_compact([self.provider, self.api, self.model, body])
-        return hashlib.sha256(utf8(seed)).hexdigest()
-
-    @found_once
-    def body_sha256(self) -> str:
-        """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
-        return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
-
-    @found_once
-    def second(self) -> int:
-        """A Unix second between October 2025 and October 2026, derived from the request."""
-        return 1_760_000_000 + int(self.digest[:8], 16) % 31_536_000
-
-    @found_once
-    def pads(self) -> str:
-        """1,024 letters and digits to pad events with."""
-        return self.token("pads", 1024)
-
-    def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
-        """An id that this request always gets; `label` tells its ids apart."""
-        return token(self.digest + label, length, alphabet)
-
-
-# --- what is answered ---
-
-
-@record
-class Text:
-    """What the model says."""
-
-    text: str
-
-
-@record
-class Reasoning:
-    """What the model thinks before it says it."""
-
-    text: str
-
-
-@record
-class Refusal:
-    """What the model says when it will not."""
-
-    text: str
-
-
-@record
-class ToolCall:
-    """A tool that the model wants called; without `id` the wire format makes one in its
-    provider's shape.
-
-    `input` is what a custom tool is called with where that is no JSON object; there are then no
-    `arguments`, and only an API that has custom tools can say it."""
-
-    name: str
-    arguments: Mapping[str, Json]
-    id: str = ""
-    input: Optional[str] = None
-
-
-@record
-class Block:
-    """A content block, part or item in its provider's own form, sent as it is."""
-
-    value: Mapping[str, Json]
-
-
-@record
-class Embedding:
-    """Vectors, one an input; they start over when there are more inputs."""
-
-    vectors: Tuple[Tuple[float, ...], ...]
-
-    def of(self, index: int) -> Tuple[float, ...]:
-        """The vector of the input at `index`, counted from 0."""
-        return self.vectors[index % len(self.vectors)]
-
-
-@record
-class Structure:
-    """Text that is a JSON value, in a mock; a reply holds it as Text."""
-
-    value: Json
-
-
-Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
-
-
-@record
-class Usage:
-    """Tokens; `reasoning` is a share of `output`, `cached` (read from a cache) and `cache_write`
-    (written to it) are shares of `input`.  All are a guess where nobody gave one of them."""
-
-    input: int
-    output: int
-    reasoning: int = 0
-    cached: int = 0
-    cache_write: int = 0
-    is_guess: bool = False
-
-    @property
-    def uncached(self) -> int:
-        """Input that no cache had, nor was given to one."""
-        return self.input - self.cached - self.cache_write
-
-    @property
-    def total(self) -> int:
-        """Input and output."""
-        return self.input + self.output
-
-
-STOPS = ("stop", "length", "tool_calls", "content_filter")  # why an answer ends, for anybody
-
-
-@record
-class Reply:
-    """An answer in no provider's form.  `stop` is one of STOPS, or a provider's own word,
-    which is sent as it is; `chunk_size` is characters an event, 0 for a word."""
-
-    parts: Tuple[Part, ...]
-    stop: str
-    usage: Usage
-    model: str
-    id: str = ""
-    chunk_size: int = 0
-    extra: Mapping[str, Json] = {}
-
-    def text(self, kind: Type[Any]) -> Optional[str]:
-        """The parts of one kind joined, or None if there is none."""
-        texts = [part.text for part in self.parts if isinstance(part, kind)]
-        if not texts:
-            return None
-        return "".join(texts)
-
-    def vectors(self, number: int) -> List[List[float]]:
-        """The embeddings of so many inputs."""
-        embedding = next(part for part in self.parts if isinstance(part, Embedding))
-        return [list(embedding.of(index)) for index in range(number)]
-
-    @found_once
-    def tool_calls(self) -> List[ToolCall]:
-        """The tool calls, in order."""
-        return [part for part in self.parts if isinstance(part, ToolCall)]
-
-
-# --- what goes wrong ---
-
-
-@record
-class Failure:
-    """An error in no provider's form.  `kind` is one of ERROR_KINDS, or empty; a status of 0, an
-    empty message and what is None are the provider's own for that kind, or for the kind that the
-    status stands for."""
-
-    status: int
-    message: str
-    type: Optional[str] = None
-    code: Optional[str] = None
-    param: Optional[str] = None
-    kind: str = ""
-    wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
-    most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
-    sent_as: int = 0  # the HTTP status, where that is not the error's own
-
-
-@record
-class ErrorBody:
-    """An error in its provider's form, before it is written: `value` in `layout` and `ending`.
-
-    A `content_type` of None leaves that header out, an empty one is the provider's usual."""
-
-    value: Json
-    layout: Callable[[Json], str] = compact
-    ending: str = ""
-    content_type: Optional[str] = ""
-    headers: Headers = ()
-
-
-# Kinds of errors that every provider has in some form, with the statuses that stand for them in a
-# mock.  Those without one are a 400, which may stand for much else.
-ERROR_KINDS: Mapping[str, Tuple[int, ...]] = {
-    "authentication": (401,),
-    "permission": (403,),
-    "not_found": (404,),
-    "timeout": (504, 408),
-    "rate_limit": (429,),
-    "server_error": (500,),
-    "overloaded": (503, 529),
-    "context_length": (),
-    "content_filter": (),
-}
-STATUS_KINDS = {status: kind for kind, statuses in ERROR_KINDS.items() for status in statuses}
-
-
-@record
-class Limit:
-    """A rate limit that was looked at."""
-
-    requests: int  # in a window
-    left: int
-    wait: int  # seconds until the window starts anew
-    reset: int  # the Unix second of that
-    is_exceeded: bool = False  # whether this very request is refused
-
-
-# --- how it travels ---
-
-
-@record
-class Pace:
-    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
-    half), drawn from `seed`.
-
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
-
-    first: float = 0.0
-    between: float = 0.0
-    jitter: float = 0.0
-    seed: str = ""
-    gaps: Tuple[float, ...] = ()
-
-
-@record
-class Keepalive:
-    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
-    what the provider sends."""
-
-    every: float
-    comment: Optional[str] = None
-
-
-@record
-class Fault:
-    """How an answer breaks: a fault's name, where in a stream, and how likely.
-
-    Without a place it is where the fault would have it."""
-
-    kind: str
-    after: Optional[After] = None
-    probability: float = 1.0
-
-
-@record
-class Plan:
-    """How the same bytes are cut anew on the wire."""
-
-    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
-    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
-    eol: str = ""  # line ends of an event stream
-    comments: Optional[str] = None  # before each of its events
-    no_space: bool = False  # after its field names
-    chunk_extensions: bool = False
-    trailers: bool = False
-    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
-    chunked: bool = False  # a whole body, too
-    close: bool = False  # the connection, with the answer
-
-
-@record
-class Delivery:
-    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), where a gate
-    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
-    is sent while it waits."""
-
-    delay: float = 0.0
-    pace: Optional[Pace] = None
-    gzip: str = "auto"
-    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
-    gate: Optional[After] = None
-    plan: Plan = Plan()
-    fault: Optional[Fault] = None
-    keepalive: Optional[Keepalive] = None
-
-
-@record
-class Response:
-    """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
-    Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
-
-    `ping` is what keeps the stream alive, with %d for a number among its events, or nothing;
-    `is_piece` tells which frames hold content, where a place in the stream is counted by them."""
-
-    status: int
-    headers: Headers
-    body: bytes = b""
-    frames: Optional[Iterable[Frame]] = None
-    twin: Optional[bytes] = None
-    may_gzip: bool = True
-    delivery: Delivery = Delivery()
-    ping: bytes = b""
-    is_piece: Callable[[Any], bool] = bool
 
 
 # === framings ================================================================
@@ -2842,13 +3479,12 @@ def with_last(items: Iterable[Item]) -> Iterator[Tuple[Item, bool]]:
 @record
 class Run:
     """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
-    text, in pieces of `size` characters.  `first` is true for the first part of its kind."""
+    text, in pieces of `size` characters."""
 
     index: int
     part: Part
     text: str
     size: int
-    first: bool
 
     @property
     def texts(self) -> Iterable[str]:
@@ -2873,7 +3509,6 @@ ONCE = ("",)  # for an event without a hole
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
     """A reply as a model streams it, part by part; `layout` writes arguments."""
-    kinds: List[type] = []  # a handful, however many parts there are
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -2881,10 +3516,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
             text = layout(part.arguments) if part.input is None else part.input
         else:
             text = getattr(part, "text", "")
-        first = type(part) not in kinds
-        if first:
-            kinds.append(type(part))
-        yield Run(index, part, text, reply.chunk_size, first)
+        yield Run(index, part, text, reply.chunk_size)
 
 
 # --- filled in ---
@@ -3423,15 +4055,19 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
             turn += 1
         before = role
     system = "\n".join(instructions)
-    there = {"user": user is not None, "system": bool(instructions)}
-    found = {"user": user or "", "system": system}
+    blank: Tuple[str, ...] = ()
+    if user == "":
+        blank += ("user",)
+    if instructions and not system:
+        blank += ("system",)
     return {
-        **found,
+        "user": user or "",
+        "system": system,
         "tool_result": result[0],
         "tool_call_id": result[1],
         "turn": turn,
         "prompt": "\n".join(texts),
-        "blank": tuple([name for name in found if there[name] and not found[name]]),
+        "blank": blank,
     }
 
 
@@ -3502,11 +4138,15 @@ class WireFormat(Credentialed):
         """The request in no provider's terms.  BadField names what can't be read."""
         fields = Field(body)
         turns: List[Turn] = []
+        custom: Iterable[str] = ()
         schema = None
         if request.method == "POST":  # nothing else has a body
             fields.check(self.fields)
             turns = list(self.turns(fields))
             schema = self.schema(fields)
+        tools = tuple(self.tools(fields))
+        if tools and self.has_custom_tools:
+            custom = self.custom_tools(body)
         return Call(
             request,
             self.provider,
@@ -3515,7 +4155,8 @@ class WireFormat(Credentialed):
             self.model(params, fields),
             self.streams(params, fields),
             **conversation(turns),
-            tools=tuple(self.tools(fields)),
+            tools=tools,
+            custom_tools=tuple(custom),
             inputs=tuple(self.inputs(fields)),
             schema=schema,
             choices=self.choices(fields),
@@ -3537,6 +4178,10 @@ class WireFormat(Credentialed):
 
     def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
+        return ()
+
+    def custom_tools(self, body: Json) -> Iterable[str]:
+        """Names of those that are called with plain text; `tools` has checked them."""
         return ()
 
     def inputs(self, body: Field) -> Iterable[str]:
@@ -4758,20 +5403,6 @@ class OpenAI(WireFormat):
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
 
-    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The request, with its custom tools."""
-        call = super().read(request, params, body)
-        custom: List[str] = []
-        if self.has_custom_tools:
-            custom = self.custom_tools(body)
-        if not custom:
-            return call
-        return replace(call, custom_tools=tuple(custom))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """Names of the tools that are called with plain text; `tools` has checked them."""
-        return []
-
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""
         return bool(body.value.get("stream"))
@@ -5160,19 +5791,19 @@ class OpenAIChat(ChatCompletion):
         self, call: Call, reply: Reply, choice: int
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """A message in pieces (5.3, recorded)."""
-        heads = list(self.call_deltas(call, reply, choice, ""))
-        yield opening_delta(reply, heads), ONCE
-        pieces = list(self.call_deltas(call, reply, choice, hole(0)))
-        number = -1
+        calls = enumerate(self.tool_calls(call, reply, choice))
+        called = [self.call_deltas(call, whole, number) for number, whole in calls]
+        yield opening_delta(reply, [head for head, _ in called]), ONCE
+        rest = iter(called)
         for run in walk(reply):
             if not isinstance(run.part, ToolCall):
                 yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
                 continue
             # A call is complete before the next one starts.
-            number += 1
+            head, piece = next(rest)
             if not is_lone_call(reply):
-                yield heads[number], ONCE
-            yield pieces[number], run.pieces
+                yield head, ONCE
+            yield piece, run.pieces
 
     def text_deltas(
         self, call: Call, key: str, texts: Texts
@@ -5185,21 +5816,19 @@ class OpenAIChat(ChatCompletion):
             yield {key: text}, ONCE
 
     def call_deltas(
-        self, call: Call, reply: Reply, choice: int, text: str
-    ) -> Iterator[Dict[str, Json]]:
-        """A delta a tool call, with a `text` in the place of what it is called with: the first one
-        of each, where that is empty, else one that says no more."""
-        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
-            kind = whole["type"]
-            whole[kind][CALL_INPUTS[kind]] = text
-            if text:
-                del whole["id"], whole["type"], whole[kind]["name"]
-            if asks_for_functions(call):
-                yield {"function_call": whole[kind]}
-            else:
-                # The index must be in every delta: without it openai-py's helper dies (5.3,
-                # verified).
-                yield {"tool_calls": [{"index": number, **whole}]}
+        self, call: Call, whole: Mapping[str, Json], number: int
+    ) -> Tuple[Dict[str, Json], Dict[str, Json]]:
+        """The first delta of a tool call, without what it is called with, and one with a hole for a
+        piece of that alone."""
+        kind = whole["type"]
+        key = CALL_INPUTS[kind]
+        head: Dict[str, Json] = {**whole, kind: {**whole[kind], key: ""}}
+        piece: Dict[str, Json] = {kind: {key: hole(0)}}
+        if asks_for_functions(call):
+            return {"function_call": head[kind]}, {"function_call": piece[kind]}
+        # The index must be in every delta: without it openai-py's helper dies (5.3, verified).
+        place = {"index": number}
+        return {"tool_calls": [{**place, **head}]}, {"tool_calls": [{**place, **piece}]}
 
     def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """A chunk with a hole for its `obfuscation` (5.3, recorded)."""
@@ -5850,13 +6479,13 @@ def response_id(call: Call, prefix: str, label: str) -> str:
     return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
 
 
-def content_part(part: Part, text: str) -> Dict[str, Json]:
+def content_part(part: Union[Text, Reasoning, Refusal]) -> Dict[str, Json]:
     """What an item holds: output text, a refusal, or a part of a summary."""
     if isinstance(part, Reasoning):
-        return {"type": "summary_text", "text": text}
+        return {"type": "summary_text", "text": part.text}
     if isinstance(part, Refusal):
-        return {"type": "refusal", "refusal": text}
-    return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+        return {"type": "refusal", "refusal": part.text}
+    return {"type": "output_text", "annotations": [], "logprobs": [], "text": part.text}
 
 
 def opened_item(item: Mapping[str, Json]) -> Dict[str, Json]:
@@ -5886,7 +6515,7 @@ def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
         return {**item, **reasoning_members(call, part, index)}
     content = []
     if isinstance(part, (Text, Refusal)):
-        content.append(content_part(part, part.text))
+        content.append(content_part(part))
     return {
         "id": response_id(call, "msg", label),
         "type": "message",
@@ -5935,7 +6564,7 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
     request: encrypted, and only if asked for."""
     members: Dict[str, Json] = {"summary": []}
     if part.text:
-        members["summary"] = [content_part(part, part.text)]
+        members["summary"] = [content_part(part)]
     if "reasoning.encrypted_content" in (call.body.get("include") or ()):
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
@@ -10532,8 +11161,6 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
 Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-# Faults that may leave nothing of an answer; a `hang` goes on for as long as its client waits.
-SILENCING = ("reset", "close", "hang", "garbage")
 # Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
 PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
@@ -10696,7 +11323,7 @@ class Entry:
         """The status of the answer; none if no byte of it was sent, or is about to be."""
         if self.sent.has_begun or self.ended == "complete":
             return self.asked.status
-        if self.ended is None and self.asked.fault not in SILENCING:
+        if self.ended is None and self.asked.fault not in FINAL_FAULTS:
             return self.asked.status
         return None
 
@@ -10762,630 +11389,6 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
-
-
-# === codings =================================================================
-# Content codings: gzip and deflate undone, gzip negotiated and made.
-
-# May touch zlib; knows no provider, no socket and no clock.
-
-
-MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
-ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
-KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
-GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
-
-
-# --- requests ---
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body of at most `limit` bytes with its content codings undone, the last one first.
-
-    Refused if a coding is unknown, there are too many, or the data is not in one."""
-    if len(codings) > MOST_CODINGS:
-        raise Refused(
-            415,
-            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
-            code="unsupported_encoding",
-        )
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, GZIP, coding, limit)
-        elif coding == "deflate":
-            body = inflated(body, deflate_bits(body), coding, limit)
-        elif coding != "identity":
-            raise Refused(
-                415,
-                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                code="unsupported_encoding",
-                headers=(("Accept-Encoding", "gzip, deflate"),),
-            )
-    return body
-
-
-def deflate_bits(data: bytes) -> int:
-    """The window bits of data that is called deflate."""
-    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
-    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
-    if has_zlib_header:
-        return 15
-    return -15
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    plain = bytearray()
-    for _ in range(MEMBER_LIMIT):
-        unpacker = zlib.decompressobj(bits)
-        try:
-            plain += unpacker.decompress(data, limit + 1 - len(plain))
-        except zlib.error as error:
-            raise bad_coding(f"the body is not {coding}: {error}") from None
-        if len(plain) > limit:
-            raise Refused(
-                413,
-                f"the body is larger than {limit} bytes once decompressed (--max-body)",
-                code="body_too_large",
-            )
-        if not unpacker.eof:
-            raise bad_coding(f"the body's {coding} data ends too early")
-        data = unpacker.unused_data
-        if not data:
-            return bytes(plain)
-        if bits != GZIP:
-            raise bad_coding(f"bytes follow the body's {coding} data")
-    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
-
-
-def bad_coding(message: str) -> Refused:
-    """The refusal of a body whose data is not in its coding."""
-    return Refused(400, message, code="invalid_encoding")
-
-
-# --- responses ---
-
-# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
-ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
-
-
-@functools.lru_cache(maxsize=256)
-def qualities(accept: str) -> Mapping[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
-    weights: Dict[str, float] = {}
-    for item in accept.lower().split(","):
-        match = ITEM.fullmatch(item)
-        if match:
-            coding = match.group(1)
-            if coding == "x-gzip":
-                coding = "gzip"
-            weights[coding] = float(match.group(2) or 1)
-    return weights
-
-
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept[:ACCEPT_ROOM])
-    others = weights.get("*", 0.0)
-    gzip = weights.get("gzip", others)
-    if gzip and gzip >= weights.get("identity", others):
-        return "gzip"
-    return "identity" if takes_identity(accept) else None
-
-
-def takes_identity(accept: Optional[str]) -> bool:
-    """Whether a client takes a body without a coding, as all do that don't refuse it."""
-    weights = qualities((accept or "")[:ACCEPT_ROOM])
-    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    if len(body) <= KNOWN_GZIP:
-        return known_gzip(body)
-    return new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
-    return packer.compress(body) + packer.flush()
-
-
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
-
-
-# === steps ===================================================================
-# Steps: what happens on the socket, as values.  Touch nothing.
-
-
-@record
-class Send:
-    """Bytes that go out in one write, `head` of them before the body.
-
-    `ends` says where in them events of a stream end, and `last` that the stream does.  What is
-    `alone` is joined with nothing that is due at the same moment."""
-
-    data: bytes
-    ends: Tuple[int, ...] = ()
-    head: int = 0
-    last: bool = False
-    alone: bool = False
-
-
-@record
-class Wait:
-    """Seconds until the next step is due, counted from when this one was."""
-
-    seconds: float
-
-
-@record
-class Hang:
-    """Nothing more, until the client leaves, or for so many seconds."""
-
-    seconds: Optional[float] = None
-
-
-@record
-class Cut:
-    """The answer ends here, before its end.
-
-    `how` is reset (RST), close (FIN), or kept, where the connection lives on."""
-
-    how: str
-
-
-Step = Union[Send, Wait, Hold, Breath, Mark, Hang, Cut]
-
-
-@record
-class Exchange:
-    """What the connection and the request say about how a response is written.
-
-    `coding` is identity, gzip, or smaller: gzip where that is smaller."""
-
-    minor: int = 1
-    keep_alive: bool = True
-    head_only: bool = False
-    coding: str = "identity"
-    extra: Headers = ()  # headers of this one response: its date and id
-
-
-# === plans ===================================================================
-# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
-
-# May touch zlib.
-
-
-USUAL_COMMENT = "comment"
-WIRE_PLANS: Mapping[str, Plan] = {
-    "whole": Plan(coalesce=1_000_000),
-    "event": Plan(coalesce=1),
-    "byte": Plan(split=1),
-    "utf8": Plan(split="utf8"),
-    "eol": Plan(split="eol"),
-    "crlf": Plan(eol="\r\n"),
-    "cr": Plan(eol="\r"),
-    "comments": Plan(comments=USUAL_COMMENT),
-    "no_space": Plan(no_space=True),
-    "extensions": Plan(chunk_extensions=True),
-    "trailers": Plan(trailers=True),
-    "gzip-event": Plan(gzip="event"),
-    "gzip-block": Plan(gzip="block"),
-    "gzip-members": Plan(gzip="members"),
-    "coalesce": Plan(coalesce=3),
-    "chunked": Plan(chunked=True),
-    "close": Plan(close=True),
-}
-
-
-USUAL_PLAN = Plan()
-
-
-# --- lines of server-sent events ---
-
-LINE_END = re.compile(rb"\r\n|\n|\r")
-FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
-
-
-def relines(plan: Plan) -> bool:
-    """Whether a plan changes the lines of server-sent events."""
-    return bool(plan.eol or plan.no_space or plan.comments is not None)
-
-
-def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
-    """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not relines(plan):
-        return frames
-    changed = (relined_event(frame, plan) for frame in frames)
-    if isinstance(frames, tuple):
-        return tuple(changed)
-    return changed
-
-
-def relined_event(frame: bytes, plan: Plan) -> bytes:
-    """The same event with other line ends, a comment before it, or no space after field names."""
-    if plan.comments is not None:
-        frame = comment(plan.comments, line_end(frame)) + frame
-    eol = plan.eol.encode()
-    if eol:
-        frame = LINE_END.sub(b"\n", frame)
-    if plan.no_space:
-        frame = FIELD_SPACE.sub(rb"\1:", frame)
-    if eol:
-        frame = LINE_END.sub(eol, frame)
-    return frame
-
-
-def line_end(frame: bytes) -> bytes:
-    """How lines end in an event."""
-    first = LINE_END.search(frame)
-    if first:
-        return first.group()
-    return b"\n"
-
-
-def comment(text: str, eol: bytes) -> bytes:
-    """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
-    lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
-    return eol.join([*lines, b"", b""])
-
-
-# --- events a write ---
-
-Group = Tuple[Union[Frame, Wait, Hang], int]  # bytes, and how many events lie in them
-BREATHS = 64  # frames after which others have their turn
-GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
-
-
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
-
-
-def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to `most` of them joined into one; none waits for a gate."""
-    held: List[bytes] = []
-    size = 0
-    for frame in frames:
-        if isinstance(frame, bytes):
-            held.append(frame)
-            size += len(frame)
-        ends = isinstance(frame, (Hold, Mark)) or len(held) >= most or size > GROUP_SIZE
-        if held and ends:
-            yield b"".join(held), len(held)
-            held = []
-            size = 0
-        if not isinstance(frame, bytes):
-            yield frame, 0
-        elif len(held) % BREATHS == BREATHS - 1:
-            yield Breath(), 0
-    if held:
-        yield b"".join(held), len(held)
-
-
-# --- gzip ---
-
-
-def gzip_body(body: bytes, mode: str) -> bytes:
-    """A whole body as gzip: one member, or two with `members`."""
-    if mode != "members":
-        return gzipped(body)
-    middle = len(body) // 2
-    return new_gzip(body[:middle]) + new_gzip(body[middle:])
-
-
-def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", is_honest: bool = True
-) -> Iterator[Group]:
-    """Groups as gzip, whose trailer is a group without events.
-
-    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
-    own (`members`).  If it is not honest, it is gzip up to a mark alone, and has no trailer."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = 0  # events in zlib's buffer
-    rest = iter(groups)
-    for frame, events in rest:
-        if isinstance(frame, Mark) and waiting:  # what is before the mark is sent before it
-            yield packer.flush(zlib.Z_SYNC_FLUSH), waiting
-            waiting = 0
-        if isinstance(frame, Mark) and not is_honest:
-            break
-        if not isinstance(frame, bytes):
-            yield frame, 0
-            continue
-        waiting += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
-        if mode == "event" or (mode == "block" and not events):
-            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
-            # reads the stream sees nothing (zlib manual, deflate()).
-            data += packer.flush(zlib.Z_SYNC_FLUSH)
-        if data:
-            yield data, waiting
-            waiting = 0
-    if mode != "members" and is_honest:
-        yield packer.flush(), waiting
-    yield from rest
-
-
-# --- bytes a write, and chunks ---
-
-CUTS = {
-    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
-    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
-}
-
-
-def cut_up(data: bytes, split: Union[int, str]) -> Iterator[bytes]:
-    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
-    if not split or not data:
-        yield data
-    elif isinstance(split, int):
-        for at in range(0, len(data), split):
-            yield data[at : at + split]
-    else:
-        start = 0
-        for match in CUTS[split].finditer(data):
-            yield data[start : match.end()]
-            start = match.end()
-        if start < len(data):
-            yield data[start:]
-
-
-TRAILER = "X-Mock-Trailer", "the end"
-
-
-def chunk(data: bytes, plan: Plan) -> bytes:
-    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
-    size = b"%x" % len(data)
-    if plan.chunk_extensions:
-        size += b';wire="plan"'
-    if data or not plan.trailers:
-        return b"%b\r\n%b\r\n" % (size, data)
-    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
-
-
-# === faults ==================================================================
-# Faults: how an answer breaks, by the names that mocks give them.  Pure.
-
-
-MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
-
-GARBAGE = b"\x16\x03\x01\x00\xfaThis is not HTTP.\r\n\x00\xff\r\n"
-
-
-Breaking = Callable[..., Any]
-
-
-# How an answer is made, and so where it can break: the Response with its `content`, before any
-# coding; the `coding` of its events; the `steps` on the socket.
-Stage = Literal["content", "coding", "steps"]
-
-
-# The faults there are, by the names that people write in mocks: what each breaks, and how.
-FAULTS: Dict[str, Tuple[Stage, Breaking]] = {}
-
-
-def a_fault(name: str, stage: Stage = "steps") -> Callable[[Breaking], Breaking]:
-    """Registers what a fault makes of a stage of an answer.
-
-    The function is given what the stage would be, the Fault, and what else the stage knows."""
-
-    def register(function: Breaking) -> Breaking:
-        FAULTS[name] = (stage, function)
-        return function
-
-    return register
-
-
-def is_before_all(fault: Fault) -> bool:
-    """Whether a fault leaves nothing of the answer that it breaks."""
-    return fault.kind in FINAL_FAULTS and fault.after is None
-
-
-def breaks(fault: Optional[Fault], stage: Stage) -> bool:
-    """Whether there is a fault, and it breaks this stage."""
-    return fault is not None and FAULTS[fault.kind][0] == stage
-
-
-def broken(fault: Optional[Fault], stage: Stage, intact: Any, *context: Any) -> Any:
-    """A stage of an answer as a fault leaves it, which is `intact` if it breaks another or none."""
-    if fault is None or not breaks(fault, stage):
-        return intact
-    return FAULTS[fault.kind][1](intact, fault, *context)
-
-
-# --- where ---
-
-# Faults that end an answer: before all of it, unless it is said where, and at the latest behind the
-# last event.
-FINAL_FAULTS = ("reset", "close", "hang", "garbage")
-
-
-def place_of_fault(
-    fault: Optional[Fault], frames: Iterable[Frame], is_piece: Callable[[Any], bool]
-) -> Iterable[Frame]:
-    """The frames of a stream, marked where its fault comes, if that is not before all of it."""
-    if fault is None or breaks(fault, "content"):
-        return frames
-    if fault.after is not None:
-        return marked(frames, fault.after, is_piece, fault.kind not in FINAL_FAULTS)
-    if fault.kind == "truncate":
-        return halved(frames)
-    return frames
-
-
-def halved(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The frames of a stream, marked in the middle; of a long one in the middle of its beginning,
-    for all of that is made before any of it is sent."""
-    begun: List[Frame] = []
-    places: List[int] = []
-    rest = iter(frames)
-    for frame in rest:
-        if isinstance(frame, bytes):
-            places.append(len(begun))
-        begun.append(frame)
-        if len(begun) % BREATHS == 0:
-            yield Breath()
-        if len(places) == MOST_COUNTED:
-            break
-    middle = len(begun)
-    if places:
-        middle = places[len(places) // 2]
-    yield from begun[:middle]
-    yield Mark()
-    yield from begun[middle:]
-    yield from rest
-
-
-# --- over steps ---
-
-
-# How a stream ends cleanly: with its last chunk; of HTTP/1.0 with the connection alone, which is
-# no bytes.  None is for a whole answer.
-Ending = Optional[bytes]
-
-
-def steps_until(steps: Iterable[Step], fault: Fault) -> Iterator[Step]:
-    """The steps up to the mark of a fault; if it has no place, no more than a delay."""
-    if fault.after is None:
-        yield from itertools.takewhile(lambda step: isinstance(step, Wait), steps)
-    else:
-        yield from steps_to_mark(steps)
-
-
-def steps_to_mark(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps up to a mark."""
-    for step in steps:
-        if isinstance(step, Mark):
-            return
-        yield step
-
-
-@a_fault("reset")
-def resetting(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """The connection is reset."""
-    yield from steps_until(steps, fault)
-    yield Cut("reset")
-
-
-@a_fault("close")
-def closing(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """The connection is closed, in a stream without the last chunk."""
-    yield from steps_until(steps, fault)
-    yield Cut("close")
-
-
-@a_fault("hang")
-def hanging(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """Nothing more comes, until the client leaves, but for what keeps a stream alive."""
-    yield from steps_until(steps, fault)
-    yield Hang()
-
-
-@a_fault("truncate")
-def truncating(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """Of a whole answer half of the bytes that it promised; of a stream half of its events.
-
-    A stream, of which `after` may say where, ends cleanly, only without the provider's last
-    events."""
-    if ending is None:
-        yield from half_of(steps)
-        yield Cut("close")
-        return
-    yield from steps_to_mark(steps)
-    if not ending:
-        yield Cut("close")
-        return
-    yield Send(ending, last=True)
-    yield Cut("kept")
-
-
-def half_of(steps: Iterable[Step]) -> Iterator[Step]:
-    """The head of a whole answer and half of its body, or what is before a mark, in one write."""
-    data = bytearray()
-    head = 0
-    for number, step in enumerate(steps, 1):
-        if isinstance(step, Wait):
-            yield step
-        elif isinstance(step, Send):
-            data += step.data
-            head += step.head
-        elif isinstance(step, Mark):
-            yield Send(bytes(data), head=head)
-            return
-        if number % BREATHS == 0:  # a plan may cut it into millions
-            yield Breath()
-    yield Send(bytes(data[: head + (len(data) - head) // 2]), head=head)
-
-
-@a_fault("malformed", "content")
-def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
-    """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
-
-    `tear` is how the stream's framing does that to a frame."""
-    if response.frames is None:
-        return replace(response, body=response.body[: len(response.body) // 2], twin=None)
-    frames: Iterable[Frame]
-    if fault.after is None:
-        frames = halved(response.frames)
-    else:
-        frames = marked(response.frames, fault.after, response.is_piece, leaves_one=True)
-    return replace(response, frames=torn(frames, tear))
-
-
-def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """The same frames, the one behind the mark torn."""
-    is_next = False
-    for frame in frames:
-        if isinstance(frame, bytes) and is_next:
-            yield tear(frame)
-            is_next = False
-        elif isinstance(frame, bytes):
-            yield frame
-        elif isinstance(frame, Mark):
-            is_next = True
-
-
-@a_fault("garbage")
-def garbling(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """Bytes that are no HTTP, then the end of the connection."""
-    yield from steps_until(steps, fault)
-    yield Send(GARBAGE)
-    yield Cut("close")
-
-
-@a_fault("bad_gzip", "coding")
-def dishonest(groups: Iterable[Group], fault: Fault) -> Iterable[Group]:
-    """Events that say they are gzip, and behind their mark are not."""
-    if fault.after is None:
-        return groups
-    return gzip_groups(groups, is_honest=False)
-
-
-@a_fault("drip")
-def dripping(steps: Iterable[Step], fault: Fault, ending: Ending) -> Iterator[Step]:
-    """The same bytes, one a write; in a stream behind its mark."""
-    drips = fault.after is None
-    for step in steps:
-        if isinstance(step, Mark):
-            drips = True
-        elif isinstance(step, Send) and drips:
-            yield from drops(step)
-        else:
-            yield step
-
-
-def drops(step: Send) -> Iterator[Step]:
-    """A write, a byte each."""
-    last = len(step.data) - 1
-    for at in range(len(step.data)):
-        ends = tuple([1 for end in step.ends if end == at + 1])
-        in_head = int(at < step.head)
-        yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
 # === formats/echo ============================================================
@@ -11621,6 +11624,9 @@ def streaming(original: Original) -> Original:
 # An answer of a mock, and what it says to one call.  Pure.
 
 
+PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
+
+
 @record
 class Neutral:
     """A neutral answer before its templates are filled."""
@@ -11636,11 +11642,7 @@ class Neutral:
     @found_once
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
-        kinds = {type(part) for part in self.parts}
-        # A structure is sent as text: what an API needs for it is text alone.
-        if Structure in kinds:
-            kinds = kinds - {Structure} | {Text}
-        return frozenset(kinds)
+        return kinds_of(frozenset(map(type, self.parts)))
 
     @found_once
     def is_plain(self) -> bool:
@@ -11700,14 +11702,20 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        lacking = None
+        if not self.kinds.isdisjoint(PARTICULAR):
+            lacking = self.lacks_for_part(wire, call)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    def lacks_for_part(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API that has the kinds of its parts can't say one of them, if it can't."""
         for name in self.custom_calls:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        lacking = wire.lacks(call, self.parts)
-        if lacking is None and self.extra:
-            lacking = self.lacks_for_extra(wire, call)
-        return lacking
+        return wire.lacks(call, self.parts)
 
     @found_once
     def spreads(self) -> Dict[Places, Spread]:
@@ -11737,6 +11745,15 @@ class Neutral:
         if lacking:
             return "response.extra", lacking.place, Because(lacking.advice)
         return None
+
+
+@functools.lru_cache(maxsize=256)  # thousands of mocks share a few
+def kinds_of(types: FrozenSet[Any]) -> FrozenSet[Any]:
+    """The kinds of parts, as an API has to be able to say them."""
+    # A structure is sent as text: what an API needs for it is text alone.
+    if Structure in types:
+        return types - {Structure} | {Text}
+    return types
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -11792,6 +11809,11 @@ class Answer:
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
     probability: float = 1.0  # of an error, that it is the answer at all
+
+    @property
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The custom tools that a call must declare to get it."""
+        return self.form.custom_calls if isinstance(self.form, Neutral) else ()
 
     def wins(self, seed: str) -> bool:
         """Whether it is the answer, as far as that is drawn."""
@@ -12849,9 +12871,7 @@ Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
 
 def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
     """What shows in no answer that can be given in these ways, and why."""
-    custom: Tuple[str, ...] = ()
-    if isinstance(answer.form, Neutral):
-        custom = answer.form.custom_calls
+    custom = answer.custom_calls
     lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
     if lacking[0] and None not in lacking:
         return response, f"can never be given: {explained(lacking[0])}"
@@ -15152,12 +15172,8 @@ WORTH = 5  # so many letters are looked at in the time that one mock takes
 
 FEW_MOCKS = 4  # are all tried in the time that the shelves take
 
-FEW_VALUES = (
-    "provider",
-    "operation",
-    "api",
-    "method",
-)  # by these is filed what asks for nothing else
+# By these is filed what asks for nothing else.
+FEW_VALUES = ("provider", "operation", "api", "method")
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
 
@@ -19330,7 +19346,7 @@ class Coverage:
         return frozenset(
             way
             for way in ways_of(self.mock.conditions)
-            if not all(one.lacks(way.wire, asked(way, custom_calls(one))) for one in answers)
+            if not all(one.lacks(way.wire, asked(way, one.custom_calls)) for one in answers)
         )
 
     def covers(self, other: Coverage) -> bool:
@@ -19389,11 +19405,6 @@ def holds_with(condition: Condition, known: Json) -> bool:
     if isinstance(known, dict) and isinstance(wanted, dict) and list(wanted) == ["contains"]:
         return wanted["contains"] in known.get("contains", "")
     return False
-
-
-def custom_calls(answer: Answer) -> Tuple[str, ...]:
-    """The custom tools that a call must declare to get an answer."""
-    return answer.form.custom_calls if isinstance(answer.form, Neutral) else ()
 
 
 def listed_names(value: Json) -> FrozenSet[str]:
@@ -20220,8 +20231,7 @@ def gaps(pace: Pace) -> Iterator[float]:
         if not pace.jitter:
             yield pace.between
             continue
-        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
-        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
+        drawn = share(f"{pace.seed}/{number}")
         yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
 
 
@@ -20248,9 +20258,7 @@ def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
 NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
 
 
-def kept_alive(
-    groups: Iterable[Group], every: float, ping: bytes, hangs: bool = False
-) -> Iterator[Group]:
+def kept_alive(groups: Iterable[Group], every: float, ping: bytes, hangs: bool) -> Iterator[Group]:
     """Groups of events, and a ping whenever there was nothing else for so many seconds.
 
     A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""

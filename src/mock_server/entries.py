@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
+from .faults import FINAL_FAULTS
 from .forms import Fields
 from .gates import Gate
 from .http import Head
@@ -17,8 +18,6 @@ from .values import Call, Request
 RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
 Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-# Faults that may leave nothing of an answer; a `hang` goes on for as long as its client waits.
-SILENCING = ("reset", "close", "hang", "garbage")
 # Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
 PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
@@ -181,7 +180,7 @@ class Entry:
         """The status of the answer; none if no byte of it was sent, or is about to be."""
         if self.sent.has_begun or self.ended == "complete":
             return self.asked.status
-        if self.ended is None and self.asked.fault not in SILENCING:
+        if self.ended is None and self.asked.fault not in FINAL_FAULTS:
             return self.asked.status
         return None
 

@@ -197,17 +197,30 @@ def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
     return doubled
 
 
-def check_unique(value: Json, place: str = "") -> None:
+def check_unique(value: Json) -> None:
     """TwiceError, with its place, for the first key that stands twice."""
-    if isinstance(value, Doubled):
-        found = shown(f"{place}.{value.key}".lstrip("."))
+    place = place_of_twice(value)
+    if place:
+        found = shown(place.lstrip("."))
         raise TwiceError(f"{found} stands twice, and only one of them would count")
+
+
+def place_of_twice(value: Json) -> str:
+    """The place of the first key that stands twice; empty if none does."""
+    if isinstance(value, Doubled):
+        return f".{value.key}"
+    members: Iterable[Tuple[Any, Json]]
     if isinstance(value, dict):
-        for name, inner in value.items():
-            check_unique(inner, f"{place}.{name}")
+        members, step = value.items(), ".{}"
     elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            check_unique(inner, f"{place}[{at}]")
+        members, step = enumerate(value), "[{}]"
+    else:
+        return ""
+    for key, inner in members:
+        found = place_of_twice(inner)
+        if found:
+            return step.format(key) + found
+    return ""
 
 
 NUMBER_READERS: Mapping[str, Any] = {

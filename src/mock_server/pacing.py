@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from typing import Generator, Iterable, Iterator, List
 
+from .jsons import share
 from .marks import Hold, Mark
 from .plans import Group
 from .steps import Hang, Wait
@@ -25,8 +25,7 @@ def gaps(pace: Pace) -> Iterator[float]:
         if not pace.jitter:
             yield pace.between
             continue
-        digest = hashlib.sha256(f"{pace.seed}/{number}".encode()).digest()
-        drawn = int.from_bytes(digest[:4], "big") / 2**32  # from 0 to 1
+        drawn = share(f"{pace.seed}/{number}")
         yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
 
 
@@ -53,9 +52,7 @@ def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
 NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
 
 
-def kept_alive(
-    groups: Iterable[Group], every: float, ping: bytes, hangs: bool = False
-) -> Iterator[Group]:
+def kept_alive(groups: Iterable[Group], every: float, ping: bytes, hangs: bool) -> Iterator[Group]:
     """Groups of events, and a ping whenever there was nothing else for so many seconds.
 
     A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""

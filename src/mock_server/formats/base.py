@@ -74,15 +74,19 @@ def conversation(turns: Sequence[Turn]) -> Dict[str, Any]:
             turn += 1
         before = role
     system = "\n".join(instructions)
-    there = {"user": user is not None, "system": bool(instructions)}
-    found = {"user": user or "", "system": system}
+    blank: Tuple[str, ...] = ()
+    if user == "":
+        blank += ("user",)
+    if instructions and not system:
+        blank += ("system",)
     return {
-        **found,
+        "user": user or "",
+        "system": system,
         "tool_result": result[0],
         "tool_call_id": result[1],
         "turn": turn,
         "prompt": "\n".join(texts),
-        "blank": tuple([name for name in found if there[name] and not found[name]]),
+        "blank": blank,
     }
 
 
@@ -153,11 +157,15 @@ class WireFormat(Credentialed):
         """The request in no provider's terms.  BadField names what can't be read."""
         fields = Field(body)
         turns: List[Turn] = []
+        custom: Iterable[str] = ()
         schema = None
         if request.method == "POST":  # nothing else has a body
             fields.check(self.fields)
             turns = list(self.turns(fields))
             schema = self.schema(fields)
+        tools = tuple(self.tools(fields))
+        if tools and self.has_custom_tools:
+            custom = self.custom_tools(body)
         return Call(
             request,
             self.provider,
@@ -166,7 +174,8 @@ class WireFormat(Credentialed):
             self.model(params, fields),
             self.streams(params, fields),
             **conversation(turns),
-            tools=tuple(self.tools(fields)),
+            tools=tools,
+            custom_tools=tuple(custom),
             inputs=tuple(self.inputs(fields)),
             schema=schema,
             choices=self.choices(fields),
@@ -188,6 +197,10 @@ class WireFormat(Credentialed):
 
     def tools(self, body: Field) -> Iterable[str]:
         """Names of the tools that the request offers."""
+        return ()
+
+    def custom_tools(self, body: Json) -> Iterable[str]:
+        """Names of those that are called with plain text; `tools` has checked them."""
         return ()
 
     def inputs(self, body: Field) -> Iterable[str]:

@@ -10,7 +10,6 @@ from ..errors import MISSING, BadField, kind_of, shown
 from ..jsons import HEX, compact, indented, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
-from ..records import replace
 from ..values import Call, ErrorBody, Failure, Limit, Request
 from .base import WireFormat, caller, retry_after
 
@@ -285,20 +284,6 @@ class OpenAI(WireFormat):
 
 class OpenAIGeneration(OpenAI):
     """What the APIs share that answer a prompt and can stream the answer."""
-
-    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The request, with its custom tools."""
-        call = super().read(request, params, body)
-        custom: List[str] = []
-        if self.has_custom_tools:
-            custom = self.custom_tools(body)
-        if not custom:
-            return call
-        return replace(call, custom_tools=tuple(custom))
-
-    def custom_tools(self, body: Json) -> List[str]:
-        """Names of the tools that are called with plain text; `tools` has checked them."""
-        return []
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """`stream`."""

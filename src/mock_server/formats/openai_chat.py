@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import Because, Refused
 from ..jsons import HEX, quoted, token, utf8, within
@@ -291,19 +291,19 @@ class OpenAIChat(ChatCompletion):
         self, call: Call, reply: Reply, choice: int
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """A message in pieces (5.3, recorded)."""
-        heads = list(self.call_deltas(call, reply, choice, ""))
-        yield opening_delta(reply, heads), ONCE
-        pieces = list(self.call_deltas(call, reply, choice, hole(0)))
-        number = -1
+        calls = enumerate(self.tool_calls(call, reply, choice))
+        called = [self.call_deltas(call, whole, number) for number, whole in calls]
+        yield opening_delta(reply, [head for head, _ in called]), ONCE
+        rest = iter(called)
         for run in walk(reply):
             if not isinstance(run.part, ToolCall):
                 yield from self.text_deltas(call, DELTA_KEYS[type(run.part)], run.texts)
                 continue
             # A call is complete before the next one starts.
-            number += 1
+            head, piece = next(rest)
             if not is_lone_call(reply):
-                yield heads[number], ONCE
-            yield pieces[number], run.pieces
+                yield head, ONCE
+            yield piece, run.pieces
 
     def text_deltas(
         self, call: Call, key: str, texts: Texts
@@ -316,21 +316,19 @@ class OpenAIChat(ChatCompletion):
             yield {key: text}, ONCE
 
     def call_deltas(
-        self, call: Call, reply: Reply, choice: int, text: str
-    ) -> Iterator[Dict[str, Json]]:
-        """A delta a tool call, with a `text` in the place of what it is called with: the first one
-        of each, where that is empty, else one that says no more."""
-        for number, whole in enumerate(self.tool_calls(call, reply, choice)):
-            kind = whole["type"]
-            whole[kind][CALL_INPUTS[kind]] = text
-            if text:
-                del whole["id"], whole["type"], whole[kind]["name"]
-            if asks_for_functions(call):
-                yield {"function_call": whole[kind]}
-            else:
-                # The index must be in every delta: without it openai-py's helper dies (5.3,
-                # verified).
-                yield {"tool_calls": [{"index": number, **whole}]}
+        self, call: Call, whole: Mapping[str, Json], number: int
+    ) -> Tuple[Dict[str, Json], Dict[str, Json]]:
+        """The first delta of a tool call, without what it is called with, and one with a hole for a
+        piece of that alone."""
+        kind = whole["type"]
+        key = CALL_INPUTS[kind]
+        head: Dict[str, Json] = {**whole, kind: {**whole[kind], key: ""}}
+        piece: Dict[str, Json] = {kind: {key: hole(0)}}
+        if asks_for_functions(call):
+            return {"function_call": head[kind]}, {"function_call": piece[kind]}
+        # The index must be in every delta: without it openai-py's helper dies (5.3, verified).
+        place = {"index": number}
+        return {"tool_calls": [{**place, **head}]}, {"tool_calls": [{**place, **piece}]}
 
     def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
         """A chunk with a hole for its `obfuscation` (5.3, recorded)."""

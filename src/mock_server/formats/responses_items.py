@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Union
 
 from ..errors import MISSING
 from ..jsons import BASE64URL, HEX
@@ -56,13 +56,13 @@ def response_id(call: Call, prefix: str, label: str) -> str:
     return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
 
 
-def content_part(part: Part, text: str) -> Dict[str, Json]:
+def content_part(part: Union[Text, Reasoning, Refusal]) -> Dict[str, Json]:
     """What an item holds: output text, a refusal, or a part of a summary."""
     if isinstance(part, Reasoning):
-        return {"type": "summary_text", "text": text}
+        return {"type": "summary_text", "text": part.text}
     if isinstance(part, Refusal):
-        return {"type": "refusal", "refusal": text}
-    return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+        return {"type": "refusal", "refusal": part.text}
+    return {"type": "output_text", "annotations": [], "logprobs": [], "text": part.text}
 
 
 def opened_item(item: Mapping[str, Json]) -> Dict[str, Json]:
@@ -92,7 +92,7 @@ def output_item(call: Call, part: Part, index: int) -> Dict[str, Json]:
         return {**item, **reasoning_members(call, part, index)}
     content = []
     if isinstance(part, (Text, Refusal)):
-        content.append(content_part(part, part.text))
+        content.append(content_part(part))
     return {
         "id": response_id(call, "msg", label),
         "type": "message",
@@ -141,7 +141,7 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
     request: encrypted, and only if asked for."""
     members: Dict[str, Json] = {"summary": []}
     if part.text:
-        members["summary"] = [content_part(part, part.text)]
+        members["summary"] = [content_part(part)]
     if "reasoning.encrypted_content" in (call.body.get("include") or ()):
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from typing import Callable, Iterable, Iterator, List, Tuple, TypeVar
+from typing import Callable, Iterable, Iterator, Tuple, TypeVar
 
 from ..jsons import compact, utf8
 from ..limits import Json
@@ -68,13 +68,12 @@ def with_last(items: Iterable[Item]) -> Iterator[Tuple[Item, bool]]:
 @record
 class Run:
     """The part at `index` of a reply, as it streams: its `text`, or a tool call's arguments as JSON
-    text, in pieces of `size` characters.  `first` is true for the first part of its kind."""
+    text, in pieces of `size` characters."""
 
     index: int
     part: Part
     text: str
     size: int
-    first: bool
 
     @property
     def texts(self) -> Iterable[str]:
@@ -99,7 +98,6 @@ ONCE = ("",)  # for an event without a hole
 
 def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]:
     """A reply as a model streams it, part by part; `layout` writes arguments."""
-    kinds: List[type] = []  # a handful, however many parts there are
     for index, part in enumerate(reply.parts):
         if isinstance(part, Embedding):
             continue
@@ -107,10 +105,7 @@ def walk(reply: Reply, layout: Callable[[Json], str] = compact) -> Iterator[Run]
             text = layout(part.arguments) if part.input is None else part.input
         else:
             text = getattr(part, "text", "")
-        first = type(part) not in kinds
-        if first:
-            kinds.append(type(part))
-        yield Run(index, part, text, reply.chunk_size, first)
+        yield Run(index, part, text, reply.chunk_size)
 
 
 # --- filled in ---

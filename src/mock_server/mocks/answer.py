@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Because, shown
@@ -35,6 +36,8 @@ from .match import Groups
 from .stream_texts import is_json, values_of
 from .templates import Filling
 
+PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
+
 
 @record
 class Neutral:
@@ -51,11 +54,7 @@ class Neutral:
     @found_once
     def kinds(self) -> FrozenSet[Any]:
         """The kinds of its parts, as an API has to be able to say them."""
-        kinds = {type(part) for part in self.parts}
-        # A structure is sent as text: what an API needs for it is text alone.
-        if Structure in kinds:
-            kinds = kinds - {Structure} | {Text}
-        return frozenset(kinds)
+        return kinds_of(frozenset(map(type, self.parts)))
 
     @found_once
     def is_plain(self) -> bool:
@@ -115,14 +114,20 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        lacking = None
+        if not self.kinds.isdisjoint(PARTICULAR):
+            lacking = self.lacks_for_part(wire, call)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    def lacks_for_part(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API that has the kinds of its parts can't say one of them, if it can't."""
         for name in self.custom_calls:
             if name not in call.custom_tools:
                 expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
                 return "tools", list(call.tools), Because(expected)
-        lacking = wire.lacks(call, self.parts)
-        if lacking is None and self.extra:
-            lacking = self.lacks_for_extra(wire, call)
-        return lacking
+        return wire.lacks(call, self.parts)
 
     @found_once
     def spreads(self) -> Dict[Places, Spread]:
@@ -152,6 +157,15 @@ class Neutral:
         if lacking:
             return "response.extra", lacking.place, Because(lacking.advice)
         return None
+
+
+@functools.lru_cache(maxsize=256)  # thousands of mocks share a few
+def kinds_of(types: FrozenSet[Any]) -> FrozenSet[Any]:
+    """The kinds of parts, as an API has to be able to say them."""
+    # A structure is sent as text: what an API needs for it is text alone.
+    if Structure in types:
+        return types - {Structure} | {Text}
+    return types
 
 
 def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
@@ -207,6 +221,11 @@ class Answer:
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
     probability: float = 1.0  # of an error, that it is the answer at all
+
+    @property
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The custom tools that a call must declare to get it."""
+        return self.form.custom_calls if isinstance(self.form, Neutral) else ()
 
     def wins(self, seed: str) -> bool:
         """Whether it is the answer, as far as that is drawn."""

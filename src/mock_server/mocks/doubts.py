@@ -11,7 +11,6 @@ from ..errors import MISSING, shown
 from ..jsons import sorted_compact
 from ..limits import Json
 from ..records import found_once
-from .answer import Answer, Neutral
 from .explosive import may_explode
 from .match import Condition, TextMatcher, lacking
 from .mock import Mock
@@ -117,7 +116,7 @@ class Coverage:
         return frozenset(
             way
             for way in ways_of(self.mock.conditions)
-            if not all(one.lacks(way.wire, asked(way, custom_calls(one))) for one in answers)
+            if not all(one.lacks(way.wire, asked(way, one.custom_calls)) for one in answers)
         )
 
     def covers(self, other: Coverage) -> bool:
@@ -176,11 +175,6 @@ def holds_with(condition: Condition, known: Json) -> bool:
     if isinstance(known, dict) and isinstance(wanted, dict) and list(wanted) == ["contains"]:
         return wanted["contains"] in known.get("contains", "")
     return False
-
-
-def custom_calls(answer: Answer) -> Tuple[str, ...]:
-    """The custom tools that a call must declare to get an answer."""
-    return answer.form.custom_calls if isinstance(answer.form, Neutral) else ()
 
 
 def listed_names(value: Json) -> FrozenSet[str]:

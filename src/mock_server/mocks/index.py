@@ -19,12 +19,8 @@ WORTH = 5  # so many letters are looked at in the time that one mock takes
 
 FEW_MOCKS = 4  # are all tried in the time that the shelves take
 
-FEW_VALUES = (
-    "provider",
-    "operation",
-    "api",
-    "method",
-)  # by these is filed what asks for nothing else
+# By these is filed what asks for nothing else.
+FEW_VALUES = ("provider", "operation", "api", "method")
 
 Filed = Tuple[int, Mock]  # with its place in the matching order
 

@@ -236,9 +236,7 @@ Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
 
 def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
     """What shows in no answer that can be given in these ways, and why."""
-    custom: Tuple[str, ...] = ()
-    if isinstance(answer.form, Neutral):
-        custom = answer.form.custom_calls
+    custom = answer.custom_calls
     lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
     if lacking[0] and None not in lacking:
         return response, f"can never be given: {explained(lacking[0])}"

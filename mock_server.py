@@ -1641,6 +1641,11 @@ class Pace:
     seed: str = ""
     gaps: Tuple[float, ...] = ()
 
+    @property
+    def has_pauses(self) -> bool:
+        """Whether anything waits for it."""
+        return bool(self.first or self.between or self.gaps)
+
 
 @record
 class Keepalive:
@@ -3986,6 +3991,15 @@ def tool_input(part: ToolCall) -> str:
     if part.input is not None:
         return part.input
     return compact(part.arguments)
+
+
+def items_within(value: Json, *names: str) -> List[Json]:
+    """The items of an array inside nested objects; a mock's own block may have anything in its
+    place, into which nobody looks."""
+    items = within(value, *names)
+    if isinstance(items, list):
+        return items
+    return []
 
 
 def packed_floats(vector: Sequence[float]) -> str:
@@ -6634,11 +6648,9 @@ PART_TEXTS: Mapping[Json, Said] = {
 PICTURE_MEMBERS = ("background", "output_format", "quality", "size")
 
 
-def objects_in(value: Json) -> List[Dict[str, Json]]:
-    """The objects in an array; a mock's own item may have anything in its place."""
-    if not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, dict)]
+def objects_in(value: Mapping[str, Json], name: str) -> List[Dict[str, Json]]:
+    """The objects in an array of an item or a part."""
+    return [item for item in items_within(value, name) if isinstance(item, dict)]
 
 
 class ItemStream:
@@ -6680,7 +6692,7 @@ class ItemStream:
 
     def parts(self, step: Held) -> ItemEvents:
         """The events of the parts of a message or of a thought."""
-        for index, part in enumerate(objects_in(self.item.get(step.key))):
+        for index, part in enumerate(objects_in(self.item, step.key)):
             place = {step.place: index, **self.place}
             said = PART_TEXTS.get(str(part.get("type")))
             opened = dict(part)
@@ -6689,7 +6701,7 @@ class ItemStream:
             opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
             yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
             if said:
-                cited = objects_in(part.get("annotations"))
+                cited = objects_in(part, "annotations")
                 yield from self.said(said, part.get(said.key), place, cited)
             yield f"response.{step.holder}.done", {**place, "part": part}, ONE
 
@@ -7463,14 +7475,6 @@ def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def items_in(value: Json, name: str) -> List[Json]:
-    """An array in a block of a mock; nothing else is looked into."""
-    items = within(value, name)
-    if isinstance(items, list):
-        return items
-    return []
-
-
 def text_in(value: Json) -> str:
     """The text in a block of a mock; anything else is none."""
     text = within(value, "text")
@@ -7487,14 +7491,14 @@ def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str
         text = run.text or compact(value.get("input"))
         yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
     elif kind == "toolResult":
-        for item in items_in(value, "content"):
+        for item in items_within(value, "content"):
             yield {"toolResult": [item]}, ONCE
     elif kind == "image":
         yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
     elif kind == "citationsContent":
-        text = "".join(map(text_in, items_in(value, "content")))
+        text = "".join(map(text_in, items_within(value, "content")))
         yield {"text": hole(0)}, pieces(text, run.size) or ONCE
-        for citation in items_in(value, "citations"):
+        for citation in items_within(value, "citations"):
             yield {"citation": citation}, ONCE
     else:
         yield from converse_thought_deltas(run, value)
@@ -11245,7 +11249,7 @@ class Asked:
 
     def seen(self) -> Call:
         """The call as far as it was kept, for conditions to look at."""
-        # Masked, as they were kept: of credentials only a hash can be asked for.
+        # Masked, as they are shown: of credentials only a hash can be asked for.
         query, headers = self.head.kept["query"], self.head.kept["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         call = self.call or Call(request, self.provider or "", "", "", "", body=None)
@@ -11617,7 +11621,7 @@ def streaming(original: Original) -> Original:
         frames = tuple(between(original.body, [0, *ends]))
     elif kind:
         frames = tuple(TEXT_CUTS[kind](original.body))
-    return Original(original.status, original.headers, original.body, frames, original.is_coded)
+    return replace(original, frames=frames)
 
 
 # === mocks/answer ============================================================
@@ -13198,12 +13202,12 @@ def check_original(response: Node, original: Original) -> None:
         response.get("error").fail("breaks off a stream, and the transcript holds none")
     if not original.is_coded:
         return
-    plan, problem = response.get("wire"), "has no effect: the transcript is compressed already"
+    plan = parse_plan(response.get("wire"))
+    problem = "has no effect: the transcript is compressed already"
     if response.get("gzip").value == "always":
         response.get("gzip").fail(problem)
-    for key in ("gzip", "eol", "comments", "no_space"):
-        if not plan.get(key).is_absent or getattr(WIRE_PLANS.get(str(plan.value)), key, None):
-            plan.fail(problem)
+    if plan.gzip or relines(plan):
+        response.get("wire").fail(problem)
     if response.get("fault").value == "bad_gzip":
         response.get("fault").fail(problem)
     if "error" in response.value:
@@ -13958,6 +13962,453 @@ def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
     return requests, float(per)
 
 
+# === pacing ==================================================================
+# Pacing: the pauses between events, and what keeps a stream alive meanwhile.  Pure.
+
+
+NO_PACE = Pace()
+
+
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    if pace.gaps:
+        yield from pace.gaps
+        yield from itertools.repeat(0.0)
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        drawn = share(f"{pace.seed}/{number}")
+        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
+
+
+def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
+    """Groups of events, and before each the pause until it is due."""
+    pauses = gaps(pace)
+    marks: List[Group] = []
+    for frame, events in groups:
+        if isinstance(frame, Mark):  # what comes in place of an event comes when it would have come
+            marks.append((frame, 0))
+            continue
+        if isinstance(frame, bytes):
+            pause = sum(itertools.islice(pauses, events))
+            if pause:
+                yield Wait(pause), 0
+            yield from marks
+            marks = []
+        yield frame, events
+    yield from marks
+
+
+# --- kept alive ---
+
+NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
+
+
+def kept_alive(groups: Iterable[Group], every: float, ping: bytes, hangs: bool) -> Iterator[Group]:
+    """Groups of events, and a ping whenever there was nothing else for so many seconds.
+
+    A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""
+    pinged = Pinged(ping)
+    quiet = 0.0  # seconds for which nothing was sent
+    for frame, events in groups:
+        if isinstance(frame, Wait):
+            left = frame.seconds
+            while quiet + left > every:  # what is due at the same moment makes it needless
+                yield Wait(every - quiet), 0
+                yield pinged.ping(), 0
+                left -= every - quiet
+                quiet = 0.0
+            quiet += left
+            yield Wait(left), 0
+        elif isinstance(frame, Hold):
+            quiet = yield from held(every, quiet, pinged)
+        elif isinstance(frame, Mark) and hangs:
+            while True:
+                yield Hang(every - quiet), 0
+                yield pinged.ping(), 0
+                quiet = 0.0
+        elif isinstance(frame, bytes):
+            yield pinged.behind(frame, events), events
+            quiet = 0.0
+        else:
+            yield frame, events
+
+
+def held(every: float, quiet: float, pinged: Pinged) -> Generator[Group, None, float]:
+    """A place that is passed when its gate lets it, and pings until then; how long ago the last
+    one was."""
+    hold = Hold(every - quiet)
+    yield hold, 0
+    while not hold.passed:
+        yield pinged.ping(), 0
+        hold = Hold(every)
+        quiet = 0.0
+        yield hold, 0
+    return min(every, quiet + hold.waited)
+
+
+class Pinged:
+    """The pings of a stream.  One that has a number takes it from the events behind it: such are
+    OpenAI's (reported by SDKs: its `keepalive` is an event among the others)."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.has_number = b"%d" in data and not data.startswith(b":")  # a comment is as it is
+        self.events = self.pings = 0  # so far
+
+    def ping(self) -> bytes:
+        """The next ping."""
+        if not self.has_number:
+            return self.data
+        self.pings += 1
+        return self.data % (self.events + self.pings - 1)
+
+    def behind(self, frame: bytes, events: int) -> bytes:
+        """Events with the numbers that they have behind the pings so far."""
+        self.events += events
+        if not self.has_number or not self.pings:
+            return frame
+        return NUMBERED_PLACE.sub(self.moved, frame)
+
+    def moved(self, number: "re.Match[bytes]") -> bytes:
+        """A number that comes later by the pings so far."""
+        return b"%b%d" % (number.group(1), int(number.group(2)) + self.pings)
+
+
+# === transport ===============================================================
+# Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
+
+# Knows no provider, no socket and no clock.
+
+
+def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    intact = intact_steps(response, exchange)
+    fault = response.delivery.fault
+    if fault is None and isinstance(intact, list):
+        return intact  # a whole answer: there is nothing to join
+    ending: Optional[bytes] = None
+    streams = response.frames is not None and response.status not in NO_BODY
+    if streams and not exchange.head_only:
+        ending = b"0\r\n\r\n" if exchange.minor else b""
+    elif fault and not may_break_inside(fault, response, exchange):
+        fault = replace(fault, after=None)
+    return joined(broken(fault, "steps", intact, ending))
+
+
+def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket if nothing goes wrong there."""
+    answer: Iterable[Step]
+    if response.frames is None or response.status in NO_BODY:
+        answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
+    else:
+        answer = stream_steps(response, exchange, response.frames)
+        if response.ping:  # which goes out while it waits, and so does the head
+            return answer
+    if response.delivery.delay:
+        return itertools.chain([Wait(response.delivery.delay)], answer)
+    return answer
+
+
+# --- codings ---
+
+
+def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+    """How a response is coded: one of the codings of an Exchange.
+
+    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
+    delivery = response.delivery
+    if delivery.gzip == "always":
+        return "gzip"
+    if not negotiates(response):
+        return "identity"
+    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
+        return negotiated(accept)
+    # The mock's own body is in that coding already.
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
+        return "identity"
+    coding = negotiated(accept)
+    if coding == "gzip" and response.frames is None and takes_identity(accept):
+        return "smaller"
+    return coding
+
+
+def negotiates(response: Response) -> bool:
+    """Whether the client's Accept-Encoding is asked."""
+    delivery = response.delivery
+    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
+
+
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
+    headers: Headers = ()
+    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
+        headers += (("Vary", "Accept-Encoding"),)
+    if says_gzip:
+        headers += (("Content-Encoding", "gzip"),)
+    return headers
+
+
+# --- heads ---
+
+
+def chunked_headers(plan: Plan) -> Headers:
+    """What the head says of a body in chunks."""
+    headers: Headers = (("Transfer-Encoding", "chunked"),)
+    if plan.trailers:
+        headers += (("Trailer", TRAILER[0]),)
+    return headers
+
+
+def complete_head(
+    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+) -> bytes:
+    """The head of a response; `headers` are those that are only true of this one."""
+    if not keep_alive or response.delivery.plan.close:
+        headers += (("Connection", "close"),)
+    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
+    elif not exchange.minor:
+        headers += (("Connection", "keep-alive"),)
+    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
+        replaced = {name.lower() for name, _ in response.delivery.headers}
+        # These are true of this one answer, whatever a mock says.
+        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
+        headers = tuple(header for header in headers if header[0].lower() not in replaced)
+    return head_bytes(response.status, response.headers + headers) + b"\r\n"
+
+
+# --- whole answers ---
+
+
+def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response without a stream, as one write unless its plan cuts it."""
+    body, says_gzip = whole_body(response, exchange.coding)
+    plan = response.delivery.plan
+    chunked = goes_chunked(response, exchange)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += chunked_headers(plan)
+    elif response.status not in NO_BODY:
+        headers += (("Content-Length", str(len(body))),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive)
+    if exchange.head_only:
+        return [Send(head, head=len(head))]
+    if not chunked and not (plan.split and body):
+        return [Send(head + body, head=len(head))]
+    pieces: Iterable[Frame] = cut_up(body, plan.split)
+    fault = response.delivery.fault
+    if fault and fault.after and may_break_inside(fault, response, exchange):
+        pieces = marked(pieces, fault.after, bool, leaves_one=not chunked)
+    return itertools.chain(
+        [Send(head, head=len(head), alone=bool(plan.split))], body_steps(pieces, plan, chunked)
+    )
+
+
+def goes_chunked(response: Response, exchange: Exchange) -> bool:
+    """Whether a whole body is sent in chunks."""
+    # Where there can be none it is sent as it always is (RFC 9112, 6.1).
+    return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
+
+
+def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+    """Whether a fault has a place inside a whole answer: one in a single write has none."""
+    if fault.after is None or fault.after.pieces or exchange.head_only:
+        return False
+    return goes_chunked(response, exchange) or bool(response.delivery.plan.split)
+
+
+def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[Step]:
+    """The pieces of a whole body, each a chunk or only a write."""
+    alone = bool(plan.split)
+    for piece in pieces:
+        if not isinstance(piece, bytes):
+            yield piece
+        elif piece:
+            yield Send(framed(piece, chunked, plan), alone=alone)
+    if chunked:
+        yield Send(chunk(b"", plan), last=True, alone=alone)
+
+
+def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
+    body, mode = response.body, response.delivery.plan.gzip
+    if response.status in NO_BODY:
+        body = b""
+    if breaks(response.delivery.fault, "coding"):
+        return body, True
+    if coding == "identity" or response.status in NO_BODY:
+        return body, False
+    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
+        return response.twin, True
+    packed = gzip_body(body, mode)
+    if coding == "smaller" and len(packed) >= len(body):
+        return body, False
+    return packed, True
+
+
+# --- streams ---
+
+
+def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+    """The head of a streamed response, then its events as its pace and its plan will have them."""
+    delivery = response.delivery
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
+    chunked = exchange.minor > 0
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += chunked_headers(delivery.plan)
+    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
+    yield Send(head, head=len(head))
+    if exchange.head_only:
+        return
+    pace = delivery.pace or NO_PACE
+    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
+    # a thousand that run at once then take next to nothing.
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.fault or response.ping
+    if not isinstance(frames, tuple) or unusual or delivery.plan != USUAL_PLAN:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
+    elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
+        yield from prepared_chunks(frames, pace, chunked)
+    elif pace.has_pauses:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
+    else:
+        yield from unpaced_chunks(frames, chunked)
+
+
+def planned_chunks(
+    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, fault, plan, pace and coding will have them."""
+    delivery = response.delivery
+    plan, pace, fault = delivery.plan, delivery.pace or NO_PACE, delivery.fault
+    if delivery.gate:
+        frames = gated(frames, delivery.gate, response.is_piece)
+    frames = place_of_fault(fault, frames, response.is_piece)
+    if response.ping and delivery.delay:
+        pace = replace(pace, first=delivery.delay + pace.first)
+    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    if pace.has_pauses:
+        groups = paced(groups, pace)
+    if response.ping and delivery.keepalive:
+        hangs = fault is not None and fault.kind == "hang"
+        groups = kept_alive(groups, delivery.keepalive.every, response.ping, hangs)
+    gzip = coding != "identity"
+    if breaks(fault, "coding"):
+        groups = broken(fault, "coding", groups)
+    elif gzip:
+        groups = gzip_groups(groups, plan.gzip or "event")
+    return sent_chunks(groups, chunked, plan, gzip)
+
+
+def sent_chunks(
+    groups: Iterable[Group], chunked: bool, plan: Plan = USUAL_PLAN, gzip: bool = False
+) -> Iterator[Step]:
+    """Groups of events, then the last chunk.
+
+    Each group is a chunk and a write, or several where the plan cuts it."""
+    alone = plan != USUAL_PLAN
+    split = plan.split
+    if gzip and isinstance(split, str):
+        split = ""  # there are no characters and line ends in gzip
+    for frame, events in groups:
+        if not isinstance(frame, bytes):
+            yield frame
+            continue
+        pieces = cut_up(frame, split)
+        last = next(pieces)
+        for piece in pieces:
+            yield Send(framed(last, chunked, plan), alone=True)
+            last = piece
+        data = framed(last, chunked, plan)
+        yield Send(data, (len(data),) * events, alone=alone)
+    if chunked:
+        yield Send(chunk(b"", plan), last=True, alone=alone)
+
+
+def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
+    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
+    if chunked:
+        return chunk(piece, plan)
+    return piece
+
+
+@functools.lru_cache(maxsize=16)
+def prepared_chunks(frames: Tuple[Frame, ...], pace: Pace, chunked: bool) -> Tuple[Step, ...]:
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(sent_chunks(paced(coalesced(frames, 1), pace), chunked))
+
+
+def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
+    """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
+    in a fraction of the time."""
+    ending = framed(b"", chunked, USUAL_PLAN)
+    room = JOINED - len(ending)
+    pieces: List[bytes] = []
+    ends: List[int] = []
+    size = 0
+    for frame in frames:
+        piece = b""
+        if isinstance(frame, bytes):
+            piece = frame
+            if chunked:  # as `chunk` has it
+                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
+        more = size + len(piece)
+        if pieces and (not piece or more > room):
+            yield Send(b"".join(pieces), tuple(ends))
+            pieces, ends, more = [], [], len(piece)
+        size = more
+        if not isinstance(frame, bytes):
+            yield frame
+            continue
+        pieces.append(piece)
+        ends.append(size)
+    if pieces or chunked:
+        yield Send(b"".join(pieces) + ending, tuple(ends), last=chunked)
+
+
+def joined(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same steps, but what is due at the same moment leaves in one write of at most JOINED
+    bytes."""
+    held: List[Send] = []
+    size = 0
+    for step in steps:
+        if isinstance(step, Breath):
+            yield step
+            continue
+        joins = isinstance(step, Send) and not step.alone
+        if isinstance(step, Send) and joins and size + len(step.data) <= JOINED:
+            held.append(step)
+            size += len(step.data)
+            continue
+        if held:
+            yield one_of(held)
+        held = []
+        size = 0
+        if isinstance(step, Send) and joins:
+            held = [step]
+            size = len(step.data)
+        else:
+            yield step
+    if held:
+        yield one_of(held)
+
+
+def one_of(sends: List[Send]) -> Send:
+    """Several writes as one."""
+    if len(sends) == 1:
+        return sends[0]
+    ends: List[int] = []
+    size = 0
+    for send in sends:
+        ends += [size + end for end in send.ends]
+        size += len(send.data)
+    data = b"".join([send.data for send in sends])
+    return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
+
+
 # === answered ================================================================
 # A response and where it comes from, and what the journal remembers of it.  Touches nothing.
 
@@ -14025,7 +14476,8 @@ def control_refusal(refused: Refused) -> Answered:
 
 
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
-    """A request and its answer as the journal keeps them, with no credential in them."""
+    """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
+    here they are as they came."""
     call = answered.call
     if call and not call.was_read:
         call = None
@@ -14060,6 +14512,16 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
     return asked
+
+
+def told_and_steps(
+    request: Request, head: Head, answered: Answered, exchange: Exchange
+) -> Tuple[Optional[Asked], Iterable[Step]]:
+    """What the journal says of an answer, if it is to say anything, and the steps of it."""
+    asked = None
+    if not answered.control:
+        asked = asked_of(request, head, answered)
+    return asked, answer_steps(answered.response, exchange)
 
 
 def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
@@ -17575,7 +18037,8 @@ class Answerer:
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
-        if is_preflight(request):
+        # Whoever owns the path: a browser asks what may be done (Fetch, "CORS protocol").
+        if request.method == "OPTIONS" and PREFLIGHT in request.headers:
             return Answered(options_response(request))
         try:
             wire, params = route(request)
@@ -17792,11 +18255,6 @@ def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
             message = f"{refused.message}; the closest mock is {miss.sentence}"
             return Refused(refused.status, message, code=refused.code, headers=refused.headers)
     return refused
-
-
-def is_preflight(request: Request) -> bool:
-    """Whether a browser asks what may be done (Fetch, "CORS protocol")."""
-    return request.method == "OPTIONS" and PREFLIGHT in request.headers
 
 
 def options_response(request: Request) -> Response:
@@ -20214,453 +20672,6 @@ class Channel(Member, BaseHTTPRequestHandler):
                 pass
 
 
-# === pacing ==================================================================
-# Pacing: the pauses between events, and what keeps a stream alive meanwhile.  Pure.
-
-
-NO_PACE = Pace()
-
-
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    if pace.gaps:
-        yield from pace.gaps
-        yield from itertools.repeat(0.0)
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        drawn = share(f"{pace.seed}/{number}")
-        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
-
-
-def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
-    """Groups of events, and before each the pause until it is due."""
-    pauses = gaps(pace)
-    marks: List[Group] = []
-    for frame, events in groups:
-        if isinstance(frame, Mark):  # what comes in place of an event comes when it would have come
-            marks.append((frame, 0))
-            continue
-        if isinstance(frame, bytes):
-            pause = sum(itertools.islice(pauses, events))
-            if pause:
-                yield Wait(pause), 0
-            yield from marks
-            marks = []
-        yield frame, events
-    yield from marks
-
-
-# --- kept alive ---
-
-NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
-
-
-def kept_alive(groups: Iterable[Group], every: float, ping: bytes, hangs: bool) -> Iterator[Group]:
-    """Groups of events, and a ping whenever there was nothing else for so many seconds.
-
-    A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""
-    pinged = Pinged(ping)
-    quiet = 0.0  # seconds for which nothing was sent
-    for frame, events in groups:
-        if isinstance(frame, Wait):
-            left = frame.seconds
-            while quiet + left > every:  # what is due at the same moment makes it needless
-                yield Wait(every - quiet), 0
-                yield pinged.ping(), 0
-                left -= every - quiet
-                quiet = 0.0
-            quiet += left
-            yield Wait(left), 0
-        elif isinstance(frame, Hold):
-            quiet = yield from held(every, quiet, pinged)
-        elif isinstance(frame, Mark) and hangs:
-            while True:
-                yield Hang(every - quiet), 0
-                yield pinged.ping(), 0
-                quiet = 0.0
-        elif isinstance(frame, bytes):
-            yield pinged.behind(frame, events), events
-            quiet = 0.0
-        else:
-            yield frame, events
-
-
-def held(every: float, quiet: float, pinged: Pinged) -> Generator[Group, None, float]:
-    """A place that is passed when its gate lets it, and pings until then; how long ago the last
-    one was."""
-    hold = Hold(every - quiet)
-    yield hold, 0
-    while not hold.passed:
-        yield pinged.ping(), 0
-        hold = Hold(every)
-        quiet = 0.0
-        yield hold, 0
-    return min(every, quiet + hold.waited)
-
-
-class Pinged:
-    """The pings of a stream.  One that has a number takes it from the events behind it: such are
-    OpenAI's (reported by SDKs: its `keepalive` is an event among the others)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.has_number = b"%d" in data and not data.startswith(b":")  # a comment is as it is
-        self.events = self.pings = 0  # so far
-
-    def ping(self) -> bytes:
-        """The next ping."""
-        if not self.has_number:
-            return self.data
-        self.pings += 1
-        return self.data % (self.events + self.pings - 1)
-
-    def behind(self, frame: bytes, events: int) -> bytes:
-        """Events with the numbers that they have behind the pings so far."""
-        self.events += events
-        if not self.has_number or not self.pings:
-            return frame
-        return NUMBERED_PLACE.sub(self.moved, frame)
-
-    def moved(self, number: "re.Match[bytes]") -> bytes:
-        """A number that comes later by the pings so far."""
-        return b"%b%d" % (number.group(1), int(number.group(2)) + self.pings)
-
-
-# === transport ===============================================================
-# Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
-
-# Knows no provider, no socket and no clock.
-
-
-def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
-    """A response as what happens on the socket, faults included."""
-    intact = intact_steps(response, exchange)
-    fault = response.delivery.fault
-    if fault is None and isinstance(intact, list):
-        return intact  # a whole answer: there is nothing to join
-    ending: Optional[bytes] = None
-    streams = response.frames is not None and response.status not in NO_BODY
-    if streams and not exchange.head_only:
-        ending = b"0\r\n\r\n" if exchange.minor else b""
-    elif fault and not may_break_inside(fault, response, exchange):
-        fault = replace(fault, after=None)
-    return joined(broken(fault, "steps", intact, ending))
-
-
-def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
-    """A response as what happens on the socket if nothing goes wrong there."""
-    answer: Iterable[Step]
-    if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
-    else:
-        answer = stream_steps(response, exchange, response.frames)
-        if response.ping:  # which goes out while it waits, and so does the head
-            return answer
-    if response.delivery.delay:
-        return itertools.chain([Wait(response.delivery.delay)], answer)
-    return answer
-
-
-# --- codings ---
-
-
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
-    """How a response is coded: one of the codings of an Exchange.
-
-    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
-    delivery = response.delivery
-    if delivery.gzip == "always":
-        return "gzip"
-    if not negotiates(response):
-        return "identity"
-    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
-        return negotiated(accept)
-    # The mock's own body is in that coding already.
-    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
-        return "identity"
-    coding = negotiated(accept)
-    if coding == "gzip" and response.frames is None and takes_identity(accept):
-        return "smaller"
-    return coding
-
-
-def negotiates(response: Response) -> bool:
-    """Whether the client's Accept-Encoding is asked."""
-    delivery = response.delivery
-    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
-
-
-def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
-    """What the head says of the coding; one that `says_gzip` may lie."""
-    headers: Headers = ()
-    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
-    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
-        headers += (("Vary", "Accept-Encoding"),)
-    if says_gzip:
-        headers += (("Content-Encoding", "gzip"),)
-    return headers
-
-
-# --- heads ---
-
-
-def chunked_headers(plan: Plan) -> Headers:
-    """What the head says of a body in chunks."""
-    headers: Headers = (("Transfer-Encoding", "chunked"),)
-    if plan.trailers:
-        headers += (("Trailer", TRAILER[0]),)
-    return headers
-
-
-def complete_head(
-    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
-) -> bytes:
-    """The head of a response; `headers` are those that are only true of this one."""
-    if not keep_alive or response.delivery.plan.close:
-        headers += (("Connection", "close"),)
-    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
-    elif not exchange.minor:
-        headers += (("Connection", "keep-alive"),)
-    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
-        replaced = {name.lower() for name, _ in response.delivery.headers}
-        # These are true of this one answer, whatever a mock says.
-        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
-        headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    return head_bytes(response.status, response.headers + headers) + b"\r\n"
-
-
-# --- whole answers ---
-
-
-def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
-    """A response without a stream, as one write unless its plan cuts it."""
-    body, says_gzip = whole_body(response, exchange.coding)
-    plan = response.delivery.plan
-    chunked = goes_chunked(response, exchange)
-    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
-    if chunked:
-        headers += chunked_headers(plan)
-    elif response.status not in NO_BODY:
-        headers += (("Content-Length", str(len(body))),)
-    head = complete_head(response, exchange, headers, exchange.keep_alive)
-    if exchange.head_only:
-        return [Send(head, head=len(head))]
-    if not chunked and not (plan.split and body):
-        return [Send(head + body, head=len(head))]
-    pieces: Iterable[Frame] = cut_up(body, plan.split)
-    fault = response.delivery.fault
-    if fault and fault.after and may_break_inside(fault, response, exchange):
-        pieces = marked(pieces, fault.after, bool, leaves_one=not chunked)
-    return itertools.chain(
-        [Send(head, head=len(head), alone=bool(plan.split))], body_steps(pieces, plan, chunked)
-    )
-
-
-def goes_chunked(response: Response, exchange: Exchange) -> bool:
-    """Whether a whole body is sent in chunks."""
-    # Where there can be none it is sent as it always is (RFC 9112, 6.1).
-    return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
-
-
-def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
-    """Whether a fault has a place inside a whole answer: one in a single write has none."""
-    if fault.after is None or fault.after.pieces or exchange.head_only:
-        return False
-    return goes_chunked(response, exchange) or bool(response.delivery.plan.split)
-
-
-def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[Step]:
-    """The pieces of a whole body, each a chunk or only a write."""
-    alone = bool(plan.split)
-    for piece in pieces:
-        if not isinstance(piece, bytes):
-            yield piece
-        elif piece:
-            yield Send(framed(piece, chunked, plan), alone=alone)
-    if chunked:
-        yield Send(chunk(b"", plan), last=True, alone=alone)
-
-
-def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
-    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
-    body, mode = response.body, response.delivery.plan.gzip
-    if response.status in NO_BODY:
-        body = b""
-    if breaks(response.delivery.fault, "coding"):
-        return body, True
-    if coding == "identity" or response.status in NO_BODY:
-        return body, False
-    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
-        return response.twin, True
-    packed = gzip_body(body, mode)
-    if coding == "smaller" and len(packed) >= len(body):
-        return body, False
-    return packed, True
-
-
-# --- streams ---
-
-
-def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
-    """The head of a streamed response, then its events as its pace and its plan will have them."""
-    delivery = response.delivery
-    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
-    chunked = exchange.minor > 0
-    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
-    if chunked:
-        headers += chunked_headers(delivery.plan)
-    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
-    yield Send(head, head=len(head))
-    if exchange.head_only:
-        return
-    pace = delivery.pace or NO_PACE
-    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
-    # a thousand that run at once then take next to nothing.
-    unusual = says_gzip or pace.jitter or delivery.gate or delivery.fault or response.ping
-    if not isinstance(frames, tuple) or unusual or delivery.plan != USUAL_PLAN:
-        yield from planned_chunks(response, exchange.coding, frames, chunked)
-    elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
-        yield from prepared_chunks(frames, pace, chunked)
-    elif pace.first or pace.between or pace.gaps:
-        yield from planned_chunks(response, exchange.coding, frames, chunked)
-    else:
-        yield from unpaced_chunks(frames, chunked)
-
-
-def planned_chunks(
-    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
-) -> Iterator[Step]:
-    """The events of a stream as gate, fault, plan, pace and coding will have them."""
-    delivery = response.delivery
-    plan, pace, fault = delivery.plan, delivery.pace or NO_PACE, delivery.fault
-    if delivery.gate:
-        frames = gated(frames, delivery.gate, response.is_piece)
-    frames = place_of_fault(fault, frames, response.is_piece)
-    if response.ping and delivery.delay:
-        pace = replace(pace, first=delivery.delay + pace.first)
-    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
-    if pace.first or pace.between or pace.gaps:
-        groups = paced(groups, pace)
-    if response.ping and delivery.keepalive:
-        hangs = fault is not None and fault.kind == "hang"
-        groups = kept_alive(groups, delivery.keepalive.every, response.ping, hangs)
-    gzip = coding != "identity"
-    if breaks(fault, "coding"):
-        groups = broken(fault, "coding", groups)
-    elif gzip:
-        groups = gzip_groups(groups, plan.gzip or "event")
-    return sent_chunks(groups, chunked, plan, gzip)
-
-
-def sent_chunks(
-    groups: Iterable[Group], chunked: bool, plan: Plan = USUAL_PLAN, gzip: bool = False
-) -> Iterator[Step]:
-    """Groups of events, then the last chunk.
-
-    Each group is a chunk and a write, or several where the plan cuts it."""
-    alone = plan != USUAL_PLAN
-    split = plan.split
-    if gzip and isinstance(split, str):
-        split = ""  # there are no characters and line ends in gzip
-    for frame, events in groups:
-        if not isinstance(frame, bytes):
-            yield frame
-            continue
-        pieces = cut_up(frame, split)
-        last = next(pieces)
-        for piece in pieces:
-            yield Send(framed(last, chunked, plan), alone=True)
-            last = piece
-        data = framed(last, chunked, plan)
-        yield Send(data, (len(data),) * events, alone=alone)
-    if chunked:
-        yield Send(chunk(b"", plan), last=True, alone=alone)
-
-
-def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
-    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
-    if chunked:
-        return chunk(piece, plan)
-    return piece
-
-
-@functools.lru_cache(maxsize=16)
-def prepared_chunks(frames: Tuple[Frame, ...], pace: Pace, chunked: bool) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(sent_chunks(paced(coalesced(frames, 1), pace), chunked))
-
-
-def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
-    """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
-    in a fraction of the time."""
-    ending = framed(b"", chunked, USUAL_PLAN)
-    room = JOINED - len(ending)
-    pieces: List[bytes] = []
-    ends: List[int] = []
-    size = 0
-    for frame in frames:
-        piece = b""
-        if isinstance(frame, bytes):
-            piece = frame
-            if chunked:  # as `chunk` has it
-                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
-        more = size + len(piece)
-        if pieces and (not piece or more > room):
-            yield Send(b"".join(pieces), tuple(ends))
-            pieces, ends, more = [], [], len(piece)
-        size = more
-        if not isinstance(frame, bytes):
-            yield frame
-            continue
-        pieces.append(piece)
-        ends.append(size)
-    if pieces or chunked:
-        yield Send(b"".join(pieces) + ending, tuple(ends), last=chunked)
-
-
-def joined(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, but what is due at the same moment leaves in one write of at most JOINED
-    bytes."""
-    held: List[Send] = []
-    size = 0
-    for step in steps:
-        if isinstance(step, Breath):
-            yield step
-            continue
-        joins = isinstance(step, Send) and not step.alone
-        if isinstance(step, Send) and joins and size + len(step.data) <= JOINED:
-            held.append(step)
-            size += len(step.data)
-            continue
-        if held:
-            yield one_of(held)
-        held = []
-        size = 0
-        if isinstance(step, Send) and joins:
-            held = [step]
-            size = len(step.data)
-        else:
-            yield step
-    if held:
-        yield one_of(held)
-
-
-def one_of(sends: List[Send]) -> Send:
-    """Several writes as one."""
-    if len(sends) == 1:
-        return sends[0]
-    ends: List[int] = []
-    size = 0
-    for send in sends:
-        ends += [size + end for end in send.ends]
-        size += len(send.data)
-    data = b"".join([send.data for send in sends])
-    return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
-
-
 # === handshake ===============================================================
 # The beginning of a connection with TLS.  May touch ssl.
 
@@ -21033,13 +21044,13 @@ class Handler(Channel):
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
         self.gate, self.sent = answered.feed or Gate(), Sent()
-        entry: Optional[Entry] = None
-        if not answered.control:
-            entry = yield from self.noted(number, request, head, answered)
+        size = max(len(request.body), len(answered.response.body))
+        make = functools.partial(told_and_steps, request, head, answered, exchange)
+        asked, steps = yield from self.made(size, make)
+        entry = self.noted(number, asked, answered)
         ended = "fault"
-        make = functools.partial(answer_steps, answered.response, exchange)
         try:
-            yield from self.perform((yield from self.made(len(answered.response.body), make)))
+            yield from self.perform(steps)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -21092,12 +21103,11 @@ class Handler(Channel):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(
-        self, number: str, request: Request, head: Head, answered: Answered
-    ) -> Waiting[Entry]:
-        """The entry of an answer that is about to be sent, which is in the journal."""
-        find = functools.partial(asked_of, request, head, answered)
-        asked = yield from self.made(len(request.body), find)
+    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+        """The entry of an answer that is about to be sent, which is in the journal; none of one
+        that the journal says nothing of."""
+        if not asked:
+            return None
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple, Union
+from typing import Iterable, Optional, Tuple, Union
 
 from .entries import Asked
 from .errors import Refused
@@ -15,6 +15,8 @@ from .limits import JOURNAL_BODY, LONG, Headers, Json
 from .mocks.mock import Uses
 from .records import record, replace
 from .sizes import json_size, strings_size, walked_size
+from .steps import Exchange, Step
+from .transport import answer_steps
 from .values import Call, Request, Response
 
 ITEM_SIZE = 64  # of a short string in a tuple
@@ -80,7 +82,8 @@ def control_refusal(refused: Refused) -> Answered:
 
 
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
-    """A request and its answer as the journal keeps them, with no credential in them."""
+    """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
+    here they are as they came."""
     call = answered.call
     if call and not call.was_read:
         call = None
@@ -115,6 +118,16 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
     return asked
+
+
+def told_and_steps(
+    request: Request, head: Head, answered: Answered, exchange: Exchange
+) -> Tuple[Optional[Asked], Iterable[Step]]:
+    """What the journal says of an answer, if it is to say anything, and the steps of it."""
+    asked = None
+    if not answered.control:
+        asked = asked_of(request, head, answered)
+    return asked, answer_steps(answered.response, exchange)
 
 
 def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:

@@ -82,7 +82,8 @@ class Answerer:
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
-        if is_preflight(request):
+        # Whoever owns the path: a browser asks what may be done (Fetch, "CORS protocol").
+        if request.method == "OPTIONS" and PREFLIGHT in request.headers:
             return Answered(options_response(request))
         try:
             wire, params = route(request)
@@ -299,11 +300,6 @@ def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
             message = f"{refused.message}; the closest mock is {miss.sentence}"
             return Refused(refused.status, message, code=refused.code, headers=refused.headers)
     return refused
-
-
-def is_preflight(request: Request) -> bool:
-    """Whether a browser asks what may be done (Fetch, "CORS protocol")."""
-    return request.method == "OPTIONS" and PREFLIGHT in request.headers
 
 
 def options_response(request: Request) -> Response:

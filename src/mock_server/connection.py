@@ -6,11 +6,11 @@ import functools
 import time
 from typing import Iterable, Optional, Tuple
 
-from .answered import Answered, advanced, asked_of, own_headers
+from .answered import Answered, advanced, own_headers, told_and_steps
 from .bodies import body_reader
 from .channel import READ_SIZE, Channel, Waiting
 from .codings import decoded
-from .entries import Entry, Sent, entry_of
+from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Work
 from .handshake import sealed
@@ -336,13 +336,13 @@ class Handler(Channel):
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
         self.gate, self.sent = answered.feed or Gate(), Sent()
-        entry: Optional[Entry] = None
-        if not answered.control:
-            entry = yield from self.noted(number, request, head, answered)
+        size = max(len(request.body), len(answered.response.body))
+        make = functools.partial(told_and_steps, request, head, answered, exchange)
+        asked, steps = yield from self.made(size, make)
+        entry = self.noted(number, asked, answered)
         ended = "fault"
-        make = functools.partial(answer_steps, answered.response, exchange)
         try:
-            yield from self.perform((yield from self.made(len(answered.response.body), make)))
+            yield from self.perform(steps)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -395,12 +395,11 @@ class Handler(Channel):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(
-        self, number: str, request: Request, head: Head, answered: Answered
-    ) -> Waiting[Entry]:
-        """The entry of an answer that is about to be sent, which is in the journal."""
-        find = functools.partial(asked_of, request, head, answered)
-        asked = yield from self.made(len(request.body), find)
+    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+        """The entry of an answer that is about to be sent, which is in the journal; none of one
+        that the journal says nothing of."""
+        if not asked:
+            return None
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate

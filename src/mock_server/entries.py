@@ -102,7 +102,7 @@ class Asked:
 
     def seen(self) -> Call:
         """The call as far as it was kept, for conditions to look at."""
-        # Masked, as they were kept: of credentials only a hash can be asked for.
+        # Masked, as they are shown: of credentials only a hash can be asked for.
         query, headers = self.head.kept["query"], self.head.kept["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         call = self.call or Call(request, self.provider or "", "", "", "", body=None)

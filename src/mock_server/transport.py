@@ -220,7 +220,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
         yield from planned_chunks(response, exchange.coding, frames, chunked)
     elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
         yield from prepared_chunks(frames, pace, chunked)
-    elif pace.first or pace.between or pace.gaps:
+    elif pace.has_pauses:
         yield from planned_chunks(response, exchange.coding, frames, chunked)
     else:
         yield from unpaced_chunks(frames, chunked)
@@ -238,7 +238,7 @@ def planned_chunks(
     if response.ping and delivery.delay:
         pace = replace(pace, first=delivery.delay + pace.first)
     groups: Iterable[Group] = coalesced(frames, plan.coalesce)
-    if pace.first or pace.between or pace.gaps:
+    if pace.has_pauses:
         groups = paced(groups, pace)
     if response.ping and delivery.keepalive:
         hangs = fault is not None and fault.kind == "hang"

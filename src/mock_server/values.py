@@ -353,6 +353,11 @@ class Pace:
     seed: str = ""
     gaps: Tuple[float, ...] = ()
 
+    @property
+    def has_pauses(self) -> bool:
+        """Whether anything waits for it."""
+        return bool(self.first or self.between or self.gaps)
+
 
 @record
 class Keepalive:

@@ -15,7 +15,7 @@ from .bedrock import Bedrock, bedrock_padding
 from .message_content import MessageContent
 from .places import CONVERSE_PLACES
 from .runs import ARGUMENT_PIECES, ONCE, Run, Stencil, Texts, hole, pieces, walk
-from .shapes import has_words, said_stop, stop_of
+from .shapes import has_words, items_within, said_stop, stop_of
 
 # Stop reasons (section 10) by those of a reply.
 CONVERSE_STOPS = {
@@ -176,14 +176,6 @@ def converse_block(call: Call, part: Part, index: int) -> Mapping[str, Json]:
     return {"text": getattr(part, "text", "")}
 
 
-def items_in(value: Json, name: str) -> List[Json]:
-    """An array in a block of a mock; nothing else is looked into."""
-    items = within(value, name)
-    if isinstance(items, list):
-        return items
-    return []
-
-
 def text_in(value: Json) -> str:
     """The text in a block of a mock; anything else is none."""
     text = within(value, "text")
@@ -200,14 +192,14 @@ def converse_deltas(run: Run, kind: str, value: Json) -> Iterator[Tuple[Dict[str
         text = run.text or compact(value.get("input"))
         yield {"toolUse": {"input": hole(0)}}, pieces(text, run.size, ARGUMENT_PIECES)
     elif kind == "toolResult":
-        for item in items_in(value, "content"):
+        for item in items_within(value, "content"):
             yield {"toolResult": [item]}, ONCE
     elif kind == "image":
         yield {"image": {name: value[name] for name in BEGUN_BLOCKS[kind] if name in value}}, ONCE
     elif kind == "citationsContent":
-        text = "".join(map(text_in, items_in(value, "content")))
+        text = "".join(map(text_in, items_within(value, "content")))
         yield {"text": hole(0)}, pieces(text, run.size) or ONCE
-        for citation in items_in(value, "citations"):
+        for citation in items_within(value, "citations"):
             yield {"citation": citation}, ONCE
     else:
         yield from converse_thought_deltas(run, value)

@@ -10,6 +10,7 @@ from ..values import Call
 from .openai import wants_obfuscation
 from .responses_items import item_type, opened_item
 from .runs import ARGUMENT_PIECES, WORDS, hole, pieces
+from .shapes import items_within
 
 # A piece of text and what pads it: what is filled into the holes of an event.
 TextAndPad = Tuple[str, str]
@@ -70,11 +71,9 @@ PART_TEXTS: Mapping[Json, Said] = {
 PICTURE_MEMBERS = ("background", "output_format", "quality", "size")
 
 
-def objects_in(value: Json) -> List[Dict[str, Json]]:
-    """The objects in an array; a mock's own item may have anything in its place."""
-    if not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, dict)]
+def objects_in(value: Mapping[str, Json], name: str) -> List[Dict[str, Json]]:
+    """The objects in an array of an item or a part."""
+    return [item for item in items_within(value, name) if isinstance(item, dict)]
 
 
 class ItemStream:
@@ -116,7 +115,7 @@ class ItemStream:
 
     def parts(self, step: Held) -> ItemEvents:
         """The events of the parts of a message or of a thought."""
-        for index, part in enumerate(objects_in(self.item.get(step.key))):
+        for index, part in enumerate(objects_in(self.item, step.key)):
             place = {step.place: index, **self.place}
             said = PART_TEXTS.get(str(part.get("type")))
             opened = dict(part)
@@ -125,7 +124,7 @@ class ItemStream:
             opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
             yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
             if said:
-                cited = objects_in(part.get("annotations"))
+                cited = objects_in(part, "annotations")
                 yield from self.said(said, part.get(said.key), place, cited)
             yield f"response.{step.holder}.done", {**place, "part": part}, ONE
 

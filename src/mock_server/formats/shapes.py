@@ -42,6 +42,15 @@ def tool_input(part: ToolCall) -> str:
     return compact(part.arguments)
 
 
+def items_within(value: Json, *names: str) -> List[Json]:
+    """The items of an array inside nested objects; a mock's own block may have anything in its
+    place, into which nobody looks."""
+    items = within(value, *names)
+    if isinstance(items, list):
+        return items
+    return []
+
+
 def packed_floats(vector: Sequence[float]) -> str:
     """A vector in base64 of little-endian float32."""
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

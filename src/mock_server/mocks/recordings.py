@@ -13,8 +13,9 @@ from ..jsons import parse_json, utf8
 from ..limits import Json
 from ..node import Node
 from ..outcomes import Original, Raw, Recorded
-from ..plans import WIRE_PLANS
+from ..plans import relines
 from ..records import replace
+from .delivery import parse_plan
 from .stream_texts import (
     STREAM_TYPES,
     TEXT_CUTS,
@@ -103,12 +104,12 @@ def check_original(response: Node, original: Original) -> None:
         response.get("error").fail("breaks off a stream, and the transcript holds none")
     if not original.is_coded:
         return
-    plan, problem = response.get("wire"), "has no effect: the transcript is compressed already"
+    plan = parse_plan(response.get("wire"))
+    problem = "has no effect: the transcript is compressed already"
     if response.get("gzip").value == "always":
         response.get("gzip").fail(problem)
-    for key in ("gzip", "eol", "comments", "no_space"):
-        if not plan.get(key).is_absent or getattr(WIRE_PLANS.get(str(plan.value)), key, None):
-            plan.fail(problem)
+    if plan.gzip or relines(plan):
+        response.get("wire").fail(problem)
     if response.get("fault").value == "bad_gzip":
         response.get("fault").fail(problem)
     if "error" in response.value:

@@ -20,6 +20,7 @@ from ..framings import (
 from ..jsons import parse_json
 from ..limits import Json
 from ..outcomes import Original, Recorded
+from ..records import replace
 
 # By the title of a framing: how its text is cut, byte for byte.
 TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
@@ -127,4 +128,4 @@ def streaming(original: Original) -> Original:
         frames = tuple(between(original.body, [0, *ends]))
     elif kind:
         frames = tuple(TEXT_CUTS[kind](original.body))
-    return Original(original.status, original.headers, original.body, frames, original.is_coded)
+    return replace(original, frames=frames)

@@ -10,7 +10,6 @@ import io
 import re
 import shutil
 import subprocess
-import symtable
 import sys
 import tokenize
 from collections import defaultdict
@@ -124,10 +123,23 @@ def circle(rooms: Sequence[Room]) -> List[str]:
     return []
 
 
+OWN_NAMES = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
 def defined(room: Room) -> Set[str]:
     """The names that a room gives a meaning at its top level, other than by imports."""
-    symbols = symtable.symtable(room.text, room.name, "exec").get_symbols()
-    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
+    # Not by symtable: since Python 3.13 it takes the names in comprehensions for the module's.
+    found: Set[str] = set()
+    nodes: List[ast.AST] = [room.tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif not isinstance(node, OWN_NAMES):
+            nodes += ast.iter_child_nodes(node)
+    return found
 
 
 def clashes(rooms: Sequence[Room]) -> List[str]:

@@ -14622,13 +14622,16 @@ class Brought:
 NOTHING = Brought()
 
 
-def brought_along(call: Call) -> Brought:
-    """What the header of a request says.  Refused says what is wrong with it."""
+def brought_along(call: Call, seed: int) -> Brought:
+    """What the header of a request says.  Refused says what is wrong with it.
+
+    An answer that loses its draw is as if it were not there.  The same header draws the same, so
+    that the same request gets the same."""
     text = call.headers.get("x-mock-response")
     if text is None:
         return NOTHING
     try:
-        return read_header(parse_json(header_bytes(text), unique=True))
+        brought = read_header(parse_json(header_bytes(text), unique=True))
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
     except TwiceError as error:
@@ -14636,6 +14639,9 @@ def brought_along(call: Call) -> Brought:
     except ValueError as error:
         message = f"{HEADER}: not JSON: {error}"
         raise Refused(400, message, code="bad_mock_response") from None
+    if brought.answer and not brought.answer.wins(f"{seed}/header/0"):
+        return NOTHING
+    return brought
 
 
 def header_bytes(text: str) -> bytes:
@@ -18063,14 +18069,12 @@ class Answerer:
         wire = other_like(shape_of(request))
         call = wire.read(request, {}, wire.body(request))
         try:
-            brought = self.brought(call)
-            if brought.answer:
-                return self.own_answer(wire, call, brought.answer)
-            found, is_repeatable = yield from self.found(wire, call, session)
-            if found:
-                return self.mocked(wire, call, found, brought, is_repeatable)
+            brought = brought_along(call, self.settings.seed)
+            given, is_repeatable = yield from self.given(wire, call, session, brought)
         except Refused as wrong:
             return self.refuse(request, wrong)
+        if given:
+            return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
         elif request.path == "/" and request.method in ("GET", "HEAD"):
@@ -18118,12 +18122,10 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = self.brought(call)
-        if brought.answer:
-            return self.own_answer(wire, call, brought.answer)
-        found, is_repeatable = yield from self.found(wire, call, session)
-        if found:
-            return self.mocked(wire, call, found, brought, is_repeatable)
+        brought = brought_along(call, self.settings.seed)
+        given, is_repeatable = yield from self.given(wire, call, session, brought)
+        if given:
+            return given
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
@@ -18139,29 +18141,24 @@ class Answerer:
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
-    def brought(self, call: Call) -> Brought:
-        """What the request brings along; an answer that loses its draw is as if it were not there.
-        The same header draws the same, so that the same request gets the same."""
-        brought = brought_along(call)
-        answer = brought.answer
-        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
-            return NOTHING
-        return brought
-
-    def found(
-        self, wire: WireFormat, call: Call, session: Session
-    ) -> Work[Tuple[Optional[Found], bool]]:
-        """Work that gives the mock that answers, if there is one, and whether an equal call will
-        find the same."""
+    def given(
+        self, wire: WireFormat, call: Call, session: Session, brought: Brought
+    ) -> Work[Tuple[Optional[Answered], bool]]:
+        """Work that gives the answer that the request brings along, or that of the first mock that
+        matches, if there is one; and whether an equal call will find the same."""
+        if brought.answer:
+            return self.own_answer(wire, call, brought.answer), False
         try:
             with WATCHDOG.hurried():
                 found, is_repeatable = session.find(call, wire, self.settings.seed)
         except TooLong:
             yield ASIDE
             found, is_repeatable = session.find(call, wire, self.settings.seed)
-        if found and heavy(found.mock.canonical, call.request):
+        if found is None:
+            return None, is_repeatable
+        if heavy(found.mock.canonical, call.request):
             yield ASIDE
-        return found, is_repeatable
+        return self.mocked(wire, call, found, brought, is_repeatable), is_repeatable
 
     @staticmethod
     def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import List, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
-from .brought import HEADER, NOTHING, Brought, brought_along
+from .brought import HEADER, Brought, brought_along
 from .control import Control
 from .errors import BadField, Refused
 from .formats.base import WireFormat
@@ -108,14 +108,12 @@ class Answerer:
         wire = other_like(shape_of(request))
         call = wire.read(request, {}, wire.body(request))
         try:
-            brought = self.brought(call)
-            if brought.answer:
-                return self.own_answer(wire, call, brought.answer)
-            found, is_repeatable = yield from self.found(wire, call, session)
-            if found:
-                return self.mocked(wire, call, found, brought, is_repeatable)
+            brought = brought_along(call, self.settings.seed)
+            given, is_repeatable = yield from self.given(wire, call, session, brought)
         except Refused as wrong:
             return self.refuse(request, wrong)
+        if given:
+            return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
         elif request.path == "/" and request.method in ("GET", "HEAD"):
@@ -163,12 +161,10 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
-        brought = self.brought(call)
-        if brought.answer:
-            return self.own_answer(wire, call, brought.answer)
-        found, is_repeatable = yield from self.found(wire, call, session)
-        if found:
-            return self.mocked(wire, call, found, brought, is_repeatable)
+        brought = brought_along(call, self.settings.seed)
+        given, is_repeatable = yield from self.given(wire, call, session, brought)
+        if given:
+            return given
         # Models need no mock, so that there is nothing to miss.
         if call.operation != "models":
             echoes = self.settings.fallback == "echo" or brought.has_fault
@@ -184,29 +180,24 @@ class Answerer:
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
 
-    def brought(self, call: Call) -> Brought:
-        """What the request brings along; an answer that loses its draw is as if it were not there.
-        The same header draws the same, so that the same request gets the same."""
-        brought = brought_along(call)
-        answer = brought.answer
-        if answer and not answer.wins(f"{self.settings.seed}/header/0"):
-            return NOTHING
-        return brought
-
-    def found(
-        self, wire: WireFormat, call: Call, session: Session
-    ) -> Work[Tuple[Optional[Found], bool]]:
-        """Work that gives the mock that answers, if there is one, and whether an equal call will
-        find the same."""
+    def given(
+        self, wire: WireFormat, call: Call, session: Session, brought: Brought
+    ) -> Work[Tuple[Optional[Answered], bool]]:
+        """Work that gives the answer that the request brings along, or that of the first mock that
+        matches, if there is one; and whether an equal call will find the same."""
+        if brought.answer:
+            return self.own_answer(wire, call, brought.answer), False
         try:
             with WATCHDOG.hurried():
                 found, is_repeatable = session.find(call, wire, self.settings.seed)
         except TooLong:
             yield ASIDE
             found, is_repeatable = session.find(call, wire, self.settings.seed)
-        if found and heavy(found.mock.canonical, call.request):
+        if found is None:
+            return None, is_repeatable
+        if heavy(found.mock.canonical, call.request):
             yield ASIDE
-        return found, is_repeatable
+        return self.mocked(wire, call, found, brought, is_repeatable), is_repeatable
 
     @staticmethod
     def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:

@@ -49,13 +49,16 @@ class Brought:
 NOTHING = Brought()
 
 
-def brought_along(call: Call) -> Brought:
-    """What the header of a request says.  Refused says what is wrong with it."""
+def brought_along(call: Call, seed: int) -> Brought:
+    """What the header of a request says.  Refused says what is wrong with it.
+
+    An answer that loses its draw is as if it were not there.  The same header draws the same, so
+    that the same request gets the same."""
     text = call.headers.get("x-mock-response")
     if text is None:
         return NOTHING
     try:
-        return read_header(parse_json(header_bytes(text), unique=True))
+        brought = read_header(parse_json(header_bytes(text), unique=True))
     except BadMock as error:
         raise Refused(400, str(error), code="bad_mock_response") from None
     except TwiceError as error:
@@ -63,6 +66,9 @@ def brought_along(call: Call) -> Brought:
     except ValueError as error:
         message = f"{HEADER}: not JSON: {error}"
         raise Refused(400, message, code="bad_mock_response") from None
+    if brought.answer and not brought.answer.wins(f"{seed}/header/0"):
+        return NOTHING
+    return brought
 
 
 def header_bytes(text: str) -> bytes:

@@ -83,6 +83,7 @@ def chunk_event(value: Json, padding: str) -> Tuple[str, Json]:
 
 def invoked_cache(usage: Usage) -> Dict[str, int]:
     """Tokens that came from a cache and went to one, if any did."""
+    # The names in headers and metrics are quoted from logs of boto3; older models have none.
     if usage.cached or usage.cache_write:
         return {"Read": usage.cached, "Write": usage.cache_write}
     return {}

@@ -13,7 +13,7 @@ from ..http import METHODS
 from ..limits import Json
 from ..plans import WIRE_PLANS
 from ..values import ERROR_KINDS
-from .delivery import GZIP_CHOICES, PLAN_WORDS
+from .delivery import GZIP_CHOICES, MOST_COUNTED_ON, PLAN_WORDS
 
 Rows = Mapping[str, Tuple[Json, str]]  # by key, the schema of its value and what it means
 
@@ -172,11 +172,11 @@ RESPONSE_ROWS: Rows = {
     "raw": (either(STRING, members_like(STRING)), 'These bytes: text, {"base64": …}, or @file.'),
     "error": (either(STRING, defined_as("error")), "An error in the provider's shape."),
     "after_events": (
-        whole_from(0, 999_999),
+        whole_from(0, MOST_COUNTED_ON),
         "A stream sends so many events before the error or the fault.",
     ),
     "after_pieces": (
-        whole_from(0, 999_999),
+        whole_from(0, MOST_COUNTED_ON),
         "The same in pieces of content: what a provider sends before it says something is none.",
     ),
     "fault": (one_word(FAULTS), "How the answer breaks."),
@@ -198,7 +198,7 @@ RESPONSE_ROWS: Rows = {
         "How the same bytes are cut: the name of a plan, or an object.",
     ),
     "gate": (
-        either(YES_OR_NO, whole_from(1, 999_999)),
+        either(YES_OR_NO, whole_from(1, MOST_COUNTED_ON)),
         "A stream stops after its first event, or so many pieces of content; a test releases each "
         "following event.",
     ),

@@ -154,12 +154,11 @@ def test_a_key_is_refused_only_where_no_answer_of_a_mock_heeds_it() -> None:
         ({"wire": {"chunked": True, "no_space": True}}, "wire.no_space: has no effect"),
     ]:
         node = m.Node(spec)
-        if not message:
-            m.refuse_vain(node, m.parse_delivery(node), reached)
-            continue
-        with pytest.raises(m.BadMock, match=message):
-            m.refuse_vain(node, m.parse_delivery(node), reached)
-        m.refuse_vain(node, m.parse_delivery(node), [*reached, (m.OPENAI_SSE, b"x")])
+        delivery = m.parse_delivery(node)
+        found = m.vain_in_all(node, delivery, reached)
+        told = f"{found[0].path}: {found[1]}" if found else ""
+        assert told.startswith(message) and bool(told) == bool(message)
+        assert m.vain_in_all(node, delivery, [*reached, (m.OPENAI_SSE, b"x")]) is None
 
 
 def test_a_header_may_have_several_lines_in_every_kind_of_answer() -> None:
@@ -184,3 +183,14 @@ def test_a_header_may_have_several_lines_in_every_kind_of_answer() -> None:
     limited = {"limit": {"requests": 3, "per": 60}, "response": {"text": "x", **headers}}
     (made,) = steps_of(ask(answerer(limited), m.OpenAIChat))
     assert isinstance(made, m.Send) and made.data.count(b"Set-Cookie") == 2
+
+
+def test_a_header_brings_along_nothing_that_no_answer_shows() -> None:
+    for spec in [
+        {"raw": "x", "pace": 1},
+        {"error": "boom", "gate": True},
+        {"embedding": [1, 2], "wire": "crlf"},
+    ]:
+        with pytest.raises(m.BadMock, match="X-Mock-Response: response.*has no effect"):
+            m.read_header(spec)
+    assert m.read_header({"embedding": [1, 2]}).answer

@@ -15,19 +15,9 @@ from .delivery import AFTER_KEYS
 # provider keeps a stream alive with.
 Reached = Tuple[Optional[Framing], bytes]
 
-WHOLE_ALONE: Tuple[Reached, ...] = ((None, b""),)  # the only answer of an error, or of bytes
-
 LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
 
 NO_EVENTS = "a whole answer has no events"
-
-
-def refuse_vain(response: Node, delivery: Delivery, reached: Iterable[Reached]) -> None:
-    """Raise BadMock for a key that is in vain in all answers that a mock can give."""
-    wrong = vain_in_all(response, delivery, reached)
-    if wrong:
-        node, problem = wrong
-        node.fail(problem)
 
 
 def vain_in_all(

@@ -34,7 +34,6 @@ from .delivery import (
     parse_delivery,
     parse_probability,
 )
-from .needless import WHOLE_ALONE, refuse_vain
 from .recordings import MockNode, parse_raw, parse_recorded
 from .templates import check_templates
 
@@ -104,14 +103,11 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     elif RECORDED_KEYS in forms:
         answer = Answer(parse_recorded(response), status, delivery)
     elif RAW_KEYS in forms:
-        refuse_vain(response, delivery, WHOLE_ALONE)
         answer = Answer(parse_raw(response), status, delivery)
     elif "error" not in response.value and status < 400:
         answer = Answer(Usual(), status, delivery)
     else:
         failure = parse_error(response)
-        if failure.kind != "content_filter":  # which most say in a stream, too
-            refuse_vain(response, delivery, WHOLE_ALONE)
         answer = Answer(failure, failure.status or 400, delivery)
     check_answer_templates(response, group_names)
     if probability < 1:

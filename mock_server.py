@@ -10377,8 +10377,15 @@ def is_none(got: Json) -> bool:
     return got is None
 
 
+def asks_something(node: Node) -> None:
+    """Raise BadMock for an empty object or list, which any call would fulfil."""
+    if node.value in ({}, []):
+        node.fail("asks for nothing; leave it out")
+
+
 def match_fields(node: Node) -> List[Condition]:
     """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    asks_something(node)
     return [field_condition(path, inner) for path, inner in node.members()]
 
 
@@ -10407,6 +10414,7 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
@@ -10454,6 +10462,7 @@ def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
 
 def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
+    asks_something(node)
     if isinstance(node.value, str):
         wanted = {node.value}
     else:
@@ -12535,10 +12544,13 @@ def vain_in_all(
 ) -> Optional[Tuple[Node, str]]:
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
+    wholes: List[Dict[str, str]] = []
     for framing, ping in reached:
-        found.append(vain(response.value, delivery, framing, ping))
-        if not found[-1]:
+        in_vain = vain(response.value, delivery, framing, ping)
+        if not in_vain:
             return None
+        (wholes if framing is None else found).append(in_vain)
+    found += wholes  # behind streams, of which the reasons tell more
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
             continue
@@ -12804,10 +12816,12 @@ def check_path(asked_for: Sequence[Condition], node: Node) -> None:
 
 def contradiction(conditions: Sequence[Condition]) -> str:
     """Which condition leaves none of the ways that those before it leave, and what would do."""
-    for number, condition in enumerate(conditions, 1):
-        if ways_of(conditions[:number]):
+    # First what tells an API, then what is asked of its requests: of both the second is wrong.
+    told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
+    for number, condition in enumerate(told, 1):
+        if ways_of(told[:number]):
             continue
-        before = ways_of(conditions[: number - 1])
+        before = ways_of(told[: number - 1])
         known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
         what = f"{condition.key} {compact(condition.expected)}"
         apis = some(sorted({way.api for way in before}))
@@ -13712,6 +13726,10 @@ def parse_error(response: Node) -> Failure:
 
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+FORM = '{"match": {"user": "ping"}, "response": {"text": "pong"}}'
+# Keys by which the files of other mock servers are known.
+FOREIGN = {"fixtures": "aimock", "mappings": "WireMock", "request": "WireMock"}
+FOREIGN_MATCH = {"userMessage": "aimock"}
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
@@ -13866,11 +13884,14 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
+    check_form(node)
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
     name = node.get("name").text(node.source)
+    if spec.get("name") == "":
+        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -13891,6 +13912,15 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def check_form(node: MockNode) -> None:
+    """Raise BadMock for a mock of another mock server, which is told as such."""
+    for part, keys in ((node, FOREIGN), (node.get("match"), FOREIGN_MATCH)):
+        if not isinstance(part.value, dict):
+            continue
+        for key in sorted(part.value.keys() & keys.keys()):
+            part.get(key).fail(f"is {keys[key]}'s form of a mock; here one is {FORM}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
@@ -17598,9 +17628,11 @@ class Answerer:
             answered = Answered(health())
         else:
             near = yield from self.near(wire, call, session)
-            answered = self.refuse(request, with_nearest(refused, near))
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
-            answered = replace(answered, unmatched=True)
+            near = [miss for miss in near if is_alike(miss)]
+            answered = self.refuse(request, with_nearest(refused, near))
+            misses = tuple(miss.json() for miss in near)
+            answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
         response = answered.response
         delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
         headers = laid_over(response.headers, delivery.headers)
@@ -17769,13 +17801,17 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
+def is_alike(miss: NearMiss) -> bool:
+    """Whether a mock may have been meant for what came on a path of no provider."""
+    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
+
+
 def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
     """Why there is no answer on a path of no provider, with the mock that nearly had one."""
-    for miss in near:
-        if miss.differences and likeness(miss.differences[0]) > ALIKE:
-            message = f"{refused.message}; the closest mock is {miss.sentence}"
-            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
-    return refused
+    if not near:
+        return refused
+    message = f"{refused.message}; the closest mock is {near[0].sentence}"
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def is_preflight(request: Request) -> bool:
@@ -21288,7 +21324,10 @@ class SessionMethods:
         there are not in so many seconds; ValueError for what can't be waited for."""
         if isinstance(ended, (tuple, set, frozenset)):
             ended = list(ended)
-        asked = {"match": dict(match or {}), "count": count, "ended": ended, "timeout": timeout}
+        asked_for: Json = {} if match is None else match
+        if isinstance(asked_for, Mapping):
+            asked_for = dict(asked_for)
+        asked = {"match": asked_for, "count": count, "ended": ended, "timeout": timeout}
         wait = read_wait(Given(asked, "wait_for"))
         waited = done_here(self.operations.waiting(*wait))
         if waited.shortfall:

@@ -181,6 +181,10 @@ def test_a_field_is_asked_for_by_its_path_and_a_difference_shows_what_is_there()
 BAD_MATCHES = [
     ({"method": "post"}, 'match.method: found "post"; known: DELETE, GET,'),
     ({"fields": "x"}, "match.fields: expected an object"),
+    ({"fields": {}}, "match.fields: asks for nothing; leave it out"),
+    ({"headers": {}}, "match.headers: asks for nothing"),
+    ({"query": {}}, "match.query: asks for nothing"),
+    ({"tools": []}, "match.tools: asks for nothing"),
     ({"fields": {"a": [1]}}, "match.fields.a: expected a text, an object with contains"),
     ({"fields": {"a": {"has": "x"}}}, "match.fields.a.has: unknown key"),
     ({"fields": {"": "x"}}, "expected a path into the body"),

@@ -48,6 +48,14 @@ BAD_MOCKS = [
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
     ({"respnse": {"text": "x"}}, 'respnse: unknown key; did you mean "response"?'),
+    ({"name": "", "response": {"text": "x"}}, "name: is empty, and so would tell nothing"),
+    ({"fixtures": []}, 'fixtures: is aimock\'s form of a mock; here one is {"match": {"user'),
+    ({"mappings": []}, "mappings: is WireMock's form of a mock; here one is"),
+    ({"request": {}, "response": {"status": 200}}, "request: is WireMock's form of a mock"),
+    (
+        {"match": {"userMessage": "x"}, "response": {"content": "y"}},
+        "match.userMessage: is aimock's form of a mock",
+    ),
     (
         {"match": {"modle": "x"}, "response": {"text": "x"}},
         'match.modle: unknown key; did you mean "model"?',

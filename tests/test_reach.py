@@ -30,6 +30,13 @@ NEVER: List[Tuple[Any, Any, str]] = [
     ({"path": "/v1/rerank"}, {"fault": "truncate"}, "one with an answer to break"),
     ({"path": "/v1/rerank"}, {"fault": "reset"}, ""),
     ({"path": "/v1/rerank", "provider": "openai"}, {"body": 1}, 'path "/v1/rerank" is nothing'),
+    ({"path": "/v1/rerank", "user": "Hi"}, {"body": 1}, 'user "Hi" is nothing that a request has'),
+    ({}, {"text": "x", "keepalive": {"every": 1}}, "keepalive: has no effect: nothing waits for"),
+    (
+        {"provider": "bedrock"},
+        {"text": "x", "delay": 2, "keepalive": {"every": 1}},
+        "keepalive: has no effect: only event streams have comments and pings",
+    ),
     ({"operation": "models", "user": "Hi"}, {"body": 1}, 'user "Hi" is nothing that'),
     ({"operation": "models", "user": {"not": "Hi"}}, {"body": 1}, ""),
     ({"operation": "embed", "turn": 1}, {"embedding": [1]}, "turn 1 is nothing that"),

@@ -260,6 +260,9 @@ def test_a_session_releases_the_streams_of_its_own_mocks(server: MockServer) -> 
 def test_a_bad_match_names_its_key(server: MockServer) -> None:
     with pytest.raises(ValueError, match='match.usr: unknown key; did you mean "user"?'):
         server.wait_for({"usr": "x"})
+    nothing: Any = 3
+    with pytest.raises(ValueError, match="match: expected an object, found 3"):
+        server.wait_for(nothing)
 
 
 def test_who_waits_in_python_is_let_go_when_the_server_closes() -> None:

@@ -251,8 +251,15 @@ def is_none(got: Json) -> bool:
     return got is None
 
 
+def asks_something(node: Node) -> None:
+    """Raise BadMock for an empty object or list, which any call would fulfil."""
+    if node.value in ({}, []):
+        node.fail("asks for nothing; leave it out")
+
+
 def match_fields(node: Node) -> List[Condition]:
     """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    asks_something(node)
     return [field_condition(path, inner) for path, inner in node.members()]
 
 
@@ -281,6 +288,7 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
@@ -328,6 +336,7 @@ def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
 
 def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
+    asks_something(node)
     if isinstance(node.value, str):
         wanted = {node.value}
     else:

@@ -22,6 +22,10 @@ from .reading import parse_answer
 from .recordings import MockNode
 
 MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+FORM = '{"match": {"user": "ping"}, "response": {"text": "pong"}}'
+# Keys by which the files of other mock servers are known.
+FOREIGN = {"fixtures": "aimock", "mappings": "WireMock", "request": "WireMock"}
+FOREIGN_MATCH = {"userMessage": "aimock"}
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 
@@ -176,11 +180,14 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
+    check_form(node)
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
     name = node.get("name").text(node.source)
+    if spec.get("name") == "":
+        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -201,6 +208,15 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
+
+
+def check_form(node: MockNode) -> None:
+    """Raise BadMock for a mock of another mock server, which is told as such."""
+    for part, keys in ((node, FOREIGN), (node.get("match"), FOREIGN_MATCH)):
+        if not isinstance(part.value, dict):
+            continue
+        for key in sorted(part.value.keys() & keys.keys()):
+            part.get(key).fail(f"is {keys[key]}'s form of a mock; here one is {FORM}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:

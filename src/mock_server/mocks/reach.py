@@ -191,10 +191,12 @@ def check_path(asked_for: Sequence[Condition], node: Node) -> None:
 
 def contradiction(conditions: Sequence[Condition]) -> str:
     """Which condition leaves none of the ways that those before it leave, and what would do."""
-    for number, condition in enumerate(conditions, 1):
-        if ways_of(conditions[:number]):
+    # First what tells an API, then what is asked of its requests: of both the second is wrong.
+    told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
+    for number, condition in enumerate(told, 1):
+        if ways_of(told[:number]):
             continue
-        before = ways_of(conditions[: number - 1])
+        before = ways_of(told[: number - 1])
         known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
         what = f"{condition.key} {compact(condition.expected)}"
         apis = some(sorted({way.api for way in before}))

@@ -9679,7 +9679,7 @@ class Other(Mute):
 
     def nearest(self, call: Call) -> Call:
         """The call as if it had come in on the nearest path."""
-        return self.shape.begun(call.request, {})
+        return replace(self.shape.begun(call.request, {}), model=call.model)
 
 
 # === formats/all =============================================================
@@ -17379,7 +17379,8 @@ TYPES: Mapping[str, Callable[[Json], bool]] = {
     "integer": lambda value: fits(value, "a number") and value == value // 1,
 }
 
-# Keywords that bound a number, or the length of a text or an array: what must hold, and in words.
+# Keywords that bound a number, or the size of a text, an array or an object: what must hold, and in
+# words.
 BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ("minimum", "a number", operator.ge, "at least"),
     ("maximum", "a number", operator.le, "at most"),
@@ -17389,6 +17390,8 @@ BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ("maxLength", "a string", operator.le, "a length of at most"),
     ("minItems", "an array", operator.ge, "at least so many items:"),
     ("maxItems", "an array", operator.le, "at most so many items:"),
+    ("minProperties", "an object", operator.ge, "at least so many members:"),
+    ("maxProperties", "an object", operator.le, "at most so many members:"),
 )
 
 
@@ -17403,7 +17406,7 @@ class Misfit(Exception):
 
 
 def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
-    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    """Raise Misfit for a number, or a text, an array or an object, too small or too large."""
     for keyword, kind, holds, words in BOUNDS:
         bound = schema.get(keyword)
         if not fits(bound, "a number") or not node.is_a(kind):
@@ -19498,9 +19501,9 @@ def defined_as(name: str) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def members_like(values: Json) -> Json:
+def members_like(values: Json, least: int = 0) -> Json:
     """An object with values of one kind, whatever they are called."""
-    return {"type": "object", "additionalProperties": values}
+    return {"type": "object", "additionalProperties": values, "minProperties": least}
 
 
 ANYTHING: Json = True
@@ -19512,7 +19515,7 @@ NULL: Json = {"type": "null"}
 OBJECT: Json = {"type": "object"}
 TEXT_MATCHER: Json = defined_as("text_matcher")
 TEXT_OR_NONE = either(TEXT_MATCHER, NULL)
-NAMED_MATCHERS = members_like(TEXT_OR_NONE)
+NAMED_MATCHERS = members_like(TEXT_OR_NONE, 1)
 SECONDS_TO_WAIT = within_bounds(0, 3600)
 TOKENS = whole_from(0, 2**53 - 1)
 VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
@@ -19524,7 +19527,7 @@ HEADER_LINE = {"type": ["string", "number"]}
 MOCK_ROWS: Rows = {
     "$schema": (ANYTHING, "Where an editor finds this schema; passed over."),
     "$comment": (ANYTHING, "For people; passed over."),
-    "name": (STRING, "What the log and the journal call it (default: file and position)."),
+    "name": (SOME_TEXT, "What the log and the journal call it (default: file and position)."),
     "match": (defined_as("match"), "Which requests it answers (default: all that ask for text)."),
     "response": (defined_as("response"), "What it answers."),
     "responses": (
@@ -19554,7 +19557,7 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
-    "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
     "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
@@ -19563,7 +19566,7 @@ MATCH_ROWS: Rows = {
     "session": (STRING, "The session that it came in on; an empty text is none."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
     "fields": (
-        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]})),
+        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]}), 1),
         "Places in the body, such as messages.0.content; null for absent.",
     ),
     "body_sha256": (
@@ -19602,7 +19605,7 @@ RESPONSE_ROWS: Rows = {
     "model": (STRING, "The model that the answer names (default: the one asked for)."),
     "id": (STRING, "The answer's id (default: made from the request)."),
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
-    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "extra": ({**OBJECT, "minProperties": 1}, "Merged into what is sent, deeply."),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
     "events": (
         either(STRING, list_of(ANYTHING, 1)),

@@ -15931,14 +15931,11 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(
-    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
-) -> str:
-    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
-    files that could not be read again."""
-    told = closest(near, directories)
-    if problems:
-        told += f"; mocks could not be reloaded: {problems[0]}"
+def not_reloaded(problems: Sequence[str]) -> str:
+    """What is wrong with files that could not be read again, to be told behind a reason."""
+    if not problems:
+        return ""
+    told = f"; mocks could not be reloaded: {problems[0]}"
     if len(problems) > 1:
         told += f" (and {len(problems) - 1} more)"
     return told
@@ -16127,8 +16124,12 @@ class Session:
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs, and what is wrong
         with those that could not be read again."""
-        files = self.all_mocks.files
-        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
+
+    @property
+    def not_reloaded(self) -> str:
+        """What is wrong with mocks that could not be read again, to be told behind a reason."""
+        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
 
     @property
     def hint(self) -> str:
@@ -17633,7 +17634,8 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            answered = self.refuse(request, with_nearest(refused, near))
+            told = with_more(refused, near, session.not_reloaded)
+            answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
         response = answered.response
@@ -17809,11 +17811,13 @@ def is_alike(miss: NearMiss) -> bool:
     return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
 
 
-def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
-    if not near:
-        return refused
-    message = f"{refused.message}; the closest mock is {near[0].sentence}"
+def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
+    what kept mocks from being read again."""
+    message = refused.message
+    if near:
+        message += f"; the closest mock is {near[0].sentence}"
+    message += not_reloaded
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 

@@ -296,6 +296,8 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     missed = json.loads(ask(answers, m.OpenAIChat).body)["error"]["message"]
     why = 'user is "Hi", expected "x"; mocks could not be reloaded: mocks/a.json#1: response: says'
     assert why in missed and missed.endswith(" (and 1 more); POST /__mock__/mocks adds one")
+    unknown = json.loads(answers.answer(m.Request("POST", "/x")).response.body)["error"]["message"]
+    assert "; mocks could not be reloaded: mocks/a.json#1: response: says" in unknown
     found = told(answers, "GET", "health")[1]
     assert "mocks/a.json#1" in found["load_errors"][0] and found["mocks"] == 1
     assert found["load_errors"][1].startswith('mocks/b.json: "match" stands twice, and only one')

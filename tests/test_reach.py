@@ -31,7 +31,7 @@ NEVER: List[Tuple[Any, Any, str]] = [
     ({"path": "/v1/rerank"}, {"fault": "reset"}, ""),
     ({"path": "/v1/rerank", "provider": "openai"}, {"body": 1}, 'path "/v1/rerank" is nothing'),
     ({"path": "/v1/rerank", "user": "Hi"}, {"body": 1}, 'user "Hi" is nothing that a request has'),
-    ({}, {"text": "x", "keepalive": {"every": 1}}, "keepalive: has no effect: nothing waits for"),
+    ({}, {"text": "x", "keepalive": {"every": 1}}, "keepalive: has no effect: nothing in it wai"),
     (
         {"provider": "bedrock"},
         {"text": "x", "delay": 2, "keepalive": {"every": 1}},

@@ -123,7 +123,8 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            answered = self.refuse(request, with_nearest(refused, near))
+            told = with_more(refused, near, session.not_reloaded)
+            answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
         response = answered.response
@@ -299,11 +300,13 @@ def is_alike(miss: NearMiss) -> bool:
     return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
 
 
-def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
-    if not near:
-        return refused
-    message = f"{refused.message}; the closest mock is {near[0].sentence}"
+def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
+    what kept mocks from being read again."""
+    message = refused.message
+    if near:
+        message += f"; the closest mock is {near[0].sentence}"
+    message += not_reloaded
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 

@@ -159,14 +159,11 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(
-    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
-) -> str:
-    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
-    files that could not be read again."""
-    told = closest(near, directories)
-    if problems:
-        told += f"; mocks could not be reloaded: {problems[0]}"
+def not_reloaded(problems: Sequence[str]) -> str:
+    """What is wrong with files that could not be read again, to be told behind a reason."""
+    if not problems:
+        return ""
+    told = f"; mocks could not be reloaded: {problems[0]}"
     if len(problems) > 1:
         told += f" (and {len(problems) - 1} more)"
     return told

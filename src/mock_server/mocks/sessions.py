@@ -16,7 +16,7 @@ from ..values import Call
 from .files import MockFiles
 from .index import Index
 from .mock import Found, Mock, Uses, parse_mock, place_of
-from .near import NearMiss, explanation, looked_at, near_misses
+from .near import NearMiss, closest, looked_at, near_misses, not_reloaded
 from .recordings import MockNode, ReadFile
 
 MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
@@ -187,8 +187,12 @@ class Session:
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs, and what is wrong
         with those that could not be read again."""
-        files = self.all_mocks.files
-        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
+
+    @property
+    def not_reloaded(self) -> str:
+        """What is wrong with mocks that could not be read again, to be told behind a reason."""
+        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
 
     @property
     def hint(self) -> str:

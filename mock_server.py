@@ -12623,7 +12623,7 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     elif longest_wait(delivery) <= keepalive.every:
         yield (
             "keepalive",
-            'nothing waits for longer; it goes with delay, pace, gate, or a late "hang"',
+            'nothing in it waits for longer; it goes with delay, pace, gate, or a late "hang"',
         )
 
 

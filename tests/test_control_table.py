@@ -152,6 +152,14 @@ REFUSED = [
         "bad_mock",
         'query: unmached: unknown key; did you mean "unmatched"?',
     ),
+    (
+        "GET",
+        "/requests?unmatched=maybe",
+        b"",
+        400,
+        "bad_value",
+        'unmatched: found "maybe"; known: 0, 1, false, true',
+    ),
     ("POST", "/requests/count", [], 400, "bad_mock", "body: expected an object, found []"),
     (
         "POST",

@@ -35,13 +35,17 @@ def vain_in_all(
 ) -> Optional[Tuple[Node, str]]:
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
+    of_streams: Dict[str, str] = {}  # who says how a stream goes wants to know what is wrong there
     for framing, ping in reached:
         found.append(vain(response.value, delivery, framing, ping))
         if not found[-1]:
             return None
+        if framing is not None:
+            of_streams = {**found[-1], **of_streams}
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
             continue
+        reason = of_streams.get(key, reason)
         node = response.within(*key.split("."))
         if node.is_absent:  # it stands in a plan that is called by its name
             node = response.get("wire")

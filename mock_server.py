@@ -15973,7 +15973,10 @@ def near_misses(
         differences = mock.differences(call, wire, used(mock))
         # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
-        equals = by_rank.setdefault((len(differences), -holding), [])
+        number = len(differences)
+        if is_elsewhere(call, differences):
+            number += len(MATCH_KEYS)
+        equals = by_rank.setdefault((number, -holding), [])
         if len(equals) < EQUALLY_NEAR:
             equals.append(NearMiss(mock, tuple(differences)))
     nearest_first: List[NearMiss] = []
@@ -15983,6 +15986,15 @@ def near_misses(
         equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
         nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
     return nearest_first[:NEAR_MISSES]
+
+
+def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
+    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
+    though nothing else may differ."""
+    if call.operation == OTHER:
+        return False
+    paths = [expected for key, _, expected in differences if key == "path"]
+    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
 
 
 def likeness(difference: Difference) -> float:
@@ -16523,7 +16535,7 @@ class Operations:
         yield ASIDE
         near = near_requests(self.entries(), wanted, ended)
         there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = ", ".join(there) or "nothing"
+        told = "; ".join(there) or "nothing"
         return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
 
     def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:

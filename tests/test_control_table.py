@@ -224,8 +224,8 @@ REFUSED = [
         {"count": 9, "timeout": 0},
         408,
         "timeout",
-        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running), "
-        "POST /v1/chat/completions (running), POST /v1/chat/completions (complete)",
+        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running); "
+        "POST /v1/chat/completions (running); POST /v1/chat/completions (complete)",
     ),
     (
         "POST",

@@ -14440,7 +14440,8 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
     ),
     Option(
         ANSWERS,
@@ -14476,7 +14477,14 @@ OPTIONS = (
     ),
     Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
     Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
     Option(
         HTTPS,
         "--tls-cert-out",
@@ -19674,7 +19682,7 @@ PART_ROWS: Rows = {
 
 RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
-    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
     "finish_reason": (
         SOME_TEXT,
@@ -19684,7 +19692,10 @@ RESPONSE_ROWS: Rows = {
     "model": (STRING, "The model that the answer names (default: the one asked for)."),
     "id": (STRING, "The answer's id (default: made from the request)."),
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
-    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "extra": (
+        OBJECT,
+        "Laid over the provider's answer, key by key; in a stream where it would be said.",
+    ),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
     "events": (
         either(STRING, list_of(ANYTHING, 1)),
@@ -21689,9 +21700,9 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, headers, body, stream ...
-  response  text, tool_calls, usage; or body, events; or error; or fault;
-            and status, headers, delay, pace, gzip, wire, gate
+  match     provider, api, model, user, system, tools, path, headers, body ...
+  response  text, tool_calls, usage ...; or body, events; or raw; or error; or
+            fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
 at the path separator, flags take 1, 0, true or false."""

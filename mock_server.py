@@ -704,6 +704,31 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+# What providers and other mock servers call what is meant.
+SYNONYMS = {
+    "content": "text",
+    "message": "text",
+    "thinking": "reasoning",
+    "stop_reason": "finish_reason",
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "cache_read_input_tokens": "cached_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+    "prompt": "user",
+    "messages": "user",
+    "userMessage": "user",
+    "url": "path",
+    "latency": "delay",
+    "timeout": "delay",
+    "chunks": "events",
+    "input": "arguments",
+    "--mocks": "--data",
+    "mistral": "openai",
+    "google": "gemini",
+    "claude": "anthropic",
+    "aws": "bedrock",
+}
+
 LONG_NAME = 100  # characters of a name that are compared with known ones
 MANY_NAMES = 100  # known ones that it is compared with, and that are told
 
@@ -713,10 +738,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)  # so that the hint is the same every time
+    if SYNONYMS.get(word) in names:
+        return f'did you mean "{SYNONYMS[word]}"?'
+    bare = {name.lower().lstrip("-"): name for name in names[:MANY_NAMES]}
     # difflib takes time for each letter of each name, whoever chose them.
-    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
+    near = difflib.get_close_matches(word[:LONG_NAME].lower().lstrip("-"), list(bare), n=1)
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f'did you mean "{bare[near[0]]}"?'
     more = ""
     if len(names) > MANY_NAMES:
         more = f" and {len(names) - MANY_NAMES} more"
@@ -1785,6 +1813,9 @@ def estimate(text: str) -> int:
 Self = TypeVar("Self", bound="Node")
 
 
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
 class Kinds(Dict[str, str]):
     """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
     of many members are there."""
@@ -1951,12 +1982,16 @@ class Node:
 
     # --- whole objects ---
 
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
+    def only(
+        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
         known = list(names)
         for name in self.a("an object"):
             if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
+                self.get(name).fail(problem, ", ".join(known))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
@@ -10055,6 +10090,8 @@ PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 # As many digits as any index needs: int() takes its time over thousands.
 ITEM_NUMBER = re.compile("[0-9]{1,9}")
 
+BRACKETS = re.compile(r"\[([0-9]+)\]")
+
 
 def check_templates(node: Node, names: Iterable[str]) -> None:
     """Raise BadMock if a text in a JSON value asks for what a request never has."""
@@ -10077,7 +10114,18 @@ def check_text(node: Node, known: Iterable[str]) -> None:
         name = name.strip()
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            if hint.startswith("known"):
+                hint += ", and named groups of a regex in match"
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+        check_place(node, name)
+
+
+def check_place(node: Node, path: str) -> None:
+    """Raise BadMock for a path into a body that is written as JavaScript would have it."""
+    # At its end it may be the name of a form's field: clients call them files[0].
+    if re.search(BRACKETS.pattern + r"\.", path):
+        dotted = BRACKETS.sub(r".\1", path)
+        node.fail(f"{shown(path)} is written {shown(dotted)} here")
 
 
 class Filling:
@@ -10394,6 +10442,7 @@ def field_condition(path: str, node: Node) -> Condition:
     key, value = f"fields.{path}", node.value
     if not path:
         node.fail("expected a path into the body, such as messages.0.content")
+    check_place(node, path)
 
     def get(call: Call) -> Json:
         return walked(call.said, path)
@@ -11630,6 +11679,19 @@ def streaming(original: Original) -> Original:
 # An answer of a mock, and what it says to one call.  Pure.
 
 
+RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
+
+# What mocks call the kinds of parts.
+KEY_OF_KIND: Mapping[Any, str] = {
+    Text: "a text",
+    Reasoning: "reasoning",
+    Refusal: "a refusal",
+    ToolCall: "tool_calls",
+    Embedding: "an embedding",
+    Block: "a block",
+}
+
+
 @record
 class Neutral:
     """A neutral answer before its templates are filled."""
@@ -11701,11 +11763,14 @@ class Neutral:
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
         if wire.operation == OTHER:
-            expected = "one of a provider, for its response is in no form of its own"
+            expected = f"one of a provider; on other paths, and with other methods, {RECORDINGS}"
             return "operation", OTHER, Because(expected)
         # An API without a form of its own can't even say nothing.
-        if not wire.speaks or not self.kinds <= wire.speaks:
-            return "api", call.api, Because("one that can say what its response holds")
+        if not wire.speaks:
+            return "api", call.api, Because(f"one with a form of its own; here {RECORDINGS}")
+        if not self.kinds <= wire.speaks:
+            names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
+            return "api", call.api, Because(f"one that can say {' and '.join(names)}")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
@@ -12100,7 +12165,7 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     near, _, alike = nearest_path(request.path, request.method)
     hint = "a mock whose match names this path would answer"
     if alike > NEAR_PATH:
-        hint = f"the nearest known one is {near}"
+        hint = f"the nearest known one is {near}; {hint}"
     message = f"unknown path {shown(request.path)}; {hint}"
     raise Refused(404, message, code="unknown_path")
 
@@ -12794,7 +12859,7 @@ def check_reach(
     check_path([condition for condition in conditions if condition.key == "path"], node)
     ways = ways_of(conditions)
     if not ways:
-        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+        refuse_contradiction(node.get("match"), conditions)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -12814,21 +12879,28 @@ def check_path(asked_for: Sequence[Condition], node: Node) -> None:
             path.fail("is one of the control API, which no mock answers")
 
 
-def contradiction(conditions: Sequence[Condition]) -> str:
-    """Which condition leaves none of the ways that those before it leave, and what would do."""
+def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoReturn:
+    """Raise BadMock for the condition that leaves none of the ways that those before it leave:
+    beside which of them, and what would do."""
     # First what tells an API, then what is asked of its requests: of both the second is wrong.
     told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
-    for number, condition in enumerate(told, 1):
-        if ways_of(told[:number]):
-            continue
-        before = ways_of(told[: number - 1])
-        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
-        what = f"{condition.key} {compact(condition.expected)}"
-        apis = some(sorted({way.api for way in before}))
-        if not known:
-            return f"{what} is nothing that a request has to {apis}"
-        return f"{what} is not there beside the rest, which leaves {', '.join(known)} (of {apis})"
-    return "its conditions exclude each other"
+    number = next(at for at in range(len(told)) if not ways_of(told[: at + 1]))
+    before, last = told[:number], told[number]
+    others = [one for one in before if not ways_of([one, last])]
+    beside = "the rest"
+    if others:
+        beside = f"{others[0].key} {shown(others[0].expected)}"
+    if others and match.get(others[0].key).is_absent:
+        beside += ", which is meant where none is said"
+    left = ways_of(before)
+    known = sorted({str(value) for way in left for value in values_at(last.key, way)})
+    hint = ""
+    if known:
+        hint = f"; that leaves {', '.join(known)}"
+    elif last.key == "path":
+        own = {way.api for way in ways_of([last])}
+        hint = f": it is one of {some(sorted(own))}"
+    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:
@@ -12923,7 +12995,7 @@ def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     there is an answer; what blocks an API has it knows itself."""
     if not isinstance(answer.form, Neutral):
         return None
-    never = f"has no effect: {never_says(ways)} it"
+    never = f"has no effect: {no_place(ways)} for it"
     spec = response.value
     stop = spec.get("finish_reason", "stop")
     if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
@@ -12959,16 +13031,13 @@ def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[
     for node in (error.get(key) for key in ERROR_SHOWN):
         if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
             continue
-        return node, f"has no effect: {never_says(ways)} it"
+        return node, f"has no effect: {no_place(ways)} for it"
     return None
 
 
-def never_says(ways: Sequence[Way]) -> str:
+def no_place(ways: Sequence[Way]) -> str:
     """Which APIs do not say something."""
-    names = sorted({way.api for way in ways})
-    if len(names) == 1:
-        return f"{names[0]} never says"
-    return f"none of {some(names)} says"
+    return f"answers of {some(sorted({way.api for way in ways}))} have no place"
 
 
 # === mocks/transcripts =======================================================
@@ -13433,6 +13502,10 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+
+NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
+
 # The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
@@ -13451,7 +13524,7 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
-    response.only(RESPONSE_KEYS)
+    response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
     # A fault needs no content: it may come before any of it.
@@ -13725,12 +13798,18 @@ def parse_error(response: Node) -> Failure:
 # A mock: which calls it answers, with what, how often it did.  May touch threading and time.
 
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
-FORM = '{"match": {"user": "ping"}, "response": {"text": "pong"}}'
-# Keys by which the files of other mock servers are known.
-FOREIGN = {"fixtures": "aimock", "mappings": "WireMock", "request": "WireMock"}
-FOREIGN_MATCH = {"userMessage": "aimock"}
+FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
+
+# Where keys belong that are put beside `match` and `response`.
+ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
+    **dict.fromkeys(MATCH_KEYS, 'belongs into "match"'),
+    **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
+    **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
+    **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
+    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "mocks": "a file or a body is a mock, or an array of them, without a name",
+}
 
 
 class Uses:
@@ -13884,8 +13963,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    check_form(node)
-    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -13912,15 +13990,6 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
-
-
-def check_form(node: MockNode) -> None:
-    """Raise BadMock for a mock of another mock server, which is told as such."""
-    for part, keys in ((node, FOREIGN), (node.get("match"), FOREIGN_MATCH)):
-        if not isinstance(part.value, dict):
-            continue
-        for key in sorted(part.value.keys() & keys.keys()):
-            part.get(key).fail(f"is {keys[key]}'s form of a mock; here one is {FORM}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
@@ -14381,7 +14450,8 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
     ),
     Option(
         ANSWERS,
@@ -14417,7 +14487,14 @@ OPTIONS = (
     ),
     Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
     Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
     Option(
         HTTPS,
         "--tls-cert-out",
@@ -15724,7 +15801,20 @@ class MockFiles:
         one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
-        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
+        mocks = []
+        for place, spec in placed.items():
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
+            except BadMock as error:
+                if len(placed) == 1:
+                    raise
+                which = f"mock {len(mocks) + 1} of {len(placed)}"
+                raise BadMock(
+                    f"{which}: {error}",
+                    path=error.path,
+                    expected=error.expected,
+                    found=error.found,
+                ) from None
         return mocks, libraries
 
     def watch(self, libraries: Iterable[Library]) -> None:
@@ -15901,7 +15991,10 @@ def near_misses(
         differences = mock.differences(call, wire, used(mock))
         # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
-        equals = by_rank.setdefault((len(differences), -holding), [])
+        number = len(differences)
+        if is_elsewhere(call, differences):
+            number += len(MATCH_KEYS)
+        equals = by_rank.setdefault((number, -holding), [])
         if len(equals) < EQUALLY_NEAR:
             equals.append(NearMiss(mock, tuple(differences)))
     nearest_first: List[NearMiss] = []
@@ -15911,6 +16004,15 @@ def near_misses(
         equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
         nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
     return nearest_first[:NEAR_MISSES]
+
+
+def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
+    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
+    though nothing else may differ."""
+    if call.operation == OTHER:
+        return False
+    paths = [expected for key, _, expected in differences if key == "path"]
+    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
 
 
 def likeness(difference: Difference) -> float:
@@ -16452,7 +16554,7 @@ class Operations:
         yield ASIDE
         near = near_requests(self.entries(), wanted, ended)
         there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = ", ".join(there) or "nothing"
+        told = "; ".join(there) or "nothing"
         return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
 
     def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
@@ -16583,6 +16685,9 @@ class ControlRoute(NamedTuple):
         return self.template.partition(" ")[2]
 
 
+YES_AND_NO = ("0", "1", "false", "true")  # of a query
+
+
 class Control:
     """The control API under /__mock__/ (README, "Control API")."""
 
@@ -16665,8 +16770,9 @@ class Control:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
-        # A query is text: `unmatched=0` and a bare `unmatched` are no.
-        if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
+        # A query is text.
+        asked_for = query.get("unmatched").text("").lower() or "0"
+        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
             entries = [entry for entry in entries if entry.asked.unmatched]
         mock = query.get("mock")
         if not mock.is_absent:
@@ -19599,7 +19705,7 @@ PART_ROWS: Rows = {
 
 RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
-    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
     "finish_reason": (
         SOME_TEXT,
@@ -19609,7 +19715,10 @@ RESPONSE_ROWS: Rows = {
     "model": (STRING, "The model that the answer names (default: the one asked for)."),
     "id": (STRING, "The answer's id (default: made from the request)."),
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
-    "extra": ({**OBJECT, "minProperties": 1}, "Merged into what is sent, deeply."),
+    "extra": (
+        {**OBJECT, "minProperties": 1},
+        "Laid over the provider's answer, key by key; in a stream where it would be said.",
+    ),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
     "events": (
         either(STRING, list_of(ANYTHING, 1)),
@@ -21617,9 +21726,9 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, headers, body, stream ...
-  response  text, tool_calls, usage; or body, events; or error; or fault;
-            and status, headers, delay, pace, gzip, wire, gate
+  match     provider, api, model, user, system, tools, path, headers, body ...
+  response  text, tool_calls, usage ...; or body, events; or raw; or error; or
+            fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
 at the path separator, flags take 1, 0, true or false."""
@@ -21761,6 +21870,15 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
     return [found] if os.path.isdir(found) else []
 
 
+def none_in(directory: str) -> str:
+    """That a data directory has no mocks, and which was meant if it is their own."""
+    told = f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files"
+    above, name = os.path.split(os.path.normpath(directory))
+    if name == "mocks":
+        told += f"; did you mean --data {above or '.'}?"
+    return told
+
+
 def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
@@ -21774,7 +21892,7 @@ def check_mocks(directories: Sequence[str]) -> int:
         doubtful.append("there is no data directory; name one with --data")
     for directory, count in counts:
         if not count:
-            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+            doubtful.append(none_in(directory))
     lines = []
     if len(counts) > 1:
         lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]

@@ -168,6 +168,13 @@ BAD_CONTROL = [
     ("POST", "requests/wait", {"ended": "completed"}, 400, 'did you mean "complete"?'),
     ("POST", "requests/1/release", {}, 404, "no request"),
     ("GET", "requests?limit=many", None, 400, "limit: expected a whole number"),
+    (
+        "POST",
+        "mocks",
+        [{"response": {"text": "x"}}, {"response": {"txt": "x"}}],
+        400,
+        'mock 2 of 2: added#2: response.txt: unknown key; did you mean "text"?',
+    ),
     ("GET", "requests?unmached=1", None, 400, 'unmached: unknown key; did you mean "unmatched"?'),
     ("DELETE", "mocks/nope", None, 404, "no mock"),
     ("GET", "request", None, 404, 'did you mean "/__mock__/requests"?'),

@@ -152,6 +152,14 @@ REFUSED = [
         "bad_mock",
         'query: unmached: unknown key; did you mean "unmatched"?',
     ),
+    (
+        "GET",
+        "/requests?unmatched=maybe",
+        b"",
+        400,
+        "bad_value",
+        'unmatched: found "maybe"; known: 0, 1, false, true',
+    ),
     ("POST", "/requests/count", [], 400, "bad_mock", "body: expected an object, found []"),
     (
         "POST",
@@ -216,8 +224,8 @@ REFUSED = [
         {"count": 9, "timeout": 0},
         408,
         "timeout",
-        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running), "
-        "POST /v1/chat/completions (running), POST /v1/chat/completions (complete)",
+        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running); "
+        "POST /v1/chat/completions (running); POST /v1/chat/completions (complete)",
     ),
     (
         "POST",

@@ -331,7 +331,7 @@ def test_waiting_in_vain_is_408_with_what_differed(server: MockServer) -> None:
     wanted = {"match": {"user": "nearest"}, "timeout": 0.01}
     status, found = control(server.port, "POST", "requests/wait", wanted)
     told = "0 of 1 requests came within 0.01 seconds; there was POST /v1/chat/completions "
-    told += '(complete): user is "nearer", expected "nearest", '
+    told += '(complete): user is "nearer", expected "nearest"; '
     assert status == 408 and found["error"]["message"].startswith(told)
     assert [entry["user"] for entry in found["requests"]] == ["other", "nearer"]
     differences = [{"key": "user", "got": "nearer", "expected": "nearest"}]

@@ -47,14 +47,38 @@ BAD_MOCKS = [
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
+    ({"response": {"content": "x"}}, 'response.content: unknown key; did you mean "text"?'),
+    (
+        {"response": {"text": "x", "usage": {"prompt_tokens": 1}}},
+        'response.usage.prompt_tokens: unknown key; did you mean "input_tokens"?',
+    ),
+    ({"match": {}, "text": "x"}, 'text: belongs into "response"'),
+    ({"user": "x", "response": {"text": "x"}}, 'user: belongs into "match"'),
+    ({"model": "x", "response": {"text": "x"}}, 'model: belongs into "match" or "response"'),
+    (
+        {"response": {"text": "x", "times": 2}},
+        "response.times: is a key of a mock, not of a response",
+    ),
+    (
+        {"request": {"url": "/x"}, "response": {"status": 200}},
+        'request: is of WireMock\'s form; a mock here is {"match": {…}, "response": {…}}',
+    ),
+    ({"fixtures": []}, 'fixtures: is of aimock\'s form; a mock here is {"match": {…}, '),
+    ({"mocks": []}, "mocks: a file or a body is a mock, or an array of them"),
+    (
+        {"response": {"text": "{{body.messages[0].content}}"}},
+        'response.text: "body.messages[0].content" is written "body.messages.0.content" here',
+    ),
+    (
+        {"response": {"text": "{{city}}"}},
+        "known: body.PATH, header.NAME, model, system, turn, user, and named groups of a regex",
+    ),
     ({"respnse": {"text": "x"}}, 'respnse: unknown key; did you mean "response"?'),
     ({"name": "", "response": {"text": "x"}}, "name: is empty, and so would tell nothing"),
-    ({"fixtures": []}, 'fixtures: is aimock\'s form of a mock; here one is {"match": {"user'),
-    ({"mappings": []}, "mappings: is WireMock's form of a mock; here one is"),
-    ({"request": {}, "response": {"status": 200}}, "request: is WireMock's form of a mock"),
+    ({"mappings": []}, "mappings: is of WireMock's form; a mock here is"),
     (
         {"match": {"userMessage": "x"}, "response": {"content": "y"}},
-        "match.userMessage: is aimock's form of a mock",
+        "match.userMessage: unknown key; did you mean "user"",
     ),
     (
         {"match": {"modle": "x"}, "response": {"text": "x"}},

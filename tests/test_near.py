@@ -55,6 +55,15 @@ def test_the_nearest_mock_is_the_one_of_which_most_holds() -> None:
     )
 
 
+def test_a_mock_on_a_path_of_no_provider_is_far_from_requests_to_a_provider() -> None:
+    mocks = m.Mocks().session("")
+    far = {"match": {"path": "/acme/parse"}, "response": {"body": 1}}
+    near = {"match": {"model": "x", "user": "Hi"}, "response": {"text": "x"}}
+    mocks.add([far, near])
+    found = mocks.near(requested(session=""), wire_of(m.OpenAIChat))
+    assert [miss.mock.place for miss in found] == ["added#2", "added#1"]
+
+
 def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:
     assert 'closest is "typo"' in explained(
         {"name": "typo", "match": {"user": "Hi thera"}},

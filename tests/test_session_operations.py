@@ -188,7 +188,7 @@ def test_who_waits_in_vain_is_told_that_only_the_end_differs() -> None:
     assert waited.shortfall == (
         "0 of 1 requests came within 0 seconds; there was "
         'POST /v1/chat/completions (complete): ended is "complete", expected '
-        "client_closed or client_reset, POST /v1/chat/completions (running): ended is null, "
+        "client_closed or client_reset; POST /v1/chat/completions (running): ended is null, "
         "expected client_closed or client_reset"
     )
     assert [one.entry.number for one in waited.near] == ["2", "1"]

@@ -153,7 +153,7 @@ PART_ROWS: Rows = {
 
 RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
-    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
     "finish_reason": (
         SOME_TEXT,
@@ -163,7 +163,10 @@ RESPONSE_ROWS: Rows = {
     "model": (STRING, "The model that the answer names (default: the one asked for)."),
     "id": (STRING, "The answer's id (default: made from the request)."),
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
-    "extra": ({**OBJECT, "minProperties": 1}, "Merged into what is sent, deeply."),
+    "extra": (
+        {**OBJECT, "minProperties": 1},
+        "Laid over the provider's answer, key by key; in a stream where it would be said.",
+    ),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
     "events": (
         either(STRING, list_of(ANYTHING, 1)),

@@ -19,7 +19,7 @@ from ..secrets import SECRET, masked
 from ..values import Call
 from .expressions import Expression, Piece
 from .patterns import WATCHDOG
-from .templates import walked
+from .templates import check_place, walked
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
@@ -268,6 +268,7 @@ def field_condition(path: str, node: Node) -> Condition:
     key, value = f"fields.{path}", node.value
     if not path:
         node.fail("expected a path into the body, such as messages.0.content")
+    check_place(node, path)
 
     def get(call: Call) -> Json:
         return walked(call.said, path)

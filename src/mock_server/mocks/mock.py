@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import Because
 from ..formats.base import WireFormat
@@ -16,17 +16,23 @@ from ..node import Node
 from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
-from .match import Condition, Groups, Verdict, conditions
+from .match import MATCH_KEYS, Condition, Groups, Verdict, conditions
 from .reach import check_reach
-from .reading import parse_answer
+from .reading import MOCK_KEYS, RESPONSE_KEYS, parse_answer
 from .recordings import MockNode
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
-FORM = '{"match": {"user": "ping"}, "response": {"text": "pong"}}'
-# Keys by which the files of other mock servers are known.
-FOREIGN = {"fixtures": "aimock", "mappings": "WireMock", "request": "WireMock"}
-FOREIGN_MATCH = {"userMessage": "aimock"}
+FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
+
+# Where keys belong that are put beside `match` and `response`.
+ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
+    **dict.fromkeys(MATCH_KEYS, 'belongs into "match"'),
+    **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
+    **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
+    **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
+    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "mocks": "a file or a body is a mock, or an array of them, without a name",
+}
 
 
 class Uses:
@@ -180,8 +186,7 @@ def place_of(id: str) -> str:
 
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    check_form(node)
-    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
@@ -208,15 +213,6 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
     )
-
-
-def check_form(node: MockNode) -> None:
-    """Raise BadMock for a mock of another mock server, which is told as such."""
-    for part, keys in ((node, FOREIGN), (node.get("match"), FOREIGN_MATCH)):
-        if not isinstance(part.value, dict):
-            continue
-        for key in sorted(part.value.keys() & keys.keys()):
-            part.get(key).fail(f"is {keys[key]}'s form of a mock; here one is {FORM}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:

@@ -65,6 +65,10 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+
+NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
+
 # The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
@@ -83,7 +87,7 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
-    response.only(RESPONSE_KEYS)
+    response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
     # A fault needs no content: it may come before any of it.

@@ -78,7 +78,7 @@ BAD_MOCKS = [
     ({"mappings": []}, "mappings: is of WireMock's form; a mock here is"),
     (
         {"match": {"userMessage": "x"}, "response": {"content": "y"}},
-        "match.userMessage: unknown key; did you mean "user"",
+        'match.userMessage: unknown key; did you mean "user"',
     ),
     (
         {"match": {"modle": "x"}, "response": {"text": "x"}},

@@ -13873,8 +13873,8 @@ class Mock:
 
     @property
     def id(self) -> str:
-        """What the control API calls it: its place, without a # if it was added at run time."""
-        return self.place.replace("added#", "added-")
+        """What the control API calls it."""
+        return self.place
 
     @found_once
     def key(self) -> Tuple[str, str]:
@@ -13954,11 +13954,6 @@ class Mock:
                     return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)
-
-
-def place_of(id: str) -> str:
-    """The place of a mock that was added at run time, by its id."""
-    return id.replace("added-", "added#")
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -16096,7 +16091,7 @@ class Session:
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         # Their JSON is the least that they take: what is refused need not be read first.
         self.all_mocks.check_room(walked_size(list(specs)))
-        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        placed = {f"added-{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
         for mock in mocks:
@@ -16136,8 +16131,8 @@ class Session:
         with self.all_mocks.lock:
             gone = set(self.mocks)
             if ids is not None:
-                places = {place_of(id) for id in ids if "#" not in id}
-                gone = {mock for mock in self.mocks if mock.place in places}
+                asked = set(ids)
+                gone = {mock for mock in self.mocks if mock.id in asked}
             self.index = self.index.without(gone)
             for mock in gone:
                 self.specs.pop(mock.place, None)

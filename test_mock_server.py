@@ -667,7 +667,7 @@ def test_the_journal_of_a_python_test_holds_what_was_sent_without_credentials(
     assert server.requests == [entry]
     found = (entry["provider"], entry["api"], entry["model"], entry["user"], entry["status"])
     assert found == ("openai", "chat", "gpt-4o-mini", "Hi", 200)
-    assert (entry["mock"], entry["body"]) == ("added#1", ASK)
+    assert (entry["mock"], entry["body"]) == ("added-1", ASK)
     digest = hashlib.sha256(b"sk-secret").hexdigest()[:8]
     assert "sk-" not in json.dumps(entry) and digest in entry["headers"]["authorization"]
 

@@ -106,7 +106,7 @@ def test_mocks_are_added_listed_used_and_removed() -> None:
     assert status == 201 and len(found["ids"]) == 2
     assert [text_for(answers, user) for user in ("Hi", "x", "y")] == ["B", "C", "C"]
     listed = told(answers, "GET", "mocks")[1]["mocks"]
-    assert [(mock["name"], mock["uses"]) for mock in listed] == [("b", 1), ("c", 2), ("added#1", 0)]
+    assert [(mock["name"], mock["uses"]) for mock in listed] == [("b", 1), ("c", 2), ("added-1", 0)]
     assert [mock["id"] for mock in listed[:2]] == found["ids"]
     assert listed[0]["source"] == mocks[0]
     assert told(answers, "DELETE", "mocks/" + found["ids"][0]) == (200, {"deleted": 1})
@@ -173,7 +173,7 @@ BAD_CONTROL = [
         "mocks",
         [{"response": {"text": "x"}}, {"response": {"txt": "x"}}],
         400,
-        'mock 2 of 2: added#2: response.txt: unknown key; did you mean "text"?',
+        'mock 2 of 2: added-2: response.txt: unknown key; did you mean "text"?',
     ),
     ("GET", "requests?unmached=1", None, 400, 'unmached: unknown key; did you mean "unmatched"?'),
     ("DELETE", "mocks/nope", None, 404, "no mock"),
@@ -201,7 +201,7 @@ def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -
     spec = {"match": {"modle": "x"}, "response": {"text": "x"}}
     problems = m.Mocks([folder({"mocks/a.json": [spec]})]).files.load()
     said_so = told(answerer(), "POST", "mocks", spec)[1]["error"]["message"]
-    assert said_so.replace("added#1", "mocks/a.json#1") == problems[0]
+    assert said_so.replace("added-1", "mocks/a.json#1") == problems[0]
 
 
 @pytest.mark.parametrize(

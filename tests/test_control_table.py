@@ -93,7 +93,7 @@ REFUSED = [
     ("HEAD", "/reset", b"", 405, "method_not_allowed", "/__mock__/reset takes POST, not HEAD"),
     ("POST", "/mocks", b"{", 400, "bad_json", NO_JSON + " at line 1, column 2"),
     ("POST", "/requests/count", b"{", 400, "bad_json", NO_JSON + " at line 1, column 2"),
-    ("POST", "/mocks", 3, 400, "bad_mock", "added#3: expected an object, found 3"),
+    ("POST", "/mocks", 3, 400, "bad_mock", "added-3: expected an object, found 3"),
     (
         "POST",
         "/mocks?session=*",

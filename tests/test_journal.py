@@ -61,7 +61,7 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
         "model": "gpt-4o-mini",
         "stream": False,
         "user": "Hi",
-        "mock": "added#1",
+        "mock": "added-1",
         "fault": None,
         "status": 200,
         "unmatched": False,

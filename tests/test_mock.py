@@ -241,7 +241,7 @@ def test_a_mock_with_times_stops_matching_after_that_many_uses() -> None:
     spent = answerer({"name": "one", "response": {"text": "a"}, "times": 1})
     assert texts_of(spent, 2) == ["a", 404]
     said_so = complaint_of(ask(spent, m.OpenAIChat).body)
-    assert 'closest is "one" (added#1): times is 1, expected fewer than 1 uses' in said_so
+    assert 'closest is "one" (added-1): times is 1, expected fewer than 1 uses' in said_so
 
 
 def test_a_sequence_is_used_up_exactly_under_many_threads() -> None:

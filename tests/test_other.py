@@ -82,7 +82,7 @@ def test_an_unknown_path_names_what_would_have_answered() -> None:
     responder = answerer({"name": "ranks", "match": {"path": "/v2/ranks"}, "response": {"body": 1}})
     cases = {
         "/v2/chats": "the nearest known one is POST /v2/chat",
-        "/v2/rank": 'closest mock is "ranks" (added#1): path is "/v2/rank", expected "/v2/ranks"',
+        "/v2/rank": 'closest mock is "ranks" (added-1): path is "/v2/rank", expected "/v2/ranks"',
         "/zzz": "a mock whose match names this path would answer",
     }
     for path, said in cases.items():

@@ -96,8 +96,8 @@ class Mock:
 
     @property
     def id(self) -> str:
-        """What the control API calls it: its place, without a # if it was added at run time."""
-        return self.place.replace("added#", "added-")
+        """What the control API calls it."""
+        return self.place
 
     @found_once
     def key(self) -> Tuple[str, str]:
@@ -177,11 +177,6 @@ class Mock:
                     return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
             uses.count = used + 1
         return Found(self, answer, used, uses, groups, limit)
-
-
-def place_of(id: str) -> str:
-    """The place of a mock that was added at run time, by its id."""
-    return id.replace("added-", "added#")
 
 
 def parse_mock(node: MockNode) -> Mock:

@@ -13446,7 +13446,9 @@ def parse_raw(response: MockNode) -> Raw:
     """A raw answer: text, base64, or the bytes of a file."""
     node = response.get("raw")
     value = node.value
-    if isinstance(value, dict):
+    if node.is_absent:  # the status says all
+        data = b""
+    elif isinstance(value, dict):
         data = base64_data(node.only(("base64",)).get("base64"))
     elif not isinstance(value, str):
         node.expected('text, {"base64": text} or @file')
@@ -13580,6 +13582,19 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
         if "error" in spec and not breaks_off:
             hint = '; with "after_events" the error comes in mid-stream'
         response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if spec.get("status") in NO_BODY:
+        return bodyless_forms(response, forms)
+    return forms
+
+
+def bodyless_forms(response: Node, forms: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+    """The same of a response whose status never has a body: raw, if it says nothing else."""
+    for keys in (NEUTRAL_KEYS, RECORDED_KEYS):
+        if keys in forms:
+            said = next(key for key in keys if key in response.value)
+            response.get("status").fail(f'never has a body, so that "{said}" would not be sent')
+    if not forms and "fault" not in response.value:
+        return [RAW_KEYS]
     return forms
 
 
@@ -17027,7 +17042,10 @@ def written(
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if isinstance(outcome, Raw):
-        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        usual: Headers = ()
+        if status not in NO_BODY:
+            usual = (("Content-Type", "text/plain"),)
+        headers = laid_over(usual, delivery.headers)
         return Response(status, headers, outcome.body, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)

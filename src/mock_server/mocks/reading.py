@@ -143,6 +143,19 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
         if "error" in spec and not breaks_off:
             hint = '; with "after_events" the error comes in mid-stream'
         response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if spec.get("status") in NO_BODY:
+        return bodyless_forms(response, forms)
+    return forms
+
+
+def bodyless_forms(response: Node, forms: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+    """The same of a response whose status never has a body: raw, if it says nothing else."""
+    for keys in (NEUTRAL_KEYS, RECORDED_KEYS):
+        if keys in forms:
+            said = next(key for key in keys if key in response.value)
+            response.get("status").fail(f'never has a body, so that "{said}" would not be sent')
+    if not forms and "fault" not in response.value:
+        return [RAW_KEYS]
     return forms
 
 

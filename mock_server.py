@@ -11224,8 +11224,6 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
 RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
 Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
-PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
 
 class Asked:
@@ -11238,6 +11236,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
+        "is_probe",
     )
 
     def __init__(
@@ -11256,6 +11255,7 @@ class Asked:
         self.head = head
         self.body = body
         self.form: Optional[Fields] = None
+        self.is_probe = False  # whether it only asked if somebody is there: the journal has none
         self.provider = provider
         self.call = call
         self.size = size
@@ -11279,14 +11279,6 @@ class Asked:
                 api = self.call.api
             self.known_kind = self.provider, api, self.status, bool(self.mock)
         return self.known_kind
-
-    @property
-    def is_probe(self) -> bool:
-        """Whether it only asked whether somebody is there; such are in no journal."""
-        # A malformed request may seem to ask for the root, too.
-        if self.path not in PROBES or self.mock or self.status not in (200, 404):
-            return False
-        return self.method in ("GET", "HEAD")
 
     @property
     def is_invalid(self) -> bool:
@@ -14510,6 +14502,8 @@ def one_of(sends: List[Send]) -> Send:
 
 ITEM_SIZE = 64  # of a short string in a tuple
 TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
+# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
+PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
@@ -14606,6 +14600,9 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         asked.events_total = 0
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
+    if request.path in PROBES and not asked.mock:
+        # A malformed request may seem to ask for the root, too.
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
 
 
@@ -20800,12 +20797,6 @@ class Channel(Member, BaseHTTPRequestHandler):
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
 
-    def made(self, size: int, make: Callable[[], Value]) -> Waiting[Value]:
-        """What is made of so many bytes; aside, if they are many."""
-        if size > LONG:
-            return (yield from self.aside(make))
-        return make()
-
     def how_it_left(self, found: int) -> str:
         """What the journal says of a client that left in a pause, with these events."""
         if self.server.stopping:
@@ -21208,9 +21199,9 @@ class Handler(Channel):
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
         self.gate, self.sent = answered.feed or Gate(), Sent()
-        size = max(len(request.body), len(answered.response.body))
         make = functools.partial(told_and_steps, request, head, answered, exchange)
-        asked, steps = yield from self.made(size, make)
+        takes_long = max(len(request.body), len(answered.response.body)) > LONG
+        asked, steps = (yield from self.aside(make)) if takes_long else make()
         entry = self.noted(number, asked, answered)
         ended = "fault"
         try:

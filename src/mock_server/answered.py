@@ -21,6 +21,8 @@ from .values import Call, Request, Response
 
 ITEM_SIZE = 64  # of a short string in a tuple
 TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
+# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
+PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
@@ -117,6 +119,9 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         asked.events_total = 0
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
+    if request.path in PROBES and not asked.mock:
+        # A malformed request may seem to ask for the root, too.
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
 
 

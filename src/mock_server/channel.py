@@ -16,7 +16,6 @@ from .entries import Sent
 from .gates import Gate
 from .http import malformed
 from .journal import Journal
-from .limits import LONG
 from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
 from .marks import Hold
@@ -314,12 +313,6 @@ class Channel(Member, BaseHTTPRequestHandler):
         finally:
             del error  # its traceback has this frame: neither is to keep the other
             outcome.clear()
-
-    def made(self, size: int, make: Callable[[], Value]) -> Waiting[Value]:
-        """What is made of so many bytes; aside, if they are many."""
-        if size > LONG:
-            return (yield from self.aside(make))
-        return make()
 
     def how_it_left(self, found: int) -> str:
         """What the journal says of a client that left in a pause, with these events."""

@@ -15,7 +15,7 @@ from .errors import Refused, line_of, shown
 from .gates import ASIDE, Gate, Work
 from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
-from .limits import JOINED, Headers
+from .limits import JOINED, LONG, Headers
 from .loop import TIME, TURN
 from .marks import Hold
 from .records import replace
@@ -336,9 +336,9 @@ class Handler(Channel):
         extra += own_headers(request, answered)
         exchange = Exchange(head.minor, keep_alive, request.method == "HEAD", coding, extra)
         self.gate, self.sent = answered.feed or Gate(), Sent()
-        size = max(len(request.body), len(answered.response.body))
         make = functools.partial(told_and_steps, request, head, answered, exchange)
-        asked, steps = yield from self.made(size, make)
+        takes_long = max(len(request.body), len(answered.response.body)) > LONG
+        asked, steps = (yield from self.aside(make)) if takes_long else make()
         entry = self.noted(number, asked, answered)
         ended = "fault"
         try:

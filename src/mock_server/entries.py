@@ -18,8 +18,6 @@ from .values import Call, Request
 RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
 Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
-# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
-PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
 
 
 class Asked:
@@ -32,6 +30,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
+        "is_probe",
     )
 
     def __init__(
@@ -50,6 +49,7 @@ class Asked:
         self.head = head
         self.body = body
         self.form: Optional[Fields] = None
+        self.is_probe = False  # whether it only asked if somebody is there: the journal has none
         self.provider = provider
         self.call = call
         self.size = size
@@ -73,14 +73,6 @@ class Asked:
                 api = self.call.api
             self.known_kind = self.provider, api, self.status, bool(self.mock)
         return self.known_kind
-
-    @property
-    def is_probe(self) -> bool:
-        """Whether it only asked whether somebody is there; such are in no journal."""
-        # A malformed request may seem to ask for the root, too.
-        if self.path not in PROBES or self.mock or self.status not in (200, 404):
-            return False
-        return self.method in ("GET", "HEAD")
 
     @property
     def is_invalid(self) -> bool:

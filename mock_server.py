@@ -12438,31 +12438,40 @@ USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
 USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
-CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
-    "text": ({"parts": (Text("three"),)},),
-    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
-    "refusal": ({"parts": (Refusal("three"),)},),
-    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
-    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
-    "model": ({"model": "another"},),
-    "id": ({"id": "another"},),
-    "input_tokens": ({"usage": Usage(7, 100)},),
-    "output_tokens": ({"usage": Usage(100, 7)},),
-    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
-    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
-    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "text": {"parts": (Text("three"),)},
+    "reasoning": {"parts": (Reasoning("three"), Text("one two"))},
+    "refusal": {"parts": (Refusal("three"),)},
+    "tool_calls": {"parts": (ToolCall("f", {}),)},
+    "model": {"model": "another"},
+    "id": {"id": "another"},
+    "input_tokens": {"usage": Usage(7, 100)},
+    "output_tokens": {"usage": Usage(100, 7)},
+    "reasoning_tokens": {"usage": Usage(100, 100, reasoning=7)},
+    "cached_tokens": {"usage": Usage(100, 100, cached=7)},
+    "cache_write_tokens": {"usage": Usage(100, 100, cache_write=7)},
 }
 
 
 @functools.lru_cache(maxsize=None)
 def shows(wire: WireFormat, stream: bool, key: str) -> bool:
     """Whether an API's answer is another one for what a key of a neutral response says."""
+    return differs(wire, stream, CHANGES[key])
+
+
+@functools.lru_cache(maxsize=256)
+def shows_stop(wire: WireFormat, stream: bool, word: str) -> bool:
+    """Whether an API's answer is another one because it ends for this reason."""
+    return differs(wire, stream, {"stop": word})
+
+
+def differs(wire: WireFormat, stream: bool, change: Mapping[str, Any]) -> bool:
+    """Whether an API's answer is another one when its reply is changed."""
     usual = USUAL_REPLY
     if Embedding in wire.speaks:
         usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
     call = asking(wire, stream)
-    before = said(wire, call, usual)
-    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+    return said(wire, call, replace(usual, **change)) != said(wire, call, usual)
 
 
 def asking(wire: WireFormat, stream: bool) -> Call:
@@ -12892,29 +12901,37 @@ def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
     return way.wire.framing(asked(way, ()))
 
 
-NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+NEUTRAL_SHOWN = ("reasoning", "refusal", "tool_calls", "model", "id")
 
 
 def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What no API says of a neutral answer."""
+    """What no API says of a neutral answer.  Where nothing is said in words, a text still says that
+    there is an answer; what blocks an API has it knows itself."""
     if not isinstance(answer.form, Neutral):
         return None
-    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
-    if "usage" in response.value:
-        nodes += [node for _, node in response.get("usage").members()]
-    if "parts" in response.value:
-        nodes += [node for item in response.get("parts").items() for _, node in item.members()]
-    # Those are two numbers of one count, which has one of them in some APIs.
-    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
-        nodes = [node for node in nodes if node.key != "output_tokens"]
+    never = f"has no effect: {never_says(ways)} it"
+    spec = response.value
+    stop = spec.get("finish_reason", "stop")
+    if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
+        return response.get("finish_reason"), never
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in spec]
+    if "usage" in spec:
+        nodes += counts_of(response.get("usage"))
+    if "parts" in spec:
+        parts = [node for item in response.get("parts").items() for _, node in item.members()]
+        nodes += [node for node in parts if node.key in NEUTRAL_SHOWN]
     for node in nodes:
-        key = str(node.key)
-        # Where nothing is said in words, they say that there is an answer; what blocks an API has
-        # it knows itself.
-        if key in ("text", "block") or any(shows(way.wire, way.stream, key) for way in ways):
-            continue
-        return node, f"has no effect: {never_says(ways)} it"
+        if not any(shows(way.wire, way.stream, str(node.key)) for way in ways):
+            return node, never
     return None
+
+
+def counts_of(usage: Node) -> List[Node]:
+    """The token counts that must show: of both ends of an exchange one is enough."""
+    counts = [node for _, node in usage.members()]
+    if "input_tokens" not in usage.value:
+        return counts
+    return [node for node in counts if node.key != "output_tokens"]
 
 
 ERROR_SHOWN = ("type", "code", "param")

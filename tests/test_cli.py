@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import re
 import signal
+import sys
 import threading
 from typing import Any, Callable, Iterator, List, Tuple
 
@@ -245,18 +247,12 @@ def run_while(
     os.dup2(reader, 0)
     failures: List[BaseException] = []
     count = sum(argument.isdigit() for argument in arguments)
-    said, told = [], []
-
-    def listening() -> bool:
-        out, err = capture.readouterr()
-        said.append(out)
-        told.append(err)
-        return "".join(said).count("\n") == count
+    said, before_said = io.StringIO(), sys.stdout  # what is captured loses what is said meanwhile
 
     def work() -> None:
         try:
-            wait_until(listening)
-            use([int(port) for port in re.findall(r":(\d+)\n", "".join(said))])
+            wait_until(lambda: said.getvalue().count("\n") == count)
+            use([int(port) for port in re.findall(r":(\d+)\n", said.getvalue())])
         except BaseException as failure:  # it is the test's own, and raised there
             failures.append(failure)
         finally:
@@ -264,16 +260,18 @@ def run_while(
 
     thread = threading.Thread(target=work)
     thread.start()
+    sys.stdout = said
     try:
         status = m.main([*arguments, "--exit-on-stdin-close"])
     finally:
+        sys.stdout = before_said
         os.dup2(before, 0)
         os.close(before)
         os.close(reader)
         thread.join(PATIENCE)
     for failure in failures:
         raise failure
-    return status, "".join([*told, capture.readouterr().err])
+    return status, capture.readouterr().err
 
 
 def test_it_serves_on_all_its_ports_until_standard_input_closes(capsys: Any, folder: Any) -> None:

@@ -5,7 +5,7 @@ Pure."""
 from __future__ import annotations
 
 import functools
-from typing import Any, List, Mapping, Tuple
+from typing import Any, List, Mapping
 
 from ..formats.base import WireFormat
 from ..records import replace
@@ -26,31 +26,40 @@ USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
 USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
-CHANGES: Mapping[str, Tuple[Mapping[str, Any], ...]] = {
-    "text": ({"parts": (Text("three"),)},),
-    "reasoning": ({"parts": (Reasoning("three"), Text("one two"))},),
-    "refusal": ({"parts": (Refusal("three"),)},),
-    "tool_calls": ({"parts": (ToolCall("f", {}),)},),
-    "finish_reason": ({"stop": "length"}, {"stop": "content_filter"}),
-    "model": ({"model": "another"},),
-    "id": ({"id": "another"},),
-    "input_tokens": ({"usage": Usage(7, 100)},),
-    "output_tokens": ({"usage": Usage(100, 7)},),
-    "reasoning_tokens": ({"usage": Usage(100, 100, reasoning=7)},),
-    "cached_tokens": ({"usage": Usage(100, 100, cached=7)},),
-    "cache_write_tokens": ({"usage": Usage(100, 100, cache_write=7)},),
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "text": {"parts": (Text("three"),)},
+    "reasoning": {"parts": (Reasoning("three"), Text("one two"))},
+    "refusal": {"parts": (Refusal("three"),)},
+    "tool_calls": {"parts": (ToolCall("f", {}),)},
+    "model": {"model": "another"},
+    "id": {"id": "another"},
+    "input_tokens": {"usage": Usage(7, 100)},
+    "output_tokens": {"usage": Usage(100, 7)},
+    "reasoning_tokens": {"usage": Usage(100, 100, reasoning=7)},
+    "cached_tokens": {"usage": Usage(100, 100, cached=7)},
+    "cache_write_tokens": {"usage": Usage(100, 100, cache_write=7)},
 }
 
 
 @functools.lru_cache(maxsize=None)
 def shows(wire: WireFormat, stream: bool, key: str) -> bool:
     """Whether an API's answer is another one for what a key of a neutral response says."""
+    return differs(wire, stream, CHANGES[key])
+
+
+@functools.lru_cache(maxsize=256)
+def shows_stop(wire: WireFormat, stream: bool, word: str) -> bool:
+    """Whether an API's answer is another one because it ends for this reason."""
+    return differs(wire, stream, {"stop": word})
+
+
+def differs(wire: WireFormat, stream: bool, change: Mapping[str, Any]) -> bool:
+    """Whether an API's answer is another one when its reply is changed."""
     usual = USUAL_REPLY
     if Embedding in wire.speaks:
         usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
     call = asking(wire, stream)
-    before = said(wire, call, usual)
-    return any(said(wire, call, replace(usual, **change)) != before for change in CHANGES[key])
+    return said(wire, call, replace(usual, **change)) != said(wire, call, usual)
 
 
 def asking(wire: WireFormat, stream: bool) -> Call:

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import functools
-from typing import Callable, Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..formats.all import DEFAULT_SHAPE, OTHER
 from ..formats.base import WIRE_FORMATS, WireFormat
@@ -22,7 +22,7 @@ from ..values import Call, Failure, Request
 from .answer import Answer, Neutral
 from .delivery import AFTER_KEYS, DELIVERY_KEYS
 from .differences import explained
-from .effects import shows, shows_in_error
+from .effects import shows, shows_in_error, shows_stop
 from .match import Condition
 from .needless import vain_in_all
 from .stream_texts import TEXT_FRAMINGS
@@ -288,29 +288,37 @@ def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
     return way.wire.framing(asked(way, ()))
 
 
-NEUTRAL_SHOWN = ("text", "reasoning", "refusal", "tool_calls", "finish_reason", "model", "id")
+NEUTRAL_SHOWN = ("reasoning", "refusal", "tool_calls", "model", "id")
 
 
 def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What no API says of a neutral answer."""
+    """What no API says of a neutral answer.  Where nothing is said in words, a text still says that
+    there is an answer; what blocks an API has it knows itself."""
     if not isinstance(answer.form, Neutral):
         return None
-    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in response.value]
-    if "usage" in response.value:
-        nodes += [node for _, node in response.get("usage").members()]
-    if "parts" in response.value:
-        nodes += [node for item in response.get("parts").items() for _, node in item.members()]
-    # Those are two numbers of one count, which has one of them in some APIs.
-    if any(shows(way.wire, way.stream, "input_tokens") for way in ways):
-        nodes = [node for node in nodes if node.key != "output_tokens"]
+    never = f"has no effect: {never_says(ways)} it"
+    spec = response.value
+    stop = spec.get("finish_reason", "stop")
+    if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
+        return response.get("finish_reason"), never
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in spec]
+    if "usage" in spec:
+        nodes += counts_of(response.get("usage"))
+    if "parts" in spec:
+        parts = [node for item in response.get("parts").items() for _, node in item.members()]
+        nodes += [node for node in parts if node.key in NEUTRAL_SHOWN]
     for node in nodes:
-        key = str(node.key)
-        # Where nothing is said in words, they say that there is an answer; what blocks an API has
-        # it knows itself.
-        if key in ("text", "block") or any(shows(way.wire, way.stream, key) for way in ways):
-            continue
-        return node, f"has no effect: {never_says(ways)} it"
+        if not any(shows(way.wire, way.stream, str(node.key)) for way in ways):
+            return node, never
     return None
+
+
+def counts_of(usage: Node) -> List[Node]:
+    """The token counts that must show: of both ends of an exchange one is enough."""
+    counts = [node for _, node in usage.members()]
+    if "input_tokens" not in usage.value:
+        return counts
+    return [node for node in counts if node.key != "output_tokens"]
 
 
 ERROR_SHOWN = ("type", "code", "param")

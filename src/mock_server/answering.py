@@ -203,7 +203,7 @@ class Answerer:
         except TooLong:
             yield ASIDE
             found, is_repeatable = session.find(call, wire, self.settings.seed)
-        if found and heavy(found.mock.canonical, call.request):
+        if found and is_heavy(found, call.request):
             yield ASIDE
         return found, is_repeatable
 
@@ -279,6 +279,11 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
+
+
+def is_heavy(found: Found, request: Request) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, request)
 
 
 def heavy(answer: str, request: Request) -> bool:

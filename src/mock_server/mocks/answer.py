@@ -35,6 +35,8 @@ from .match import Groups
 from .stream_texts import is_json, values_of
 from .templates import Filling
 
+MUCH_RECORDED = 64 * 1024  # bytes, most of which are sent as they are
+
 
 @record
 class Neutral:
@@ -268,11 +270,32 @@ class Answer:
         # Server-sent events may be framed anew, and so may an array: an error that breaks it off
         # comes before its last bracket.
         if native in (SSE.title, framing.title) and self.can_be_framed:
-            return foreign_event(recorded, wire, call)
+            return self.foreign_to(recorded, wire)
         reason = "because its response is text of that kind"
         if native == SSE.title:
             reason = "because its response holds an event that is no JSON"
         return "stream", framing.title, Because(f"{native}, {reason}")
+
+    def foreign_to(self, recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
+        """Why its recorded values are no events of an API; looked for once."""
+        if wire not in self.foreign:
+            self.foreign[wire] = foreign_event(recorded, wire)
+        return self.foreign[wire]
+
+    @found_once
+    def foreign(self) -> Dict[WireFormat, Optional[Difference]]:
+        """The APIs that have asked for its recorded values, and why they are no events there."""
+        return {}
+
+    @found_once
+    def is_long(self) -> bool:
+        """Whether it was recorded, and it may take long to make of that what is sent."""
+        form = self.form
+        if not isinstance(form, Recorded):
+            return False
+        pieces = [form.body, *form.frames]
+        pieces += [original.body for original in (form.whole, form.stream) if original]
+        return sum(len(one) for one in pieces if isinstance(one, bytes)) > MUCH_RECORDED
 
     @found_once
     def can_be_framed(self) -> bool:
@@ -297,11 +320,11 @@ class Answer:
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
 
-def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
+def foreign_event(recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
     """Why recorded values are no events of an API, which would leave them out."""
     for value in values_of(recorded):
         if not list(wire.recorded_events((value,))):
-            return "api", call.api, Because(f"one that has the event {shown(value)}")
+            return "api", wire.api, Because(f"one that has the event {shown(value)}")
     return None
 
 

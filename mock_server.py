@@ -711,6 +711,31 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+# What providers and other mock servers call what is meant.
+SYNONYMS = {
+    "content": "text",
+    "message": "text",
+    "thinking": "reasoning",
+    "stop_reason": "finish_reason",
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "cache_read_input_tokens": "cached_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+    "prompt": "user",
+    "messages": "user",
+    "userMessage": "user",
+    "url": "path",
+    "latency": "delay",
+    "timeout": "delay",
+    "chunks": "events",
+    "input": "arguments",
+    "--mocks": "--data",
+    "mistral": "openai",
+    "google": "gemini",
+    "claude": "anthropic",
+    "aws": "bedrock",
+}
+
 LONG_NAME = 100  # characters of a name that are compared with known ones
 MANY_NAMES = 100  # known ones that it is compared with, and that are told
 
@@ -720,10 +745,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)  # so that the hint is the same every time
+    if SYNONYMS.get(word) in names:
+        return f'did you mean "{SYNONYMS[word]}"?'
+    bare = {name.lower().lstrip("-"): name for name in names[:MANY_NAMES]}
     # difflib takes time for each letter of each name, whoever chose them.
-    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
+    near = difflib.get_close_matches(word[:LONG_NAME].lower().lstrip("-"), list(bare), n=1)
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f'did you mean "{bare[near[0]]}"?'
     more = ""
     if len(names) > MANY_NAMES:
         more = f" and {len(names) - MANY_NAMES} more"
@@ -1792,6 +1820,9 @@ def estimate(text: str) -> int:
 Self = TypeVar("Self", bound="Node")
 
 
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
 class Kinds(Dict[str, str]):
     """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
     of many members are there."""
@@ -1958,12 +1989,16 @@ class Node:
 
     # --- whole objects ---
 
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
+    def only(
+        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
         known = list(names)
         for name in self.a("an object"):
             if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
+                self.get(name).fail(problem, ", ".join(known))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
@@ -9686,7 +9721,7 @@ class Other(Mute):
 
     def nearest(self, call: Call) -> Call:
         """The call as if it had come in on the nearest path."""
-        return self.shape.begun(call.request, {})
+        return replace(self.shape.begun(call.request, {}), model=call.model)
 
 
 # === formats/all =============================================================
@@ -10062,6 +10097,8 @@ PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 # As many digits as any index needs: int() takes its time over thousands.
 ITEM_NUMBER = re.compile("[0-9]{1,9}")
 
+BRACKETS = re.compile(r"\[([0-9]+)\]")
+
 
 def check_templates(node: Node, names: Iterable[str]) -> None:
     """Raise BadMock if a text in a JSON value asks for what a request never has."""
@@ -10084,7 +10121,18 @@ def check_text(node: Node, known: Iterable[str]) -> None:
         name = name.strip()
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            if hint.startswith("known"):
+                hint += ", and named groups of a regex in match"
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+        check_place(node, name)
+
+
+def check_place(node: Node, path: str) -> None:
+    """Raise BadMock for a path into a body that is written as JavaScript would have it."""
+    # At its end it may be the name of a form's field: clients call them files[0].
+    if re.search(BRACKETS.pattern + r"\.", path):
+        dotted = BRACKETS.sub(r".\1", path)
+        node.fail(f"{shown(path)} is written {shown(dotted)} here")
 
 
 class Filling:
@@ -10384,8 +10432,15 @@ def is_none(got: Json) -> bool:
     return got is None
 
 
+def asks_something(node: Node) -> None:
+    """Raise BadMock for an empty object or list, which any call would fulfil."""
+    if node.value in ({}, []):
+        node.fail("asks for nothing; leave it out")
+
+
 def match_fields(node: Node) -> List[Condition]:
     """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    asks_something(node)
     return [field_condition(path, inner) for path, inner in node.members()]
 
 
@@ -10394,6 +10449,7 @@ def field_condition(path: str, node: Node) -> Condition:
     key, value = f"fields.{path}", node.value
     if not path:
         node.fail("expected a path into the body, such as messages.0.content")
+    check_place(node, path)
 
     def get(call: Call) -> Json:
         return walked(call.said, path)
@@ -10414,6 +10470,7 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
@@ -10461,6 +10518,7 @@ def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
 
 def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
+    asks_something(node)
     if isinstance(node.value, str):
         wanted = {node.value}
     else:
@@ -11640,6 +11698,17 @@ def streaming(original: Original) -> Original:
 
 
 MUCH_RECORDED = 64 * 1024  # bytes, most of which are sent as they are
+RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
+
+# What mocks call the kinds of parts.
+KEY_OF_KIND: Mapping[Any, str] = {
+    Text: "a text",
+    Reasoning: "reasoning",
+    Refusal: "a refusal",
+    ToolCall: "tool_calls",
+    Embedding: "an embedding",
+    Block: "a block",
+}
 
 
 @record
@@ -11713,11 +11782,14 @@ class Neutral:
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
         if wire.operation == OTHER:
-            expected = "one of a provider, for its response is in no form of its own"
+            expected = f"one of a provider; on other paths, and with other methods, {RECORDINGS}"
             return "operation", OTHER, Because(expected)
         # An API without a form of its own can't even say nothing.
-        if not wire.speaks or not self.kinds <= wire.speaks:
-            return "api", call.api, Because("one that can say what its response holds")
+        if not wire.speaks:
+            return "api", call.api, Because(f"one with a form of its own; here {RECORDINGS}")
+        if not self.kinds <= wire.speaks:
+            names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
+            return "api", call.api, Because(f"one that can say {' and '.join(names)}")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
@@ -12133,7 +12205,7 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     near, _, alike = nearest_path(request.path, request.method)
     hint = "a mock whose match names this path would answer"
     if alike > NEAR_PATH:
-        hint = f"the nearest known one is {near}"
+        hint = f"the nearest known one is {near}; {hint}"
     message = f"unknown path {shown(request.path)}; {hint}"
     raise Refused(404, message, code="unknown_path")
 
@@ -12587,10 +12659,13 @@ def vain_in_all(
 ) -> Optional[Tuple[Node, str]]:
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
+    wholes: List[Dict[str, str]] = []
     for framing, ping in reached:
-        found.append(vain(response.value, delivery, framing, ping))
-        if not found[-1]:
+        in_vain = vain(response.value, delivery, framing, ping)
+        if not in_vain:
             return None
+        (wholes if framing is None else found).append(in_vain)
+    found += wholes  # behind streams, of which the reasons tell more
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
             continue
@@ -12663,7 +12738,7 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     elif longest_wait(delivery) <= keepalive.every:
         yield (
             "keepalive",
-            'nothing waits for longer; it goes with delay, pace, gate, or a late "hang"',
+            'nothing in it waits for longer; it goes with delay, pace, gate, or a late "hang"',
         )
 
 
@@ -12834,7 +12909,7 @@ def check_reach(
     check_path([condition for condition in conditions if condition.key == "path"], node)
     ways = ways_of(conditions)
     if not ways:
-        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+        refuse_contradiction(node.get("match"), conditions)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -12854,19 +12929,28 @@ def check_path(asked_for: Sequence[Condition], node: Node) -> None:
             path.fail("is one of the control API, which no mock answers")
 
 
-def contradiction(conditions: Sequence[Condition]) -> str:
-    """Which condition leaves none of the ways that those before it leave, and what would do."""
-    for number, condition in enumerate(conditions, 1):
-        if ways_of(conditions[:number]):
-            continue
-        before = ways_of(conditions[: number - 1])
-        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
-        what = f"{condition.key} {compact(condition.expected)}"
-        apis = some(sorted({way.api for way in before}))
-        if not known:
-            return f"{what} is nothing that a request has to {apis}"
-        return f"{what} is not there beside the rest, which leaves {', '.join(known)} (of {apis})"
-    return "its conditions exclude each other"
+def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoReturn:
+    """Raise BadMock for the condition that leaves none of the ways that those before it leave:
+    beside which of them, and what would do."""
+    # First what tells an API, then what is asked of its requests: of both the second is wrong.
+    told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
+    number = next(at for at in range(len(told)) if not ways_of(told[: at + 1]))
+    before, last = told[:number], told[number]
+    others = [one for one in before if not ways_of([one, last])]
+    beside = "the rest"
+    if others:
+        beside = f"{others[0].key} {shown(others[0].expected)}"
+    if others and match.get(others[0].key).is_absent:
+        beside += ", which is meant where none is said"
+    left = ways_of(before)
+    known = sorted({str(value) for way in left for value in values_at(last.key, way)})
+    hint = ""
+    if known:
+        hint = f"; that leaves {', '.join(known)}"
+    elif last.key == "path":
+        own = {way.api for way in ways_of([last])}
+        hint = f": it is one of {some(sorted(own))}"
+    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:
@@ -12962,7 +13046,7 @@ def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     there is an answer; what blocks an API has it knows itself."""
     if not isinstance(answer.form, Neutral):
         return None
-    never = f"has no effect: {never_says(ways)} it"
+    never = f"has no effect: {no_place(ways)} for it"
     spec = response.value
     stop = spec.get("finish_reason", "stop")
     if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
@@ -12998,16 +13082,13 @@ def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[
     for node in (error.get(key) for key in ERROR_SHOWN):
         if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
             continue
-        return node, f"has no effect: {never_says(ways)} it"
+        return node, f"has no effect: {no_place(ways)} for it"
     return None
 
 
-def never_says(ways: Sequence[Way]) -> str:
+def no_place(ways: Sequence[Way]) -> str:
     """Which APIs do not say something."""
-    names = sorted({way.api for way in ways})
-    if len(names) == 1:
-        return f"{names[0]} never says"
-    return f"none of {some(names)} says"
+    return f"answers of {some(sorted({way.api for way in ways}))} have no place"
 
 
 # === mocks/transcripts =======================================================
@@ -13416,7 +13497,9 @@ def parse_raw(response: MockNode) -> Raw:
     """A raw answer: text, base64, or the bytes of a file."""
     node = response.get("raw")
     value = node.value
-    if isinstance(value, dict):
+    if node.is_absent:  # the status says all
+        data = b""
+    elif isinstance(value, dict):
         data = base64_data(node.only(("base64",)).get("base64"))
     elif not isinstance(value, str):
         node.expected('text, {"base64": text} or @file')
@@ -13472,6 +13555,10 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+
+NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
+
 # The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
@@ -13490,7 +13577,7 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
-    response.only(RESPONSE_KEYS)
+    response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
     # A fault needs no content: it may come before any of it.
@@ -13546,6 +13633,19 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
         if "error" in spec and not breaks_off:
             hint = '; with "after_events" the error comes in mid-stream'
         response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if spec.get("status") in NO_BODY:
+        return bodyless_forms(response, forms)
+    return forms
+
+
+def bodyless_forms(response: Node, forms: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+    """The same of a response whose status never has a body: raw, if it says nothing else."""
+    for keys in (NEUTRAL_KEYS, RECORDED_KEYS):
+        if keys in forms:
+            said = next(key for key in keys if key in response.value)
+            response.get("status").fail(f'never has a body, so that "{said}" would not be sent')
+    if not forms and "fault" not in response.value:
+        return [RAW_KEYS]
     return forms
 
 
@@ -13764,8 +13864,18 @@ def parse_error(response: Node) -> Failure:
 # A mock: which calls it answers, with what, how often it did.  May touch threading and time.
 
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
+
+# Where keys belong that are put beside `match` and `response`.
+ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
+    **dict.fromkeys(MATCH_KEYS, 'belongs into "match"'),
+    **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
+    **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
+    **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
+    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "mocks": "a file or a body is a mock, or an array of them, without a name",
+}
 
 
 class Uses:
@@ -13829,8 +13939,8 @@ class Mock:
 
     @property
     def id(self) -> str:
-        """What the control API calls it: its place, without a # if it was added at run time."""
-        return self.place.replace("added#", "added-")
+        """What the control API calls it."""
+        return self.place
 
     @found_once
     def key(self) -> Tuple[str, str]:
@@ -13912,18 +14022,15 @@ class Mock:
         return Found(self, answer, used, uses, groups, limit)
 
 
-def place_of(id: str) -> str:
-    """The place of a mock that was added at run time, by its id."""
-    return id.replace("added-", "added#")
-
-
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
     name = node.get("name").text(node.source)
+    if spec.get("name") == "":
+        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -14404,7 +14511,8 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
     ),
     Option(
         ANSWERS,
@@ -14440,7 +14548,14 @@ OPTIONS = (
     ),
     Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
     Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
     Option(
         HTTPS,
         "--tls-cert-out",
@@ -15747,7 +15862,20 @@ class MockFiles:
         one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
-        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
+        mocks = []
+        for place, spec in placed.items():
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
+            except BadMock as error:
+                if len(placed) == 1:
+                    raise
+                which = f"mock {len(mocks) + 1} of {len(placed)}"
+                raise BadMock(
+                    f"{which}: {error}",
+                    path=error.path,
+                    expected=error.expected,
+                    found=error.found,
+                ) from None
         return mocks, libraries
 
     def watch(self, libraries: Iterable[Library]) -> None:
@@ -15924,7 +16052,10 @@ def near_misses(
         differences = mock.differences(call, wire, used(mock))
         # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
-        equals = by_rank.setdefault((len(differences), -holding), [])
+        number = len(differences)
+        if is_elsewhere(call, differences):
+            number += len(MATCH_KEYS)
+        equals = by_rank.setdefault((number, -holding), [])
         if len(equals) < EQUALLY_NEAR:
             equals.append(NearMiss(mock, tuple(differences)))
     nearest_first: List[NearMiss] = []
@@ -15934,6 +16065,15 @@ def near_misses(
         equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
         nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
     return nearest_first[:NEAR_MISSES]
+
+
+def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
+    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
+    though nothing else may differ."""
+    if call.operation == OTHER:
+        return False
+    paths = [expected for key, _, expected in differences if key == "path"]
+    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
 
 
 def likeness(difference: Difference) -> float:
@@ -15954,14 +16094,11 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(
-    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
-) -> str:
-    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
-    files that could not be read again."""
-    told = closest(near, directories)
-    if problems:
-        told += f"; mocks could not be reloaded: {problems[0]}"
+def not_reloaded(problems: Sequence[str]) -> str:
+    """What is wrong with files that could not be read again, to be told behind a reason."""
+    if not problems:
+        return ""
+    told = f"; mocks could not be reloaded: {problems[0]}"
     if len(problems) > 1:
         told += f" (and {len(problems) - 1} more)"
     return told
@@ -16025,7 +16162,7 @@ class Session:
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         # Their JSON is the least that they take: what is refused need not be read first.
         self.all_mocks.check_room(walked_size(list(specs)))
-        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        placed = {f"added-{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
         for mock in mocks:
@@ -16068,8 +16205,8 @@ class Session:
         with self.all_mocks.lock:
             gone = set(self.mocks)
             if ids is not None:
-                places = {place_of(id) for id in ids if "#" not in id}
-                gone = {mock for mock in self.mocks if mock.place in places}
+                asked = set(ids)
+                gone = {mock for mock in self.mocks if mock.id in asked}
             self.index = self.index.without(gone)
             for mock in gone:
                 self.specs.pop(mock.place, None)
@@ -16158,8 +16295,12 @@ class Session:
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs, and what is wrong
         with those that could not be read again."""
-        files = self.all_mocks.files
-        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
+
+    @property
+    def not_reloaded(self) -> str:
+        """What is wrong with mocks that could not be read again, to be told behind a reason."""
+        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
 
     @property
     def hint(self) -> str:
@@ -16482,7 +16623,7 @@ class Operations:
         yield ASIDE
         near = near_requests(self.entries(), wanted, ended)
         there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = ", ".join(there) or "nothing"
+        told = "; ".join(there) or "nothing"
         return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
 
     def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
@@ -16613,6 +16754,9 @@ class ControlRoute(NamedTuple):
         return self.template.partition(" ")[2]
 
 
+YES_AND_NO = ("0", "1", "false", "true")  # of a query
+
+
 class Control:
     """The control API under /__mock__/ (README, "Control API")."""
 
@@ -16695,8 +16839,9 @@ class Control:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
-        # A query is text: `unmatched=0` and a bare `unmatched` are no.
-        if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
+        # A query is text.
+        asked_for = query.get("unmatched").text("").lower() or "0"
+        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
             entries = [entry for entry in entries if entry.asked.unmatched]
         mock = query.get("mock")
         if not mock.is_absent:
@@ -16959,7 +17104,10 @@ def written(
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if isinstance(outcome, Raw):
-        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        usual: Headers = ()
+        if status not in NO_BODY:
+            usual = (("Content-Type", "text/plain"),)
+        headers = laid_over(usual, delivery.headers)
         return Response(status, headers, outcome.body, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
@@ -17415,7 +17563,8 @@ TYPES: Mapping[str, Callable[[Json], bool]] = {
     "integer": lambda value: fits(value, "a number") and value == value // 1,
 }
 
-# Keywords that bound a number, or the length of a text or an array: what must hold, and in words.
+# Keywords that bound a number, or the size of a text, an array or an object: what must hold, and in
+# words.
 BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ("minimum", "a number", operator.ge, "at least"),
     ("maximum", "a number", operator.le, "at most"),
@@ -17425,6 +17574,8 @@ BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ("maxLength", "a string", operator.le, "a length of at most"),
     ("minItems", "an array", operator.ge, "at least so many items:"),
     ("maxItems", "an array", operator.le, "at most so many items:"),
+    ("minProperties", "an object", operator.ge, "at least so many members:"),
+    ("maxProperties", "an object", operator.le, "at most so many members:"),
 )
 
 
@@ -17439,7 +17590,7 @@ class Misfit(Exception):
 
 
 def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
-    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    """Raise Misfit for a number, or a text, an array or an object, too small or too large."""
     for keyword, kind, holds, words in BOUNDS:
         bound = schema.get(keyword)
         if not fits(bound, "a number") or not node.is_a(kind):
@@ -17664,9 +17815,12 @@ class Answerer:
             answered = Answered(health())
         else:
             near = yield from self.near(wire, call, session)
-            answered = self.refuse(request, with_nearest(refused, near))
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
-            answered = replace(answered, unmatched=True)
+            near = [miss for miss in near if is_alike(miss)]
+            told = with_more(refused, near, session.not_reloaded)
+            answered = self.refuse(request, told)
+            misses = tuple(miss.json() for miss in near)
+            answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
         response = answered.response
         delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
         headers = laid_over(response.headers, delivery.headers)
@@ -17840,13 +17994,19 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
-def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
-    for miss in near:
-        if miss.differences and likeness(miss.differences[0]) > ALIKE:
-            message = f"{refused.message}; the closest mock is {miss.sentence}"
-            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
-    return refused
+def is_alike(miss: NearMiss) -> bool:
+    """Whether a mock may have been meant for what came on a path of no provider."""
+    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
+
+
+def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
+    what kept mocks from being read again."""
+    message = refused.message
+    if near:
+        message += f"; the closest mock is {near[0].sentence}"
+    message += not_reloaded
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def is_preflight(request: Request) -> bool:
@@ -19533,9 +19693,9 @@ def defined_as(name: str) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def members_like(values: Json) -> Json:
+def members_like(values: Json, least: int = 0) -> Json:
     """An object with values of one kind, whatever they are called."""
-    return {"type": "object", "additionalProperties": values}
+    return {"type": "object", "additionalProperties": values, "minProperties": least}
 
 
 ANYTHING: Json = True
@@ -19547,7 +19707,7 @@ NULL: Json = {"type": "null"}
 OBJECT: Json = {"type": "object"}
 TEXT_MATCHER: Json = defined_as("text_matcher")
 TEXT_OR_NONE = either(TEXT_MATCHER, NULL)
-NAMED_MATCHERS = members_like(TEXT_OR_NONE)
+NAMED_MATCHERS = members_like(TEXT_OR_NONE, 1)
 SECONDS_TO_WAIT = within_bounds(0, 3600)
 TOKENS = whole_from(0, 2**53 - 1)
 VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
@@ -19559,7 +19719,7 @@ HEADER_LINE = {"type": ["string", "number"]}
 MOCK_ROWS: Rows = {
     "$schema": (ANYTHING, "Where an editor finds this schema; passed over."),
     "$comment": (ANYTHING, "For people; passed over."),
-    "name": (STRING, "What the log and the journal call it (default: file and position)."),
+    "name": (SOME_TEXT, "What the log and the journal call it (default: file and position)."),
     "match": (defined_as("match"), "Which requests it answers (default: all that ask for text)."),
     "response": (defined_as("response"), "What it answers."),
     "responses": (
@@ -19589,7 +19749,7 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
-    "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
     "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
@@ -19598,7 +19758,7 @@ MATCH_ROWS: Rows = {
     "session": (STRING, "The session that it came in on; an empty text is none."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
     "fields": (
-        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]})),
+        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]}), 1),
         "Places in the body, such as messages.0.content; null for absent.",
     ),
     "body_sha256": (
@@ -19627,7 +19787,7 @@ PART_ROWS: Rows = {
 
 RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
-    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
     "finish_reason": (
         SOME_TEXT,
@@ -19637,7 +19797,10 @@ RESPONSE_ROWS: Rows = {
     "model": (STRING, "The model that the answer names (default: the one asked for)."),
     "id": (STRING, "The answer's id (default: made from the request)."),
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
-    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "extra": (
+        {**OBJECT, "minProperties": 1},
+        "Laid over the provider's answer, key by key; in a stream where it would be said.",
+    ),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
     "events": (
         either(STRING, list_of(ANYTHING, 1)),
@@ -21367,7 +21530,10 @@ class SessionMethods:
         there are not in so many seconds; ValueError for what can't be waited for."""
         if isinstance(ended, (tuple, set, frozenset)):
             ended = list(ended)
-        asked = {"match": dict(match or {}), "count": count, "ended": ended, "timeout": timeout}
+        asked_for: Json = {} if match is None else match
+        if isinstance(asked_for, Mapping):
+            asked_for = dict(asked_for)
+        asked = {"match": asked_for, "count": count, "ended": ended, "timeout": timeout}
         wait = read_wait(Given(asked, "wait_for"))
         waited = done_here(self.operations.waiting(*wait))
         if waited.shortfall:
@@ -21650,9 +21816,9 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, headers, body, stream ...
-  response  text, tool_calls, usage; or body, events; or error; or fault;
-            and status, headers, delay, pace, gzip, wire, gate
+  match     provider, api, model, user, system, tools, path, headers, body ...
+  response  text, tool_calls, usage ...; or body, events; or raw; or error; or
+            fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
 at the path separator, flags take 1, 0, true or false."""
@@ -21794,6 +21960,15 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
     return [found] if os.path.isdir(found) else []
 
 
+def none_in(directory: str) -> str:
+    """That a data directory has no mocks, and which was meant if it is their own."""
+    told = f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files"
+    above, name = os.path.split(os.path.normpath(directory))
+    if name == "mocks":
+        told += f"; did you mean --data {above or '.'}?"
+    return told
+
+
 def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
@@ -21807,7 +21982,7 @@ def check_mocks(directories: Sequence[str]) -> int:
         doubtful.append("there is no data directory; name one with --data")
     for directory, count in counts:
         if not count:
-            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+            doubtful.append(none_in(directory))
     lines = []
     if len(counts) > 1:
         lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]

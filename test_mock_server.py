@@ -667,7 +667,7 @@ def test_the_journal_of_a_python_test_holds_what_was_sent_without_credentials(
     assert server.requests == [entry]
     found = (entry["provider"], entry["api"], entry["model"], entry["user"], entry["status"])
     assert found == ("openai", "chat", "gpt-4o-mini", "Hi", 200)
-    assert (entry["mock"], entry["body"]) == ("added#1", ASK)
+    assert (entry["mock"], entry["body"]) == ("added-1", ASK)
     digest = hashlib.sha256(b"sk-secret").hexdigest()[:8]
     assert "sk-" not in json.dumps(entry) and digest in entry["headers"]["authorization"]
 
@@ -1176,9 +1176,12 @@ def test_the_readmes_recording_is_made_as_printed(server: MockServer, tmp_path: 
             assert len(found) == 1
 
 
-def curl_lines() -> List[Tuple[List[str], str]]:
+HOW_DO_I = README.split("\n## How do I …\n")[1].split("\n## ")[0]
+
+
+def curl_lines(text: str = README) -> List[Tuple[List[str], str]]:
     """The README's other curl commands with the beginnings of what comes back."""
-    found = CURL.findall(README.replace(BREAKING, ""))
+    found = CURL.findall(text.replace(BREAKING, ""))
     return [(shlex.split(command), expected) for command, expected in found]
 
 
@@ -1208,11 +1211,28 @@ def test_the_readmes_curl_lines_work_as_printed() -> None:
             assert run_curl(server.port, command).decode().startswith(expected), command
 
 
+def test_the_mocks_of_the_readmes_questions_come_with_it() -> None:
+    examples = json.loads((HERE / "data/mocks/examples.json").read_text("utf-8"))
+    assert [json.loads(block) for block in blocks("json", HOW_DO_I)] == examples
+
+
+def test_the_readmes_links_lead_somewhere() -> None:
+    text = re.sub(r"```.+?```", "", README, flags=re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    kept = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+    assert len(set(kept)) == len(kept)
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in kept, target
+        else:
+            assert (HERE / target).exists(), target
+
+
 def test_the_readmes_curl_lines_get_the_same_with_any_credential_or_none(
     shipped: MockServer,
 ) -> None:
     names = {"Authorization": "Bearer k", "api-key": "k", "x-goog-api-key": "k", "x-api-key": "k"}
-    for command, expected in curl_lines():
+    for command, expected in curl_lines(README.replace(HOW_DO_I, "")):
         if "__mock__" in " ".join(command) or '"ping"' in " ".join(command):
             continue
         found = {run_curl(shipped.port, command, "key=k"), run_curl(shipped.port, command)}
@@ -1230,8 +1250,9 @@ def test_the_readme_lists_every_control_route() -> None:
 
 def test_the_readme_lists_every_key_of_a_journal_entry(server: MockServer) -> None:
     chat(server.port)
-    listed = README.split("A journal entry has")[1].split("Refused and unmatched")[0]
-    assert set(server.wait_for()[0]) | set(m.ENDS) <= set(words(listed))
+    rows = table("journal key")
+    assert [word for row in rows for word in words(row[0])] == list(server.wait_for()[0])
+    assert words(rows[-1][1]) == [*m.ENDS, "null"]
 
 
 def test_the_readmes_fixture_gives_each_test_a_session_of_its_own() -> None:

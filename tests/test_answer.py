@@ -67,7 +67,7 @@ def test_a_model_whose_maker_has_no_format_here_answers_recorded_bodies_alone() 
     assert ask(answerer(fallback="echo"), m.BedrockOther).status == 404
     found = ask(answerer({"response": {"text": "x"}}), m.BedrockOther)
     assert found.status == 404
-    assert "one that can say what its response holds" in complaint_of(found.body)
+    assert 'one with a form of its own; here "body"' in complaint_of(found.body)
 
 
 def test_recorded_events_follow_googles_framings_too() -> None:

@@ -28,12 +28,12 @@ def test_a_miss_is_a_404_in_the_providers_shape_or_an_echo() -> None:
         (
             m.OpenAICompletions,
             {"tool_calls": [{"name": "now"}]},
-            'api is "completions", expected one that can say what its response holds',
+            'api is "completions", expected one that can say tool_calls',
         ),
         (
             m.OpenAIEmbeddings,
             {"text": "x"},
-            'api is "embeddings", expected one that can say what its response holds',
+            'api is "embeddings", expected one that can say a text',
         ),
         (
             m.OpenAIChat,

@@ -31,6 +31,7 @@ def restored() -> Iterator[None]:
 
 
 USAGE_ERRORS = [
+    (["--mocks", "x"], 'unknown argument "--mocks"; did you mean "--data"?'),
     (["--fallbak", "echo"], 'unknown argument "--fallbak"; did you mean "--fallback"?'),
     (["--port=1"], 'unknown argument "--port=1"; ports need no flag, as in mock_server.py 5001'),
     (["--fallback", "ecko"], '--fallback: found "ecko"; did you mean "echo"?'),
@@ -112,6 +113,14 @@ def test_a_check_of_mocks_in_which_nothing_is_wrong_says_so(capsys: Any, folder:
     data = folder({"mocks/a.json": {"response": {"text": "x"}}})
     assert m.main(["--check", "--data", data]) == 0
     assert capsys.readouterr().err == "1 mock, nothing wrong\n"
+
+
+def test_a_check_of_the_folder_of_mocks_itself_says_which_directory_is_meant(
+    capsys: Any, folder: Any
+) -> None:
+    data = folder({"mocks/a.json": {"response": {"text": "x"}}})
+    assert m.main(["--check", "--data", data + "/mocks"]) == 0
+    assert f"as *.json files; did you mean --data {data}?\n" in capsys.readouterr().err
 
 
 CHECKS: List[Any] = [  # files of data directories, and what is said of them

@@ -106,7 +106,7 @@ def test_mocks_are_added_listed_used_and_removed() -> None:
     assert status == 201 and len(found["ids"]) == 2
     assert [text_for(answers, user) for user in ("Hi", "x", "y")] == ["B", "C", "C"]
     listed = told(answers, "GET", "mocks")[1]["mocks"]
-    assert [(mock["name"], mock["uses"]) for mock in listed] == [("b", 1), ("c", 2), ("added#1", 0)]
+    assert [(mock["name"], mock["uses"]) for mock in listed] == [("b", 1), ("c", 2), ("added-1", 0)]
     assert [mock["id"] for mock in listed[:2]] == found["ids"]
     assert listed[0]["source"] == mocks[0]
     assert told(answers, "DELETE", "mocks/" + found["ids"][0]) == (200, {"deleted": 1})
@@ -168,6 +168,13 @@ BAD_CONTROL = [
     ("POST", "requests/wait", {"ended": "completed"}, 400, 'did you mean "complete"?'),
     ("POST", "requests/1/release", {}, 404, "no request"),
     ("GET", "requests?limit=many", None, 400, "limit: expected a whole number"),
+    (
+        "POST",
+        "mocks",
+        [{"response": {"text": "x"}}, {"response": {"txt": "x"}}],
+        400,
+        'mock 2 of 2: added-2: response.txt: unknown key; did you mean "text"?',
+    ),
     ("GET", "requests?unmached=1", None, 400, 'unmached: unknown key; did you mean "unmatched"?'),
     ("DELETE", "mocks/nope", None, 404, "no mock"),
     ("GET", "request", None, 404, 'did you mean "/__mock__/requests"?'),
@@ -194,7 +201,7 @@ def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -
     spec = {"match": {"modle": "x"}, "response": {"text": "x"}}
     problems = m.Mocks([folder({"mocks/a.json": [spec]})]).files.load()
     said_so = told(answerer(), "POST", "mocks", spec)[1]["error"]["message"]
-    assert said_so.replace("added#1", "mocks/a.json#1") == problems[0]
+    assert said_so.replace("added-1", "mocks/a.json#1") == problems[0]
 
 
 @pytest.mark.parametrize(
@@ -296,6 +303,8 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     missed = json.loads(ask(answers, m.OpenAIChat).body)["error"]["message"]
     why = 'user is "Hi", expected "x"; mocks could not be reloaded: mocks/a.json#1: response: says'
     assert why in missed and missed.endswith(" (and 1 more); POST /__mock__/mocks adds one")
+    unknown = json.loads(answers.answer(m.Request("POST", "/x")).response.body)["error"]["message"]
+    assert "; mocks could not be reloaded: mocks/a.json#1: response: says" in unknown
     found = told(answers, "GET", "health")[1]
     assert "mocks/a.json#1" in found["load_errors"][0] and found["mocks"] == 1
     assert found["load_errors"][1].startswith('mocks/b.json: "match" stands twice, and only one')

@@ -93,7 +93,7 @@ REFUSED = [
     ("HEAD", "/reset", b"", 405, "method_not_allowed", "/__mock__/reset takes POST, not HEAD"),
     ("POST", "/mocks", b"{", 400, "bad_json", NO_JSON + " at line 1, column 2"),
     ("POST", "/requests/count", b"{", 400, "bad_json", NO_JSON + " at line 1, column 2"),
-    ("POST", "/mocks", 3, 400, "bad_mock", "added#3: expected an object, found 3"),
+    ("POST", "/mocks", 3, 400, "bad_mock", "added-3: expected an object, found 3"),
     (
         "POST",
         "/mocks?session=*",
@@ -151,6 +151,14 @@ REFUSED = [
         400,
         "bad_mock",
         'query: unmached: unknown key; did you mean "unmatched"?',
+    ),
+    (
+        "GET",
+        "/requests?unmatched=maybe",
+        b"",
+        400,
+        "bad_value",
+        'unmatched: found "maybe"; known: 0, 1, false, true',
     ),
     ("POST", "/requests/count", [], 400, "bad_mock", "body: expected an object, found []"),
     (
@@ -216,8 +224,8 @@ REFUSED = [
         {"count": 9, "timeout": 0},
         408,
         "timeout",
-        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running), "
-        "POST /v1/chat/completions (running), POST /v1/chat/completions (complete)",
+        "3 of 9 requests came within 0 seconds; there was POST /v1/chat/completions (running); "
+        "POST /v1/chat/completions (running); POST /v1/chat/completions (complete)",
     ),
     (
         "POST",

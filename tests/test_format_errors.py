@@ -239,7 +239,7 @@ def check_error(kind: type, error: str, stream: bool) -> None:
 def test_a_miss_is_a_404_that_explains_in_every_providers_shape(kind: type, stream: bool) -> None:
     mock = {"name": "the one", "match": {"user": "Ho"}, "response": {"text": "x"}}
     response = ask(answerer(mock), kind, stream)
-    said_so = 'no mock matches; closest is "the one" (added#1): user is "Hi", expected "Ho"'
+    said_so = 'no mock matches; closest is "the one" (added-1): user is "Hi", expected "Ho"'
     said_so += "; POST /__mock__/mocks adds one"
     assert response.status == 404 and complaint_of(response.body) == said_so
     header = dict(response.headers).get("x-amzn-ErrorType", "ResourceNotFoundException:")

@@ -239,7 +239,7 @@ def test_a_providers_own_reason_is_sent_as_it_is() -> None:
         (m.BedrockNova, True, {"video": {}}, "false, because no stream has"),
         (m.BedrockConverse, False, {"guardContent": {}}, ""),
         (m.CohereChat, False, {"type": "text"}, "whose answers have blocks"),
-        (m.OllamaChat, False, {"type": "text", "text": "x"}, "can say what its response holds"),
+        (m.OllamaChat, False, {"type": "text", "text": "x"}, "can say a block"),
     ],
 )
 def test_a_block_is_said_by_the_apis_that_have_it(

@@ -142,7 +142,7 @@ def test_a_mock_among_many_is_explained_without_a_look_at_all(monkeypatch: Any) 
         m.Mock, "differences", lambda mock, *rest: looks.append(mock) or plain(mock, *rest)
     )
     near = session.near(m.replace(BASE, user="u1400", model="other"), m.DEFAULT_SHAPE)
-    assert near[0].mock.place == "added#1401" and len(looks) <= 2 * m.LOOKED_AT
+    assert near[0].mock.place == "added-1401" and len(looks) <= 2 * m.LOOKED_AT
 
 
 def test_many_mocks_in_one_place_go_at_once(monkeypatch: Any) -> None:

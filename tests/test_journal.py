@@ -61,7 +61,7 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
         "model": "gpt-4o-mini",
         "stream": False,
         "user": "Hi",
-        "mock": "added#1",
+        "mock": "added-1",
         "fault": None,
         "status": 200,
         "unmatched": False,
@@ -185,7 +185,22 @@ def test_unmatched_refused_and_unread_requests_are_in_the_journal_too(
     assert [entry["status"] for entry in found] == [404, 400, 404, 400]
     assert [entry["unmatched"] for entry in found] == [True, False, True, False]
     assert [entry["mock"] for entry in found] == [None] * 4
-    assert [entry["provider"] for entry in found[:3]] == ["openai"] * 3 and found[1]["body"] == "{"
+    assert [entry["provider"] for entry in found[:3]] == ["openai", "openai", None]
+    assert [entry["operation"] for entry in found[:3]] == ["embed", None, "other"]
+    assert [entry["body"] for entry in found[1:3]] == ["{", {}]
+
+
+def test_a_path_of_no_provider_is_asked_for_as_other_whoever_answers(server: MockServer) -> None:
+    server.mock(name="rank", match={"path": "/v1/rerank"}, response={"body": {}})
+    fetch(server.port, "POST", "/v1/rerank", b"{}")
+    fetch(server.port, "POST", "/v1/rerankk", b'{"model": "m"}')
+    fetch(server.port, "GET", "/v1/chat/completions")  # a method that the path does not take
+    found = server.wait_for(match={"operation": "other"}, count=3)
+    assert [entry["status"] for entry in found] == [200, 404, 405]
+    assert {entry["provider"] for entry in found} == {None}
+    assert (found[1]["model"], found[1]["body"]) == ("m", {"model": "m"})
+    nearest = [miss["mock"] for miss in found[1]["near_misses"]]
+    assert nearest == ["rank"] and found[2]["near_misses"] == []
 
 
 def test_the_journal_is_bounded_by_number_and_its_bodies_by_size() -> None:
@@ -316,7 +331,7 @@ def test_waiting_in_vain_is_408_with_what_differed(server: MockServer) -> None:
     wanted = {"match": {"user": "nearest"}, "timeout": 0.01}
     status, found = control(server.port, "POST", "requests/wait", wanted)
     told = "0 of 1 requests came within 0.01 seconds; there was POST /v1/chat/completions "
-    told += '(complete): user is "nearer", expected "nearest", '
+    told += '(complete): user is "nearer", expected "nearest"; '
     assert status == 408 and found["error"]["message"].startswith(told)
     assert [entry["user"] for entry in found["requests"]] == ["other", "nearer"]
     differences = [{"key": "user", "got": "nearer", "expected": "nearest"}]

@@ -179,8 +179,18 @@ def test_a_field_is_asked_for_by_its_path_and_a_difference_shows_what_is_there()
 
 
 BAD_MATCHES = [
-    ({"method": "post"}, 'match.method: found "post"; known: DELETE, GET,'),
+    ({"method": "post"}, 'match.method: found "post"; did you mean "POST"?'),
+    ({"provider": "mistral"}, 'match.provider: found "mistral"; did you mean "openai"?'),
+    ({"userMessage": "x"}, 'match.userMessage: unknown key; did you mean "user"?'),
     ({"fields": "x"}, "match.fields: expected an object"),
+    ({"fields": {}}, "match.fields: asks for nothing; leave it out"),
+    ({"headers": {}}, "match.headers: asks for nothing"),
+    ({"query": {}}, "match.query: asks for nothing"),
+    ({"tools": []}, "match.tools: asks for nothing"),
+    (
+        {"fields": {"messages[0].content": "x"}},
+        'match.fields.messages[0].content: "messages[0].content" is written "messages.0.content"',
+    ),
     ({"fields": {"a": [1]}}, "match.fields.a: expected a text, an object with contains"),
     ({"fields": {"a": {"has": "x"}}}, "match.fields.a.has: unknown key"),
     ({"fields": {"": "x"}}, "expected a path into the body"),

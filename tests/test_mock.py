@@ -47,7 +47,39 @@ BAD_MOCKS = [
     ({}, 'mocks/a.json#1: expected either "response" or "responses", found neither'),
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
+    ({"response": {"content": "x"}}, 'response.content: unknown key; did you mean "text"?'),
+    (
+        {"response": {"text": "x", "usage": {"prompt_tokens": 1}}},
+        'response.usage.prompt_tokens: unknown key; did you mean "input_tokens"?',
+    ),
+    ({"match": {}, "text": "x"}, 'text: belongs into "response"'),
+    ({"user": "x", "response": {"text": "x"}}, 'user: belongs into "match"'),
+    ({"model": "x", "response": {"text": "x"}}, 'model: belongs into "match" or "response"'),
+    (
+        {"response": {"text": "x", "times": 2}},
+        "response.times: is a key of a mock, not of a response",
+    ),
+    (
+        {"request": {"url": "/x"}, "response": {"status": 200}},
+        'request: is of WireMock\'s form; a mock here is {"match": {…}, "response": {…}}',
+    ),
+    ({"fixtures": []}, 'fixtures: is of aimock\'s form; a mock here is {"match": {…}, '),
+    ({"mocks": []}, "mocks: a file or a body is a mock, or an array of them"),
+    (
+        {"response": {"text": "{{body.messages[0].content}}"}},
+        'response.text: "body.messages[0].content" is written "body.messages.0.content" here',
+    ),
+    (
+        {"response": {"text": "{{city}}"}},
+        "known: body.PATH, header.NAME, model, system, turn, user, and named groups of a regex",
+    ),
     ({"respnse": {"text": "x"}}, 'respnse: unknown key; did you mean "response"?'),
+    ({"name": "", "response": {"text": "x"}}, "name: is empty, and so would tell nothing"),
+    ({"mappings": []}, "mappings: is of WireMock's form; a mock here is"),
+    (
+        {"match": {"userMessage": "x"}, "response": {"content": "y"}},
+        'match.userMessage: unknown key; did you mean "user"',
+    ),
     (
         {"match": {"modle": "x"}, "response": {"text": "x"}},
         'match.modle: unknown key; did you mean "model"?',
@@ -209,7 +241,7 @@ def test_a_mock_with_times_stops_matching_after_that_many_uses() -> None:
     spent = answerer({"name": "one", "response": {"text": "a"}, "times": 1})
     assert texts_of(spent, 2) == ["a", 404]
     said_so = complaint_of(ask(spent, m.OpenAIChat).body)
-    assert 'closest is "one" (added#1): times is 1, expected fewer than 1 uses' in said_so
+    assert 'closest is "one" (added-1): times is 1, expected fewer than 1 uses' in said_so
 
 
 def test_a_sequence_is_used_up_exactly_under_many_threads() -> None:

@@ -30,7 +30,7 @@ def explained(*specs: Any, **more: Any) -> str:
     [
         (
             {"model": "gpt-4o-mini", "user": "Hi there"},
-            'no mock matches; closest is "recursion" (added#1): '
+            'no mock matches; closest is "recursion" (added-1): '
             'model is "gpt-4o", expected "gpt-4o-mini"',
         ),
         ({"user": "Hi where"}, 'user is "Hi there", expected "Hi where"'),
@@ -53,6 +53,15 @@ def test_the_nearest_mock_is_the_one_of_which_most_holds() -> None:
         {"name": "near", "match": near},
         {"name": "farther", "match": {"user": "Other", "model": "z"}},
     )
+
+
+def test_a_mock_on_a_path_of_no_provider_is_far_from_requests_to_a_provider() -> None:
+    mocks = m.Mocks().session("")
+    far = {"match": {"path": "/acme/parse"}, "response": {"body": 1}}
+    near = {"match": {"model": "x", "user": "Hi"}, "response": {"text": "x"}}
+    mocks.add([far, near])
+    found = mocks.near(requested(session=""), wire_of(m.OpenAIChat))
+    assert [miss.mock.place for miss in found] == ["added-2", "added-1"]
 
 
 def test_of_equally_near_mocks_a_typo_away_is_nearest() -> None:

@@ -349,4 +349,4 @@ def test_chat_completions_have_no_blocks() -> None:
     spec = {"response": {"parts": [{"block": {"type": "reference", "reference_ids": [1]}}]}}
     for kind in (*COUNTING, m.MistralFIM):
         refused = ask(answerer(spec), kind)
-        assert refused.status == 404 and b"what its response holds" in refused.body, kind
+        assert refused.status == 404 and b"one that can say a block" in refused.body, kind

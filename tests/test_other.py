@@ -23,6 +23,7 @@ ANSWERS: List[Tuple[str, Dict[str, Any], int, str, bytes]] = [
     ("a JSON value", {"body": {"a": 1}}, 200, "application/json", b'{"a":1}'),
     ("an error", {"status": 502, "error": "bad"}, 502, "application/json", b"bad"),
     ("its status alone", {"status": 503}, 503, "application/json", b"overloaded"),
+    ("a status without a body", {"status": 204}, 204, "", b""),
     ("events", {"events": [{"a": 1}]}, 200, EVENTS, b'data: {"a":1}\n\n'),
     ("their text", {"events": ": x\n\n"}, 200, EVENTS, b": x\n\n"),
     ("lines", {"events": '{"a":1}\n{\n'}, 200, "application/x-ndjson", b'{"a":1}\n{\n'),
@@ -30,6 +31,12 @@ ANSWERS: List[Tuple[str, Dict[str, Any], int, str, bytes]] = [
     ("a broken stream", {"events": [1], "error": "bad", "after_events": 1}, 200, EVENTS, b"bad"),
     ("bytes", {"status": 203, "raw": "x"}, 203, "text/plain", b"x"),
 ]
+
+
+def test_an_error_on_a_path_of_no_provider_names_the_model_of_the_body() -> None:
+    spec = {"match": {"path": "/v1/rerank"}, "response": {"error": {"kind": "rate_limit"}}}
+    answered = asked(answerer(spec), "/v1/rerank", "POST", b'{"model": "rerank-1"}')
+    assert b"Rate limit reached for rerank-1 in organization" in answered.response.body
 
 
 @pytest.mark.parametrize(
@@ -43,7 +50,7 @@ def test_a_mock_that_names_a_path_answers_there_with_any_method(
     answered = asked(responder, "/fal-ai/flux", method)
     given = answered.response
     data = given.body + b"".join(given.frames or ())
-    assert (given.status, dict(given.headers)["Content-Type"]) == (status, kind)
+    assert (given.status, dict(given.headers).get("Content-Type", "")) == (status, kind)
     assert said in data
     assert answered.call and (answered.call.operation, answered.call.provider) == ("other", "")
 
@@ -76,7 +83,7 @@ def test_an_unknown_path_names_what_would_have_answered() -> None:
     responder = answerer({"name": "ranks", "match": {"path": "/v2/ranks"}, "response": {"body": 1}})
     cases = {
         "/v2/chats": "the nearest known one is POST /v2/chat",
-        "/v2/rank": 'closest mock is "ranks" (added#1): path is "/v2/rank", expected "/v2/ranks"',
+        "/v2/rank": 'closest mock is "ranks" (added-1): path is "/v2/rank", expected "/v2/ranks"',
         "/zzz": "a mock whose match names this path would answer",
     }
     for path, said in cases.items():

@@ -15,13 +15,13 @@ NEVER: List[Tuple[Any, Any, str]] = [
     (
         {"provider": "openai", "api": "messages"},
         {"text": "x"},
-        'match: no request can fulfil it: api "messages" is not there beside the rest, which ',
+        'match.api: no request has "messages" beside provider "openai"; that leaves chat, comp',
     ),
     ({"provider": "gemini", "api": "chat", "stream": False}, {"text": "x"}, ""),
     (
         {"operation": "embed", "stream": True},
         {"embedding": [1]},
-        "stream true is not there beside the rest, which leaves false",
+        'match.stream: no request has true beside operation "embed"; that leaves false',
     ),
     ({"path": "v1/rerank"}, {"body": 1}, 'match.path: expected a path, which begins with "/"'),
     ({"path": "/x?y=1"}, {"body": 1}, 'match.path: has a query, which is matched by "query"'),
@@ -29,10 +29,51 @@ NEVER: List[Tuple[Any, Any, str]] = [
     ({"path": "/v1/rerank"}, {"text": "x"}, 'response: can never be given: operation is "other"'),
     ({"path": "/v1/rerank"}, {"fault": "truncate"}, "one with an answer to break"),
     ({"path": "/v1/rerank"}, {"fault": "reset"}, ""),
-    ({"path": "/v1/rerank", "provider": "openai"}, {"body": 1}, 'path "/v1/rerank" is nothing'),
-    ({"operation": "models", "user": "Hi"}, {"body": 1}, 'user "Hi" is nothing that'),
+    ({"path": "/v1/rerank", "user": "Hi"}, {"body": 1}, 'match.user: no request has "Hi" beside '),
+    ({}, {"text": "x", "keepalive": {"every": 1}}, "keepalive: has no effect: nothing in it wai"),
+    (
+        {"provider": "bedrock"},
+        {"text": "x", "delay": 2, "keepalive": {"every": 1}},
+        "keepalive: has no effect: only event streams have comments and pings",
+    ),
+    (
+        {"path": "/v1/rerank", "provider": "openai"},
+        {"body": 1},
+        'no request has "/v1/rerank" beside provider "openai": it is one of paths of no provider',
+    ),
+    (
+        {"operation": "models", "user": "Hi"},
+        {"body": 1},
+        'match.user: no request has "Hi" beside operation "models"',
+    ),
     ({"operation": "models", "user": {"not": "Hi"}}, {"body": 1}, ""),
-    ({"operation": "embed", "turn": 1}, {"embedding": [1]}, "turn 1 is nothing that"),
+    (
+        {"operation": "embed", "turn": 1},
+        {"embedding": [1]},
+        'match.turn: no request has 1 beside operation "embed"',
+    ),
+    (
+        {"method": "GET"},
+        {"text": "x"},
+        'match.method: no request has "GET" beside operation "generate", which is meant where none '
+        "is said; that leaves POST",
+    ),
+    (
+        {"path": "/v1/rerank", "method": "PUT"},
+        {"text": "x"},
+        'expected one of a provider; on other paths, and with other methods, "body", "events"',
+    ),
+    ({"operation": "generate"}, {"embedding": [1]}, 'api is "chat", expected one that can say an '),
+    (
+        {"provider": "bedrock"},
+        {"text": "x", "delay": 1, "keepalive": {"every": 0.1}},
+        "response.keepalive: has no effect: only event streams have comments and pings",
+    ),
+    (
+        {"api": "generateContent"},
+        {"text": "x", "delay": 1, "keepalive": {"every": 0.1}},
+        'response.keepalive: has no effect: the provider sends no pings; give the text of a "com',
+    ),
     ({"operation": "embed", "turn": 0}, {"embedding": [1]}, ""),
     ({"operation": "models"}, {"text": "x"}, "response: can never be given"),
     ({"operation": "embed"}, {"text": "x"}, "response: can never be given"),
@@ -41,7 +82,7 @@ NEVER: List[Tuple[Any, Any, str]] = [
     (
         {"provider": "ollama"},
         {"text": "x", "id": "abc"},
-        "response.id: has no effect: none of ollama chat, ollama generate says it",
+        "response.id: has no effect: answers of ollama chat, ollama generate have no place for it",
     ),
     ({"provider": ["ollama", "openai"]}, {"text": "x", "id": "abc"}, ""),
     (

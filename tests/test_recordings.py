@@ -287,6 +287,8 @@ REFUSED = [
     ({"raw": "a", "gate": True}, {}, "response.gate: has no effect"),
     ({"raw": "a", "fault": "reset", "after_events": 1}, {}, "response.after_events: has no effect"),
     ({"raw": "a", "status": 204}, {}, "response.status: never has a body, so that nothing of 1"),
+    ({"text": "a", "status": 204}, {}, 'status: never has a body, so that "text" would not be '),
+    ({"body": {}, "status": 304}, {}, 'status: never has a body, so that "body" would not be '),
     ({"events": "@a.http", "gzip": "always"}, {"a.http": GZIP}, "response.gzip: has no effect"),
     ({"events": "@a.http", "wire": "crlf"}, {"a.http": GZIP}, "response.wire: has no effect"),
     ({"events": "@a.http", "fault": "bad_gzip"}, {"a.http": GZIP}, "response.fault: has no effect"),

@@ -109,6 +109,7 @@ def test_the_log_says_when_an_answer_does_not_fit(capfd: pytest.CaptureFixture[s
         ),
         ([1, "a"], {"prefixItems": [{"type": "string"}]}, "v[0] is 1, expected string"),
         ([1], {"minItems": 2}, "v is [1], expected at least so many items: 2"),
+        ({}, {"minProperties": 1}, "v is {}, expected at least so many members: 1"),
         (True, {"type": "integer"}, "v is true, expected integer"),
         (1.0, {"type": "integer"}, ""),
         (None, {"type": ["string", "null"]}, ""),

@@ -188,7 +188,7 @@ def test_who_waits_in_vain_is_told_that_only_the_end_differs() -> None:
     assert waited.shortfall == (
         "0 of 1 requests came within 0 seconds; there was "
         'POST /v1/chat/completions (complete): ended is "complete", expected '
-        "client_closed or client_reset, POST /v1/chat/completions (running): ended is null, "
+        "client_closed or client_reset; POST /v1/chat/completions (running): ended is null, "
         "expected client_closed or client_reset"
     )
     assert [one.entry.number for one in waited.near] == ["2", "1"]
@@ -260,6 +260,9 @@ def test_a_session_releases_the_streams_of_its_own_mocks(server: MockServer) -> 
 def test_a_bad_match_names_its_key(server: MockServer) -> None:
     with pytest.raises(ValueError, match='match.usr: unknown key; did you mean "user"?'):
         server.wait_for({"usr": "x"})
+    nothing: Any = 3
+    with pytest.raises(ValueError, match="match: expected an object, found 3"):
+        server.wait_for(nothing)
 
 
 def test_who_waits_in_python_is_let_go_when_the_server_closes() -> None:

@@ -50,7 +50,7 @@ def test_all_sessions_are_listed_and_emptied_with_a_star(server: MockServer) -> 
     for name in ("a", "b"):
         server.session(name).mock(name=name, response={"text": name})
     listed = control(server.port, "GET", "mocks?session=*")[1]["mocks"]
-    assert [mock["name"] for mock in listed] == ["added#1", "a", "b"]
+    assert [mock["name"] for mock in listed] == ["added-1", "a", "b"]
     assert control(server.port, "DELETE", "mocks?session=*")[1] == {"deleted": 3}
     assert [chat(server.port, prefix=prefix)[0] for prefix in ("", "/@a", "/@b")] == [404] * 3
 

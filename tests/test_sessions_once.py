@@ -53,7 +53,7 @@ def test_a_session_adds_removes_and_resets_its_own_mocks_only() -> None:
 
 def test_none_is_added_if_one_is_wrong() -> None:
     session = m.Mocks().session("")
-    with pytest.raises(m.BadMock, match="added#2: response.txt: unknown key"):
+    with pytest.raises(m.BadMock, match="added-2: response.txt: unknown key"):
         session.add([saying("a"), {"response": {"txt": "b"}}])
     assert session.in_order() == []
 

@@ -121,9 +121,12 @@ class Answerer:
             answered = Answered(health())
         else:
             near = yield from self.near(wire, call, session)
-            answered = self.refuse(request, with_nearest(refused, near))
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
-            answered = replace(answered, unmatched=True)
+            near = [miss for miss in near if is_alike(miss)]
+            told = with_more(refused, near, session.not_reloaded)
+            answered = self.refuse(request, told)
+            misses = tuple(miss.json() for miss in near)
+            answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
         response = answered.response
         delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
         headers = laid_over(response.headers, delivery.headers)
@@ -297,13 +300,19 @@ def health() -> Response:
     return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
-def with_nearest(refused: Refused, near: Sequence[NearMiss]) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one."""
-    for miss in near:
-        if miss.differences and likeness(miss.differences[0]) > ALIKE:
-            message = f"{refused.message}; the closest mock is {miss.sentence}"
-            return Refused(refused.status, message, code=refused.code, headers=refused.headers)
-    return refused
+def is_alike(miss: NearMiss) -> bool:
+    """Whether a mock may have been meant for what came on a path of no provider."""
+    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
+
+
+def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
+    what kept mocks from being read again."""
+    message = refused.message
+    if near:
+        message += f"; the closest mock is {near[0].sentence}"
+    message += not_reloaded
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def is_preflight(request: Request) -> bool:

@@ -83,6 +83,15 @@ def data_directories(options: Mapping[str, Any]) -> List[str]:
     return [found] if os.path.isdir(found) else []
 
 
+def none_in(directory: str) -> str:
+    """That a data directory has no mocks, and which was meant if it is their own."""
+    told = f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files"
+    above, name = os.path.split(os.path.normpath(directory))
+    if name == "mocks":
+        told += f"; did you mean --data {above or '.'}?"
+    return told
+
+
 def check_mocks(directories: Sequence[str]) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
@@ -96,7 +105,7 @@ def check_mocks(directories: Sequence[str]) -> int:
         doubtful.append("there is no data directory; name one with --data")
     for directory, count in counts:
         if not count:
-            doubtful.append(f"no mocks in {os.path.join(directory, 'mocks')}/, as *.json files")
+            doubtful.append(none_in(directory))
     lines = []
     if len(counts) > 1:
         lines = [f"{directory}: {number_of_mocks(count)}" for directory, count in counts]

@@ -74,6 +74,9 @@ class ControlRoute(NamedTuple):
         return self.template.partition(" ")[2]
 
 
+YES_AND_NO = ("0", "1", "false", "true")  # of a query
+
+
 class Control:
     """The control API under /__mock__/ (README, "Control API")."""
 
@@ -156,8 +159,9 @@ class Control:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
-        # A query is text: `unmatched=0` and a bare `unmatched` are no.
-        if query.get("unmatched").text("0").lower() not in ("", "0", "false"):
+        # A query is text.
+        asked_for = query.get("unmatched").text("").lower() or "0"
+        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
             entries = [entry for entry in entries if entry.asked.unmatched]
         mock = query.get("mock")
         if not mock.is_absent:

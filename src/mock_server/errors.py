@@ -97,6 +97,31 @@ def kind_of(value: Json) -> str:
     return next(names, type(value).__name__)
 
 
+# What providers and other mock servers call what is meant.
+SYNONYMS = {
+    "content": "text",
+    "message": "text",
+    "thinking": "reasoning",
+    "stop_reason": "finish_reason",
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "cache_read_input_tokens": "cached_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+    "prompt": "user",
+    "messages": "user",
+    "userMessage": "user",
+    "url": "path",
+    "latency": "delay",
+    "timeout": "delay",
+    "chunks": "events",
+    "input": "arguments",
+    "--mocks": "--data",
+    "mistral": "openai",
+    "google": "gemini",
+    "claude": "anthropic",
+    "aws": "bedrock",
+}
+
 LONG_NAME = 100  # characters of a name that are compared with known ones
 MANY_NAMES = 100  # known ones that it is compared with, and that are told
 
@@ -106,10 +131,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)  # so that the hint is the same every time
+    if SYNONYMS.get(word) in names:
+        return f'did you mean "{SYNONYMS[word]}"?'
+    bare = {name.lower().lstrip("-"): name for name in names[:MANY_NAMES]}
     # difflib takes time for each letter of each name, whoever chose them.
-    near = difflib.get_close_matches(word[:LONG_NAME], names[:MANY_NAMES], n=1)
+    near = difflib.get_close_matches(word[:LONG_NAME].lower().lstrip("-"), list(bare), n=1)
     if near:
-        return f'did you mean "{near[0]}"?'
+        return f'did you mean "{bare[near[0]]}"?'
     more = ""
     if len(names) > MANY_NAMES:
         more = f" and {len(names) - MANY_NAMES} more"

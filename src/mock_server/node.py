@@ -27,6 +27,9 @@ from .limits import Json
 Self = TypeVar("Self", bound="Node")
 
 
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
 class Kinds(Dict[str, str]):
     """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
     of many members are there."""
@@ -193,12 +196,16 @@ class Node:
 
     # --- whole objects ---
 
-    def only(self: Self, names: Iterable[str]) -> Self:
-        """This, if it is an object without other members than those named."""
+    def only(
+        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
         known = list(names)
         for name in self.a("an object"):
             if name not in known:
-                self.get(name).fail(f"unknown key; {nearest(name, known)}", ", ".join(known))
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
+                self.get(name).fail(problem, ", ".join(known))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:

@@ -183,7 +183,7 @@ class Operations:
         yield ASIDE
         near = near_requests(self.entries(), wanted, ended)
         there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = ", ".join(there) or "nothing"
+        told = "; ".join(there) or "nothing"
         return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
 
     def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:

@@ -184,7 +184,8 @@ OPTIONS = (
         "DIR",
         DIRECTORY,
         (),
-        "where mocks are read from (default: data/ beside the script, or here if it is a module)",
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
     ),
     Option(
         ANSWERS,
@@ -220,7 +221,14 @@ OPTIONS = (
     ),
     Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
     Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(HTTPS, "--tls-name", "NAME", NAME, (), "further name in the certificate made at start"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
     Option(
         HTTPS,
         "--tls-cert-out",

@@ -206,7 +206,7 @@ def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
     near, _, alike = nearest_path(request.path, request.method)
     hint = "a mock whose match names this path would answer"
     if alike > NEAR_PATH:
-        hint = f"the nearest known one is {near}"
+        hint = f"the nearest known one is {near}; {hint}"
     message = f"unknown path {shown(request.path)}; {hint}"
     raise Refused(404, message, code="unknown_path")
 

@@ -32,7 +32,8 @@ TYPES: Mapping[str, Callable[[Json], bool]] = {
     "integer": lambda value: fits(value, "a number") and value == value // 1,
 }
 
-# Keywords that bound a number, or the length of a text or an array: what must hold, and in words.
+# Keywords that bound a number, or the size of a text, an array or an object: what must hold, and in
+# words.
 BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ("minimum", "a number", operator.ge, "at least"),
     ("maximum", "a number", operator.le, "at most"),
@@ -42,6 +43,8 @@ BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
     ("maxLength", "a string", operator.le, "a length of at most"),
     ("minItems", "an array", operator.ge, "at least so many items:"),
     ("maxItems", "an array", operator.le, "at most so many items:"),
+    ("minProperties", "an object", operator.ge, "at least so many members:"),
+    ("maxProperties", "an object", operator.le, "at most so many members:"),
 )
 
 
@@ -56,7 +59,7 @@ class Misfit(Exception):
 
 
 def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
-    """Raise Misfit for a number, a text or an array that is too small or too large."""
+    """Raise Misfit for a number, or a text, an array or an object, too small or too large."""
     for keyword, kind, holds, words in BOUNDS:
         bound = schema.get(keyword)
         if not fits(bound, "a number") or not node.is_a(kind):

@@ -49,7 +49,10 @@ class SessionMethods:
         there are not in so many seconds; ValueError for what can't be waited for."""
         if isinstance(ended, (tuple, set, frozenset)):
             ended = list(ended)
-        asked = {"match": dict(match or {}), "count": count, "ended": ended, "timeout": timeout}
+        asked_for: Json = {} if match is None else match
+        if isinstance(asked_for, Mapping):
+            asked_for = dict(asked_for)
+        asked = {"match": asked_for, "count": count, "ended": ended, "timeout": timeout}
         wait = read_wait(Given(asked, "wait_for"))
         waited = done_here(self.operations.waiting(*wait))
         if waited.shortfall:

@@ -31,9 +31,9 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, headers, body, stream ...
-  response  text, tool_calls, usage; or body, events; or error; or fault;
-            and status, headers, delay, pace, gzip, wire, gate
+  match     provider, api, model, user, system, tools, path, headers, body ...
+  response  text, tool_calls, usage ...; or body, events; or raw; or error; or
+            fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
 at the path separator, flags take 1, 0, true or false."""

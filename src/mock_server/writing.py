@@ -13,6 +13,7 @@ from .formats.all import OTHER
 from .formats.base import WireFormat
 from .formats.extras import with_extra
 from .framings import SSE, Framing, read_data
+from .http import NO_BODY
 from .jsons import estimate, merged, utf8
 from .limits import MOST_INPUTS, Headers, Json
 from .marks import Breath, Frame, until
@@ -97,7 +98,10 @@ def written(
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)
     if isinstance(outcome, Raw):
-        headers = laid_over((("Content-Type", "text/plain"),), delivery.headers)
+        usual: Headers = ()
+        if status not in NO_BODY:
+            usual = (("Content-Type", "text/plain"),)
+        headers = laid_over(usual, delivery.headers)
         return Response(status, headers, outcome.body, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)

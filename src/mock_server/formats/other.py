@@ -6,6 +6,7 @@ from typing import Iterator, Mapping, Tuple
 
 from ..jsons import parse_request, within
 from ..limits import Headers, Json
+from ..records import replace
 from ..values import Call, Failure, Limit, Request
 from .base import WireFormat
 from .mute import Mute
@@ -74,4 +75,4 @@ class Other(Mute):
 
     def nearest(self, call: Call) -> Call:
         """The call as if it had come in on the nearest path."""
-        return self.shape.begun(call.request, {})
+        return replace(self.shape.begun(call.request, {}), model=call.model)

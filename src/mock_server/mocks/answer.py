@@ -25,6 +25,7 @@ from ..values import (
     Failure,
     Part,
     Reasoning,
+    Refusal,
     Reply,
     Structure,
     Text,
@@ -36,6 +37,17 @@ from .stream_texts import is_json, values_of
 from .templates import Filling
 
 MUCH_RECORDED = 64 * 1024  # bytes, most of which are sent as they are
+RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
+
+# What mocks call the kinds of parts.
+KEY_OF_KIND: Mapping[Any, str] = {
+    Text: "a text",
+    Reasoning: "reasoning",
+    Refusal: "a refusal",
+    ToolCall: "tool_calls",
+    Embedding: "an embedding",
+    Block: "a block",
+}
 
 
 @record
@@ -109,11 +121,14 @@ class Neutral:
     def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """Why an API can't say this, if it can't."""
         if wire.operation == OTHER:
-            expected = "one of a provider, for its response is in no form of its own"
+            expected = f"one of a provider; on other paths, and with other methods, {RECORDINGS}"
             return "operation", OTHER, Because(expected)
         # An API without a form of its own can't even say nothing.
-        if not wire.speaks or not self.kinds <= wire.speaks:
-            return "api", call.api, Because("one that can say what its response holds")
+        if not wire.speaks:
+            return "api", call.api, Because(f"one with a form of its own; here {RECORDINGS}")
+        if not self.kinds <= wire.speaks:
+            names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
+            return "api", call.api, Because(f"one that can say {' and '.join(names)}")
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)

@@ -338,7 +338,20 @@ class MockFiles:
         one is wrong."""
         libraries = self.libraries()
         read = reader(libraries)
-        mocks = [parse_mock(MockNode.whole(spec, place, read)) for place, spec in placed.items()]
+        mocks = []
+        for place, spec in placed.items():
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
+            except BadMock as error:
+                if len(placed) == 1:
+                    raise
+                which = f"mock {len(mocks) + 1} of {len(placed)}"
+                raise BadMock(
+                    f"{which}: {error}",
+                    path=error.path,
+                    expected=error.expected,
+                    found=error.found,
+                ) from None
         return mocks, libraries
 
     def watch(self, libraries: Iterable[Library]) -> None:

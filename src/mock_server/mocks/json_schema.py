@@ -59,9 +59,9 @@ def defined_as(name: str) -> Json:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def members_like(values: Json) -> Json:
+def members_like(values: Json, least: int = 0) -> Json:
     """An object with values of one kind, whatever they are called."""
-    return {"type": "object", "additionalProperties": values}
+    return {"type": "object", "additionalProperties": values, "minProperties": least}
 
 
 ANYTHING: Json = True
@@ -73,7 +73,7 @@ NULL: Json = {"type": "null"}
 OBJECT: Json = {"type": "object"}
 TEXT_MATCHER: Json = defined_as("text_matcher")
 TEXT_OR_NONE = either(TEXT_MATCHER, NULL)
-NAMED_MATCHERS = members_like(TEXT_OR_NONE)
+NAMED_MATCHERS = members_like(TEXT_OR_NONE, 1)
 SECONDS_TO_WAIT = within_bounds(0, 3600)
 TOKENS = whole_from(0, 2**53 - 1)
 VECTOR = list_of({"type": "number", "exclusiveMinimum": -3.4e38, "exclusiveMaximum": 3.4e38}, 1)
@@ -85,7 +85,7 @@ HEADER_LINE = {"type": ["string", "number"]}
 MOCK_ROWS: Rows = {
     "$schema": (ANYTHING, "Where an editor finds this schema; passed over."),
     "$comment": (ANYTHING, "For people; passed over."),
-    "name": (STRING, "What the log and the journal call it (default: file and position)."),
+    "name": (SOME_TEXT, "What the log and the journal call it (default: file and position)."),
     "match": (defined_as("match"), "Which requests it answers (default: all that ask for text)."),
     "response": (defined_as("response"), "What it answers."),
     "responses": (
@@ -115,7 +115,7 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
-    "tools": (either(STRING, list_of(STRING)), "Tools, all of which the request must offer."),
+    "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
     "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
@@ -124,7 +124,7 @@ MATCH_ROWS: Rows = {
     "session": (STRING, "The session that it came in on; an empty text is none."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
     "fields": (
-        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]})),
+        members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]}), 1),
         "Places in the body, such as messages.0.content; null for absent.",
     ),
     "body_sha256": (
@@ -153,7 +153,7 @@ PART_ROWS: Rows = {
 
 RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
-    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals and tool calls, in order."),
+    "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
     "finish_reason": (
         SOME_TEXT,
@@ -163,7 +163,10 @@ RESPONSE_ROWS: Rows = {
     "model": (STRING, "The model that the answer names (default: the one asked for)."),
     "id": (STRING, "The answer's id (default: made from the request)."),
     "chunk_size": (whole_from(1), "Characters an event (default: a word)."),
-    "extra": (OBJECT, "Merged into what is sent, deeply."),
+    "extra": (
+        {**OBJECT, "minProperties": 1},
+        "Laid over the provider's answer, key by key; in a stream where it would be said.",
+    ),
     "body": (ANYTHING, "The whole body as recorded: a JSON value, or @file."),
     "events": (
         either(STRING, list_of(ANYTHING, 1)),

@@ -19,7 +19,7 @@ from ..secrets import SECRET, masked
 from ..values import Call
 from .expressions import Expression, Piece
 from .patterns import WATCHDOG
-from .templates import walked
+from .templates import check_place, walked
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
 
@@ -251,8 +251,15 @@ def is_none(got: Json) -> bool:
     return got is None
 
 
+def asks_something(node: Node) -> None:
+    """Raise BadMock for an empty object or list, which any call would fulfil."""
+    if node.value in ({}, []):
+        node.fail("asks for nothing; leave it out")
+
+
 def match_fields(node: Node) -> List[Condition]:
     """By the path into the body: a text matcher, a number, a boolean, or null for none."""
+    asks_something(node)
     return [field_condition(path, inner) for path, inner in node.members()]
 
 
@@ -261,6 +268,7 @@ def field_condition(path: str, node: Node) -> Condition:
     key, value = f"fields.{path}", node.value
     if not path:
         node.fail("expected a path into the body, such as messages.0.content")
+    check_place(node, path)
 
     def get(call: Call) -> Json:
         return walked(call.said, path)
@@ -281,6 +289,7 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
 
@@ -328,6 +337,7 @@ def match_exact(kind: str) -> Callable[[Node], List[Condition]]:
 
 def match_tools(node: Node) -> List[Condition]:
     """Names of tools, all of which the request must offer."""
+    asks_something(node)
     if isinstance(node.value, str):
         wanted = {node.value}
     else:

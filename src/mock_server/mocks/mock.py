@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import Because
 from ..formats.base import WireFormat
@@ -16,13 +16,23 @@ from ..node import Node
 from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
 from .answer import Answer
-from .match import Condition, Groups, Verdict, conditions
+from .match import MATCH_KEYS, Condition, Groups, Verdict, conditions
 from .reach import check_reach
-from .reading import parse_answer
+from .reading import MOCK_KEYS, RESPONSE_KEYS, parse_answer
 from .recordings import MockNode
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
+
+# Where keys belong that are put beside `match` and `response`.
+ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
+    **dict.fromkeys(MATCH_KEYS, 'belongs into "match"'),
+    **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
+    **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
+    **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
+    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "mocks": "a file or a body is a mock, or an array of them, without a name",
+}
 
 
 class Uses:
@@ -86,8 +96,8 @@ class Mock:
 
     @property
     def id(self) -> str:
-        """What the control API calls it: its place, without a # if it was added at run time."""
-        return self.place.replace("added#", "added-")
+        """What the control API calls it."""
+        return self.place
 
     @found_once
     def key(self) -> Tuple[str, str]:
@@ -169,18 +179,15 @@ class Mock:
         return Found(self, answer, used, uses, groups, limit)
 
 
-def place_of(id: str) -> str:
-    """The place of a mock that was added at run time, by its id."""
-    return id.replace("added-", "added#")
-
-
 def parse_mock(node: MockNode) -> Mock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS)).value)
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
     name = node.get("name").text(node.source)
+    if spec.get("name") == "":
+        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()

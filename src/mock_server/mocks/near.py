@@ -8,6 +8,7 @@ import re
 from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
 from ..errors import MISSING, Because, shown
+from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..jsons import compact
 from ..limits import Difference, Json
@@ -17,6 +18,7 @@ from ..values import Call
 from .differences import explained, parting_of
 from .match import MATCH_KEYS
 from .mock import Mock
+from .reach import ELSEWHERE, homes
 
 NEAR_MISSES = 3  # how many are told
 
@@ -129,7 +131,10 @@ def near_misses(
         differences = mock.differences(call, wire, used(mock))
         # Among thousands of mocks only some are kept a rank, before their texts are compared.
         holding = len(mock.conditions) - len(differences)
-        equals = by_rank.setdefault((len(differences), -holding), [])
+        number = len(differences)
+        if is_elsewhere(call, differences):
+            number += len(MATCH_KEYS)
+        equals = by_rank.setdefault((number, -holding), [])
         if len(equals) < EQUALLY_NEAR:
             equals.append(NearMiss(mock, tuple(differences)))
     nearest_first: List[NearMiss] = []
@@ -139,6 +144,15 @@ def near_misses(
         equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
         nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
     return nearest_first[:NEAR_MISSES]
+
+
+def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
+    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
+    though nothing else may differ."""
+    if call.operation == OTHER:
+        return False
+    paths = [expected for key, _, expected in differences if key == "path"]
+    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
 
 
 def likeness(difference: Difference) -> float:
@@ -159,14 +173,11 @@ def as_text(value: Json) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def explanation(
-    near: Sequence[NearMiss], directories: Iterable[str], problems: Sequence[str]
-) -> str:
-    """Why no mock matches: the closest one and the first thing that differs, and what is wrong with
-    files that could not be read again."""
-    told = closest(near, directories)
-    if problems:
-        told += f"; mocks could not be reloaded: {problems[0]}"
+def not_reloaded(problems: Sequence[str]) -> str:
+    """What is wrong with files that could not be read again, to be told behind a reason."""
+    if not problems:
+        return ""
+    told = f"; mocks could not be reloaded: {problems[0]}"
     if len(problems) > 1:
         told += f" (and {len(problems) - 1} more)"
     return told

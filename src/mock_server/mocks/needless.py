@@ -35,10 +35,13 @@ def vain_in_all(
 ) -> Optional[Tuple[Node, str]]:
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
+    wholes: List[Dict[str, str]] = []
     for framing, ping in reached:
-        found.append(vain(response.value, delivery, framing, ping))
-        if not found[-1]:
+        in_vain = vain(response.value, delivery, framing, ping)
+        if not in_vain:
             return None
+        (wholes if framing is None else found).append(in_vain)
+    found += wholes  # behind streams, of which the reasons tell more
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
             continue
@@ -111,7 +114,7 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     elif longest_wait(delivery) <= keepalive.every:
         yield (
             "keepalive",
-            'nothing waits for longer; it goes with delay, pace, gate, or a late "hang"',
+            'nothing in it waits for longer; it goes with delay, pace, gate, or a late "hang"',
         )
 
 

@@ -6,8 +6,20 @@ Pure.
 from __future__ import annotations
 
 import functools
-from typing import Callable, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    List,
+    Mapping,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
+from ..errors import shown
 from ..formats.all import DEFAULT_SHAPE, OTHER
 from ..formats.base import WIRE_FORMATS, WireFormat
 from ..framings import Framing
@@ -169,7 +181,7 @@ def check_reach(
     check_path([condition for condition in conditions if condition.key == "path"], node)
     ways = ways_of(conditions)
     if not ways:
-        node.get("match").fail(f"no request can fulfil it: {contradiction(conditions)}")
+        refuse_contradiction(node.get("match"), conditions)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -189,19 +201,28 @@ def check_path(asked_for: Sequence[Condition], node: Node) -> None:
             path.fail("is one of the control API, which no mock answers")
 
 
-def contradiction(conditions: Sequence[Condition]) -> str:
-    """Which condition leaves none of the ways that those before it leave, and what would do."""
-    for number, condition in enumerate(conditions, 1):
-        if ways_of(conditions[:number]):
-            continue
-        before = ways_of(conditions[: number - 1])
-        known = sorted({str(value) for way in before for value in values_at(condition.key, way)})
-        what = f"{condition.key} {compact(condition.expected)}"
-        apis = some(sorted({way.api for way in before}))
-        if not known:
-            return f"{what} is nothing that a request has to {apis}"
-        return f"{what} is not there beside the rest, which leaves {', '.join(known)} (of {apis})"
-    return "its conditions exclude each other"
+def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoReturn:
+    """Raise BadMock for the condition that leaves none of the ways that those before it leave:
+    beside which of them, and what would do."""
+    # First what tells an API, then what is asked of its requests: of both the second is wrong.
+    told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
+    number = next(at for at in range(len(told)) if not ways_of(told[: at + 1]))
+    before, last = told[:number], told[number]
+    others = [one for one in before if not ways_of([one, last])]
+    beside = "the rest"
+    if others:
+        beside = f"{others[0].key} {shown(others[0].expected)}"
+    if others and match.get(others[0].key).is_absent:
+        beside += ", which is meant where none is said"
+    left = ways_of(before)
+    known = sorted({str(value) for way in left for value in values_at(last.key, way)})
+    hint = ""
+    if known:
+        hint = f"; that leaves {', '.join(known)}"
+    elif last.key == "path":
+        own = {way.api for way in ways_of([last])}
+        hint = f": it is one of {some(sorted(own))}"
+    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:
@@ -297,7 +318,7 @@ def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optiona
     there is an answer; what blocks an API has it knows itself."""
     if not isinstance(answer.form, Neutral):
         return None
-    never = f"has no effect: {never_says(ways)} it"
+    never = f"has no effect: {no_place(ways)} for it"
     spec = response.value
     stop = spec.get("finish_reason", "stop")
     if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
@@ -333,13 +354,10 @@ def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[
     for node in (error.get(key) for key in ERROR_SHOWN):
         if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
             continue
-        return node, f"has no effect: {never_says(ways)} it"
+        return node, f"has no effect: {no_place(ways)} for it"
     return None
 
 
-def never_says(ways: Sequence[Way]) -> str:
+def no_place(ways: Sequence[Way]) -> str:
     """Which APIs do not say something."""
-    names = sorted({way.api for way in ways})
-    if len(names) == 1:
-        return f"{names[0]} never says"
-    return f"none of {some(names)} says"
+    return f"answers of {some(sorted({way.api for way in ways}))} have no place"

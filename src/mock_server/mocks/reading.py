@@ -65,6 +65,10 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+
+NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
+
 # The keys of one form exclude those of the others.
 FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
 
@@ -83,7 +87,7 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
-    response.only(RESPONSE_KEYS)
+    response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
     # A fault needs no content: it may come before any of it.
@@ -139,6 +143,19 @@ def forms_of(response: Node) -> List[Tuple[str, ...]]:
         if "error" in spec and not breaks_off:
             hint = '; with "after_events" the error comes in mid-stream'
         response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if spec.get("status") in NO_BODY:
+        return bodyless_forms(response, forms)
+    return forms
+
+
+def bodyless_forms(response: Node, forms: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+    """The same of a response whose status never has a body: raw, if it says nothing else."""
+    for keys in (NEUTRAL_KEYS, RECORDED_KEYS):
+        if keys in forms:
+            said = next(key for key in keys if key in response.value)
+            response.get("status").fail(f'never has a body, so that "{said}" would not be sent')
+    if not forms and "fault" not in response.value:
+        return [RAW_KEYS]
     return forms
 
 

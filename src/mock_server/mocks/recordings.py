@@ -288,7 +288,9 @@ def parse_raw(response: MockNode) -> Raw:
     """A raw answer: text, base64, or the bytes of a file."""
     node = response.get("raw")
     value = node.value
-    if isinstance(value, dict):
+    if node.is_absent:  # the status says all
+        data = b""
+    elif isinstance(value, dict):
         data = base64_data(node.only(("base64",)).get("base64"))
     elif not isinstance(value, str):
         node.expected('text, {"base64": text} or @file')

@@ -15,8 +15,8 @@ from ..sizes import object_size, walked_size
 from ..values import Call
 from .files import MockFiles
 from .index import Index
-from .mock import Found, Mock, Uses, parse_mock, place_of
-from .near import NearMiss, explanation, looked_at, near_misses
+from .mock import Found, Mock, Uses, parse_mock
+from .near import NearMiss, closest, looked_at, near_misses, not_reloaded
 from .recordings import MockNode, ReadFile
 
 MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
@@ -62,7 +62,7 @@ class Session:
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
         # Their JSON is the least that they take: what is refused need not be read first.
         self.all_mocks.check_room(walked_size(list(specs)))
-        placed = {f"added#{next(numbers)}": spec for spec in specs}
+        placed = {f"added-{next(numbers)}": spec for spec in specs}
         loads = files.loads
         mocks, libraries = files.parsed(placed)
         for mock in mocks:
@@ -105,8 +105,8 @@ class Session:
         with self.all_mocks.lock:
             gone = set(self.mocks)
             if ids is not None:
-                places = {place_of(id) for id in ids if "#" not in id}
-                gone = {mock for mock in self.mocks if mock.place in places}
+                asked = set(ids)
+                gone = {mock for mock in self.mocks if mock.id in asked}
             self.index = self.index.without(gone)
             for mock in gone:
                 self.specs.pop(mock.place, None)
@@ -195,8 +195,12 @@ class Session:
     def explain(self, near: Sequence[NearMiss]) -> str:
         """Why no mock matches: the closest one and the first thing that differs, and what is wrong
         with those that could not be read again."""
-        files = self.all_mocks.files
-        return explanation(near, files.directories, [*files.problems, *self.problems.values()])
+        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
+
+    @property
+    def not_reloaded(self) -> str:
+        """What is wrong with mocks that could not be read again, to be told behind a reason."""
+        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
 
     @property
     def hint(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterable, Mapping
 
-from ..errors import Refused, nearest
+from ..errors import Refused, nearest, shown
 from ..jsons import compact
 from ..limits import Json
 from ..node import Node
@@ -23,6 +23,8 @@ PATH_TEMPLATE = re.compile(r"(?:header|body)\..")
 
 # As many digits as any index needs: int() takes its time over thousands.
 ITEM_NUMBER = re.compile("[0-9]{1,9}")
+
+BRACKETS = re.compile(r"\[([0-9]+)\]")
 
 
 def check_templates(node: Node, names: Iterable[str]) -> None:
@@ -46,7 +48,18 @@ def check_text(node: Node, known: Iterable[str]) -> None:
         name = name.strip()
         if name not in known and not PATH_TEMPLATE.match(name):
             hint = nearest(name, [*known, "header.NAME", "body.PATH"])
+            if hint.startswith("known"):
+                hint += ", and named groups of a regex in match"
             node.fail(f"unknown template {{{{{name}}}}}; {hint}")
+        check_place(node, name)
+
+
+def check_place(node: Node, path: str) -> None:
+    """Raise BadMock for a path into a body that is written as JavaScript would have it."""
+    # At its end it may be the name of a form's field: clients call them files[0].
+    if re.search(BRACKETS.pattern + r"\.", path):
+        dotted = BRACKETS.sub(r".\1", path)
+        node.fail(f"{shown(path)} is written {shown(dotted)} here")
 
 
 class Filling:

@@ -130,10 +130,22 @@ def asked(random: Random) -> Any:
     return {"kind": kind.__name__, "stream": stream, "headers": headers, "body": body}
 
 
+NOT_HARMLESS = (
+    "fault",
+    "probability",
+    "status",
+    "error",
+    "headers",
+    "gate",
+    *m.RECORDED_KEYS,
+    "raw",
+)
+
+
 def harmless(spec: Any) -> Any:
     """A response without what breaks it, or is an error that was asked for."""
     if isinstance(spec, dict):
-        for key in ("fault", "probability", "status", "error", "body", "events", "headers", "gate"):
+        for key in NOT_HARMLESS:
             spec.pop(key, None)
     return spec
 

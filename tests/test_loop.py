@@ -137,6 +137,31 @@ def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
     assert notes == ["a", "due", "b"]
 
 
+def test_much_that_is_due_lets_sockets_have_their_turn() -> None:
+    notes: List[Any] = []
+    loop = m.Loop(Ready((-2, m.READABLE)))
+
+    class Slow(Noting):
+        def on_time(self) -> None:
+            super().on_time()
+            until = time.monotonic() + m.DUE_SECONDS
+            while time.monotonic() <= until:
+                pass
+
+    socket_ = Noting(notes, "socket")
+    socket_.number = -2
+    loop.watch(socket_, m.READABLE)
+    for name in "abc":
+        one = Slow(notes, name)
+        loop.members.add(one)
+        loop.set_due(one, time.monotonic() - 1)
+    loop.go_round()
+    assert notes == [("socket", m.READABLE), "a", "b"]
+    loop.go_round()
+    loop.close()
+    assert notes[3:] == [("socket", m.READABLE), "c"]
+
+
 class Ready:
     """A poller on whose sockets these events have happened, each time that it is asked."""
 

@@ -168,6 +168,621 @@ Headers = Tuple[Tuple[str, str], ...]
 Difference = Tuple[str, Any, Any]  # key, got, expected
 
 
+# === errors ==================================================================
+# Whose fault it is, what differed, what to do next.  Touches nothing.
+
+
+class Missing:
+    """What stands where there is no value: it is false, and shown as `absent`."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING = Missing()  # None can't stand for it: null is a JSON value
+
+
+class WrongValue(ValueError):
+    """A value that can't be used; its message says where it stands, and what would do.
+
+    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
+    what is there, and `sentence` what the provider itself says of it, where it has words of its
+    own."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str = "",
+        expected: str = "",
+        found: Json = MISSING,
+        sentence: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
+
+
+class BadMock(WrongValue):
+    """A mock that can't be used."""
+
+
+class BadField(WrongValue):
+    """A field of a request's body with the wrong type or value, or none where one is needed."""
+
+
+class Refused(Exception):
+    """A request that the server itself answers with an error.
+
+    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
+    at fault; `headers` go out with the answer; `close` says that the connection can't be used
+    any further, because what follows on it can't be told apart from this request."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: Optional[str] = None,
+        param: Optional[str] = None,
+        headers: Headers = (),
+        close: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.param = status, message, code, param
+        self.headers, self.close = headers, close
+
+
+class Because(str):
+    """An expectation that is a sentence, not a value."""
+
+
+# In this order: to Python a boolean is an integer.
+KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
+    (bool, "a boolean"),
+    (int, "an integer"),
+    (float, "a number"),
+    (str, "a string"),
+    (list, "an array"),
+    (dict, "an object"),
+)
+
+
+def kind_of(value: Json) -> str:
+    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
+    if value is None:
+        return "null"
+    if value is MISSING:
+        return "nothing"
+    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
+    return next(names, type(value).__name__)
+
+
+# What providers and other mock servers call what is meant.
+SYNONYMS = {
+    "content": "text",
+    "message": "text",
+    "thinking": "reasoning",
+    "stop_reason": "finish_reason",
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "cache_read_input_tokens": "cached_tokens",
+    "cache_creation_input_tokens": "cache_write_tokens",
+    "prompt": "user",
+    "messages": "user",
+    "userMessage": "user",
+    "url": "path",
+    "latency": "delay",
+    "timeout": "delay",
+    "chunks": "events",
+    "input": "arguments",
+    "--mocks": "--data",
+    "mistral": "openai",
+    "google": "gemini",
+    "claude": "anthropic",
+    "aws": "bedrock",
+}
+
+LONG_NAME = 100  # characters of a name that are compared with known ones
+MANY_NAMES = 100  # known ones that it is compared with, and that are told
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint: the known word that was probably meant, or all there are."""
+    import difflib
+
+    names = sorted(known)  # so that the hint is the same every time
+    if SYNONYMS.get(word) in names:
+        return f'did you mean "{SYNONYMS[word]}"?'
+    bare = {name.lower().lstrip("-"): name for name in names[:MANY_NAMES]}
+    # difflib takes time for each letter of each name, whoever chose them.
+    near = difflib.get_close_matches(word[:LONG_NAME].lower().lstrip("-"), list(bare), n=1)
+    if near:
+        return f'did you mean "{bare[near[0]]}"?'
+    more = ""
+    if len(names) > MANY_NAMES:
+        more = f" and {len(names) - MANY_NAMES} more"
+    return "known: " + ", ".join(names[:MANY_NAMES]) + more
+
+
+def shown(value: Json, around: int = 0, room: int = 160) -> str:
+    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
+    if value is MISSING or isinstance(value, Because):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    # The window lies around the place, but does not reach over either end.
+    start = max(0, min(around - room // 2, len(text) - room))
+    end = start + room
+    piece = text[start:end]
+    if start:
+        piece = "…" + piece
+    if end < len(text):
+        piece += "…"
+    return piece
+
+
+# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    529: "Overloaded",
+}
+
+
+def http_phrase(status: int) -> str:
+    """The standard reason phrase of a status."""
+    if status in PHRASES:
+        return PHRASES[status]
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+def line_of(error: Exception) -> int:
+    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
+    innermost = error.__traceback__
+    while innermost and innermost.tb_next:
+        innermost = innermost.tb_next
+    if not innermost:
+        return 0
+    return innermost.tb_lineno
+
+
+# === jsons ===================================================================
+# JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
+
+
+# Alphabets of ids (wire formats, 2.4).
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
+LOWER_ALNUM = LOWER + "0123456789"
+HEX = "0123456789abcdef"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BASE64URL = ALNUM + "-_"
+
+# --- layouts ---
+
+quoted = json.encoder.encode_basestring  # of one string
+
+NUMBERS = frozenset((int, float))  # types; no boolean is of either
+
+
+def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
+    """A function that writes JSON, with these separators."""
+    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # a Python without json's C code
+        return usual.encode
+    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
+    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
+
+    def write(value: Json) -> str:
+        if isinstance(value, str):
+            return quoted(value)
+        return "".join(encode(value, 0))
+
+    return write
+
+
+compact = layout(",", ":")
+sorted_compact = layout(",", ":", sort_keys=True)
+loose = layout(", ", ": ")
+spaced = layout(",", ": ")
+
+GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+
+
+def go_json(value: Json) -> str:
+    """Compact JSON as Go's json.Marshal writes it."""
+    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
+    return compact(value).translate(GO_ESCAPES)
+
+
+def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Json], str]:
+    """A compact layout of a value with thousands of vectors in it, an array at a time.
+
+    json's C code lets no other thread go on until it is done, which takes half a second for
+    them all."""
+
+    def one_by_one(value: Json) -> str:
+        if isinstance(value, dict):
+            names = sorted(value) if sorts else value
+            members = [f"{layout(name)}:{one_by_one(value[name])}" for name in names]
+            return "{" + ",".join(members) + "}"
+        if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
+            return "[" + ",".join(map(one_by_one, value)) + "]"
+        return layout(value)
+
+    return one_by_one
+
+
+def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
+    """JSON laid out as json.dumps(indent=2) does it."""
+    # Several times as fast as that, which yields every token.
+    written: List[str] = []
+    indent(value, step, line, written.append)
+    return "".join(written)
+
+
+def indent(value: Json, step: str, line: str, write: Callable[[str], None]) -> None:
+    """Write a value, indented, behind what is written already."""
+    if not value or not isinstance(value, (dict, list)):
+        write(compact(value))
+        return
+    inner = line + step
+    between = "," + inner
+    if isinstance(value, dict):
+        indent_members(value, step, line, write)
+    elif NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
+        write("[" + inner + compact(value)[1:-1].replace(",", between) + line + "]")
+    else:
+        before = "[" + inner
+        for item in value:
+            write(before)
+            indent(item, step, inner, write)
+            before = between
+        write(line + "]")
+
+
+def indent_members(
+    value: Mapping[str, Json], step: str, line: str, write: Callable[[str], None]
+) -> None:
+    """Write an object that has members."""
+    inner = line + step
+    before = "{" + inner
+    between = "," + inner
+    for key, item in value.items():
+        kind = type(item)
+        if kind is str:  # with numbers and null most of what there is
+            write(f"{before}{quoted(key)}: {quoted(item)}")
+        elif kind is int:
+            write(f"{before}{quoted(key)}: {item}")
+        elif item is None:
+            write(f"{before}{quoted(key)}: null")
+        else:
+            write(f"{before}{quoted(key)}: ")
+            if kind is dict and item:
+                indent_members(item, step, inner, write)
+            else:
+                indent(item, step, inner, write)
+        before = between
+    write(line + "}")
+
+
+def utf8(text: str) -> bytes:
+    """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def text_of(data: bytes) -> str:
+    """The text that bytes are, with replacements for what is no UTF-8.
+
+    Other threads get on between its pieces: a wrong byte takes ten times as long as a right one."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pieces = [decoder.decode(data[at : at + LONG]) for at in range(0, len(data), LONG)]
+    return "".join([*pieces, decoder.decode(b"", True)])
+
+
+def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
+    """A value as UTF-8; bytes are JSON that is laid out already."""
+    if isinstance(value, bytes):
+        return value
+    return utf8(layout(value))
+
+
+# --- reading ---
+
+
+def _integer(digits: str) -> int:
+    """An integer of no more digits than there may be."""
+    if len(digits) > DIGIT_LIMIT:
+        raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
+    return int(digits)
+
+
+LARGE_TEXT = 64 * 1024  # characters
+MOST_VALUES = 1_000_000  # in a request's body
+BLOCK = 64 * 1024  # bytes of it that are looked through at once
+SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
+MANY_VALUES = 2000
+
+
+def _number(text: str) -> float:
+    """A number that a float can hold."""
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    """Refuses NaN and Infinity, which Python would read."""
+    raise ValueError(f"{name} is not JSON")
+
+
+class TwiceError(ValueError):
+    """A key that stands twice in an object, of which only one would count."""
+
+
+class Doubled(Dict[str, Json]):
+    """An object in which a key stands twice."""
+
+    key = ""
+
+
+def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
+    """An object of its members, in whatever number each stands there."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    doubled = Doubled(found)
+    seen: Set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            doubled.key = name
+            break
+        seen.add(name)
+    return doubled
+
+
+def check_unique(value: Json, place: str = "") -> None:
+    """TwiceError, with its place, for the first key that stands twice."""
+    if isinstance(value, Doubled):
+        found = shown(f"{place}.{value.key}".lstrip("."))
+        raise TwiceError(f"{found} stands twice, and only one of them would count")
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            check_unique(inner, f"{place}.{name}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            check_unique(inner, f"{place}[{at}]")
+
+
+NUMBER_READERS: Mapping[str, Any] = {
+    "parse_int": _integer,
+    "parse_float": _number,
+    "parse_constant": _constant,
+}
+DECODER = json.JSONDecoder(**NUMBER_READERS)
+UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
+
+
+def parse_json(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
+    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
+    if data.startswith(codecs.BOM_UTF8):
+        data = data[3:]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
+    try:
+        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
+    # Whoever opens no more brackets than there may be levels needs no closer look.
+    if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
+        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
+    if unique:
+        check_unique(value)
+    return value
+
+
+def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
+    """The JSON value of a text."""
+    if len(text) < LARGE_TEXT or not gc.isenabled():
+        return decoder.decode(text)
+    # The collector would go through millions of new objects again and again, of which none can be
+    # garbage yet, and nothing else runs meanwhile.
+    gc.disable()
+    try:
+        return decoder.decode(text)
+    finally:
+        gc.enable()
+
+
+def parse_request(data: bytes, unique: bool = False) -> Json:
+    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
+    provider answers so many, and to look at them takes seconds."""
+    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
+    if commas_and_brackets <= MOST_VALUES:
+        return parse_json(data, unique)
+    # To make millions of objects, and to free them, would stop everybody: they are counted before.
+    value = None
+    is_too_much = announces_more(data, MOST_VALUES)
+    if not is_too_much:
+        value = parse_json(data, unique)
+        is_too_much = holds_more(value, MOST_VALUES)
+    if is_too_much:
+        raise ValueError(f"it holds more than {MOST_VALUES} values")
+    return value
+
+
+def takes_long(data: bytes) -> bool:
+    """Whether it takes long to read JSON: it is long, or holds many values."""
+    if not SHORT < len(data) <= LONG:
+        return len(data) > LONG
+    return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
+
+
+def announces_more(data: bytes, most: int) -> bool:
+    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
+    outside of its strings."""
+    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
+    commas = brackets = quotes = 0
+    for at in range(0, len(data), BLOCK):
+        pieces = data[at : at + BLOCK].split(b'"')
+        outside = b"".join(pieces[quotes % 2 :: 2])
+        quotes += len(pieces) - 1
+        commas += outside.count(b",")
+        brackets += outside.count(b"[") + outside.count(b"{")
+        if max(commas, brackets) > most:
+            return True
+    return False
+
+
+def holds_more(value: Json, most: int) -> bool:
+    """Whether more than so many values lie in a value."""
+    level = [value]
+    while level and most >= 0:
+        most -= len(level)
+        level = [inner for outer in level for inner in inner_values(outer)]
+    return most < 0
+
+
+def depth(value: Json) -> int:
+    """How many arrays and objects lie inside each other."""
+    # Level by level: walking down recursively would meet Python's own limit.
+    levels, level = 0, [value]
+    while level:
+        level = [inner for outer in level for inner in inner_values(outer)]
+        levels += 1
+    return levels - 1
+
+
+def inner_values(value: Json) -> Iterable[Json]:
+    """What lies in an array or an object; nothing lies in anything else."""
+    if isinstance(value, dict):
+        return value.values()
+    if isinstance(value, list):
+        return value
+    return ()
+
+
+def within(value: Json, *names: str) -> Json:
+    """What lies inside nested objects, or None where one of them is missing or none."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+# --- kinds ---
+
+KINDS: Mapping[str, Tuple[type, ...]] = {
+    "a string": (str,),
+    "a boolean": (bool,),
+    "an integer": (int,),
+    "a number": (int, float),
+    "an array": (list,),
+    "an object": (dict,),
+    "a string or an array": (str, list),
+    "a string or an object": (str, dict),
+    "an array or an object": (list, dict),
+}
+
+
+def fits(value: Json, expected: str) -> bool:
+    """Whether a value is of one of the KINDS; true and false are no numbers."""
+    if isinstance(value, bool):
+        return bool in KINDS[expected]
+    return isinstance(value, KINDS[expected])
+
+
+# --- values made from values ---
+
+
+def merged(value: Json, extra: Json) -> Json:
+    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
+    replaced."""
+    if isinstance(value, list) and isinstance(extra, list):
+        both = [merged(*pair) for pair in zip(value, extra)]
+        return both + value[len(both) :] + extra[len(both) :]
+    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
+        return extra
+    result = dict(value)
+    for name, above in extra.items():
+        if name in value:
+            above = merged(value[name], above)
+        result[name] = above
+    return result
+
+
+def sorted_keys(value: Json) -> Json:
+    """A JSON value with the keys of every object in order."""
+    if isinstance(value, dict):
+        return {key: sorted_keys(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [sorted_keys(item) for item in value]
+    return value
+
+
+def copied(value: Json) -> Json:
+    """A JSON value of its own."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [copied(inner) for inner in value]
+    return value
+
+
+# --- ids, times, counts ---
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
+
+
+@functools.lru_cache(maxsize=None)
+def spread(alphabet: str) -> bytes:
+    """A character of the alphabet for each byte."""
+    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
+
+
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+this_second = functools.lru_cache(maxsize=2)(rfc3339)
+
+
+def timestamp(moment: float) -> str:
+    """A Unix time as RFC 3339 with milliseconds."""
+    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)
+
+
 # === forms ===================================================================
 # Forms: the fields of multipart bodies (RFC 7578).  Pure.
 
@@ -241,7 +856,7 @@ def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
     if "filename*" in told:  # with its character set and language (RFC 5987)
         filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
     if filename is None:
-        return told.get("name", ""), body.decode("utf-8", "replace")
+        return told.get("name", ""), text_of(body)
     return told.get("name", ""), {
         "filename": filename,
         "content_type": headers.get("content-type"),
@@ -617,191 +1232,6 @@ class Feed(Gate):
                 frame = notice.encode() + frame
                 self.dropped = 0
             yield frame
-
-
-# === errors ==================================================================
-# Whose fault it is, what differed, what to do next.  Touches nothing.
-
-
-class Missing:
-    """What stands where there is no value: it is false, and shown as `absent`."""
-
-    def __repr__(self) -> str:
-        return "absent"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-MISSING = Missing()  # None can't stand for it: null is a JSON value
-
-
-class WrongValue(ValueError):
-    """A value that can't be used; its message says where it stands, and what would do.
-
-    `path` leads to it from the whole (`messages[0].role`), `expected` is what would do, `found`
-    what is there, and `sentence` what the provider itself says of it, where it has words of its
-    own."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        path: str = "",
-        expected: str = "",
-        found: Json = MISSING,
-        sentence: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.path, self.expected, self.found, self.sentence = path, expected, found, sentence
-
-
-class BadMock(WrongValue):
-    """A mock that can't be used."""
-
-
-class BadField(WrongValue):
-    """A field of a request's body with the wrong type or value, or none where one is needed."""
-
-
-class Refused(Exception):
-    """A request that the server itself answers with an error.
-
-    `status` is the HTTP status, `code` a machine-readable reason, `param` the field of the body
-    at fault; `headers` go out with the answer; `close` says that the connection can't be used
-    any further, because what follows on it can't be told apart from this request."""
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        code: Optional[str] = None,
-        param: Optional[str] = None,
-        headers: Headers = (),
-        close: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.code, self.param = status, message, code, param
-        self.headers, self.close = headers, close
-
-
-class Because(str):
-    """An expectation that is a sentence, not a value."""
-
-
-# In this order: to Python a boolean is an integer.
-KIND_NAMES: Tuple[Tuple[Any, str], ...] = (
-    (bool, "a boolean"),
-    (int, "an integer"),
-    (float, "a number"),
-    (str, "a string"),
-    (list, "an array"),
-    (dict, "an object"),
-)
-
-
-def kind_of(value: Json) -> str:
-    """What JSON calls a value, with its article: `a string`, `an array`, `null`."""
-    if value is None:
-        return "null"
-    if value is MISSING:
-        return "nothing"
-    names = (name for kind, name in KIND_NAMES if isinstance(value, kind))
-    return next(names, type(value).__name__)
-
-
-# What providers and other mock servers call what is meant.
-SYNONYMS = {
-    "content": "text",
-    "message": "text",
-    "thinking": "reasoning",
-    "stop_reason": "finish_reason",
-    "prompt_tokens": "input_tokens",
-    "completion_tokens": "output_tokens",
-    "cache_read_input_tokens": "cached_tokens",
-    "cache_creation_input_tokens": "cache_write_tokens",
-    "prompt": "user",
-    "messages": "user",
-    "userMessage": "user",
-    "url": "path",
-    "latency": "delay",
-    "timeout": "delay",
-    "chunks": "events",
-    "input": "arguments",
-    "--mocks": "--data",
-    "mistral": "openai",
-    "google": "gemini",
-    "claude": "anthropic",
-    "aws": "bedrock",
-}
-
-LONG_NAME = 100  # characters of a name that are compared with known ones
-MANY_NAMES = 100  # known ones that it is compared with, and that are told
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint: the known word that was probably meant, or all there are."""
-    import difflib
-
-    names = sorted(known)  # so that the hint is the same every time
-    if SYNONYMS.get(word) in names:
-        return f'did you mean "{SYNONYMS[word]}"?'
-    bare = {name.lower().lstrip("-"): name for name in names[:MANY_NAMES]}
-    # difflib takes time for each letter of each name, whoever chose them.
-    near = difflib.get_close_matches(word[:LONG_NAME].lower().lstrip("-"), list(bare), n=1)
-    if near:
-        return f'did you mean "{bare[near[0]]}"?'
-    more = ""
-    if len(names) > MANY_NAMES:
-        more = f" and {len(names) - MANY_NAMES} more"
-    return "known: " + ", ".join(names[:MANY_NAMES]) + more
-
-
-def shown(value: Json, around: int = 0, room: int = 160) -> str:
-    """A value as JSON for a message; a long one is cut to `room` characters near `around`."""
-    if value is MISSING or isinstance(value, Because):
-        return str(value)
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    # The window lies around the place, but does not reach over either end.
-    start = max(0, min(around - room // 2, len(text) - room))
-    end = start + room
-    piece = text[start:end]
-    if start:
-        piece = "…" + piece
-    if end < len(text):
-        piece += "…"
-    return piece
-
-
-# Where Python's versions differ, as in RFC 9110; and 529, which is not in it (wire formats, 9).
-PHRASES = {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-    529: "Overloaded",
-}
-
-
-def http_phrase(status: int) -> str:
-    """The standard reason phrase of a status."""
-    if status in PHRASES:
-        return PHRASES[status]
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
-
-
-def line_of(error: Exception) -> int:
-    """The number of the line that raised an error, in whatever file; 0 if that is not known."""
-    innermost = error.__traceback__
-    while innermost and innermost.tb_next:
-        innermost = innermost.tb_next
-    if not innermost:
-        return 0
-    return innermost.tb_lineno
 
 
 # === secrets =================================================================
@@ -1388,427 +1818,6 @@ def field_lines(headers: Headers) -> bytes:
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
-
-
-# === jsons ===================================================================
-# JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
-
-
-# Alphabets of ids (wire formats, 2.4).
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-LOWER = "abcdefghijklmnopqrstuvwxyz"
-LOWER_ALNUM = LOWER + "0123456789"
-HEX = "0123456789abcdef"
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-BASE64URL = ALNUM + "-_"
-
-# --- layouts ---
-
-quoted = json.encoder.encode_basestring  # of one string
-
-NUMBERS = frozenset((int, float))  # types; no boolean is of either
-
-
-def layout(between: str, colon: str, sort_keys: bool = False) -> Callable[[Json], str]:
-    """A function that writes JSON, with these separators."""
-    usual = json.JSONEncoder(ensure_ascii=False, separators=(between, colon), sort_keys=sort_keys)
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:  # a Python without json's C code
-        return usual.encode
-    # Made once: json.dumps makes one for every value, which takes longer than a small one does.
-    encode = make(None, usual.default, quoted, None, colon, between, sort_keys, False, True)
-
-    def write(value: Json) -> str:
-        if isinstance(value, str):
-            return quoted(value)
-        return "".join(encode(value, 0))
-
-    return write
-
-
-compact = layout(",", ":")
-sorted_compact = layout(",", ":", sort_keys=True)
-loose = layout(", ", ": ")
-spaced = layout(",", ": ")
-
-GO_ESCAPES = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
-
-
-def go_json(value: Json) -> str:
-    """Compact JSON as Go's json.Marshal writes it."""
-    # Clients that cut lines at every kind of line end rely on the last two of the escapes.
-    return compact(value).translate(GO_ESCAPES)
-
-
-def by_rows(layout: Callable[[Json], str], sorts: bool = False) -> Callable[[Json], str]:
-    """A compact layout of a value with thousands of vectors in it, an array at a time.
-
-    json's C code lets no other thread go on until it is done, which takes half a second for
-    them all."""
-
-    def one_by_one(value: Json) -> str:
-        if isinstance(value, dict):
-            names = sorted(value) if sorts else value
-            members = [f"{layout(name)}:{one_by_one(value[name])}" for name in names]
-            return "{" + ",".join(members) + "}"
-        if isinstance(value, list) and value and isinstance(value[0], (list, dict)):
-            return "[" + ",".join(map(one_by_one, value)) + "]"
-        return layout(value)
-
-    return one_by_one
-
-
-def indented(value: Json, step: str = "  ", line: str = "\n") -> str:
-    """JSON laid out as json.dumps(indent=2) does it."""
-    # Several times as fast as that, which yields every token.
-    written: List[str] = []
-    indent(value, step, line, written.append)
-    return "".join(written)
-
-
-def indent(value: Json, step: str, line: str, write: Callable[[str], None]) -> None:
-    """Write a value, indented, behind what is written already."""
-    if not value or not isinstance(value, (dict, list)):
-        write(compact(value))
-        return
-    inner = line + step
-    between = "," + inner
-    if isinstance(value, dict):
-        indent_members(value, step, line, write)
-    elif NUMBERS.issuperset(map(type, value)):  # a vector, of which there may be thousands
-        write("[" + inner + compact(value)[1:-1].replace(",", between) + line + "]")
-    else:
-        before = "[" + inner
-        for item in value:
-            write(before)
-            indent(item, step, inner, write)
-            before = between
-        write(line + "]")
-
-
-def indent_members(
-    value: Mapping[str, Json], step: str, line: str, write: Callable[[str], None]
-) -> None:
-    """Write an object that has members."""
-    inner = line + step
-    before = "{" + inner
-    between = "," + inner
-    for key, item in value.items():
-        kind = type(item)
-        if kind is str:  # with numbers and null most of what there is
-            write(f"{before}{quoted(key)}: {quoted(item)}")
-        elif kind is int:
-            write(f"{before}{quoted(key)}: {item}")
-        elif item is None:
-            write(f"{before}{quoted(key)}: null")
-        else:
-            write(f"{before}{quoted(key)}: ")
-            if kind is dict and item:
-                indent_members(item, step, inner, write)
-            else:
-                indent(item, step, inner, write)
-        before = between
-    write(line + "}")
-
-
-def utf8(text: str) -> bytes:
-    """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
-    return text.encode("utf-8", "backslashreplace")
-
-
-def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
-    """A value as UTF-8; bytes are JSON that is laid out already."""
-    if isinstance(value, bytes):
-        return value
-    return utf8(layout(value))
-
-
-# --- reading ---
-
-
-def _integer(digits: str) -> int:
-    """An integer of no more digits than there may be."""
-    if len(digits) > DIGIT_LIMIT:
-        raise ValueError(f"an integer of {len(digits)} digits; at most {DIGIT_LIMIT} are read")
-    return int(digits)
-
-
-LARGE_TEXT = 64 * 1024  # characters
-MOST_VALUES = 1_000_000  # in a request's body
-BLOCK = 64 * 1024  # bytes of it that are looked through at once
-SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
-MANY_VALUES = 2000
-
-
-def _number(text: str) -> float:
-    """A number that a float can hold."""
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text[:40]} is too large a number")
-    return value
-
-
-def _constant(name: str) -> NoReturn:
-    """Refuses NaN and Infinity, which Python would read."""
-    raise ValueError(f"{name} is not JSON")
-
-
-class TwiceError(ValueError):
-    """A key that stands twice in an object, of which only one would count."""
-
-
-class Doubled(Dict[str, Json]):
-    """An object in which a key stands twice."""
-
-    key = ""
-
-
-def _object(pairs: List[Tuple[str, Json]]) -> Dict[str, Json]:
-    """An object of its members, in whatever number each stands there."""
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    doubled = Doubled(found)
-    seen: Set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            doubled.key = name
-            break
-        seen.add(name)
-    return doubled
-
-
-def check_unique(value: Json, place: str = "") -> None:
-    """TwiceError, with its place, for the first key that stands twice."""
-    if isinstance(value, Doubled):
-        found = shown(f"{place}.{value.key}".lstrip("."))
-        raise TwiceError(f"{found} stands twice, and only one of them would count")
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            check_unique(inner, f"{place}.{name}")
-    elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            check_unique(inner, f"{place}[{at}]")
-
-
-NUMBER_READERS: Mapping[str, Any] = {
-    "parse_int": _integer,
-    "parse_float": _number,
-    "parse_constant": _constant,
-}
-DECODER = json.JSONDecoder(**NUMBER_READERS)
-UNIQUE_DECODER = json.JSONDecoder(**NUMBER_READERS, object_pairs_hook=_object)
-
-
-def parse_json(data: bytes, unique: bool = False) -> Json:
-    """The JSON value of UTF-8 bytes.  ValueError says what is wrong, at which line and column; if
-    keys are to be `unique`, TwiceError names one that stands twice, and its place."""
-    if data.startswith(codecs.BOM_UTF8):
-        data = data[3:]
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"invalid UTF-8 at byte {error.start}") from None
-    try:
-        value = decoded_json(text, UNIQUE_DECODER if unique else DECODER)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels") from None
-    # Whoever opens no more brackets than there may be levels needs no closer look.
-    if data.count(b"[") + data.count(b"{") > DEPTH_LIMIT and depth(value) > DEPTH_LIMIT:
-        raise ValueError(f"nested deeper than {DEPTH_LIMIT} levels")
-    if unique:
-        check_unique(value)
-    return value
-
-
-def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
-    """The JSON value of a text."""
-    if len(text) < LARGE_TEXT or not gc.isenabled():
-        return decoder.decode(text)
-    # The collector would go through millions of new objects again and again, of which none can be
-    # garbage yet, and nothing else runs meanwhile.
-    gc.disable()
-    try:
-        return decoder.decode(text)
-    finally:
-        gc.enable()
-
-
-def parse_request(data: bytes, unique: bool = False) -> Json:
-    """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
-    provider answers so many, and to look at them takes seconds."""
-    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if commas_and_brackets <= MOST_VALUES:
-        return parse_json(data, unique)
-    # To make millions of objects, and to free them, would stop everybody: they are counted before.
-    value = None
-    is_too_much = announces_more(data, MOST_VALUES)
-    if not is_too_much:
-        value = parse_json(data, unique)
-        is_too_much = holds_more(value, MOST_VALUES)
-    if is_too_much:
-        raise ValueError(f"it holds more than {MOST_VALUES} values")
-    return value
-
-
-def takes_long(data: bytes) -> bool:
-    """Whether it takes long to read JSON: it is long, or holds many values."""
-    if not SHORT < len(data) <= LONG:
-        return len(data) > LONG
-    return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
-
-
-def announces_more(data: bytes, most: int) -> bool:
-    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
-    outside of its strings."""
-    data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
-    commas = brackets = quotes = 0
-    for at in range(0, len(data), BLOCK):
-        pieces = data[at : at + BLOCK].split(b'"')
-        outside = b"".join(pieces[quotes % 2 :: 2])
-        quotes += len(pieces) - 1
-        commas += outside.count(b",")
-        brackets += outside.count(b"[") + outside.count(b"{")
-        if max(commas, brackets) > most:
-            return True
-    return False
-
-
-def holds_more(value: Json, most: int) -> bool:
-    """Whether more than so many values lie in a value."""
-    level = [value]
-    while level and most >= 0:
-        most -= len(level)
-        level = [inner for outer in level for inner in inner_values(outer)]
-    return most < 0
-
-
-def depth(value: Json) -> int:
-    """How many arrays and objects lie inside each other."""
-    # Level by level: walking down recursively would meet Python's own limit.
-    levels, level = 0, [value]
-    while level:
-        level = [inner for outer in level for inner in inner_values(outer)]
-        levels += 1
-    return levels - 1
-
-
-def inner_values(value: Json) -> Iterable[Json]:
-    """What lies in an array or an object; nothing lies in anything else."""
-    if isinstance(value, dict):
-        return value.values()
-    if isinstance(value, list):
-        return value
-    return ()
-
-
-def within(value: Json, *names: str) -> Json:
-    """What lies inside nested objects, or None where one of them is missing or none."""
-    for name in names:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
-
-
-# --- kinds ---
-
-KINDS: Mapping[str, Tuple[type, ...]] = {
-    "a string": (str,),
-    "a boolean": (bool,),
-    "an integer": (int,),
-    "a number": (int, float),
-    "an array": (list,),
-    "an object": (dict,),
-    "a string or an array": (str, list),
-    "a string or an object": (str, dict),
-    "an array or an object": (list, dict),
-}
-
-
-def fits(value: Json, expected: str) -> bool:
-    """Whether a value is of one of the KINDS; true and false are no numbers."""
-    if isinstance(value, bool):
-        return bool in KINDS[expected]
-    return isinstance(value, KINDS[expected])
-
-
-# --- values made from values ---
-
-
-def merged(value: Json, extra: Json) -> Json:
-    """`extra` laid over `value`: objects key by key, arrays item by item, anything else
-    replaced."""
-    if isinstance(value, list) and isinstance(extra, list):
-        both = [merged(*pair) for pair in zip(value, extra)]
-        return both + value[len(both) :] + extra[len(both) :]
-    if not (isinstance(value, dict) and isinstance(extra, Mapping)):
-        return extra
-    result = dict(value)
-    for name, above in extra.items():
-        if name in value:
-            above = merged(value[name], above)
-        result[name] = above
-    return result
-
-
-def sorted_keys(value: Json) -> Json:
-    """A JSON value with the keys of every object in order."""
-    if isinstance(value, dict):
-        return {key: sorted_keys(value[key]) for key in sorted(value)}
-    if isinstance(value, list):
-        return [sorted_keys(item) for item in value]
-    return value
-
-
-def copied(value: Json) -> Json:
-    """A JSON value of its own."""
-    if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [copied(inner) for inner in value]
-    return value
-
-
-# --- ids, times, counts ---
-
-
-def share(seed: str) -> float:
-    """A number from 0 to 1, but for 1, which a seed always gets."""
-    # A digest, not random: the same seed draws the same on every machine.
-    digest = hashlib.sha256(seed.encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32
-
-
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-this_second = functools.lru_cache(maxsize=2)(rfc3339)
-
-
-def timestamp(moment: float) -> str:
-    """A Unix time as RFC 3339 with milliseconds."""
-    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)
 
 
 # === node ====================================================================
@@ -9691,7 +9700,7 @@ class Other(Mute):
         try:
             return parse_request(request.body)
         except ValueError:
-            return request.body.decode("utf-8", "replace")
+            return text_of(request.body)
 
     # --- as the nearest provider has it ---
 

@@ -11706,7 +11706,7 @@ def streaming(original: Original) -> Original:
 # An answer of a mock, and what it says to one call.  Pure.
 
 
-MUCH_RECORDED = 64 * 1024  # bytes, most of which are sent as they are
+MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
 RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
 
 # What mocks call the kinds of parts.
@@ -11962,14 +11962,20 @@ class Answer:
         return "stream", framing.title, Because(f"{native}, {reason}")
 
     def foreign_to(self, recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
-        """Why its recorded values are no events of an API; looked for once."""
-        if wire not in self.foreign:
-            self.foreign[wire] = foreign_event(recorded, wire)
-        return self.foreign[wire]
+        """Why its recorded values are no events of an API, which would leave them out."""
+        known = type(wire).recorded_events
+        if known is WireFormat.recorded_events:  # which leaves none out
+            return None
+        if known not in self.foreign:
+            self.foreign[known] = foreign_values(recorded, wire)
+        for value in self.foreign[known]:
+            return "api", wire.api, Because(f"one that has the event {shown(value)}")
+        return None
 
     @found_once
-    def foreign(self) -> Dict[WireFormat, Optional[Difference]]:
-        """The APIs that have asked for its recorded values, and why they are no events there."""
+    def foreign(self) -> Dict[Any, Sequence[Json]]:
+        """What of its recorded values is no event, by the ways of APIs to name events; looked for
+        once."""
         return {}
 
     @found_once
@@ -12005,12 +12011,12 @@ class Answer:
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
 
-def foreign_event(recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
-    """Why recorded values are no events of an API, which would leave them out."""
+def foreign_values(recorded: Recorded, wire: WireFormat) -> Sequence[Json]:
+    """The first of some recorded values that is no event of an API, if there is one."""
     for value in values_of(recorded):
         if not list(wire.recorded_events((value,))):
-            return "api", wire.api, Because(f"one that has the event {shown(value)}")
-    return None
+            return (value,)
+    return ()
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:

@@ -368,7 +368,7 @@ def test_an_answer_that_may_be_long_is_written_aside(
 
 
 def test_a_long_recording_is_written_aside() -> None:
-    for size, is_aside in ((1000, False), (100_000, True)):
+    for size, is_aside in ((1000, False), (200_000, True)):
         answers = answerer({"response": {"events": "data: 1\n\n" * (size // 9), "wire": "cr"}})
         mock = answers.mocks.session("").mocks[0]
         # As a file would be, of which a mock says no more than its name.
@@ -379,18 +379,19 @@ def test_a_long_recording_is_written_aside() -> None:
 
 def test_whether_a_recording_can_be_framed_anew_is_looked_for_once(monkeypatch: Any) -> None:
     looked: List[Any] = []
-    foreign = m.foreign_event
+    foreign = m.foreign_values
     room = sys.modules[foreign.__module__]
-    monkeypatch.setattr(room, "foreign_event", lambda *of: looked.append(of) or foreign(*of))
-    short = answerer({"response": {"events": 'data: {"done": true}\n\n'}})
-    long = answerer({"response": {"events": 'data: {"done": true}\n\n' * 5000}})
-    del looked[:-1]  # of a long one it is known before anybody waits for it
-    assert looked
-    for answers, before in ((long, 1), (short, 2)):
+    monkeypatch.setattr(room, "foreign_values", lambda *of: looked.append(of) or foreign(*of))
+    event = 'data: {"messageStart": {"role": "assistant"}}\n\n'
+    for count in (1, 5000):
+        looked.clear()
+        answers = answerer({"response": {"events": event * count}})
+        # Of a long one it is known before anybody waits for it.
+        assert bool(looked) == (count > 1)
         for user in "ab":
-            more = {"messages": [{"role": "user", "content": user}]}
-            assert ask(answers, m.OllamaChat, True, more=more).status == 200
-            assert len(looked) == before
+            more = {"messages": [{"role": "user", "content": [{"text": user}]}]}
+            assert ask(answers, m.BedrockConverse, True, more=more).status == 200
+            assert len([wire for _, wire in looked if type(wire) is m.BedrockConverse]) == 1
 
 
 COMMENTS = [{"wire": {"comments": "a" * 65_537}}]

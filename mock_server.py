@@ -264,6 +264,8 @@ class Mark:
 
 Frame = Union[bytes, Hold, Breath, Mark]
 NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
+ITEM_WORK = 1024  # bytes that are read in about the time that it takes to look at an item at all
+BREATH_WORK = 256 * 1024  # as many bytes are looked at before others have their turn
 
 
 def always(item: object) -> bool:
@@ -276,7 +278,7 @@ def marked(
     after: After,
     is_piece: Callable[[Any], bool],
     leaves_one: bool = False,
-) -> Iterator[Union[Thing, Mark]]:
+) -> Iterator[Union[Thing, Mark, Breath]]:
     """A stream with a mark at a place, just before what comes there.
 
     After no piece at all is before the first.  In a stream that has fewer of them than were asked
@@ -290,10 +292,14 @@ def marked(
         return
     rest = with_ends(items)
     waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
-    found = 0
+    found = work = 0
     for item, is_last in rest:
         if isinstance(item, NOTHING_SENT) or not counts(item):
             waiting.append(item)
+            work += ITEM_WORK + (len(item) if isinstance(item, bytes) else 0)
+            if work > BREATH_WORK:
+                yield Breath()
+                work = 0
             continue
         yield from waiting
         waiting = []
@@ -340,7 +346,8 @@ def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool])
     for item in marked(items, after, is_piece):
         if isinstance(item, Mark):
             return
-        yield item
+        if not isinstance(item, Breath):
+            yield item
 
 
 def gated(
@@ -352,7 +359,7 @@ def gated(
         if isinstance(frame, Mark):
             is_open = False
             continue
-        if not is_open:
+        if not is_open and not isinstance(frame, NOTHING_SENT):
             yield Hold()
         yield frame
 
@@ -732,16 +739,8 @@ known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 # === jsons ===================================================================
-# JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json.
+# JSON in and out, and kinds of JSON values.  May touch json.
 
-
-# Alphabets of ids (wire formats, 2.4).
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-LOWER = "abcdefghijklmnopqrstuvwxyz"
-LOWER_ALNUM = LOWER + "0123456789"
-HEX = "0123456789abcdef"
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-BASE64URL = ALNUM + "-_"
 
 # --- layouts ---
 
@@ -855,6 +854,15 @@ def indent_members(
 def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def text_of(data: bytes) -> str:
+    """The text that bytes are, with replacements for what is no UTF-8.
+
+    Other threads get on between its pieces: a wrong byte takes ten times as long as a right one."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pieces = [decoder.decode(data[at : at + LONG]) for at in range(0, len(data), LONG)]
+    return "".join([*pieces, decoder.decode(b"", True)])
 
 
 def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
@@ -1126,45 +1134,6 @@ def copied(value: Json) -> Json:
     return value
 
 
-# --- ids, times, counts ---
-
-
-def share(seed: str) -> float:
-    """A number from 0 to 1, but for 1, which a seed always gets."""
-    # A digest, not random: the same seed draws the same on every machine.
-    digest = hashlib.sha256(seed.encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32
-
-
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-this_second = functools.lru_cache(maxsize=2)(rfc3339)
-
-
-def timestamp(moment: float) -> str:
-    """A Unix time as RFC 3339 with milliseconds."""
-    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)
-
-
 # === steps ===================================================================
 # Steps: what happens on the socket, as values.  Touch nothing.
 
@@ -1295,7 +1264,7 @@ def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
     if "filename*" in told:  # with its character set and language (RFC 5987)
         filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
     if filename is None:
-        return told.get("name", ""), body.decode("utf-8", "replace")
+        return told.get("name", ""), text_of(body)
     return told.get("name", ""), {
         "filename": filename,
         "content_type": headers.get("content-type"),
@@ -1322,6 +1291,57 @@ def listed(value: Json) -> List[Json]:
     if isinstance(value, list):
         return value
     return [value]
+
+
+# === ids =====================================================================
+# Ids and draws from nothing but a seed, moments as text, and about how many tokens a text has.
+
+# Touches nothing.
+
+
+# Alphabets of ids (wire formats, 2.4).
+ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+LOWER = "abcdefghijklmnopqrstuvwxyz"
+LOWER_ALNUM = LOWER + "0123456789"
+HEX = "0123456789abcdef"
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+BASE64URL = ALNUM + "-_"
+
+
+def share(seed: str) -> float:
+    """A number from 0 to 1, but for 1, which a seed always gets."""
+    # A digest, not random: the same seed draws the same on every machine.
+    digest = hashlib.sha256(seed.encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
+    """`length` characters of `alphabet` that depend on nothing but `seed`."""
+    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
+
+
+@functools.lru_cache(maxsize=None)
+def spread(alphabet: str) -> bytes:
+    """A character of the alphabet for each byte."""
+    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
+
+
+def rfc3339(second: float) -> str:
+    """A Unix second as date and time in UTC, without the Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+
+
+this_second = functools.lru_cache(maxsize=2)(rfc3339)
+
+
+def timestamp(moment: float) -> str:
+    """A Unix time as RFC 3339 with milliseconds."""
+    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
+
+
+def estimate(text: str) -> int:
+    """About how many tokens a text has: a quarter of its characters, at least 1."""
+    return max(1, (len(text) + 3) // 4)
 
 
 # === values ==================================================================
@@ -1793,10 +1813,7 @@ def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
     if not relines(plan):
         return frames
-    changed = (relined_event(frame, plan) for frame in frames)
-    if isinstance(frames, tuple):
-        return tuple(changed)
-    return changed
+    return (relined_event(frame, plan) for frame in frames)
 
 
 def relined_event(frame: bytes, plan: Plan) -> bytes:
@@ -1804,12 +1821,12 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
     if plan.comments is not None:
         frame = comment(plan.comments, line_end(frame)) + frame
     eol = plan.eol.encode()
-    if eol:
-        frame = LINE_END.sub(b"\n", frame)
+    if eol:  # in a fraction of the time that LINE_END takes for millions of lines
+        frame = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if plan.no_space:
         frame = FIELD_SPACE.sub(rb"\1:", frame)
     if eol:
-        frame = LINE_END.sub(eol, frame)
+        frame = frame.replace(b"\n", eol)
     return frame
 
 
@@ -1821,6 +1838,7 @@ def line_end(frame: bytes) -> bytes:
     return b"\n"
 
 
+@functools.lru_cache(maxsize=16)
 def comment(text: str, eol: bytes) -> bytes:
     """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
     lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
@@ -1871,6 +1889,16 @@ def gzip_body(body: bytes, mode: str) -> bytes:
     return new_gzip(body[:middle]) + new_gzip(body[middle:])
 
 
+def compressed(packer: Any, frame: bytes) -> Generator[Group, None, bytes]:
+    """What a compressor has to give after a frame; in a long one others have their turn."""
+    data = b""
+    for at in range(0, len(frame), LONG):
+        if at:
+            yield Breath(), 0
+        data += packer.compress(frame[at : at + LONG])
+    return data
+
+
 def gzip_groups(
     groups: Iterable[Group], mode: str = "event", is_honest: bool = True
 ) -> Iterator[Group]:
@@ -1891,7 +1919,10 @@ def gzip_groups(
             yield frame, 0
             continue
         waiting += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "members":
+            data = new_gzip(frame)
+        else:
+            data = yield from compressed(packer, frame)
         if mode == "event" or (mode == "block" and not events):
             # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
             # reads the stream sees nothing (zlib manual, deflate()).
@@ -2130,17 +2161,17 @@ def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) ->
     return replace(response, frames=torn(frames, tear))
 
 
-def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[Frame]:
     """The same frames, the one behind the mark torn."""
     is_next = False
     for frame in frames:
         if isinstance(frame, bytes) and is_next:
             yield tear(frame)
             is_next = False
-        elif isinstance(frame, bytes):
-            yield frame
         elif isinstance(frame, Mark):
             is_next = True
+        else:
+            yield frame
 
 
 @a_fault("garbage")
@@ -10318,7 +10349,7 @@ class Other(Mute):
         try:
             return parse_request(request.body)
         except ValueError:
-            return request.body.decode("utf-8", "replace")
+            return text_of(request.body)
 
     # --- as the nearest provider has it ---
 
@@ -11680,6 +11711,7 @@ def streaming(original: Original) -> Original:
 
 
 PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
+MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
 RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
 
 # What mocks call the kinds of parts.
@@ -11944,11 +11976,38 @@ class Answer:
         # Server-sent events may be framed anew, and so may an array: an error that breaks it off
         # comes before its last bracket.
         if native in (SSE.title, framing.title) and self.can_be_framed:
-            return foreign_event(recorded, wire, call)
+            return self.foreign_to(recorded, wire)
         reason = "because its response is text of that kind"
         if native == SSE.title:
             reason = "because its response holds an event that is no JSON"
         return "stream", framing.title, Because(f"{native}, {reason}")
+
+    def foreign_to(self, recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
+        """Why its recorded values are no events of an API, which would leave them out."""
+        known = type(wire).recorded_events
+        if known is WireFormat.recorded_events:  # which leaves none out
+            return None
+        if known not in self.foreign:
+            self.foreign[known] = foreign_values(recorded, wire)
+        for value in self.foreign[known]:
+            return "api", wire.api, Because(f"one that has the event {shown(value)}")
+        return None
+
+    @found_once
+    def foreign(self) -> Dict[Any, Sequence[Json]]:
+        """What of its recorded values is no event, by the ways of APIs to name events; looked for
+        once."""
+        return {}
+
+    @found_once
+    def is_long(self) -> bool:
+        """Whether it was recorded, and it may take long to make of that what is sent."""
+        form = self.form
+        if not isinstance(form, Recorded):
+            return False
+        pieces = [form.body, *form.frames]
+        pieces += [original.body for original in (form.whole, form.stream) if original]
+        return sum(len(one) for one in pieces if isinstance(one, bytes)) > MUCH_RECORDED
 
     @found_once
     def can_be_framed(self) -> bool:
@@ -11973,12 +12032,12 @@ class Answer:
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
 
-def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
-    """Why recorded values are no events of an API, which would leave them out."""
+def foreign_values(recorded: Recorded, wire: WireFormat) -> Sequence[Json]:
+    """The first of some recorded values that is no event of an API, if there is one."""
     for value in values_of(recorded):
         if not list(wire.recorded_events((value,))):
-            return "api", call.api, Because(f"one that has the event {shown(value)}")
-    return None
+            return (value,)
+    return ()
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
@@ -12285,6 +12344,8 @@ DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive"
 
 MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
+MOST_COMMENT = 64 * 1024  # characters of a comment
+
 GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
@@ -12422,12 +12483,20 @@ def parse_plan(node: Node) -> Plan:
 def parse_comments(node: Node) -> Optional[str]:
     """A comment before each event: true for the usual one, or a text of one's own."""
     if isinstance(node.value, str):
-        return node.value
+        return comment_text(node)
     if not node.is_absent and not node.is_a("a boolean"):
         node.expected("true, false, or the text of the comment")
     if node.flag(False):
         return USUAL_COMMENT
     return None
+
+
+def comment_text(node: Node) -> Optional[str]:
+    """The text of a comment, if there is one; it may be written before each of many events."""
+    text: Optional[str] = node.text(None)
+    if text and len(text) > MOST_COMMENT:
+        node.fail(f"has {len(text)} characters, and a comment has at most {MOST_COMMENT}")
+    return text
 
 
 def check_word(node: Node, words: Tuple[str, ...]) -> None:
@@ -12458,7 +12527,7 @@ def parse_keepalive(node: Node) -> Optional[Keepalive]:
         return None
     node.only(KEEPALIVE_KEYS)
     every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
-    return Keepalive(float(every), node.get("comment").text(None))
+    return Keepalive(float(every), comment_text(node.get("comment")))
 
 
 def parse_fault(response: Node) -> Optional[Fault]:
@@ -12930,7 +12999,8 @@ def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
     # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
     # of them are read at start.
     wrong = what_is_vain(response, answer, ways[:2])
-    if wrong and len(ways) > 2:
+    # What takes long to find out of a long recording is known then, before anybody waits for it.
+    if (wrong or answer.is_long) and len(ways) > 2:
         wrong = what_is_vain(response, answer, ways)
     if wrong:
         node, problem = wrong
@@ -16566,6 +16636,11 @@ def names_files(mock: Mock) -> bool:
     return '"@' in mock.canonical
 
 
+def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+    """By place, the bytes of memory that mocks take."""
+    return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+
+
 class Session:
     """What one session has of its own, mocks added at run time and how often each mock was used,
     and all that can be done with its mocks."""
@@ -16594,13 +16669,16 @@ class Session:
         mocks, libraries = files.parsed(placed)
         for mock in mocks:
             self.check_session(mock)
+        sizes = sizes_of(mocks)
+        self.all_mocks.check_room(sum(sizes.values()))
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
-            # is to wait for thousands of mocks, which are read before, and seldom again.
+            # is to wait for thousands of mocks: they are read and weighed before, seldom again.
             if files.loads != loads and any(names_files(mock) for mock in mocks):
                 mocks, libraries = files.parsed(placed)
+                sizes = sizes_of(mocks)
             files.watch(libraries)
-            self.hold(mocks, placed)
+            self.hold(mocks, placed, sizes)
         self.all_mocks.has_changed()
         return mocks
 
@@ -16611,9 +16689,9 @@ class Session:
                 asked, own = shown(condition.expected), shown(self.name)
                 raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
-        """Have mocks in front of all others, which were read from JSON by their places."""
-        sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+        """Have mocks in front of all others, which were read from JSON by their places, and take
+        so many bytes."""
         with self.all_mocks.lock:
             self.all_mocks.check_room(sum(sizes.values()))
             self.all_mocks.used += sum(sizes.values())
@@ -17464,6 +17542,7 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
 
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
+LONGEST_READ = 1024 * 1024  # bytes of an event that are read between two others' turns
 EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
@@ -17480,6 +17559,8 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     begun: List[Frame] = []
     size = 0
     for frame in rest:
+        if isinstance(frame, Breath):
+            continue  # it is made at once, and may be no event of what is kept
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME
@@ -17663,7 +17744,7 @@ def replayed_stream(
     if original.is_coded:  # there is no room in it
         return made
     if isinstance(framing, SSE):
-        made = replace(made, frames=tuple(relined(frames, delivery.plan)))
+        made = replace(made, frames=relined(frames, delivery.plan))
     return replace(made, ping=ping_of(wire, framing, delivery), is_piece=told)
 
 
@@ -17686,7 +17767,9 @@ def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable
 
 
 def is_piece(wire: WireFormat, framing: Framing, frame: bytes) -> bool:
-    """Whether a frame holds a piece of content."""
+    """Whether a frame holds a piece of content; of a very long one it is not looked for."""
+    if len(frame) > LONGEST_READ:
+        return True
     return wire.is_content(*framing.decoded(frame))
 
 
@@ -18311,7 +18394,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found is None:
             return None, is_repeatable
-        if heavy(found.mock.canonical, call.request):
+        if is_heavy(found, call.request):
             yield ASIDE
         return self.mocked(wire, call, found, brought, is_repeatable), is_repeatable
 
@@ -18387,6 +18470,11 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
+
+
+def is_heavy(found: Found, request: Request) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, request)
 
 
 def heavy(answer: str, request: Request) -> bool:
@@ -18810,6 +18898,7 @@ class TLSConnection:
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
 MOST_FAULTS = 100  # one after the other, before it takes its time
+DUE_SECONDS = 0.01  # that what is due may take, before it is time for sockets again
 TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
 SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
 
@@ -19099,7 +19188,7 @@ class Loop:
         return max(0.0, self.heap[0][0] - time.monotonic())
 
     def do_due(self) -> None:
-        """Tell those whose time has come."""
+        """Tell those whose time has come, as many as there is time for."""
         now = time.monotonic()
         while self.heap and self.heap[0][0] <= now:
             due, _, member = heapq.heappop(self.heap)
@@ -19111,6 +19200,8 @@ class Loop:
             else:
                 member.due = INFINITE
                 member.on_time()
+                if time.monotonic() > now + DUE_SECONDS:
+                    return
 
     def take_turns(self) -> None:
         """Go on with what waits for its turn, each once, until something may be due."""
@@ -20769,6 +20860,16 @@ class Channel(Member, BaseHTTPRequestHandler):
             gate.wake = lambda: None
             self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
 
+    def wait_until(self, due: float) -> Waiting[None]:
+        """Wait for a moment, unless the client leaves first.  Who is late only gives way to others:
+        a stream whose pauses are too short for this machine would always be due before them."""
+        if due <= time.monotonic():
+            yield TURN, 0.0
+            return
+        found = yield GONE, due
+        if found != TIME:
+            raise Vanished(self.how_it_left(found))
+
     def hold(self, hold: Hold) -> Waiting[None]:
         """Wait at a gate, as long as is wanted, and say how that went."""
         since = time.monotonic()
@@ -21294,9 +21395,7 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                found = yield GONE, due
-                if found != TIME:
-                    raise Vanished(self.how_it_left(found))
+                yield from self.wait_until(due)
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.hold(step)

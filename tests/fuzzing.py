@@ -365,6 +365,13 @@ MATCHES: List[Tuple[str, Any]] = [
     ("session", ""),
     ("body", {"messages": [{"role": "user"}]}),
     ("body_sha256", "0" * 64),
+    ("method", ["POST", "PUT"]),
+    (
+        "fields",
+        {"messages.0.content": {"regex": "H(?P<of>.)"}, "n": 2, "stream": True, "x.0": None},
+    ),
+    ("tool_call_id", {"glob": "c*"}),
+    *((key, None) for key in ("user", "system", "tool_result", "tool_call_id")),
 ]
 RESPONSES: List[Tuple[str, Any]] = [
     *((key, value) for form in FORMS.values() for key, value in form.items()),
@@ -400,6 +407,22 @@ RESPONSES: List[Tuple[str, Any]] = [
     ("keepalive", {"every": 0.5, "comment": "a"}),
     ("wire", {"chunked": True, "split": 9, "close": True, "comments": "a\nb"}),
     ("headers", {"set-cookie": ["a=1", "b=2"]}),
+    ("raw", "a\nb: é"),
+    ("raw", {"base64": "AP8N\nCg=="}),
+    ("events", ": c\n\nid: 1\nretry: 5\nevent: e\ndata: {}\n\ndata: [DONE]\n\n"),
+    ("events", '{"done": false}\n{"done": true}\n'),
+    ("events", '[{"candidates": [{"content": {"parts": [{"text": "a"}]}}]}]'),
+    ("parts", [{"text": "a"}, {"block": {"type": "server_tool_use", "id": "s", "input": {}}}]),
+    ("parts", [{"block": {"inlineData": {"mimeType": "image/png", "data": "AA"}}}]),
+    ("parts", [{"block": {"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}}]),
+    ("parts", [{"block": {"type": "message", "role": "assistant", "content": []}}]),
+    ("tool_calls", [{"name": "f", "arguments": "plain text", "id": "c"}]),
+    ("finish_reason", "pause_turn"),
+    ("finish_reason", "failed"),
+    ("usage", {"input_tokens": 9, "cached_tokens": 2, "cache_write_tokens": 3}),
+    ("extra", {"stop_reason": "x", "status": "y", "output": [{"a": 1}], "candidates": [{"b": 2}]}),
+    ("keepalive", {"every": 0.01}),
+    ("wire", {"comments": "a\r\nb", "no_space": True, "close": True}),
 ]
 MOCK_KEYS: List[Tuple[str, Any]] = [
     ("name", "n"),
@@ -409,6 +432,8 @@ MOCK_KEYS: List[Tuple[str, Any]] = [
     ("response", {"text": "a"}),
     ("responses", [{"text": "a"}, {"error": "b"}]),
     ("match", {"user": "Hi"}),
+    ("match", {"path": "/any"}),
+    ("$comment", "c"),
 ]
 MEMBERS = [*MATCHES, *RESPONSES, *MOCK_KEYS]
 MOCKS: List[Any] = [

@@ -33,6 +33,7 @@ from fuzz_requests import (
 from fuzzing import (
     MATCHES,
     POSTS,
+    RESPONSES,
     Cases,
     changed,
     fuller,
@@ -129,10 +130,22 @@ def asked(random: Random) -> Any:
     return {"kind": kind.__name__, "stream": stream, "headers": headers, "body": body}
 
 
+NOT_HARMLESS = (
+    "fault",
+    "probability",
+    "status",
+    "error",
+    "headers",
+    "gate",
+    *m.RECORDED_KEYS,
+    "raw",
+)
+
+
 def harmless(spec: Any) -> Any:
     """A response without what breaks it, or is an error that was asked for."""
     if isinstance(spec, dict):
-        for key in ("fault", "probability", "status", "error", "body", "events", "headers", "gate"):
+        for key in NOT_HARMLESS:
             spec.pop(key, None)
     return spec
 
@@ -272,10 +285,14 @@ def test_no_mock_makes_the_server_fail(cases: Cases) -> None:
                 response = answer_to(answers, plain_request(kind, stream))
                 check_asked_for(case["mock"], response.status)
                 check_head(response)
+        response = answer_to(answers, m.Request(case["method"], "/any", body=b"{}"))
+        check_asked_for(case["mock"], response.status)
+        check_head(response)
 
     def make(random: Random) -> Any:
         kinds = [random.choice(POSTS).__name__ for _ in range(4)]
-        return {"mock": mock_spec(random), "kinds": ["OpenAIChat", *kinds]}
+        method = random.choice(("GET", "POST", "DELETE", "OPTIONS"))
+        return {"mock": mock_spec(random), "kinds": ["OpenAIChat", *kinds], "method": method}
 
     cases.check("mocks", 120, make, holds)
 
@@ -302,7 +319,7 @@ def test_no_answer_that_a_request_brings_makes_the_server_fail(cases: Cases) -> 
 
 def test_no_mock_file_makes_the_server_fail(cases: Cases, folder: Callable[..., str]) -> None:
     def holds(case: Any) -> None:
-        names = ("b.json", "b.json.gz", "b.sse", "b.jsonl")
+        names = ("b.json", "b.json.gz", "b.sse", "b.jsonl", "b.http")
         path = folder({"mocks/a.json": case["file"], **dict.fromkeys(names, case["body"])})
         mocks = m.Mocks([path])
         problems = mocks.files.load()
@@ -314,12 +331,22 @@ def test_no_mock_file_makes_the_server_fail(cases: Cases, folder: Callable[..., 
     def make(random: Random) -> Any:
         spec = mock_spec(random)
         if random.randrange(2):
-            events = random.choice(("@b.sse", "@b.jsonl", "@b.json"))
-            body = random.choice(("@b.json", "@b.json.gz"))
-            spec = {"response": {"body": body, "events": events}}
+            events = random.choice(("@b.sse", "@b.jsonl", "@b.json", "@b.http"))
+            body = random.choice(("@b.json", "@b.json.gz", "@b.http"))
+            files = {"body": body, "events": events, "raw": "@b.sse"}
+            key = random.choice(list(files))
+            more = harmless(dict([random.choice(RESPONSES)]))
+            spec = {"response": {**more, key: files[key]}}
+            if random.randrange(2):
+                spec = {"response": {"body": body, "events": events}}
         file = spoiled_json(random, [spec])
         data = b'data: {"id": "1", "choices": []}\r\n\r\n: c\n\ndata: [DONE]\n\n'
-        data = random.choice((data, b'{"id": "1"}\n{"id": "2"}\n', gzip.compress(b"{}")))
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nSet-Cookie: a\r\n"
+        chunks = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(data), data)
+        zipped = b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(data)
+        transcripts = (head + b"\r\n" + data, head + chunks, head + zipped)
+        others = (b'{"id": "1"}\n{"id": "2"}\n', gzip.compress(b"{}"))
+        data = random.choice((data, *others, *transcripts))
         return {"file": written(file), "body": spoiled(random, data)}
 
     cases.check("files", 50, make, holds)
@@ -388,9 +415,11 @@ def test_no_bytes_on_a_connection_make_the_server_fail(
 # --- the control API ---
 
 QUERIES = ("", "unmatched=1", "limit=2", "limit=-1", "mock=x", "session=s", "session=%00", "a=b")
+ENDS = ["complete", "client_gone"]
 CONTROL_BODIES: Mapping[str, Any] = {
     "/requests/count": {"match": {"user": {"contains": "H"}, "body": {"a": [1]}}},
-    "/requests/wait": {"match": {"model": "m"}, "count": 1, "ended": "complete", "timeout": 0},
+    "/requests/wait": {"match": {"model": "m"}, "count": 1, "ended": ENDS, "timeout": 0},
+    "/verify": {"unused": True, "unmatched": True, "invalid": True},
     "/requests/{id}/release": {"events": 3},
 }
 

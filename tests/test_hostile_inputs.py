@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import sys
+import zlib
 from typing import Any, List, Tuple
 
 import pytest
@@ -363,6 +365,80 @@ def test_an_answer_that_may_be_long_is_written_aside(
     headers = {"x-mock-response": json.dumps(header)}
     work = answerer().answering(request_of(m.OpenAIChat, more=more, headers=headers))
     assert (next(work, None) is m.ASIDE) == is_aside
+
+
+def test_a_long_recording_is_written_aside() -> None:
+    for size, is_aside in ((1000, False), (200_000, True)):
+        answers = answerer({"response": {"events": "data: 1\n\n" * (size // 9), "wire": "cr"}})
+        mock = answers.mocks.session("").mocks[0]
+        # As a file would be, of which a mock says no more than its name.
+        answers.mocks.session("").index = m.Index([m.replace(mock, canonical="@file.sse")])
+        work = answers.answering(request_of(m.OpenAIChat, True))
+        assert (next(work, None) is m.ASIDE) == is_aside
+
+
+def test_whether_a_recording_can_be_framed_anew_is_looked_for_once(monkeypatch: Any) -> None:
+    looked: List[Any] = []
+    foreign = m.foreign_values
+    room = sys.modules[foreign.__module__]
+    monkeypatch.setattr(room, "foreign_values", lambda *of: looked.append(of) or foreign(*of))
+    event = 'data: {"messageStart": {"role": "assistant"}}\n\n'
+    for count in (1, 5000):
+        looked.clear()
+        answers = answerer({"response": {"events": event * count}})
+        # Of a long one it is known before anybody waits for it.
+        assert bool(looked) == (count > 1)
+        for user in "ab":
+            more = {"messages": [{"role": "user", "content": [{"text": user}]}]}
+            assert ask(answers, m.BedrockConverse, True, more=more).status == 200
+            assert len([wire for _, wire in looked if type(wire) is m.BedrockConverse]) == 1
+
+
+COMMENTS = [{"wire": {"comments": "a" * 65_537}}]
+COMMENTS += [{"delay": 2, "keepalive": {"every": 1, "comment": "a" * 65_537}}]
+
+
+def test_a_comment_that_may_be_sent_again_and_again_is_not_long() -> None:
+    for how in COMMENTS:
+        with pytest.raises(m.BadMock, match="has 65537 characters, and a comment has at most"):
+            answerer({"response": {"text": "Hi", **how}})
+
+
+def test_others_have_their_turn_while_content_is_looked_for() -> None:
+    frames = [b": nothing\n\n"] * 1000
+    for after in (m.After(1, pieces=True), m.After(999_999, pieces=True)):
+        found = list(m.marked(frames, after, lambda frame: b"data" in frame))
+        assert 3 <= sum(isinstance(one, m.Breath) for one in found) <= 10
+        assert [one for one in found if isinstance(one, bytes)] == frames
+    until = m.until([*frames, b"data", b"more"], m.After(1, pieces=True), lambda f: b"data" in f)
+    assert list(until) == [*frames, b"data"]
+    # Nor is a turn anything that a gate would let out, or an event of an answer that is kept.
+    gated = m.gated([b"1", m.Breath(), b"2"], m.After(1), bool)
+    assert [type(one) for one in gated] == [bytes, m.Breath, m.Hold, bytes]
+    assert m.ahead([b"1", m.Breath(), b"2"]) == (b"1", b"2")
+    torn = m.torn([b"1", m.Breath(), m.Mark(), b"2"], lambda frame: b"torn")
+    assert [one for one in torn if isinstance(one, bytes)] == [b"1", b"torn"]
+
+
+def test_a_long_event_is_compressed_a_piece_at_a_time() -> None:
+    event = bytes(range(256)) * 4096
+    groups = list(m.gzip_groups([(event, 1)]))
+    assert sum(isinstance(frame, m.Breath) for frame, _ in groups) == 3
+    packed = b"".join(frame for frame, _ in groups if isinstance(frame, bytes))
+    assert zlib.decompress(packed, 31) == event
+
+
+def test_mocks_are_weighed_while_nobody_waits_for_them(monkeypatch: Any) -> None:
+    mocks = m.Mocks()
+    held = []
+
+    def weighed(mock: Any) -> int:
+        held.append(mocks.files.lock._is_owned() or mocks.lock.locked())
+        return 1
+
+    monkeypatch.setattr(sys.modules[m.Session.__module__], "object_size", weighed)
+    mocks.session("").add([{"response": {"text": "a"}}])
+    assert held == [False]
 
 
 def test_tiny_chunks_are_read_few_at_once_and_large_ones_many() -> None:

@@ -120,3 +120,8 @@ def test_a_key_that_stands_twice_is_refused_where_that_is_asked_for() -> None:
                 parse(data, unique=True)
     same = b'{"a": [{"a": {}}, {"a": {}}], "b": {"a": 1}}'
     assert m.parse_json(same, unique=True) == json.loads(same)
+
+
+def test_a_text_that_is_read_in_pieces_is_the_same() -> None:
+    for data in ("é🚀a".encode() * 100_000, b"\xff\xe2\x82a" * 100_000, b"", b"a\xf0\x9f"):
+        assert m.text_of(data) == data.decode("utf-8", "replace")

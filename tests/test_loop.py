@@ -112,6 +112,14 @@ def test_turns_are_taken_in_order_each_once_a_round(loop: m.Loop) -> None:
     assert notes == ["a", "b"] * 2
 
 
+def test_a_stream_that_is_late_gives_way_to_what_is_on_time() -> None:
+    # One that is always due, for its pauses are too short, would be told before all others.
+    stream = m.Channel.__new__(m.Channel)
+    assert next(stream.wait_until(time.monotonic() - 1)) == (m.TURN, 0.0)
+    later = time.monotonic() + 1000
+    assert next(stream.wait_until(later)) == (m.GONE, later)
+
+
 def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
     notes: List[Any] = []
 
@@ -127,6 +135,31 @@ def test_a_turn_that_took_long_lets_others_be_on_time(loop: m.Loop) -> None:
     loop.go_round()
     loop.go_round()
     assert notes == ["a", "due", "b"]
+
+
+def test_much_that_is_due_lets_sockets_have_their_turn() -> None:
+    notes: List[Any] = []
+    loop = m.Loop(Ready((-2, m.READABLE)))
+
+    class Slow(Noting):
+        def on_time(self) -> None:
+            super().on_time()
+            until = time.monotonic() + m.DUE_SECONDS
+            while time.monotonic() <= until:
+                pass
+
+    socket_ = Noting(notes, "socket")
+    socket_.number = -2
+    loop.watch(socket_, m.READABLE)
+    for name in "abc":
+        one = Slow(notes, name)
+        loop.members.add(one)
+        loop.set_due(one, time.monotonic() - 1)
+    loop.go_round()
+    assert notes == [("socket", m.READABLE), "a", "b"]
+    loop.go_round()
+    loop.close()
+    assert notes[3:] == [("socket", m.READABLE), "c"]
 
 
 class Ready:

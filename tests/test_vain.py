@@ -6,7 +6,8 @@ import itertools
 import json
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from samples import SAMPLES, answerer, request_of, wire_of
+from mocked import mock_of
+from samples import SAMPLES, request_of, wire_of
 
 import mock_server as m
 from mock_server import BadMock
@@ -18,6 +19,7 @@ EVENTS = {"events": [{"a": 1}, {"b": 2}, {"c": 3}]}
 ERROR = {"error": "boom"}
 RAW = {"raw": "plain"}
 BASES = ({**TEXT, "delay": 2}, EMBEDDING, {"finish_reason": "stop"}, BODY, EVENTS, ERROR, RAW)
+Asked = Tuple[m.WireFormat, m.Call]
 CALL = {"name": "f", "arguments": {"a": 1}}
 
 # What is added to a response under each of its keys.
@@ -72,47 +74,59 @@ class Api:
     """What a mock can tell apart by its match alone: one API, in the forms that different models
     have of it, or the paths of no provider."""
 
-    def __init__(self, match: Dict[str, Any], requests: List[m.Request]) -> None:
+    def __init__(self, match: Dict[str, Any], asked: List[Asked]) -> None:
         self.match = match
-        self.asked = list(itertools.product(requests, ("gzip", None)))
+        self.asked = list(itertools.product(asked, ("gzip", None)))
 
-    def answerer(self, response: Any) -> Optional[m.Answerer]:
-        """What answers from a mock with this response; None if that is refused."""
+    def mock(self, response: Any) -> Optional[m.Mock]:
+        """A mock with this response, unless it is refused."""
         try:
-            return answerer({"match": self.match, "response": response})
+            return mock_of({"match": self.match, "response": response})
         except BadMock:
             return None
 
-    def answers(self, responder: m.Answerer) -> Iterator[List[Any]]:
-        """All that happens on the socket for each kind of request, as somebody asks for it."""
-        for request, accept in self.asked:
-            response = responder.answer(request).response
+    def answers(self, mock: m.Mock) -> Iterator[Any]:
+        """All that happens on the socket for each kind of request, as somebody asks for it; None
+        for what the mock does not answer."""
+        answer = mock.answer(0)
+        for (wire, call), accept in self.asked:
+            if not mock.matches(call) or answer.lacks(wire, call) or not answer.wins("0"):
+                yield None
+                continue
+            outcome = answer.to(call, {})
+            response = m.respond(wire, call, outcome, answer.status, answer.delivery)
             coding = m.coding_of(response, accept) or "identity"
             steps = m.answer_steps(response, m.Exchange(coding=coding))
             yield ["held" if isinstance(step, m.Hold) else step for step in steps]
 
 
-def asked(kind: type) -> Iterator[m.Request]:
+def asked(kind: type) -> Iterator[Asked]:
     """An API asked in all ways."""
     counted = {"stream_options": {"include_usage": True}}
-    yield request_of(kind, more=counted if SAMPLES[kind][3] else None)
+    requests = [request_of(kind, more=counted if SAMPLES[kind][3] else None)]
     if SAMPLES[kind][2]:
-        yield request_of(kind, True, more=counted)
+        requests.append(request_of(kind, True, more=counted))
     if kind in (m.GeminiGenerate, m.VertexGenerate):
-        yield request_of(kind, True, query={"alt": "json"})
+        requests.append(request_of(kind, True, query={"alt": "json"}))
+    for request in requests:
+        wire, params = m.route(request)
+        yield wire, wire.read(request, params, m.parse_json(request.body or b"null"))
 
 
 def apis() -> Iterator[Api]:
     """All of them."""
     bodies = (json.dumps({"stream": stream}).encode() for stream in (False, True))
-    yield Api({"path": "/any"}, [m.Request("POST", "/any", body=body) for body in bodies])
-    found: Dict[Tuple[str, ...], List[m.Request]] = {}
+    requests = [m.Request("POST", "/any", body=body) for body in bodies]
+    other = m.other_like(m.DEFAULT_SHAPE)
+    elsewhere = [(other, other.read(one, {}, other.body(one))) for one in requests]
+    yield Api({"path": "/any"}, elsewhere)
+    found: Dict[Tuple[str, ...], List[Asked]] = {}
     for kind in SAMPLES:
         wire = wire_of(kind)
         place = wire.provider, wire.operation, wire.api
         found.setdefault(place, []).extend(asked(kind))
-    for place, requests in found.items():
-        yield Api(dict(zip(("provider", "operation", "api"), place)), requests)
+    for place, calls in found.items():
+        yield Api(dict(zip(("provider", "operation", "api"), place)), calls)
 
 
 def laid_together(base: Any, key: str, added: Any) -> Any:
@@ -143,17 +157,17 @@ def test_each_key_of_a_response_shows_or_its_mock_is_refused() -> None:
     vain = []
     accepted = set()
     for api, base in itertools.product(apis(), BASES):
-        usual = api.answerer(base)
+        usual = api.mock(base)
         if usual is None:
             continue
         before = list(api.answers(usual))
         for key, added in itertools.chain.from_iterable(map(each, ADDED.items())):
             together = laid_together(base, key, added)
-            responder = api.answerer(together)
-            if together == base or responder is None:
+            mock = api.mock(together)
+            if together == base or mock is None:
                 continue
             accepted.add(key)
-            shows = any(one != other for one, other in zip(before, api.answers(responder)))
+            shows = any(one != other for one, other in zip(before, api.answers(mock)))
             if not shows and not needs_no_effect(base, key):
                 vain.append((api.match, base, key, added))
     assert not vain, "\n".join(map(str, vain[:40]))
@@ -165,5 +179,5 @@ def test_a_match_is_taken_if_there_is_an_api_that_it_names_and_no_other() -> Non
     names = [sorted(set(column)) for column in zip(*places)]
     for provider, operation, api in itertools.product(*names):
         match = {"provider": provider, "operation": operation, "api": api}
-        found = Api(match, []).answerer({"status": 500})
+        found = Api(match, []).mock({"status": 500})
         assert (found is not None) == ((provider, operation, api) in places), match

@@ -13,8 +13,9 @@ from .formats.base import WireFormat
 from .formats.echo import echoed
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
+from .ids import share
 from .journal import Journal
-from .jsons import compact, parse_request, share, takes_long, utf8
+from .jsons import compact, parse_request, takes_long, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
@@ -198,7 +199,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found is None:
             return None, is_repeatable
-        if heavy(found.mock.canonical, call.request):
+        if is_heavy(found, call.request):
             yield ASIDE
         return self.mocked(wire, call, found, brought, is_repeatable), is_repeatable
 
@@ -274,6 +275,11 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
+
+
+def is_heavy(found: Found, request: Request) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, request)
 
 
 def heavy(answer: str, request: Request) -> bool:

@@ -16,11 +16,11 @@ from .gates import ASIDE, Gate, Work
 from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
-from .loop import TIME, TURN
+from .loop import TURN
 from .marks import Hold
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
-from .sockets import DONT_WAIT, GONE, READABLE, Broke, Vanished, has_more
+from .sockets import DONT_WAIT, READABLE, Broke, Vanished, has_more
 from .steps import Cut, Exchange, Hang, Send, Step, Wait
 from .transport import answer_steps, coding_of
 from .values import Request
@@ -431,9 +431,7 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                found = yield GONE, due
-                if found != TIME:
-                    raise Vanished(self.how_it_left(found))
+                yield from self.wait_until(due)
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.hold(step)

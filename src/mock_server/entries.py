@@ -9,7 +9,8 @@ from .faults import FINAL_FAULTS
 from .forms import Fields
 from .gates import Gate
 from .http import Head
-from .jsons import copied, timestamp
+from .ids import timestamp
+from .jsons import copied
 from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
 from .records import replace

@@ -196,17 +196,17 @@ def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) ->
     return replace(response, frames=torn(frames, tear))
 
 
-def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[bytes]:
+def torn(frames: Iterable[Frame], tear: Callable[[bytes], bytes]) -> Iterator[Frame]:
     """The same frames, the one behind the mark torn."""
     is_next = False
     for frame in frames:
         if isinstance(frame, bytes) and is_next:
             yield tear(frame)
             is_next = False
-        elif isinstance(frame, bytes):
-            yield frame
         elif isinstance(frame, Mark):
             is_next = True
+        else:
+            yield frame
 
 
 @a_fault("garbage")

@@ -7,6 +7,7 @@ import re
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import unquote_to_bytes
 
+from .jsons import text_of
 from .limits import Json
 
 Fields = Dict[str, Json]  # by name: a text, what is told of a file, or a list of these
@@ -78,7 +79,7 @@ def field_of(headers: Mapping[str, str], body: bytes) -> Tuple[str, Json]:
     if "filename*" in told:  # with its character set and language (RFC 5987)
         filename = unquote_to_bytes(told["filename*"].rpartition("'")[2]).decode("utf-8", "replace")
     if filename is None:
-        return told.get("name", ""), body.decode("utf-8", "replace")
+        return told.get("name", ""), text_of(body)
     return told.get("name", ""), {
         "filename": filename,
         "content_type": headers.get("content-type"),

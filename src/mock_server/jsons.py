@@ -1,25 +1,14 @@
-"""JSON in and out, kinds of JSON values, and ids made from nothing but a seed.  May touch json."""
+"""JSON in and out, and kinds of JSON values.  May touch json."""
 
 from __future__ import annotations
 
 import codecs
-import functools
 import gc
-import hashlib
 import json
-import time
 from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn, Set, Tuple
 
 from .errors import shown
 from .limits import DEPTH_LIMIT, DIGIT_LIMIT, LONG, Json
-
-# Alphabets of ids (wire formats, 2.4).
-ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-LOWER = "abcdefghijklmnopqrstuvwxyz"
-LOWER_ALNUM = LOWER + "0123456789"
-HEX = "0123456789abcdef"
-BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-BASE64URL = ALNUM + "-_"
 
 # --- layouts ---
 
@@ -133,6 +122,15 @@ def indent_members(
 def utf8(text: str) -> bytes:
     """UTF-8; a lone surrogate, which UTF-8 can't hold, stays the JSON escape that it came as."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def text_of(data: bytes) -> str:
+    """The text that bytes are, with replacements for what is no UTF-8.
+
+    Other threads get on between its pieces: a wrong byte takes ten times as long as a right one."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pieces = [decoder.decode(data[at : at + LONG]) for at in range(0, len(data), LONG)]
+    return "".join([*pieces, decoder.decode(b"", True)])
 
 
 def laid_out(value: Json, layout: Callable[[Json], str]) -> bytes:
@@ -402,42 +400,3 @@ def copied(value: Json) -> Json:
     if isinstance(value, list):
         return [copied(inner) for inner in value]
     return value
-
-
-# --- ids, times, counts ---
-
-
-def share(seed: str) -> float:
-    """A number from 0 to 1, but for 1, which a seed always gets."""
-    # A digest, not random: the same seed draws the same on every machine.
-    digest = hashlib.sha256(seed.encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32
-
-
-def token(seed: str, length: int, alphabet: str = ALNUM) -> str:
-    """`length` characters of `alphabet` that depend on nothing but `seed`."""
-    return hashlib.shake_256(utf8(seed)).digest(length).translate(spread(alphabet)).decode()
-
-
-@functools.lru_cache(maxsize=None)
-def spread(alphabet: str) -> bytes:
-    """A character of the alphabet for each byte."""
-    return bytes(ord(alphabet[byte % len(alphabet)]) for byte in range(256))
-
-
-def rfc3339(second: float) -> str:
-    """A Unix second as date and time in UTC, without the Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-this_second = functools.lru_cache(maxsize=2)(rfc3339)
-
-
-def timestamp(moment: float) -> str:
-    """A Unix time as RFC 3339 with milliseconds."""
-    return f"{this_second(int(moment))}.{int(moment * 1000) % 1000:03d}Z"
-
-
-def estimate(text: str) -> int:
-    """About how many tokens a text has: a quarter of its characters, at least 1."""
-    return max(1, (len(text) + 3) // 4)

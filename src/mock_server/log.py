@@ -12,7 +12,7 @@ import time
 from typing import Dict, List, Optional, TextIO, Tuple, Union
 
 from .entries import Entry
-from .jsons import timestamp
+from .ids import timestamp
 from .limits import LOG_LINES, LOG_ROOM, Json
 
 LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text

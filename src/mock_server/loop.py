@@ -19,6 +19,7 @@ from .sockets import FAILED, GONE, READABLE, WRITABLE, Bell
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
 MOST_FAULTS = 100  # one after the other, before it takes its time
+DUE_SECONDS = 0.01  # that what is due may take, before it is time for sockets again
 TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
 SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
 
@@ -308,7 +309,7 @@ class Loop:
         return max(0.0, self.heap[0][0] - time.monotonic())
 
     def do_due(self) -> None:
-        """Tell those whose time has come."""
+        """Tell those whose time has come, as many as there is time for."""
         now = time.monotonic()
         while self.heap and self.heap[0][0] <= now:
             due, _, member = heapq.heappop(self.heap)
@@ -320,6 +321,8 @@ class Loop:
             else:
                 member.due = INFINITE
                 member.on_time()
+                if time.monotonic() > now + DUE_SECONDS:
+                    return
 
     def take_turns(self) -> None:
         """Go on with what waits for its turn, each once, until something may be due."""

@@ -41,6 +41,8 @@ class Mark:
 
 Frame = Union[bytes, Hold, Breath, Mark]
 NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
+ITEM_WORK = 1024  # bytes that are read in about the time that it takes to look at an item at all
+BREATH_WORK = 256 * 1024  # as many bytes are looked at before others have their turn
 
 
 def always(item: object) -> bool:
@@ -53,7 +55,7 @@ def marked(
     after: After,
     is_piece: Callable[[Any], bool],
     leaves_one: bool = False,
-) -> Iterator[Union[Thing, Mark]]:
+) -> Iterator[Union[Thing, Mark, Breath]]:
     """A stream with a mark at a place, just before what comes there.
 
     After no piece at all is before the first.  In a stream that has fewer of them than were asked
@@ -67,10 +69,14 @@ def marked(
         return
     rest = with_ends(items)
     waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
-    found = 0
+    found = work = 0
     for item, is_last in rest:
         if isinstance(item, NOTHING_SENT) or not counts(item):
             waiting.append(item)
+            work += ITEM_WORK + (len(item) if isinstance(item, bytes) else 0)
+            if work > BREATH_WORK:
+                yield Breath()
+                work = 0
             continue
         yield from waiting
         waiting = []
@@ -117,7 +123,8 @@ def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool])
     for item in marked(items, after, is_piece):
         if isinstance(item, Mark):
             return
-        yield item
+        if not isinstance(item, Breath):
+            yield item
 
 
 def gated(
@@ -129,6 +136,6 @@ def gated(
         if isinstance(frame, Mark):
             is_open = False
             continue
-        if not is_open:
+        if not is_open and not isinstance(frame, NOTHING_SENT):
             yield Hold()
         yield frame

@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import Generator, Iterable, Iterator, List
 
-from .jsons import share
+from .ids import share
 from .marks import Hold, Mark
 from .plans import Group
 from .steps import Hang, Wait

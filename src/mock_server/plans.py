@@ -5,12 +5,14 @@ May touch zlib.
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
-from typing import Iterable, Iterator, List, Mapping, Tuple, Union
+from typing import Any, Generator, Iterable, Iterator, List, Mapping, Tuple, Union
 
 from .codings import gzipped, new_gzip
 from .jsons import utf8
+from .limits import LONG
 from .marks import Breath, Frame, Hold, Mark
 from .steps import Hang, Wait
 from .values import Plan
@@ -55,10 +57,7 @@ def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
     """Server-sent events with the line ends, comments and spaces of a plan."""
     if not relines(plan):
         return frames
-    changed = (relined_event(frame, plan) for frame in frames)
-    if isinstance(frames, tuple):
-        return tuple(changed)
-    return changed
+    return (relined_event(frame, plan) for frame in frames)
 
 
 def relined_event(frame: bytes, plan: Plan) -> bytes:
@@ -66,12 +65,12 @@ def relined_event(frame: bytes, plan: Plan) -> bytes:
     if plan.comments is not None:
         frame = comment(plan.comments, line_end(frame)) + frame
     eol = plan.eol.encode()
-    if eol:
-        frame = LINE_END.sub(b"\n", frame)
+    if eol:  # in a fraction of the time that LINE_END takes for millions of lines
+        frame = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if plan.no_space:
         frame = FIELD_SPACE.sub(rb"\1:", frame)
     if eol:
-        frame = LINE_END.sub(eol, frame)
+        frame = frame.replace(b"\n", eol)
     return frame
 
 
@@ -83,6 +82,7 @@ def line_end(frame: bytes) -> bytes:
     return b"\n"
 
 
+@functools.lru_cache(maxsize=16)
 def comment(text: str, eol: bytes) -> bytes:
     """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
     lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
@@ -133,6 +133,16 @@ def gzip_body(body: bytes, mode: str) -> bytes:
     return new_gzip(body[:middle]) + new_gzip(body[middle:])
 
 
+def compressed(packer: Any, frame: bytes) -> Generator[Group, None, bytes]:
+    """What a compressor has to give after a frame; in a long one others have their turn."""
+    data = b""
+    for at in range(0, len(frame), LONG):
+        if at:
+            yield Breath(), 0
+        data += packer.compress(frame[at : at + LONG])
+    return data
+
+
 def gzip_groups(
     groups: Iterable[Group], mode: str = "event", is_honest: bool = True
 ) -> Iterator[Group]:
@@ -153,7 +163,10 @@ def gzip_groups(
             yield frame, 0
             continue
         waiting += events
-        data = new_gzip(frame) if mode == "members" else packer.compress(frame)
+        if mode == "members":
+            data = new_gzip(frame)
+        else:
+            data = yield from compressed(packer, frame)
         if mode == "event" or (mode == "block" and not events):
             # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
             # reads the stream sees nothing (zlib manual, deflate()).

@@ -7,7 +7,8 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 
 from .errors import MISSING
 from .forms import Fields, form_of
-from .jsons import ALNUM, compact, sorted_compact, token, utf8
+from .ids import ALNUM, token
+from .jsons import compact, sorted_compact, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import After, Frame
 from .records import found_once, record

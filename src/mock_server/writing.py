@@ -14,9 +14,10 @@ from .formats.base import WireFormat
 from .formats.extras import with_extra
 from .framings import SSE, Framing, read_data
 from .http import NO_BODY
-from .jsons import estimate, merged, utf8
+from .ids import estimate
+from .jsons import merged, utf8
 from .limits import MOST_INPUTS, Headers, Json
-from .marks import Frame, until
+from .marks import Breath, Frame, until
 from .mocks.answer import told_text
 from .mocks.stream_texts import TEXT_CUTS, TEXT_FRAMINGS, values_of
 from .outcomes import Broken, Original, Outcome, Raw, Recorded
@@ -34,6 +35,7 @@ from .values import (
 )
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
+LONGEST_READ = 1024 * 1024  # bytes of an event that are read between two others' turns
 EMPTY_FRAME = 256  # bytes that it takes to make even an empty event
 # What one request may have repeated: the most numbers that OpenAI's models answer with, and text.
 MOST_NUMBERS = MOST_INPUTS * 3072
@@ -50,6 +52,8 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
     begun: List[Frame] = []
     size = 0
     for frame in rest:
+        if isinstance(frame, Breath):
+            continue  # it is made at once, and may be no event of what is kept
         begun.append(frame)
         # With what it takes itself: a stream of empty events is bounded, too.
         size += EMPTY_FRAME
@@ -233,7 +237,7 @@ def replayed_stream(
     if original.is_coded:  # there is no room in it
         return made
     if isinstance(framing, SSE):
-        made = replace(made, frames=tuple(relined(frames, delivery.plan)))
+        made = replace(made, frames=relined(frames, delivery.plan))
     return replace(made, ping=ping_of(wire, framing, delivery), is_piece=told)
 
 
@@ -256,7 +260,9 @@ def piece_of(wire: WireFormat, framing: Framing, delivery: Delivery) -> Callable
 
 
 def is_piece(wire: WireFormat, framing: Framing, frame: bytes) -> bool:
-    """Whether a frame holds a piece of content."""
+    """Whether a frame holds a piece of content; of a very long one it is not looked for."""
+    if len(frame) > LONGEST_READ:
+        return True
     return wire.is_content(*framing.decoded(frame))
 
 

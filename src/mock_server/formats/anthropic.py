@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import BadField, Refused
-from ..jsons import BASE58, HEX, compact, laid_out, loose, rfc3339, within
+from ..ids import BASE58, HEX, rfc3339
+from ..jsons import compact, laid_out, loose, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace

@@ -7,7 +7,8 @@ from __future__ import annotations
 import base64
 from typing import Dict, Iterator, List, Mapping, Tuple
 
-from ..jsons import BASE58, loose, within
+from ..ids import BASE58
+from ..jsons import loose, within
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, ToolCall, Turn

@@ -20,7 +20,8 @@ from typing import (
 
 from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
-from ..jsons import HEX, compact, utf8, within
+from ..ids import HEX
+from ..jsons import compact, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace

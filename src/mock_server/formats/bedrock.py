@@ -6,7 +6,8 @@ from typing import Callable, Iterator, Mapping, Tuple
 
 from ..errors import MISSING, BadField, shown
 from ..framings import AWS_EVENTS, Framing
-from ..jsons import HEX, LOWER, sorted_compact
+from ..ids import HEX, LOWER
+from ..jsons import sorted_compact
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure
 from .base import WireFormat, uuid

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Dict, Iterator, List, Mapping, Sequence, Tuple
 
-from ..jsons import BASE64URL, compact, fits, parse_json, sorted_compact, utf8, within
+from ..ids import BASE64URL
+from ..jsons import compact, fits, parse_json, sorted_compact, utf8, within
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, ToolCall, Turn, Usage

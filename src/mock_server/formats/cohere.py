@@ -6,7 +6,8 @@ import itertools
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
-from ..jsons import HEX, LOWER_ALNUM, compact, within
+from ..ids import HEX, LOWER_ALNUM
+from ..jsons import compact, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import (

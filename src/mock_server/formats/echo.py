@@ -6,7 +6,8 @@ import hashlib
 import struct
 from typing import List, Tuple
 
-from ..jsons import estimate, utf8
+from ..ids import estimate
+from ..jsons import utf8
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Embedding, Part, Reply, Text, Usage

@@ -10,7 +10,8 @@ from typing import Callable, Dict, Iterator, List, Mapping, Tuple
 
 from ..errors import MISSING, BadField, shown
 from ..framings import GOOGLE_ARRAY, GOOGLE_SSE, Framing
-from ..jsons import HEX, indented
+from ..ids import HEX
+from ..jsons import indented
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure
 from .base import WireFormat

@@ -10,7 +10,8 @@ import re
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from ..framings import SSE, Framing
-from ..jsons import BASE64URL, within
+from ..ids import BASE64URL
+from ..jsons import within
 from ..limits import Json
 from ..node import Field
 from ..records import replace

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Mapping, Tuple, cast
 
-from ..jsons import BASE64URL, by_rows, indented, merged, sorted_compact, sorted_keys
+from ..ids import BASE64URL
+from ..jsons import by_rows, indented, merged, sorted_compact, sorted_keys
 from ..limits import Json
 from ..records import replace
 from ..values import Call, ErrorBody, Failure, Reply, Request

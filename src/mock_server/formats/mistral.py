@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Callable, Dict, Mapping
 
 from ..errors import BadField
-from ..jsons import HEX, by_rows, compact
+from ..ids import HEX
+from ..jsons import by_rows, compact
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure, Limit, Reply, Request
 from .base import caller, retry_after, uuid

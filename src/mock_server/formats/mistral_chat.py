@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Dict, Iterator, Mapping, Sequence, Tuple
 
-from ..jsons import HEX, LOWER_ALNUM, compact
+from ..ids import HEX, LOWER_ALNUM
+from ..jsons import compact
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, Request, ToolCall, Turn

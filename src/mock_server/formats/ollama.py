@@ -7,7 +7,8 @@ from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..jsons import HEX, LOWER_ALNUM, by_rows, go_json, this_second, token, within
+from ..ids import HEX, LOWER_ALNUM, this_second, token
+from ..jsons import by_rows, go_json, within
 from ..limits import Json
 from ..node import Field
 from ..values import (

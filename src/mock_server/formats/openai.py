@@ -7,7 +7,8 @@ import re
 from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of, shown
-from ..jsons import HEX, compact, indented, within
+from ..ids import HEX
+from ..jsons import compact, indented, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
 from ..values import Call, ErrorBody, Failure, Limit, Request

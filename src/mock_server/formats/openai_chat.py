@@ -7,7 +7,8 @@ import itertools
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import Because, Refused
-from ..jsons import HEX, quoted, token, utf8, within
+from ..ids import HEX, token
+from ..jsons import quoted, utf8, within
 from ..limits import Difference, Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall, Usage
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import List, Mapping, Tuple
 
-from ..jsons import HEX
+from ..ids import HEX
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Refusal, Reply

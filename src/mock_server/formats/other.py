@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, Tuple
 
-from ..jsons import parse_request, within
+from ..jsons import parse_request, text_of, within
 from ..limits import Headers, Json
 from ..records import replace
 from ..values import Call, Failure, Limit, Request
@@ -45,7 +45,7 @@ class Other(Mute):
         try:
             return parse_request(request.body)
         except ValueError:
-            return request.body.decode("utf-8", "replace")
+            return text_of(request.body)
 
     # --- as the nearest provider has it ---
 

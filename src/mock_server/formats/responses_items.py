@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, Union
 
 from ..errors import MISSING
-from ..jsons import BASE64URL, HEX
+from ..ids import BASE64URL, HEX
 from ..limits import Json
 from ..values import Block, Call, Part, Reasoning, Refusal, Reply, Text, ToolCall
 from .shapes import tool_input

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Dict, List, Mapping, Optional
 
-from ..jsons import estimate, rfc3339
+from ..ids import estimate, rfc3339
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Failure, Reply, Request, Usage

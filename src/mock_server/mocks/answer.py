@@ -13,7 +13,8 @@ from ..formats.echo import echoed
 from ..formats.extras import Content, Places, Spread
 from ..formats.shapes import tool_input
 from ..framings import SSE
-from ..jsons import compact, estimate, share
+from ..ids import estimate, share
+from ..jsons import compact
 from ..limits import Difference, Json
 from ..marks import After
 from ..outcomes import Broken, Outcome, Raw, Recorded, Usual
@@ -38,6 +39,7 @@ from .stream_texts import is_json, values_of
 from .templates import Filling
 
 PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
+MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
 RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
 
 # What mocks call the kinds of parts.
@@ -302,11 +304,38 @@ class Answer:
         # Server-sent events may be framed anew, and so may an array: an error that breaks it off
         # comes before its last bracket.
         if native in (SSE.title, framing.title) and self.can_be_framed:
-            return foreign_event(recorded, wire, call)
+            return self.foreign_to(recorded, wire)
         reason = "because its response is text of that kind"
         if native == SSE.title:
             reason = "because its response holds an event that is no JSON"
         return "stream", framing.title, Because(f"{native}, {reason}")
+
+    def foreign_to(self, recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
+        """Why its recorded values are no events of an API, which would leave them out."""
+        known = type(wire).recorded_events
+        if known is WireFormat.recorded_events:  # which leaves none out
+            return None
+        if known not in self.foreign:
+            self.foreign[known] = foreign_values(recorded, wire)
+        for value in self.foreign[known]:
+            return "api", wire.api, Because(f"one that has the event {shown(value)}")
+        return None
+
+    @found_once
+    def foreign(self) -> Dict[Any, Sequence[Json]]:
+        """What of its recorded values is no event, by the ways of APIs to name events; looked for
+        once."""
+        return {}
+
+    @found_once
+    def is_long(self) -> bool:
+        """Whether it was recorded, and it may take long to make of that what is sent."""
+        form = self.form
+        if not isinstance(form, Recorded):
+            return False
+        pieces = [form.body, *form.frames]
+        pieces += [original.body for original in (form.whole, form.stream) if original]
+        return sum(len(one) for one in pieces if isinstance(one, bytes)) > MUCH_RECORDED
 
     @found_once
     def can_be_framed(self) -> bool:
@@ -331,12 +360,12 @@ class Answer:
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
 
-def foreign_event(recorded: Recorded, wire: WireFormat, call: Call) -> Optional[Difference]:
-    """Why recorded values are no events of an API, which would leave them out."""
+def foreign_values(recorded: Recorded, wire: WireFormat) -> Sequence[Json]:
+    """The first of some recorded values that is no event of an API, if there is one."""
     for value in values_of(recorded):
         if not list(wire.recorded_events((value,))):
-            return "api", call.api, Because(f"one that has the event {shown(value)}")
-    return None
+            return (value,)
+    return ()
 
 
 def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:

@@ -23,6 +23,8 @@ DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive"
 
 MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
 
+MOST_COMMENT = 64 * 1024  # characters of a comment
+
 GZIP_CHOICES = ("auto", "always", "never")
 
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
@@ -160,12 +162,20 @@ def parse_plan(node: Node) -> Plan:
 def parse_comments(node: Node) -> Optional[str]:
     """A comment before each event: true for the usual one, or a text of one's own."""
     if isinstance(node.value, str):
-        return node.value
+        return comment_text(node)
     if not node.is_absent and not node.is_a("a boolean"):
         node.expected("true, false, or the text of the comment")
     if node.flag(False):
         return USUAL_COMMENT
     return None
+
+
+def comment_text(node: Node) -> Optional[str]:
+    """The text of a comment, if there is one; it may be written before each of many events."""
+    text: Optional[str] = node.text(None)
+    if text and len(text) > MOST_COMMENT:
+        node.fail(f"has {len(text)} characters, and a comment has at most {MOST_COMMENT}")
+    return text
 
 
 def check_word(node: Node, words: Tuple[str, ...]) -> None:
@@ -196,7 +206,7 @@ def parse_keepalive(node: Node) -> Optional[Keepalive]:
         return None
     node.only(KEEPALIVE_KEYS)
     every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
-    return Keepalive(float(every), node.get("comment").text(None))
+    return Keepalive(float(every), comment_text(node.get("comment")))
 
 
 def parse_fault(response: Node) -> Optional[Fault]:

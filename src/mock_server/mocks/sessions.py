@@ -34,6 +34,11 @@ def names_files(mock: Mock) -> bool:
     return '"@' in mock.canonical
 
 
+def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+    """By place, the bytes of memory that mocks take."""
+    return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+
+
 class Session:
     """What one session has of its own, mocks added at run time and how often each mock was used,
     and all that can be done with its mocks."""
@@ -62,13 +67,16 @@ class Session:
         mocks, libraries = files.parsed(placed)
         for mock in mocks:
             self.check_session(mock)
+        sizes = sizes_of(mocks)
+        self.all_mocks.check_room(sum(sizes.values()))
         with files.lock:
             # No reload may come between reading a mock's files and the mock's being here.  Nobody
-            # is to wait for thousands of mocks, which are read before, and seldom again.
+            # is to wait for thousands of mocks: they are read and weighed before, seldom again.
             if files.loads != loads and any(names_files(mock) for mock in mocks):
                 mocks, libraries = files.parsed(placed)
+                sizes = sizes_of(mocks)
             files.watch(libraries)
-            self.hold(mocks, placed)
+            self.hold(mocks, placed, sizes)
         self.all_mocks.has_changed()
         return mocks
 
@@ -79,9 +87,9 @@ class Session:
                 asked, own = shown(condition.expected), shown(self.name)
                 raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json]) -> None:
-        """Have mocks in front of all others, which were read from JSON by their places."""
-        sizes = {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+        """Have mocks in front of all others, which were read from JSON by their places, and take
+        so many bytes."""
         with self.all_mocks.lock:
             self.all_mocks.check_room(sum(sizes.values()))
             self.all_mocks.used += sum(sizes.values())

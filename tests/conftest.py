@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -20,3 +21,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--refresh-golden is for people: with CI set, files are only compared"
         )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is there now stays, trees of all rooms and thousands of tests: the collector need not
+    # walk it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import os
@@ -21,13 +20,12 @@ import mock_server as m
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    """Gives back what a run takes: signals, and the garbage collector's attention."""
+    """Gives back what a run takes: signals."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
     signal.set_wakeup_fd(-1)
-    gc.unfreeze()
 
 
 USAGE_ERRORS = [
@@ -244,6 +242,15 @@ def test_a_modules_data_is_that_of_the_working_directory_unless_other_data_is_as
     (tmp_path / "data").mkdir()
     assert m.data_directories({"data": None}) == ["data"]
     assert m.data_directories({"data": ["other"]}) == ["other"]
+
+
+def test_a_check_without_a_data_directory_says_so(
+    tmp_path: Any, monkeypatch: Any, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert m.main(["--check"]) == 0
+    told = "there is no data directory; name one with --data\n0 mocks, 1 doubtful\n"
+    assert "".join(capsys.readouterr()) == told
 
 
 def run_while(

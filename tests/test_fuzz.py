@@ -190,7 +190,7 @@ def test_no_body_makes_the_server_fail(cases: Cases) -> None:
     def make(random: Random) -> Any:
         return {**asked(random), "answers": random.randrange(len(ANSWERERS))}
 
-    cases.check("bodies", 300, make, check_body)
+    cases.check("bodies", 200, make, check_body)
 
 
 # --- heads ---
@@ -473,4 +473,4 @@ def test_no_control_request_makes_the_server_fail(cases: Cases, capfd: Any) -> N
     with hasty(capfd) as server:
         server.idle_seconds = PATIENCE
         check = partial(check_control, server)
-        cases.check("control", 150, control_case, check, jobs=4)
+        cases.check("control", 100, control_case, check, jobs=4)

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict
 
 import mock_server as m
 
-LONG = 100_000
+LONG = 60_000
 SHORT = 16_000  # what fits into the first line of a request
 HEAD = 60_000
 

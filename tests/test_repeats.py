@@ -148,7 +148,7 @@ def test_answers_and_journal_are_what_they_would_be_without_it(
 ) -> None:
     quick, slow, folder = pair
     draw = random.Random(11)
-    for number in range(40):
+    for number in range(25):
         edit = edits(number, draw, folder)
         for client in (quick, slow):
             edit(client.server)

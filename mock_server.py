@@ -12884,31 +12884,30 @@ def homes(path: str) -> FrozenSet[WireFormat]:
     return frozenset([ELSEWHERE, *found])
 
 
-placed_before: Dict[
-    str, Tuple[Way, ...]
-] = {}  # ways by the conditions that thousands of mocks share
-
-
-def placed(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
     """The ways in which all conditions on PLACES hold."""
-    key = compact([[condition.key, condition.expected] for condition in conditions])
-    known = placed_before.get(key)
-    if known is None:
-        known = tuple(way for way in WAYS if all(may_hold(one, way) for one in conditions))
-        if len(placed_before) > 1000:
-            placed_before.clear()
-        placed_before[key] = known
-    return known
+    wanted = []
+    for condition in conditions:
+        values = condition.expected
+        if not isinstance(values, list):
+            values = [values]
+        wanted.append((condition.key, tuple(values)))
+    return ways_with(tuple(wanted))
 
 
-def may_hold(condition: Condition, way: Way) -> bool:
-    """Whether a condition on one of PLACES holds for a request that comes this way."""
-    return any(condition.holds(value) for value in PLACES[condition.key](way))
+@functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
+def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
+    """The ways in which one of the values is found at each of some PLACES."""
+    found = []
+    for way in WAYS:
+        if all(not set(values).isdisjoint(PLACES[key](way)) for key, values in wanted):
+            found.append(way)
+    return tuple(found)
 
 
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     """The ways in which a request can come that fulfils all conditions, as far as can be told."""
-    ways = placed([one for one in conditions if one.key in PLACES])
+    ways = placed(one for one in conditions if one.key in PLACES)
     for condition in conditions:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)

@@ -51,14 +51,14 @@ function asking({ user, tools, schema, past }) {
 
 function answered({ id, output, stopReason, usage }, { schema }) {
   const of = name => output.message.content.filter(block => block[name] !== undefined).map(block => block[name]);
+  // Nova's own answers have another name for it than Converse.
+  const cached = usage.cacheReadInputTokens ?? usage.cacheReadInputTokenCount;
   const text = of("text").join(""), thoughts = of("reasoningContent").map(block => block.reasoningText);
   return {
     id, text, reasoning: thoughts.map(thought => thought.text).join(""), refusal: "", stop: stopReason, raw: output.message,
     parsed: schema && JSON.parse(text), signatures: thoughts.map(thought => thought.signature),
     calls: of("toolUse").map(({ toolUseId, name, input }) => ({ id: toolUseId, name, arguments: input })),
-    usage: {
-      input: usage.inputTokens + (usage.cacheReadInputTokens ?? 0), output: usage.outputTokens,
-      cached: usage.cacheReadInputTokens } };
+    usage: { input: usage.inputTokens + (cached ?? 0), output: usage.outputTokens, cached } };
 }
 
 /** The events of a stream put together by hand. */

@@ -15336,15 +15336,23 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        kind = entry.kind
+        self.running -= 1
+        self.count(entry.kind, ended, entry.sent, entry.duration or 0.0)
+
+    def again(self, again: Again) -> None:
+        """Count a request that was answered at once as one before it was."""
+        _, _, asked, sent, duration, _ = again
+        self.count(asked.kind, "complete", sent, duration)
+
+    def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
+        """Count a request of a kind, how it ended, what was sent and how long that took."""
         if kind not in self.requests and len(self.requests) >= MOST_KINDS:
             kind = OTHER_KIND
-        self.running -= 1
         self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1
-        self.bytes_sent += max(0, entry.sent.bytes)
-        self.events_sent += entry.sent.events
-        self.seconds += entry.duration or 0.0
+        self.bytes_sent += max(0, sent.bytes)
+        self.events_sent += sent.events
+        self.seconds += seconds
 
     def families(self) -> List[Family]:
         """The counts as metrics."""
@@ -15509,8 +15517,7 @@ class Journal:
                 left[session] -= 1
                 lasting.append(again)
             else:
-                self.counters.running += 1
-                self.counters.end(entry_of(again), "complete")
+                self.counters.again(again)
         return lasting[::-1]
 
     def remember(self, entry: Entry) -> None:
@@ -18897,7 +18904,7 @@ class TLSConnection:
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
 MOST_FAULTS = 100  # one after the other, before it takes its time
-DUE_SECONDS = 0.01  # that what is due may take, before it is time for sockets again
+DUE_SECONDS = 0.025  # that what is due may take, before it is time for sockets again
 TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
 SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
 
@@ -20651,6 +20658,15 @@ class ServerLike(Protocol):
         """Note that a connection has ended."""
 
 
+def moment_of(due: float) -> Wish:
+    """What a task yields that waits for a moment, unless its client leaves first.  Who is late only
+    gives way to others: a stream whose pauses are too short for this machine would always be due
+    before them."""
+    if due <= time.monotonic():
+        return TURN, 0.0
+    return GONE, due
+
+
 class Channel(Member, BaseHTTPRequestHandler):
     """The socket of one connection, and the task that is done on it.
 
@@ -20858,16 +20874,6 @@ class Channel(Member, BaseHTTPRequestHandler):
         finally:
             gate.wake = lambda: None
             self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
-
-    def wait_until(self, due: float) -> Waiting[None]:
-        """Wait for a moment, unless the client leaves first.  Who is late only gives way to others:
-        a stream whose pauses are too short for this machine would always be due before them."""
-        if due <= time.monotonic():
-            yield TURN, 0.0
-            return
-        found = yield GONE, due
-        if found != TIME:
-            raise Vanished(self.how_it_left(found))
 
     def hold(self, hold: Hold) -> Waiting[None]:
         """Wait at a gate, as long as is wanted, and say how that went."""
@@ -21394,7 +21400,10 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.wait_until(due)
+                wish = moment_of(due)
+                found = yield wish
+                if wish[1] and found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.hold(step)

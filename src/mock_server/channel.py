@@ -78,6 +78,15 @@ class ServerLike(Protocol):
         """Note that a connection has ended."""
 
 
+def moment_of(due: float) -> Wish:
+    """What a task yields that waits for a moment, unless its client leaves first.  Who is late only
+    gives way to others: a stream whose pauses are too short for this machine would always be due
+    before them."""
+    if due <= time.monotonic():
+        return TURN, 0.0
+    return GONE, due
+
+
 class Channel(Member, BaseHTTPRequestHandler):
     """The socket of one connection, and the task that is done on it.
 
@@ -285,16 +294,6 @@ class Channel(Member, BaseHTTPRequestHandler):
         finally:
             gate.wake = lambda: None
             self.mark += 1  # it may have opened meanwhile, which is not to end the next wait
-
-    def wait_until(self, due: float) -> Waiting[None]:
-        """Wait for a moment, unless the client leaves first.  Who is late only gives way to others:
-        a stream whose pauses are too short for this machine would always be due before them."""
-        if due <= time.monotonic():
-            yield TURN, 0.0
-            return
-        found = yield GONE, due
-        if found != TIME:
-            raise Vanished(self.how_it_left(found))
 
     def hold(self, hold: Hold) -> Waiting[None]:
         """Wait at a gate, as long as is wanted, and say how that went."""

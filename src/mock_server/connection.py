@@ -8,7 +8,7 @@ from typing import Iterable, Optional, Tuple
 
 from .answered import Answered, advanced, own_headers, told_and_steps
 from .bodies import body_reader
-from .channel import READ_SIZE, Channel, Waiting
+from .channel import READ_SIZE, Channel, Waiting, moment_of
 from .codings import decoded
 from .entries import Asked, Entry, Sent, entry_of
 from .errors import Refused, line_of, shown
@@ -16,7 +16,7 @@ from .gates import ASIDE, Gate, Work
 from .handshake import sealed
 from .http import Head, begun_head, check_partial, malformed, parse_head
 from .limits import JOINED, LONG, Headers
-from .loop import TURN
+from .loop import TIME, TURN
 from .marks import Hold
 from .records import replace
 from .repeats import MARKS, Repeat, repeat_of
@@ -431,7 +431,10 @@ class Handler(Channel):
             elif isinstance(step, Wait):
                 # From when it was due, not from now: lateness must not add up.
                 due = (due or time.monotonic()) + step.seconds
-                yield from self.wait_until(due)
+                wish = moment_of(due)
+                found = yield wish
+                if wish[1] and found != TIME:
+                    raise Vanished(self.how_it_left(found))
                 since_turn = 0
             elif isinstance(step, Hold):
                 yield from self.hold(step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .entries import Entry, RequestKind
+from .entries import Again, Entry, RequestKind, Sent
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
 OTHER_KIND: RequestKind = ("other", "other", 0, False)
@@ -57,15 +57,23 @@ class Counters:
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
-        kind = entry.kind
+        self.running -= 1
+        self.count(entry.kind, ended, entry.sent, entry.duration or 0.0)
+
+    def again(self, again: Again) -> None:
+        """Count a request that was answered at once as one before it was."""
+        _, _, asked, sent, duration, _ = again
+        self.count(asked.kind, "complete", sent, duration)
+
+    def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
+        """Count a request of a kind, how it ended, what was sent and how long that took."""
         if kind not in self.requests and len(self.requests) >= MOST_KINDS:
             kind = OTHER_KIND
-        self.running -= 1
         self.requests[kind] = self.requests.get(kind, 0) + 1
         self.ends[ended] = self.ends.get(ended, 0) + 1
-        self.bytes_sent += max(0, entry.sent.bytes)
-        self.events_sent += entry.sent.events
-        self.seconds += entry.duration or 0.0
+        self.bytes_sent += max(0, sent.bytes)
+        self.events_sent += sent.events
+        self.seconds += seconds
 
     def families(self) -> List[Family]:
         """The counts as metrics."""

@@ -152,8 +152,7 @@ class Journal:
                 left[session] -= 1
                 lasting.append(again)
             else:
-                self.counters.running += 1
-                self.counters.end(entry_of(again), "complete")
+                self.counters.again(again)
         return lasting[::-1]
 
     def remember(self, entry: Entry) -> None:

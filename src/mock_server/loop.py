@@ -19,7 +19,7 @@ from .sockets import FAILED, GONE, READABLE, WRITABLE, Bell
 INFINITE = float("inf")
 MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
 MOST_FAULTS = 100  # one after the other, before it takes its time
-DUE_SECONDS = 0.01  # that what is due may take, before it is time for sockets again
+DUE_SECONDS = 0.025  # that what is due may take, before it is time for sockets again
 TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
 SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
 

@@ -19524,12 +19524,32 @@ class Trimming:
 
 
 # === workers =================================================================
-# Threads for what takes long.  May touch threading.
+# Threads for what takes long.  May touch threading, files and time.
 
 
 # What is to be done, and who is told what came of it: a value, or an error.
 Report = Callable[[Any, Optional[BaseException]], None]
 Job = Tuple[Callable[[], Any], Report]
+
+
+@functools.lru_cache(maxsize=None)
+def let_threads_end() -> None:
+    """Have a thread end while there are descriptors left.
+
+    glibc loads a library when the first one ends (libgcc_s, for pthread_exit, by which those of
+    Python 3.8 do), and aborts the process if it can't: clients that take all descriptors would end
+    the server."""
+    thread = threading.Thread(target=int, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # there are as many threads as there may be
+        return
+    thread.join()
+    # Python has done with it a moment before the system has.
+    place = f"/proc/self/task/{thread.native_id}"
+    until = time.monotonic() + 1
+    while os.path.exists(place) and time.monotonic() < until:
+        time.sleep(0.0001)
 
 
 class Workers:
@@ -21457,6 +21477,7 @@ class Listener(Member):
 
     def open(self) -> None:
         """Begin to accept."""
+        let_threads_end()
         self.is_open = True
         self.listening.setblocking(False)
         self.hold_back()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import platform
 import socket
+import subprocess
+import sys
 import threading
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
 import pytest
@@ -251,3 +255,21 @@ def test_a_repeated_answer_under_way_may_end_when_the_server_closes(server: Mock
     closing.join(PATIENCE)
     assert server.requests[-1]["ended"] == "complete"
     client.close()
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or sys.version_info >= (3, 9),
+    reason="needs glibc, and a Python whose threads end by pthread_exit",
+)
+def test_a_thread_may_end_where_clients_have_taken_all_descriptors() -> None:
+    # glibc opens a library when the first one ends, and aborts the process if it can't.
+    folder = str(Path(str(m.__file__)).parents[len(getattr(m, "__path__", ()))])
+    code = (
+        f"import sys; sys.path.insert(0, {folder!r}); from mock_server import MockServer\n"
+        "import urllib.request\n"
+        "with MockServer() as server:\n"
+        "    urllib.request.urlopen(server.url).read()\n"
+        "    print('libgcc_s' in open('/proc/self/maps').read())\n"
+    )
+    done = subprocess.run([sys.executable, "-B", "-c", code], stdout=subprocess.PIPE, timeout=60)
+    assert done.stdout == b"True\n"

@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 
 from .loop import TURN_SECONDS, Loop, Member
 from .sockets import DONT_WAIT, READABLE
+from .workers import let_threads_end
 
 AT_ONCE = 32  # connections that are accepted before it is another's turn
 PAUSE = 0.1  # seconds without accepting, when even a refusal is more than can be had
@@ -45,6 +46,7 @@ class Listener(Member):
 
     def open(self) -> None:
         """Begin to accept."""
+        let_threads_end()
         self.is_open = True
         self.listening.setblocking(False)
         self.hold_back()

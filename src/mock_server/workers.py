@@ -1,9 +1,12 @@
-"""Threads for what takes long.  May touch threading."""
+"""Threads for what takes long.  May touch threading, files and time."""
 
 from __future__ import annotations
 
+import functools
+import os
 import queue
 import threading
+import time
 from typing import Any, Callable, Optional, Tuple
 
 from .limits import WORKERS
@@ -11,6 +14,26 @@ from .limits import WORKERS
 # What is to be done, and who is told what came of it: a value, or an error.
 Report = Callable[[Any, Optional[BaseException]], None]
 Job = Tuple[Callable[[], Any], Report]
+
+
+@functools.lru_cache(maxsize=None)
+def let_threads_end() -> None:
+    """Have a thread end while there are descriptors left.
+
+    glibc loads a library when the first one ends (libgcc_s, for pthread_exit, by which those of
+    Python 3.8 do), and aborts the process if it can't: clients that take all descriptors would end
+    the server."""
+    thread = threading.Thread(target=int, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # there are as many threads as there may be
+        return
+    thread.join()
+    # Python has done with it a moment before the system has.
+    place = f"/proc/self/task/{thread.native_id}"
+    until = time.monotonic() + 1
+    while os.path.exists(place) and time.monotonic() < until:
+        time.sleep(0.0001)
 
 
 class Workers:

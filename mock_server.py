@@ -1230,6 +1230,25 @@ def form_of(content_type: str, data: bytes) -> Optional[Fields]:
     return by_name(found)
 
 
+def form_problem(content_type: str, data: bytes, form: Optional[Fields]) -> str:
+    """Why a body, in which this form was found, is not a whole one; empty if it is."""
+    if not content_type.lower().startswith("multipart/form-data"):
+        return f"expected multipart/form-data, found {content_type or 'no Content-Type'}"
+    boundary = parameters(content_type).get("boundary", "")
+    if not boundary:
+        return "the Content-Type has no boundary"
+    mark = b"--" + boundary.encode("latin-1", "replace")
+    if mark not in data:
+        return f"there is no part: nothing begins with the boundary --{boundary}"
+    if mark + b"--" not in data:
+        return f"it is cut off: nothing ends with the boundary --{boundary}--"
+    if form is None:
+        return f"expected from 1 to {MOST_FORM_PARTS} parts"
+    if "" in form:
+        return "a part has no name in its Content-Disposition"
+    return ""
+
+
 def by_name(values: Mapping[str, List[Json]]) -> Fields:
     """Values by name, and lists of them only where there are several."""
     alone = {name: several[0] for name, several in values.items() if len(several) == 1}
@@ -3457,6 +3476,92 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
+# === outcomes ================================================================
+# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
+
+
+@record
+class Original:
+    """An answer with its head, as a transcript has it: `headers` are those that are true of it
+    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
+    `is_coded` is compressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    frames: Optional[Tuple[bytes, ...]] = None
+    is_coded: bool = False
+
+
+@record
+class Recorded:
+    """An answer as a provider sent it.
+
+    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
+    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
+    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
+    `stream`."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    kind: str = ""
+    values: Tuple[Json, ...] = ()
+    whole: Optional[Original] = None
+    stream: Optional[Original] = None
+    to_streams: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is an answer to who wants it whole."""
+        return self.body is not MISSING or self.whole is not None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is one to who wants a stream."""
+        return bool(self.frames or self.values or self.stream)
+
+
+@record
+class Raw:
+    """An answer that is these bytes, whatever was asked for and however."""
+
+    body: bytes
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
+
+
+@record
+class Broken:
+    """A stream that ends with an error somewhere in its content; a whole answer is the error
+    alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: After
+
+
+Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
+Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mock
+
+
+# === state ===================================================================
+# What a session remembers beside its mocks, and answers from.  May touch threading.
+
+
+class State:
+    """What answers of a session depend on that is in no request and in no mock.
+
+    `lock` is held while it is read and changed; a reset begins with a new one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.gauges: Dict[str, float] = {}  # of a model server, as a test has set them
+
+
 # === formats/credentials =====================================================
 # Where a credential stands in a request, and what is said of one that is missing.  Pure.
 
@@ -4181,6 +4286,10 @@ class WireFormat(Credentialed):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
+    may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
+    needs_mock = True  # else it answers by itself (see `own`), unless a mock asks for it
+    is_stateful = False  # whether what it answers by itself depends on more than the request
+    takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
@@ -4195,12 +4304,20 @@ class WireFormat(Credentialed):
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
+    bad_form = "Could not parse multipart form: {}."  # the same of a form
 
     def __init_subclass__(cls) -> None:
         if "fields" in cls.__dict__:
             cls.fields = Kinds(cls.fields)
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether an answer can be a stream."""
+        if self.may_stream is None:
+            return self.operation == "generate"
+        return self.may_stream
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Whether a request on one of the routes, which found `params` in its path, is for this
@@ -4346,6 +4463,10 @@ class WireFormat(Credentialed):
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
         for what is refused also `retry-after`, where the provider sends it."""
         return ()
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What is answered without a mock, from what the session remembers; None for an echo."""
+        return None
 
     # --- an error ---
 
@@ -5181,6 +5302,7 @@ class AnthropicModels(Anthropic):
     routes = ("GET /v1/models[/{model:}]",)
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
+    needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Shared with OpenAI, Google and Mistral."""
@@ -6155,6 +6277,7 @@ class OpenAIModels(OpenAI):
         "text-embedding-3-small",
     )
     speaks = frozenset()
+    needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with Google, Anthropic and Mistral."""
@@ -9212,6 +9335,7 @@ class GeminiModels(Gemini):
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
+    needs_mock = False
     members = "models"  # what the list is called
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -10205,6 +10329,7 @@ class OllamaTags(Ollama):
     operation, api = "models", "tags"
     routes = ("GET /api/tags",)
     speaks = frozenset()
+    needs_mock = False
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -10228,6 +10353,7 @@ class OllamaVersion(Ollama):
     operation, api = "models", "version"
     routes = ("GET /api/version",)
     speaks = frozenset()
+    needs_mock = False
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
@@ -11522,77 +11648,6 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
     return tuple(round(value / norm, 8) for value in raw)
 
 
-# === outcomes ================================================================
-# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
-
-
-@record
-class Original:
-    """An answer with its head, as a transcript has it: `headers` are those that are true of it
-    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
-    `is_coded` is compressed."""
-
-    status: int
-    headers: Headers
-    body: bytes
-    frames: Optional[Tuple[bytes, ...]] = None
-    is_coded: bool = False
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it.
-
-    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
-    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
-    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
-    `stream`."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    kind: str = ""
-    values: Tuple[Json, ...] = ()
-    whole: Optional[Original] = None
-    stream: Optional[Original] = None
-    to_streams: bool = False
-
-    @property
-    def has_body(self) -> bool:
-        """Whether there is an answer to who wants it whole."""
-        return self.body is not MISSING or self.whole is not None
-
-    @property
-    def has_events(self) -> bool:
-        """Whether there is one to who wants a stream."""
-        return bool(self.frames or self.values or self.stream)
-
-
-@record
-class Raw:
-    """An answer that is these bytes, whatever was asked for and however."""
-
-    body: bytes
-
-
-@record
-class Usual:
-    """What is answered where no mock does: an echo, or what needs no mock."""
-
-
-@record
-class Broken:
-    """A stream that ends with an error somewhere in its content; a whole answer is the error
-    alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: After
-
-
-Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
-
-
 # === mocks/stream_texts ======================================================
 # Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
 
@@ -11933,7 +11988,7 @@ class Answer:
     def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """The same of an answer that says only how it breaks."""
         fault = self.delivery.fault
-        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
+        if wire.speaks or not wire.needs_mock or (fault and is_before_all(fault)):
             return None
         if self.failure and not call.stream and wire.operation != OTHER:
             return None  # the error is all of it
@@ -12014,20 +12069,21 @@ class Answer:
         """Whether its recorded events can be framed anew."""
         return isinstance(self.form, Recorded) and is_json(self.form)
 
-    def to(self, call: Call, groups: Groups) -> Outcome:
-        """What is answered to one call; `groups` are what its mock's regular expressions found."""
+    def to(self, call: Call, groups: Groups, usual: Callable[[Call], Usually] = echoed) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found, and
+        `usual` is what would be said without it."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
         if isinstance(self.form, Raw):
             return self.form
-        content: Union[Reply, Recorded]
+        content: Usually
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
         elif isinstance(self.form, Usual):
-            content = echoed(call)
+            content = usual(call)
         else:
             content = self.form
-        if self.failure is None or self.after is None:
+        if self.failure is None or self.after is None or isinstance(content, Failure):
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
 
@@ -12836,7 +12892,7 @@ def all_ways() -> Tuple[Way, ...]:
     found: Dict[Way, None] = {}  # a set in order
     for wire in wires:
         found[Way(wire, False)] = None
-        if wire.operation in ("generate", OTHER):
+        if wire.can_stream or wire.operation == OTHER:
             found[Way(wire, True)] = None
             array = Way(wire, True, True)
             if not wire.framing(asked(array, ())).streams:
@@ -16658,6 +16714,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
+        self.state = State()
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -16729,6 +16786,7 @@ class Session:
             self.all_mocks.release(sum(self.sizes.values()))
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
+            self.state = State()
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
@@ -18336,9 +18394,15 @@ class Answerer:
 
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
-        """The body as JSON; only a POST has one."""
+        """The body as JSON, or as the fields of a form; only a POST has one."""
         if request.method != "POST":
             return None
+        if wire.takes_form:
+            kind = request.headers.get("content-type", "")
+            problem = form_problem(kind, request.body, request.form)
+            if problem:
+                raise Refused(400, wire.bad_form.format(problem))
+            return request.form
         try:
             return parse_request(request.body)
         except ValueError as error:
@@ -18370,16 +18434,17 @@ class Answerer:
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         if given:
             return given
-        # Models need no mock, so that there is nothing to miss.
-        if call.operation != "models":
+        # Where no mock is needed there is nothing to miss.
+        if wire.needs_mock:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, echoed(call), 200, delivery)
-        if call.operation == "models":
+        response = respond(wire, call, self.usual(wire, session)(call), 200, delivery)
+        if not wire.needs_mock:
+            is_repeatable = is_repeatable and not wire.is_stateful
             return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
@@ -18391,7 +18456,7 @@ class Answerer:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
         if brought.answer:
-            return self.own_answer(wire, call, brought.answer), False
+            return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
                 found, is_repeatable = session.find(call, wire, self.settings.seed)
@@ -18402,7 +18467,7 @@ class Answerer:
             return None, is_repeatable
         if is_heavy(found, call.request):
             yield ASIDE
-        return self.mocked(wire, call, found, brought, is_repeatable), is_repeatable
+        return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
     @staticmethod
     def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
@@ -18414,23 +18479,41 @@ class Answerer:
             yield ASIDE
             return session.near(call, wire)
 
-    def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
+    @staticmethod
+    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+        """What an API answers where no mock says it."""
+
+        def answer(call: Call) -> Usually:
+            own = wire.own(call, session.state)
+            return echoed(call) if own is None else own
+
+        return answer
+
+    def own_answer(
+        self, wire: WireFormat, call: Call, session: Session, answer: Answer
+    ) -> Answered:
         """The answer that the request brings along."""
         lacking = answer.lacks(wire, call)
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {})
+        outcome = answer.to(call, {}, self.usual(wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
         return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
     def mocked(
-        self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
+        self,
+        wire: WireFormat,
+        call: Call,
+        session: Session,
+        found: Found,
+        brought: Brought,
+        is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups)
+        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         response = respond(wire, call, outcome, found.answer.status, delivery)
@@ -18439,7 +18522,7 @@ class Answerer:
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
-        is_repeatable = is_repeatable and not brought.fields
+        is_repeatable = is_repeatable and not brought.fields and not wire.is_stateful
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(

@@ -67,3 +67,29 @@ def test_only_forms_are_forms() -> None:
 def test_of_long_texts_the_beginning_is_kept() -> None:
     kept = m.bounded_form({"a": "x" * 9, "b": ["y" * 9, file_of(b"")], "c": "z"}, 10)
     assert kept == {"a": "x" * 9, "b": ["y", file_of(b"")], "c": ""}
+
+
+@pytest.mark.parametrize(
+    "content_type, body, problem",
+    [
+        ("application/json", b"{}", "expected multipart/form-data, found application/json"),
+        ("", b"", "found no Content-Type"),
+        ("multipart/form-data", b"--x--", "the Content-Type has no boundary"),
+        (
+            "multipart/form-data; boundary=x",
+            b"--y\r\n\r\n\r\n--y--",
+            "begins with the boundary --x",
+        ),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\nhalf", "ends with the boundary --x--"),
+        ("multipart/form-data; boundary=x", b"--x--\r\n", "expected from 1 to 1000 parts"),
+        ("multipart/form-data; boundary=x", b"--x\r\n\r\na\r\n--x--", "a part has no name"),
+    ],
+)
+def test_what_is_no_whole_form_says_why(content_type: str, body: bytes, problem: str) -> None:
+    assert problem in m.form_problem(content_type, body, m.form_of(content_type, body))
+
+
+def test_nothing_is_wrong_with_a_whole_form() -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
+    kind = "multipart/form-data; boundary=x"
+    assert m.form_problem(kind, body, m.form_of(kind, body)) == ""

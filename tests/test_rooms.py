@@ -28,7 +28,7 @@ LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
     "options": ["options", "environment"],
-    "values": ["forms", "marks", "values", "outcomes"],
+    "values": ["forms", "marks", "values", "outcomes", "state"],
     "framings": ["framings"],
     "HTTP as values": [
         *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
@@ -240,6 +240,7 @@ def test_rooms_that_compute_touch_no_socket_clock_file_or_thread() -> None:
         ("ids", "time"),
         ("formats/runs", "os"),
         ("memory", "threading"),
+        ("state", "threading"),
         ("options", "os"),
         ("inspector", "pathlib"),
     }

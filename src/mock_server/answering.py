@@ -3,7 +3,7 @@ provider."""
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -11,6 +11,7 @@ from .control import Control
 from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .formats.echo import echoed
+from .forms import form_problem
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .ids import share
@@ -25,6 +26,7 @@ from .mocks.near import ALIKE, NearMiss, likeness
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
 from .options import Settings
+from .outcomes import Usually
 from .records import replace
 from .routing import allow, other_like, route, shape_of
 from .schema import unfit
@@ -135,9 +137,15 @@ class Answerer:
 
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
-        """The body as JSON; only a POST has one."""
+        """The body as JSON, or as the fields of a form; only a POST has one."""
         if request.method != "POST":
             return None
+        if wire.takes_form:
+            kind = request.headers.get("content-type", "")
+            problem = form_problem(kind, request.body, request.form)
+            if problem:
+                raise Refused(400, wire.bad_form.format(problem))
+            return request.form
         try:
             return parse_request(request.body)
         except ValueError as error:
@@ -169,16 +177,17 @@ class Answerer:
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         if given:
             return given
-        # Models need no mock, so that there is nothing to miss.
-        if call.operation != "models":
+        # Where no mock is needed there is nothing to miss.
+        if wire.needs_mock:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, echoed(call), 200, delivery)
-        if call.operation == "models":
+        response = respond(wire, call, self.usual(wire, session)(call), 200, delivery)
+        if not wire.needs_mock:
+            is_repeatable = is_repeatable and not wire.is_stateful
             return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
@@ -190,7 +199,7 @@ class Answerer:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
         if brought.answer:
-            return self.own_answer(wire, call, brought.answer), False
+            return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
                 found, is_repeatable = session.find(call, wire, self.settings.seed)
@@ -201,7 +210,7 @@ class Answerer:
             return None, is_repeatable
         if is_heavy(found, call.request):
             yield ASIDE
-        return self.mocked(wire, call, found, brought, is_repeatable), is_repeatable
+        return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
     @staticmethod
     def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
@@ -213,23 +222,41 @@ class Answerer:
             yield ASIDE
             return session.near(call, wire)
 
-    def own_answer(self, wire: WireFormat, call: Call, answer: Answer) -> Answered:
+    @staticmethod
+    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+        """What an API answers where no mock says it."""
+
+        def answer(call: Call) -> Usually:
+            own = wire.own(call, session.state)
+            return echoed(call) if own is None else own
+
+        return answer
+
+    def own_answer(
+        self, wire: WireFormat, call: Call, session: Session, answer: Answer
+    ) -> Answered:
         """The answer that the request brings along."""
         lacking = answer.lacks(wire, call)
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {})
+        outcome = answer.to(call, {}, self.usual(wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = respond(wire, call, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
         return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
     def mocked(
-        self, wire: WireFormat, call: Call, found: Found, brought: Brought, is_repeatable: bool
+        self,
+        wire: WireFormat,
+        call: Call,
+        session: Session,
+        found: Found,
+        brought: Brought,
+        is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups)
+        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         response = respond(wire, call, outcome, found.answer.status, delivery)
@@ -238,7 +265,7 @@ class Answerer:
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
-        is_repeatable = is_repeatable and not brought.fields
+        is_repeatable = is_repeatable and not brought.fields and not wire.is_stateful
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(

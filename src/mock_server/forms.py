@@ -45,6 +45,25 @@ def form_of(content_type: str, data: bytes) -> Optional[Fields]:
     return by_name(found)
 
 
+def form_problem(content_type: str, data: bytes, form: Optional[Fields]) -> str:
+    """Why a body, in which this form was found, is not a whole one; empty if it is."""
+    if not content_type.lower().startswith("multipart/form-data"):
+        return f"expected multipart/form-data, found {content_type or 'no Content-Type'}"
+    boundary = parameters(content_type).get("boundary", "")
+    if not boundary:
+        return "the Content-Type has no boundary"
+    mark = b"--" + boundary.encode("latin-1", "replace")
+    if mark not in data:
+        return f"there is no part: nothing begins with the boundary --{boundary}"
+    if mark + b"--" not in data:
+        return f"it is cut off: nothing ends with the boundary --{boundary}--"
+    if form is None:
+        return f"expected from 1 to {MOST_FORM_PARTS} parts"
+    if "" in form:
+        return "a part has no name in its Content-Disposition"
+    return ""
+
+
 def by_name(values: Mapping[str, List[Json]]) -> Fields:
     """Values by name, and lists of them only where there are several."""
     alone = {name: several[0] for name, several in values.items() if len(several) == 1}

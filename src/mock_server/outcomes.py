@@ -76,3 +76,4 @@ class Broken:
 
 
 Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
+Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mock

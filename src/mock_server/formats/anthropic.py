@@ -373,6 +373,7 @@ class AnthropicModels(Anthropic):
     routes = ("GET /v1/models[/{model:}]",)
     known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
     speaks = frozenset()
+    needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Shared with OpenAI, Google and Mistral."""

@@ -24,7 +24,9 @@ from ..ids import HEX
 from ..jsons import compact, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
+from ..outcomes import Usually
 from ..records import replace
+from ..state import State
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
@@ -121,6 +123,10 @@ class WireFormat(Credentialed):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
+    may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
+    needs_mock = True  # else it answers by itself (see `own`), unless a mock asks for it
+    is_stateful = False  # whether what it answers by itself depends on more than the request
+    takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
@@ -135,12 +141,20 @@ class WireFormat(Credentialed):
     too_many = ""  # what the provider says of more: with {path}, {most} and {found}, or nothing
     no_body = "it is empty"
     bad_json = "{}"  # what is said of a body that is no JSON; {} is the reason
+    bad_form = "Could not parse multipart form: {}."  # the same of a form
 
     def __init_subclass__(cls) -> None:
         if "fields" in cls.__dict__:
             cls.fields = Kinds(cls.fields)
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
+
+    @property
+    def can_stream(self) -> bool:
+        """Whether an answer can be a stream."""
+        if self.may_stream is None:
+            return self.operation == "generate"
+        return self.may_stream
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Whether a request on one of the routes, which found `params` in its path, is for this
@@ -286,6 +300,10 @@ class WireFormat(Credentialed):
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
         for what is refused also `retry-after`, where the provider sends it."""
         return ()
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What is answered without a mock, from what the session remembers; None for an echo."""
+        return None
 
     # --- an error ---
 

@@ -41,6 +41,7 @@ class GeminiModels(Gemini):
     )
     known = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-1.5-flash", "gemini-embedding-001")
     speaks = frozenset()
+    needs_mock = False
     members = "models"  # what the list is called
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:

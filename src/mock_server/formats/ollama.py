@@ -337,6 +337,7 @@ class OllamaTags(Ollama):
     operation, api = "models", "tags"
     routes = ("GET /api/tags",)
     speaks = frozenset()
+    needs_mock = False
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -360,6 +361,7 @@ class OllamaVersion(Ollama):
     operation, api = "models", "version"
     routes = ("GET /api/version",)
     speaks = frozenset()
+    needs_mock = False
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""

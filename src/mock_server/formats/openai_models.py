@@ -33,6 +33,7 @@ class OpenAIModels(OpenAI):
         "text-embedding-3-small",
     )
     speaks = frozenset()
+    needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """`/v1/models` is shared with Google, Anthropic and Mistral."""

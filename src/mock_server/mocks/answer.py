@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
 from ..errors import Because, shown
 from ..faults import is_before_all
@@ -17,7 +17,7 @@ from ..ids import estimate, share
 from ..jsons import compact
 from ..limits import Difference, Json
 from ..marks import After
-from ..outcomes import Broken, Outcome, Raw, Recorded, Usual
+from ..outcomes import Broken, Outcome, Raw, Recorded, Usual, Usually
 from ..records import found_once, record, replace
 from ..values import (
     Block,
@@ -261,7 +261,7 @@ class Answer:
     def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
         """The same of an answer that says only how it breaks."""
         fault = self.delivery.fault
-        if wire.speaks or wire.operation == "models" or (fault and is_before_all(fault)):
+        if wire.speaks or not wire.needs_mock or (fault and is_before_all(fault)):
             return None
         if self.failure and not call.stream and wire.operation != OTHER:
             return None  # the error is all of it
@@ -342,20 +342,21 @@ class Answer:
         """Whether its recorded events can be framed anew."""
         return isinstance(self.form, Recorded) and is_json(self.form)
 
-    def to(self, call: Call, groups: Groups) -> Outcome:
-        """What is answered to one call; `groups` are what its mock's regular expressions found."""
+    def to(self, call: Call, groups: Groups, usual: Callable[[Call], Usually] = echoed) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found, and
+        `usual` is what would be said without it."""
         if isinstance(self.form, Failure):
             return filled_failure(self.form, call, groups)
         if isinstance(self.form, Raw):
             return self.form
-        content: Union[Reply, Recorded]
+        content: Usually
         if isinstance(self.form, Neutral):
             content = self.form.reply(call, groups)
         elif isinstance(self.form, Usual):
-            content = echoed(call)
+            content = usual(call)
         else:
             content = self.form
-        if self.failure is None or self.after is None:
+        if self.failure is None or self.after is None or isinstance(content, Failure):
             return content
         return Broken(content, filled_failure(self.failure, call, groups), self.after)
 

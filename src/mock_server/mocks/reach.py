@@ -81,7 +81,7 @@ def all_ways() -> Tuple[Way, ...]:
     found: Dict[Way, None] = {}  # a set in order
     for wire in wires:
         found[Way(wire, False)] = None
-        if wire.operation in ("generate", OTHER):
+        if wire.can_stream or wire.operation == OTHER:
             found[Way(wire, True)] = None
             array = Way(wire, True, True)
             if not wire.framing(asked(array, ())).streams:

@@ -12,6 +12,7 @@ from ..errors import BadMock, Refused, shown
 from ..formats.base import WireFormat
 from ..limits import CONTROL_PREFIX, MOCKS_ROOM, SESSIONS, Json
 from ..sizes import object_size, walked_size
+from ..state import State
 from ..values import Call
 from .files import MockFiles
 from .index import Index
@@ -50,6 +51,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
+        self.state = State()
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -121,6 +123,7 @@ class Session:
             self.all_mocks.release(sum(self.sizes.values()))
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
+            self.state = State()
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()

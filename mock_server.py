@@ -3476,92 +3476,6 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
-# === outcomes ================================================================
-# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
-
-
-@record
-class Original:
-    """An answer with its head, as a transcript has it: `headers` are those that are true of it
-    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
-    `is_coded` is compressed."""
-
-    status: int
-    headers: Headers
-    body: bytes
-    frames: Optional[Tuple[bytes, ...]] = None
-    is_coded: bool = False
-
-
-@record
-class Recorded:
-    """An answer as a provider sent it.
-
-    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
-    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
-    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
-    `stream`."""
-
-    body: Union[bytes, Json] = MISSING
-    twin: Optional[bytes] = None
-    frames: Tuple[bytes, ...] = ()
-    kind: str = ""
-    values: Tuple[Json, ...] = ()
-    whole: Optional[Original] = None
-    stream: Optional[Original] = None
-    to_streams: bool = False
-
-    @property
-    def has_body(self) -> bool:
-        """Whether there is an answer to who wants it whole."""
-        return self.body is not MISSING or self.whole is not None
-
-    @property
-    def has_events(self) -> bool:
-        """Whether there is one to who wants a stream."""
-        return bool(self.frames or self.values or self.stream)
-
-
-@record
-class Raw:
-    """An answer that is these bytes, whatever was asked for and however."""
-
-    body: bytes
-
-
-@record
-class Usual:
-    """What is answered where no mock does: an echo, or what needs no mock."""
-
-
-@record
-class Broken:
-    """A stream that ends with an error somewhere in its content; a whole answer is the error
-    alone."""
-
-    content: Union[Reply, Recorded]
-    failure: Failure
-    after: After
-
-
-Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
-Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mock
-
-
-# === state ===================================================================
-# What a session remembers beside its mocks, and answers from.  May touch threading.
-
-
-class State:
-    """What answers of a session depend on that is in no request and in no mock.
-
-    `lock` is held while it is read and changed; a reset begins with a new one."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.gauges: Dict[str, float] = {}  # of a model server, as a test has set them
-
-
 # === formats/credentials =====================================================
 # Where a credential stands in a request, and what is said of one that is missing.  Pure.
 
@@ -4206,6 +4120,107 @@ def named_by_type(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
         yield name, value
 
 
+# === outcomes ================================================================
+# Outcomes: what a mock says, in all its forms, as frozen records.  Touch nothing.
+
+
+@record
+class Original:
+    """An answer with its head, as a transcript has it: `headers` are those that are true of it
+    whenever it is sent, `frames` its chunks or events (None: it is sent whole), and what
+    `is_coded` is compressed."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    frames: Optional[Tuple[bytes, ...]] = None
+    is_coded: bool = False
+
+
+@record
+class Recorded:
+    """An answer as a provider sent it.
+
+    To who wants it whole: `body` (bytes of a file, or a JSON value to lay out) and its gzip `twin`,
+    or `whole`.  `to_streams` says that it answers who wants a stream, too.  To who wants a stream:
+    `frames` of a text that is in the framing called `kind`, or JSON `values` to frame, or
+    `stream`."""
+
+    body: Union[bytes, Json] = MISSING
+    twin: Optional[bytes] = None
+    frames: Tuple[bytes, ...] = ()
+    kind: str = ""
+    values: Tuple[Json, ...] = ()
+    whole: Optional[Original] = None
+    stream: Optional[Original] = None
+    to_streams: bool = False
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is an answer to who wants it whole."""
+        return self.body is not MISSING or self.whole is not None
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there is one to who wants a stream."""
+        return bool(self.frames or self.values or self.stream)
+
+
+@record
+class Raw:
+    """An answer that is these bytes, whatever was asked for and however."""
+
+    body: bytes
+
+
+@record
+class Usual:
+    """What is answered where no mock does: an echo, or what needs no mock."""
+
+
+@record
+class Broken:
+    """A stream that ends with an error somewhere in its content; a whole answer is the error
+    alone."""
+
+    content: Union[Reply, Recorded]
+    failure: Failure
+    after: After
+
+
+Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
+Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mock
+
+
+# === state ===================================================================
+# What a session remembers beside its mocks, and answers from.  May touch threading.
+
+
+class State:
+    """What answers of a session depend on that is in no request and in no mock.
+
+    `lock` is held while it is read and changed; a reset begins with a new one."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.gauges: Dict[str, float] = {}  # of a model server, as a test has set them
+
+
+# === formats/unmocked ========================================================
+# What an API answers where no mock does.  Pure.
+
+
+class Unmocked:
+    """What a wire format answers by itself."""
+
+    needs_mock = True  # else it answers by itself, unless a mock asks for it
+    is_stateful = False  # whether that depends on more than the request
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What is answered without a mock, from what the session remembers; None for an echo."""
+        return None
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are
 # data. Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -4270,7 +4285,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed):
+class WireFormat(Credentialed, Unmocked):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -4287,8 +4302,6 @@ class WireFormat(Credentialed):
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
-    needs_mock = True  # else it answers by itself (see `own`), unless a mock asks for it
-    is_stateful = False  # whether what it answers by itself depends on more than the request
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)
@@ -4463,10 +4476,6 @@ class WireFormat(Credentialed):
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
         for what is refused also `retry-after`, where the provider sends it."""
         return ()
-
-    def own(self, call: Call, state: State) -> Optional[Usually]:
-        """What is answered without a mock, from what the session remembers; None for an echo."""
-        return None
 
     # --- an error ---
 

@@ -24,9 +24,7 @@ from ..ids import HEX
 from ..jsons import compact, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
-from ..outcomes import Usually
 from ..records import replace
-from ..state import State
 from ..values import (
     ERROR_KINDS,
     STATUS_KINDS,
@@ -47,6 +45,7 @@ from ..values import (
 from .credentials import Credentialed
 from .extras import NOWHERE
 from .shapes import has_words
+from .unmocked import Unmocked
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -107,7 +106,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed):
+class WireFormat(Credentialed, Unmocked):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -124,8 +123,6 @@ class WireFormat(Credentialed):
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
-    needs_mock = True  # else it answers by itself (see `own`), unless a mock asks for it
-    is_stateful = False  # whether what it answers by itself depends on more than the request
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)
@@ -300,10 +297,6 @@ class WireFormat(Credentialed):
         """The rate-limit headers of a limit that counts, in place of those that only look like it;
         for what is refused also `retry-after`, where the provider sends it."""
         return ()
-
-    def own(self, call: Call, state: State) -> Optional[Usually]:
-        """What is answered without a mock, from what the session remembers; None for an echo."""
-        return None
 
     # --- an error ---
 

@@ -1,0 +1,20 @@
+"""What an API answers where no mock does.  Pure."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from ..outcomes import Usually
+from ..state import State
+from ..values import Call
+
+
+class Unmocked:
+    """What a wire format answers by itself."""
+
+    needs_mock = True  # else it answers by itself, unless a mock asks for it
+    is_stateful = False  # whether that depends on more than the request
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What is answered without a mock, from what the session remembers; None for an echo."""
+        return None

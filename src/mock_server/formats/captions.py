@@ -29,7 +29,7 @@ def second_of(characters: int) -> float:
     return round(characters / PACE, 2)
 
 
-def captions(text: str, piece: Pattern[str]) -> List[Caption]:
+def timed(text: str, piece: Pattern[str]) -> List[Caption]:
     """The pieces of a text with their times."""
     found: List[Caption] = []
     for match in piece.finditer(text):

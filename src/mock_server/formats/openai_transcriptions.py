@@ -13,7 +13,7 @@ from ..node import Field
 from ..outcomes import Usually
 from ..state import State
 from ..values import Call, Failure, Reply, Request, Text, Turn, Usage
-from .captions import SENTENCES, WORDS_ALONE, Caption, captions, second_of, srt, vtt
+from .captions import SENTENCES, WORDS_ALONE, Caption, second_of, srt, timed, vtt
 from .openai_audio import OpenAIAudio, a_word_of
 from .openai_chat import sure_tokens, text_pieces
 from .openai_forms import OpenAIForms
@@ -164,9 +164,9 @@ class OpenAITranslations(OpenAIAudio, OpenAIForms):
         if form == "text":
             return utf8(text + "\n")
         if form == "srt":
-            return utf8(srt(captions(text, SENTENCES)))
+            return utf8(srt(timed(text, SENTENCES)))
         if form == "vtt":
-            return utf8(vtt(captions(text, SENTENCES)))
+            return utf8(vtt(timed(text, SENTENCES)))
         if form == "verbose_json":
             return self.verbose(call, text)
         return self.plain(call, reply, text)
@@ -182,7 +182,7 @@ class OpenAITranslations(OpenAIAudio, OpenAIForms):
             "language": "english",
             "duration": second_of(len(text)),
             "text": text,
-            "segments": told_segments(captions(text, SENTENCES)),
+            "segments": told_segments(timed(text, SENTENCES)),
         }
 
 
@@ -248,7 +248,7 @@ class OpenAITranscriptions(OpenAITranslations):
     def spoken(self, call: Call, text: str) -> List[Dict[str, Json]]:
         """The segments of a diarized answer."""
         names = self.asked(call).get("known_speaker_names") or ["A"]
-        return spoken_segments(captions(text, SENTENCES), names)
+        return spoken_segments(timed(text, SENTENCES), names)
 
     def verbose(self, call: Call, text: str) -> Dict[str, Json]:
         """The text with its segments, or words, as they are asked for."""
@@ -258,7 +258,7 @@ class OpenAITranscriptions(OpenAITranslations):
         value["language"] = LANGUAGE_NAMES.get(language, language)
         granularities = asked.get("timestamp_granularities") or ["segment"]
         if "word" in granularities:
-            words = captions(text, WORDS_ALONE)
+            words = timed(text, WORDS_ALONE)
             value["words"] = [{"word": w.text, "start": w.start, "end": w.end} for w in words]
         if "segment" not in granularities:
             del value["segments"]

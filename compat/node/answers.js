@@ -2,15 +2,17 @@
 //
 // A question is { type, path, body, headers }: `type` is what the SDK calls the answer, or each event of a stream; without
 // a body it is a GET.
-import { SCHEMA, TOOL } from "./behaviours.js";
+import { KINDS, SCHEMA, TOOL } from "./behaviours.js";
 
 import { EventStreamCodec } from "@smithy/core/event-streams";
 
 const USERS = ["hello", "think", "refuse", "json", "spend", "end length", "end content_filter"];
+const ERRORS = KINDS.filter(kind => kind !== "content_filter").map(kind => `fail ${kind}`);
 const CLAUDE = { "anthropic-version": "2023-06-01" };
 const MISTRAL = { "user-agent": "mistral-client-typescript/2.7.0" };
 const GEMINI = "/v1beta/models/gemini-3-flash-preview";
 const PROJECT = "/v1beta1/projects/p/locations/europe-west1";
+const OPENAPI = `${PROJECT}/endpoints/openapi/chat/completions`;
 const VERTEX = `${PROJECT}/publishers/google/models/gemini-3-flash-preview`;
 const CONVERSE = "/model/eu.amazon.nova-pro-v1:0";
 
@@ -32,7 +34,8 @@ const more = [
   { model: "gpt-4o-mini", messages: messages("call"), functions: [TOOL] }];
 const prompts = [{ model: "m", prompt: "hello", logprobs: 2, n: 2 }, { model: "m", prompt: "end length" }];
 const inputs = [
-  ...USERS.map(input => ({ model: "gpt-4o-mini", input, reasoning: { summary: "auto" }, tools: [{ type: "function", ...TOOL }] })),
+  ...USERS.map(input => ({
+    model: "gpt-4o-mini", input, reasoning: { summary: "auto" }, tools: [{ type: "function", ...TOOL }] })),
   { model: "gpt-4o-mini", input: "json", text: { format: { type: "json_schema", name: "weather", schema: SCHEMA } } },
   { model: "gpt-4o-mini", input: "think", tools: [{ type: "custom", name: TOOL.name }], tool_choice: "required" },
   { model: "gpt-4o-mini", input: "hello", instructions: "Be brief.", metadata: { a: "b" }, top_logprobs: 2,
@@ -40,7 +43,7 @@ const inputs = [
 const claudes = USERS.map(user => ({
   model: "claude-sonnet-4-5", max_tokens: 2048, messages: messages(user),
   tools: [{ name: TOOL.name, input_schema: TOOL.parameters }] }));
-const contents = USERS.map(text => ({ contents: [{ role: "user", parts: [{ text }] }] }));
+const contents = [...USERS, "fail content_filter"].map(text => ({ contents: [{ role: "user", parts: [{ text }] }] }));
 const [{ contents: [content] }] = contents;
 const converse = USERS.map(text => ({ messages: [{ role: "user", content: [{ text }] }] }));
 const vectors = { model: "m", input: ["one", "two"], encoding_format: "float" };
@@ -58,8 +61,9 @@ export const QUESTIONS = [
   ...asks("OpenAI.Responses.InputTokenCountResponse", "/v1/responses/input_tokens", [{ model: "m", input: "count" }]),
   ...gets("Page<OpenAI.Model>", "/v1/models"),
   ...gets("OpenAI.Model", "/v1/models/mine"),
-  ...asks("{ error: OpenAI.ErrorObject }", "/v1/chat/completions", [{ model: "m", messages: messages("fail rate_limit") }]),
-  ...asks("{ error: OpenAI.ErrorObject }", "/v1/responses", [{ model: "m", input: "fail context_length" }]),
+  ...asks("{ error: OpenAI.ErrorObject }", "/v1/chat/completions",
+    ERRORS.map(user => ({ model: "m", messages: messages(user) }))),
+  ...asks("{ error: OpenAI.ErrorObject }", "/v1/responses", ERRORS.map(input => ({ model: "m", input }))),
 
   // What others say in OpenAI's way.
   ...asks("OpenAI.ChatCompletion", "/openai/v1/chat/completions", chats("gpt-4o-mini")),
@@ -70,8 +74,8 @@ export const QUESTIONS = [
   ...asks("OpenAI.ChatCompletionChunk", "/v1beta/openai/chat/completions", counted(chats("gemini-3-flash-preview"))),
   ...asks("OpenAI.CreateEmbeddingResponse", "/v1beta/openai/embeddings", [vectors]),
   ...gets("Page<OpenAI.Model>", "/v1beta/openai/models"),
-  ...asks("OpenAI.ChatCompletion", `${PROJECT}/endpoints/openapi/chat/completions`, chats("google/gemini-3-flash-preview")),
-  ...asks("OpenAI.ChatCompletionChunk", `${PROJECT}/endpoints/openapi/chat/completions`, counted(chats("google/gemini-3-flash-preview"))),
+  ...asks("OpenAI.ChatCompletion", OPENAPI, chats("google/gemini-3-flash-preview")),
+  ...asks("OpenAI.ChatCompletionChunk", OPENAPI, counted(chats("google/gemini-3-flash-preview"))),
 
   ...asks("Anthropic.Message", "/v1/messages", claudes, CLAUDE),
   ...asks("Anthropic.RawMessageStreamEvent", "/v1/messages", streamed(claudes), CLAUDE),
@@ -80,7 +84,7 @@ export const QUESTIONS = [
   ...asks("Anthropic.Message", `${PROJECT}/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict`, claudes),
   ...asks("Anthropic.Message", "/model/anthropic.claude-sonnet-4-5-20250929-v1:0/invoke", claudes),
   ...asks("Anthropic.MessageTokensCount", "/v1/messages/count_tokens", [{ ...claudes[0], messages: messages("count") }], CLAUDE),
-  ...asks("Anthropic.ErrorResponse", "/v1/messages", [{ ...claudes[0], messages: messages("fail rate_limit") }], CLAUDE),
+  ...asks("Anthropic.ErrorResponse", "/v1/messages", ERRORS.map(user => ({ ...claudes[0], messages: messages(user) })), CLAUDE),
 
   ...asks("GoogleAnswer", `${GEMINI}:generateContent`, contents),
   ...asks("GoogleAnswer", `${GEMINI}:streamGenerateContent?alt=sse`, contents),
@@ -94,7 +98,8 @@ export const QUESTIONS = [
   ...gets("GoogleModel", "/v1beta/models/gemini-mine"),
 
   ...asks("Snaked<Cohere.V2ChatResponse>", "/v2/chat", chats("command-a-03-2025")),
-  ...asks("Snaked<Cohere.V2ChatStreamResponse>", "/v2/chat", streamed([...chats("command-a-03-2025"), { model: "m", messages: messages("break") }])),
+  ...asks("Snaked<Cohere.V2ChatStreamResponse>", "/v2/chat",
+    streamed([...chats("command-a-03-2025"), { model: "m", messages: messages("break") }])),
   ...asks("Snaked<Cohere.EmbedByTypeResponse>", "/v2/embed",
     [{ model: "embed-v4.0", texts: ["one", "two"], input_type: "search_query", embedding_types: ["float", "int8", "base64"] }]),
 
@@ -114,7 +119,7 @@ export const QUESTIONS = [
 
   ...asks("Bedrock.ConverseResponse", `${CONVERSE}/converse`, converse),
   ...asks("Bedrock.ConverseStreamOutput", `${CONVERSE}/converse-stream`, converse),
-  ...asks("Bedrock.CountTokensResponse", `${CONVERSE}/count-tokens`, [{ input: { converse: { messages: [{ role: "user", content: [{ text: "count" }] }] } } }]),
+  ...asks("Bedrock.CountTokensResponse", `${CONVERSE}/count-tokens`, [{ input: { converse: converse[0] } }]),
 ];
 
 /** What the questions need beside the mocks of all behaviours. */

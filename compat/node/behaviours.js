@@ -27,7 +27,7 @@ export const SCHEMA = {
 export const TOOL = {
   name: "get_weather", description: "The weather in a city.",
   parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false } };
-const KINDS = ["authentication", "permission", "not_found", "rate_limit", "overloaded", "server_error", "timeout",
+export const KINDS = ["authentication", "permission", "not_found", "rate_limit", "overloaded", "server_error", "timeout",
   "context_length", "content_filter"];
 export const DEGREES = { Oslo: "12 degrees", "Rome — «Roma»": "21 degrees" };
 

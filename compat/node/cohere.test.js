@@ -37,7 +37,8 @@ function answered({ id, message, finishReason: stop, usage }, { schema }) {
   return {
     id, text, reasoning: of("thinking").map(part => part.thinking).join(""), refusal: "", stop, raw: message,
     parsed: schema && JSON.parse(text),
-    calls: (message.toolCalls ?? []).map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: JSON.parse(text) })),
+    calls: (message.toolCalls ?? []).map(({ id, function: { name, arguments: text } }) =>
+      ({ id, name, arguments: JSON.parse(text) })),
     usage: { input: usage.tokens.inputTokens, output: usage.tokens.outputTokens, cached: usage.cachedTokens } };
 }
 

@@ -29,7 +29,8 @@ function answered({ id, choices: [{ message, finishReason: stop }], usage }, { s
   return {
     id, text, stop, refusal: "", raw: message, parsed: schema && JSON.parse(text),
     reasoning: of("thinking").flatMap(part => part.thinking).map(part => part.text).join(""),
-    calls: (message.toolCalls ?? []).map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: JSON.parse(text) })),
+    calls: (message.toolCalls ?? []).map(({ id, function: { name, arguments: text } }) =>
+      ({ id, name, arguments: JSON.parse(text) })),
     usage: { input: usage.promptTokens, output: usage.completionTokens } };
 }
 

@@ -44,7 +44,8 @@ const WAYS = [{
   connect: url => new Ollama({ host: url }),
   modes: {
     whole: async (client, question) => answered(await client.chat(asking(question)), question),
-    streamed: async (client, question, seen) => gathered(await client.chat({ ...asking(question), stream: true }), seen, question) },
+    streamed: async (client, question, seen) =>
+      gathered(await client.chat({ ...asking(question), stream: true }), seen, question) },
   follow: ({ raw, calls }, results) => [raw, ...calls.map(
     ({ name }, index) => ({ role: "tool", tool_name: name, content: results[index] }))],
   // It has no filter and no credentials, and nothing but the calls tells that tools are called.

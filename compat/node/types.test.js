@@ -35,7 +35,7 @@ const DEVIATIONS = [
   [/OpenAI.Responses/, has("billing"), UNTYPED, RECORDED],
   [/OpenAI.Responses/, has("billing"), { access_programs: null }, LEFT],
   [/OpenAI.Responses/, has("billing"), { output_text: "" }, "put together by the SDK"],
-  [/OpenAI.Responses/, is("custom_tool_call"), { status: undefined }, "shown so in OpenAI's guide to functions"],
+  [/OpenAI.Responses/, is("custom_tool_call"), { status: undefined }, "as ResponseCustomToolCallItem has it"],
   [/OpenAI.Responses/, is("error"), { code: "", message: "", param: null, error: undefined }, "nested: else SDKs do not raise"],
   [/OpenAI/, has("reasoning_content"), { reasoning_content: undefined }, OTHERS],
   [/OpenAI.Chat/, has("content_filter_results"), { content_filter_results: undefined }, OTHERS],

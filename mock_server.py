@@ -4974,7 +4974,9 @@ OLLAMA_PLACES = Places(
 
 
 # === formats/pydantic ========================================================
-# What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure.
+# What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+
+# Pure.
 
 
 # What an error calls the kinds of JSON values, in its type and in its message.
@@ -6729,8 +6731,11 @@ def a_word_of(field: Field, words: Iterable[str], usual: str = "") -> str:
     if field.is_absent:
         return usual
     if field.value not in known:
-        *others, last = [f"'{word}'" for word in known]
-        field.expected(A_WORD, f"Input should be {', '.join(others)} or {last}")
+        told = ", ".join(f"'{word}'" for word in known)
+        before, _, last = told.rpartition(", ")
+        if before:
+            told = f"{before} or {last}"
+        field.expected(A_WORD, f"Input should be {told}")
     return str(field.value)
 
 
@@ -7110,6 +7115,7 @@ SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
 TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
 # What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
 LANGUAGE_NAMES = {
     "": "english",
@@ -7183,7 +7189,7 @@ def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str,
     ]
 
 
-class OpenAITranslations(OpenAIAudio, OpenAIForms):
+class OpenAITranslations(OpenAIForms, OpenAIAudio):
     """Translations: English text, as JSON, as it is, or as captions."""
 
     api = "translations"
@@ -7204,6 +7210,8 @@ class OpenAITranslations(OpenAIAudio, OpenAIForms):
         """The call, whose file is one that can be sound, and not too large."""
         call = super().read(request, params, body)
         file = Field(body).get("file")
+        if file.is_absent:  # there is one, in a field `file[]`
+            file.missing(A_FILE)
         if len(request.body) > MOST_SOUND:
             size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
             file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
@@ -7298,9 +7306,11 @@ class OpenAITranscriptions(OpenAITranslations):
         return bool(body.value.get("stream")) and not is_whisper(self.model(params, body))
 
     def turns(self, body: Field) -> List[Turn]:
-        """The prompt, if all lists are of texts."""
-        for name in ("include", "known_speaker_names", "timestamp_granularities"):
-            texts_of(body.get(name))
+        """The prompt, if all lists are of what can be in them."""
+        texts_of(body.get("known_speaker_names"))
+        for name, words in LISTED_WORDS.items():
+            for item in body.get(name).items():
+                a_word_of(item, words)
         return super().turns(body)
 
     def usage(self, call: Call, reply: Reply, text: str) -> Json:
@@ -14110,6 +14120,8 @@ def reached_by(answer: Answer, way: Way) -> Reached:
     content_type = ""
     if isinstance(answer.form, Raw):
         content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
     elif isinstance(answer.form, (Neutral, Usual)):
         content_type = way.wire.whole_type(asked(way, ()))
     return None, way.wire.ping, not is_packed(content_type)
@@ -18793,7 +18805,9 @@ def recorded_whole(
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
-        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
+        original = recorded.whole
+        may_gzip = not is_packed(content_type_in(original.headers))
+        return replayed(original, original.frames, delivery, may_gzip)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)

@@ -21,6 +21,7 @@ from samples import (
     bytes_of,
     call_of,
     complaint_of,
+    form_of,
     request_of,
     said,
     steps_of,
@@ -149,6 +150,9 @@ def test_sound_is_compressed_only_when_it_is_told() -> None:
         head = head_of(response, more={"response_format": "wav"})
         assert ("Content-Encoding: gzip" in head) == is_packed, response
         assert ("Vary" in head) == is_packed, response
+    original = m.Original(200, (("Content-Type", "audio/mpeg"),), b"x" * 900)
+    wire, call = m.route(request_of(SPEECH))[0], call_of(SPEECH)
+    assert not m.written(wire, call, m.Recorded(whole=original), 200, m.Delivery()).may_gzip
 
 
 def test_a_recorded_answer_of_bytes_is_sent_as_it_is() -> None:
@@ -318,7 +322,14 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
     (HEARD, {"temperature": "hot"}, "'loc': ('body', 'temperature'), 'msg': 'Input should be a"),
     (HEARD, {"stream": "maybe"}, "'loc': ('body', 'stream'), 'msg': 'Input should be a valid bool"),
     (HEARD, {"include": "logprobs"}, "'loc': ('body', 'include'), 'msg': 'Input should be a"),
-    (HEARD, {"include[]": MP3}, "'loc': ('body', 'include', 0)"),
+    (
+        HEARD,
+        {"include[]": MP3},
+        "'loc': ('body', 'include', 0), 'msg': \"Input should be 'logprobs'",
+    ),
+    (HEARD, {"timestamp_granularities[]": "line"}, "Input should be 'word' or 'segment'"),
+    (HEARD, {"known_speaker_names[]": MP3}, "'loc': ('body', 'known_speaker_names', 0)"),
+    (HEARD, {"file": None, "file[]": MP3}, NO_FILE),
     (SPEECH, {"model": None}, "you must provide a model parameter"),
     (SPEECH, {"input": ""}, "'string_too_short', 'loc': ('body', 'input')"),
     (SPEECH, {"input": 3}, "'string_type', 'loc': ('body', 'input')"),
@@ -386,6 +397,21 @@ def test_a_form_that_is_none_is_refused(body: bytes, kind: Optional[str], proble
     response = ask(answerer(fallback="echo"), HEARD, body=body, headers=headers)
     assert response.status == 400
     assert f"Could not parse multipart form: {problem}" in complaint_of(response.body)
+
+
+def test_no_form_brings_the_server_down() -> None:
+    answers = answerer(fallback="echo")
+    names = [*HEARD.fields, *HEARD.files, "other"]
+    for name in [*names, *(f"{name}[]" for name in names)]:
+        for value in ("", "x", "1e99", "true", MP3, {**MP3, "filename": "", "data": ""}):
+            one = form_of({name: value})[: -len("--b--\r\n")]
+            for times in (1, 2):
+                body = one * times + request_of(HEARD).body
+                response = answers.answer(m.replace(request_of(HEARD), body=body)).response
+                assert response.status in (200, 400) and bytes_of(response), (name, value)
+    twice = m.replace(request_of(HEARD), body=form_of({"model": "m"})[:-7] + request_of(HEARD).body)
+    refused = answers.answer(twice).response
+    assert "Duplicate parameter: 'model'" in complaint_of(refused.body)
 
 
 def test_what_has_no_place_in_an_answer_is_refused() -> None:

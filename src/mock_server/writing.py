@@ -148,7 +148,9 @@ def recorded_whole(
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
-        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
+        original = recorded.whole
+        may_gzip = not is_packed(content_type_in(original.headers))
+        return replayed(original, original.frames, delivery, may_gzip)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)

@@ -44,8 +44,11 @@ def a_word_of(field: Field, words: Iterable[str], usual: str = "") -> str:
     if field.is_absent:
         return usual
     if field.value not in known:
-        *others, last = [f"'{word}'" for word in known]
-        field.expected(A_WORD, f"Input should be {', '.join(others)} or {last}")
+        told = ", ".join(f"'{word}'" for word in known)
+        before, _, last = told.rpartition(", ")
+        if before:
+            told = f"{before} or {last}"
+        field.expected(A_WORD, f"Input should be {told}")
     return str(field.value)
 
 

@@ -16,7 +16,7 @@ from ..values import Call, Failure, Reply, Request, Text, Turn, Usage
 from .captions import SENTENCES, WORDS_ALONE, Caption, second_of, srt, timed, vtt
 from .openai_audio import OpenAIAudio, a_word_of
 from .openai_chat import sure_tokens, text_pieces
-from .openai_forms import OpenAIForms
+from .openai_forms import A_FILE, OpenAIForms
 from .places import TRANSCRIPTION_PLACES
 from .shapes import texts_of
 
@@ -25,6 +25,7 @@ SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
 TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
 # What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
 LANGUAGE_NAMES = {
     "": "english",
@@ -98,7 +99,7 @@ def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str,
     ]
 
 
-class OpenAITranslations(OpenAIAudio, OpenAIForms):
+class OpenAITranslations(OpenAIForms, OpenAIAudio):
     """Translations: English text, as JSON, as it is, or as captions."""
 
     api = "translations"
@@ -119,6 +120,8 @@ class OpenAITranslations(OpenAIAudio, OpenAIForms):
         """The call, whose file is one that can be sound, and not too large."""
         call = super().read(request, params, body)
         file = Field(body).get("file")
+        if file.is_absent:  # there is one, in a field `file[]`
+            file.missing(A_FILE)
         if len(request.body) > MOST_SOUND:
             size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
             file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
@@ -213,9 +216,11 @@ class OpenAITranscriptions(OpenAITranslations):
         return bool(body.value.get("stream")) and not is_whisper(self.model(params, body))
 
     def turns(self, body: Field) -> List[Turn]:
-        """The prompt, if all lists are of texts."""
-        for name in ("include", "known_speaker_names", "timestamp_granularities"):
-            texts_of(body.get(name))
+        """The prompt, if all lists are of what can be in them."""
+        texts_of(body.get("known_speaker_names"))
+        for name, words in LISTED_WORDS.items():
+            for item in body.get(name).items():
+                a_word_of(item, words)
         return super().turns(body)
 
     def usage(self, call: Call, reply: Reply, text: str) -> Json:

@@ -322,6 +322,8 @@ def reached_by(answer: Answer, way: Way) -> Reached:
     content_type = ""
     if isinstance(answer.form, Raw):
         content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
     elif isinstance(answer.form, (Neutral, Usual)):
         content_type = way.wire.whole_type(asked(way, ()))
     return None, way.wire.ping, not is_packed(content_type)

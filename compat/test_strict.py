@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Tuple, Union
 
 import anthropic.types as claude
+import anthropic.types.beta as claude_beta
 import botocore.session
 import cohere
 import mistralai.client.models as mistral
@@ -112,6 +113,8 @@ GEMINI_BATCH = Kinds(google.EmbedContentResponse, GOOGLE_ERROR)
 VECTOR = {"embedding": google.ContentEmbedding}
 CLAUDE = Kinds(claude.Message, claude.ErrorResponse, claude.RawMessageStreamEvent)
 CLAUDE_COUNT = Kinds(claude.MessageTokensCount, claude.ErrorResponse)
+BETA = CLAUDE._replace(whole=claude_beta.BetaMessage, event=claude_beta.BetaRawMessageStreamEvent)
+BETA_COUNT = CLAUDE_COUNT._replace(whole=claude_beta.BetaMessageTokensCount)
 CLAUDE_MODELS = {"data": [claude.ModelInfo], "has_more": bool, "first_id": str, "last_id": str}
 # In front of Claude stands Google, whose errors are its own.
 CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, TypedDict("AtGoogle", {"error": Status})]
@@ -177,6 +180,16 @@ KINDS: Dict[str, Kinds] = {
     "OllamaVersion": Kinds({"version": str}, OLLAMA_ERROR),
 }
 
+# The same where a request asks for what only the SDK's beta has, by a file's name.
+BETAS: Dict[str, Dict[str, Kinds]] = {
+    "managed-context": {
+        "AnthropicMessages": BETA,
+        "VertexMessages": BETA,
+        "BedrockClaude": BETA,
+        "AnthropicCountTokens": BETA_COUNT,
+    },
+}
+
 # What is sent on purpose: the format, the place, what is said of it, as regular expressions; and
 # why.  Numbers are sections of the wire formats.
 DEVIATIONS: Dict[Tuple[str, str], str] = {
@@ -201,6 +214,9 @@ DEVIATIONS: Dict[Tuple[str, str], str] = {
         r"Response(Text|Refusal|ReasoningSummaryText|FunctionCallArguments|CustomToolCallInput)"
         r"DeltaEvent\.obfuscation is unknown",
     ): "recorded (5.5)",
+    ("(OpenAI|Azure)Responses", r"ResponseFunctionCallArgumentsDoneEvent\.name is unknown"): (
+        "which openai-node and mistralai require"
+    ),
     ("(OpenAI|Azure)Responses", r"ResponseCustomToolCall\.status is unknown"): (
         "which openai has in ResponseCustomToolCallItem"
     ),
@@ -234,7 +250,7 @@ DEVIATIONS: Dict[Tuple[str, str], str] = {
     ("Anthropic.*|Vertex.*", r"NotFoundErrorObject\.details is unknown"): (
         "anthropic's ErrorDetails, which none of its error objects has"
     ),
-    ("BedrockClaude", r"RawMessageStopEvent\.amazon-bedrock-invocationMetrics is unknown"): (
+    ("BedrockClaude", r"(Beta)?RawMessageStopEvent\.amazon-bedrock-invocationMetrics is unknown"): (
         "Bedrock's own, recorded (10.1)"
     ),
     ("Bedrock(Converse|Nova|Claude)", r"\w+Event\.p is unknown"): "padding, recorded (10.1)",
@@ -249,6 +265,9 @@ DEVIATIONS: Dict[Tuple[str, str], str] = {
         "OllamaChat",
         r"(ToolCall\.id|Function\.index) is unknown",
     ): "read in the server's source (13)",
+    ("Ollama(Chat|Generate)", r"(Token)?Logprob\.bytes is unknown"): (
+        "read in the server's source (api/types.go)"
+    ),
     ("OllamaTags", r"Model\.name is unknown"): "read in the server's source (13)",
 }
 
@@ -324,10 +343,11 @@ def sent_in(kinds: Kinds, name: str, answer: bytes) -> Iterator[Sent]:
 def found_in(folder: Path) -> Dict[str, str]:
     """What is wrong in the answers of a format, and where it was seen first."""
     found: Dict[str, str] = {}
-    kinds = KINDS[folder.name]
     for path in sorted(folder.iterdir()):
         if OWN.search(path.name):
             continue
+        betas = BETAS.get(path.name.partition(".")[0], {})
+        kinds = betas.get(folder.name, KINDS[folder.name])
         for value, kind, name in sent_in(kinds, path.name, path.read_bytes()):
             if kind is not None:
                 for fault in faults(value, kind, "", name):

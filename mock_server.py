@@ -6761,7 +6761,7 @@ def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
-    if "message.output_text.logprobs" in (call.body.get("include") or ()):
+    if wants_text_logprobs(call):
         add_logprobs(call, reply, items)
     # A thought has no status, and a mock's own item the one that it says.
     if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
@@ -6779,6 +6779,11 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
     return members
+
+
+def wants_text_logprobs(call: Call) -> bool:
+    """Whether a request asks how likely the text was."""
+    return "message.output_text.logprobs" in (call.body.get("include") or ())
 
 
 def add_logprobs(call: Call, reply: Reply, items: List[Dict[str, Json]]) -> None:
@@ -7347,6 +7352,12 @@ class OpenAIResponses(ResponseObject):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        if wants_text_logprobs(call):
+            self.ended(call, reply)  # what has too many of them is refused before it streams
+        return self.numbered(call, reply)
+
+    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The events with their numbers."""
         numbers = itertools.count()
         for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.

@@ -11,7 +11,7 @@ from ..node import Field
 from ..values import Block, Call, Failure, Reply, Usage
 from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
-from .responses_items import output_items, response_id
+from .responses_items import output_items, response_id, wants_text_logprobs
 from .responses_members import RESPONSE_MEMBERS, UNFINISHED, asked_members, response_tier
 from .responses_reading import ResponsesRequest
 from .runs import Stencil, hole
@@ -124,6 +124,12 @@ class OpenAIResponses(ResponseObject):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        if wants_text_logprobs(call):
+            self.ended(call, reply)  # what has too many of them is refused before it streams
+        return self.numbered(call, reply)
+
+    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The events with their numbers."""
         numbers = itertools.count()
         for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.

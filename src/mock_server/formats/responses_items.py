@@ -132,7 +132,7 @@ def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
-    if "message.output_text.logprobs" in (call.body.get("include") or ()):
+    if wants_text_logprobs(call):
         add_logprobs(call, reply, items)
     # A thought has no status, and a mock's own item the one that it says.
     if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
@@ -150,6 +150,11 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
     return members
+
+
+def wants_text_logprobs(call: Call) -> bool:
+    """Whether a request asks how likely the text was."""
+    return "message.output_text.logprobs" in (call.body.get("include") or ())
 
 
 def add_logprobs(call: Call, reply: Reply, items: List[Dict[str, Json]]) -> None:

@@ -565,6 +565,26 @@ def test_async_errors_raise_the_same_exceptions(server: str, way: str, status: i
     run(connect(way, server), both)
 
 
+# --- Log probabilities ---
+
+
+@every_way
+def test_log_probabilities_come_with_each_piece_and_their_mean_with_the_last(
+    client: genai.Client,
+) -> None:
+    config = types.GenerateContentConfig(response_logprobs=True, logprobs=1)
+    (whole,) = ask(client, "hello", config=config).candidates
+    chunks = list(ask_stream(client, "hello", config=config))
+    for results, last in (
+        ([whole.logprobs_result], whole),
+        ([chunk.candidates[0].logprobs_result for chunk in chunks], chunks[-1].candidates[0]),
+    ):
+        chosen = [token for result in results for token in result.chosen_candidates]
+        assert "".join(token.token for token in chosen) == TEXT
+        assert last.avg_logprobs == chosen[0].log_probability == -0.01
+        assert results[0].top_candidates[0].candidates == [chosen[0]]
+
+
 # --- google-generativeai and vertexai ---
 
 

@@ -5653,6 +5653,23 @@ CHAT_ROLES = {
 MESSAGE_FIELDS = Kinds({"role": "a string!"})
 
 
+def chat_turns(messages: Field) -> Iterator[Turn]:
+    """The turns of a conversation."""
+    for message in messages.items():
+        value = message.check(MESSAGE_FIELDS).value
+        role = CHAT_ROLES.get(value["role"])
+        if role is None:
+            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+        text = value.get("content")
+        if not isinstance(text, str):
+            text = openai_text(message.get("content"))
+        if role == "tool":
+            # A `function`, as a tool was called first, is known by its name alone.
+            yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+        else:
+            yield Turn(role, text)
+
+
 class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
 
@@ -5682,19 +5699,7 @@ class ChatRequest(OpenAIGeneration):
         messages = body.get("messages")
         if not messages.value:
             messages.expected("an array")
-        for message in messages.items():
-            value = message.check(MESSAGE_FIELDS).value
-            role = CHAT_ROLES.get(value["role"])
-            if role is None:
-                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
-            text = value.get("content")
-            if not isinstance(text, str):
-                text = openai_text(message.get("content"))
-            if role == "tool":
-                # A `function`, as a tool was called first, is known by its name alone.
-                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
-            else:
-                yield Turn(role, text)
+        return chat_turns(messages)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
@@ -7233,10 +7238,14 @@ class ResponseObject(ResponsesRequest):
         error = self.error(failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
+    def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
+        """All output items of a response with this status."""
+        return output_items(call, reply, status)
+
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
-        output = output_items(call, reply, status)
+        output = self.items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage, status))
 
 
@@ -9855,25 +9864,38 @@ class MistralModels(Mistral, OpenAIModels):
         "magistral-medium-latest",
         "codestral-latest",
         "mistral-embed",
+        "mistral-moderation-latest",
+        "mistral-ocr-latest",
     )
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        chats = "embed" not in name  # the names tell enough of what each model can do
+        # The names tell enough of what each model can do.
+        special = {kind: kind in name for kind in ("embed", "moderation", "ocr")}
+        chats = not any(special.values())
         return {
             **super().entry(name),
             "owned_by": "mistralai",
             "capabilities": {
                 "completion_chat": chats,
                 "function_calling": chats,
+                "reasoning": "magistral" in name,
                 "completion_fim": "codestral" in name,
                 "fine_tuning": False,
                 "vision": False,
+                "ocr": special["ocr"],
                 "classification": False,
+                "moderation": special["moderation"],
+                "audio": False,
+                "audio_transcription": False,
             },
             "name": name,
+            "description": None,
             "max_context_length": 131072,
             "aliases": [],
+            "deprecation": None,
+            "deprecation_replacement_model": None,
+            "default_model_temperature": 0.3 if chats else None,
             "type": "base",
         }
 
@@ -10019,6 +10041,247 @@ class MistralFIM(MistralChat):
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
         yield Turn("user", body.value["prompt"])
+
+
+# === formats/mistral_classifiers =============================================
+# Mistral's moderations and classifications (short facts; the names are unverified).  Pure.
+
+
+MISTRAL_MODERATED = (
+    "sexual",
+    "hate_and_discrimination",
+    "violence_and_threats",
+    "dangerous_and_criminal_content",
+    "selfharm",
+    "health",
+    "financial",
+    "law",
+    "pii",
+)
+FLAGGED = "dangerous_and_criminal_content"  # stands for all: a mock does not say what is wrong
+
+
+class MistralModerations(Mistral, OpenAIModerations):
+    """Moderations; a neutral reply that refuses, or stops by content_filter, flags one category."""
+
+    routes = OpenAIModerations.routes
+    fields = {"model": "a string!", "input": "a string or an array!"}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A result an input, without a verdict over all categories; all are the same."""
+        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        categories = dict.fromkeys(MISTRAL_MODERATED, False)
+        scores = dict.fromkeys(MISTRAL_MODERATED, 0.00001)
+        if flagged:
+            categories[FLAGGED], scores[FLAGGED] = True, 0.98
+        result = {"categories": categories, "category_scores": scores}
+        return {
+            "id": reply.id or call.token("id", 32, HEX),
+            "model": reply.model,
+            "results": [result] * max(1, len(call.inputs)),
+        }
+
+
+def has_messages(value: List[Json]) -> bool:
+    """Whether a list is one conversation, of which all messages have a role."""
+    return all(isinstance(one, dict) and "role" in one for one in value)
+
+
+def messages_of(given: Field) -> Field:
+    """The messages of a conversation: a list, or an object that holds one."""
+    if isinstance(given.value, dict):
+        given = given.get("messages")
+    if not given.a("an array"):
+        given.expected("an array with a message")
+    return given
+
+
+class Conversations(Mistral):
+    """What is judged is one conversation, or several."""
+
+    def judged(self, body: Field) -> List[Field]:
+        """The conversations: a list of messages is one, a list of lists are several."""
+        given = body.get("input")
+        several = [given]
+        if isinstance(given.value, list) and not has_messages(given.value):
+            several = self.counted(given).items()
+        return [messages_of(one) for one in several]
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The last of them."""
+        return chat_turns(self.judged(body)[-1])
+
+    def inputs(self, body: Field) -> List[str]:
+        """The last user message of each."""
+        return [conversation(list(chat_turns(one)))["user"] for one in self.judged(body)]
+
+
+class MistralChatModerations(Conversations, MistralModerations):
+    """Moderations of conversations, as plain ones are answered."""
+
+    api = "chat_moderations"
+    routes: Tuple[str, ...] = ("POST /v1/chat/moderations", "POST {prefix*}/chat/moderations")
+    fields = {"model": "a string!", "input": "an array or an object!"}
+
+
+class MistralClassifications(Mistral):
+    """Classifications: a neutral text is the class that each input is in."""
+
+    operation, api = "moderate", "classifications"
+    routes: Tuple[str, ...] = ("POST /v1/classifications", "POST {prefix*}/classifications")
+    fields = {"model": "a string!", "input": "a string or an array!"}
+    speaks = frozenset((Text,))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts to classify, one by one."""
+        node = body.get("input")
+        if isinstance(node.value, str):
+            return [node.value]
+        return plain_texts(self.counted(node).value)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A result an input; all are the same."""
+        scores: Dict[str, float] = {reply.text(Text) or "": 0.98}
+        return {
+            "id": reply.id or call.token("id", 32, HEX),
+            "model": reply.model,
+            "results": [{"default": {"scores": scores}}] * max(1, len(call.inputs)),
+        }
+
+
+class MistralChatClassifications(Conversations, MistralClassifications):
+    """Classifications of conversations."""
+
+    api = "chat_classifications"
+    routes: Tuple[str, ...] = (
+        "POST /v1/chat/classifications",
+        "POST {prefix*}/chat/classifications",
+    )
+    fields = {"model": "a string!", "input": "an array or an object!"}
+
+
+# === formats/mistral_ocr =====================================================
+# Mistral's OCR: what a document says, as Markdown (short facts; typed).  Pure.
+
+
+class MistralOCR(Mistral):
+    """OCR; a neutral text is what stands on the one page that there is, or what is said of it in
+    the form that the request asks for."""
+
+    api = "ocr"
+    may_stream = False
+    routes: Tuple[str, ...] = ("POST /v1/ocr", "POST {prefix*}/ocr")
+    fields = {
+        "model": "a string!",
+        "document": "an object!",
+        "pages": "an array or a string",
+        "include_image_base64": "a boolean",
+        "document_annotation_format": "an object",
+    }
+    speaks = frozenset((Text,))
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """Where the document is, or its id, counts as the user's text; a prompt for annotations as
+        instructions."""
+        prompt = body.value.get("document_annotation_prompt")
+        if isinstance(prompt, str):
+            yield Turn("system", prompt)
+        document = body.get("document")
+        place = document.value.get("document_url") or document.value.get("file_id") or ""
+        image = document.value.get("image_url")
+        if image:
+            place = image if isinstance(image, str) else within(image, "url")
+        yield Turn("user", str(place))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One page."""
+        text = reply.text(Text) or ""
+        page = {
+            "index": 0,
+            "markdown": text,
+            "images": [],
+            "dimensions": {"dpi": 200, "height": 2200, "width": 1700},
+        }
+        annotation = text if call.body.get("document_annotation_format") else None
+        return {
+            "pages": [page],
+            "model": reply.model,
+            "document_annotation": annotation,
+            "usage_info": {"pages_processed": 1, "doc_size_bytes": 3000},
+        }
+
+
+# === formats/mistral_responses ===============================================
+# Mistral's Responses: OpenAI's with fewer members, items and events (short facts).  Pure.
+
+
+MISTRAL_TEXTS = ("output_text", "function_call_arguments", "reasoning_text")
+# What a response has of OpenAI's members (in the SDK's types, which refuse no others, but know
+# these alone).
+MISTRAL_MEMBERS = frozenset(RESPONSE_MEMBERS) - {"billing", "moderation", "store"}
+# All events that there are: on any other its client raises an error (verified).
+MISTRAL_EVENTS = frozenset(
+    (
+        *(f"response.{state}" for state in ("created", "in_progress")),
+        *(f"response.{state}" for state in ("completed", "incomplete", "failed")),
+        *(f"response.{part}.added" for part in ("output_item", "content_part")),
+        *(f"response.{part}.done" for part in ("output_item", "content_part")),
+        *(f"response.{text}.delta" for text in MISTRAL_TEXTS),
+        *(f"response.{text}.done" for text in MISTRAL_TEXTS),
+    )
+)
+MISTRAL_ITEMS = ("message", "function_call", "reasoning")
+
+
+class MistralResponses(Mistral, OpenAIResponses):
+    """The Responses API, which Mistral has since 2026."""
+
+    routes = OpenAIResponses.routes
+    stream_type = OpenAIResponses.stream_type
+    errors = Mistral.errors
+    has_custom_tools = False
+    ping = WireFormat.ping  # a comment: an event that it does not know ends its client
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """The items that it has."""
+        return block.get("type") in MISTRAL_ITEMS
+
+    def response(
+        self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
+    ) -> Dict[str, Json]:
+        """The members that it has."""
+        members = super().response(call, reply, output, status, usage)
+        known = {name: value for name, value in members.items() if name in MISTRAL_MEMBERS}
+        known["reasoning"] = {"effort": members["reasoning"].get("effort")}
+        return known
+
+    def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
+        """With thoughts in full, not in summaries."""
+        items = super().items(call, reply, status)
+        for part, item in zip(reply.parts, items):
+            if isinstance(part, Reasoning) and not isinstance(part, Block):
+                item["summary"] = []
+                item["content"] = [{"type": "reasoning_text", "text": part.text}]
+        return items
+
+    def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
+        """The events that it has, without padding."""
+        for name, members, texts in super().unnumbered(call, reply):
+            if name in MISTRAL_EVENTS:
+                yield name, {key: members[key] for key in members if key != "obfuscation"}, texts
+
+    def response_error(self, failure: Failure) -> Dict[str, Json]:
+        """What a response that failed says of it, with one of the codes that its client knows."""
+        code = "server_error"
+        if failure.status == 429:
+            code = "rate_limit_exceeded"
+        return {"code": code, "message": failure.message}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, flat (typed)."""
+        error = self.error(failure)
+        told = {name: error[name] for name in ("code", "message", "param")}
+        yield "error", {"type": "error", **told, "sequence_number": sent}
 
 
 # === formats/ollama ==========================================================
@@ -11764,6 +12027,7 @@ def dimensions(call: Call) -> int:
     for place in places:
         if isinstance(place, dict):
             asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            asked = asked or place.get("output_dimension")  # Mistral's and Cohere's
             if asked:
                 field = Field({"dimensions": asked}).get("dimensions")
                 wanted = f"an integer from 1 to {MOST_DIMENSIONS}"

@@ -73,6 +73,13 @@ MOCKS = [
     },
     {"match": {"user": "fail content_filter"}, "response": {"error": {"kind": "content_filter"}}},
     {"match": {"api": "fim", "user": "def add("}, "response": {"text": "a, b):"}},
+    {"match": {"api": "ocr"}, "response": {"text": "# Title"}},
+    {"match": {"api": "classifications", "user": "news"}, "response": {"text": "weather"}},
+    {"match": {"api": "chat_classifications"}, "response": {"text": "spam"}},
+    {
+        "match": {"api": ["moderations", "chat_moderations"], "user": {"contains": "spam"}},
+        "response": {"refusal": "no"},
+    },
     {
         "match": {"operation": "embed", "user": "one\ntwo"},
         "response": {"embedding": [VECTOR, OTHER]},
@@ -431,3 +438,52 @@ def test_the_sdk_retries_until_the_third_answer(server: str, way: str, stream: b
         assert answer(client, f"flaky {way} {stream}", stream)["said"] == {
             "text": "third time lucky"
         }
+
+
+# --- what came with version 3 ---
+
+
+def latest(client: Plain, api: str) -> None:
+    """Skip a test whose API the installed SDK does not have."""
+    if not hasattr(client(lambda sdk: sdk), api):
+        pytest.skip(f"this version has no {api}")
+
+
+@every_way
+@both_forms
+def test_responses_are_read_whole_and_streamed(client: Plain, stream: bool) -> None:
+    latest(client, "responses")
+    tools = [{"type": "function", "name": "get_weather", "parameters": {}}]
+    user = "think" if stream else "call one"
+    options = {"model": MODEL, "input": user, "tools": tools, "stream": stream}
+    found = call(client, "responses", "create", **options)
+    if not stream:
+        assert [item.name for item in found.output] == ["get_weather"]
+        return
+    events = [event.data for event in found]
+    texts = [event.delta for event in events if event.type == "response.output_text.delta"]
+    thoughts = [event.delta for event in events if event.type == "response.reasoning_text.delta"]
+    assert ("".join(thoughts), "".join(texts)) == (THOUGHT, TEXT)
+    assert events[-1].response.output[0].content[0].text == THOUGHT
+
+
+@every_way
+def test_texts_and_chats_are_moderated_and_classified(client: Plain) -> None:
+    latest(client, "classifiers")
+    chat = [{"role": "user", "content": "spam"}]
+    found = call(client, "classifiers", "moderate", model="m", inputs=["spam", "spam"])
+    assert [any(one.categories.values()) for one in found.results] == [True, True]
+    found = call(client, "classifiers", "moderate_chat", model="m", inputs=chat)
+    assert any(found.results[0].categories.values())
+    found = call(client, "classifiers", "classify", model="m", inputs=["news"])
+    assert found.results[0]["default"].scores == {"weather": 0.98}
+    found = call(client, "classifiers", "classify_chat", model="m", input={"messages": chat})
+    assert len(found.results) == 1
+
+
+@every_way
+def test_a_document_is_read(client: Plain) -> None:
+    latest(client, "ocr")
+    document = {"type": "document_url", "document_url": "https://example.com/a.pdf"}
+    found = call(client, "ocr", "process", model="mistral-ocr-latest", document=document)
+    assert [page.markdown for page in found.pages] == ["# Title"]

@@ -135,24 +135,37 @@ class MistralModels(Mistral, OpenAIModels):
         "magistral-medium-latest",
         "codestral-latest",
         "mistral-embed",
+        "mistral-moderation-latest",
+        "mistral-ocr-latest",
     )
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        chats = "embed" not in name  # the names tell enough of what each model can do
+        # The names tell enough of what each model can do.
+        special = {kind: kind in name for kind in ("embed", "moderation", "ocr")}
+        chats = not any(special.values())
         return {
             **super().entry(name),
             "owned_by": "mistralai",
             "capabilities": {
                 "completion_chat": chats,
                 "function_calling": chats,
+                "reasoning": "magistral" in name,
                 "completion_fim": "codestral" in name,
                 "fine_tuning": False,
                 "vision": False,
+                "ocr": special["ocr"],
                 "classification": False,
+                "moderation": special["moderation"],
+                "audio": False,
+                "audio_transcription": False,
             },
             "name": name,
+            "description": None,
             "max_context_length": 131072,
             "aliases": [],
+            "deprecation": None,
+            "deprecation_replacement_model": None,
+            "default_model_temperature": 0.3 if chats else None,
             "type": "base",
         }

@@ -4309,6 +4309,8 @@ class WireFormat(Credentialed, Unmocked):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
+    silence = ""  # what is never said in its requests, by name; nothing: as in its operation's
+    unstreamed_stops: FrozenSet[str] = frozenset()  # reasons to stop of which no stream tells
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
@@ -4962,6 +4964,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
+    if wrong.expected == "false":  # the one value that there is
+        return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
 
 
@@ -9761,6 +9765,9 @@ MISTRAL_ERRORS: Mapping[str, Failure] = {
 }
 
 
+MISTRAL_AUDIO = (*("audio", "audio_transcription", "audio_transcription_realtime", "audio_speech"),)
+
+
 def uuid_version_7(call: Call, label: str) -> str:
     """A UUID that begins as those of 2025 do: version 7 counts milliseconds (RFC 9562, 5.7)."""
     plain = uuid(call, label)
@@ -9886,8 +9893,9 @@ class MistralModels(Mistral, OpenAIModels):
                 "ocr": special["ocr"],
                 "classification": False,
                 "moderation": special["moderation"],
-                "audio": False,
-                "audio_transcription": False,
+                # None of the models that are listed hears or speaks.
+                **dict.fromkeys(MISTRAL_AUDIO, False),
+                "unified_resources": False,
             },
             "name": name,
             "description": None,
@@ -9896,7 +9904,11 @@ class MistralModels(Mistral, OpenAIModels):
             "deprecation": None,
             "deprecation_replacement_model": None,
             "default_model_temperature": 0.3 if chats else None,
+            "internal": False,
+            "billing_model_name": name,
             "type": "base",
+            "audio_transcription_capabilities": None,
+            "audio_speech_capabilities": None,
         }
 
 
@@ -9930,10 +9942,60 @@ def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
     return content
 
 
+def mistral_cached(usage: Usage) -> Optional[Dict[str, Json]]:
+    """Tokens from a cache and for one, which nothing tells of unless there are some (quoted from
+    its documentation, and from live answers in symfony/ai, 2343)."""
+    details = written_tokens(usage)
+    if usage.cached:
+        details = {"cached_tokens": usage.cached, **details}
+    return details or None
+
+
+def held_text(delta: Dict[str, Json]) -> List[str]:
+    """The text that a delta holds itself, and has no hole for."""
+    content = delta["content"]
+    if isinstance(content, str) and content != hole(0):
+        return [content]
+    return []
+
+
+def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities as OpenAI has them, with the number of each token (in the SDK's types)."""
+    found = logprobs(pieces, body)
+    if found is None:
+        return None
+    content: List[Json] = []
+    for entry in found["content"]:
+        tops = [numbered_token(top) for top in entry["top_logprobs"]]
+        content.append({**numbered_token(entry), "top_logprobs": tops})
+    return {"content": content}
+
+
+def numbered_token(entry: Dict[str, Json]) -> Dict[str, Json]:
+    """A token with its number in the vocabulary, made from its text."""
+    return {**entry, "token_id": int(token(entry["token"], 4, HEX), 16)}
+
+
 def mistral_padding(call: Call, number: int) -> str:
     """A beginning of the alphabet and digits, as long as the request says."""
     length = 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(LOWER_ALNUM)
     return LOWER_ALNUM[:length]
+
+
+# Its own beside those that OpenAI has, too (in the SDK's types).
+MISTRAL_CHAT_FIELDS = {
+    **OpenAIChat.fields,
+    "random_seed": "an integer",
+    "safe_prompt": "a boolean",
+    "prompt_mode": "a string",
+    "reasoning_effort": "a string",
+    "guardrails": "an array",
+    "prediction": "an object",
+    "metadata": "an object",
+    "min_tokens": "an integer",
+    "prompt_cache_key": "a string",
+    "top_logprobs": "an integer",
+}
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -9942,7 +10004,8 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     places = MISTRAL_PLACES
-    has_logprobs = False
+    fields = MISTRAL_CHAT_FIELDS
+    has_logprobs = False  # not even null, where none are asked for
     has_custom_tools = False
     has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
@@ -9962,12 +10025,24 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
-            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
+            **present(prompt_tokens_details=mistral_cached(reply.usage)),
         }
 
     def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice, with log probabilities if the request asks for them."""
+        choice = super().choice(call, index, body, finish)
+        return {**choice, **present(logprobs=mistral_logprobs(pieces, call.body))}
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
@@ -9998,7 +10073,7 @@ class MistralChat(Mistral, OpenAIChat):
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None)
+                choice = self.choice(call, index, {"delta": delta}, None, held_text(delta))
                 chunk = {**head, "choices": [choice]}
                 if texts is not ONCE:  # the first has no padding (recorded)
                     chunk["p"] = hole(1)
@@ -10021,6 +10096,9 @@ class MistralChat(Mistral, OpenAIChat):
         for run in walk(reply):
             if isinstance(run.part, Block):
                 yield {"content": [run.part.value]}, iter([""])  # whole
+            elif isinstance(run.part, Text) and call.body.get("logprobs") is True:
+                for text in run.texts:  # each has probabilities of its own
+                    yield {"content": text}, iter([""])
             elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
@@ -10036,6 +10114,14 @@ class MistralFIM(MistralChat):
         "prompt": "a string!",
         "suffix": "a string",
         "stream": "a boolean",
+        "stop": "a string or an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "min_tokens": "an integer",
+        "random_seed": "an integer",
+        "metadata": "an object",
+        "prompt_cache_key": "a string",
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -10044,9 +10130,10 @@ class MistralFIM(MistralChat):
 
 
 # === formats/mistral_classifiers =============================================
-# Mistral's moderations and classifications (short facts; the names are unverified).  Pure.
+# Mistral's moderations and classifications (short facts).  Pure.
 
 
+# As the thresholds of guardrails are called in the SDK's types (version 1 of the moderation).
 MISTRAL_MODERATED = (
     "sexual",
     "hate_and_discrimination",
@@ -10098,6 +10185,8 @@ def messages_of(given: Field) -> Field:
 
 class Conversations(Mistral):
     """What is judged is one conversation, or several."""
+
+    silence = "conversation"
 
     def judged(self, body: Field) -> List[Field]:
         """The conversations: a list of messages is one, a list of lists are several."""
@@ -10164,6 +10253,18 @@ class MistralChatClassifications(Conversations, MistralClassifications):
 # Mistral's OCR: what a document says, as Markdown (short facts; typed).  Pure.
 
 
+def first_page(pages: Json) -> int:
+    """The first of the pages that a request asks for, by numbers or as in "2-4"; they are counted
+    from 0."""
+    first = pages
+    if isinstance(pages, list):
+        first = pages[0] if pages else 0
+    found = re.match("[0-9]{1,6}", str(first))
+    if found is None:
+        return 0
+    return int(found.group())
+
+
 class MistralOCR(Mistral):
     """OCR; a neutral text is what stands on the one page that there is, or what is said of it in
     the form that the request asks for."""
@@ -10172,32 +10273,48 @@ class MistralOCR(Mistral):
     may_stream = False
     routes: Tuple[str, ...] = ("POST /v1/ocr", "POST {prefix*}/ocr")
     fields = {
-        "model": "a string!",
+        "model": "a string",
         "document": "an object!",
-        "pages": "an array or a string",
+        "pages": "a string or an array",
         "include_image_base64": "a boolean",
+        "image_limit": "an integer",
+        "image_min_size": "an integer",
+        "bbox_annotation_format": "an object",
         "document_annotation_format": "an object",
+        "document_annotation_prompt": "a string",
+        "table_format": "a string",
+        "extract_header": "a boolean",
+        "extract_footer": "a boolean",
+        "include_blocks": "a boolean",
+        "confidence_scores_granularity": "a string",
     }
     speaks = frozenset((Text,))
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The model, which may be null (in the SDK's types)."""
+        return super().model(params, body) or "mistral-ocr-latest"
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """Where the document is, or its id, counts as the user's text; a prompt for annotations as
         instructions."""
         prompt = body.value.get("document_annotation_prompt")
-        if isinstance(prompt, str):
+        if prompt:
             yield Turn("system", prompt)
         document = body.get("document")
-        place = document.value.get("document_url") or document.value.get("file_id") or ""
-        image = document.value.get("image_url")
-        if image:
-            place = image if isinstance(image, str) else within(image, "url")
-        yield Turn("user", str(place))
+        image = document.get("image_url")
+        if isinstance(image.value, dict):
+            image = image.get("url")
+        places = [image, document.get("document_url"), document.get("file_id")]
+        said = [place for place in places if not place.is_null]
+        if not said:
+            document.expected("an object with document_url, image_url or file_id")
+        yield Turn("user", said[0].text())
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """One page."""
         text = reply.text(Text) or ""
         page = {
-            "index": 0,
+            "index": first_page(call.body.get("pages")),
             "markdown": text,
             "images": [],
             "dimensions": {"dpi": 200, "height": 2200, "width": 1700},
@@ -10218,7 +10335,16 @@ class MistralOCR(Mistral):
 MISTRAL_TEXTS = ("output_text", "function_call_arguments", "reasoning_text")
 # What a response has of OpenAI's members (in the SDK's types, which refuse no others, but know
 # these alone).
-MISTRAL_MEMBERS = frozenset(RESPONSE_MEMBERS) - {"billing", "moderation", "store"}
+MISTRAL_MEMBERS = frozenset(
+    (
+        *("id", "object", "created_at", "completed_at", "status", "error", "incomplete_details"),
+        *("model", "output", "usage", "background", "instructions", "reasoning", "text", "user"),
+        *("max_output_tokens", "max_tool_calls", "temperature", "top_p", "top_logprobs"),
+        *("parallel_tool_calls", "tool_choice", "tools", "truncation", "metadata"),
+        *("previous_response_id", "prompt_cache_key", "prompt_cache_retention"),
+        *("safety_identifier", "service_tier"),
+    )
+)
 # All events that there are: on any other its client raises an error (verified).
 MISTRAL_EVENTS = frozenset(
     (
@@ -10231,16 +10357,36 @@ MISTRAL_EVENTS = frozenset(
     )
 )
 MISTRAL_ITEMS = ("message", "function_call", "reasoning")
+MISTRAL_TOOLS = ("function", "namespace")
 
 
 class MistralResponses(Mistral, OpenAIResponses):
     """The Responses API, which Mistral has since 2026."""
 
     routes = OpenAIResponses.routes
-    stream_type = OpenAIResponses.stream_type
-    errors = Mistral.errors
+    fields = {
+        **OpenAIResponses.fields,
+        "model": "a string!",
+        "input": "a string or an array!",
+        "instructions": "a string",
+    }
     has_custom_tools = False
+    unstreamed_stops = frozenset(("queued", "cancelled"))
     ping = WireFormat.ping  # a comment: an event that it does not know ends its client
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """As at OpenAI; nothing is stored, or made in the background (in the SDK's types)."""
+        for name in ("background", "store"):
+            if body.value.get(name):
+                body.get(name).expected("false")
+        return super().turns(body)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
+        for tool in body.get("tools").objects():
+            if tool.value.get("type") not in MISTRAL_TOOLS:
+                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+        return super().tools(body)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """The items that it has."""
@@ -12255,6 +12401,9 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        if call.stream and self.stop in wire.unstreamed_stops:
+            expected = f"false, because no stream ends with {shown(self.stop)}"
+            return "stream", True, Because(expected)
         lacking = None
         if not self.kinds.isdisjoint(PARTICULAR):
             lacking = self.lacks_for_part(wire, call)
@@ -13332,8 +13481,10 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation says, and so is always as in a Call that says nothing.
+# What no request says of an operation, or of what formats name as their `silence`: it is always as
+# in a Call that says nothing.
 UNSAID: Mapping[str, FrozenSet[str]] = {
+    "conversation": frozenset(("tools",)),  # one that is judged
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
@@ -13370,6 +13521,11 @@ def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ..
     return tuple(found)
 
 
+def silence_of(wire: WireFormat) -> str:
+    """Under which name UNSAID has what no request of an API says."""
+    return wire.silence or wire.operation
+
+
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     """The ways in which a request can come that fulfils all conditions, as far as can be told."""
     ways = placed(one for one in conditions if one.key in PLACES)
@@ -13377,11 +13533,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    silent = {silence_of(way.wire) for way in ways} & UNSAID.keys()
     for condition in conditions:
-        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        mute = {silence for silence in silent if condition.key in UNSAID[silence]}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if way.wire.operation not in mute)
+            ways = tuple(way for way in ways if silence_of(way.wire) not in mute)
     return ways
 
 

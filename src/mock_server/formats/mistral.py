@@ -32,6 +32,9 @@ MISTRAL_ERRORS: Mapping[str, Failure] = {
 }
 
 
+MISTRAL_AUDIO = (*("audio", "audio_transcription", "audio_transcription_realtime", "audio_speech"),)
+
+
 def uuid_version_7(call: Call, label: str) -> str:
     """A UUID that begins as those of 2025 do: version 7 counts milliseconds (RFC 9562, 5.7)."""
     plain = uuid(call, label)
@@ -157,8 +160,9 @@ class MistralModels(Mistral, OpenAIModels):
                 "ocr": special["ocr"],
                 "classification": False,
                 "moderation": special["moderation"],
-                "audio": False,
-                "audio_transcription": False,
+                # None of the models that are listed hears or speaks.
+                **dict.fromkeys(MISTRAL_AUDIO, False),
+                "unified_resources": False,
             },
             "name": name,
             "description": None,
@@ -167,5 +171,9 @@ class MistralModels(Mistral, OpenAIModels):
             "deprecation": None,
             "deprecation_replacement_model": None,
             "default_model_temperature": 0.3 if chats else None,
+            "internal": False,
+            "billing_model_name": name,
             "type": "base",
+            "audio_transcription_capabilities": None,
+            "audio_speech_capabilities": None,
         }

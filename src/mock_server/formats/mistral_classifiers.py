@@ -1,4 +1,4 @@
-"""Mistral's moderations and classifications (short facts; the names are unverified).  Pure."""
+"""Mistral's moderations and classifications (short facts).  Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .openai import plain_texts
 from .openai_chat_reading import chat_turns
 from .openai_moderations import OpenAIModerations
 
+# As the thresholds of guardrails are called in the SDK's types (version 1 of the moderation).
 MISTRAL_MODERATED = (
     "sexual",
     "hate_and_discrimination",
@@ -65,6 +66,8 @@ def messages_of(given: Field) -> Field:
 
 class Conversations(Mistral):
     """What is judged is one conversation, or several."""
+
+    silence = "conversation"
 
     def judged(self, body: Field) -> List[Field]:
         """The conversations: a list of messages is one, a list of lists are several."""

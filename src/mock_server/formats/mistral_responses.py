@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Dict, Iterator, List, Mapping, Tuple
 
 from ..limits import Json
-from ..values import Block, Call, Failure, Reasoning, Reply
+from ..node import Field
+from ..values import Block, Call, Failure, Reasoning, Reply, Turn
 from .base import WireFormat
 from .mistral import Mistral
-from .responses import RESPONSE_MEMBERS, OpenAIResponses
+from .responses import OpenAIResponses
 from .responses_events import ItemEvents
 
 MISTRAL_TEXTS = ("output_text", "function_call_arguments", "reasoning_text")
 # What a response has of OpenAI's members (in the SDK's types, which refuse no others, but know
 # these alone).
-MISTRAL_MEMBERS = frozenset(RESPONSE_MEMBERS) - {"billing", "moderation", "store"}
+MISTRAL_MEMBERS = frozenset(
+    (
+        *("id", "object", "created_at", "completed_at", "status", "error", "incomplete_details"),
+        *("model", "output", "usage", "background", "instructions", "reasoning", "text", "user"),
+        *("max_output_tokens", "max_tool_calls", "temperature", "top_p", "top_logprobs"),
+        *("parallel_tool_calls", "tool_choice", "tools", "truncation", "metadata"),
+        *("previous_response_id", "prompt_cache_key", "prompt_cache_retention"),
+        *("safety_identifier", "service_tier"),
+    )
+)
 # All events that there are: on any other its client raises an error (verified).
 MISTRAL_EVENTS = frozenset(
     (
@@ -27,16 +37,36 @@ MISTRAL_EVENTS = frozenset(
     )
 )
 MISTRAL_ITEMS = ("message", "function_call", "reasoning")
+MISTRAL_TOOLS = ("function", "namespace")
 
 
 class MistralResponses(Mistral, OpenAIResponses):
     """The Responses API, which Mistral has since 2026."""
 
     routes = OpenAIResponses.routes
-    stream_type = OpenAIResponses.stream_type
-    errors = Mistral.errors
+    fields = {
+        **OpenAIResponses.fields,
+        "model": "a string!",
+        "input": "a string or an array!",
+        "instructions": "a string",
+    }
     has_custom_tools = False
+    unstreamed_stops = frozenset(("queued", "cancelled"))
     ping = WireFormat.ping  # a comment: an event that it does not know ends its client
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """As at OpenAI; nothing is stored, or made in the background (in the SDK's types)."""
+        for name in ("background", "store"):
+            if body.value.get(name):
+                body.get(name).expected("false")
+        return super().turns(body)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
+        for tool in body.get("tools").objects():
+            if tool.value.get("type") not in MISTRAL_TOOLS:
+                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+        return super().tools(body)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """The items that it has."""

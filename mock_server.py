@@ -9841,18 +9841,43 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
+        if wrong.found == []:
+            kind = "too_short"
+            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 
+# What the numbers of a vector may be asked for as (in the SDK's types); the scale is Cohere's.
+OUTPUT_TYPES = ("float", "int8", "uint8", "binary", "ubinary")
+
+
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):
-    """Embeddings, with an id."""
+    """Embeddings, with an id, and in the type of numbers that the request asks for."""
 
     routes = OpenAIEmbeddings.routes
+    fields = {
+        **OpenAIEmbeddings.fields,
+        "output_dimension": "an integer",
+        "output_dtype": "a string",
+        "metadata": "an object",
+    }
     layout = staticmethod(by_rows(compact))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """As at OpenAI."""
+        kind = body.get("output_dtype")
+        if not kind.is_absent and kind.value not in OUTPUT_TYPES:
+            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+        return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        kind = call.body.get("output_dtype") or "float"
+        if kind != "float":
+            vectors = reply.vectors(len(call.inputs))
+            for entry, vector in zip(value["data"], vectors):
+                entry["embedding"] = VECTOR_TYPES[kind](vector)
         # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
@@ -9907,8 +9932,6 @@ class MistralModels(Mistral, OpenAIModels):
             "internal": False,
             "billing_model_name": name,
             "type": "base",
-            "audio_transcription_capabilities": None,
-            "audio_speech_capabilities": None,
         }
 
 
@@ -10148,11 +10171,24 @@ MISTRAL_MODERATED = (
 FLAGGED = "dangerous_and_criminal_content"  # stands for all: a mock does not say what is wrong
 
 
+def inputs_of(body: Field) -> Field:
+    """What is judged, which is not nothing."""
+    given = body.get("input")
+    if given.value == []:
+        given.expected("an array")
+    return given
+
+
 class MistralModerations(Mistral, OpenAIModerations):
     """Moderations; a neutral reply that refuses, or stops by content_filter, flags one category."""
 
     routes = OpenAIModerations.routes
     fields = {"model": "a string!", "input": "a string or an array!"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts to judge, one by one."""
+        inputs_of(body)
+        return super().inputs(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input, without a verdict over all categories; all are the same."""
@@ -10223,7 +10259,7 @@ class MistralClassifications(Mistral):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to classify, one by one."""
-        node = body.get("input")
+        node = inputs_of(body)
         if isinstance(node.value, str):
             return [node.value]
         return plain_texts(self.counted(node).value)

@@ -383,7 +383,10 @@ ASKED: Dict[type, Dict[str, Form]] = {
         "nothing to read": said({"text": "x"}, {"document": {}}, streams=WHOLE),
     },
     m.MistralFIM: {"two choices": said(NEUTRAL, N)},
-    m.MistralEmbeddings: EMBEDDED,
+    m.MistralEmbeddings: {
+        **EMBEDDED,
+        "int8": said({"embedding": [0.25, -0.5]}, {"output_dtype": "int8"}),
+    },
     m.MistralModels: one("/v1/models/any"),
     m.AnthropicMessages: {**CLAUDE, "unknown path": Form(path="/v1/message", streams=WHOLE)},
     m.AnthropicModels: one("/v1/models/any"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, List, Mapping
 
 from ..errors import BadField
 from ..ids import HEX
 from ..jsons import by_rows, compact
 from ..limits import Headers, Json
-from ..values import Call, ErrorBody, Failure, Limit, Reply
+from ..node import Field
+from ..values import Call, ErrorBody, Failure, Limit, Reply, Turn
 from .base import retry_after, uuid
+from .cohere_embed import VECTOR_TYPES
 from .openai import OpenAI
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
@@ -108,18 +110,43 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
+        if wrong.found == []:
+            kind = "too_short"
+            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 
+# What the numbers of a vector may be asked for as (in the SDK's types); the scale is Cohere's.
+OUTPUT_TYPES = ("float", "int8", "uint8", "binary", "ubinary")
+
+
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):
-    """Embeddings, with an id."""
+    """Embeddings, with an id, and in the type of numbers that the request asks for."""
 
     routes = OpenAIEmbeddings.routes
+    fields = {
+        **OpenAIEmbeddings.fields,
+        "output_dimension": "an integer",
+        "output_dtype": "a string",
+        "metadata": "an object",
+    }
     layout = staticmethod(by_rows(compact))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """As at OpenAI."""
+        kind = body.get("output_dtype")
+        if not kind.is_absent and kind.value not in OUTPUT_TYPES:
+            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+        return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        kind = call.body.get("output_dtype") or "float"
+        if kind != "float":
+            vectors = reply.vectors(len(call.inputs))
+            for entry, vector in zip(value["data"], vectors):
+                entry["embedding"] = VECTOR_TYPES[kind](vector)
         # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
@@ -174,6 +201,4 @@ class MistralModels(Mistral, OpenAIModels):
             "internal": False,
             "billing_model_name": name,
             "type": "base",
-            "audio_transcription_capabilities": None,
-            "audio_speech_capabilities": None,
         }

@@ -29,11 +29,24 @@ MISTRAL_MODERATED = (
 FLAGGED = "dangerous_and_criminal_content"  # stands for all: a mock does not say what is wrong
 
 
+def inputs_of(body: Field) -> Field:
+    """What is judged, which is not nothing."""
+    given = body.get("input")
+    if given.value == []:
+        given.expected("an array")
+    return given
+
+
 class MistralModerations(Mistral, OpenAIModerations):
     """Moderations; a neutral reply that refuses, or stops by content_filter, flags one category."""
 
     routes = OpenAIModerations.routes
     fields = {"model": "a string!", "input": "a string or an array!"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts to judge, one by one."""
+        inputs_of(body)
+        return super().inputs(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input, without a verdict over all categories; all are the same."""
@@ -104,7 +117,7 @@ class MistralClassifications(Mistral):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to classify, one by one."""
-        node = body.get("input")
+        node = inputs_of(body)
         if isinstance(node.value, str):
             return [node.value]
         return plain_texts(self.counted(node).value)

@@ -10,8 +10,10 @@ from . import (  # noqa: F401  defining a class registers it
     bedrock_converse,
     bedrock_count_tokens,
     bedrock_invoke,
+    bedrock_rerank,
     cohere,
     cohere_embed,
+    cohere_rerank,
     gemini,
     gemini_embeddings,
     gemini_generate,
@@ -25,9 +27,12 @@ from . import (  # noqa: F401  defining a class registers it
     openai_embeddings,
     openai_models,
     openai_moderations,
+    rerank_hosts,
+    rerank_vllm,
     responses,
     vertex,
     vertex_claude,
+    vertex_rank,
 )
 from .base import WIRE_FORMATS
 from .openai_chat import OpenAIChat

@@ -48,7 +48,6 @@ class VllmRerank(Reranking, OpenAI):
 
     routes = (
         "POST /v1/rerank",
-        "POST /rerank",
         "POST {prefix*}/rerank",
         "POST {prefix*}/reranks",  # as Qwen's host and Higress call it
     )

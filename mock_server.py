@@ -8170,9 +8170,9 @@ def reranker(request: Request) -> str:
     # voyageai sends both, as null if nobody said them (verified); LiteLLM leaves them out.
     if "top_k" in body or "truncation" in body or VOYAGES_MODEL.match(model):
         return "voyage"
-    # Each request of cohere-py has both; other languages' clients have the second (captured).
-    agent = request.headers.get("user-agent", "").lower()
-    if agent.startswith("cohere/") or request.headers.get("x-fern-sdk-name") == "cohere":
+    # cohere/… and cohere in Python (captured), cohere-ai in JavaScript (read).
+    agents = (request.headers.get(name, "") for name in ("user-agent", "x-fern-sdk-name"))
+    if any(agent.lower().startswith("cohere") for agent in agents):
         return "cohere"
     return "jina" if JINAS_MODEL.match(model) else "vllm"
 
@@ -8336,6 +8336,15 @@ def out_of_bounds(node: Field, constraint: str) -> NoReturn:
     )
 
 
+def some_text(node: Field) -> str:
+    """A text that says something."""
+    if node.is_absent:
+        node.missing("a string")
+    if not node.text():
+        out_of_bounds(node, "length greater than or equal to 1")
+    return str(node.value)
+
+
 class BedrockRerank(Reranking, Bedrock):
     """Rerank, which has a path of its own and a form of its own (typed by botocore)."""
 
@@ -8364,12 +8373,7 @@ class BedrockRerank(Reranking, Bedrock):
     def query(self, body: Field) -> str:
         """The one query."""
         queries = check_length(body.get("queries"), 1)
-        text = queries.items()[0].within("textQuery", "text")
-        if text.is_absent:
-            text.missing("a string")
-        if text.text() == "":
-            out_of_bounds(text, "length greater than or equal to 1")
-        return str(text.value)
+        return some_text(queries.items()[0].within("textQuery", "text"))
 
     def documents(self, body: Field) -> Field:
         """The sources."""
@@ -8381,10 +8385,7 @@ class BedrockRerank(Reranking, Bedrock):
         whole = inline.get("jsonDocument")
         if not whole.is_absent:
             return compact(whole.value)
-        text = inline.within("textDocument", "text")
-        if text.is_absent:
-            text.missing("a string")
-        return str(text.text())
+        return some_text(inline.within("textDocument", "text"))
 
     def wanted(self, body: Field) -> Field:
         """How many results are asked for, of which there must be as many."""

@@ -14,7 +14,7 @@ from mock_server import BadMock
 
 VERTEX = SAMPLES[m.VertexRank][1]
 COHERE = {"user-agent": "cohere/7.3.1"}
-FERN = {"x-fern-sdk-name": "cohere"}
+FERN = {"x-fern-sdk-name": "cohere-ai"}
 
 # What each API answers to three documents, of which the third is the best and the first has no
 # score: "@" is an id.

@@ -55,6 +55,15 @@ def out_of_bounds(node: Field, constraint: str) -> NoReturn:
     )
 
 
+def some_text(node: Field) -> str:
+    """A text that says something."""
+    if node.is_absent:
+        node.missing("a string")
+    if not node.text():
+        out_of_bounds(node, "length greater than or equal to 1")
+    return str(node.value)
+
+
 class BedrockRerank(Reranking, Bedrock):
     """Rerank, which has a path of its own and a form of its own (typed by botocore)."""
 
@@ -83,12 +92,7 @@ class BedrockRerank(Reranking, Bedrock):
     def query(self, body: Field) -> str:
         """The one query."""
         queries = check_length(body.get("queries"), 1)
-        text = queries.items()[0].within("textQuery", "text")
-        if text.is_absent:
-            text.missing("a string")
-        if text.text() == "":
-            out_of_bounds(text, "length greater than or equal to 1")
-        return str(text.value)
+        return some_text(queries.items()[0].within("textQuery", "text"))
 
     def documents(self, body: Field) -> Field:
         """The sources."""
@@ -100,10 +104,7 @@ class BedrockRerank(Reranking, Bedrock):
         whole = inline.get("jsonDocument")
         if not whole.is_absent:
             return compact(whole.value)
-        text = inline.within("textDocument", "text")
-        if text.is_absent:
-            text.missing("a string")
-        return str(text.text())
+        return some_text(inline.within("textDocument", "text"))
 
     def wanted(self, body: Field) -> Field:
         """How many results are asked for, of which there must be as many."""

@@ -43,9 +43,9 @@ def reranker(request: Request) -> str:
     # voyageai sends both, as null if nobody said them (verified); LiteLLM leaves them out.
     if "top_k" in body or "truncation" in body or VOYAGES_MODEL.match(model):
         return "voyage"
-    # Each request of cohere-py has both; other languages' clients have the second (captured).
-    agent = request.headers.get("user-agent", "").lower()
-    if agent.startswith("cohere/") or request.headers.get("x-fern-sdk-name") == "cohere":
+    # cohere/… and cohere in Python (captured), cohere-ai in JavaScript (read).
+    agents = (request.headers.get(name, "") for name in ("user-agent", "x-fern-sdk-name"))
+    if any(agent.lower().startswith("cohere") for agent in agents):
         return "cohere"
     return "jina" if JINAS_MODEL.match(model) else "vllm"
 

@@ -184,6 +184,7 @@ def test_the_query_is_the_users_text_and_the_documents_are_inputs() -> None:
         ("/v1/rerank", {"model": "rerank-v3.5"}, {}, m.VllmRerank),
         ("/v1/rerank", {"model": "rerank-v3.5"}, COHERE, m.CohereRerankV1),
         ("/any/v1/rerank", {}, FERN, m.CohereRerankV1),
+        ("/vllm/v1/rerank", {"model": "m"}, {"user-agent": "mistral-client/1"}, m.VllmRerank),
         ("/rerank", {"queries": []}, {}, m.BedrockRerank),
         ("/rerank", {"sources": []}, {}, m.BedrockRerank),
         ("/v2/rerank", {"top_k": 3}, {}, m.CohereRerank),

@@ -57,6 +57,7 @@ class Reranking(WireFormat):
     The most relevant comes first, of equals the one that the request has first."""
 
     operation, api = "rerank", "rerank"
+    dialect = ""  # OpenAI has no such API that hosts could have in dialects
     fields: Mapping[str, str] = RERANK_FIELDS
     speaks = frozenset((Scores,))
     host = ""  # one of those of `reranker`, where others have the same paths

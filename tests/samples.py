@@ -200,6 +200,21 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"input": {"converse": CONVERSE}},
     ),
+    m.BedrockGuardrail: (
+        "POST",
+        "/guardrail/gr1/version/DRAFT/apply",
+        None,
+        {"source": "INPUT", "content": [{"text": {"text": "Hi"}}]},
+    ),
+    m.BedrockGuardrailChecks: (
+        "POST",
+        "/guardrail-checks/invoke",
+        None,
+        {
+            "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
+            "checks": {"contentFilter": {"categories": [{"category": "HATE"}]}},
+        },
+    ),
     m.BedrockClaude: (
         "POST",
         BEDROCK + "/invoke",
@@ -257,7 +272,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "nomic-embed-text", "prompt": "Hi"},
     ),
     m.OllamaTags: ("GET", "/api/tags", None, None),
+    m.OllamaPs: ("GET", "/api/ps", None, None),
+    m.OllamaShow: ("POST", "/api/show", None, {"model": "llama3.2"}),
     m.OllamaVersion: ("GET", "/api/version", None, None),
+    m.ServerHealth: ("GET", "/health", None, None),
+    m.ServerPing: ("GET", "/ping", None, None),
+    m.ServerVersion: ("GET", "/version", None, None),
+    m.ServerLoad: ("GET", "/load", None, None),
+    m.ServerInfo: ("GET", "/server_info", None, None),
+    m.ModelInfo: ("GET", "/model_info", None, None),
+    m.ServerMetrics: ("GET", "/metrics", None, None),
+    m.Tokenize: ("POST", "/tokenize", None, {"prompt": "Hi there"}),
+    m.Detokenize: ("POST", "/detokenize", None, {"tokens": [16680]}),
 }
 STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
 GENERATE = [

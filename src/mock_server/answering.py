@@ -140,6 +140,8 @@ class Answerer:
         """The body as JSON, or as the fields of a form; only a POST has one."""
         if request.method != "POST":
             return None
+        if not wire.has_body:
+            return {}
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
             problem = form_problem(kind, request.body, request.form)

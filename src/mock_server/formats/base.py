@@ -123,6 +123,7 @@ class WireFormat(Credentialed, Unmocked):
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
+    has_body = True  # whether what is posted has one that is read
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)

@@ -8765,6 +8765,142 @@ class CohereEmbed(Cohere):
         }
 
 
+# === formats/content_safety ==================================================
+# Azure AI Content Safety: guardrails that gateways ask for a verdict (documented).  Pure.
+
+
+HARMS = ("Hate", "SelfHarm", "Sexual", "Violence")
+WORST = 6  # of the severities 0, 2, 4 and 6
+BLOCKLIST_MATCH = frozenset(("blocklistName", "blocklistItemId", "blocklistItemText"))
+FOUND_HARM = frozenset(("category", "severity"))
+
+# Codes of errors by status (documented).
+SAFETY_CODES = {
+    400: "InvalidRequestBody",
+    404: "ResourceNotFound",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServerBusy",
+}
+SAFETY_ERRORS = {
+    "no_key": AZURE_KEY_ERROR,
+    "authentication": AZURE_KEY_ERROR,
+    "rate_limit": Failure(
+        429, "The current RPS has exceeded the quota for your current SKU. Retry in {wait} seconds."
+    ),
+}
+
+
+class ContentSafety(Azure):
+    """What its APIs share: a key of its own, and errors with words for codes."""
+
+    operation = "moderate"
+    credentials = ("ocp-apim-subscription-key", "authorization")
+    errors: Mapping[str, Failure] = SAFETY_ERRORS
+    speaks: FrozenSet[Any] = frozenset((Text, Refusal))
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """None is named."""
+        return ""
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id and the region."""
+        return (("apim-request-id", uuid(call, "apim")), ("x-ms-region", "East US 2"))
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error": {"code", "message"}}`."""
+        code = failure.code or SAFETY_CODES.get(failure.status, str(failure.status))
+        return ErrorBody({"error": {"code": code, "message": failure.message}})
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """The field by its name; the words are OpenAI's."""
+        return Failure(400, openai_sentence(wrong)[0])
+
+
+class SafetyAnalyze(ContentSafety):
+    """text:analyze.  A neutral reply that refuses, or stops by content_filter, finds the worst of
+    the last category that is asked for; a block is a category or a match of a blocklist."""
+
+    api = "text:analyze"
+    routes = ("POST /contentsafety/text:analyze",)
+    fields: Mapping[str, str] = {
+        "text": "a string!",
+        "categories": "an array",
+        "blocklistNames": "an array",
+        "haltOnBlocklistHit": "a boolean",
+        "outputType": "a string",
+    }
+    speaks = frozenset((Text, Refusal, Block))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The text."""
+        for category in body.get("categories").items():
+            if category.value not in HARMS:
+                category.expected("one from " + ", ".join(HARMS))
+        return [body.value["text"]]
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """An item of one of the two arrays of an answer."""
+        return block.keys() in (BLOCKLIST_MATCH, FOUND_HARM)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A severity a category."""
+        asked = call.body.get("categories") or HARMS
+        found: Dict[Json, Json] = dict.fromkeys(asked, 0)
+        if stop_of(reply) == "content_filter":
+            found[asked[-1]] = WORST
+        blocks = [part.value for part in reply.parts if isinstance(part, Block)]
+        found.update({one["category"]: one["severity"] for one in blocks if "category" in one})
+        return {
+            "blocklistsMatch": [one for one in blocks if "category" not in one],
+            "categoriesAnalysis": [
+                {"category": category, "severity": severity} for category, severity in found.items()
+            ],
+        }
+
+
+class SafetyShield(ContentSafety):
+    """text:shieldPrompt.  What a neutral reply refuses is the prompt or, without one, each of the
+    documents."""
+
+    api = "text:shieldPrompt"
+    routes = ("POST /contentsafety/text:shieldPrompt",)
+    fields = {"userPrompt": "a string", "documents": "an array"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The prompt, and the documents."""
+        documents, prompt = texts_of(body.get("documents")), body.get("userPrompt")
+        if prompt.is_absent and not documents:
+            prompt.expected("a string")
+        return [*([] if prompt.is_absent else [prompt.value]), *documents]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Whether each of them is an attack."""
+        attacks = stop_of(reply) == "content_filter"
+        has_prompt = call.body.get("userPrompt") is not None
+        document = {"attackDetected": attacks and not has_prompt}
+        return {
+            "userPromptAnalysis": {"attackDetected": attacks and has_prompt},
+            "documentsAnalysis": [document for _ in call.body.get("documents") or ()],
+        }
+
+
+class SafetyJailbreak(ContentSafety):
+    """text:detectJailbreak, as it was called first."""
+
+    api = "text:detectJailbreak"
+    routes = ("POST /contentsafety/text:detectJailbreak",)
+    fields = {"text": "a string!"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The text."""
+        return [body.value["text"]]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Whether it is one."""
+        return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
+
+
 # === formats/google_errors ===================================================
 # Errors as Google's APIs write them: a canonical name, and details (wire formats, section 7).
 
@@ -10247,6 +10383,99 @@ class MistralFIM(MistralChat):
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
         yield Turn("user", body.value["prompt"])
+
+
+# === formats/model_armor =====================================================
+# Google's Model Armor: guardrails that gateways ask for a verdict (public answers).  Pure.
+
+
+ARMOR_TEMPLATE = "POST /v1/projects/{project}/locations/{location}/templates/{model}:"
+# The filters, and what the result of each is called; `csam` really has the word twice.
+ARMOR_FILTERS = {
+    "csam": "csamFilterFilterResult",
+    "malicious_uris": "maliciousUriFilterResult",
+    "rai": "raiFilterResult",
+    "pi_and_jailbreak": "piAndJailbreakFilterResult",
+    "sdp": "sdpFilterResult",
+}
+ARMOR_HARMS = ("sexually_explicit", "hate_speech", "harassment", "dangerous")
+MATCH_FOUND = "MATCH_FOUND"
+
+
+def armor_state(found: bool) -> Dict[str, Json]:
+    """Whether a filter has found something."""
+    return {"matchState": MATCH_FOUND if found else "NO_" + MATCH_FOUND}
+
+
+def has_match(value: Json) -> bool:
+    """Whether a filter says anywhere that it has found something."""
+    if isinstance(value, dict):
+        return value.get("matchState") == MATCH_FOUND or any(map(has_match, value.values()))
+    return False
+
+
+class ArmorPrompt(Vertex):
+    """sanitizeUserPrompt.  A neutral reply that refuses, or stops by content_filter, is dangerous;
+    a block holds results by the names of their filters, laid over the usual ones."""
+
+    operation, api = "moderate", "sanitizeUserPrompt"
+    routes: Tuple[str, ...] = (ARMOR_TEMPLATE + "sanitizeUserPrompt",)
+    asked = "userPromptData"  # in which member the text is
+    speaks = frozenset((Text, Refusal, Block))
+    service = "modelarmor.googleapis.com"
+    errors: Mapping[str, Failure] = {
+        **VERTEX_ERRORS,
+        "not_found": Failure(404, "Resource '{path}' was not found"),
+    }
+
+    def inputs(self, body: Field) -> List[str]:
+        """The text, if there is one: a file may be in its place."""
+        name = self.asked
+        if snake(name) in body.value:
+            name = snake(name)
+        data = body.check({name: "an object!"}).get(name)
+        return [pick(data.check({"text": "a string"}).value, "text") or ""]
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Results of filters."""
+        return bool(block) and block.keys() <= ARMOR_FILTERS.keys()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """What each filter found, and whether any did."""
+        results = self.results(stop_of(reply) == "content_filter")
+        for part in reply.parts:
+            if isinstance(part, Block):
+                results = merged(results, part.value)
+        return {
+            "sanitizationResult": {
+                "filterMatchState": armor_state(has_match(results))["matchState"],
+                "filterResults": results,
+                "invocationResult": "SUCCESS",
+            }
+        }
+
+    @staticmethod
+    def results(is_dangerous: bool) -> Dict[str, Json]:
+        """The results of all filters."""
+        results: Dict[str, Json] = {}
+        for name, kind in ARMOR_FILTERS.items():
+            found = is_dangerous and name == "rai"
+            result = {"executionState": "EXECUTION_SUCCESS", **armor_state(found)}
+            if name == "rai":
+                kinds = {harm: armor_state(found and harm == "dangerous") for harm in ARMOR_HARMS}
+                result["raiFilterTypeResults"] = kinds
+            if name == "sdp":
+                result = {"inspectResult": result}
+            results[name] = {kind: result}
+        return results
+
+
+class ArmorAnswer(ArmorPrompt):
+    """sanitizeModelResponse, of what a model has said."""
+
+    api = "sanitizeModelResponse"
+    routes = (ARMOR_TEMPLATE + "sanitizeModelResponse",)
+    asked = "modelResponseData"
 
 
 # === formats/model_server ====================================================

@@ -23,6 +23,7 @@ CONVERSE = {
 VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
+ARMOR = "/v1/projects/p/locations/us/templates/t"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 
@@ -245,6 +246,26 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"texts": ["Hi"], "input_type": "search_query"},
     ),
+    m.SafetyAnalyze: ("POST", "/contentsafety/text:analyze", None, {"text": "Hi"}),
+    m.SafetyShield: (
+        "POST",
+        "/contentsafety/text:shieldPrompt",
+        None,
+        {"userPrompt": "Hi", "documents": ["Ho"]},
+    ),
+    m.SafetyJailbreak: ("POST", "/contentsafety/text:detectJailbreak", None, {"text": "Hi"}),
+    m.ArmorPrompt: (
+        "POST",
+        ARMOR + ":sanitizeUserPrompt",
+        None,
+        {"user_prompt_data": {"text": "Hi"}},
+    ),
+    m.ArmorAnswer: (
+        "POST",
+        ARMOR + ":sanitizeModelResponse",
+        None,
+        {"modelResponseData": {"text": "Hi"}},
+    ),
     m.CohereChat: ("POST", "/v2/chat", "/v2/chat", {**CHAT, "model": "command-a-03-2025"}),
     m.CohereEmbed: (
         "POST",
@@ -283,7 +304,7 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.ModelInfo: ("GET", "/model_info", None, None),
     m.ServerMetrics: ("GET", "/metrics", None, None),
     m.Tokenize: ("POST", "/tokenize", None, {"prompt": "Hi there"}),
-    m.Detokenize: ("POST", "/detokenize", None, {"tokens": [16680]}),
+    m.Detokenize: ("POST", "/detokenize", None, {"tokens": [421154932, 488208741]}),
 }
 STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
 GENERATE = [

@@ -413,6 +413,12 @@ JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
+# Hosts with OpenAI's format, each with its own way of it (design: dialects); the first is plain.
+DIALECTS = (
+    *("openai", "mistral", "openrouter", "vllm", "deepseek", "groq", "gemini", "ollama"),
+    "bedrock",
+)
+
 # --- types ---
 
 Json = Any
@@ -1435,6 +1441,7 @@ class Call:
     blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
+    dialect: str = ""  # of OpenAI's format; empty where it is another
 
     @property
     def method(self) -> str:
@@ -4312,6 +4319,7 @@ class WireFormat(Credentialed, Unmocked):
     checked before `turns` and the like read the body."""
 
     provider = ""
+    dialect = ""  # of OpenAI's format, for what is in that
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
@@ -4344,13 +4352,6 @@ class WireFormat(Credentialed, Unmocked):
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    @property
-    def can_stream(self) -> bool:
-        """Whether an answer can be a stream."""
-        if self.may_stream is None:
-            return self.operation == "generate"
-        return self.may_stream
-
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Whether a request on one of the routes, which found `params` in its path, is for this
         API; only shared paths ask more than that."""
@@ -4361,7 +4362,8 @@ class WireFormat(Credentialed, Unmocked):
     def begun(self, request: Request, params: Mapping[str, str]) -> Call:
         """The call as far as the path alone tells."""
         model = params.get("model", "")
-        return Call(request, self.provider, self.operation, self.api, model, params=params)
+        names = self.provider, self.operation, self.api, model
+        return Call(request, *names, params=params, dialect=self.dialect)
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request in no provider's terms.  BadField names what can't be read."""
@@ -4391,6 +4393,7 @@ class WireFormat(Credentialed, Unmocked):
             choices=self.choices(fields),
             params=params,
             body=body,
+            dialect=self.dialect,
         )
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
@@ -4540,6 +4543,13 @@ class WireFormat(Credentialed, Unmocked):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
+def can_stream(wire: WireFormat) -> bool:
+    """Whether an answer of an API can be a stream."""
+    if wire.may_stream is None:
+        return wire.operation == "generate"
+    return wire.may_stream
+
+
 def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
     """What is said of an API whose answers have no block such as one of these, or have it in whole
     ones alone."""
@@ -4557,8 +4567,6 @@ def caller(request: Request) -> str:
     """Whose client calls a path that several providers share (wire formats, section 2.1)."""
     if "anthropic-version" in request.headers:
         return "anthropic"
-    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
-        return "mistral"
     if "x-goog-api-key" in request.headers or "key" in request.query:
         return "google"
     return "openai"
@@ -5548,6 +5556,7 @@ class OpenAI(WireFormat):
     """What all APIs of OpenAI share: headers, errors, credential."""
 
     provider = "openai"
+    dialect = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     too_many = (
@@ -5563,13 +5572,7 @@ class OpenAI(WireFormat):
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
     usual_limit = 10_000
-    shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Mistral's own client gets Mistral's dialect."""
-        # What is not shared must not look at headers: a remembered answer depends on all that were.
-        return not self.shared_with_mistral or caller(request) != "mistral"
 
     def has_rate_limits(self, stream: bool) -> bool:
         """Whether answers come with rate limits (5.1)."""
@@ -5673,7 +5676,6 @@ class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
 
     api = "chat"
-    shared_with_mistral = True
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -6208,7 +6210,6 @@ class OpenAIEmbeddings(OpenAI):
     """Embeddings: floats, or base64 of little-endian float32."""
 
     operation, api = "embed", "embeddings"
-    shared_with_mistral = True
     routes: Tuple[str, ...] = ("POST /v1/embeddings", "POST {prefix*}/embeddings")
     fields = {
         "model": "a string!",
@@ -6308,11 +6309,8 @@ class OpenAIModels(OpenAI):
     needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """`/v1/models` is shared with Google, Anthropic and Mistral."""
-        client = caller(request)
-        if client in ("openai", "mistral"):
-            return client == "openai"
-        return not SHARED_MODELS_PATH.fullmatch(request.path)
+        """`/v1/models` is shared with Google and Anthropic."""
+        return caller(request) == "openai" or not SHARED_MODELS_PATH.fullmatch(request.path)
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -6487,6 +6485,7 @@ class Azure(OpenAI):
     """What all APIs share: headers, errors of a gateway of its own, two kinds of credential."""
 
     provider = "azure"
+    dialect = ""
     area = (
         "/openai/deployments/",
         "/openai/v1/",
@@ -9991,6 +9990,7 @@ class GoogleCompatible(Gemini):
     """What they share: Google's credentials and headers, and its errors in an array of one
     (section 7)."""
 
+    dialect = "gemini"
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     # Recorded, other than Gemini's own type (section 7).
@@ -10117,7 +10117,9 @@ def uuid_version_7(call: Call, label: str) -> str:
 
 
 class Mistral(OpenAI):
-    """What Mistral does in its own way, for clients that are known by their User-Agent."""
+    """What Mistral does in its own way."""
+
+    dialect = "mistral"
 
     # Compact, without a line end behind it (section 12).
     layout: Callable[..., str] = staticmethod(compact)
@@ -10126,10 +10128,6 @@ class Mistral(OpenAI):
     bad_json = "Invalid JSON: {}"
     too_many = "List should have at most {most} items after validation, not {found}"
     errors = MISTRAL_ERRORS
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Paths that it shares with OpenAI are its own for its client (2.1)."""
-        return caller(request) == "mistral"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""
@@ -10375,10 +10373,6 @@ class MistralFIM(MistralChat):
         "suffix": "a string",
         "stream": "a boolean",
     }
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """The path is Mistral's alone."""
-        return True
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
@@ -12349,6 +12343,7 @@ def match_sha256(node: Node) -> List[Condition]:
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
+    "dialect": match_name(frozenset(DIALECTS)),
     "operation": match_name(OPERATIONS),
     "api": match_name(APIS),
     "model": match_text,
@@ -12464,8 +12459,9 @@ class Asked:
         """What is shown of the call; null for what could not be read."""
         call = self.call
         if not call:
-            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
+            return dict.fromkeys(("dialect", "operation", "api", "model", "stream", "user"))
         return {
+            "dialect": call.dialect or None,
             "operation": call.operation or None,
             "api": call.api or None,
             "model": call.model,
@@ -12619,6 +12615,134 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
+
+
+# === formats/dialects ========================================================
+# Dialects of OpenAI's format: which one a request is in, and the wire format that speaks it.
+
+# Pure.
+
+
+Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
+
+# Where they are at home, for gateways that keep the Host (from the providers' documentation).
+HOSTS: Mapping[str, str] = {
+    "api.openai.com": "openai",
+    "api.mistral.ai": "mistral",
+    "codestral.mistral.ai": "mistral",
+    "openrouter.ai": "openrouter",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "generativelanguage.googleapis.com": "gemini",
+}
+# Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
+HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+
+# How the clients of a provider begin to call themselves; other SDKs speak to anybody.
+AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+
+AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+
+
+def speaks_dialects(wire: WireFormat) -> bool:
+    """Whether other hosts have an API, too, in dialects of their own."""
+    if wire.provider == "openai":
+        return wire.api in plain_formats()
+    return wire.provider == "azure" and any(AZURE_SHARED in route for route in wire.routes)
+
+
+def shares_path(wire: WireFormat, request: Request) -> bool:
+    """Whether a request to such an API is on a path that hosts of other dialects have."""
+    return wire.provider == "openai" or request.path.startswith(AZURE_SHARED)
+
+
+@functools.lru_cache(maxsize=None)
+def plain_formats() -> Dict[str, WireFormat]:
+    """OpenAI's own formats, by API."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai" and wire.dialect == "openai":
+            found.setdefault(wire.api, wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def own_formats() -> Dict[Tuple[str, str], WireFormat]:
+    """The formats that a dialect has of its own, by dialect and API."""
+    found: Dict[Tuple[str, str], WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai":
+            found.setdefault((wire.dialect, wire.api), wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def hosts() -> Dict[str, Type[OpenAI]]:
+    """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
+    kinds = [kind for kind in OpenAI.__subclasses__() if "dialect" in vars(kind)]
+    return {kind.dialect: kind for kind in kinds}
+
+
+@functools.lru_cache(maxsize=None)
+def in_dialect(wire: WireFormat, name: str) -> WireFormat:
+    """The format of an API that others share, in a dialect.  Where that says the API itself as
+    OpenAI does, it is OpenAI's with the errors and headers of the host."""
+    found = own_formats().get((name, wire.api))
+    if found is None:
+        plain = type(plain_formats()[wire.api])
+        shared = (hosts()[name], plain) if name in hosts() else (plain,)
+        made: Type[WireFormat] = type(name + plain.__name__, shared, {"dialect": name})
+        found = made()
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def dialects_of(wire: WireFormat) -> FrozenSet[str]:
+    """The dialects for which a registered format stands: its own, and of OpenAI's formats also
+    those that differ in errors and headers alone."""
+    if not wire.dialect:
+        return frozenset()
+    if plain_formats().get(wire.api) is not wire:
+        return frozenset((wire.dialect,))
+    own = {name for name, api in own_formats() if api == wire.api}
+    return frozenset(DIALECTS) - own | {wire.dialect}
+
+
+def dialect_of(request: Request, ports: Ports) -> str:
+    """The dialect that a request is in, or nothing where it says none: by its port, the first
+    segment of its path, its Host, its client."""
+    if request.port in ports:
+        return ports[request.port]
+    first = request.path[1:].partition("/")[0]
+    # Azure has a path that begins so.
+    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+        return first
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    found = HOSTS.get(host, "")
+    for start, name in HOST_STARTS:
+        if host.startswith(start):
+            found = name
+    if found:
+        return found
+    agent = request.headers.get("user-agent", "").lower()
+    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+
+
+def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
+    """The format in which a request to an API is read and answered."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire  # and no header is looked at: a remembered answer depends on those that were
+    name = dialect_of(request, ports)
+    if not name:
+        return wire
+    return in_dialect(wire, name)
+
+
+def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
+    """The format in which a mock answers that names a dialect; as it is where there are none."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire
+    return in_dialect(wire, name)
 
 
 # === formats/echo ============================================================
@@ -13214,6 +13338,8 @@ def all_routes() -> Tuple[Route, ...]:
     """The routes of all wire formats, specific ones before catch-alls."""
     found = []
     for wire in WIRE_FORMATS:
+        if wire.dialect not in ("", "openai") and speaks_dialects(wire):
+            continue  # it comes in on the paths of OpenAI's format
         for route in wire.routes:
             method, _, template = route.partition(" ")
             anywhere = template.startswith("{prefix*}")
@@ -13222,6 +13348,7 @@ def all_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+NO_PORTS: Ports = {}
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = all_routes()
 
@@ -13297,13 +13424,13 @@ def new_owners(method: str, path: str) -> Owners:
 known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
+def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request, in its dialect, and the segments of its path.  Refused
+    names the nearest path, or the methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
         if wire.owns(request, params):
-            return wire, params
+            return spoken(wire, request, ports), params
     allowed = allow(request.path)
     if allowed and not found:
         raise Refused(
@@ -13388,8 +13515,13 @@ def with_placeholders(path: str, known: str) -> str:
     return "/".join(found)
 
 
-def shape_of(request: Request) -> WireFormat:
+def shape_of(request: Request, ports: Ports = NO_PORTS) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    return spoken(plain_shape(request), request, ports)
+
+
+def plain_shape(request: Request) -> WireFormat:
+    """The same, whatever the dialect is."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.
@@ -13884,7 +14016,10 @@ class Way:
         """The API in words: `openai chat`."""
         if self.wire is ELSEWHERE:
             return "paths of no provider"
-        return f"{self.wire.provider} {self.wire.api}"
+        told = f"{self.wire.provider} {self.wire.api}"
+        if self.wire.dialect in ("", self.wire.provider):
+            return told
+        return f"{told} ({self.wire.dialect})"
 
 
 MOST_CHOICES = 2048  # more than these no API gives
@@ -13910,7 +14045,7 @@ def all_ways() -> Tuple[Way, ...]:
     found: Dict[Way, None] = {}  # a set in order
     for wire in wires:
         found[Way(wire, False)] = None
-        if wire.can_stream or wire.operation == OTHER:
+        if can_stream(wire) or wire.operation == OTHER:
             found[Way(wire, True)] = None
             array = Way(wire, True, True)
             if not wire.framing(asked(array, ())).streams:
@@ -13935,6 +14070,7 @@ def methods_of(wire: WireFormat) -> Tuple[str, ...]:
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
+    "dialect": lambda way: sorted(dialects_of(way.wire)),
     "operation": lambda way: [way.wire.operation],
     "api": lambda way: [way.wire.api],
     "stream": lambda way: [way.stream],
@@ -14009,8 +14145,24 @@ def check_reach(
     ways = ways_of(conditions)
     if not ways:
         refuse_contradiction(node.get("match"), conditions)
+    if not node.get("dialect").is_absent:
+        ways = ways_in_dialect(node.get("dialect"), ways)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
+
+
+def ways_in_dialect(dialect: Node, ways: Sequence[Way]) -> Tuple[Way, ...]:
+    """The ways in which a mock answers that names a dialect; BadMock if none of them has one."""
+    if not any(speaks_dialects(way.wire) for way in ways):
+        told = some(sorted({way.api for way in ways}))
+        dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
+    found: Dict[Way, None] = {}  # a set in order
+    for way in ways:
+        wire = way.wire
+        if speaks_dialects(wire):
+            wire = in_dialect(wire, dialect.value)
+        found[replace(way, wire=wire)] = None
+    return tuple(found)
 
 
 def check_path(asked_for: Sequence[Condition], node: Node) -> None:
@@ -14652,7 +14804,7 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit", "dialect")
 
 NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
 
@@ -15002,14 +15154,15 @@ class Uses:
 
 @record
 class Found:
-    """The mock that answers a call, its answer, the number of this use, counted from 0, and what
-    named groups of regular expressions found."""
+    """The mock that answers a call, its answer, the number of this use, counted from 0, what named
+    groups of regular expressions found, and the wire format in which it is written."""
 
     mock: Mock
     answer: Answer
     used: int
     uses: Uses
     groups: Groups
+    wire: WireFormat
     limit: Optional[Limit] = None
 
 
@@ -15026,6 +15179,7 @@ class Mock:
     times: Optional[int] = None
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
+    dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
 
     # Two that say the same are still two mocks.
     __eq__ = object.__eq__
@@ -15075,8 +15229,15 @@ class Mock:
         """Whether it answers no more after `used` uses."""
         return self.times is not None and used >= self.times
 
+    def written_in(self, wire: WireFormat, call: Call) -> WireFormat:
+        """The wire format in which it answers a call that was read in another."""
+        if not self.dialect:
+            return wire
+        return respoken(wire, call.request, self.dialect)
+
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
         """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        wire = self.written_in(wire, call)
         differences = [condition.difference(call) for condition in self.conditions]
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
@@ -15095,6 +15256,7 @@ class Mock:
         use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        wire = self.written_in(wire, call)
         # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
@@ -15111,9 +15273,10 @@ class Mock:
                     failure = Failure(
                         0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
                     )
-                    return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
+                    refused = Answer(failure, 429, Delivery())
+                    return Found(self, refused, used, uses, groups, wire, limit)
             uses.count = used + 1
-        return Found(self, answer, used, uses, groups, limit)
+        return Found(self, answer, used, uses, groups, wire, limit)
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -15134,6 +15297,9 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    dialect = ""
+    if "dialect" in spec:
+        dialect = node.get("dialect").choice(DIALECTS)
     check_reach(node, asked, responses, answers)
     return Mock(
         name,
@@ -15144,6 +15310,7 @@ def parse_mock(node: MockNode) -> Mock:
         times,
         sorted_compact(spec),
         parse_limit(node.get("limit")),
+        dialect,
     )
 
 
@@ -15993,10 +16160,27 @@ def word_of(words: str) -> Kind:
     return Kind(str, lambda node: node.choice(words.split("|")))
 
 
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
@@ -16108,6 +16292,14 @@ OPTIONS = (
     ),
     Option(
         ANSWERS,
+        "--dialect",
+        "PORT=NAME",
+        DIALECT,
+        (),
+        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
+    ),
+    Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -16206,8 +16398,24 @@ def check_ports(ports: Sequence[int]) -> None:
             raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
+def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
+    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
+    told: Dict[int, str] = {}
+    for port, name in map(port_and_dialect, values["dialect"]):
+        if port not in ports:
+            raise BadOption(
+                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
+                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+            )
+        if port in told:
+            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
+        told[port] = name
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    check_dialects(values, spelled)
     cert_and_key = f"{spelled('cert')} and {spelled('key')}"
     if bool(values["cert"]) != bool(values["key"]):
         raise BadOption(
@@ -16250,6 +16458,7 @@ class Settings:
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
+    dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     max_body: int = keyword_default("max_body")
@@ -16262,6 +16471,11 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @found_once
+    def ports(self) -> Dict[int, str]:
+        """The dialects of ports that have one."""
+        return dict(map(port_and_dialect, self.dialect))
 
 
 # === admission ===============================================================
@@ -19463,7 +19677,7 @@ class Answerer:
         if request.method == "OPTIONS" and PREFLIGHT in request.headers:
             return Answered(options_response(request))
         try:
-            wire, params = route(request)
+            wire, params = route(request, self.settings.ports)
         except Refused as refused:
             return (yield from self.elsewhere(request, session, refused))
         try:
@@ -19482,7 +19696,7 @@ class Answerer:
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
         mock, else the server's own, or why it has none."""
-        wire = other_like(shape_of(request))
+        wire = other_like(shape_of(request, self.settings.ports))
         call = wire.read(request, {}, wire.body(request))
         try:
             brought = brought_along(call, self.settings.seed)
@@ -19533,7 +19747,7 @@ class Answerer:
         is."""
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
-        wire = shape_of(request)
+        wire = shape_of(request, self.settings.ports)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, wire.begun(request, {}), failure)
         headers = answered.response.headers + refused.headers
@@ -19635,9 +19849,9 @@ class Answerer:
         outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
-        response = respond(wire, call, outcome, found.answer.status, delivery)
+        response = respond(found.wire, call, outcome, found.answer.status, delivery)
         if found.limit:
-            headers = laid_over(response.headers, wire.limit_headers(found.limit))
+            headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
@@ -21447,10 +21661,15 @@ MOCK_ROWS: Rows = {
         either(defined_as("limit"), NULL),
         "What exceeds so many requests in so many seconds gets a 429.",
     ),
+    "dialect": (
+        one_word(DIALECTS),
+        "The dialect of OpenAI's format in which it answers, whatever that of the request is.",
+    ),
 }
 
 MATCH_ROWS: Rows = {
     "provider": (some_words(PROVIDERS), "The provider on whose path the request came in."),
+    "dialect": (some_words(DIALECTS), "The dialect of OpenAI's format in which it came in."),
     "operation": (
         some_words(OPERATIONS),
         "What is asked for (default: generate; embed where a response is an embedding; any where "
@@ -22870,6 +23089,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         host: str = "127.0.0.1",
         data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
         fallback: str = "error",
+        dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
         max_body: int = MAX_BODY,

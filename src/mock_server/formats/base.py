@@ -115,6 +115,7 @@ class WireFormat(Credentialed, Unmocked):
     checked before `turns` and the like read the body."""
 
     provider = ""
+    dialect = ""  # of OpenAI's format, for what is in that
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
@@ -147,13 +148,6 @@ class WireFormat(Credentialed, Unmocked):
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    @property
-    def can_stream(self) -> bool:
-        """Whether an answer can be a stream."""
-        if self.may_stream is None:
-            return self.operation == "generate"
-        return self.may_stream
-
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Whether a request on one of the routes, which found `params` in its path, is for this
         API; only shared paths ask more than that."""
@@ -164,7 +158,8 @@ class WireFormat(Credentialed, Unmocked):
     def begun(self, request: Request, params: Mapping[str, str]) -> Call:
         """The call as far as the path alone tells."""
         model = params.get("model", "")
-        return Call(request, self.provider, self.operation, self.api, model, params=params)
+        names = self.provider, self.operation, self.api, model
+        return Call(request, *names, params=params, dialect=self.dialect)
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request in no provider's terms.  BadField names what can't be read."""
@@ -194,6 +189,7 @@ class WireFormat(Credentialed, Unmocked):
             choices=self.choices(fields),
             params=params,
             body=body,
+            dialect=self.dialect,
         )
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
@@ -343,6 +339,13 @@ class WireFormat(Credentialed, Unmocked):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
+def can_stream(wire: WireFormat) -> bool:
+    """Whether an answer of an API can be a stream."""
+    if wire.may_stream is None:
+        return wire.operation == "generate"
+    return wire.may_stream
+
+
 def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
     """What is said of an API whose answers have no block such as one of these, or have it in whole
     ones alone."""
@@ -360,8 +363,6 @@ def caller(request: Request) -> str:
     """Whose client calls a path that several providers share (wire formats, section 2.1)."""
     if "anthropic-version" in request.headers:
         return "anthropic"
-    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
-        return "mistral"
     if "x-goog-api-key" in request.headers or "key" in request.query:
         return "google"
     return "openai"

@@ -21,7 +21,8 @@ from typing import (
 
 from ..errors import shown
 from ..formats.all import DEFAULT_SHAPE, OTHER
-from ..formats.base import WIRE_FORMATS, WireFormat
+from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
+from ..formats.dialects import dialects_of, in_dialect, speaks_dialects
 from ..framings import Framing
 from ..http import METHODS
 from ..limits import CONTROL_PREFIX, Json
@@ -55,7 +56,10 @@ class Way:
         """The API in words: `openai chat`."""
         if self.wire is ELSEWHERE:
             return "paths of no provider"
-        return f"{self.wire.provider} {self.wire.api}"
+        told = f"{self.wire.provider} {self.wire.api}"
+        if self.wire.dialect in ("", self.wire.provider):
+            return told
+        return f"{told} ({self.wire.dialect})"
 
 
 MOST_CHOICES = 2048  # more than these no API gives
@@ -81,7 +85,7 @@ def all_ways() -> Tuple[Way, ...]:
     found: Dict[Way, None] = {}  # a set in order
     for wire in wires:
         found[Way(wire, False)] = None
-        if wire.can_stream or wire.operation == OTHER:
+        if can_stream(wire) or wire.operation == OTHER:
             found[Way(wire, True)] = None
             array = Way(wire, True, True)
             if not wire.framing(asked(array, ())).streams:
@@ -106,6 +110,7 @@ def methods_of(wire: WireFormat) -> Tuple[str, ...]:
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
+    "dialect": lambda way: sorted(dialects_of(way.wire)),
     "operation": lambda way: [way.wire.operation],
     "api": lambda way: [way.wire.api],
     "stream": lambda way: [way.stream],
@@ -180,8 +185,24 @@ def check_reach(
     ways = ways_of(conditions)
     if not ways:
         refuse_contradiction(node.get("match"), conditions)
+    if not node.get("dialect").is_absent:
+        ways = ways_in_dialect(node.get("dialect"), ways)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
+
+
+def ways_in_dialect(dialect: Node, ways: Sequence[Way]) -> Tuple[Way, ...]:
+    """The ways in which a mock answers that names a dialect; BadMock if none of them has one."""
+    if not any(speaks_dialects(way.wire) for way in ways):
+        told = some(sorted({way.api for way in ways}))
+        dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
+    found: Dict[Way, None] = {}  # a set in order
+    for way in ways:
+        wire = way.wire
+        if speaks_dialects(wire):
+            wire = in_dialect(wire, dialect.value)
+        found[replace(way, wire=wire)] = None
+    return tuple(found)
 
 
 def check_path(asked_for: Sequence[Condition], node: Node) -> None:

@@ -4219,11 +4219,13 @@ class State:
         self.lock = threading.Lock()
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
+        self.sleeps = False  # the model server
+        self.adapters: Set[str] = set()  # that it has loaded
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost without it."""
-        return not self.gauges
+        return not (self.gauges or self.sleeps or self.adapters)
 
     def gauge_of(self, name: str, port: int) -> Optional[Gauge]:
         """What a metric is set to for who asks on a port, if it is."""
@@ -4328,7 +4330,7 @@ class WireFormat(Credentialed, Unmocked):
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
-    has_body = True  # whether what is posted has one that is read
+    takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)
@@ -4371,7 +4373,7 @@ class WireFormat(Credentialed, Unmocked):
         turns: List[Turn] = []
         custom: Iterable[str] = ()
         schema = None
-        if request.method == "POST":  # nothing else has a body
+        if request.method == "POST" and self.takes_body:  # nothing else has a body
             fields.check(self.fields)
             turns = list(self.turns(fields))
             schema = self.schema(fields)
@@ -8794,6 +8796,8 @@ class ContentSafety(Azure):
     """What its APIs share: a key of its own, and errors with words for codes."""
 
     operation = "moderate"
+    layout = staticmethod(compact)
+    ending = ""
     credentials = ("ocp-apim-subscription-key", "authorization")
     errors: Mapping[str, Failure] = SAFETY_ERRORS
     speaks: FrozenSet[Any] = frozenset((Text, Refusal))
@@ -10488,7 +10492,10 @@ VLLM_TYPES = {
     500: "InternalServerError",
     501: "NotImplementedError",
 }
+VLLM_KEY = Failure(401, "Unauthorized")
 VLLM_ERRORS = {
+    "no_key": VLLM_KEY,
+    "authentication": VLLM_KEY,
     "not_found": Failure(404, "The model `{model}` does not exist."),
     "server_error": Failure(500, "EngineCore encountered an issue."),
     "context_length": Failure(
@@ -10529,6 +10536,8 @@ class ModelServer(Mute):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error"}`, whose code is the status (read in vLLM's source)."""
         status = failure.status
+        if status == 401:  # by the middleware, before there is anything else
+            return ErrorBody({"error": failure.message}, content_type="application/json")
         error = {
             "message": failure.message,
             "type": failure.type or VLLM_TYPES.get(status, http_phrase(status)),
@@ -10575,7 +10584,7 @@ class ServerPing(Probe):
     """ping, as SageMaker asks."""
 
     api = "ping"
-    has_body = False
+    takes_body = False
     routes = ("GET /ping", "POST /ping")
 
 
@@ -11084,6 +11093,102 @@ class OllamaVersion(OllamaModels):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
         return {"version": "0.12.0"}
+
+
+# === formats/server_control ==================================================
+# What steers a model server: sleep, and adapters that are loaded (vLLM's paths).  Pure.
+
+
+MOST_ADAPTERS = 1000  # of a session
+
+
+def plain_answer(text: str) -> Recorded:
+    """A text, and no type of it, as vLLM has it."""
+    return Recorded(whole=Original(200, UVICORN, utf8(text)))
+
+
+class ServerSleep(ModelServer):
+    """sleep: the server gives its memory away; `level` in the query says how much of it."""
+
+    api = "sleep"
+    routes: Tuple[str, ...] = ("POST /sleep",)
+    takes_body = False
+    is_stateful = True
+    sleeps = True  # whether the server does from then on
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Done."""
+        with state.lock:
+            state.sleeps = self.sleeps
+        return plain_answer("")
+
+
+class ServerWake(ServerSleep):
+    """wake_up: it takes its memory back."""
+
+    api = "wake_up"
+    routes = ("POST /wake_up",)
+    sleeps = False
+
+
+class ServerSleeping(ModelServer):
+    """is_sleeping."""
+
+    api = "is_sleeping"
+    routes = ("GET /is_sleeping",)
+    is_stateful = True
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Whether it does."""
+        with state.lock:
+            return Recorded(body={"is_sleeping": state.sleeps})
+
+
+class LoadAdapter(ModelServer):
+    """load_lora_adapter; nothing is read from where it says."""
+
+    api = "load_lora_adapter"
+    routes: Tuple[str, ...] = ("POST /v1/load_lora_adapter",)
+    fields: Mapping[str, str] = {
+        "lora_name": "a string!",
+        "lora_path": "a string!",
+        "load_inplace": "a boolean",
+    }
+    credentials = ("authorization",)
+    is_stateful = True
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The adapter: it is asked for as a model."""
+        return str(body.value["lora_name"])
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Loaded, unless it is already."""
+        name = call.model
+        with state.lock:
+            if name in state.adapters and not call.body.get("load_inplace"):
+                reason = f"The lora adapter '{name}' has already been loaded."
+                return Failure(400, reason, "InvalidUserInput")
+            if len(state.adapters) >= MOST_ADAPTERS:
+                return Failure(400, f"{MOST_ADAPTERS} adapters are loaded; unload one.")
+            state.adapters.add(name)
+        return plain_answer(f"Success: LoRA adapter '{name}' added successfully.")
+
+
+class UnloadAdapter(LoadAdapter):
+    """unload_lora_adapter."""
+
+    api = "unload_lora_adapter"
+    routes = ("POST /v1/unload_lora_adapter",)
+    fields = {"lora_name": "a string!", "lora_int_id": "an integer"}
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Gone, if it was there."""
+        name = call.model
+        with state.lock:
+            if name not in state.adapters:
+                return Failure(404, f"The lora adapter '{name}' cannot be found.")
+            state.adapters.discard(name)
+        return plain_answer(f"Success: LoRA adapter '{name}' removed successfully.")
 
 
 # === prometheus ==============================================================
@@ -14077,13 +14182,27 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation says, and so is always as in a Call that says nothing.
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
 UNSAID: Mapping[str, FrozenSet[str]] = {
-    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
-    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    "embed": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    "models": CONVERSATION,
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
 }
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
+UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
@@ -14122,11 +14241,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
-        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        mute = {keys for keys in silent if condition.key in keys}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if way.wire.operation not in mute)
+            ways = tuple(way for way in ways if UNSAID_TO[way.wire] not in mute)
     return ways
 
 
@@ -19726,10 +19845,8 @@ class Answerer:
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
         """The body as JSON, or as the fields of a form; only a POST has one."""
-        if request.method != "POST":
+        if request.method != "POST" or not wire.takes_body:
             return None
-        if not wire.has_body:
-            return {}
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
             problem = form_problem(kind, request.body, request.form)

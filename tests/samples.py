@@ -303,6 +303,16 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.ServerInfo: ("GET", "/server_info", None, None),
     m.ModelInfo: ("GET", "/model_info", None, None),
     m.ServerMetrics: ("GET", "/metrics", None, None),
+    m.ServerSleep: ("POST", "/sleep", None, {}),
+    m.ServerWake: ("POST", "/wake_up", None, {}),
+    m.ServerSleeping: ("GET", "/is_sleeping", None, None),
+    m.LoadAdapter: (
+        "POST",
+        "/v1/load_lora_adapter",
+        None,
+        {"lora_name": "sql", "lora_path": "/adapters/sql"},
+    ),
+    m.UnloadAdapter: ("POST", "/v1/unload_lora_adapter", None, {"lora_name": "sql"}),
     m.Tokenize: ("POST", "/tokenize", None, {"prompt": "Hi there"}),
     m.Detokenize: ("POST", "/detokenize", None, {"tokens": [421154932, 488208741]}),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Dict, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Mapping, NamedTuple, Optional, Set, Tuple
 
 
 class Gauge(NamedTuple):
@@ -22,11 +22,13 @@ class State:
         self.lock = threading.Lock()
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
+        self.sleeps = False  # the model server
+        self.adapters: Set[str] = set()  # that it has loaded
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be lost without it."""
-        return not self.gauges
+        return not (self.gauges or self.sleeps or self.adapters)
 
     def gauge_of(self, name: str, port: int) -> Optional[Gauge]:
         """What a metric is set to for who asks on a port, if it is."""

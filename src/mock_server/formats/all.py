@@ -31,6 +31,7 @@ from . import (  # noqa: F401  defining a class registers it
     openai_models,
     openai_moderations,
     responses,
+    server_control,
     server_metrics,
     tokens,
     vertex,

@@ -124,7 +124,7 @@ class WireFormat(Credentialed, Unmocked):
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
-    has_body = True  # whether what is posted has one that is read
+    takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)
@@ -167,7 +167,7 @@ class WireFormat(Credentialed, Unmocked):
         turns: List[Turn] = []
         custom: Iterable[str] = ()
         schema = None
-        if request.method == "POST":  # nothing else has a body
+        if request.method == "POST" and self.takes_body:  # nothing else has a body
             fields.check(self.fields)
             turns = list(self.turns(fields))
             schema = self.schema(fields)

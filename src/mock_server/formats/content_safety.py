@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, FrozenSet, List, Mapping
 
 from ..errors import BadField
+from ..jsons import compact
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import Block, Call, ErrorBody, Failure, Refusal, Reply, Text
@@ -39,6 +40,8 @@ class ContentSafety(Azure):
     """What its APIs share: a key of its own, and errors with words for codes."""
 
     operation = "moderate"
+    layout = staticmethod(compact)
+    ending = ""
     credentials = ("ocp-apim-subscription-key", "authorization")
     errors: Mapping[str, Failure] = SAFETY_ERRORS
     speaks: FrozenSet[Any] = frozenset((Text, Refusal))

@@ -24,7 +24,10 @@ VLLM_TYPES = {
     500: "InternalServerError",
     501: "NotImplementedError",
 }
+VLLM_KEY = Failure(401, "Unauthorized")
 VLLM_ERRORS = {
+    "no_key": VLLM_KEY,
+    "authentication": VLLM_KEY,
     "not_found": Failure(404, "The model `{model}` does not exist."),
     "server_error": Failure(500, "EngineCore encountered an issue."),
     "context_length": Failure(
@@ -65,6 +68,8 @@ class ModelServer(Mute):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error"}`, whose code is the status (read in vLLM's source)."""
         status = failure.status
+        if status == 401:  # by the middleware, before there is anything else
+            return ErrorBody({"error": failure.message}, content_type="application/json")
         error = {
             "message": failure.message,
             "type": failure.type or VLLM_TYPES.get(status, http_phrase(status)),
@@ -111,7 +116,7 @@ class ServerPing(Probe):
     """ping, as SageMaker asks."""
 
     api = "ping"
-    has_body = False
+    takes_body = False
     routes = ("GET /ping", "POST /ping")
 
 

@@ -117,13 +117,27 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation says, and so is always as in a Call that says nothing.
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
 UNSAID: Mapping[str, FrozenSet[str]] = {
-    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
-    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    "embed": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    "models": CONVERSATION,
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
 }
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
+UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
@@ -162,11 +176,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
-        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        mute = {keys for keys in silent if condition.key in keys}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if way.wire.operation not in mute)
+            ways = tuple(way for way in ways if UNSAID_TO[way.wire] not in mute)
     return ways
 
 

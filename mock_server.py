@@ -692,6 +692,19 @@ def bad_coding(message: str) -> Refused:
 
 # --- responses ---
 
+PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
+
+
+def is_packed(content_type: str) -> bool:
+    """Whether nobody compresses a body of a type, unless he is told to."""
+    return content_type.startswith(PACKED)
+
+
+def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
+    """The type that some headers say; empty if they don't."""
+    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
+
+
 # RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
@@ -4248,6 +4261,36 @@ class Unmocked:
         return None
 
 
+# === formats/wholes ==========================================================
+# Whole answers, in JSON or not, and how they are laid out.  Pure.
+
+
+class WholeAnswers:
+    """How a wire format writes an answer in one piece."""
+
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    json_type = "application/json"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The whole answer, or the bytes of one that is no JSON."""
+        raise NotImplementedError
+
+    def whole_type(self, call: Call) -> str:
+        """The Content-Type of the whole answer to a call."""
+        return self.json_type
+
+    def encode(self, value: Json) -> bytes:
+        """A whole body in the provider's layout; bytes have none."""
+        if isinstance(value, bytes):
+            return value
+        return utf8(self.layout(value) + self.ending)
+
+    def adapted(self, call: Call, body: bytes) -> bytes:
+        """A recorded body in the encoding that this request asks for."""
+        return body
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are
 # data. Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -4312,7 +4355,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed, Unmocked):
+class WireFormat(Credentialed, Unmocked, WholeAnswers):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -4333,9 +4376,6 @@ class WireFormat(Credentialed, Unmocked):
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    layout: Callable[..., str] = staticmethod(compact)
-    ending = ""
-    json_type = "application/json"
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -4448,10 +4488,6 @@ class WireFormat(Credentialed, Unmocked):
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
         return True
 
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The whole answer."""
-        raise NotImplementedError
-
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
         that is laid out already."""
@@ -4476,17 +4512,9 @@ class WireFormat(Credentialed, Unmocked):
         begins, goes on or ends."""
         return value != "[DONE]" and has_words(value)
 
-    def adapted(self, call: Call, body: bytes) -> bytes:
-        """A recorded body in the encoding that this request asks for."""
-        return body
-
     def framing(self, call: Call) -> Framing:
         """How the events of this call are framed."""
         return OPENAI_SSE
-
-    def encode(self, value: Json) -> bytes:
-        """A whole body in the provider's layout."""
-        return utf8(self.layout(value) + self.ending)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""
@@ -4822,6 +4850,13 @@ RESPONSES_PLACES = Places(
     },
 )
 
+# --- OpenAI's transcriptions, of which the last event is the whole in JSON ---
+
+TRANSCRIPTION_PLACES = Places(
+    {"": "last ->"},
+    {"text": BY_TEXT, "segments": ADVICE, "logprobs": 'ask for it with "include"'},
+)
+
 # --- Gemini (wire formats, sections 7 and 8.1) ---
 
 CANDIDATE = "candidates.0.index~{candidate}"
@@ -4960,7 +4995,9 @@ OLLAMA_PLACES = Places(
 
 
 # === formats/pydantic ========================================================
-# What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure.
+# What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+
+# Pure.
 
 
 # What an error calls the kinds of JSON values, in its type and in its message.
@@ -5790,16 +5827,21 @@ def text_pieces(reply: Reply) -> Iterator[str]:
             yield from run.pieces
 
 
+def sure_tokens(pieces: Iterable[Optional[str]]) -> Iterator[Dict[str, Json]]:
+    """Those of the pieces that have text, each as a token with how likely it is."""
+    for number, piece in enumerate(filter(None, pieces)):
+        if number >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        yield {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+
+
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
     content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+    for entry in sure_tokens(pieces):
         alternatives = []
         if body.get("top_logprobs"):
             alternatives.append(entry)
@@ -6590,6 +6632,796 @@ class AzureModels(Azure, OpenAIModels):
     routes = ("GET /openai[/v1]/models[/{model}]",)
 
 
+# === formats/openai_forms ====================================================
+# Forms as OpenAI's APIs take them: pictures and sound come as files, all else as text.  Pure.
+
+
+A_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+# Quoted, of several fields `image`: astrbot_plugin_omnidraw, pull request 58.
+TWICE = (
+    "Duplicate parameter: '{path}'. You provided multiple values for this parameter, whereas only "
+    "one is allowed. If you are trying to provide a list of values, use the array syntax instead "
+    "e.g. '{path}[]=<value>'."
+)
+ONE_VALUE = "one value"
+A_FILE = "a file"
+
+
+def meant(text: Json, kind: str) -> Json:
+    """What the text of a field stands for where a value of this kind is wanted; itself, if for
+    none."""
+    if not isinstance(text, str):
+        return text
+    if "boolean" in kind:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if ("number" in kind or "integer" in kind) and A_NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def form_values(form: Fields, kinds: Mapping[str, str]) -> Dict[str, Json]:
+    """The fields of a form as JSON would say them, whose members are of these kinds: `name[]` is an
+    array."""
+    values: Dict[str, Json] = {}
+    for name, value in form.items():
+        plain = name[:-2] if name.endswith("[]") else name
+        kind = kinds.get(plain, "")
+        values[plain] = meant(value, kind)
+        if plain != name:
+            values[plain] = [meant(one, kind) for one in listed(value)]
+        elif isinstance(value, list):
+            Field(values).get(plain).expected(ONE_VALUE)
+    return values
+
+
+def files_in(field: Field) -> List[Mapping[str, Json]]:
+    """The files of a field, of which there may be several in an array."""
+    nodes = [field]
+    if isinstance(field.value, list):
+        nodes = field.items()
+    for node in nodes:
+        # What a form tells of a file, which a text in its place has nothing of.
+        if not isinstance(node.value, dict):
+            node.expected(A_FILE)
+    return [node.value for node in nodes]
+
+
+class OpenAIForms(OpenAI):
+    """What the APIs share whose bodies are forms.  `fields` are the kinds of what the texts stand
+    for, as if they were JSON; `files` are the fields that hold files, and whether one must be
+    there."""
+
+    takes_form = True
+    files: Mapping[str, bool] = {}
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call, whose body are the fields as they came."""
+        values = form_values(body, self.fields)
+        call = super().read(request, params, values)
+        fields = Field(values)
+        for name, is_needed in self.files.items():
+            if is_needed or not fields.get(name).is_absent:
+                files_in(fields.get(name))
+        return replace(call, body=body)
+
+    def asked(self, call: Call) -> Mapping[str, Json]:
+        """What a call asks for."""
+        return form_values(call.body, self.fields)
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of a field that stands twice."""
+        if wrong.expected == ONE_VALUE and wrong.found is not MISSING:
+            text = TWICE.replace("{path}", wrong.path)
+            return Failure(400, text, "invalid_request_error", "duplicate_parameter", wrong.path)
+        return super().complaint(wrong)
+
+
+# === formats/openai_audio ====================================================
+# What the audio APIs of OpenAI share: how they say what is wrong (wire formats 2, 4).  Pure.
+
+
+MOST_SHOWN = 200  # characters of a wrong text that are told
+
+# What pydantic says of a value that is not in its bounds, as OpenAI passes it on, with the type and
+# the context of that error (of voices: openai-node, issue 1284).
+FIELD_BOUNDS: Mapping[str, Tuple[str, Dict[str, Any]]] = {
+    "String should have at least 1 character": ("string_too_short", {"min_length": 1}),
+    "String should have at most 4096 characters": ("string_too_long", {"max_length": 4096}),
+    "Input should be greater than or equal to 0.25": ("greater_than_equal", {"ge": 0.25}),
+    "Input should be less than or equal to 4": ("less_than_equal", {"le": 4.0}),
+}
+A_WORD = "one of its words"
+# Of a text in place of a file (openai-java, issue 140).
+NO_UPLOAD = "Expected UploadFile, received: <class 'str'>"
+
+AUDIO_ERRORS: Mapping[str, Failure] = {
+    **OPENAI_ERRORS,
+    # As of pictures, section 3; what the audio APIs say was not seen.
+    "content_filter": Failure(
+        400,
+        "Your request was rejected as a result of our safety system. Your prompt may contain text "
+        "that is not allowed by our safety system.",
+        code="content_policy_violation",
+    ),
+}
+
+
+def a_word_of(field: Field, words: Iterable[str], usual: str = "") -> str:
+    """A field that is one of some words, or `usual` where it is left out."""
+    known = list(words)
+    if field.is_absent:
+        return usual
+    if field.value not in known:
+        told = ", ".join(f"'{word}'" for word in known)
+        before, _, last = told.rpartition(", ")
+        if before:
+            told = f"{before} or {last}"
+        field.expected(A_WORD, f"Input should be {told}")
+    return str(field.value)
+
+
+def audio_problem(wrong: BadField) -> Dict[str, Any]:
+    """The error of a field as pydantic has it."""
+    kind, message = pydantic_error(wrong)
+    found: Json = wrong.found
+    context: Dict[str, Any] = {}
+    if found is MISSING:
+        found = None
+    elif wrong.expected == A_FILE:
+        kind, message = "value_error", f"Value error, {NO_UPLOAD}"
+        context = {"error": ValueError(NO_UPLOAD)}
+    elif wrong.expected == A_WORD:
+        kind, context = "enum", {"expected": message.partition("be ")[2]}
+    elif wrong.sentence:
+        kind, context = FIELD_BOUNDS[message]
+    if isinstance(found, str) and len(found) > MOST_SHOWN:
+        found = found[:MOST_SHOWN] + "…"
+    place = ("body", *location(wrong.path))
+    error = {"type": kind, "loc": place, "msg": message, "input": found}
+    if context:
+        error["ctx"] = context
+    return error
+
+
+class OpenAIAudio(OpenAI):
+    """What its audio APIs share."""
+
+    operation = "audio"
+    speaks = frozenset((Text,))
+    errors: Mapping[str, Failure] = AUDIO_ERRORS
+
+    def has_rate_limits(self, stream: bool) -> bool:
+        """They have them, in requests (speechdigest, issue 1)."""
+        return True
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What pydantic says, in Python's words; of a model in OpenAI's own."""
+        if wrong.path == "model" and not wrong.found:
+            return Failure(400, "you must provide a model parameter", "invalid_request_error")
+        return Failure(400, str([audio_problem(wrong)]), "invalid_request_error")
+
+
+# === formats/sounds ==========================================================
+# Sound in the formats that speech comes in: a frame for each character, so that its length tells
+# that of the text.  Nothing is spoken.  Pure.
+
+
+LEAD = 10  # frames before the first character: what guesses formats wants to see several
+MOST_FRAMES = 500  # which are from 10 to 12 seconds
+SAMPLES = 576  # of a frame, at RATE: 24 ms
+RATE = 24_000  # samples a second, as OpenAI's speech has (its guide on text to speech)
+
+
+def frames_at(characters: int) -> int:
+    """How many frames there are when so many characters are said."""
+    return min(LEAD + characters, MOST_FRAMES)
+
+
+# --- checksums ---
+
+
+@functools.lru_cache(maxsize=None)
+def crc_table(width: int, polynomial: int) -> Tuple[int, ...]:
+    """The remainders of all bytes."""
+    found = []
+    for byte in range(256):
+        value = byte << (width - 8)
+        for _ in range(8):
+            value <<= 1
+            if value >> width:
+                value ^= 1 << width | polynomial
+        found.append(value)
+    return tuple(found)
+
+
+def crc(data: bytes, width: int, polynomial: int) -> int:
+    """The checksum of FLAC and Ogg: highest bits first, from 0, and sent as it is."""
+    table, mask, value = crc_table(width, polynomial), (1 << width) - 1, 0
+    for byte in data:
+        value = (value << 8 & mask) ^ table[value >> (width - 8) ^ byte]
+    return value
+
+
+# --- pcm and wav ---
+
+# A quiet triangle of 500 Hz.  Silence would look intact to who passes sound on as text.
+TONE = struct.pack("<48h", *[(abs(at - 24) - 12) * 200 for at in range(48)]) * (SAMPLES // 48)
+
+
+def no_head(frames: int) -> bytes:
+    """Of a format that begins with its first frame."""
+    return b""
+
+
+def tone(number: int, frames: int) -> bytes:
+    """A frame of little-endian samples of 16 bits."""
+    return TONE
+
+
+def wav_head(frames: int) -> bytes:
+    """RIFF with the format and the sizes of what follows."""
+    size = frames * len(TONE)
+    form = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + size)
+        + b"WAVEfmt "
+        + form
+        + b"data"
+        + size.to_bytes(4, "little")
+    )
+
+
+# --- mp3 and aac ---
+
+# ISO 13818-3: MPEG-2 layer III, 8 kbit/s, 24 kHz, mono.  Side information of nothing but zeros says
+# that there is no main data, which is silence.
+MP3_FRAME = bytes.fromhex("fff314c4") + bytes(20)
+# ISO 14496-3: an ADTS header (LC, 48 kHz, mono, 11 bytes), then a channel without bands, and the
+# end; 1,024 samples, 21 ms.
+AAC_FRAME = bytes.fromhex("fff14c40017ffc00000007")
+
+
+def mp3_frame(number: int, frames: int) -> bytes:
+    """A silent frame."""
+    return MP3_FRAME
+
+
+def aac_frame(number: int, frames: int) -> bytes:
+    """A silent frame."""
+    return AAC_FRAME
+
+
+# --- flac (RFC 9639) ---
+
+
+def flac_head(frames: int) -> bytes:
+    """The stream's information: blocks of one length, rate, mono, 16 bits, samples, no digest."""
+    told = RATE << 44 | 15 << 36 | frames * SAMPLES
+    return b"fLaC\x80\0\0\x22" + struct.pack(">HHIHQ", SAMPLES, SAMPLES, 0, 0, told) + bytes(16)
+
+
+def flac_frame(number: int, frames: int) -> bytes:
+    """A frame of one constant, 0, between its two checksums."""
+    head = b"\xff\xf8\x27\x08" + chr(number).encode()
+    frame = head + bytes([crc(head, 8, 0x07)]) + b"\0\0\0"
+    return frame + crc(frame, 16, 0x8005).to_bytes(2, "big")
+
+
+# --- opus (RFC 7845, in pages of RFC 3533) ---
+
+OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, RATE, 0, 0)
+OPUS_TAGS = b"OpusTags" + struct.pack("<I4sI", 4, b"mock", 0)
+OPUS_SILENCE = b"\xf8\xff\xfe"  # 20 ms of mono, full band
+OPUS_SAMPLES = 960  # which are counted at 48 kHz (RFC 7845, 4)
+
+
+def ogg_page(number: int, packet: bytes, samples: int = 0, kind: int = 0) -> bytes:
+    """A page of one packet; `kind` is 2 for the first, 4 for the last."""
+    before = b"OggS\0" + struct.pack("<BQII", kind, samples, 1, number)
+    after = bytes([1, len(packet)]) + packet
+    return before + crc(before + bytes(4) + after, 32, 0x04C11DB7).to_bytes(4, "little") + after
+
+
+def opus_head(frames: int) -> bytes:
+    """What kind of sound it is, and its tags."""
+    return ogg_page(0, OPUS_HEAD, kind=2) + ogg_page(1, OPUS_TAGS)
+
+
+def opus_frame(number: int, frames: int) -> bytes:
+    """A page of silence."""
+    kind = 4 * (number == frames - 1)
+    return ogg_page(number + 2, OPUS_SILENCE, (number + 1) * OPUS_SAMPLES, kind)
+
+
+# --- all of them ---
+
+
+@record
+class Sound:
+    """A format: its type, how a file of so many frames begins, and each of those by its number."""
+
+    content_type: str
+    head: Callable[[int], bytes]
+    frame: Callable[[int, int], bytes]
+
+    def piece(self, start: int, end: int, frames: int) -> bytes:
+        """The frames from `start` to `end` of so many, behind the head if they are the first."""
+        found = [self.frame(number, frames) for number in range(start, end)]
+        if start == 0:
+            found.insert(0, self.head(frames))
+        return b"".join(found)
+
+
+SOUNDS: Mapping[str, Sound] = {
+    "mp3": Sound("audio/mpeg", no_head, mp3_frame),
+    "opus": Sound("audio/opus", opus_head, opus_frame),
+    "aac": Sound("audio/aac", no_head, aac_frame),
+    "flac": Sound("audio/flac", flac_head, flac_frame),
+    "wav": Sound("audio/wav", wav_head, tone),
+    "pcm": Sound("audio/pcm", no_head, tone),
+}
+
+
+# === formats/openai_speech ===================================================
+# OpenAI's speech: text becomes sound (wire formats 2, section 4).  Pure.
+
+
+MOST_SPOKEN = 4096  # characters
+# In the order of OpenAI's own list, with those that came later behind them.
+VOICES = (
+    *("nova", "shimmer", "echo", "onyx", "fable", "alloy", "ash", "sage", "coral"),
+    *("ballad", "verse", "marin", "cedar"),
+)
+# Others have voices of their own: Groq, Kokoro and whoever else has this API.
+KNOWN_SPEAKER = re.compile(r"(?:.*/)?(?:tts-1|gpt-)")
+
+
+def bounded_text(field: Field) -> str:
+    """The text that is to be said."""
+    text: str = field.text()
+    if not text:
+        field.expected("a text", "String should have at least 1 character")
+    if len(text) > MOST_SPOKEN:
+        field.expected("a text", f"String should have at most {MOST_SPOKEN} characters")
+    return text
+
+
+def check_speed(field: Field) -> None:
+    """Raise BadField for a speed that there is none of."""
+    if field.is_absent:
+        return
+    if field.value < 0.25:
+        field.expected("a speed", "Input should be greater than or equal to 0.25")
+    if field.value > 4:
+        field.expected("a speed", "Input should be less than or equal to 4")
+
+
+def sound_asked_for(call: Call) -> Sound:
+    """The format that a request asks for; mp3 unless it says so."""
+    return SOUNDS[call.body.get("response_format") or "mp3"]
+
+
+def spoken_usage(usage: Usage) -> Json:
+    """The token counts of a stream."""
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "total_tokens": usage.total,
+    }
+
+
+class OpenAISpeech(OpenAIAudio):
+    """Speech: the bytes of a file, or in a stream pieces of it in base64."""
+
+    api = "speech"
+    may_stream = True
+    routes: Tuple[str, ...] = ("POST /v1/audio/speech", "POST {prefix*}/audio/speech")
+    fields = {
+        "model": "a string!",
+        "input": "a string!",
+        "voice": "a string or an object!",
+        "instructions": "a string",
+        "response_format": "a string",
+        "speed": "a number",
+        "stream_format": "a string",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream_format`; also of tts-1, which has no such streams: any model has everything."""
+        return a_word_of(body.get("stream_format"), ("sse", "audio")) == "sse"
+
+    def turns(self, body: Field) -> List[Turn]:
+        """What is to be said counts as the user's text."""
+        text, voice = bounded_text(body.get("input")), body.get("voice")
+        model = body.value.get("model") or ""
+        if isinstance(voice.value, dict):
+            voice.get("id").text()
+        elif KNOWN_SPEAKER.match(model):
+            a_word_of(voice, VOICES)
+        a_word_of(body.get("response_format"), SOUNDS)
+        check_speed(body.get("speed"))
+        return [Turn("user", text)]
+
+    def whole_type(self, call: Call) -> str:
+        """That of the format."""
+        return sound_asked_for(call).content_type
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The file."""
+        frames = frames_at(len(reply.text(Text) or ""))
+        return sound_asked_for(call).piece(0, frames, frames)
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The same in pieces: how it begins, and what is added by each piece of the text."""
+        sound, frames = sound_asked_for(call), frames_at(len(reply.text(Text) or ""))
+        start, said = 0, 0
+        # Nothing has no pieces, and is heard all the same.
+        for piece in itertools.chain(text_pieces(reply), ONCE):
+            said += len(piece)
+            end = frames_at(said)
+            if end > start:
+                data = sound.piece(start, end, frames)
+                audio = base64.b64encode(data).decode()
+                yield "", {"type": "speech.audio.delta", "audio": audio}
+            start = end
+        yield "", {"type": "speech.audio.done", "usage": spoken_usage(reply.usage)}
+
+
+# === formats/captions ========================================================
+# Captions: a text with the times at which it is said, as whoever speaks at an even pace would.
+# Pure.
+
+
+PACE = 15  # characters a second
+MOST_CAPTIONS = 10_000  # of one answer: each takes hundreds of bytes
+SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n])*")  # or lines
+WORDS_ALONE = re.compile(r"\S+")
+
+
+@record
+class Caption:
+    """A piece of a text, and from which second to which it is said."""
+
+    text: str
+    start: float
+    end: float
+
+
+def second_of(characters: int) -> float:
+    """The second at which so many characters are said."""
+    return round(characters / PACE, 2)
+
+
+def timed(text: str, piece: Pattern[str]) -> List[Caption]:
+    """The pieces of a text with their times."""
+    found: List[Caption] = []
+    for match in piece.finditer(text):
+        if len(found) == MOST_CAPTIONS:
+            message = f"the answer has times for at most {MOST_CAPTIONS} pieces; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        start, end = second_of(match.start()), second_of(match.end())
+        found.append(Caption(match.group().rstrip(), start, end))
+    return found
+
+
+def clock(second: float, mark: str) -> str:
+    """A second as 00:00:01,500, with a mark before the milliseconds."""
+    whole, thousandths = divmod(round(second * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{thousandths:03d}"
+
+
+def srt(cues: Sequence[Caption]) -> str:
+    """SubRip."""
+    lines = []
+    for number, cue in enumerate(cues, 1):
+        lines.append(f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{cue.text}\n\n")
+    return "".join(lines)
+
+
+def vtt(cues: Sequence[Caption]) -> str:
+    """WebVTT."""
+    lines = ["WEBVTT\n\n"]
+    for cue in cues:
+        lines.append(f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{cue.text}\n\n")
+    return "".join(lines)
+
+
+# === formats/openai_transcriptions ===========================================
+# OpenAI's transcriptions and translations: sound becomes text (wire formats 2, 4).  Pure.
+
+
+MOST_SOUND = 26_214_400  # bytes of a request
+SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
+ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
+KNOWN_ENDING = "a known file format"
+TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
+# What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
+LANGUAGE_NAMES = {
+    "": "english",
+    "ar": "arabic",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "hi": "hindi",
+    "it": "italian",
+    "ja": "japanese",
+    "ko": "korean",
+    "nl": "dutch",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ru": "russian",
+    "tr": "turkish",
+    "uk": "ukrainian",
+    "zh": "chinese",
+}
+
+
+def is_whisper(model: str) -> bool:
+    """Whether a model is one of those that are paid by the second, and do not stream."""
+    return "whisper" in model.lower()
+
+
+def check_recording(file: Field) -> None:
+    """Raise BadField for a file of which nothing says that it is sound."""
+    name, kind = file.value["filename"], file.value["content_type"] or ""
+    ending = name.rpartition(".")[2].lower()
+    has_none = ending == name.lower()
+    if ending in ENDINGS or (has_none and kind.startswith(("audio/", "video/"))):
+        return
+    file.expected(KNOWN_ENDING, f"Unrecognized file format. Supported formats: {list(ENDINGS)}")
+
+
+def told_segments(cues: Iterable[Caption]) -> List[Json]:
+    """The segments of a verbose answer, with all that whisper says of them."""
+    return [
+        {
+            "id": number,
+            # In windows of 30 seconds, of 3,000 frames each (whisper's audio.py).
+            "seek": int(cue.start // 30) * 3000,
+            "start": cue.start,
+            "end": cue.end,
+            "text": " " + cue.text,
+            # Its tokens for the times, which are 20 ms apart; those of the text nobody knows.
+            "tokens": [50364 + int(second % 30 * 50) for second in (cue.start, cue.end)],
+            "temperature": 0.0,
+            "avg_logprob": -0.2,
+            "compression_ratio": 1.0,
+            "no_speech_prob": 0.01,
+        }
+        for number, cue in enumerate(cues)
+    ]
+
+
+def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str, Json]]:
+    """The segments of a diarized answer, in which the speakers take turns."""
+    return [
+        {
+            "type": "transcript.text.segment",
+            "id": f"seg_{number + 1}",
+            "start": cue.start,
+            "end": cue.end,
+            "text": cue.text,
+            "speaker": names[number % len(names)],
+        }
+        for number, cue in enumerate(cues)
+    ]
+
+
+class OpenAITranslations(OpenAIForms, OpenAIAudio):
+    """Translations: English text, as JSON, as it is, or as captions."""
+
+    api = "translations"
+    routes: Tuple[str, ...] = ("POST /v1/audio/translations", "POST {prefix*}/audio/translations")
+    files = {"file": True}
+    fields: Mapping[str, str] = {
+        "model": "a string!",
+        "prompt": "a string",
+        "response_format": "a string",
+        "temperature": "a number",
+    }
+    formats: Tuple[str, ...] = TEXT_FORMATS
+    task = "translate"
+    layout = staticmethod(compact)
+    ending = ""
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call, whose file is one that can be sound, and not too large."""
+        call = super().read(request, params, body)
+        file = Field(body).get("file")
+        if file.is_absent:  # there is one, in a field `file[]`
+            file.missing(A_FILE)
+        if len(request.body) > MOST_SOUND:
+            size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
+            file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
+        check_recording(file)
+        return call
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of the file itself (buzz, issue 381; streamlit-mic-recorder, issue 10)."""
+        if wrong.expected == SMALL_ENOUGH:
+            return Failure(413, wrong.sentence, "server_error")
+        if wrong.expected == KNOWN_ENDING:
+            return Failure(400, wrong.sentence, "invalid_request_error")
+        return super().complaint(wrong)
+
+    def turns(self, body: Field) -> List[Turn]:
+        """The prompt counts as the user's text."""
+        a_word_of(body.get("response_format"), self.formats)
+        prompt = body.get("prompt")
+        if prompt.is_absent:
+            return []
+        return [Turn("user", prompt.text())]
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Without a mock it says what the file is called, unless it is told what to say."""
+        if call.user:
+            return None
+        text = f"This is what was said in {call.body['file']['filename']}."
+        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
+
+    def format_of(self, call: Call) -> str:
+        """The format that is asked for."""
+        return str(call.body.get("response_format") or "json")
+
+    def whole_type(self, call: Call) -> str:
+        """JSON, or text."""
+        if self.format_of(call) in ("text", "srt", "vtt"):
+            return "text/plain; charset=utf-8"
+        return self.json_type
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The text in its format."""
+        text, form = reply.text(Text) or "", self.format_of(call)
+        if form == "text":
+            return utf8(text + "\n")
+        if form == "srt":
+            return utf8(srt(timed(text, SENTENCES)))
+        if form == "vtt":
+            return utf8(vtt(timed(text, SENTENCES)))
+        if form == "verbose_json":
+            return self.verbose(call, text)
+        return self.plain(call, reply, text)
+
+    def plain(self, call: Call, reply: Reply, text: str) -> Json:
+        """The text as JSON."""
+        return {"text": text}
+
+    def verbose(self, call: Call, text: str) -> Dict[str, Json]:
+        """The text with its segments."""
+        return {
+            "task": self.task,
+            "language": "english",
+            "duration": second_of(len(text)),
+            "text": text,
+            "segments": told_segments(timed(text, SENTENCES)),
+        }
+
+
+class OpenAITranscriptions(OpenAITranslations):
+    """Transcriptions: text in any language, with its words, speakers and usage, or streamed."""
+
+    api = "transcriptions"
+    may_stream = True
+    routes: Tuple[str, ...] = (
+        "POST /v1/audio/transcriptions",
+        "POST {prefix*}/audio/transcriptions",
+    )
+    fields: Mapping[str, str] = {
+        **OpenAITranslations.fields,
+        "include": "an array",
+        "known_speaker_names": "an array",
+        "language": "a string",
+        "stream": "a boolean",
+        "timestamp_granularities": "an array",
+    }
+    formats = (*TEXT_FORMATS, "diarized_json")
+    task = "transcribe"
+    stream_type = "text/event-stream; charset=utf-8"
+    places = TRANSCRIPTION_PLACES
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`, which whisper passes over (the SDK's words for it)."""
+        return bool(body.value.get("stream")) and not is_whisper(self.model(params, body))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """The prompt, if all lists are of what can be in them."""
+        texts_of(body.get("known_speaker_names"))
+        for name, words in LISTED_WORDS.items():
+            for item in body.get(name).items():
+                a_word_of(item, words)
+        return super().turns(body)
+
+    def usage(self, call: Call, reply: Reply, text: str) -> Json:
+        """Tokens, or what whisper is paid for."""
+        if is_whisper(call.model):
+            return {"type": "duration", "seconds": max(1, math.ceil(second_of(len(text))))}
+        usage = reply.usage
+        return {
+            "type": "tokens",
+            "input_tokens": usage.input,
+            "input_token_details": {"text_tokens": 0, "audio_tokens": usage.input},
+            "output_tokens": usage.output,
+            "total_tokens": usage.total,
+        }
+
+    def with_logprobs(self, call: Call, value: Dict[str, Json], pieces: Iterable[str]) -> Json:
+        """An answer or an event with how likely its tokens are, if that is asked for."""
+        if "logprobs" in self.asked(call).get("include", ()):
+            value["logprobs"] = list(sure_tokens(pieces))
+        return value
+
+    def plain(self, call: Call, reply: Reply, text: str) -> Json:
+        """The text with its usage, its languages or its speakers."""
+        value: Dict[str, Json] = {"text": text, "usage": self.usage(call, reply, text)}
+        if self.format_of(call) == "diarized_json":
+            task = {"task": self.task, "duration": second_of(len(text))}
+            return {**task, "text": text, "segments": self.spoken(call, text), **value}
+        return self.with_logprobs(call, value, text_pieces(reply))
+
+    def spoken(self, call: Call, text: str) -> List[Dict[str, Json]]:
+        """The segments of a diarized answer."""
+        names = self.asked(call).get("known_speaker_names") or ["A"]
+        return spoken_segments(timed(text, SENTENCES), names)
+
+    def verbose(self, call: Call, text: str) -> Dict[str, Json]:
+        """The text with its segments, or words, as they are asked for."""
+        asked = self.asked(call)
+        value = super().verbose(call, text)
+        language = asked.get("language") or ""
+        value["language"] = LANGUAGE_NAMES.get(language, language)
+        granularities = asked.get("timestamp_granularities") or ["segment"]
+        if "word" in granularities:
+            words = timed(text, WORDS_ALONE)
+            value["words"] = [{"word": w.text, "start": w.start, "end": w.end} for w in words]
+        if "segment" not in granularities:
+            del value["segments"]
+        value["usage"] = {"type": "duration", "seconds": max(1, math.ceil(value["duration"]))}
+        return value
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The text in pieces, its speakers if they are asked for, then all of it."""
+        text = reply.text(Text) or ""
+        for piece in text_pieces(reply):
+            delta = {"type": "transcript.text.delta", "delta": piece}
+            yield "", self.with_logprobs(call, delta, [piece])
+        if self.format_of(call) == "diarized_json":
+            for segment in self.spoken(call, text):
+                yield "", segment
+        done: Dict[str, Json] = {"type": "transcript.text.done", "text": text}
+        self.with_logprobs(call, done, text_pieces(reply))
+        done["usage"] = self.usage(call, reply, text)
+        yield "", done
+
+
+# === formats/azure_audio =====================================================
+# Speech, transcriptions and translations at Azure, as OpenAI has them (wire formats, section 6).
+# Pure.
+
+
+class AzureSpeech(Azure, OpenAISpeech):
+    """Speech of a deployment."""
+
+    routes = (DEPLOYMENT + "/audio/speech", "POST /openai/v1/audio/speech")
+    fields = {**OpenAISpeech.fields, "model": "a string"}
+
+
+class AzureTranscriptions(Azure, OpenAITranscriptions):
+    """Transcriptions of a deployment."""
+
+    routes = (DEPLOYMENT + "/audio/transcriptions", "POST /openai/v1/audio/transcriptions")
+    fields = {**OpenAITranscriptions.fields, "model": "a string"}
+
+
+class AzureTranslations(Azure, OpenAITranslations):
+    """Translations of a deployment."""
+
+    routes = (DEPLOYMENT + "/audio/translations", "POST /openai/v1/audio/translations")
+    fields = {**OpenAITranslations.fields, "model": "a string"}
+
+
 # === formats/azure_chat ======================================================
 # Chat completions at Azure, with its content filters (wire formats, section 6).  Pure.
 
@@ -7161,6 +7993,10 @@ RESPONSE_MEMBERS: Mapping[str, Json] = {
     "metadata": {},
 }
 
+# What a function is repeated with that the request leaves out: openai-node has both as always
+# there, and strict is what one is taken for that does not say it.
+FUNCTION_MEMBERS: Mapping[str, Json] = {"parameters": None, "strict": True}
+
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
 # A call of a tool is no reason of its own here (5.5).
 RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
@@ -7199,6 +8035,13 @@ def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
     }
 
 
+def echoed_tool(tool: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A tool of the request as the response repeats it."""
+    if tool["type"] != "function":
+        return tool
+    return {**tool, **FUNCTION_MEMBERS, **tool}
+
+
 # Items of which everything comes in deltas.
 STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
 
@@ -7235,6 +8078,7 @@ class ResponseObject(ResponsesRequest):
             reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
             service_tier="default",
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
+            tools=[echoed_tool(tool) for tool in body.get("tools") or ()],
             usage=usage,
         )
         reason = response_outcome(reply)[1]
@@ -13143,6 +13987,9 @@ class Neutral:
         reason = self.unreached(wire) if call.stream else ""
         if reason:
             return "stream", True, Because(f"false, because {reason}")
+        kind = wire.whole_type(call)
+        if not call.stream and kind != wire.json_type:
+            return "response.extra", dict(self.extra), Because(f"nothing, in what is {kind}")
         content = Content(call.choices, self.parts, self.stop)
         lacking = self.spread_over(wire).lacking(content, call.stream)
         if lacking:
@@ -13982,9 +14829,9 @@ def shows_in_error(wire: WireFormat, key: str) -> bool:
 # Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
 
 
-# What answers a mock can give: how their events are framed, None for a whole one, and what the
-# provider keeps a stream alive with.
-Reached = Tuple[Optional[Framing], bytes]
+# What answers a mock can give: how their events are framed, None for a whole one, what the provider
+# keeps a stream alive with, and whether they are compressed without being told.
+Reached = Tuple[Optional[Framing], bytes, bool]
 
 LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
 
@@ -13997,11 +14844,11 @@ def vain_in_all(
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
     wholes: List[Dict[str, str]] = []
-    for framing, ping in reached:
-        in_vain = vain(response.value, delivery, framing, ping)
+    for one in reached:
+        in_vain = vain(response.value, delivery, one)
         if not in_vain:
             return None
-        (wholes if framing is None else found).append(in_vain)
+        (wholes if one[0] is None else found).append(in_vain)
     found += wholes  # behind streams, of which the reasons tell more
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
@@ -14013,16 +14860,19 @@ def vain_in_all(
     return None
 
 
-def vain(
-    spec: Mapping[str, Json], delivery: Delivery, framing: Optional[Framing], ping: bytes = b""
-) -> Dict[str, str]:
-    """The keys of a response that change nothing of its answers with this framing, None for whole
-    ones, each with the reason; `ping` is what the provider keeps a stream alive with.
+def vain(spec: Mapping[str, Json], delivery: Delivery, reached: Reached) -> Dict[str, str]:
+    """The keys of a response that change nothing of such answers, each with the reason.
 
     Keys of a wire plan are called `wire.eol` and so on."""
+    framing, ping, negotiates = reached
+    found: Dict[str, str] = {}
+    if delivery.gzip == "never" and not negotiates:
+        found["gzip"] = "an answer of that kind is not compressed without being told"
     if framing is None:
-        return dict(vain_in_whole(spec, delivery))
-    return dict(vain_in_stream(delivery, framing, ping))
+        found.update(vain_in_whole(spec, delivery))
+    else:
+        found.update(vain_in_stream(delivery, framing, ping))
+    return found
 
 
 def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
@@ -14059,8 +14909,6 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     plan, keepalive = delivery.plan, delivery.keepalive
     if plan.chunked:
         yield "wire.chunked", "a stream goes in chunks without it"
-    if delivery.gzip == "never" and not framing.negotiated:
-        yield "gzip", "a stream of that kind is not compressed without being told"
     is_sse = isinstance(framing, SSE)
     if not is_sse:
         yield from vain_lines(delivery)
@@ -14186,6 +15034,7 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
 CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
 UNSAID: Mapping[str, FrozenSet[str]] = {
     "embed": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
     "models": CONVERSATION,
     "detokenize": CONVERSATION,
@@ -14387,8 +15236,23 @@ def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Option
     """What is said of how an answer travels that changes nothing there."""
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
         return None
-    reached = ((framing_of_answer_by(answer, way), way.wire.ping) for way in ways)
+    reached = (reached_by(answer, way) for way in ways)
     return vain_in_all(response, answer.delivery, reached)
+
+
+def reached_by(answer: Answer, way: Way) -> Reached:
+    """What answer is given this way, as far as it matters to how that travels."""
+    framing = framing_of_answer_by(answer, way)
+    if framing is not None:
+        return framing, way.wire.ping, framing.negotiated
+    content_type = ""
+    if isinstance(answer.form, Raw):
+        content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
+    elif isinstance(answer.form, (Neutral, Usual)):
+        content_type = way.wire.whole_type(asked(way, ()))
+    return None, way.wire.ping, not is_packed(content_type)
 
 
 def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
@@ -19116,15 +19980,16 @@ def written(
         value = wire.whole(call, outcome)
         if outcome.extra:
             value = merged(value, outcome.extra)
-        body = wire.encode(value)
-        headers = wire.usage_headers(outcome)
-        return whole_response(wire, call, body, status, delivery, headers=headers)
+        body, kind = wire.encode(value), wire.whole_type(call)
+        headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
+        return whole_response(kind, headers, body, status, delivery)
     if isinstance(outcome, Raw):
         usual: Headers = ()
         if status not in NO_BODY:
             usual = (("Content-Type", "text/plain"),)
         headers = laid_over(usual, delivery.headers)
-        return Response(status, headers, outcome.body, delivery=delivery)
+        may_gzip = not is_packed(content_type_in(headers))
+        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
@@ -19167,15 +20032,18 @@ def recorded_whole(
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
-        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
+        original = recorded.whole
+        may_gzip = not is_packed(content_type_in(original.headers))
+        return replayed(original, original.frames, delivery, may_gzip)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
-    body = wire.adapted(call, data)
+    body, twin = wire.adapted(call, data), None
     # `adapted` gives the same object back where there was nothing to change.
-    if body is not data:
-        return whole_response(wire, call, body, status, delivery)
-    return whole_response(wire, call, body, status, delivery, recorded.twin)
+    if body is data:
+        twin = recorded.twin
+    headers = wire.headers(call, False, status)
+    return whole_response(wire.json_type, headers, body, status, delivery, twin)
 
 
 def replayed(
@@ -19349,18 +20217,17 @@ def interruption(
 
 
 def whole_response(
-    wire: WireFormat,
-    call: Call,
+    kind: str,
+    headers: Headers,
     body: bytes,
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-    headers: Headers = (),
 ) -> Response:
-    """A whole body with the provider's headers, and `headers` behind them."""
-    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    headers = laid_over(usual, delivery.headers)
-    return Response(status, headers, body, twin=twin, delivery=delivery)
+    """A whole body of this type with the provider's headers."""
+    headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
+    may_gzip = not is_packed(kind)
+    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
 
 
 def failed(

@@ -288,6 +288,35 @@ GUARDRAIL = {
 LISTED = {"blocklistName": "l", "blocklistItemId": "i", "blocklistItemText": "Hi"}
 JAILBREAK = {"pi_and_jailbreak": {"piAndJailbreakFilterResult": {"matchState": "MATCH_FOUND"}}}
 CHATTED = {"messages": [{"role": "user", "content": "Grüße"}], "return_token_strs": True}
+SPOKEN = {
+    "spoken": said({"text": "Hi you", "usage": USAGE}),
+    **{
+        name: said({"text": "Hi"}, {"response_format": name}, streams=WHOLE)
+        for name in ("opus", "aac", "flac", "wav")
+    },
+    "echo": echoed(streams=WHOLE),
+    "broken": said(BROKEN, streams=STREAM),
+}
+HEARD = {
+    name: said({**NEUTRAL, "text": "One two. Three?"}, {"response_format": name}, streams=WHOLE)
+    for name in ("json", "text", "srt", "vtt", "verbose_json")
+}
+DIARIZED = {"response_format": "diarized_json", "known_speaker_names[]": "Ann"}
+HEARD_MORE = {
+    **HEARD,
+    "streamed": said(NEUTRAL, streams=STREAM),
+    "diarized": said({"text": "One. Two."}, DIARIZED),
+    "whisper": said(NEUTRAL, {"model": "whisper-1"}),
+    "words": said(
+        NEUTRAL,
+        {"response_format": "verbose_json", "timestamp_granularities[]": "word", "language": "de"},
+        streams=WHOLE,
+    ),
+    "logprobs": said(NEUTRAL, {"include[]": "logprobs"}),
+    "extra": said({**NEUTRAL, "extra": {"usage": {"mine": 1}, "languages": []}}),
+    "echo": echoed(),
+    "broken": said(BROKEN, streams=STREAM),
+}
 PAGES = {
     "page": Form(query={"pageSize": "2"}),
     "last page": Form(query={"pageSize": "2", "pageToken": "2"}),
@@ -321,6 +350,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.OpenAICompletions: COMPLETIONS,
     m.OpenAIEmbeddings: EMBEDDED,
+    m.OpenAISpeech: SPOKEN,
+    m.OpenAITranscriptions: HEARD_MORE,
+    m.OpenAITranslations: {**HEARD, "echo": echoed()},
     m.OpenAIModerations: FLAGGED,
     m.OpenAIModels: {**one("/v1/models/any"), "wrong method": Form(method="POST")},
     m.AzureChat: {
@@ -332,6 +364,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.AzureCompletions: COMPLETIONS,
     m.AzureEmbeddings: EMBEDDED,
+    m.AzureSpeech: {"spoken": SPOKEN["spoken"]},
+    m.AzureTranscriptions: {"streamed": HEARD_MORE["streamed"], **HEARD},
+    m.AzureTranslations: {"json": HEARD["json"]},
     m.AzureModerations: FLAGGED,
     m.AzureModels: one("/openai/v1/models/any"),
     m.GeminiGenerate: {
@@ -461,7 +496,7 @@ def answers_of(kind: type) -> Dict[str, bytes]:
     found = {}
     for name, form in forms_of(kind).items():
         for stream in form.streams:
-            if not stream or kind in STREAMED:
+            if not stream or SAMPLES[kind][2]:
                 ending = ("whole", "stream")[stream]
                 found[f"{name.replace(' ', '-')}.{ending}.http"] = form.answer(kind, stream)
     return found

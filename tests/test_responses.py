@@ -391,6 +391,19 @@ def test_a_stream_breaks_off_with_an_error_and_a_failed_response() -> None:
     assert [name for name, _ in named] == ["a", "error"]
 
 
+def test_a_function_is_repeated_with_what_the_request_leaves_out_of_it() -> None:
+    bare, custom = {"type": "function", "name": "f"}, {"type": "custom", "name": "g"}
+    given = {**bare, "strict": None, "parameters": {"type": "object"}, "description": "d"}
+    for tool, repeated in (
+        (bare, {**bare, "parameters": None, "strict": True}),
+        (given, given),
+        ({**bare, "strict": False}, {**bare, "strict": False, "parameters": None}),
+        (custom, custom),
+    ):
+        for response in both(m.OpenAIResponses, {"text": "Hi"}, {"tools": [tool]}):
+            assert response["tools"] == [repeated]
+
+
 def test_a_custom_tool_is_called_with_plain_text() -> None:
     tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
     calls = [

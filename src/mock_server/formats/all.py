@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (  # noqa: F401  defining a class registers it
     anthropic,
     azure,
+    azure_audio,
     azure_chat,
     azure_responses,
     bedrock_converse,
@@ -30,6 +31,8 @@ from . import (  # noqa: F401  defining a class registers it
     openai_embeddings,
     openai_models,
     openai_moderations,
+    openai_speech,
+    openai_transcriptions,
     responses,
     server_control,
     server_metrics,

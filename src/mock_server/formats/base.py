@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import (
     Any,
-    Callable,
     Dict,
     FrozenSet,
     Iterable,
@@ -21,7 +20,7 @@ from typing import (
 from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..ids import HEX
-from ..jsons import compact, utf8, within
+from ..jsons import utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
@@ -46,6 +45,7 @@ from .credentials import Credentialed
 from .extras import NOWHERE
 from .shapes import has_words
 from .unmocked import Unmocked
+from .wholes import WholeAnswers
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -106,7 +106,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed, Unmocked):
+class WireFormat(Credentialed, Unmocked, WholeAnswers):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -127,9 +127,6 @@ class WireFormat(Credentialed, Unmocked):
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    layout: Callable[..., str] = staticmethod(compact)
-    ending = ""
-    json_type = "application/json"
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -242,10 +239,6 @@ class WireFormat(Credentialed, Unmocked):
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
         return True
 
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The whole answer."""
-        raise NotImplementedError
-
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
         that is laid out already."""
@@ -270,17 +263,9 @@ class WireFormat(Credentialed, Unmocked):
         begins, goes on or ends."""
         return value != "[DONE]" and has_words(value)
 
-    def adapted(self, call: Call, body: bytes) -> bytes:
-        """A recorded body in the encoding that this request asks for."""
-        return body
-
     def framing(self, call: Call) -> Framing:
         """How the events of this call are framed."""
         return OPENAI_SSE
-
-    def encode(self, value: Json) -> bytes:
-        """A whole body in the provider's layout."""
-        return utf8(self.layout(value) + self.ending)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""

@@ -57,16 +57,21 @@ def text_pieces(reply: Reply) -> Iterator[str]:
             yield from run.pieces
 
 
+def sure_tokens(pieces: Iterable[Optional[str]]) -> Iterator[Dict[str, Json]]:
+    """Those of the pieces that have text, each as a token with how likely it is."""
+    for number, piece in enumerate(filter(None, pieces)):
+        if number >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        yield {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+
+
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
     content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
+    for entry in sure_tokens(pieces):
         alternatives = []
         if body.get("top_logprobs"):
             alternatives.append(entry)

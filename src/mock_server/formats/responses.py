@@ -56,6 +56,10 @@ RESPONSE_MEMBERS: Mapping[str, Json] = {
     "metadata": {},
 }
 
+# What a function is repeated with that the request leaves out: openai-node has both as always
+# there, and strict is what one is taken for that does not say it.
+FUNCTION_MEMBERS: Mapping[str, Json] = {"parameters": None, "strict": True}
+
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
 # A call of a tool is no reason of its own here (5.5).
 RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
@@ -94,6 +98,13 @@ def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
     }
 
 
+def echoed_tool(tool: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A tool of the request as the response repeats it."""
+    if tool["type"] != "function":
+        return tool
+    return {**tool, **FUNCTION_MEMBERS, **tool}
+
+
 # Items of which everything comes in deltas.
 STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
 
@@ -130,6 +141,7 @@ class ResponseObject(ResponsesRequest):
             reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
             service_tier="default",
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
+            tools=[echoed_tool(tool) for tool in body.get("tools") or ()],
             usage=usage,
         )
         reason = response_outcome(reply)[1]

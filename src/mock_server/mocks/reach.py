@@ -19,6 +19,7 @@ from typing import (
     Tuple,
 )
 
+from ..codings import content_type_in, is_packed
 from ..errors import shown
 from ..formats.all import DEFAULT_SHAPE, OTHER
 from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
@@ -27,7 +28,7 @@ from ..framings import Framing
 from ..http import METHODS
 from ..limits import CONTROL_PREFIX, Json
 from ..node import Node
-from ..outcomes import Raw, Recorded
+from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
 from ..routing import other_like, owners
 from ..values import Call, Failure, Request
@@ -36,7 +37,7 @@ from .delivery import AFTER_KEYS, DELIVERY_KEYS
 from .differences import explained
 from .effects import shows, shows_in_error, shows_stop
 from .match import Condition
-from .needless import vain_in_all
+from .needless import Reached, vain_in_all
 from .stream_texts import TEXT_FRAMINGS
 
 ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
@@ -121,6 +122,7 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
 CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
 UNSAID: Mapping[str, FrozenSet[str]] = {
     "embed": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
     "models": CONVERSATION,
     "detokenize": CONVERSATION,
@@ -322,8 +324,23 @@ def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Option
     """What is said of how an answer travels that changes nothing there."""
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
         return None
-    reached = ((framing_of_answer_by(answer, way), way.wire.ping) for way in ways)
+    reached = (reached_by(answer, way) for way in ways)
     return vain_in_all(response, answer.delivery, reached)
+
+
+def reached_by(answer: Answer, way: Way) -> Reached:
+    """What answer is given this way, as far as it matters to how that travels."""
+    framing = framing_of_answer_by(answer, way)
+    if framing is not None:
+        return framing, way.wire.ping, framing.negotiated
+    content_type = ""
+    if isinstance(answer.form, Raw):
+        content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
+    elif isinstance(answer.form, (Neutral, Usual)):
+        content_type = way.wire.whole_type(asked(way, ()))
+    return None, way.wire.ping, not is_packed(content_type)
 
 
 def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:

@@ -12234,7 +12234,7 @@ CHAT_REQUEST = ChatRequest()
 
 def token_number(piece: str) -> int:
     """The number of a token: its letters behind a 1, or its character's number."""
-    if piece > "\x7f":
+    if not piece.isascii():
         return FOREIGN + ord(piece)
     number = 1
     for letter in piece:

@@ -83,6 +83,7 @@ TEXTS = (
     "Grüße aus 東京 🚀\n  mit  Leerraum \n",
     "\x00\x00",
     "\x7f\x80~",
+    "\x7fH",
     "\udc00 alone",
 )
 

@@ -5035,7 +5035,7 @@ def location(path: str) -> List[Union[str, int]]:
 
 
 # === formats/anthropic =======================================================
-# Anthropic's messages, counts and models (wire formats, section 9).  Pure.
+# Anthropic's messages and counts (wire formats, section 9).  Pure.
 
 
 # Types of errors by status; any other is an api_error, or of the request.
@@ -5180,6 +5180,7 @@ class AnthropicRequest(Anthropic):
         "stop_sequences": "an array",
         "metadata": "an object",
         "thinking": "an object",
+        "context_management": "an object",
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -5245,6 +5246,14 @@ def anthropic_output_counts(usage: Usage) -> Dict[str, Json]:
     return counts
 
 
+def managed_context(call: Call) -> Dict[str, Json]:
+    """What became of the context, where a request says how it is to be managed: nothing was to be
+    cleared (typed in anthropic-py 2.14, beta; seen in public streams)."""
+    if not call.body.get("context_management"):
+        return {}
+    return {"context_management": {"applied_edits": []}}
+
+
 def typed(name: str, **members: Json) -> Tuple[str, Json]:
     """An event whose name is its type."""
     return name, {"type": name, **members}
@@ -5295,7 +5304,8 @@ class AnthropicMessages(AnthropicRequest):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message."""
         content = [anthropic_block(call, part, index) for index, part in enumerate(reply.parts)]
-        return self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
+        message = self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
+        return {**message, **managed_context(call)}
 
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
@@ -5317,7 +5327,7 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
         }
         usage = {**anthropic_input_counts(reply.usage), **anthropic_output_counts(reply.usage)}
-        yield typed("message_delta", delta=stop, usage=usage)
+        yield typed("message_delta", delta=stop, usage=usage, **managed_context(call))
         yield typed("message_stop")
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -5366,8 +5376,49 @@ class AnthropicCountTokens(AnthropicRequest):
         return False
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"input_tokens": reply.usage.input}
+        """The count, which a managed context leaves as it is."""
+        tokens = reply.usage.input
+        if not call.body.get("context_management"):
+            return {"input_tokens": tokens}
+        return {
+            "input_tokens": tokens,
+            "context_management": {"original_input_tokens": tokens},
+        }
+
+
+# === formats/anthropic_models ================================================
+# Anthropic's models (wire formats, section 9).  Pure.
+
+
+# The families of models (typed in anthropic-py 2.14); one of no family has null.
+MODEL_LINES = frozenset(("haiku", "sonnet", "opus", "fable", "mythos"))
+
+
+def supported(*names: str) -> Dict[str, Json]:
+    """What a model can do, by name."""
+    return {name: {"supported": True} for name in names}
+
+
+# All keys are always there (typed), and all is supported: a client may try any of it.
+CAPABILITIES: Mapping[str, Json] = {
+    **supported("batch", "citations", "code_execution"),
+    **supported("image_input", "pdf_input", "structured_outputs"),
+    "context_management": {
+        "supported": True,
+        **supported("clear_thinking_20251015", "clear_tool_uses_20250919", "compact_20260112"),
+    },
+    "effort": {"supported": True, **supported("low", "medium", "high", "max", "xhigh")},
+    "thinking": {
+        "supported": True,
+        "types": supported("adaptive", "between_tools", "disabled", "enabled"),
+    },
+    "server_tools": {"supported": True, **supported("code_execution", "web_search")},
+}
+
+
+def model_line(name: str) -> Optional[str]:
+    """The family of a model, which is a word of its name."""
+    return next((word for word in name.split("-") if word in MODEL_LINES), None)
 
 
 class AnthropicModels(Anthropic):
@@ -5384,12 +5435,20 @@ class AnthropicModels(Anthropic):
         return caller(request) == "anthropic"
 
     def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
+        """One model, which nobody is about to retire."""
+        # From `lifecycle` on typed in anthropic-py 2.14, where that one is required.
         return {
             "type": "model",
             "id": name,
             "display_name": name.replace("-", " ").title(),
             "created_at": "2025-09-29T00:00:00Z",
+            "lifecycle": "active",
+            "line": model_line(name),
+            "max_input_tokens": 200000,
+            "max_tokens": 64000,
+            "deprecated_at": None,
+            "retires_at": None,
+            "capabilities": CAPABILITIES,
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5693,6 +5752,56 @@ class OpenAIGeneration(OpenAI):
             yield "", "[DONE]"
 
 
+# === formats/likely ==========================================================
+# How likely each piece of an answer was, for requests that ask for log probabilities.  Pure.
+
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+LOGPROB = -0.01  # of every piece (5.2)
+
+
+def wants_likely(call: Call) -> bool:
+    """Whether a request asks for log probabilities."""
+    return call.body.get("logprobs") is True
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.texts
+
+
+def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
+    """Those of the pieces that have text; Refused where one answer has too many."""
+    for number, piece in enumerate(filter(None, pieces)):
+        if number >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        yield piece
+
+
+def token_number(piece: str) -> int:
+    """The number of a token in a vocabulary, made from its text."""
+    return int(token(piece, 4, HEX), 16)
+
+
+def likely_token(piece: str) -> Dict[str, Json]:
+    """A piece as OpenAI has it (5.2), and Ollama."""
+    return {"token": piece, "logprob": LOGPROB, "bytes": list(utf8(piece))}
+
+
+def likely_tokens(pieces: Iterable[Optional[str]], top: Json) -> List[Json]:
+    """All pieces as OpenAI has them; there is no other than the one that was chosen, which is the
+    most likely where a request asks for so many."""
+    entries: List[Json] = []
+    for piece in bounded_pieces(pieces):
+        entry = likely_token(piece)
+        alternatives = [entry] if top else []
+        entries.append({**entry, "top_logprobs": alternatives})
+    return entries
+
+
 # === formats/openai_chat_reading =============================================
 # How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
 
@@ -5790,8 +5899,6 @@ class ChatRequest(OpenAIGeneration):
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
 
-MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
-
 
 def chat_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
@@ -5820,32 +5927,11 @@ def written_tokens(usage: Usage) -> Dict[str, Json]:
     return {"cache_write_tokens": usage.cache_write}
 
 
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
-    for run in walk(reply):
-        if isinstance(run.part, Text):
-            yield from run.pieces
-
-
-def sure_tokens(pieces: Iterable[Optional[str]]) -> Iterator[Dict[str, Json]]:
-    """Those of the pieces that have text, each as a token with how likely it is."""
-    for number, piece in enumerate(filter(None, pieces)):
-        if number >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        yield {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
-
-
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
-    content: List[Json] = []
-    for entry in sure_tokens(pieces):
-        alternatives = []
-        if body.get("top_logprobs"):
-            alternatives.append(entry)
-        content.append({**entry, "top_logprobs": alternatives})
+    content = likely_tokens(pieces, body.get("top_logprobs"))
     if not content:
         return None
     return {"content": content, "refusal": None}
@@ -6085,7 +6171,7 @@ class OpenAIChat(ChatCompletion):
         self, call: Call, key: str, texts: Texts
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What is said, piece by piece."""
-        if call.body.get("logprobs") is not True:
+        if not wants_likely(call):
             yield {key: hole(0)}, texts
             return
         for text in texts:  # each has probabilities of its own
@@ -6135,6 +6221,22 @@ def completion_text(reply: Reply) -> str:
     return (reply.text(Text) or "") + (reply.text(Refusal) or "")
 
 
+def likely_completion(call: Call, texts: Iterable[str], offset: int) -> Optional[Dict[str, Json]]:
+    """How likely the pieces of a text were, where a request has the number of the most likely
+    tokens that it wants of each; the first has so many characters before it."""
+    most = call.body.get("logprobs")
+    if most is None:
+        return None
+    tokens = list(bounded_pieces(texts))
+    ends = list(itertools.accumulate(map(len, tokens), initial=offset))
+    return {
+        "tokens": tokens,
+        "token_logprobs": [LOGPROB] * len(tokens),
+        "top_logprobs": [{token: LOGPROB} for token in tokens] if most else None,
+        "text_offset": ends[:-1],
+    }
+
+
 class CompletionRequest(OpenAIGeneration):
     """How a request for completions reads."""
 
@@ -6148,6 +6250,7 @@ class CompletionRequest(OpenAIGeneration):
         "temperature": "a number",
         "max_tokens": "an integer",
         "suffix": "a string",
+        "logprobs": "an integer",
     }
 
     def inputs(self, body: Field) -> List[str]:
@@ -6187,9 +6290,16 @@ class OpenAICompletions(CompletionRequest):
             "created": call.second,
         }
 
-    def choice(self, index: int, text: str, finish: Optional[str]) -> Dict[str, Json]:
+    def choice(
+        self, index: int, text: str, finish: Optional[str], likely: Json = None
+    ) -> Dict[str, Json]:
         """One choice, or a piece of one."""
-        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+        return {"text": text, "index": index, "logprobs": likely, "finish_reason": finish}
+
+    def offset(self, call: Call, index: int) -> int:
+        """The characters before the text of a choice, which are those of its prompt."""
+        inputs = call.inputs
+        return len(inputs[index * len(inputs) // call.choices])
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, without details but for what was written to a cache."""
@@ -6203,7 +6313,11 @@ class OpenAICompletions(CompletionRequest):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
         text, finish = completion_text(reply), said_stop(COMPLETION_STOPS, stop_of(reply))
-        choices = [self.choice(index, text, finish) for index in range(call.choices)]
+        texts = pieces(text, reply.chunk_size)
+        choices = []
+        for index in range(call.choices):
+            likely = likely_completion(call, texts, self.offset(call, index))
+            choices.append(self.choice(index, text, finish, likely))
         return self.arranged(
             {
                 **self.head(call, reply),
@@ -6224,15 +6338,24 @@ class OpenAICompletions(CompletionRequest):
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
+        likely = None
+        if call.body.get("logprobs") is not None:
+            likely = hole(1)
         for index in range(call.choices):
             stencils = []
             for finish in finishes:
-                choices = [self.choice(index, hole(0), finish)]
+                choices = [self.choice(index, hole(0), finish, likely)]
                 chunk = self.arranged({**head, "choices": choices, **model, **usage})
                 stencils.append(Stencil(chunk))
+            offset = self.offset(call, index)
             # Without a text there is still a piece, for the finish reason to ride on.
             for piece, is_last in with_last(pieces(text, reply.chunk_size) or ONCE):
-                yield "", stencils[is_last].filled(piece)
+                if likely is None:
+                    yield "", stencils[is_last].filled(piece)
+                    continue
+                chances = likely_completion(call, [piece], offset)
+                yield "", stencils[is_last].filled(piece, chances)
+                offset += len(piece)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}
@@ -7350,7 +7473,7 @@ class OpenAITranscriptions(OpenAITranslations):
     def with_logprobs(self, call: Call, value: Dict[str, Json], pieces: Iterable[str]) -> Json:
         """An answer or an event with how likely its tokens are, if that is asked for."""
         if "logprobs" in self.asked(call).get("include", ()):
-            value["logprobs"] = list(sure_tokens(pieces))
+            value["logprobs"] = [likely_token(piece) for piece in bounded_pieces(pieces)]
         return value
 
     def plain(self, call: Call, reply: Reply, text: str) -> Json:
@@ -7617,6 +7740,8 @@ def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
+    if wants_text_logprobs(call):
+        add_logprobs(call, reply, items)
     # A thought has no status, and a mock's own item the one that it says.
     if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
         items[-1]["status"] = LAST_STATUSES.get(status, "incomplete")
@@ -7633,6 +7758,20 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
     return members
+
+
+def wants_text_logprobs(call: Call) -> bool:
+    """Whether a request asks how likely the text was."""
+    return "message.output_text.logprobs" in (call.body.get("include") or ())
+
+
+def add_logprobs(call: Call, reply: Reply, items: List[Dict[str, Json]]) -> None:
+    """How likely the texts of items were, piece by piece, if the request wants it; those of a
+    mock's own items are as it says."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            tokens = likely_tokens(run.texts, call.body.get("top_logprobs"))
+            items[run.index]["content"][0]["logprobs"] = tokens
 
 
 # === formats/responses_events ================================================
@@ -7703,6 +7842,23 @@ def objects_in(value: Mapping[str, Json], name: str) -> List[Dict[str, Json]]:
     return [item for item in items_within(value, name) if isinstance(item, dict)]
 
 
+def likely_pieces(text: str, logprobs: Sequence[Mapping[str, Json]]) -> List[Dict[str, Json]]:
+    """The log probabilities of a text as events have them, without bytes (typed in openai-py 3.57);
+    none where they are not those of this very text."""
+    if "".join(str(entry.get("token")) for entry in logprobs) != text:
+        return []
+    found = []
+    for entry in logprobs:
+        tops = [without_bytes(top) for top in objects_in(entry, "top_logprobs")]
+        found.append({**without_bytes(entry), "top_logprobs": tops})
+    return found
+
+
+def without_bytes(entry: Mapping[str, Json]) -> Dict[str, Json]:
+    """A log probability but for the bytes of its token."""
+    return {name: value for name, value in entry.items() if name != "bytes"}
+
+
 class ItemStream:
     """One output item as it streams, in pieces of `size` characters."""
 
@@ -7719,7 +7875,7 @@ class ItemStream:
             if isinstance(step, Held):
                 yield from self.parts(step)
             elif isinstance(step, Said):
-                yield from self.said(step, self.item.get(step.key), self.place)
+                yield from self.said(step, self.item.get(step.key), self.place, self.item)
             else:
                 yield from self.progress(step)
         yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
@@ -7751,27 +7907,40 @@ class ItemStream:
             opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
             yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
             if said:
-                cited = objects_in(part, "annotations")
-                yield from self.said(said, part.get(said.key), place, cited)
+                yield from self.said(said, part.get(said.key), place, part)
             yield f"response.{step.holder}.done", {**place, "part": part}, ONE
 
     def said(
-        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+        self, said: Said, text: Json, place: Dict[str, Json], of: Mapping[str, Json]
     ) -> ItemEvents:
-        """A text in pieces, what it cites, and the text once more."""
+        """A text in pieces, what is cited of it, and the text once more: that `of` a part, or of an
+        item, of which the call of a function says its name again."""
         if not isinstance(text, str):
             return
-        shared = dict(place)
+        shared, likely, name = dict(place), [], {}
         if said.name == "output_text":
-            shared["logprobs"] = []
-        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
-        if text:
+            likely = likely_pieces(text, objects_in(of, "logprobs"))
+            shared["logprobs"] = likely
+        elif said.name == "function_call_arguments" and "name" in of:
+            name = {"name": of["name"]}
+        if likely:
+            yield from self.likely_deltas(said, place, likely)
+        elif text:
+            words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
             members, texts = self.deltas(pieces(text, self.size, words), shared)
             yield f"response.{said.name}.delta", members, texts
-        for number, annotation in enumerate(cited):
+        for number, annotation in enumerate(objects_in(of, "annotations")):
             members = {**place, "annotation": annotation, "annotation_index": number}
             yield "response.output_text.annotation.added", members, ONE
-        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+        yield f"response.{said.name}.done", {**shared, **name, said.key: text}, ONE
+
+    def likely_deltas(
+        self, said: Said, place: Dict[str, Json], likely: Sequence[Json]
+    ) -> ItemEvents:
+        """The pieces of a text, each with how likely it was."""
+        for piece in likely:
+            members, texts = self.deltas([piece["token"]], {**place, "logprobs": [piece]})
+            yield f"response.{said.name}.delta", members, texts
 
     def deltas(
         self, texts: Iterable[str], members: Mapping[str, Json]
@@ -7791,6 +7960,103 @@ def padded(call: Call, texts: Iterable[str], first: int) -> Iterator[TextAndPad]
         # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
         yield piece, pads[start : start + (-len(piece)) % 16]
+
+
+# === formats/responses_members ===============================================
+# The members of a response of OpenAI's Responses, most of which repeat the request.  Pure.
+
+
+UNFINISHED = ("queued", "in_progress")
+
+# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
+# request has the member, which it may, or the response says it itself; what is MISSING is there
+# only if the request has it (typed in openai-py 3.57).
+ALL_MEMBERS: Mapping[str, Json] = {
+    "id": None,
+    "object": "response",
+    "created_at": None,
+    "status": None,
+    "access_programs": MISSING,
+    "background": False,
+    "billing": {"payer": "developer"},
+    "completed_at": None,
+    "conversation": MISSING,
+    "error": None,
+    "frequency_penalty": 0.0,
+    "image": MISSING,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "model": None,
+    "moderation": None,
+    "output": None,
+    "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
+    "previous_response_id": None,
+    "prompt": MISSING,
+    "prompt_cache_key": None,
+    "prompt_cache_options": MISSING,
+    "prompt_cache_retention": "in_memory",
+    "reasoning": {"context": None, "effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "usage": None,
+    "user": None,
+    "metadata": {},
+}
+RESPONSE_MEMBERS = {name: value for name, value in ALL_MEMBERS.items() if value is not MISSING}
+RARE_MEMBERS = frozenset(ALL_MEMBERS.keys() - RESPONSE_MEMBERS.keys())
+
+
+# What some of them have besides what the request says of them (typed).
+COMPLETED: Mapping[str, Mapping[str, Json]] = {
+    "prompt": {"id": None, "version": None, "variables": None},
+    "prompt_cache_options": {"mode": "implicit", "ttl": "30m"},
+}
+
+
+def asked_members(body: Mapping[str, Json]) -> Dict[str, Json]:
+    """All members in their order, as the request has them."""
+    rare: Dict[str, Json] = {}
+    if not RARE_MEMBERS.isdisjoint(body):
+        rare = rare_members(body)
+    members = dict(RESPONSE_MEMBERS)
+    if rare:
+        known = {**members, **rare}
+        members = {name: known[name] for name in ALL_MEMBERS if name in known}
+    members.update((name, body[name]) for name in RESPONSE_MEMBERS if body.get(name) is not None)
+    return members
+
+
+def rare_members(body: Mapping[str, Json]) -> Dict[str, Json]:
+    """Those that few requests have."""
+    found = {name: body[name] for name in RARE_MEMBERS if body.get(name) is not None}
+    # A conversation is asked for by its id alone, too.
+    if isinstance(found.get("conversation"), str):
+        found["conversation"] = {"id": found["conversation"]}
+    for name in found.keys() & COMPLETED.keys():
+        found[name] = {**COMPLETED[name], **found[name]}
+    return found
+
+
+def response_tier(body: Mapping[str, Json], status: str) -> str:
+    """The tier of a response: the one that is asked for, or the usual one."""
+    tier = body.get("service_tier")
+    if tier not in (None, "auto"):
+        return str(tier)
+    # Until the last event, then the real tier (5.5); what failed has none (recorded).
+    if status in UNFINISHED or status == "failed":
+        return "auto"
+    return "default"
 
 
 # === formats/responses_reading ===============================================
@@ -7893,6 +8159,11 @@ class ResponsesRequest(OpenAIGeneration):
         "include": "an array",
         "background": "a boolean",
         "user": "a string",
+        "conversation": "a string or an object",
+        "prompt": "an object",
+        "prompt_cache_options": "an object",
+        "service_tier": "a string",
+        "top_logprobs": "an integer",
     }
     errors: Mapping[str, Failure] = {
         **OPENAI_ERRORS,
@@ -7953,46 +8224,6 @@ class ResponsesRequest(OpenAIGeneration):
 # OpenAI's Responses, whole and streamed; nothing is stored (wire formats, 5.5).  Pure.
 
 
-# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
-# request has the member, which it may, or the response says it itself.
-RESPONSE_MEMBERS: Mapping[str, Json] = {
-    "id": None,
-    "object": "response",
-    "created_at": None,
-    "status": None,
-    "background": False,
-    "billing": {"payer": "developer"},
-    "completed_at": None,
-    "error": None,
-    "frequency_penalty": 0.0,
-    "incomplete_details": None,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "model": None,
-    "moderation": None,
-    "output": None,
-    "parallel_tool_calls": True,
-    "presence_penalty": 0.0,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "prompt_cache_retention": "in_memory",
-    "reasoning": {"context": None, "effort": None, "summary": None},
-    "safety_identifier": None,
-    "service_tier": "default",
-    "store": True,
-    "temperature": 1.0,
-    "text": {"format": {"type": "text"}, "verbosity": "medium"},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": 1.0,
-    "truncation": "disabled",
-    "usage": None,
-    "user": None,
-    "metadata": {},
-}
-
 # What a function is repeated with that the request leaves out: openai-node has both as always
 # there, and strict is what one is taken for that does not say it.
 FUNCTION_MEMBERS: Mapping[str, Json] = {"parameters": None, "strict": True}
@@ -8010,7 +8241,6 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
         for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
     },
 }
-UNFINISHED = ("queued", "in_progress")
 # Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
 UNCOUNTED = ("failed", "cancelled")
 
@@ -8062,9 +8292,8 @@ class ResponseObject(ResponsesRequest):
     ) -> Dict[str, Json]:
         """The response object; it repeats most of the request."""
         body = call.body
-        members = dict(RESPONSE_MEMBERS)
         # Laid over the request's once more: what the server alone says, and what it completes.
-        members.update((name, body[name]) for name in members if body.get(name) is not None)
+        members = asked_members(body)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),
             object="response",
@@ -8074,18 +8303,16 @@ class ResponseObject(ResponsesRequest):
             error=None,
             incomplete_details=None,
             model=reply.model,
+            moderation=None,
             output=output,
             reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
-            service_tier="default",
+            service_tier=response_tier(body, status),
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
             tools=[echoed_tool(tool) for tool in body.get("tools") or ()],
             usage=usage,
         )
         reason = response_outcome(reply)[1]
-        if status in UNFINISHED or status == "failed":
-            # Until the last event, then the real tier (5.5); what failed has none (recorded).
-            members["service_tier"] = "auto"
-        elif status == "completed":
+        if status == "completed":
             members["completed_at"] = call.second + 1
         if status == "failed":
             members["error"] = self.response_error(self.errors["server_error"])
@@ -8116,6 +8343,12 @@ class OpenAIResponses(ResponseObject):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        if wants_text_logprobs(call):
+            self.ended(call, reply)  # what has too many of them is refused before it streams
+        return self.numbered(call, reply)
+
+    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The events with their numbers."""
         numbers = itertools.count()
         for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.
@@ -8311,6 +8544,25 @@ BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
 
 
+# Types of errors that only whole answers have, or some streams (botocore's service model).
+ANSWERED_TYPES = frozenset(
+    (
+        *BEDROCK_TYPES.values(),
+        *(failure.type for failure in BEDROCK_ERRORS.values() if failure.type),
+    )
+)
+# Those of streams, of any operation and of InvokeModel's alone.
+STREAM_EXCEPTIONS = frozenset(
+    (
+        *("InternalServerException", "ModelStreamErrorException", "ValidationException"),
+        *("ThrottlingException", "ServiceUnavailableException"),
+    )
+)
+INVOKE_EXCEPTIONS = STREAM_EXCEPTIONS | {"ModelTimeoutException"}
+# What a model did wrong; other errors are the request's.
+MODEL_STATUSES = (408, 424)
+
+
 def bedrock_padding(call: Call, number: int) -> str:
     """The member `p` of an event: up to 61 letters and digits."""
     return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
@@ -8337,6 +8589,7 @@ class Bedrock(WireFormat):
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     ping = b""  # Claude's are left out there (10.1), and there are no others
+    stream_types = STREAM_EXCEPTIONS
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:
@@ -8354,11 +8607,17 @@ class Bedrock(WireFormat):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
+        value: Dict[str, Json] = {"message": failure.message}
         kind = bedrock_type(failure)
         # The framing knows an exception by this ending of its name.
         if not kind.endswith("Exception"):
             kind = "InternalServerException"
-        yield kind[0].lower() + kind[1:], {"message": failure.message}
+        if kind in ANSWERED_TYPES and kind not in self.stream_types:
+            kind = "ValidationException"
+            if failure.status in MODEL_STATUSES:
+                kind = "ModelStreamErrorException"
+                value["originalStatusCode"] = failure.status
+        yield kind[0].lower() + kind[1:], value
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
@@ -8779,6 +9038,7 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout: Callable[..., str] = staticmethod(compact)
+    stream_types = INVOKE_EXCEPTIONS
     family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -9307,6 +9567,11 @@ def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     return {"type": "text", "text": text}
 
 
+def cohere_likely(piece: str) -> Dict[str, Json]:
+    """How likely a piece of text was (typed in cohere 7.3)."""
+    return {"text": piece, "token_ids": [token_number(piece)], "logprobs": [LOGPROB]}
+
+
 def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
@@ -9385,14 +9650,19 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
     yield "tool-call-end", {"type": "tool-call-end", "index": number}
 
 
-def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
+def cohere_block_events(call: Call, number: int, run: Run) -> Iterator[CohereEvent]:
     """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
     block = cohere_block(run.part, run.text)
     name = block["type"]
     yield cohere_event("content-start", number, {"content": {**block, name: ""}})
-    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
-    yield from filled_in(*delta, pieces(block[name], run.size))
+    texts = pieces(block[name], run.size)
+    kind, delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    if not (wants_likely(call) and name == "text"):
+        yield from filled_in(kind, delta, texts)
+        return
+    for text in texts:
+        yield from filled_in(kind, {**delta, "logprobs": cohere_likely(text)}, (text,))
 
 
 def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
@@ -9419,7 +9689,7 @@ def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
             yield from cohere_plan_events(run)
         else:
             number = next(blocks)
-            yield from cohere_block_events(number, run)
+            yield from cohere_block_events(call, number, run)
             ends.append(("content-end", {"type": "content-end", "index": number}))
     yield from ends
 
@@ -9439,6 +9709,7 @@ class CohereChat(Cohere):
         "response_format": "an object",
         "max_tokens": "an integer",
         "temperature": "a number",
+        "logprobs": "a boolean",
     }
     # Messages and tools have OpenAI's form (2.2).
     turns = ChatRequest.turns
@@ -9460,11 +9731,16 @@ class CohereChat(Cohere):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message with its usage."""
+        more: Dict[str, Json] = {}
+        if wants_likely(call):
+            texts = bounded_pieces(text_pieces(reply))
+            more["logprobs"] = [cohere_likely(text) for text in texts]
         return {
             "id": reply.id or uuid(call, "id"),
             "message": cohere_message(call, reply),
             "finish_reason": said_stop(COHERE_STOPS, stop_of(reply)),
             "usage": cohere_usage(reply.usage),
+            **more,
         }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -10138,6 +10414,52 @@ class GeminiBatchEmbed(GeminiEmbed):
         return {"embeddings": self.embeddings(call, reply)}
 
 
+# === formats/gemini_likely ===================================================
+# Log probabilities of Gemini's answers (typed in google-genai 3.6).  Pure.
+
+
+def most_likely(call: Call) -> Optional[int]:
+    """Of how many tokens at each place a request wants the probabilities, beside those of what was
+    said; None where it wants none at all."""
+    config = pick(call.body, "generationConfig")
+    if not config or pick(config, "responseLogprobs") is not True:
+        return None
+    return cast(int, pick(config, "logprobs") or 0)
+
+
+def spoken_in(part: Mapping[str, Json]) -> List[str]:
+    """The text of a part that is no thought."""
+    text = part.get("text")
+    if not isinstance(text, str) or part.get("thought"):
+        return []
+    return [text]
+
+
+def google_likely(
+    call: Call, candidate: Dict[str, Json], pieces: Iterable[str], ends: bool
+) -> Dict[str, Json]:
+    """A candidate with the probabilities of these pieces of it, if the request wants them, and in
+    its end with their mean."""
+    most = most_likely(call)
+    if most is None:
+        return candidate
+    # Keys in the order of their numbers, as everything of Google's is.
+    chosen: List[Json] = [
+        {"token": piece, "logProbability": LOGPROB, "tokenId": token_number(piece)}
+        for piece in bounded_pieces(pieces)
+    ]
+    if ends:
+        candidate = {**candidate, "avgLogprobs": LOGPROB}
+    if not chosen:
+        return candidate
+    result: Dict[str, Json] = {"chosenCandidates": chosen}
+    if most:
+        # There is no other token than the one that was said.
+        tops: List[Json] = [{"candidates": [token]} for token in chosen]
+        result = {"topCandidates": tops, **result}
+    return {**candidate, "logprobsResult": result}
+
+
 # === formats/gemini_generate =================================================
 # Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
 
@@ -10164,6 +10486,11 @@ RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
 # Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
 # last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# Those that say of function calls that there are some (section 7; recorded of Gemini 3.6).
+TELLING_MODEL = re.compile(r".*gemini-(?:3\.[6-9]|[4-9])")
+FUNCTION_CALLED = "Model generated function call(s)."
 
 
 # What a part holds, one of them at least (typed in google-genai 2.34).
@@ -10254,11 +10581,24 @@ def part_count(run: Run) -> int:
     return sum(1 for _ in run.pieces)
 
 
-def google_finish_reason(reply: Reply) -> str:
-    """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
+class End(NamedTuple):
+    """How a candidate ends, and what is said of that; of one that goes on there is neither."""
+
+    reason: Optional[str] = None
+    message: Optional[str] = None
+
+
+GOING_ON = End()
+
+
+def google_end(call: Call, reply: Reply) -> End:
+    """How the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
-        return GOOGLE_STOPS["content_filter"]
-    return said_stop(GOOGLE_STOPS, reply.stop)
+        return End(GOOGLE_STOPS["content_filter"])
+    reason = said_stop(GOOGLE_STOPS, reply.stop)
+    if reason == "STOP" and reply.tool_calls and TELLING_MODEL.match(call.model):
+        return End(reason, FUNCTION_CALLED)
+    return End(reason)
 
 
 def is_blocked_prompt(reply: Reply) -> bool:
@@ -10373,15 +10713,16 @@ class GeminiAnswer(Gemini):
         return {"safetyRatings": ratings}
 
     def candidate(
-        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+        self, call: Call, index: int, parts: List[Json], end: End, whole: bool
     ) -> Dict[str, Json]:
-        """One candidate, of a `whole` answer or of one event; `stop` is the finish reason, which
-        in a stream only the last event has."""
+        """One candidate, of a `whole` answer or of one event; in a stream only the last event
+        has an end."""
         return {
             "content": self.content(parts),
-            **present(finishReason=stop),
+            **present(finishReason=end.reason),
             "index": index,
-            **self.ratings(call, stop),
+            **present(finishMessage=end.message),
+            **self.ratings(call, end.reason),
         }
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
@@ -10430,11 +10771,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         if is_blocked_prompt(reply):
             return self.blocked(call, reply)
         parts = list(google_answer_parts(call, reply, joined=True))
-        stop = google_finish_reason(reply)
+        end = google_end(call, reply)
         # Every candidate is the same answer.
-        candidates = [
-            self.candidate(call, index, parts, stop, True) for index in range(call.choices)
-        ]
+        candidates: List[Json] = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, parts, end, True)
+            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
@@ -10456,7 +10798,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             yield "", self.blocked(call, reply)
             return
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
-        stop: Optional[str] = None
+        end = GOING_ON
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
@@ -10464,7 +10806,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
-                stop = google_finish_reason(reply)
+                end = google_end(call, reply)
                 spent = reply.usage
             usage = self.usage(spent, last)
             if not last and part.keys() == {"text"} and stencils:
@@ -10472,18 +10814,19 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
                     yield "", stencil.filled(part["text"], usage)
                 continue
             for index in range(call.choices):
-                candidate = self.candidate(call, index, [part], stop, False)
+                candidate = self.candidate(call, index, [part], end, False)
+                candidate = google_likely(call, candidate, spoken_in(part), last)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
 
     def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
         """For each choice what its events are alike in, but for a text and the tokens spent; none
-        for an array, whose elements are indented."""
+        for an array, whose elements are indented, and where each text has a probability."""
         framing = self.framing(call)
-        if not isinstance(framing, SSE):
+        if not isinstance(framing, SSE) or most_likely(call) is not None:
             return []
         made = []
         for index in range(call.choices):
-            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            candidate = self.candidate(call, index, [{"text": hole(0)}], GOING_ON, False)
             event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
             made.append(Stencil(event, framing.layout))
         return made
@@ -10677,14 +11020,15 @@ class VertexGenerate(Vertex, GeminiGenerate):
         return rating
 
     def candidate(
-        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+        self, call: Call, index: int, parts: List[Json], end: End, whole: bool
     ) -> Dict[str, Json]:
         """With an index only among several, and log probabilities only in a whole answer."""
-        candidate = {"content": self.content(parts), **present(finishReason=stop)}
+        candidate = {"content": self.content(parts), **present(finishReason=end.reason)}
         # There was none in recordings, which are of one candidate each.
         if call.choices > 1:
             candidate["index"] = index
-        candidate.update(self.ratings(call, stop))
+        candidate.update(self.ratings(call, end.reason))
+        candidate.update(present(finishMessage=end.message))
         if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
@@ -11569,6 +11913,21 @@ def ollama_tool_call(call: Call, part: ToolCall, number: int) -> Dict[str, Json]
     }
 
 
+NOTHING_LIKELY: Mapping[str, Json] = {}
+
+
+def ollama_likely(call: Call, texts: Iterable[str]) -> Mapping[str, Json]:
+    """How likely these pieces were, if the request asks for it; what is empty is left out."""
+    if not wants_likely(call):
+        return NOTHING_LIKELY
+    tokens = [likely_token(text) for text in bounded_pieces(texts)]
+    if not tokens:
+        return NOTHING_LIKELY
+    if not call.body.get("top_logprobs"):
+        return {"logprobs": tokens}
+    return {"logprobs": [{**token, "top_logprobs": [token]} for token in tokens]}
+
+
 class Ollama(WireFormat):
     """What all APIs of Ollama share: no credential, errors of one key, lines of JSON."""
 
@@ -11584,6 +11943,8 @@ class Ollama(WireFormat):
         "model": "a string!",
         "stream": "a boolean",
         "options": "an object",
+        "logprobs": "a boolean",
+        "top_logprobs": "an integer",
     }
 
     def framing(self, call: Call) -> Framing:
@@ -11639,16 +12000,20 @@ class OllamaAnswer(Ollama):
         """The members of an object that hold what the model says in it."""
         raise NotImplementedError
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+    def finished(
+        self, call: Call, reply: Reply, likely: Mapping[str, Json] = NOTHING_LIKELY
+    ) -> Dict[str, Json]:
         """The members that only the last object has."""
         ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
         if reply.stop in IDLE_STOPS and not reply.parts:
             return ended
-        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+        return {**ended, **self.counted_up(call, ollama_counts(call, reply.usage), likely)}
 
-    def context(self, call: Call) -> Dict[str, Json]:
-        """What stands before the counts."""
-        return {}
+    def counted_up(
+        self, call: Call, counts: Mapping[str, Json], likely: Mapping[str, Json]
+    ) -> Dict[str, Json]:
+        """The counts and what stands around them, in the order of the server's types (read)."""
+        return {**likely, **counts}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -11660,28 +12025,32 @@ class OllamaAnswer(Ollama):
             "model": reply.model,
             "created_at": ollama_time(call, 0),
             **self.spoken("".join(texts), reply.text(Reasoning) or "", calls),
-            **self.finished(call, reply),
+            **self.finished(call, reply, ollama_likely(call, text_pieces(reply))),
         }
 
     def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """What the lines say one after the other: a piece of text, or a whole tool call."""
+        """What the lines but the last say: a piece of text, or a whole tool call."""
         numbers = itertools.count()
         for run in walk(reply):
             if isinstance(run.part, ToolCall):
                 # Arguments are an object, which can't be cut.
                 tool_call = ollama_tool_call(call, run.part, next(numbers))
-                yield self.spoken(calls=[tool_call]), ONCE
+                yield {**self.spoken(calls=[tool_call]), "done": False}, ONCE
             elif isinstance(run.part, Reasoning):
-                yield self.spoken(thinking=hole(0)), run.texts
+                yield {**self.spoken(thinking=hole(0)), "done": False}, run.texts
+            elif isinstance(run.part, Text) and wants_likely(call):
+                for text in run.texts:
+                    likely = ollama_likely(call, [text])
+                    yield {**self.spoken(text), "done": False, **likely}, ONCE
             else:
-                yield self.spoken(hole(0)), run.texts
+                yield {**self.spoken(hole(0)), "done": False}, run.texts
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A line a piece, a tool call in one; the last has the counts."""
         numbers = itertools.count()
         head = {"model": reply.model, "created_at": hole(1)}
         for spoken, texts in self.spoken_pieces(call, reply):
-            stencil = Stencil({**head, **spoken, "done": False}, go_json)
+            stencil = Stencil({**head, **spoken}, go_json)
             for text, number in zip(texts, numbers):
                 yield "", stencil.filled(text, ollama_time(call, number))
         last = {"model": reply.model, "created_at": ollama_time(call, next(numbers))}
@@ -11753,10 +12122,12 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def context(self, call: Call) -> Dict[str, Json]:
-        """The tokens of the context."""
+    def counted_up(
+        self, call: Call, counts: Mapping[str, Json], likely: Mapping[str, Json]
+    ) -> Dict[str, Json]:
+        """With the tokens of the context."""
         numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        return {"context": numbers}
+        return {"context": numbers, **counts, **likely}
 
 
 class OllamaEmbed(Ollama):
@@ -12232,7 +12603,7 @@ MOST_TOKEN = 2**63 - 1  # as vLLM bounds it
 CHAT_REQUEST = ChatRequest()
 
 
-def token_number(piece: str) -> int:
+def piece_number(piece: str) -> int:
     """The number of a token: its letters behind a 1, or its character's number."""
     if not piece.isascii():
         return FOREIGN + ord(piece)
@@ -12242,7 +12613,7 @@ def token_number(piece: str) -> int:
     return number
 
 
-def token_text(number: int) -> str:
+def piece_text(number: int) -> str:
     """The text of a token."""
     if number > FOREIGN:
         code = number - FOREIGN
@@ -12291,7 +12662,7 @@ class Tokenize(ModelServer):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The tokens, and their texts if they are asked for."""
         pieces = TOKEN_PIECE.findall(call.prompt)
-        known: Dict[str, int] = {piece: token_number(piece) for piece in set(pieces)}
+        known: Dict[str, int] = {piece: piece_number(piece) for piece in set(pieces)}
         texts = None
         if call.body.get("return_token_strs"):
             texts = pieces
@@ -12318,7 +12689,7 @@ class Detokenize(ModelServer):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The text."""
-        return {"prompt": "".join(map(token_text, call.body["tokens"]))}
+        return {"prompt": "".join(map(piece_text, call.body["tokens"]))}
 
 
 # === formats/vertex_claude ===================================================

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (  # noqa: F401  defining a class registers it
     anthropic,
+    anthropic_models,
     azure,
     azure_audio,
     azure_chat,

@@ -10,8 +10,8 @@ from typing import Iterator, List, Mapping, Tuple
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Reply, Text, Turn, Usage
+from .likely import text_pieces
 from .openai_audio import OpenAIAudio, a_word_of
-from .openai_chat import text_pieces
 from .runs import ONCE
 from .sounds import SOUNDS, Sound, frames_at
 

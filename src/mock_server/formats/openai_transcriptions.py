@@ -14,8 +14,8 @@ from ..outcomes import Usually
 from ..state import State
 from ..values import Call, Failure, Reply, Request, Text, Turn, Usage
 from .captions import SENTENCES, WORDS_ALONE, Caption, second_of, srt, timed, vtt
+from .likely import bounded_pieces, likely_token, text_pieces
 from .openai_audio import OpenAIAudio, a_word_of
-from .openai_chat import sure_tokens, text_pieces
 from .openai_forms import A_FILE, OpenAIForms
 from .places import TRANSCRIPTION_PLACES
 from .shapes import texts_of
@@ -239,7 +239,7 @@ class OpenAITranscriptions(OpenAITranslations):
     def with_logprobs(self, call: Call, value: Dict[str, Json], pieces: Iterable[str]) -> Json:
         """An answer or an event with how likely its tokens are, if that is asked for."""
         if "logprobs" in self.asked(call).get("include", ()):
-            value["logprobs"] = list(sure_tokens(pieces))
+            value["logprobs"] = [likely_token(piece) for piece in bounded_pieces(pieces)]
         return value
 
     def plain(self, call: Call, reply: Reply, text: str) -> Json:

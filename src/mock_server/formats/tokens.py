@@ -22,7 +22,7 @@ MOST_TOKEN = 2**63 - 1  # as vLLM bounds it
 CHAT_REQUEST = ChatRequest()
 
 
-def token_number(piece: str) -> int:
+def piece_number(piece: str) -> int:
     """The number of a token: its letters behind a 1, or its character's number."""
     if not piece.isascii():
         return FOREIGN + ord(piece)
@@ -32,7 +32,7 @@ def token_number(piece: str) -> int:
     return number
 
 
-def token_text(number: int) -> str:
+def piece_text(number: int) -> str:
     """The text of a token."""
     if number > FOREIGN:
         code = number - FOREIGN
@@ -81,7 +81,7 @@ class Tokenize(ModelServer):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The tokens, and their texts if they are asked for."""
         pieces = TOKEN_PIECE.findall(call.prompt)
-        known: Dict[str, int] = {piece: token_number(piece) for piece in set(pieces)}
+        known: Dict[str, int] = {piece: piece_number(piece) for piece in set(pieces)}
         texts = None
         if call.body.get("return_token_strs"):
             texts = pieces
@@ -108,4 +108,4 @@ class Detokenize(ModelServer):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The text."""
-        return {"prompt": "".join(map(token_text, call.body["tokens"]))}
+        return {"prompt": "".join(map(piece_text, call.body["tokens"]))}

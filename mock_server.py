@@ -4228,6 +4228,13 @@ Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mo
 # What a session remembers beside its mocks, and answers from.  May touch threading.
 
 
+class Gauge(NamedTuple):
+    """What a test has set a metric to, with the labels that it gave."""
+
+    value: float
+    labels: Mapping[str, str]
+
+
 class State:
     """What answers of a session depend on that is in no request and in no mock.
 
@@ -4235,7 +4242,20 @@ class State:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.gauges: Dict[str, float] = {}  # of a model server, as a test has set them
+        # Of a model server, by name and port; port 0 stands for all that have none of their own.
+        self.gauges: Dict[Tuple[str, int], Gauge] = {}
+        self.sleeps = False  # the model server
+        self.adapters: Set[str] = set()  # that it has loaded
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be lost without it."""
+        return not (self.gauges or self.sleeps or self.adapters)
+
+    def gauge_of(self, name: str, port: int) -> Optional[Gauge]:
+        """What a metric is set to for who asks on a port, if it is."""
+        with self.lock:
+            return self.gauges.get((name, port)) or self.gauges.get((name, 0))
 
 
 # === formats/unmocked ========================================================
@@ -4364,9 +4384,9 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
-    silence = ""  # what is never said in its requests, by name; nothing: as in its operation's
     unstreamed_stops: FrozenSet[str] = frozenset()  # reasons to stop of which no stream tells
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
+    takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     stream_type = "text/event-stream"
@@ -4406,7 +4426,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
         turns: List[Turn] = []
         custom: Iterable[str] = ()
         schema = None
-        if request.method == "POST":  # nothing else has a body
+        if request.method == "POST" and self.takes_body:  # nothing else has a body
             fields.check(self.fields)
             turns = list(self.turns(fields))
             schema = self.schema(fields)
@@ -9258,6 +9278,209 @@ class BedrockCountTokens(Bedrock):
         return {"inputTokens": reply.usage.input}
 
 
+# === formats/bedrock_guardrails ==============================================
+# AWS Bedrock: guardrails, applied to a text by themselves (boto3's model of them).  Pure.
+
+
+# The members of an assessment, each of them a policy of the guardrail, or what it cost.
+POLICIES = frozenset(
+    (
+        *("topicPolicy", "contentPolicy", "wordPolicy", "sensitiveInformationPolicy"),
+        *("contextualGroundingPolicy", "automatedReasoningPolicy", "invocationMetrics"),
+        "appliedGuardrailDetails",
+    )
+)
+CONTENT_FILTERS = ("INSULTS", "HATE", "SEXUAL", "VIOLENCE", "MISCONDUCT", "PROMPT_ATTACK")
+BLOCKING_FILTER = "MISCONDUCT"  # the filter that stands for all: a mock does not say what is wrong
+BLOCKED_SENTENCE = "Sorry, the model cannot answer this question."  # what AWS's console proposes
+GUARDED_TEXT = 1000  # characters that cost a unit
+GUARDRAIL_ERRORS = {
+    **BEDROCK_ERRORS,
+    "not_found": Failure(
+        404, "The guardrail identifier or version provided in the request does not exist."
+    ),
+}
+
+
+def units_of(texts: Sequence[str]) -> int:
+    """What it costs to judge texts."""
+    return max(1, -(-sum(map(len, texts)) // GUARDED_TEXT))
+
+
+def one_from(field: Field, words: Sequence[str]) -> None:
+    """BadField for what is there and is none of some words."""
+    if field.is_absent or field.value in words:
+        return
+    constraint = f"Member must satisfy enum value set: [{', '.join(words)}]"
+    field.expected(
+        "one from " + ", ".join(words),
+        f"1 validation error detected: Value '{field.value}' at '{field.path}' failed to satisfy "
+        f"constraint: {constraint}",
+    )
+
+
+def actions_in(value: Json) -> List[str]:
+    """What the policies of an assessment did, wherever they say it."""
+    if isinstance(value, list):
+        return [action for item in value for action in actions_in(item)]
+    if not isinstance(value, dict):
+        return []
+    found = [action for item in value.values() for action in actions_in(item)]
+    action = value.get("action")
+    if isinstance(action, str):
+        found.append(action)
+    return found
+
+
+def filter_of(kind: str, blocks: bool) -> Dict[str, Json]:
+    """What a filter says of a text."""
+    confidence, action = "NONE", "NONE"
+    if blocks:
+        confidence, action = "HIGH", "BLOCKED"
+    return {
+        "type": kind,
+        "confidence": confidence,
+        "filterStrength": "HIGH",
+        "action": action,
+        "detected": blocks,
+    }
+
+
+class Guardrail(Bedrock):
+    """What guardrail APIs share: they need a mock, which says nothing, refuses, or stops by
+    content_filter."""
+
+    operation = "moderate"
+    errors: Mapping[str, Failure] = GUARDRAIL_ERRORS
+
+
+class BedrockGuardrail(Guardrail):
+    """ApplyGuardrail.  A neutral reply that refuses, or stops by content_filter, blocks; a block is
+    an assessment, beside which the text is what is left of the one that was judged."""
+
+    api = "guardrail"
+    routes = ("POST /guardrail/{model}/version/{version}/apply",)
+    fields = {"source": "a string!", "content": "an array!", "outputScope": "a string"}
+    speaks = frozenset((Text, Refusal, Block))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts to judge; an image has none."""
+        one_from(body.get("source"), ("INPUT", "OUTPUT"))
+        one_from(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
+        texts = []
+        for part in body.get("content").objects():
+            part.check({"text": "an object", "image": "an object"})
+            if "image" not in part.value:
+                texts.append(part.check({"text": "an object!"}).within("text", "text").text())
+        return texts
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """An assessment."""
+        return bool(block) and block.keys() <= POLICIES
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """What was found, and the text that is to stand for the one that was judged."""
+        texts = call.inputs
+        size, cost = sum(map(len, texts)), units_of(texts)
+        assessments = self.assessments(call, reply)
+        done = set(actions_in(assessments)) - {"NONE"}
+        answer = {
+            "usage": {
+                "topicPolicyUnits": cost,
+                "contentPolicyUnits": cost,
+                "wordPolicyUnits": cost,
+                "sensitiveInformationPolicyUnits": cost,
+                "sensitiveInformationPolicyFreeUnits": 0,
+                "contextualGroundingPolicyUnits": 0,
+            },
+            "action": "NONE",
+            "outputs": [],
+            "assessments": assessments,
+            "guardrailCoverage": {"textCharacters": {"guarded": size, "total": size}},
+        }
+        if not done:
+            return answer
+        reason = "Guardrail blocked."
+        if "BLOCKED" not in done:
+            reason = "Guardrail masked."
+        outputs = [{"text": self.output(call, reply, "BLOCKED" in done)}]
+        return {
+            **answer,
+            "action": "GUARDRAIL_INTERVENED",
+            "actionReason": reason,
+            "outputs": outputs,
+        }
+
+    def assessments(self, call: Call, reply: Reply) -> List[Json]:
+        """Those of the mock, or one by the filters, of which a full answer has all."""
+        own: List[Json] = [part.value for part in reply.parts if isinstance(part, Block)]
+        blocks = stop_of(reply) == "content_filter"
+        if own and not blocks:
+            return own
+        wanted: Iterable[str] = CONTENT_FILTERS
+        if within(call.body, "outputScope") != "FULL":
+            wanted = (BLOCKING_FILTER,) if blocks else ()
+        filters = [filter_of(kind, blocks and kind == BLOCKING_FILTER) for kind in wanted]
+        if not filters:
+            return [{}]
+        return [*own, {"contentPolicy": {"filters": filters}}]
+
+    def output(self, call: Call, reply: Reply, is_blocked: bool) -> str:
+        """What the mock says, or else the usual sentence, or the text as it was."""
+        said = reply.text(Refusal) or reply.text(Text)
+        if said:
+            return said
+        return BLOCKED_SENTENCE if is_blocked else call.user
+
+
+class BedrockGuardrailChecks(Guardrail):
+    """InvokeGuardrailChecks: scores in place of a verdict, of what the request asks for.  A neutral
+    reply that refuses, or stops by content_filter, scores 1."""
+
+    api = "guardrail-checks"
+    routes = ("POST /guardrail-checks/invoke",)
+    fields = {"messages": "an array!", "checks": "an object!"}
+    speaks = frozenset((Text, Refusal))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts of the messages."""
+        texts = []
+        for message in body.get("messages").objects():
+            message.check({"role": "a string!", "content": "an array!"})
+            one_from(message.get("role"), ("user", "assistant", "system"))
+            for part in message.get("content").objects():
+                texts.append(part.get("text").text())
+        for name, kinds in GUARDRAIL_CHECKS.items():
+            check = body.within("checks", name)
+            if not check.is_absent:
+                check.check({kinds[0]: "an array!"})
+                for item in check.get(kinds[0]).objects():
+                    item.get(kinds[1]).text()
+        return texts
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A score a category; of sensitive information nothing is found."""
+        score = float(stop_of(reply) == "content_filter")
+        cost = {"textUnits": units_of(call.inputs)}
+        results: Dict[str, Json] = {}
+        for name, (items, kind) in GUARDRAIL_CHECKS.items():
+            asked = within(call.body, "checks", name, items)
+            if name == "sensitiveInformation" and asked is not None:
+                results[name] = {"results": [], "truncated": False}
+            elif asked is not None:
+                found = [{kind: item[kind], "severityScore": score} for item in asked]
+                results[name] = {"results": found}
+        return {"results": results, "usage": dict.fromkeys(results, cost)}
+
+
+# What can be checked: where the request names its kinds, and how each.
+GUARDRAIL_CHECKS = {
+    "contentFilter": ("categories", "category"),
+    "promptAttack": ("categories", "category"),
+    "sensitiveInformation": ("entities", "type"),
+}
+
+
 # === formats/reranking =======================================================
 # Reranking: what its APIs share, and whose API is asked on a path that several have.  Pure.
 
@@ -10095,6 +10318,144 @@ class CohereRerankV1(CohereRerank):
     host = "cohere"
     version = "1"
     order = ("index", "relevance_score", "document")
+
+
+# === formats/content_safety ==================================================
+# Azure AI Content Safety: guardrails that gateways ask for a verdict (documented).  Pure.
+
+
+HARMS = ("Hate", "SelfHarm", "Sexual", "Violence")
+WORST = 6  # of the severities 0, 2, 4 and 6
+BLOCKLIST_MATCH = frozenset(("blocklistName", "blocklistItemId", "blocklistItemText"))
+FOUND_HARM = frozenset(("category", "severity"))
+
+# Codes of errors by status (documented).
+SAFETY_CODES = {
+    400: "InvalidRequestBody",
+    404: "ResourceNotFound",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServerBusy",
+}
+SAFETY_ERRORS = {
+    "no_key": AZURE_KEY_ERROR,
+    "authentication": AZURE_KEY_ERROR,
+    "rate_limit": Failure(
+        429, "The current RPS has exceeded the quota for your current SKU. Retry in {wait} seconds."
+    ),
+}
+
+
+class ContentSafety(Azure):
+    """What its APIs share: a key of its own, and errors with words for codes."""
+
+    operation = "moderate"
+    layout = staticmethod(compact)
+    ending = ""
+    credentials = ("ocp-apim-subscription-key", "authorization")
+    errors: Mapping[str, Failure] = SAFETY_ERRORS
+    speaks: FrozenSet[Any] = frozenset((Text, Refusal))
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """None is named."""
+        return ""
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id and the region."""
+        return (("apim-request-id", uuid(call, "apim")), ("x-ms-region", "East US 2"))
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error": {"code", "message"}}`."""
+        code = failure.code or SAFETY_CODES.get(failure.status, str(failure.status))
+        return ErrorBody({"error": {"code": code, "message": failure.message}})
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """The field by its name; the words are OpenAI's."""
+        return Failure(400, openai_sentence(wrong)[0])
+
+
+class SafetyAnalyze(ContentSafety):
+    """text:analyze.  A neutral reply that refuses, or stops by content_filter, finds the worst of
+    the last category that is asked for; a block is a category or a match of a blocklist."""
+
+    api = "text:analyze"
+    routes = ("POST /contentsafety/text:analyze",)
+    fields: Mapping[str, str] = {
+        "text": "a string!",
+        "categories": "an array",
+        "blocklistNames": "an array",
+        "haltOnBlocklistHit": "a boolean",
+        "outputType": "a string",
+    }
+    speaks = frozenset((Text, Refusal, Block))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The text."""
+        for category in body.get("categories").items():
+            if category.value not in HARMS:
+                category.expected("one from " + ", ".join(HARMS))
+        return [body.value["text"]]
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """An item of one of the two arrays of an answer."""
+        return block.keys() in (BLOCKLIST_MATCH, FOUND_HARM)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A severity a category."""
+        asked = call.body.get("categories") or HARMS
+        found: Dict[Json, Json] = dict.fromkeys(asked, 0)
+        if stop_of(reply) == "content_filter":
+            found[asked[-1]] = WORST
+        blocks = [part.value for part in reply.parts if isinstance(part, Block)]
+        found.update({one["category"]: one["severity"] for one in blocks if "category" in one})
+        return {
+            "blocklistsMatch": [one for one in blocks if "category" not in one],
+            "categoriesAnalysis": [
+                {"category": category, "severity": severity} for category, severity in found.items()
+            ],
+        }
+
+
+class SafetyShield(ContentSafety):
+    """text:shieldPrompt.  What a neutral reply refuses is the prompt or, without one, each of the
+    documents."""
+
+    api = "text:shieldPrompt"
+    routes = ("POST /contentsafety/text:shieldPrompt",)
+    fields = {"userPrompt": "a string", "documents": "an array"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The prompt, and the documents."""
+        documents, prompt = texts_of(body.get("documents")), body.get("userPrompt")
+        if prompt.is_absent and not documents:
+            prompt.expected("a string")
+        return [*([] if prompt.is_absent else [prompt.value]), *documents]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Whether each of them is an attack."""
+        attacks = stop_of(reply) == "content_filter"
+        has_prompt = call.body.get("userPrompt") is not None
+        document = {"attackDetected": attacks and not has_prompt}
+        return {
+            "userPromptAnalysis": {"attackDetected": attacks and has_prompt},
+            "documentsAnalysis": [document for _ in call.body.get("documents") or ()],
+        }
+
+
+class SafetyJailbreak(ContentSafety):
+    """text:detectJailbreak, as it was called first."""
+
+    api = "text:detectJailbreak"
+    routes = ("POST /contentsafety/text:detectJailbreak",)
+    fields = {"text": "a string!"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The text."""
+        return [body.value["text"]]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Whether it is one."""
+        return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
 
 
 # === formats/google_errors ===================================================
@@ -11832,8 +12193,6 @@ def messages_of(given: Field) -> Field:
 class Conversations(Mistral):
     """What is judged is one conversation, or several."""
 
-    silence = "conversation"
-
     def judged(self, body: Field) -> List[Field]:
         """The conversations: a list of messages is one, a list of lists are several."""
         given = body.get("input")
@@ -12076,6 +12435,306 @@ class MistralResponses(Mistral, OpenAIResponses):
         yield "error", {"type": "error", **told, "sequence_number": sent}
 
 
+# === formats/model_armor =====================================================
+# Google's Model Armor: guardrails that gateways ask for a verdict (public answers).  Pure.
+
+
+ARMOR_TEMPLATE = "POST /v1/projects/{project}/locations/{location}/templates/{model}:"
+# The filters, and what the result of each is called; `csam` really has the word twice.
+ARMOR_FILTERS = {
+    "csam": "csamFilterFilterResult",
+    "malicious_uris": "maliciousUriFilterResult",
+    "rai": "raiFilterResult",
+    "pi_and_jailbreak": "piAndJailbreakFilterResult",
+    "sdp": "sdpFilterResult",
+}
+ARMOR_HARMS = ("sexually_explicit", "hate_speech", "harassment", "dangerous")
+MATCH_FOUND = "MATCH_FOUND"
+
+
+def armor_state(found: bool) -> Dict[str, Json]:
+    """Whether a filter has found something."""
+    return {"matchState": MATCH_FOUND if found else "NO_" + MATCH_FOUND}
+
+
+def has_match(value: Json) -> bool:
+    """Whether a filter says anywhere that it has found something."""
+    if isinstance(value, dict):
+        return value.get("matchState") == MATCH_FOUND or any(map(has_match, value.values()))
+    return False
+
+
+class ArmorPrompt(Vertex):
+    """sanitizeUserPrompt.  A neutral reply that refuses, or stops by content_filter, is dangerous;
+    a block holds results by the names of their filters, laid over the usual ones."""
+
+    operation, api = "moderate", "sanitizeUserPrompt"
+    routes: Tuple[str, ...] = (ARMOR_TEMPLATE + "sanitizeUserPrompt",)
+    asked = "userPromptData"  # in which member the text is
+    speaks = frozenset((Text, Refusal, Block))
+    service = "modelarmor.googleapis.com"
+    errors: Mapping[str, Failure] = {
+        **VERTEX_ERRORS,
+        "not_found": Failure(404, "Resource '{path}' was not found"),
+    }
+
+    def inputs(self, body: Field) -> List[str]:
+        """The text, if there is one: a file may be in its place."""
+        name = self.asked
+        if snake(name) in body.value:
+            name = snake(name)
+        data = body.check({name: "an object!"}).get(name)
+        return [pick(data.check({"text": "a string"}).value, "text") or ""]
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """Results of filters."""
+        return bool(block) and block.keys() <= ARMOR_FILTERS.keys()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """What each filter found, and whether any did."""
+        results = self.results(stop_of(reply) == "content_filter")
+        for part in reply.parts:
+            if isinstance(part, Block):
+                results = merged(results, part.value)
+        return {
+            "sanitizationResult": {
+                "filterMatchState": armor_state(has_match(results))["matchState"],
+                "filterResults": results,
+                "invocationResult": "SUCCESS",
+            }
+        }
+
+    @staticmethod
+    def results(is_dangerous: bool) -> Dict[str, Json]:
+        """The results of all filters."""
+        results: Dict[str, Json] = {}
+        for name, kind in ARMOR_FILTERS.items():
+            found = is_dangerous and name == "rai"
+            result = {"executionState": "EXECUTION_SUCCESS", **armor_state(found)}
+            if name == "rai":
+                kinds = {harm: armor_state(found and harm == "dangerous") for harm in ARMOR_HARMS}
+                result["raiFilterTypeResults"] = kinds
+            if name == "sdp":
+                result = {"inspectResult": result}
+            results[name] = {kind: result}
+        return results
+
+
+class ArmorAnswer(ArmorPrompt):
+    """sanitizeModelResponse, of what a model has said."""
+
+    api = "sanitizeModelResponse"
+    routes = (ARMOR_TEMPLATE + "sanitizeModelResponse",)
+    asked = "modelResponseData"
+
+
+# === formats/vllm_errors =====================================================
+# What vLLM calls errors, and its own sentences.  Pure.
+
+
+MODEL_LENGTH = 131_072  # tokens of a model's context
+
+# Types of errors by status: 400, 404 and 500 recorded (vLLM 0.26), 422 and 501 read in its source,
+# the others by analogy.
+VLLM_TYPES: Mapping[int, str] = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    501: "NotImplementedError",
+    503: "ServiceUnavailableError",
+}
+BAD_FIELD = "Bad Request"  # the type of what pydantic says
+
+VLLM_KEY = Failure(401, "Unauthorized")
+# It has no others of its own; of those a phrase of HTTP is said.
+VLLM_ERRORS: Mapping[str, Failure] = {
+    "no_key": VLLM_KEY,
+    "authentication": VLLM_KEY,
+    "not_found": Failure(404, "The model `{model}` does not exist."),
+    "server_error": Failure(500, "EngineCore encountered an issue. See stack trace for details."),
+    "context_length": Failure(
+        400,
+        f"This model's maximum context length is {MODEL_LENGTH} tokens. However, you requested 0 "
+        f"output tokens and your prompt contains at least {MODEL_LENGTH + 1} input tokens, for a "
+        f"total of at least {MODEL_LENGTH + 1} tokens. Please reduce the length of the input "
+        "prompt or the number of requested output tokens.",
+        param="input_tokens",
+    ),
+}
+
+
+# === formats/model_server ====================================================
+# What model servers have beside /v1: vLLM's own paths, and SGLang's.  Pure.
+
+
+SERVED_MODEL = "mock-model"  # what a server that has but one model calls it
+ERROR_INPUT = 200  # characters of a wrong value that are told
+
+UVICORN: Headers = (("server", "uvicorn"),)
+
+
+def vllm_input(value: Json) -> Json:
+    """A wrong value as an error tells it: a container is named, a long text is cut."""
+    if isinstance(value, (list, dict)):
+        return f"<{type(value).__name__} of {len(value)} items>"
+    if isinstance(value, str) and len(value) > ERROR_INPUT:
+        return value[:ERROR_INPUT] + "...[truncated]"
+    return value
+
+
+class ModelServer(Mute):
+    """What all paths of a model server share: no credential, errors in vLLM's form, and an answer
+    without a mock."""
+
+    provider, operation = "vllm", "server"
+    # vLLM asks for its key on paths that begin with /v1 or /v2 alone (read in its source).
+    credentials: Tuple[str, ...] = ()
+    needs_mock = False
+    errors: Mapping[str, Failure] = VLLM_ERRORS
+    bad_json = (
+        "1 validation error:\n"
+        "  {{'type': 'json_invalid', 'loc': 'body', 'msg': 'JSON decode error', "
+        "'ctx': {{'error': \"{}\"}}}}"
+    )
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Who serves it."""
+        return UVICORN
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error"}`, whose code is the status (read in vLLM's source)."""
+        status = failure.status
+        if status == 401:  # by the middleware, before there is anything else
+            return ErrorBody({"error": failure.message}, content_type="application/json")
+        error = {
+            "message": failure.message,
+            "type": failure.type or VLLM_TYPES.get(status, http_phrase(status)),
+            "param": failure.param,
+            "code": status,
+        }
+        # Also where the answers of an API are no JSON.
+        return ErrorBody({"error": error}, content_type="application/json")
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The same as an event; no answer streams yet."""
+        yield "", self.failure(call, failure).value
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What pydantic says, as vLLM writes it since 0.12 (read in its source)."""
+        place = ".".join(map(str, ["body", *location(wrong.path)]))
+        kind, message = pydantic_error(wrong)
+        if wrong.sentence:
+            kind, message = "value_error", f"Value error, {wrong.sentence}"
+        told = {"type": kind, "loc": place, "msg": message}
+        if wrong.found is not MISSING:
+            told["input"] = vllm_input(wrong.found)
+        sentence = f"1 validation error:\n  {told}"
+        return Failure(400, sentence, "Bad Request", param=place)
+
+
+class Probe(ModelServer):
+    """What says with an empty body that the server is there."""
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Nothing, and no type of it."""
+        return Recorded(whole=Original(200, UVICORN, b""))
+
+
+class ServerHealth(Probe):
+    """health: of vLLM, of SGLang when it has also tried to generate, and of llm-d's simulator when
+    it is ready."""
+
+    api = "health"
+    routes = ("GET /health", "GET /health_generate", "GET /health/ready")
+
+
+class ServerPing(Probe):
+    """ping, as SageMaker asks."""
+
+    api = "ping"
+    takes_body = False
+    routes = ("GET /ping", "POST /ping")
+
+
+class ServerVersion(ModelServer):
+    """version."""
+
+    api = "version"
+    routes = ("GET /version",)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """The version of vLLM whose answers these are like."""
+        return Recorded(body={"version": "0.28.0"})
+
+
+class ServerLoad(ModelServer):
+    """load: how many requests the server works on."""
+
+    api = "load"
+    routes = ("GET /load",)
+    is_stateful = True
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What a test has said with the gauge of running requests."""
+        gauge = state.gauge_of("vllm:num_requests_running", call.port)
+        running = 0
+        if gauge:
+            running = int(gauge.value)
+        return Recorded(body={"server_load": running})
+
+
+class ServerInfo(ModelServer):
+    """server_info: how the server was started, as SGLang's gateway reads it."""
+
+    api = "server_info"
+    routes = ("GET /server_info", "GET /get_server_info")
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """A few of its many settings (names from public answers)."""
+        return Recorded(
+            body={
+                "model_path": SERVED_MODEL,
+                "tokenizer_path": SERVED_MODEL,
+                "served_model_name": SERVED_MODEL,
+                "context_length": MODEL_LENGTH,
+                "tp_size": 1,
+                "dp_size": 1,
+                "max_total_num_tokens": 4 * MODEL_LENGTH,
+                "max_running_requests": 256,
+                "status": "ready",
+                "version": "0.5.9",
+                "internal_states": [{}],
+            }
+        )
+
+
+class ModelInfo(ModelServer):
+    """model_info: what the model is."""
+
+    api = "model_info"
+    routes = ("GET /model_info", "GET /get_model_info")
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What SGLang documents of it."""
+        return Recorded(
+            body={
+                "model_path": SERVED_MODEL,
+                "tokenizer_path": SERVED_MODEL,
+                "is_generation": True,
+                "preferred_sampling_params": None,
+                "weight_version": "default",
+                "has_image_understanding": False,
+                "has_audio_understanding": False,
+                "model_type": "llama",
+                "architectures": ["LlamaForCausalLM"],
+            }
+        )
+
+
 # === formats/ollama ==========================================================
 # Ollama (wire formats, section 13).  Pure.
 
@@ -12097,17 +12756,6 @@ IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
-
-# Models that are there, and what tags says of each (section 13, verified).
-OLLAMA_MODELS = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
-OLLAMA_DETAILS = {
-    "parent_model": "",
-    "format": "gguf",
-    "family": "llama",
-    "families": ["llama"],
-    "parameter_size": "3.2B",
-    "quantization_level": "Q4_K_M",
-}
 
 
 def ollama_duration(call: Call, label: str) -> int:
@@ -12408,37 +13056,138 @@ class OllamaEmbeddings(OllamaEmbed):
         return {"embedding": reply.vectors(1)[0]}
 
 
-class OllamaTags(Ollama):
-    """tags: the models that are there."""
+# === formats/ollama_models ===================================================
+# Ollama's models: the list, one of them, those in memory, and its version (section 13).  Pure.
 
-    operation, api = "models", "tags"
-    routes = ("GET /api/tags",)
-    speaks = frozenset()
+
+# Models that are there, and what tags says of each (section 13, verified).
+OLLAMA_MODELS = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
+OLLAMA_DETAILS = {
+    "parent_model": "",
+    "format": "gguf",
+    "family": "llama",
+    "families": ["llama"],
+    "parameter_size": "3.2B",
+    "quantization_level": "Q4_K_M",
+}
+
+
+# What is in memory after a request, and of how long a text it knows.
+LOADED = ("llama3.2:latest",)
+LLAMA_CONTEXT = 131072
+LLAMA_LAYERS: Dict[str, Json] = {
+    "general.architecture": "llama",
+    "general.basename": "Llama-3.2",
+    "general.file_type": 15,
+    "general.parameter_count": 3212749888,
+    "general.quantization_version": 2,
+    "general.type": "model",
+    "llama.attention.head_count": 24,
+    "llama.attention.head_count_kv": 8,
+    "llama.block_count": 28,
+    "llama.context_length": LLAMA_CONTEXT,
+    "llama.embedding_length": 3072,
+    "llama.vocab_size": 128256,
+    "tokenizer.ggml.model": "gpt2",
+}
+MODIFIED = "2026-08-26T20:15:12.123456789Z"
+
+
+class OllamaModels(Ollama):
+    """What is said of models, without a mock."""
+
+    operation = "models"
+    speaks: FrozenSet[Any] = frozenset()
     needs_mock = False
 
     def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
+        """What lists say of a model."""
         return {
             "name": name,
             "model": name,
-            "modified_at": "2026-08-26T20:15:12.123456789Z",
+            "modified_at": MODIFIED,
             "size": 2019393189,
             "digest": token(name, 64, HEX),
             "details": OLLAMA_DETAILS,
         }
+
+
+class OllamaTags(OllamaModels):
+    """tags: the models that are there."""
+
+    api = "tags"
+    routes = ("GET /api/tags",)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list."""
         return {"models": [self.entry(name) for name in OLLAMA_MODELS]}
 
 
-class OllamaVersion(Ollama):
+class OllamaPs(OllamaModels):
+    """ps: the models in memory."""
+
+    api = "ps"
+    routes = ("GET /api/ps",)
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model, with the memory that it takes and until when it stays."""
+        told = super().entry(name)
+        del told["modified_at"]
+        kept = {"expires_at": "2026-08-26T20:20:12.123456789Z", "size_vram": told["size"]}
+        return {**told, **kept, "context_length": LLAMA_CONTEXT}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list."""
+        return {"models": [self.entry(name) for name in LOADED]}
+
+
+class OllamaShow(OllamaModels):
+    """show: one model, whatever its name is."""
+
+    api = "show"
+    routes = ("POST /api/show", "POST {prefix*}/api/show")
+    fields: Mapping[str, str] = {
+        "model": "a string",
+        "name": "a string",
+        "verbose": "a boolean",
+        "system": "a string",
+        "template": "a string",
+        "options": "an object",
+    }
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """`model`, or `name`, as it was called first and LiteLLM still does."""
+        name = body.value.get("model") or body.value.get("name")
+        if not name:
+            body.get("model").missing("a string")
+        return str(name)
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """None: nothing is said to the model."""
+        return ()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """What the model is, and what it can do."""
+        capabilities = ["completion", "tools"]
+        if "embed" in call.model:
+            capabilities = ["embedding"]
+        return {
+            "license": "A license for tests.",
+            "modelfile": f"FROM {call.model}\n",
+            "parameters": 'stop                           "<|eot_id|>"',
+            "template": "{{ .Prompt }}",
+            "details": OLLAMA_DETAILS,
+            "model_info": LLAMA_LAYERS,
+            "capabilities": capabilities,
+            "modified_at": MODIFIED,
+        }
+
+
+class OllamaVersion(OllamaModels):
     """version."""
 
-    operation, api = "models", "version"
+    api = "version"
     routes = ("GET /api/version",)
-    speaks = frozenset()
-    needs_mock = False
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The version whose answers these are like."""
@@ -12582,35 +13331,6 @@ class JinaRerank(DetailedRerank):
 # Rerank as vLLM serves it, which is what other model servers and hosts take from it.  Pure.
 
 
-# What it calls errors, by status; its own are 400, 404 and 500 (recorded, with vLLM 0.26).
-VLLM_TYPES = {
-    400: "BadRequestError",
-    401: "AuthenticationError",
-    403: "PermissionDeniedError",
-    404: "NotFoundError",
-    429: "RateLimitError",
-    500: "InternalServerError",
-    501: "NotImplementedError",
-    503: "ServiceUnavailableError",
-}
-BAD_FIELD = "Bad Request"  # the type of what pydantic says
-UNAUTHORIZED = Failure(401, "Unauthorized")
-# It has no others; of those a phrase of HTTP is said.
-VLLM_ERRORS: Mapping[str, Failure] = {
-    "no_key": UNAUTHORIZED,
-    "authentication": UNAUTHORIZED,
-    "not_found": Failure(404, "The model `{model}` does not exist."),
-    "context_length": Failure(
-        400,
-        "This model's maximum context length is 8192 tokens. However, you requested 0 output "
-        "tokens and your prompt contains at least 8193 input tokens, for a total of at least 8193 "
-        "tokens. Please reduce the length of the input prompt or the number of requested output "
-        "tokens. (parameter=input_tokens, value=8193)",
-        param="input_tokens",
-    ),
-}
-
-
 class VllmRerank(Reranking, OpenAI):
     """Rerank of vLLM, and of whatever has its shape: documents come back unless the request does
     not want them."""
@@ -12659,7 +13379,7 @@ class VllmRerank(Reranking, OpenAI):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}`; without its key only that."""
-        if failure.status == 401 and failure.message == UNAUTHORIZED.message:
+        if failure.status == 401 and failure.message == VLLM_KEY.message:
             return ErrorBody({"error": failure.message})
         return ErrorBody({"error": self.error(failure)})
 
@@ -12679,6 +13399,388 @@ class VllmRerank(Reranking, OpenAI):
             error["input"] = shown(wrong.found)  # not all of it, which may be long
         param = ".".join(filter(None, ("body", wrong.path)))
         return Failure(400, f"1 validation error:\n  {error}", BAD_FIELD, param=param)
+
+
+# === formats/server_control ==================================================
+# What steers a model server: sleep, and adapters that are loaded (vLLM's paths).  Pure.
+
+
+MOST_ADAPTERS = 1000  # of a session
+
+
+def plain_answer(text: str) -> Recorded:
+    """A text, and no type of it, as vLLM has it."""
+    return Recorded(whole=Original(200, UVICORN, utf8(text)))
+
+
+class ServerSleep(ModelServer):
+    """sleep: the server gives its memory away; `level` in the query says how much of it."""
+
+    api = "sleep"
+    routes: Tuple[str, ...] = ("POST /sleep",)
+    takes_body = False
+    is_stateful = True
+    sleeps = True  # whether the server does from then on
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Done."""
+        with state.lock:
+            state.sleeps = self.sleeps
+        return plain_answer("")
+
+
+class ServerWake(ServerSleep):
+    """wake_up: it takes its memory back."""
+
+    api = "wake_up"
+    routes = ("POST /wake_up",)
+    sleeps = False
+
+
+class ServerSleeping(ModelServer):
+    """is_sleeping."""
+
+    api = "is_sleeping"
+    routes = ("GET /is_sleeping",)
+    is_stateful = True
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Whether it does."""
+        with state.lock:
+            return Recorded(body={"is_sleeping": state.sleeps})
+
+
+class LoadAdapter(ModelServer):
+    """load_lora_adapter; nothing is read from where it says."""
+
+    api = "load_lora_adapter"
+    routes: Tuple[str, ...] = ("POST /v1/load_lora_adapter",)
+    fields: Mapping[str, str] = {
+        "lora_name": "a string!",
+        "lora_path": "a string!",
+        "load_inplace": "a boolean",
+    }
+    credentials = ("authorization",)
+    is_stateful = True
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The adapter: it is asked for as a model."""
+        return str(body.value["lora_name"])
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Loaded, unless it is already."""
+        name = call.model
+        with state.lock:
+            if name in state.adapters and not call.body.get("load_inplace"):
+                reason = f"The lora adapter '{name}' has already been loaded."
+                return Failure(400, reason, "InvalidUserInput")
+            if len(state.adapters) >= MOST_ADAPTERS:
+                return Failure(400, f"{MOST_ADAPTERS} adapters are loaded; unload one.")
+            state.adapters.add(name)
+        return plain_answer(f"Success: LoRA adapter '{name}' added successfully.")
+
+
+class UnloadAdapter(LoadAdapter):
+    """unload_lora_adapter."""
+
+    api = "unload_lora_adapter"
+    routes = ("POST /v1/unload_lora_adapter",)
+    fields = {"lora_name": "a string!", "lora_int_id": "an integer"}
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Gone, if it was there."""
+        name = call.model
+        with state.lock:
+            if name not in state.adapters:
+                return Failure(404, f"The lora adapter '{name}' cannot be found.")
+            state.adapters.discard(name)
+        return plain_answer(f"Success: LoRA adapter '{name}' removed successfully.")
+
+
+# === prometheus ==============================================================
+# Prometheus' text format, version 0.0.4.  Pure.
+
+
+ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}  # in the value of a label
+ESCAPED = str.maketrans(ESCAPES)
+# Prometheus, "Exposition formats": the type names the version of the text format.
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def heading(name: str, kind: str, about: str) -> str:
+    """The lines that stand before the samples of a metric."""
+    return f"# HELP {name} {about}\n# TYPE {name} {kind}\n"
+
+
+def sample_line(name: str, labels: Mapping[str, str], value: float) -> str:
+    """The line of one sample."""
+    braces = ""
+    if labels:
+        pairs = [f'{label}="{text.translate(ESCAPED)}"' for label, text in labels.items()]
+        braces = "{" + ",".join(pairs) + "}"
+    return f"{name}{braces} {value!r}\n"
+
+
+# === formats/server_metrics ==================================================
+# The metrics of a model server, by which schedulers choose one (read in vLLM's source).  Pure.
+
+
+ENGINE_LABELS = {"engine": "0", "model_name": SERVED_MODEL}
+LORA_LABELS = {"max_lora": "1", "running_lora_adapters": "", "waiting_lora_adapters": ""}
+CACHE_LABELS = {"block_size": "16", "engine": "0", "num_gpu_blocks": "1024"}
+REASON_LABELS = {**ENGINE_LABELS, "finished_reason": "stop"}
+SGLANG_LABELS = {"engine_type": "unified", "model_name": SERVED_MODEL}
+SGLANG_CACHE = {"num_pages": "1024", "page_size": "16"}
+
+FIRST_BUCKETS = (
+    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5),
+    *(10.0, 20.0, 40.0, 80.0, 160.0, 640.0, 2560.0),
+)
+EACH_BUCKETS = (
+    *(0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5),
+    *(10.0, 20.0, 40.0, 80.0),
+)
+LATENCY_BUCKETS = (
+    *(0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0),
+    *(120.0, 240.0, 480.0, 960.0, 1920.0, 7680.0),
+)
+COUNT_BUCKETS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
+
+
+class Metric(NamedTuple):
+    """A metric: its type, what it is, its usual labels, and its value until a test sets it; without
+    one it is only there when it is set.  A histogram has buckets, all of them empty."""
+
+    kind: str
+    about: str
+    labels: Mapping[str, str] = ENGINE_LABELS
+    value: Optional[float] = 0.0
+    buckets: Tuple[float, ...] = ()
+
+
+def histogram(about: str, buckets: Tuple[float, ...]) -> Metric:
+    """One of how long something took, or how many there were."""
+    return Metric("histogram", about, buckets=buckets)
+
+
+SERVER_METRICS: Mapping[str, Metric] = {
+    "vllm:num_requests_running": Metric("gauge", "Number of requests in model execution batches."),
+    "vllm:num_requests_waiting": Metric("gauge", "Number of requests waiting to be processed."),
+    "vllm:kv_cache_usage_perc": Metric("gauge", "KV-cache usage. 1 means 100 percent usage."),
+    # Its name before 2026.
+    "vllm:gpu_cache_usage_perc": Metric(
+        "gauge", "GPU KV-cache usage. 1 means 100 percent usage.", value=None
+    ),
+    # The value is the time, and the newest sample counts: there is none that is always right.
+    "vllm:lora_requests_info": Metric(
+        "gauge", "Running stats on lora requests.", LORA_LABELS, None
+    ),
+    "vllm:cache_config_info": Metric(
+        "gauge", "Information of the LLMEngine CacheConfig", CACHE_LABELS, 1.0
+    ),
+    "vllm:num_preemptions_total": Metric(
+        "counter", "Cumulative number of preemption from the engine."
+    ),
+    "vllm:prompt_tokens_total": Metric("counter", "Number of prefill tokens processed."),
+    "vllm:generation_tokens_total": Metric("counter", "Number of generation tokens processed."),
+    "vllm:prefix_cache_queries_total": Metric(
+        "counter", "Prefix cache queries, in terms of number of queried tokens."
+    ),
+    "vllm:prefix_cache_hits_total": Metric(
+        "counter", "Prefix cache hits, in terms of number of cached tokens."
+    ),
+    "vllm:request_success_total": Metric(
+        "counter", "Count of successfully processed requests.", REASON_LABELS
+    ),
+    "vllm:time_to_first_token_seconds": histogram(
+        "Histogram of time to first token in seconds.", FIRST_BUCKETS
+    ),
+    "vllm:time_per_output_token_seconds": histogram(
+        "Histogram of time per output token in seconds.", EACH_BUCKETS
+    ),
+    "vllm:inter_token_latency_seconds": histogram(
+        "Histogram of inter-token latency in seconds.", EACH_BUCKETS
+    ),
+    "vllm:e2e_request_latency_seconds": histogram(
+        "Histogram of e2e request latency in seconds.", LATENCY_BUCKETS
+    ),
+    "vllm:request_queue_time_seconds": histogram(
+        "Histogram of time spent in WAITING phase for request.", LATENCY_BUCKETS
+    ),
+    "vllm:request_inference_time_seconds": histogram(
+        "Histogram of time spent in RUNNING phase for request.", LATENCY_BUCKETS
+    ),
+    "vllm:request_prefill_time_seconds": histogram(
+        "Histogram of time spent in PREFILL phase for request.", LATENCY_BUCKETS
+    ),
+    "vllm:request_decode_time_seconds": histogram(
+        "Histogram of time spent in DECODE phase for request.", LATENCY_BUCKETS
+    ),
+    "vllm:request_prompt_tokens": histogram("Number of prefill tokens processed.", COUNT_BUCKETS),
+    "vllm:request_generation_tokens": histogram(
+        "Number of generation tokens processed.", COUNT_BUCKETS
+    ),
+    "vllm:request_params_max_tokens": histogram(
+        "Histogram of the max_tokens request parameter.", COUNT_BUCKETS
+    ),
+    # SGLang's, which no vLLM has: they are there when a test has set them.
+    "sglang:num_running_reqs": Metric(
+        "gauge", "The number of running requests.", SGLANG_LABELS, None
+    ),
+    "sglang:num_queue_reqs": Metric(
+        "gauge", "The number of requests in the waiting queue.", SGLANG_LABELS, None
+    ),
+    "sglang:token_usage": Metric("gauge", "The token usage.", SGLANG_LABELS, None),
+    "sglang:cache_config_info": Metric(
+        "gauge", "Information of the cache's configuration.", SGLANG_CACHE, None
+    ),
+}
+SETTABLE = tuple(name for name, metric in SERVER_METRICS.items() if not metric.buckets)
+
+
+def histogram_lines(name: str, metric: Metric) -> Iterator[str]:
+    """The samples of a histogram of which nothing was observed."""
+    for bound in (*map(str, metric.buckets), "+Inf"):
+        yield sample_line(name + "_bucket", {**metric.labels, "le": bound}, 0.0)
+    yield sample_line(name + "_sum", metric.labels, 0.0)
+    yield sample_line(name + "_count", metric.labels, 0.0)
+
+
+def metric_lines(name: str, metric: Metric, state: State, port: int) -> Iterator[str]:
+    """A metric as it is on a port; nothing where it is not there."""
+    value, labels = metric.value, metric.labels
+    given = state.gauge_of(name, port)
+    if given:
+        value, labels = given.value, {**labels, **given.labels}
+    if value is None:
+        return
+    yield heading(name, metric.kind, metric.about)
+    if metric.buckets:
+        yield from histogram_lines(name, metric)
+    else:
+        yield sample_line(name, dict(sorted(labels.items())), value)
+
+
+class ServerMetrics(ModelServer):
+    """metrics: gauges as a test has set them, counters and histograms that have counted nothing."""
+
+    api = "metrics"
+    routes = ("GET /metrics",)
+    json_type = METRICS_TYPE
+    is_stateful = True
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """All of them, as Prometheus reads them."""
+        text = "".join(
+            line
+            for name, metric in SERVER_METRICS.items()
+            for line in metric_lines(name, metric, state, call.port)
+        )
+        return Recorded(body=utf8(text))
+
+
+# === formats/tokens ==========================================================
+# Tokens of a model server: a text in numbers and back (vLLM's tokenize, detokenize).  Pure.
+
+
+# About four characters are a token, as everywhere where tokens are only estimated; letters that
+# are not in ASCII are one each.
+TOKEN_PIECE = re.compile("[\x00-\x7f]{1,4}|[^\x00-\x7f]")
+ASCII_BITS = 7
+FOREIGN = 1 << 29  # tokens from here on are one character each; all are less than 2**31
+UNKNOWN = "\ufffd"  # what a token that is none of these stands for
+MOST_TOKEN = 2**63 - 1  # as vLLM bounds it
+
+CHAT_REQUEST = ChatRequest()
+
+
+def piece_number(piece: str) -> int:
+    """The number of a token: its letters behind a 1, or its character's number."""
+    if not piece.isascii():
+        return FOREIGN + ord(piece)
+    number = 1
+    for letter in piece:
+        number = number << ASCII_BITS | ord(letter)
+    return number
+
+
+def piece_text(number: int) -> str:
+    """The text of a token."""
+    if number > FOREIGN:
+        code = number - FOREIGN
+        return chr(code) if 0x7F < code < 0x110000 else UNKNOWN
+    letters = []
+    while number > 1:
+        letters.append(chr(number & 0x7F))
+        number >>= ASCII_BITS
+    if number != 1 or not letters:
+        return UNKNOWN
+    return "".join(reversed(letters))
+
+
+class Tokenize(ModelServer):
+    """tokenize: a prompt, or the texts of messages, which a line end parts."""
+
+    api = "tokenize"
+    routes = ("POST [/v1]/tokenize",)
+    fields: Mapping[str, str] = {
+        "model": "a string",
+        "prompt": "a string",
+        "messages": "an array",
+        "add_special_tokens": "a boolean",
+        "return_token_strs": "a boolean",
+        "add_generation_prompt": "a boolean",
+        "continue_final_message": "a boolean",
+        "chat_template": "a string",
+        "chat_template_kwargs": "an object",
+        "tools": "an array",
+    }
+    tools = ChatRequest.tools
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The prompt, or the messages."""
+        prompt, messages = body.get("prompt"), body.get("messages")
+        if messages.is_absent:
+            return [Turn("user", prompt.text())]
+        if not prompt.is_absent:
+            body.expected("an object", "Only one of `prompt` and `messages` may be given.")
+        continued = body.get("continue_final_message").flag(False)
+        if continued and body.get("add_generation_prompt").flag(True):
+            both = "`continue_final_message` and `add_generation_prompt`"
+            body.expected("an object", f"Cannot set both {both} to True.")
+        return CHAT_REQUEST.turns(body)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The tokens, and their texts if they are asked for."""
+        pieces = TOKEN_PIECE.findall(call.prompt)
+        known: Dict[str, int] = {piece: piece_number(piece) for piece in set(pieces)}
+        texts = None
+        if call.body.get("return_token_strs"):
+            texts = pieces
+        return {
+            "count": len(pieces),
+            "max_model_len": MODEL_LENGTH,
+            "tokens": [known[piece] for piece in pieces],
+            "token_strs": texts,
+        }
+
+
+class Detokenize(ModelServer):
+    """detokenize: the text that tokens stand for."""
+
+    api = "detokenize"
+    routes = ("POST [/v1]/detokenize",)
+    fields = {"model": "a string", "tokens": "an array!"}
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """None: numbers are no text to match on."""
+        for number in body.get("tokens").items():
+            number.integer("an integer from 0", 0, MOST_TOKEN)
+        return iter(())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The text."""
+        return {"prompt": "".join(map(piece_text, call.body["tokens"]))}
 
 
 # === formats/vertex_claude ===================================================
@@ -15487,17 +16589,30 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request says of an operation, or of what formats name as their `silence`: it is always as
-# in a Call that says nothing.
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
 UNSAID: Mapping[str, FrozenSet[str]] = {
-    "conversation": frozenset(("tools",)),  # one that is judged
-    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "rerank": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
-    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
+    "embed": CONVERSATION - {"user"},
+    "rerank": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    "models": CONVERSATION,
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
 }
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
+UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
@@ -15529,11 +16644,6 @@ def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ..
     return tuple(found)
 
 
-def silence_of(wire: WireFormat) -> str:
-    """Under which name UNSAID has what no request of an API says."""
-    return wire.silence or wire.operation
-
-
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     """The ways in which a request can come that fulfils all conditions, as far as can be told."""
     ways = placed(one for one in conditions if one.key in PLACES)
@@ -15541,11 +16651,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {silence_of(way.wire) for way in ways} & UNSAID.keys()
+    silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
-        mute = {silence for silence in silent if condition.key in UNSAID[silence]}
+        mute = {keys for keys in silent if condition.key in keys}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if silence_of(way.wire) not in mute)
+            ways = tuple(way for way in ways if UNSAID_TO[way.wire] not in mute)
     return ways
 
 
@@ -17269,7 +18379,12 @@ def one_of(sends: List[Send]) -> Send:
 ITEM_SIZE = 64  # of a short string in a tuple
 TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
 # Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
-PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
+PROBES = frozenset(
+    (
+        *("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"),
+        *("/health_generate", "/health/ready", "/metrics", "/load"),
+    )
+)
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
@@ -18043,16 +19158,10 @@ class Family(NamedTuple):
     samples: Sequence[Tuple[Mapping[str, str], float]]
 
     def text(self) -> str:
-        """Help, type and samples; label values are of our own making and need no escapes."""
+        """Help, type and samples."""
         name = "mock_server_" + self.name
-        lines = [f"# HELP {name} {self.about}", f"# TYPE {name} {self.kind}"]
-        for labels, value in self.samples:
-            braces = ""
-            if labels:
-                pairs = [f'{label}="{text}"' for label, text in labels.items()]
-                braces = "{" + ",".join(pairs) + "}"
-            lines.append(f"{name}{braces} {value!r}")
-        return "\n".join(lines) + "\n"
+        lines = [sample_line(name, labels, value) for labels, value in self.samples]
+        return heading(name, self.kind, self.about) + "".join(lines)
 
 
 def gauge(name: str, about: str, value: float) -> Family:
@@ -19605,13 +20714,13 @@ class Mocks:
         """Forget the session that was unused for longest, of those with nothing of their own."""
         kept = {"", *self.awaited()}
         for name, session in self.sessions.items():
-            if name not in kept and not session.mocks:
+            if name not in kept and not session.mocks and session.state.is_empty:
                 del self.sessions[name]
                 self.has_changed()
                 return
         raise NoRoom(
             400,  # clients try again after most others
-            f"there are {SESSIONS} sessions, each with mocks of its own or somebody who waits; "
+            f"there are {SESSIONS} sessions, each with something of its own or somebody who waits; "
             "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
             code="too_many_sessions",
         )
@@ -19786,6 +20895,48 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
+LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")  # the name of one (Prometheus, "Data model")
+LONGEST_LABEL = 1000  # characters of its value
+MOST_LABELS = 20
+MOST_GAUGES = 1000  # of a session
+FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
+
+
+class GivenGauge(NamedTuple):
+    """What a metric of a model server is set to, and on which port; 0 is on all."""
+
+    gauge: Gauge
+    port: int
+
+
+def read_gauge(asked: Given) -> GivenGauge:
+    """What is asked for in an object with value, labels and port."""
+    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
+    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    labels = dict(asked.get("labels").members())
+    if len(labels) > MOST_LABELS:
+        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
+    for name, label in labels.items():
+        if not LABEL.fullmatch(name):
+            label.fail("is no name of a label: letters, digits and _, no digit first")
+        if len(label.text()) > LONGEST_LABEL:
+            label.expected(f"at most {LONGEST_LABEL} characters")
+    texts = {name: label.value for name, label in labels.items()}
+    return GivenGauge(Gauge(float(value), texts), port)
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
+    a prefix it is vLLM's."""
+    full = name if ":" in name else "vllm:" + name
+    if full in SETTABLE:
+        return full
+    if full in SERVER_METRICS:
+        reason = "is a histogram, which has no one value to set"
+        raise Unavailable(f"{full} {reason}", "no_single_value")
+    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
+
+
 # What `verify` looks for, and whether it does unless it is told.
 LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
 
@@ -19908,6 +21059,30 @@ class Operations:
         """A feed of the requests that come and end from now on."""
         return self.journal.watch(self.session)
 
+    # --- what a model server tells of itself ---
+
+    def set_metric(self, name: str, given: GivenGauge) -> str:
+        """Set a gauge or a counter of the session's model server, and give its whole name;
+        Unavailable for a name that is none, NoRoom if too many are set."""
+        full = metric_name(name)
+        state = self.mocks.session(self.session).state
+        with state.lock:
+            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
+                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
+            state.gauges[full, given.port] = given.gauge
+        return full
+
+    def unset_metric(self, name: str) -> int:
+        """Have a metric as if it was never set, on all ports; on how many it was."""
+        full, count = metric_name(name), 0
+        for session in self.sessions():
+            with session.state.lock:
+                gone = [key for key in session.state.gauges if key[0] == full]
+                for key in gone:
+                    del session.state.gauges[key]
+            count += len(gone)
+        return count
+
     # --- gates, and everything ---
 
     def release(self, number: str, events: int = 1) -> None:
@@ -19928,8 +21103,8 @@ class Operations:
         entry.gate.release(events)
 
     def reset(self) -> None:
-        """Forget requests, mocks that were added, and how often mocks were used; let gated streams
-        run to their end."""
+        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
+        set; let gated streams run to their end."""
         self.forget()
         # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)
@@ -19969,7 +21144,14 @@ def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
 
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
-STATUS = {"unknown_mock": 404, "unknown_request": 404, "not_added": 409, "no_gate": 409}
+STATUS = {
+    "unknown_mock": 404,
+    "unknown_request": 404,
+    "unknown_metric": 404,
+    "not_added": 409,
+    "no_gate": 409,
+    "no_single_value": 409,
+}
 # What the journal shows of requests is shown on the page: no other origin's script may run there.
 PAGE_HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
@@ -19980,8 +21162,7 @@ PAGE_HEADERS = (
     ),
 )
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
-# Prometheus, "Exposition formats": the type names the version of the text format.
-METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
+METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[Response, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
@@ -20165,9 +21346,7 @@ class Control:
     def add(self, asked: ControlRequest) -> Response:
         """Add mocks."""
         value = asked.json()
-        # To all would mean to those, too, that begin later.
-        if asked.session == EVERY_SESSION:
-            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
+        one_session(asked, "mocks are added to")
         specs = value if isinstance(value, list) else [value]
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
@@ -20180,6 +21359,19 @@ class Control:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
+
+    def set_metric(self, asked: ControlRequest) -> Response:
+        """Set what the model server of a session tells of itself."""
+        one_session(asked, "metrics belong to")
+        given = read_gauge(asked.body("value", "labels", "port"))
+        name = self.operations(asked).set_metric(asked.params["name"], given)
+        return control_response(200, {"name": name, "value": given.gauge.value})
+
+    def unset_metric(self, asked: ControlRequest) -> Response:
+        """Have it told as before it was set."""
+        return control_response(
+            200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
+        )
 
     def reset(self, asked: ControlRequest) -> Response:
         """Forget what a session, or for `*` every one, has gathered."""
@@ -20227,15 +21419,29 @@ class Control:
             is_long=True,
         ),
         ControlRoute(
-            "POST /reset", reset, "forget journal, run-time mocks and how often mocks were used"
+            "POST /reset",
+            reset,
+            "forget journal, run-time mocks, how often mocks were used, and metrics that were set",
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
+        ControlRoute(
+            "PUT /metrics/{name}",
+            set_metric,
+            '`{"value", "labels", "port"}`: set a metric of the model server, on its `/metrics`',
+        ),
+        ControlRoute("DELETE /metrics/{name}", unset_metric, "have it as before it was set"),
         ControlRoute(
             "GET /wire-plans",
             wire_plans,
             "the named wire plans, so that a test can loop over them",
         ),
     )
+
+
+def one_session(asked: ControlRequest, what: str) -> None:
+    """Refuse what would go to all sessions, which would mean those, too, that begin later."""
+    if asked.session == EVERY_SESSION:
+        raise Refused(400, f"{what} one session, not to *", code="bad_session")
 
 
 def shown_entries(entries: List[Entry]) -> List[Json]:
@@ -20281,7 +21487,10 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
             headers=(("Allow", allowed),),
             code="method_not_allowed",
         )
-    known = {CONTROL_PREFIX + route.path.replace("{id}", "ID") for route in Control.ROUTES}
+    known = {
+        CONTROL_PREFIX + route.path.replace("{id}", "ID").replace("{name}", "NAME")
+        for route in Control.ROUTES
+    }
     raise Refused(
         404,
         f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",
@@ -21086,7 +22295,7 @@ class Answerer:
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
         """The body as JSON, or as the fields of a form; only a POST has one."""
-        if request.method != "POST":
+        if request.method != "POST" or not wire.takes_body:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
@@ -24393,8 +25602,28 @@ class SessionMethods:
         asked = Given({"events": events}, "release")
         self.operations.release(str(number), asked.get("events").whole(1))
 
+    def set_metric(
+        self,
+        name: str,
+        value: Optional[float],
+        labels: Optional[Mapping[str, str]] = None,
+        port: Optional[int] = None,
+    ) -> None:
+        """Set a metric of the model server, such as vllm:num_requests_waiting, as its /metrics
+        tells it on all ports, or on one; None has it as before it was set.  KeyError for a name
+        that is none, ValueError for what can't be its value."""
+        if value is None:
+            self.operations.unset_metric(name)
+            return
+        asked: Dict[str, Json] = {"value": value, "port": port}
+        if labels is not None:
+            asked["labels"] = dict(labels)
+        given = {key: one for key, one in asked.items() if one is not None}
+        self.operations.set_metric(name, read_gauge(Given(given, "set_metric")))
+
     def reset(self) -> None:
-        """Forget requests, mocks added at run time, and how often mocks were used."""
+        """Forget requests, mocks added at run time, how often mocks were used, and metrics that
+        were set."""
         self.operations.reset()
 
 

@@ -1101,9 +1101,10 @@ def test_the_readmes_paths_lead_where_it_says() -> None:
             is_base = path.count("/") < 2 or path in ("/v1", "/v1alpha", "/v1beta1")
             if is_base or "…" in path or not path.startswith("/"):
                 continue
-            method = "GET" if operation == "models" else "POST"
+            asked = re.sub(r"\{\w+\}", "x", path)
+            method = "POST" if "POST" in m.allow(asked) else "GET"
             headers = {"anthropic-version": "1"} if provider == "anthropic" else {}
-            request = m.Request(method, re.sub(r"\{\w+\}", "x", path), headers=headers)
+            request = m.Request(method, asked, headers=headers)
             wire = m.route(request)[0]
             assert (wire.provider, wire.operation, wire.api) == (provider, operation, api), path
 
@@ -1244,7 +1245,8 @@ def test_the_readmes_curl_lines_get_the_same_with_any_credential_or_none(
 def test_the_readme_lists_every_control_route() -> None:
     known = []
     for route in m.Control.ROUTES:
-        known.append(f"{route.method} /__mock__{route.path.replace('{id}', 'ID')}")
+        path = route.path.replace("{id}", "ID").replace("{name}", "NAME")
+        known.append(f"{route.method} /__mock__{path}")
     assert first_words("route") == known
 
 

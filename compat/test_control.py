@@ -98,3 +98,19 @@ def test_the_metrics_are_read_by_the_official_parser(server: str) -> None:
     assert len(found) == 1 and found[0] >= 1 and families["mock_server_requests"].type == "counter"
     assert families["mock_server_uptime_seconds"].samples[0].value > 0
     assert families["mock_server_info"].samples[0].labels["version"]
+
+
+def test_prometheus_reads_the_metrics_of_a_model_server_as_a_test_sets_them(server: str) -> None:
+    scraped = {}
+    for session, value in (("pod-a", 7), ("pod-b", 0.5)):
+        path = f"/@{session}/__mock__/metrics/vllm:num_requests_waiting"
+        control(server, "PUT", path, {"value": value, "labels": {"model_name": 'a "b"'}})
+        families = text_string_to_metric_families(control(server, "GET", f"/@{session}/metrics"))
+        scraped[session] = {family.name: family for family in families}
+        (sample,) = scraped[session]["vllm:num_requests_waiting"].samples
+        assert (sample.value, sample.labels["model_name"]) == (value, 'a "b"')
+    kinds = {name: family.type for name, family in scraped["pod-a"].items()}
+    assert kinds["vllm:prompt_tokens"] == "counter"
+    assert kinds["vllm:time_to_first_token_seconds"] == "histogram"
+    buckets = scraped["pod-a"]["vllm:time_to_first_token_seconds"].samples
+    assert buckets[-3].labels["le"] == "+Inf" and buckets[-1].name.endswith("_count")

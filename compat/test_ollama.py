@@ -354,6 +354,16 @@ def test_a_miss_is_not_found_and_says_why(client: Plain, api: str, stream: bool)
     assert caught.value.status_code == 404
 
 
+@every_way
+def test_a_model_is_shown_and_those_in_memory_are_listed(client: Plain) -> None:
+    shown = client(lambda sdk: sdk.show(MODEL))
+    assert shown.modelinfo["general.architecture"] == "llama"
+    assert shown.capabilities == ["completion", "tools"] and shown.details.family == "llama"
+    (loaded,) = client(lambda sdk: sdk.ps()).models
+    assert loaded.name.startswith(MODEL) and loaded.context_length == 131072
+    assert loaded.size_vram == loaded.size and loaded.expires_at
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_no_credential_is_asked_for(guarded: str, way: str) -> None:
     with Plain(WAYS[way](host=guarded)) as client:

@@ -121,6 +121,31 @@ CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, TypedDict("AtGoogle", {"error": S
 CONVERSE = Kinds(output_of("Converse"), AWS_ERROR, output_of("ConverseStream", "stream"))
 INVOKED = output_of("InvokeModelWithResponseStream", "body")
 
+SEVERITIES = {
+    "blocklistsMatch": [{"blocklistName": str, "blocklistItemId": str, "blocklistItemText": str}],
+    "categoriesAnalysis": [{"category": str, "severity": int}],
+}
+SAFETY_ERROR = {"error": {"code": str, "message": str}}
+# What vLLM says in its source: it has no SDK.  Its 401 is a sentence alone.
+TOKENS = {
+    "count": int,
+    "max_model_len": int,
+    "tokens": [int],
+    "token_strs": Union[List[str], None],
+}
+VLLM_ERROR = {
+    "error": Union[
+        str,
+        TypedDict(
+            "VllmError",
+            {"message": str, "type": str, "param": Union[str, None], "code": int},
+        ),
+    ]
+}
+NO_JSON = (
+    *("ServerHealth", "ServerPing", "ServerMetrics", "ServerSleep", "ServerWake"),
+    *("LoadAdapter", "UnloadAdapter"),
+)
 KINDS: Dict[str, Kinds] = {
     "OpenAIChat": CHAT,
     "OpenAICompletions": COMPLETIONS,
@@ -166,6 +191,8 @@ KINDS: Dict[str, Kinds] = {
     "BedrockOther": Kinds(None, AWS_ERROR),
     "BedrockTitanEmbed": Kinds(None, AWS_ERROR),
     "BedrockCohereEmbed": Kinds(cohere.EmbedResponse, AWS_ERROR),
+    "BedrockGuardrail": Kinds(output_of("ApplyGuardrail"), AWS_ERROR),
+    "BedrockGuardrailChecks": Kinds(output_of("InvokeGuardrailChecks"), AWS_ERROR),
     "CohereChat": Kinds(V2ChatResponse, COHERE_ERROR, V2ChatStreamResponse),
     "CohereEmbed": Kinds(cohere.EmbedByTypeResponse, COHERE_ERROR),
     "MistralChat": Kinds(mistral.ChatCompletionResponse, MISTRAL_ERROR, mistral.CompletionChunk),
@@ -185,7 +212,21 @@ KINDS: Dict[str, Kinds] = {
     "OllamaEmbed": Kinds(ollama.EmbedResponse, OLLAMA_ERROR),
     "OllamaEmbeddings": Kinds(ollama.EmbeddingsResponse, OLLAMA_ERROR),
     "OllamaTags": Kinds(ollama.ListResponse, OLLAMA_ERROR),
+    "OllamaPs": Kinds(ollama.ProcessResponse, OLLAMA_ERROR),
+    "OllamaShow": Kinds(ollama.ShowResponse, OLLAMA_ERROR),
     "OllamaVersion": Kinds({"version": str}, OLLAMA_ERROR),
+    "SafetyAnalyze": Kinds(SEVERITIES, SAFETY_ERROR),
+    "SafetyShield": Kinds(None, SAFETY_ERROR),
+    "SafetyJailbreak": Kinds(None, SAFETY_ERROR),
+    "ArmorPrompt": Kinds(None, GOOGLE_ERROR),
+    "ArmorAnswer": Kinds(None, GOOGLE_ERROR),
+    "ServerVersion": Kinds({"version": str}, VLLM_ERROR),
+    "ServerLoad": Kinds({"server_load": int}, VLLM_ERROR),
+    "ServerSleeping": Kinds({"is_sleeping": bool}, VLLM_ERROR),
+    "Tokenize": Kinds(TOKENS, VLLM_ERROR),
+    "Detokenize": Kinds({"prompt": str}, VLLM_ERROR),
+    **dict.fromkeys(("ServerInfo", "ModelInfo"), Kinds(None, VLLM_ERROR)),
+    **dict.fromkeys(NO_JSON, Kinds(None, VLLM_ERROR)),
 }
 
 # The same where a request asks for what only the SDK's beta has, by a file's name.
@@ -346,7 +387,7 @@ def sent_in(kinds: Kinds, name: str, answer: bytes) -> Iterator[Sent]:
         yield Sent(value, kinds.error, "error")
     elif is_stream or body.startswith(b"[{"):
         yield from events_of(kinds, head, body)
-    else:
+    elif kinds.whole is not None:  # what nobody has a model of may be no JSON
         kind = kinds.item if name.startswith("one.") else kinds.whole
         yield Sent(json.loads(body), kind, "whole")
 

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
-from samples import FORMS, SAMPLES
+from samples import FORMS, SAMPLES, wire_of
 
 import mock_server as m
 
@@ -337,7 +337,12 @@ def fuller(random: Random, kind: type, body: Any) -> Any:
     return {**body, **dict(random.choice(fitting) for _ in range(random.randrange(4)))}
 
 
-POSTS = [kind for kind, (method, *_) in SAMPLES.items() if method == "POST"]
+# But for what says another thing when it is asked again: an adapter is loaded once.
+POSTS = [
+    kind
+    for kind, (method, *_) in SAMPLES.items()
+    if method == "POST" and wire_of(kind).takes_body and not issubclass(kind, m.LoadAdapter)
+]
 
 
 def json_blocks(text: str) -> List[Any]:

@@ -42,6 +42,7 @@ AGENT_RANKED = {
 VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
+ARMOR = "/v1/projects/p/locations/us/templates/t"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 
@@ -297,6 +298,21 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"input": {"converse": CONVERSE}},
     ),
+    m.BedrockGuardrail: (
+        "POST",
+        "/guardrail/gr1/version/DRAFT/apply",
+        None,
+        {"source": "INPUT", "content": [{"text": {"text": "Hi"}}]},
+    ),
+    m.BedrockGuardrailChecks: (
+        "POST",
+        "/guardrail-checks/invoke",
+        None,
+        {
+            "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
+            "checks": {"contentFilter": {"categories": [{"category": "HATE"}]}},
+        },
+    ),
     m.BedrockClaude: (
         "POST",
         BEDROCK + "/invoke",
@@ -326,6 +342,26 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "/model/cohere.embed-english-v3/invoke",
         None,
         {"texts": ["Hi"], "input_type": "search_query"},
+    ),
+    m.SafetyAnalyze: ("POST", "/contentsafety/text:analyze", None, {"text": "Hi"}),
+    m.SafetyShield: (
+        "POST",
+        "/contentsafety/text:shieldPrompt",
+        None,
+        {"userPrompt": "Hi", "documents": ["Ho"]},
+    ),
+    m.SafetyJailbreak: ("POST", "/contentsafety/text:detectJailbreak", None, {"text": "Hi"}),
+    m.ArmorPrompt: (
+        "POST",
+        ARMOR + ":sanitizeUserPrompt",
+        None,
+        {"user_prompt_data": {"text": "Hi"}},
+    ),
+    m.ArmorAnswer: (
+        "POST",
+        ARMOR + ":sanitizeModelResponse",
+        None,
+        {"modelResponseData": {"text": "Hi"}},
     ),
     m.CohereChat: ("POST", "/v2/chat", "/v2/chat", {**CHAT, "model": "command-a-03-2025"}),
     m.CohereEmbed: (
@@ -372,7 +408,28 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "nomic-embed-text", "prompt": "Hi"},
     ),
     m.OllamaTags: ("GET", "/api/tags", None, None),
+    m.OllamaPs: ("GET", "/api/ps", None, None),
+    m.OllamaShow: ("POST", "/api/show", None, {"model": "llama3.2"}),
     m.OllamaVersion: ("GET", "/api/version", None, None),
+    m.ServerHealth: ("GET", "/health", None, None),
+    m.ServerPing: ("GET", "/ping", None, None),
+    m.ServerVersion: ("GET", "/version", None, None),
+    m.ServerLoad: ("GET", "/load", None, None),
+    m.ServerInfo: ("GET", "/server_info", None, None),
+    m.ModelInfo: ("GET", "/model_info", None, None),
+    m.ServerMetrics: ("GET", "/metrics", None, None),
+    m.ServerSleep: ("POST", "/sleep", None, {}),
+    m.ServerWake: ("POST", "/wake_up", None, {}),
+    m.ServerSleeping: ("GET", "/is_sleeping", None, None),
+    m.LoadAdapter: (
+        "POST",
+        "/v1/load_lora_adapter",
+        None,
+        {"lora_name": "sql", "lora_path": "/adapters/sql"},
+    ),
+    m.UnloadAdapter: ("POST", "/v1/unload_lora_adapter", None, {"lora_name": "sql"}),
+    m.Tokenize: ("POST", "/tokenize", None, {"prompt": "Hi there"}),
+    m.Detokenize: ("POST", "/detokenize", None, {"tokens": [421154932, 488208741]}),
 }
 STREAMED = [
     type(wire) for wire in m.WIRE_FORMATS if wire.operation == "generate" and m.can_stream(wire)

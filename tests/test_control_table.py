@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Tuple
 
 import pytest
@@ -313,10 +314,11 @@ def test_a_limit_gives_the_newest_requests(answers: m.Answerer, path: str, numbe
 
 @pytest.mark.parametrize("route", m.Control.ROUTES, ids=lambda route: route.template)
 def test_every_route_of_the_table_leads_to_its_own_action(route: Any) -> None:
-    path = "/__mock__" + route.path.replace("{id}", "a%2Fb")
+    names = re.findall(r"\{(\w+)\}", route.path)
+    path = "/__mock__" + re.sub(r"\{\w+\}", "a%2Fb", route.path)
     found, params = m.control_route(m.Request(route.method, path))
     assert found is route
-    assert params == ({"id": "a/b"} if "{id}" in route.path else {})
+    assert params == dict.fromkeys(names, "a/b")
     assert route.about and route.action.__doc__
 
 

@@ -165,6 +165,8 @@ def anything(kind: type) -> Any:
     """A response that an API can give."""
     if kind in RERANKS:
         return {"scores": [0.5]}
+    if not wire_of(kind).speaks:
+        return {"body": {}}
     return {"embedding": [0.5]} if kind in EMBEDS else {"text": "x"}
 
 
@@ -289,6 +291,29 @@ FLAGGED = {
     "several": said({"text": "fine"}, {"input": ["a", "b"]}),
     "echo": echoed(),
 }
+MASKED = {
+    "sensitiveInformationPolicy": {
+        "piiEntities": [
+            {"match": "a@b.c", "type": "EMAIL", "action": "ANONYMIZED", "detected": True}
+        ],
+        "regexes": [],
+    }
+}
+VERDICTS = {
+    "fine": said({"text": "fine"}),
+    "flagged": said({"refusal": "Not this."}),
+    "filter": said({"finish_reason": "content_filter"}),
+    "echo": echoed(),
+}
+GUARDRAIL = {
+    **VERDICTS,
+    "masked": said({"parts": [{"block": MASKED}, {"text": "Write to {EMAIL}"}]}),
+    "all of it": said({"text": "fine"}, {"outputScope": "FULL"}),
+    "all that was flagged": said({"refusal": "Not this."}, {"outputScope": "FULL"}),
+}
+LISTED = {"blocklistName": "l", "blocklistItemId": "i", "blocklistItemText": "Hi"}
+JAILBREAK = {"pi_and_jailbreak": {"piAndJailbreakFilterResult": {"matchState": "MATCH_FOUND"}}}
+CHATTED = {"messages": [{"role": "user", "content": "Grüße"}], "return_token_strs": True}
 SPOKEN = {
     "spoken": said({"text": "Hi you", "usage": USAGE}),
     **{
@@ -528,6 +553,23 @@ ASKED: Dict[type, Dict[str, Form]] = {
         ),
         "unknown path": Form(path="/api/chats", streams=WHOLE),
     },
+    m.BedrockGuardrail: GUARDRAIL,
+    m.BedrockGuardrailChecks: VERDICTS,
+    m.SafetyAnalyze: {**VERDICTS, "blocklist": said({"parts": [{"block": LISTED}]})},
+    m.SafetyShield: VERDICTS,
+    m.SafetyJailbreak: VERDICTS,
+    m.ArmorPrompt: {**VERDICTS, "jailbreak": said({"parts": [{"block": JAILBREAK}]})},
+    m.ArmorAnswer: VERDICTS,
+    m.OllamaShow: {
+        "older name": Form(body={"name": "nomic-embed-text"}),
+        "unknown": said({"status": 404}),
+    },
+    m.Tokenize: {
+        "messages": Form(body=CHATTED),
+        "both at the end": Form(body={**CHATTED, "continue_final_message": True}),
+        "wrong method": Form(method="GET"),
+    },
+    m.ServerHealth: {"no worker": said({"status": 503})},
     m.OllamaGenerate: {"logprobs": LIKELY},
     m.OllamaEmbed: {"two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]})},
 }

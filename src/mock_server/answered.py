@@ -22,7 +22,12 @@ from .values import Call, Request, Response
 ITEM_SIZE = 64  # of a short string in a tuple
 TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
 # Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
-PROBES = frozenset(("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"))
+PROBES = frozenset(
+    (
+        *("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"),
+        *("/health_generate", "/health/ready", "/metrics", "/load"),
+    )
+)
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 

@@ -138,7 +138,7 @@ class Answerer:
     @staticmethod
     def body(wire: WireFormat, request: Request) -> Json:
         """The body as JSON, or as the fields of a form; only a POST has one."""
-        if request.method != "POST":
+        if request.method != "POST" or not wire.takes_body:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")

@@ -26,16 +26,25 @@ from .operations import (
     Unavailable,
     read_conditions,
     read_end,
+    read_gauge,
     read_verify,
     read_wait,
 )
 from .options import Settings
 from .plans import WIRE_PLANS
+from .prometheus import METRICS_TYPE
 from .routing import pattern_of
 from .values import Plan, Request, Response
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
-STATUS = {"unknown_mock": 404, "unknown_request": 404, "not_added": 409, "no_gate": 409}
+STATUS = {
+    "unknown_mock": 404,
+    "unknown_request": 404,
+    "unknown_metric": 404,
+    "not_added": 409,
+    "no_gate": 409,
+    "no_single_value": 409,
+}
 # What the journal shows of requests is shown on the page: no other origin's script may run there.
 PAGE_HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
@@ -46,8 +55,7 @@ PAGE_HEADERS = (
     ),
 )
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
-# Prometheus, "Exposition formats": the type names the version of the text format.
-METRICS_HEADERS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
+METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
 Reaction = Union[Response, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
@@ -231,9 +239,7 @@ class Control:
     def add(self, asked: ControlRequest) -> Response:
         """Add mocks."""
         value = asked.json()
-        # To all would mean to those, too, that begin later.
-        if asked.session == EVERY_SESSION:
-            raise Refused(400, "mocks are added to one session, not to *", code="bad_session")
+        one_session(asked, "mocks are added to")
         specs = value if isinstance(value, list) else [value]
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
@@ -246,6 +252,19 @@ class Control:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
+
+    def set_metric(self, asked: ControlRequest) -> Response:
+        """Set what the model server of a session tells of itself."""
+        one_session(asked, "metrics belong to")
+        given = read_gauge(asked.body("value", "labels", "port"))
+        name = self.operations(asked).set_metric(asked.params["name"], given)
+        return control_response(200, {"name": name, "value": given.gauge.value})
+
+    def unset_metric(self, asked: ControlRequest) -> Response:
+        """Have it told as before it was set."""
+        return control_response(
+            200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
+        )
 
     def reset(self, asked: ControlRequest) -> Response:
         """Forget what a session, or for `*` every one, has gathered."""
@@ -293,15 +312,29 @@ class Control:
             is_long=True,
         ),
         ControlRoute(
-            "POST /reset", reset, "forget journal, run-time mocks and how often mocks were used"
+            "POST /reset",
+            reset,
+            "forget journal, run-time mocks, how often mocks were used, and metrics that were set",
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
+        ControlRoute(
+            "PUT /metrics/{name}",
+            set_metric,
+            '`{"value", "labels", "port"}`: set a metric of the model server, on its `/metrics`',
+        ),
+        ControlRoute("DELETE /metrics/{name}", unset_metric, "have it as before it was set"),
         ControlRoute(
             "GET /wire-plans",
             wire_plans,
             "the named wire plans, so that a test can loop over them",
         ),
     )
+
+
+def one_session(asked: ControlRequest, what: str) -> None:
+    """Refuse what would go to all sessions, which would mean those, too, that begin later."""
+    if asked.session == EVERY_SESSION:
+        raise Refused(400, f"{what} one session, not to *", code="bad_session")
 
 
 def shown_entries(entries: List[Entry]) -> List[Json]:
@@ -347,7 +380,10 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
             headers=(("Allow", allowed),),
             code="method_not_allowed",
         )
-    known = {CONTROL_PREFIX + route.path.replace("{id}", "ID") for route in Control.ROUTES}
+    known = {
+        CONTROL_PREFIX + route.path.replace("{id}", "ID").replace("{name}", "NAME")
+        for route in Control.ROUTES
+    }
     raise Refused(
         404,
         f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",

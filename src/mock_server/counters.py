@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from .entries import Again, Entry, RequestKind, Sent
+from .prometheus import heading, sample_line
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
 OTHER_KIND: RequestKind = ("other", "other", 0, False)
@@ -20,16 +21,10 @@ class Family(NamedTuple):
     samples: Sequence[Tuple[Mapping[str, str], float]]
 
     def text(self) -> str:
-        """Help, type and samples; label values are of our own making and need no escapes."""
+        """Help, type and samples."""
         name = "mock_server_" + self.name
-        lines = [f"# HELP {name} {self.about}", f"# TYPE {name} {self.kind}"]
-        for labels, value in self.samples:
-            braces = ""
-            if labels:
-                pairs = [f'{label}="{text}"' for label, text in labels.items()]
-                braces = "{" + ",".join(pairs) + "}"
-            lines.append(f"{name}{braces} {value!r}")
-        return "\n".join(lines) + "\n"
+        lines = [sample_line(name, labels, value) for labels, value in self.samples]
+        return heading(name, self.kind, self.about) + "".join(lines)
 
 
 def gauge(name: str, about: str, value: float) -> Family:

@@ -5,20 +5,23 @@ The control API and MockServer only translate to this and back.
 
 from __future__ import annotations
 
+import re
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from .control_requests import Given
 from .entries import ENDS, Ended, Entry
 from .errors import nearest, shown
+from .formats.server_metrics import SERVER_METRICS, SETTABLE
 from .gates import ASIDE, Feed, Work
 from .journal import EVERY_SESSION, Journal, Wanted
 from .jsons import parse_json, utf8
 from .limits import WAIT_SECONDS, Json
 from .mocks.match import Condition, conditions
 from .mocks.mock import Mock
-from .mocks.sessions import Mocks, Session
+from .mocks.sessions import Mocks, NoRoom, Session
 from .nearly import TOLD, Nearly, named, near_requests
 from .node import Node
+from .state import Gauge
 
 MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
 
@@ -90,6 +93,48 @@ def read_wait(asked: Given) -> WaitFor:
         read_end(asked.get("ended")),
         float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
     )
+
+
+LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")  # the name of one (Prometheus, "Data model")
+LONGEST_LABEL = 1000  # characters of its value
+MOST_LABELS = 20
+MOST_GAUGES = 1000  # of a session
+FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
+
+
+class GivenGauge(NamedTuple):
+    """What a metric of a model server is set to, and on which port; 0 is on all."""
+
+    gauge: Gauge
+    port: int
+
+
+def read_gauge(asked: Given) -> GivenGauge:
+    """What is asked for in an object with value, labels and port."""
+    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
+    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    labels = dict(asked.get("labels").members())
+    if len(labels) > MOST_LABELS:
+        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
+    for name, label in labels.items():
+        if not LABEL.fullmatch(name):
+            label.fail("is no name of a label: letters, digits and _, no digit first")
+        if len(label.text()) > LONGEST_LABEL:
+            label.expected(f"at most {LONGEST_LABEL} characters")
+    texts = {name: label.value for name, label in labels.items()}
+    return GivenGauge(Gauge(float(value), texts), port)
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
+    a prefix it is vLLM's."""
+    full = name if ":" in name else "vllm:" + name
+    if full in SETTABLE:
+        return full
+    if full in SERVER_METRICS:
+        reason = "is a histogram, which has no one value to set"
+        raise Unavailable(f"{full} {reason}", "no_single_value")
+    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
 
 
 # What `verify` looks for, and whether it does unless it is told.
@@ -214,6 +259,30 @@ class Operations:
         """A feed of the requests that come and end from now on."""
         return self.journal.watch(self.session)
 
+    # --- what a model server tells of itself ---
+
+    def set_metric(self, name: str, given: GivenGauge) -> str:
+        """Set a gauge or a counter of the session's model server, and give its whole name;
+        Unavailable for a name that is none, NoRoom if too many are set."""
+        full = metric_name(name)
+        state = self.mocks.session(self.session).state
+        with state.lock:
+            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
+                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
+            state.gauges[full, given.port] = given.gauge
+        return full
+
+    def unset_metric(self, name: str) -> int:
+        """Have a metric as if it was never set, on all ports; on how many it was."""
+        full, count = metric_name(name), 0
+        for session in self.sessions():
+            with session.state.lock:
+                gone = [key for key in session.state.gauges if key[0] == full]
+                for key in gone:
+                    del session.state.gauges[key]
+            count += len(gone)
+        return count
+
     # --- gates, and everything ---
 
     def release(self, number: str, events: int = 1) -> None:
@@ -234,8 +303,8 @@ class Operations:
         entry.gate.release(events)
 
     def reset(self) -> None:
-        """Forget requests, mocks that were added, and how often mocks were used; let gated streams
-        run to their end."""
+        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
+        set; let gated streams run to their end."""
         self.forget()
         # The mocks of these streams are about to go; nobody will know which gates were left shut.
         self.journal.open_gates(self.session)

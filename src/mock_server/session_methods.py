@@ -7,7 +7,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Union
 from .control_requests import Given
 from .gates import done_here
 from .limits import Json
-from .operations import Operations, read_verify, read_wait
+from .operations import Operations, read_gauge, read_verify, read_wait
 
 
 class SessionMethods:
@@ -73,6 +73,26 @@ class SessionMethods:
         asked = Given({"events": events}, "release")
         self.operations.release(str(number), asked.get("events").whole(1))
 
+    def set_metric(
+        self,
+        name: str,
+        value: Optional[float],
+        labels: Optional[Mapping[str, str]] = None,
+        port: Optional[int] = None,
+    ) -> None:
+        """Set a metric of the model server, such as vllm:num_requests_waiting, as its /metrics
+        tells it on all ports, or on one; None has it as before it was set.  KeyError for a name
+        that is none, ValueError for what can't be its value."""
+        if value is None:
+            self.operations.unset_metric(name)
+            return
+        asked: Dict[str, Json] = {"value": value, "port": port}
+        if labels is not None:
+            asked["labels"] = dict(labels)
+        given = {key: one for key, one in asked.items() if one is not None}
+        self.operations.set_metric(name, read_gauge(Given(given, "set_metric")))
+
     def reset(self) -> None:
-        """Forget requests, mocks added at run time, and how often mocks were used."""
+        """Forget requests, mocks added at run time, how often mocks were used, and metrics that
+        were set."""
         self.operations.reset()

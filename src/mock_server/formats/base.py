@@ -123,9 +123,9 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
-    silence = ""  # what is never said in its requests, by name; nothing: as in its operation's
     unstreamed_stops: FrozenSet[str] = frozenset()  # reasons to stop of which no stream tells
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
+    takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     stream_type = "text/event-stream"
@@ -165,7 +165,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
         turns: List[Turn] = []
         custom: Iterable[str] = ()
         schema = None
-        if request.method == "POST":  # nothing else has a body
+        if request.method == "POST" and self.takes_body:  # nothing else has a body
             fields.check(self.fields)
             turns = list(self.turns(fields))
             schema = self.schema(fields)

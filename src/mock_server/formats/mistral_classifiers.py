@@ -80,8 +80,6 @@ def messages_of(given: Field) -> Field:
 class Conversations(Mistral):
     """What is judged is one conversation, or several."""
 
-    silence = "conversation"
-
     def judged(self, body: Field) -> List[Field]:
         """The conversations: a list of messages is one, a list of lists are several."""
         given = body.get("input")

@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, 
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
-from ..ids import HEX, LOWER_ALNUM, this_second, token
+from ..ids import HEX, LOWER_ALNUM, this_second
 from ..jsons import by_rows, go_json, within
 from ..limits import Json
 from ..node import Field
@@ -48,17 +48,6 @@ IDLE_STOPS = ("load", "unload")
 
 # What embed tells of all counts and durations.
 EMBED_COUNTS = ("total_duration", "load_duration", "prompt_eval_count")
-
-# Models that are there, and what tags says of each (section 13, verified).
-OLLAMA_MODELS = ("llama3.2:latest", "qwen3:latest", "nomic-embed-text:latest")
-OLLAMA_DETAILS = {
-    "parent_model": "",
-    "format": "gguf",
-    "family": "llama",
-    "families": ["llama"],
-    "parameter_size": "3.2B",
-    "quantization_level": "Q4_K_M",
-}
 
 
 def ollama_duration(call: Call, label: str) -> int:
@@ -357,40 +346,3 @@ class OllamaEmbeddings(OllamaEmbed):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embedding."""
         return {"embedding": reply.vectors(1)[0]}
-
-
-class OllamaTags(Ollama):
-    """tags: the models that are there."""
-
-    operation, api = "models", "tags"
-    routes = ("GET /api/tags",)
-    speaks = frozenset()
-    needs_mock = False
-
-    def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
-        return {
-            "name": name,
-            "model": name,
-            "modified_at": "2026-08-26T20:15:12.123456789Z",
-            "size": 2019393189,
-            "digest": token(name, 64, HEX),
-            "details": OLLAMA_DETAILS,
-        }
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The list."""
-        return {"models": [self.entry(name) for name in OLLAMA_MODELS]}
-
-
-class OllamaVersion(Ollama):
-    """version."""
-
-    operation, api = "models", "version"
-    routes = ("GET /api/version",)
-    speaks = frozenset()
-    needs_mock = False
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The version whose answers these are like."""
-        return {"version": "0.12.0"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict
 
 from ..errors import MISSING, BadField, shown
 from ..ids import HEX
@@ -12,34 +12,7 @@ from ..values import Call, ErrorBody, Failure, Reply
 from .openai import OpenAI
 from .pydantic import location, pydantic_error
 from .reranking import RERANK_FIELDS, Reranking
-
-# What it calls errors, by status; its own are 400, 404 and 500 (recorded, with vLLM 0.26).
-VLLM_TYPES = {
-    400: "BadRequestError",
-    401: "AuthenticationError",
-    403: "PermissionDeniedError",
-    404: "NotFoundError",
-    429: "RateLimitError",
-    500: "InternalServerError",
-    501: "NotImplementedError",
-    503: "ServiceUnavailableError",
-}
-BAD_FIELD = "Bad Request"  # the type of what pydantic says
-UNAUTHORIZED = Failure(401, "Unauthorized")
-# It has no others; of those a phrase of HTTP is said.
-VLLM_ERRORS: Mapping[str, Failure] = {
-    "no_key": UNAUTHORIZED,
-    "authentication": UNAUTHORIZED,
-    "not_found": Failure(404, "The model `{model}` does not exist."),
-    "context_length": Failure(
-        400,
-        "This model's maximum context length is 8192 tokens. However, you requested 0 output "
-        "tokens and your prompt contains at least 8193 input tokens, for a total of at least 8193 "
-        "tokens. Please reduce the length of the input prompt or the number of requested output "
-        "tokens. (parameter=input_tokens, value=8193)",
-        param="input_tokens",
-    ),
-}
+from .vllm_errors import BAD_FIELD, VLLM_ERRORS, VLLM_KEY, VLLM_TYPES
 
 
 class VllmRerank(Reranking, OpenAI):
@@ -90,7 +63,7 @@ class VllmRerank(Reranking, OpenAI):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}`; without its key only that."""
-        if failure.status == 401 and failure.message == UNAUTHORIZED.message:
+        if failure.status == 401 and failure.message == VLLM_KEY.message:
             return ErrorBody({"error": failure.message})
         return ErrorBody({"error": self.error(failure)})
 

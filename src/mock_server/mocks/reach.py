@@ -118,17 +118,30 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request says of an operation, or of what formats name as their `silence`: it is always as
-# in a Call that says nothing.
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
 UNSAID: Mapping[str, FrozenSet[str]] = {
-    "conversation": frozenset(("tools",)),  # one that is judged
-    "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "rerank": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
-    "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
-    OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
+    "embed": CONVERSATION - {"user"},
+    "rerank": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    "models": CONVERSATION,
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
 }
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
+UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
@@ -160,11 +173,6 @@ def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ..
     return tuple(found)
 
 
-def silence_of(wire: WireFormat) -> str:
-    """Under which name UNSAID has what no request of an API says."""
-    return wire.silence or wire.operation
-
-
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     """The ways in which a request can come that fulfils all conditions, as far as can be told."""
     ways = placed(one for one in conditions if one.key in PLACES)
@@ -172,11 +180,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {silence_of(way.wire) for way in ways} & UNSAID.keys()
+    silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
-        mute = {silence for silence in silent if condition.key in UNSAID[silence]}
+        mute = {keys for keys in silent if condition.key in keys}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if silence_of(way.wire) not in mute)
+            ways = tuple(way for way in ways if UNSAID_TO[way.wire] not in mute)
     return ways
 
 

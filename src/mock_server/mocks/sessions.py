@@ -254,13 +254,13 @@ class Mocks:
         """Forget the session that was unused for longest, of those with nothing of their own."""
         kept = {"", *self.awaited()}
         for name, session in self.sessions.items():
-            if name not in kept and not session.mocks:
+            if name not in kept and not session.mocks and session.state.is_empty:
                 del self.sessions[name]
                 self.has_changed()
                 return
         raise NoRoom(
             400,  # clients try again after most others
-            f"there are {SESSIONS} sessions, each with mocks of its own or somebody who waits; "
+            f"there are {SESSIONS} sessions, each with something of its own or somebody who waits; "
             "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
             code="too_many_sessions",
         )

@@ -26,6 +26,8 @@ OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 
+CHAT_PATH = "/v1/chat/completions"
+
 # class: (method, whole path, stream path or None, body); the stream's body has "stream": true
 # where the path is the same
 SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
@@ -168,6 +170,48 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "mistral-embed", "input": "Hi"},
     ),
     m.MistralModels: ("GET", "/v1/models", None, None),
+    **{
+        kind: ("POST", f"/{name}{CHAT_PATH}", f"/{name}{CHAT_PATH}", CHAT)
+        for kind, name in (
+            (m.OpenRouterChat, "openrouter"),
+            (m.VLLMChat, "vllm"),
+            (m.DeepSeekChat, "deepseek"),
+            (m.GroqChat, "groq"),
+            (m.GeminiDialectChat, "gemini"),
+            (m.OllamaOpenAIChat, "ollama"),
+            (m.BedrockOpenAIChat, "bedrock"),
+        )
+    },
+    **{
+        kind: (
+            "POST",
+            f"/{name}/v1/completions",
+            f"/{name}/v1/completions",
+            {"model": "llama3.2", "prompt": "Hi"},
+        )
+        for kind, name in ((m.VLLMCompletions, "vllm"), (m.OllamaOpenAICompletions, "ollama"))
+    },
+    **{
+        kind: ("POST", f"/{name}/v1/embeddings", None, {"model": "bge-m3", "input": "Hi"})
+        for kind, name in (
+            (m.OpenRouterEmbeddings, "openrouter"),
+            (m.VLLMEmbeddings, "vllm"),
+            (m.GeminiDialectEmbeddings, "gemini"),
+            (m.OllamaOpenAIEmbeddings, "ollama"),
+        )
+    },
+    **{
+        kind: ("GET", f"/{name}/v1/models", None, None)
+        for kind, name in (
+            (m.OpenRouterModels, "openrouter"),
+            (m.VLLMModels, "vllm"),
+            (m.DeepSeekModels, "deepseek"),
+            (m.GroqModels, "groq"),
+            (m.GeminiDialectModels, "gemini"),
+            (m.OllamaOpenAIModels, "ollama"),
+            (m.BedrockOpenAIModels, "bedrock"),
+        )
+    },
     m.AnthropicMessages: (
         "POST",
         "/v1/messages",

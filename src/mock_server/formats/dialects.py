@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import functools
-from typing import Dict, FrozenSet, Mapping, Tuple, Type
+from typing import Dict, FrozenSet, Iterator, Mapping, Tuple, Type
 
 from ..limits import DIALECTS
 from ..values import Request
@@ -66,11 +66,19 @@ def own_formats() -> Dict[Tuple[str, str], WireFormat]:
     return found
 
 
+def subclasses_of(kind: Type[OpenAI]) -> Iterator[Type[OpenAI]]:
+    """All subclasses of a class."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses_of(one)
+
+
 @functools.lru_cache(maxsize=None)
 def hosts() -> Dict[str, Type[OpenAI]]:
     """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
-    kinds = [kind for kind in OpenAI.__subclasses__() if "dialect" in vars(kind)]
-    return {kind.dialect: kind for kind in kinds}
+    # Defined as the host of a dialect, not as one of its APIs.
+    found = {kind.dialect: kind for kind in subclasses_of(OpenAI) if not kind.api}
+    return {name: kind for name, kind in found.items() if name not in ("", "openai")}
 
 
 @functools.lru_cache(maxsize=None)

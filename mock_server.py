@@ -4761,19 +4761,22 @@ HOST_INSTEAD = {
     "choices.{choice}.message.reasoning": BY_THOUGHT,
     "choices.{choice}.message.reasoning_details": BY_THOUGHT,
 }
-CALLS_AT_ONCE = "choices.{choice}.message.tool_calls"
-OPENROUTER_PLACES = Places({**HOST_SAID, CHAT_CALL: CALL_SAID}, {**HOST_INSTEAD, **CALL_INSTEAD})
+HOST_PLACES = Places({**HOST_SAID, CHAT_CALL: CALL_SAID}, {**HOST_INSTEAD, **CALL_INSTEAD})
+# Its last chunk has a delta, too.
+OPENROUTER_PLACES = Places(
+    {
+        **HOST_PLACES.said,
+        "choices.{choice}.message": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta; "
+            f"{CHOICE} usage -> choices.0.delta"
+        ),
+    },
+    HOST_PLACES.instead,
+)
 TOGETHER_PLACES = Places(
     {
         **HOST_SAID,
-        CALLS_AT_ONCE: f"{CHOICE} choices.0.delta.tool_calls -> choices.0.delta.tool_calls",
-    },
-    HOST_INSTEAD,
-)
-GOOGLE_CHAT_PLACES = Places(
-    {
-        **HOST_SAID,
-        CALLS_AT_ONCE: f"{CHOICE} choices.0.finish_reason -> choices.0.delta.tool_calls",
+        CHAT_CALL: f"{CHOICE} choices.0.delta.tool_calls -> choices.0.delta.tool_calls.{{call}}",
     },
     HOST_INSTEAD,
 )
@@ -8292,6 +8295,7 @@ class HostObject(OpenAIChat):
 
     has_functions = False
     has_custom_tools = False
+    places: Places = HOST_PLACES
     id_shape = "chatcmpl-{uuid}"
     fingerprint = ("fp_", 10)  # how it begins, and how many hex digits follow
     fixed: Mapping[str, Json] = {}  # members that are the same in every object
@@ -8330,6 +8334,7 @@ class HostMessage(HostObject):
     message_frame = Members("role content reasoning? tool_calls?")
     call_frame = Members("id type function")
     blank: Optional[str] = None  # the content of a message that only calls tools
+    silence: Optional[str] = None  # and of one that does not even that
     reasoning_key = "reasoning"
     reasoning_tags: Tuple[str, ...] = ()  # around thoughts, where they are in the content
     says_refusal = False  # whether it is apart from the text, which a filter stopped then
@@ -8360,9 +8365,9 @@ class HostMessage(HostObject):
             if isinstance(part, Reasoning):
                 text = text.join(self.reasoning_tags)
             texts.append(text)
-        if not texts:
-            return self.blank
-        return "".join(texts)
+        if texts:
+            return "".join(texts)
+        return self.blank if reply.tool_calls else self.silence
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A whole tool call."""
@@ -8603,8 +8608,7 @@ class BedrockOpenAIChat(BedrockCompatible, HostChat):
     message_frame = Members("role content refusal tool_calls?")
     reasoning_key = "content"
     reasoning_tags = ("<reasoning>", "</reasoning>")
-    says_refusal = True
-    plain = Deltas()
+    silence = ""
 
 
 class BedrockOpenAIModels(BedrockCompatible, OpenAIModels):
@@ -9041,8 +9045,8 @@ class CohereEmbed(Cohere):
 # === formats/deepseek ========================================================
 # The dialect of OpenAI's format that DeepSeek speaks.  Pure.
 
-# Its answers and streams of 2026 were recorded (public fixtures of clients), the sentences of errors
-# are quoted; what is unverified says so.
+# Its answers and streams of 2026 were recorded (fixtures of clients), the sentences of errors are
+# quoted; what is unverified says so.
 
 
 DEEPSEEK_ERRORS: Mapping[str, Failure] = {
@@ -9112,7 +9116,7 @@ class DeepSeekChat(DeepSeek, HostChat):
     message_frame = Members("role content reasoning_content? tool_calls?")
     call_frame = Members("index id type function")
     reasoning_key = "reasoning_content"
-    blank = ""
+    blank = silence = ""
     plain = Deltas(closing={"content": ""})
     # Both kinds of text are in every delta then.
     thinking = Deltas(
@@ -10268,7 +10272,7 @@ class GeminiChat(GoogleCompatible, HostChat):
 
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
-    places = GOOGLE_CHAT_PLACES
+    places = TOGETHER_PLACES
     stream_layout = staticmethod(sorted_compact)
     id_shape = "{base64url:22}"
     call_id_shape = "function-call-1{digits:19}"
@@ -10373,8 +10377,8 @@ class GeminiDialectModels(GeminiHost, GeminiOpenAIModels):
 # === formats/groq ============================================================
 # The dialect of OpenAI's format that Groq speaks.  Pure.
 
-# Its answers and streams of 2026 were recorded (public fixtures of clients), the sentences of errors
-# are quoted; what is unverified says so.
+# Its answers and streams of 2026 were recorded (fixtures of clients), the sentences of errors are
+# quoted; what is unverified says so.
 
 
 GROQ_ERRORS: Mapping[str, Failure] = {
@@ -10477,6 +10481,7 @@ class GroqChat(Groq, HostChat):
     message_frame = Members("role content? reasoning? tool_calls?")
     called_frame = Members("id type function index")
     calling = Deltas({"role": "assistant", "content": None})
+    silence = ""
     cut = "whole"
     usage_at = "finish"
 
@@ -11216,7 +11221,7 @@ class OllamaOpenAIChat(OllamaCompatible, HostChat):
     choice_frame = Members("index message finish_reason logprobs?")
     opening_frame = piece_frame = closing_frame = Members("index delta finish_reason logprobs?")
     call_frame = called_frame = Members("id index type function")
-    blank = ""
+    blank = silence = ""
     stops = {"content_filter": "stop"}
     plain = Deltas(None, EMPTY, EMPTY, EMPTY)
     cut = "together"
@@ -11276,8 +11281,8 @@ class OllamaOpenAIModels(OllamaCompatible, OpenAIModels):
 # === formats/openrouter ======================================================
 # The dialect of OpenAI's format that OpenRouter speaks.  Pure.
 
-# Its answers, streams and unknown models were recorded (public fixtures of clients, 2025 and 2026),
-# its documentation and its own SDK (openrouter 1.3) have the rest; what is unverified says so.
+# Its answers, streams and unknown models were recorded (fixtures of clients, 2025 and 2026), its
+# documentation and its own SDK (openrouter 1.3) have the rest; what is unverified says so.
 
 
 OPENROUTER_ERRORS: Mapping[str, Failure] = {
@@ -11707,6 +11712,7 @@ class VLLMChat(VLLM, HostChat):
     piece_frame = Members("index delta logprobs finish_reason token_ids")
     closing_frame = Members("index delta logprobs finish_reason stop_reason token_ids")
     called_frame = Members("id type index function")
+    silence = ""
     plain = Deltas(closing={"content": ""})
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
@@ -11755,7 +11761,7 @@ class VLLMCompletions(VLLM, OpenAICompletions):
     def whole(self, call: Call, reply: Reply) -> Json:
         """With what only whole ones have."""
         value = super().whole(call, reply)
-        usage = {**value.pop("usage"), "prompt_tokens_details": None}
+        usage = {"prompt_tokens_details": None, **value.pop("usage")}
         none = {"service_tier": None, "system_fingerprint": None}
         return {**value, **none, "usage": usage, "kv_transfer_params": None}
 
@@ -12989,15 +12995,23 @@ HOSTS: Mapping[str, str] = {
     "api.mistral.ai": "mistral",
     "codestral.mistral.ai": "mistral",
     "openrouter.ai": "openrouter",
+    "eu.openrouter.ai": "openrouter",
     "api.deepseek.com": "deepseek",
     "api.groq.com": "groq",
     "generativelanguage.googleapis.com": "gemini",
+    "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
 HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
-AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+AGENTS: Mapping[str, str] = {
+    "mistral-client": "mistral",
+    "groq/": "groq",  # Groq/Python 1.7.0, Groq/JS
+    "asyncgroq/": "groq",
+}
+# OpenRouter's own begin as those of all whose SDKs one generator makes.
+AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
 
@@ -13091,7 +13105,10 @@ def dialect_of(request: Request, ports: Ports) -> str:
     if found:
         return found
     agent = request.headers.get("user-agent", "").lower()
-    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    if not found and agent.startswith("speakeasy-sdk/"):
+        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
+    return found
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:

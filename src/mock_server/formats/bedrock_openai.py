@@ -11,7 +11,7 @@ from typing import Dict, Mapping
 from ..limits import Json
 from ..values import Failure
 from .host import Host
-from .host_chat import Deltas, HostChat
+from .host_chat import HostChat
 from .members import Members
 from .openai import OPENAI_ERRORS
 from .openai_models import OpenAIModels
@@ -60,8 +60,7 @@ class BedrockOpenAIChat(BedrockCompatible, HostChat):
     message_frame = Members("role content refusal tool_calls?")
     reasoning_key = "content"
     reasoning_tags = ("<reasoning>", "</reasoning>")
-    says_refusal = True
-    plain = Deltas()
+    silence = ""
 
 
 class BedrockOpenAIModels(BedrockCompatible, OpenAIModels):

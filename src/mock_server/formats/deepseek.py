@@ -1,7 +1,7 @@
 """The dialect of OpenAI's format that DeepSeek speaks.  Pure.
 
-Its answers and streams of 2026 were recorded (public fixtures of clients), the sentences of errors
-are quoted; what is unverified says so.
+Its answers and streams of 2026 were recorded (fixtures of clients), the sentences of errors are
+quoted; what is unverified says so.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class DeepSeekChat(DeepSeek, HostChat):
     message_frame = Members("role content reasoning_content? tool_calls?")
     call_frame = Members("index id type function")
     reasoning_key = "reasoning_content"
-    blank = ""
+    blank = silence = ""
     plain = Deltas(closing={"content": ""})
     # Both kinds of text are in every delta then.
     thinking = Deltas(

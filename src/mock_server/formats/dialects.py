@@ -21,15 +21,23 @@ HOSTS: Mapping[str, str] = {
     "api.mistral.ai": "mistral",
     "codestral.mistral.ai": "mistral",
     "openrouter.ai": "openrouter",
+    "eu.openrouter.ai": "openrouter",
     "api.deepseek.com": "deepseek",
     "api.groq.com": "groq",
     "generativelanguage.googleapis.com": "gemini",
+    "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
 HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
-AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+AGENTS: Mapping[str, str] = {
+    "mistral-client": "mistral",
+    "groq/": "groq",  # Groq/Python 1.7.0, Groq/JS
+    "asyncgroq/": "groq",
+}
+# OpenRouter's own begin as those of all whose SDKs one generator makes.
+AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
 
@@ -123,7 +131,10 @@ def dialect_of(request: Request, ports: Ports) -> str:
     if found:
         return found
     agent = request.headers.get("user-agent", "").lower()
-    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    if not found and agent.startswith("speakeasy-sdk/"):
+        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
+    return found
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:

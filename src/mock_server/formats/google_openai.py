@@ -17,7 +17,7 @@ from .openai import OpenAI
 from .openai_chat import OpenAIChat
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
-from .places import GOOGLE_CHAT_PLACES
+from .places import TOGETHER_PLACES
 from .vertex import VERTEX_PLACE, Vertex
 
 # What Vertex AI adds to the token counts (8.3).
@@ -53,7 +53,7 @@ class GeminiChat(GoogleCompatible, HostChat):
 
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
-    places = GOOGLE_CHAT_PLACES
+    places = TOGETHER_PLACES
     stream_layout = staticmethod(sorted_compact)
     id_shape = "{base64url:22}"
     call_id_shape = "function-call-1{digits:19}"

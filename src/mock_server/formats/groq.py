@@ -1,7 +1,7 @@
 """The dialect of OpenAI's format that Groq speaks.  Pure.
 
-Its answers and streams of 2026 were recorded (public fixtures of clients), the sentences of errors
-are quoted; what is unverified says so.
+Its answers and streams of 2026 were recorded (fixtures of clients), the sentences of errors are
+quoted; what is unverified says so.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ class GroqChat(Groq, HostChat):
     message_frame = Members("role content? reasoning? tool_calls?")
     called_frame = Members("id type function index")
     calling = Deltas({"role": "assistant", "content": None})
+    silence = ""
     cut = "whole"
     usage_at = "finish"
 

@@ -7,8 +7,10 @@ from typing import Dict, Mapping, Optional, Tuple
 from ..ids import HEX, token
 from ..limits import Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall
+from .extras import Places
 from .members import Members, drawn
 from .openai_chat import OpenAIChat, logprobs, text_pieces
+from .places import HOST_PLACES
 from .shapes import said_stop, stop_of, tool_input
 
 
@@ -32,6 +34,7 @@ class HostObject(OpenAIChat):
 
     has_functions = False
     has_custom_tools = False
+    places: Places = HOST_PLACES
     id_shape = "chatcmpl-{uuid}"
     fingerprint = ("fp_", 10)  # how it begins, and how many hex digits follow
     fixed: Mapping[str, Json] = {}  # members that are the same in every object
@@ -70,6 +73,7 @@ class HostMessage(HostObject):
     message_frame = Members("role content reasoning? tool_calls?")
     call_frame = Members("id type function")
     blank: Optional[str] = None  # the content of a message that only calls tools
+    silence: Optional[str] = None  # and of one that does not even that
     reasoning_key = "reasoning"
     reasoning_tags: Tuple[str, ...] = ()  # around thoughts, where they are in the content
     says_refusal = False  # whether it is apart from the text, which a filter stopped then
@@ -100,9 +104,9 @@ class HostMessage(HostObject):
             if isinstance(part, Reasoning):
                 text = text.join(self.reasoning_tags)
             texts.append(text)
-        if not texts:
-            return self.blank
-        return "".join(texts)
+        if texts:
+            return "".join(texts)
+        return self.blank if reply.tool_calls else self.silence
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A whole tool call."""

@@ -67,7 +67,7 @@ class OllamaOpenAIChat(OllamaCompatible, HostChat):
     choice_frame = Members("index message finish_reason logprobs?")
     opening_frame = piece_frame = closing_frame = Members("index delta finish_reason logprobs?")
     call_frame = called_frame = Members("id index type function")
-    blank = ""
+    blank = silence = ""
     stops = {"content_filter": "stop"}
     plain = Deltas(None, EMPTY, EMPTY, EMPTY)
     cut = "together"

@@ -1,7 +1,7 @@
 """The dialect of OpenAI's format that OpenRouter speaks.  Pure.
 
-Its answers, streams and unknown models were recorded (public fixtures of clients, 2025 and 2026),
-its documentation and its own SDK (openrouter 1.3) have the rest; what is unverified says so.
+Its answers, streams and unknown models were recorded (fixtures of clients, 2025 and 2026), its
+documentation and its own SDK (openrouter 1.3) have the rest; what is unverified says so.
 """
 
 from __future__ import annotations

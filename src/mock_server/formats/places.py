@@ -62,19 +62,22 @@ HOST_INSTEAD = {
     "choices.{choice}.message.reasoning": BY_THOUGHT,
     "choices.{choice}.message.reasoning_details": BY_THOUGHT,
 }
-CALLS_AT_ONCE = "choices.{choice}.message.tool_calls"
-OPENROUTER_PLACES = Places({**HOST_SAID, CHAT_CALL: CALL_SAID}, {**HOST_INSTEAD, **CALL_INSTEAD})
+HOST_PLACES = Places({**HOST_SAID, CHAT_CALL: CALL_SAID}, {**HOST_INSTEAD, **CALL_INSTEAD})
+# Its last chunk has a delta, too.
+OPENROUTER_PLACES = Places(
+    {
+        **HOST_PLACES.said,
+        "choices.{choice}.message": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta; "
+            f"{CHOICE} usage -> choices.0.delta"
+        ),
+    },
+    HOST_PLACES.instead,
+)
 TOGETHER_PLACES = Places(
     {
         **HOST_SAID,
-        CALLS_AT_ONCE: f"{CHOICE} choices.0.delta.tool_calls -> choices.0.delta.tool_calls",
-    },
-    HOST_INSTEAD,
-)
-GOOGLE_CHAT_PLACES = Places(
-    {
-        **HOST_SAID,
-        CALLS_AT_ONCE: f"{CHOICE} choices.0.finish_reason -> choices.0.delta.tool_calls",
+        CHAT_CALL: f"{CHOICE} choices.0.delta.tool_calls -> choices.0.delta.tool_calls.{{call}}",
     },
     HOST_INSTEAD,
 )

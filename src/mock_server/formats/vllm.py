@@ -109,6 +109,7 @@ class VLLMChat(VLLM, HostChat):
     piece_frame = Members("index delta logprobs finish_reason token_ids")
     closing_frame = Members("index delta logprobs finish_reason stop_reason token_ids")
     called_frame = Members("id type index function")
+    silence = ""
     plain = Deltas(closing={"content": ""})
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
@@ -157,7 +158,7 @@ class VLLMCompletions(VLLM, OpenAICompletions):
     def whole(self, call: Call, reply: Reply) -> Json:
         """With what only whole ones have."""
         value = super().whole(call, reply)
-        usage = {**value.pop("usage"), "prompt_tokens_details": None}
+        usage = {"prompt_tokens_details": None, **value.pop("usage")}
         none = {"service_tier": None, "system_fingerprint": None}
         return {**value, **none, "usage": usage, "kv_transfer_params": None}
 

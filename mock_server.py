@@ -11535,9 +11535,12 @@ class OpenRouterModels(OpenRouter, OpenAIModels):
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The list without a type; one model in an object of its own (documented)."""
+        """One model in an object of its own, or the list in a page (its SDK)."""
         value = super().whole(call, reply)
-        return {"data": value.get("data", value)}
+        if call.model:
+            return {"data": value}
+        listed = value["data"]
+        return {"data": listed, "links": {"next": None}, "total_count": len(listed)}
 
 
 # === formats/vertex_claude ===================================================

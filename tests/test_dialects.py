@@ -278,7 +278,7 @@ def test_openrouter_begins_a_stream_with_a_comment_and_keeps_it_alive_so() -> No
         {"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
     )
     request = m.Request("POST", "/openrouter" + CHAT, body=body.encode(), port=1)
-    mock = {"response": {"text": "x", "keepalive": {"every": 1}}}
+    mock = {"response": {"text": "x", "delay": 2, "keepalive": {"every": 1}}}
     response = answerer(mock).answer(request).response
     assert bytes_of(response).startswith(b": OPENROUTER PROCESSING\n\ndata: {")
     assert response.ping == b": OPENROUTER PROCESSING\n\n"

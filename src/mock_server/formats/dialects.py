@@ -40,13 +40,16 @@ AGENTS: Mapping[str, str] = {
 AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
         return wire.api in plain_formats()
-    return wire.provider == "azure" and any(AZURE_SHARED in route for route in wire.routes)
+    if wire.provider != "azure":
+        return False
+    return any(form in route for route in wire.routes for form in AZURE_SHARES)
 
 
 def shares_path(wire: WireFormat, request: Request) -> bool:

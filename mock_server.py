@@ -70,6 +70,7 @@ from collections import OrderedDict, deque
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from sys import getsizeof
@@ -4791,21 +4792,16 @@ CHAT_INSTEAD = {
     "choices.{choice}.message.function_call": BY_CALLS,
 }
 CHAT_CALL = "choices.{choice}.message.tool_calls.{call}"
-CHAT_PLACES = Places(
-    {
-        **CHAT_SAID,
-        CHAT_CALL: (
-            f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
-            " -> choices.0.delta.tool_calls.0"
-        ),
-    },
-    {
-        **CHAT_INSTEAD,
-        CHAT_CALL + ".index": NUMBERED,
-        CHAT_CALL + ".function.arguments": BY_CALLS,
-        CHAT_CALL + ".custom.input": BY_CALLS,
-    },
+CALL_SAID = (
+    f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
+    " -> choices.0.delta.tool_calls.0"
 )
+CALL_INSTEAD = {
+    CHAT_CALL + ".index": NUMBERED,
+    CHAT_CALL + ".function.arguments": BY_CALLS,
+    CHAT_CALL + ".custom.input": BY_CALLS,
+}
+CHAT_PLACES = Places({**CHAT_SAID, CHAT_CALL: CALL_SAID}, {**CHAT_INSTEAD, **CALL_INSTEAD})
 # Tool calls come whole, in the last chunk of a choice (section 12).
 MISTRAL_PLACES = Places(
     {
@@ -4815,6 +4811,36 @@ MISTRAL_PLACES = Places(
         ),
     },
     CHAT_INSTEAD,
+)
+# The hosts of dialects: thoughts are apart, and the role may be in every delta, so that what else a
+# message has is in the last one.  Tool calls are several in one delta, or have no index.
+HOST_SAID = {
+    **CHAT_SAID,
+    "choices.{choice}.message": f"{CHOICE} choices.0.finish_reason -> choices.0.delta",
+}
+HOST_INSTEAD = {
+    **CHAT_INSTEAD,
+    "choices.{choice}.message.reasoning": BY_THOUGHT,
+    "choices.{choice}.message.reasoning_details": BY_THOUGHT,
+}
+HOST_PLACES = Places({**HOST_SAID, CHAT_CALL: CALL_SAID}, {**HOST_INSTEAD, **CALL_INSTEAD})
+# Its last chunk has a delta, too.
+OPENROUTER_PLACES = Places(
+    {
+        **HOST_PLACES.said,
+        "choices.{choice}.message": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta; "
+            f"{CHOICE} usage -> choices.0.delta"
+        ),
+    },
+    HOST_PLACES.instead,
+)
+TOGETHER_PLACES = Places(
+    {
+        **HOST_SAID,
+        CHAT_CALL: f"{CHOICE} choices.0.delta.tool_calls -> choices.0.delta.tool_calls.{{call}}",
+    },
+    HOST_INSTEAD,
 )
 COMPLETION_PLACES = Places(
     {name: CHAT_SAID[name] for name in ("", "usage", "choices.{choice}")},
@@ -9481,6 +9507,480 @@ GUARDRAIL_CHECKS = {
 }
 
 
+# === formats/members =========================================================
+# Objects whose members and ids whose shapes are data: what dialects differ in.  Pure.
+
+
+ALPHABETS: Mapping[str, str] = {
+    "alnum": ALNUM,
+    "lower_alnum": LOWER_ALNUM,
+    "lower": LOWER,
+    "hex": HEX,
+    "digits": "0123456789",
+    "base64url": BASE64URL,
+}
+
+
+class Drawn:
+    """Characters of an alphabet that a request always gets, as many as a shape says."""
+
+    def __init__(self, call: Call, label: str, alphabet: str) -> None:
+        self.call, self.label, self.alphabet = call, label, alphabet
+
+    def __format__(self, length: str) -> str:
+        return self.call.token(self.label, int(length), self.alphabet)
+
+
+class DrawnUUID:
+    """The same of a UUID."""
+
+    def __init__(self, call: Call, label: str) -> None:
+        self.call, self.label = call, label
+
+    def __format__(self, nothing: str) -> str:
+        return uuid(self.call, self.label)
+
+
+def drawn(shape: str, call: Call, label: str = "", number: int = 0) -> str:
+    """What a request always gets, in a shape such as `chatcmpl-{hex:16}`, `{uuid}` or
+    `gen-{second}-{alnum:20}`; `label` tells ids of one shape apart, `number` counts them."""
+    label = label or shape  # so that a header has the id that the body has
+    alphabets = {name: Drawn(call, label, letters) for name, letters in ALPHABETS.items()}
+    return shape.format(second=call.second, number=number, uuid=DrawnUUID(call, label), **alphabets)
+
+
+class Members:
+    """The members of an object, in order.  One without a value is null, or left out if there is a
+    `?` behind its name."""
+
+    def __init__(self, names: str) -> None:
+        self.names = [(name.rstrip("?"), name.endswith("?")) for name in names.split()]
+
+    def of(self, values: Mapping[str, Json]) -> Dict[str, Json]:
+        """The object with these values; those that it has no member for are not in it."""
+        return {
+            name: values.get(name)
+            for name, may_lack in self.names
+            if not may_lack or values.get(name) is not None
+        }
+
+
+# === formats/host ============================================================
+# What the hosts of OpenAI's format share: errors and headers that are data.  Pure.
+
+
+def nameless(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+    """Values as events without a name."""
+    return (("", value) for value in values)
+
+
+class Host(OpenAI):
+    """Another host with OpenAI's paths.  Its dialect is a subclass that sets what it does
+    otherwise, and is the first base of each of its APIs."""
+
+    layout: Callable[..., str] = staticmethod(compact)
+    error_layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    stream_type = "text/event-stream"
+    front_door: Tuple[int, ...] = ()
+    error_frame = Members("message type param code")
+    error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
+    has_status = False  # whether the code of an error is its status, where it has no other
+    # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
+    host_headers: Headers = ()
+    streaming_headers: Headers = ()
+    whole_headers: Headers = ()
+    spent_headers: Headers = ()
+    closes_with: Tuple[Json, ...] = ()  # behind an error in mid-stream
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Those of the host."""
+        more = self.streaming_headers if stream else self.whole_headers
+        spent = self.spent_headers if status == 429 else ()
+        shapes = (*self.host_headers, *more, *spent)
+        return tuple((name, drawn(shape, call)) for name, shape in shapes)
+
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """The inner object of an error."""
+        usual = self.error_types.get(500 if failure.status >= 500 else 0)
+        code: Json = failure.code or None
+        if code is None and self.has_status:
+            code = failure.status
+        return self.error_frame.of(
+            {
+                "message": failure.message,
+                "type": failure.type or self.error_types.get(failure.status, usual),
+                "param": failure.param,
+                "code": code,
+            }
+        )
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error": {…}}`, in the layout of the host."""
+        return ErrorBody({"error": self.error(failure)}, self.error_layout, self.ending)
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event that holds an error, and what the host sends behind it."""
+        return nameless([{"error": self.error(failure)}, *self.closes_with])
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The same."""
+        return self.interruption(call, failure, sent)
+
+
+# === formats/host_message ====================================================
+# Chat completions of other hosts, whole: what they say otherwise than OpenAI is data.  Pure.
+
+
+def host_usage(reply: Reply) -> Dict[str, Json]:
+    """Token counts as most hosts have them: details only where there is something to tell."""
+    usage = reply.usage
+    counts: Dict[str, Json] = {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+    }
+    if usage.cached:
+        counts["prompt_tokens_details"] = {"cached_tokens": usage.cached}
+    if usage.reasoning:
+        counts["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
+    return counts
+
+
+class HostObject(OpenAIChat):
+    """What the whole answers and the chunks of a host have in common."""
+
+    has_functions = False
+    has_custom_tools = False
+    places: Places = HOST_PLACES
+    id_shape = "chatcmpl-{uuid}"
+    fingerprint = ("fp_", 10)  # how it begins, and how many hex digits follow
+    fixed: Mapping[str, Json] = {}  # members that are the same in every object
+
+    def framed(self, frame: Members, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
+        """An object, as far as it is the same in all of an answer."""
+        begin, digits = self.fingerprint
+        return frame.of(
+            {
+                "id": reply.id or drawn(self.id_shape, call),
+                "object": kind,
+                "created": call.second,
+                "model": reply.model,
+                "system_fingerprint": begin + token(call.model, digits, HEX),
+                **self.fixed,
+            }
+        )
+
+    def chosen(
+        self, frame: Members, values: Mapping[str, Json], finish: Optional[str]
+    ) -> Dict[str, Json]:
+        """One choice."""
+        return frame.of({**values, "finish_reason": finish})
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        return host_usage(reply)
+
+
+class HostMessage(HostObject):
+    """Whole chat completions of a host."""
+
+    call_id_shape = "call_{alnum:24}"
+    whole_frame = Members("id object created model choices usage system_fingerprint")
+    choice_frame = Members("index message logprobs finish_reason")
+    message_frame = Members("role content reasoning? tool_calls?")
+    call_frame = Members("id type function")
+    blank: Optional[str] = None  # the content of a message that only calls tools
+    silence: Optional[str] = None  # and of one that does not even that
+    reasoning_key = "reasoning"
+    reasoning_tags: Tuple[str, ...] = ()  # around thoughts, where they are in the content
+    says_refusal = False  # whether it is apart from the text, which a filter stopped then
+    stops: Mapping[str, str] = {}  # finish reasons that it has another word for
+
+    def is_said(self, part: Part) -> bool:
+        """Whether a part is in the content."""
+        if isinstance(part, Reasoning):
+            return bool(self.reasoning_tags)
+        return isinstance(part, Text) or (isinstance(part, Refusal) and not self.says_refusal)
+
+    def finish_reason(self, call: Call, reply: Reply) -> str:
+        """Why the answer ends; a refusal that is not told apart is text that a filter stopped."""
+        stop = reply.stop
+        if not self.says_refusal:
+            stop = stop_of(reply)
+        return said_stop(self.stops, stop)
+
+    def thought(self, text: str) -> Dict[str, Json]:
+        """The members that hold a thought, or a piece of one."""
+        return {self.reasoning_key: text}
+
+    def content(self, reply: Reply) -> Optional[str]:
+        """All that is said, or `blank`."""
+        texts = []
+        for part in filter(self.is_said, reply.parts):
+            text = getattr(part, "text", "")
+            if isinstance(part, Reasoning):
+                text = text.join(self.reasoning_tags)
+            texts.append(text)
+        if texts:
+            return "".join(texts)
+        return self.blank if reply.tool_calls else self.silence
+
+    def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
+        """A whole tool call."""
+        label = f"tool {choice} {number}"
+        return self.call_frame.of(
+            {
+                "index": number,
+                "id": part.id or drawn(self.call_id_shape, call, label, number),
+                "type": "function",
+                "function": {"name": part.name, "arguments": tool_input(part)},
+            }
+        )
+
+    def message(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The assistant's message."""
+        values: Dict[str, Json] = {"role": "assistant", "content": self.content(reply)}
+        thought = reply.text(Reasoning)
+        if thought and not self.reasoning_tags:
+            values.update(self.thought(thought))
+        values["tool_calls"] = self.tool_calls(call, reply, choice) or None
+        if self.says_refusal:
+            values["refusal"] = reply.text(Refusal) or None
+        return self.message_frame.of(values)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The `chat.completion` object."""
+        finish = self.finish_reason(call, reply)
+        shared = self.framed(self.whole_frame, call, reply, "chat.completion")
+        choices = []
+        for index in range(call.choices):
+            values = {"index": index, "message": self.message(call, reply, index)}
+            values["logprobs"] = logprobs(text_pieces(reply), call.body)
+            choices.append(self.chosen(self.choice_frame, values, finish))
+        return {**shared, "choices": choices, "usage": self.usage(reply)}
+
+
+# === formats/host_chat =======================================================
+# Chat completions of other hosts, streamed: what they do otherwise than OpenAI is data.  Pure.
+
+
+ROLE = {"role": "assistant"}
+EMPTY = {**ROLE, "content": ""}
+
+
+@record
+class Deltas:
+    """What stands around the pieces of a message: its first delta (None: there is none), the
+    members that each has that says something, those of one that calls a tool, and the last."""
+
+    opening: Optional[Mapping[str, Json]] = EMPTY
+    each: Mapping[str, Json] = {}
+    calling: Mapping[str, Json] = {}
+    closing: Mapping[str, Json] = {}
+
+
+class HostDeltas(HostMessage):
+    """A message of a host in pieces."""
+
+    called_frame = Members("index id type function")  # a tool call in a delta
+    plain = Deltas()
+    thinking: Optional[Deltas] = None  # where there are thoughts
+    calling: Optional[Deltas] = None  # where there is nothing but tool calls
+    # Tool calls come in `pieces`, each `whole`, all `together`, or so in the `last` delta.
+    cut = "pieces"
+
+    def around(self, reply: Reply) -> Deltas:
+        """What stands around the pieces of a reply."""
+        if self.thinking and reply.text(Reasoning):
+            return self.thinking
+        if self.calling and len(reply.tool_calls) == len(reply.parts) > 0:
+            return self.calling
+        return self.plain
+
+    def called_in(self, call: Call, reply: Reply, choice: int) -> List[Json]:
+        """All tool calls, as they are in a delta."""
+        calls = enumerate(self.tool_calls(call, reply, choice))
+        return [self.called_frame.of({"index": number, **whole}) for number, whole in calls]
+
+    def deltas(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """A message in pieces."""
+        around = self.around(reply)
+        calls = self.called_in(call, reply, choice)
+        rest = iter(calls)
+        for run in walk(reply):
+            if not isinstance(run.part, ToolCall):
+                for delta, texts in self.spoken(call, run):
+                    yield {**around.each, **delta}, texts
+            elif self.cut in ("pieces", "whole"):
+                for one, texts in self.cut_call(next(rest), run):
+                    yield {**around.calling, "tool_calls": [one]}, texts
+        if calls and self.cut == "together":
+            yield {**around.calling, "tool_calls": calls}, ONCE
+
+    def spoken(self, call: Call, run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """What is said or thought, piece by piece."""
+        if isinstance(run.part, Reasoning) and not self.reasoning_tags:
+            yield self.thought(hole(0)), run.texts
+        elif isinstance(run.part, Reasoning):
+            begin, end = self.reasoning_tags
+            yield self.thought(hole(0)), chain([begin], run.texts, [end])
+        elif isinstance(run.part, Refusal) and self.says_refusal:
+            yield {"refusal": hole(0)}, run.texts
+        elif isinstance(run.part, (Text, Refusal)):
+            yield from self.text_deltas(call, "content", run.texts)
+
+    def cut_call(self, whole: Dict[str, Json], run: Run) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """A tool call of a delta: whole, or its head and then what it is called with."""
+        if self.cut == "whole":
+            yield whole, ONCE
+            return
+        head = {"name": whole["function"]["name"], "arguments": ""}
+        yield {**whole, "function": head}, ONCE
+        yield {"index": whole["index"], "function": {"arguments": hole(0)}}, run.pieces
+
+
+class HostChat(HostDeltas):
+    """Chat completions of a host, which is a subclass that sets what it does otherwise."""
+
+    stream_layout: Callable[[Json], str] = staticmethod(compact)
+    chunk_frame = Members("id object created model system_fingerprint choices")
+    # The choice of a chunk: of the first one, of the last, and of those between.
+    opening_frame = piece_frame = closing_frame = Members("index delta logprobs finish_reason")
+    # Usage comes in a chunk of its own (`asked`: if it is asked for; `after`: always), with the
+    # `finish` reason of the last choice, or, if it is asked for, in `every` chunk.
+    usage_at = "asked"
+    has_null_usage = False  # whether the chunks without have the key where it is asked for
+    uncounted: Tuple[Json, ...] = ()  # the choices of a chunk that is there for its usage
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """`chat.completion.chunk` objects, then `[DONE]`."""
+        for chunk, texts in self.chunks(call, reply):
+            yield from filled_in("", chunk, texts, self.stream_layout)
+        yield "", "[DONE]"
+
+    def chunks(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """The chunks of all choices, choice by choice, each with its usage if it has one."""
+        shared = self.framed(self.chunk_frame, call, reply, "chat.completion.chunk")
+        is_asked, usage = wants_usage(call.body), {"usage": self.usage(reply)}
+        if is_asked and self.usage_at == "every":
+            shared.update(usage)
+        elif is_asked and self.has_null_usage:
+            shared["usage"] = None
+        first = self.first_members(call, reply)
+        for index in range(call.choices):
+            for choice, texts in self.pieces(call, reply, index):
+                yield {**shared, "choices": [choice], **first}, texts
+                first = {}
+            last: Dict[str, Json] = {}
+            if index == call.choices - 1:
+                last = self.last_members(call, reply)
+                if self.usage_at == "finish":
+                    last.update(usage)
+            yield {**shared, "choices": [self.ending_of(call, reply, index)], **first, **last}, ONCE
+            first = {}
+        if self.usage_at == "after" or (is_asked and self.usage_at == "asked"):
+            yield {**shared, "choices": list(self.uncounted), **usage}, ONCE
+
+    def first_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What only the first chunk has."""
+        return {}
+
+    def last_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """What only the chunk has that ends the last choice."""
+        return {}
+
+    def pieces(
+        self, call: Call, reply: Reply, choice: int
+    ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
+        """The choices of all chunks of one of them but the last."""
+        opening = self.around(reply).opening
+        if opening is not None:
+            values = {"index": choice, "delta": opening}
+            yield self.chosen(self.opening_frame, values, None), ONCE
+        for delta, texts in self.deltas(call, reply, choice):
+            sure = logprobs([delta.get("content")], call.body)
+            values = {"index": choice, "delta": delta, "logprobs": sure}
+            yield self.chosen(self.piece_frame, values, None), texts
+
+    def ending_of(self, call: Call, reply: Reply, choice: int) -> Dict[str, Json]:
+        """The choice of the chunk that ends one."""
+        delta = dict(self.around(reply).closing)
+        if self.cut == "last" and reply.tool_calls:
+            delta["tool_calls"] = self.called_in(call, reply, choice)
+        values = {"index": choice, "delta": delta}
+        return self.chosen(self.closing_frame, values, self.finish_reason(call, reply))
+
+
+# === formats/bedrock_openai ==================================================
+# The dialect of OpenAI's format that AWS Bedrock speaks under `/openai/v1`.  Pure.
+
+# Ids, tier and the thoughts in the content are known from public reports on OpenAI's open models
+# there; the rest is unverified.
+
+
+# Statuses and types are those of its other APIs (section 10.2), in OpenAI's form.
+BEDROCK_OPENAI_ERRORS: Mapping[str, Failure] = {
+    **OPENAI_ERRORS,
+    "no_key": Failure(401, "Missing Authentication Token", code="invalid_api_key"),
+    "authentication": Failure(
+        401,
+        "Authentication failed: Please make sure your API Key is valid.",
+        code="invalid_api_key",
+    ),
+    "permission": Failure(403, "You don't have access to the model with the specified model ID."),
+    "not_found": Failure(404, "The model '{model}' does not exist", code="model_not_found"),
+    "rate_limit": Failure(
+        429, "Too many requests, please wait before trying again.", "rate_limit_error"
+    ),
+    "server_error": Failure(
+        500,
+        "The system encountered an unexpected error during processing. Try your request again.",
+    ),
+    "overloaded": Failure(503, "Bedrock is unable to process your request."),
+}
+
+
+class BedrockCompatible(Host):
+    """What they share: SigV4 or an API key as bearer token, AWS's request id."""
+
+    dialect = "bedrock"
+    errors = BEDROCK_OPENAI_ERRORS
+    error_types = {0: "invalid_request_error", 500: "server_error"}
+    host_headers = (("x-amzn-RequestId", "{uuid}"),)
+
+
+class BedrockOpenAIChat(BedrockCompatible, HostChat):
+    """Chat completions: thoughts in the content, between tags."""
+
+    routes = HostChat.routes
+    call_id_shape = "chatcmpl-tool-{hex:16}"
+    fixed: Mapping[str, Json] = {"service_tier": "default"}
+    whole_frame = Members("id object created model choices service_tier usage")
+    chunk_frame = Members("id object created model service_tier choices")
+    choice_frame = Members("index message finish_reason logprobs?")
+    opening_frame = piece_frame = closing_frame = Members("index delta finish_reason logprobs?")
+    message_frame = Members("role content refusal tool_calls?")
+    reasoning_key = "content"
+    reasoning_tags = ("<reasoning>", "</reasoning>")
+    silence = ""
+
+
+class BedrockOpenAIModels(BedrockCompatible, OpenAIModels):
+    """OpenAI's open models."""
+
+    routes = OpenAIModels.routes
+    known = ("openai.gpt-oss-120b-1:0", "openai.gpt-oss-20b-1:0")
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {**super().entry(name), "owned_by": "system"}
+
+
 # === formats/reranking =======================================================
 # Reranking: what its APIs share, and whose API is asked on a path that several have.  Pure.
 
@@ -10458,6 +10958,116 @@ class SafetyJailbreak(ContentSafety):
         return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
 
 
+# === formats/deepseek ========================================================
+# The dialect of OpenAI's format that DeepSeek speaks.  Pure.
+
+# Its answers and streams of 2026 were recorded (fixtures of clients), the sentences of errors are
+# quoted; what is unverified says so.
+
+
+DEEPSEEK_ERRORS: Mapping[str, Failure] = {
+    "no_key": Failure(
+        401,
+        "Authentication Fails (auth header format should be Bearer sk-...)",
+        "authentication_error",
+    ),
+    "authentication": Failure(
+        401, "Authentication Fails, Your api key: ****mock is invalid", "authentication_error"
+    ),
+    "not_found": Failure(400, "Model Not Exist"),
+    "rate_limit": Failure(429, "Rate limit reached", "rate_limit_error"),
+    "server_error": Failure(500, "Internal Server Error"),
+    "overloaded": Failure(
+        503,
+        "Service is too busy. We advise users to temporarily switch to alternative LLM API service "
+        "providers.",
+        "service_unavailable_error",
+    ),
+    "context_length": Failure(
+        400,
+        "This model's maximum context length is 131072 tokens. However, you requested 131073 "
+        "tokens (131073 in the messages, 0 in the completion). Please reduce the length of the "
+        "messages or completion.",
+    ),
+}
+RUST_BODY = "Failed to deserialize the JSON body into the target type: "
+
+
+class DeepSeek(Host):
+    """What DeepSeek does in its own way: errors whose code is a type, a trace id."""
+
+    dialect = "deepseek"
+    stream_type = "text/event-stream; charset=utf-8"
+    errors = DEEPSEEK_ERRORS
+    bad_json = "Failed to parse the request body as JSON: {}"
+    error_types = {0: "invalid_request_error", 500: "internal_error"}
+    host_headers = (
+        ("access-control-allow-credentials", "true"),
+        ("vary", "origin, access-control-request-method, access-control-request-headers"),
+        ("x-ds-trace-id", "{hex:32}"),
+        ("Server", "cloudflare"),
+    )
+
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """The inner object of an error; its code says only whose fault it is."""
+        error = super().error(failure)
+        return {**error, "code": failure.code or "invalid_request_error"}
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What Rust's decoder says, but for the line and the column."""
+        place = wrong.path.rpartition(".")[2]
+        text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
+        if wrong.found is MISSING:
+            text = f"missing field `{place}`"
+        return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
+
+
+class DeepSeekChat(DeepSeek, HostChat):
+    """Chat completions: numbered calls, usage on the last chunk, and cached tokens told twice."""
+
+    routes = HostChat.routes
+    id_shape = "{uuid}"
+    call_id_shape = "call_{number:02}_{alnum:24}"
+    fingerprint = ("", 32)
+    message_frame = Members("role content reasoning_content? tool_calls?")
+    call_frame = Members("index id type function")
+    reasoning_key = "reasoning_content"
+    blank = silence = ""
+    plain = Deltas(closing={"content": ""})
+    # Both kinds of text are in every delta then.
+    thinking = Deltas(
+        {"role": "assistant", "content": None, "reasoning_content": ""},
+        {"content": None, "reasoning_content": None},
+        closing={"content": "", "reasoning_content": None},
+    )
+    usage_at = "finish"
+    has_null_usage = True
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts, of the prompt also by whether a cache had them."""
+        usage = host_usage(reply)
+        hits = reply.usage.cached
+        thoughts = usage.pop("completion_tokens_details", None)
+        return {
+            **usage,
+            "prompt_tokens_details": {"cached_tokens": hits},
+            **present(completion_tokens_details=thoughts),
+            "prompt_cache_hit_tokens": hits,
+            "prompt_cache_miss_tokens": reply.usage.input - hits,
+        }
+
+
+class DeepSeekModels(DeepSeek, OpenAIModels):
+    """Its two models, which have no date."""
+
+    routes = OpenAIModels.routes
+    known = ("deepseek-v4-flash", "deepseek-v4-pro")
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {"id": name, "object": "model", "owned_by": "deepseek"}
+
+
 # === formats/google_errors ===================================================
 # Errors as Google's APIs write them: a canonical name, and details (wire formats, section 7).
 
@@ -10618,7 +11228,12 @@ class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
-    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
+    area: Tuple[str, ...] = (
+        "/v1beta/models",
+        "/v1alpha/models",
+        "/v1beta/openai/",
+        "/v1alpha/openai/",
+    )
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.
@@ -11609,7 +12224,7 @@ class VertexModels(Vertex, GeminiModels):
 
 
 # What Vertex AI adds to the token counts (8.3).
-TRAFFIC = {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
+TRAFFIC = {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}
 
 
 class GoogleCompatible(Gemini):
@@ -11635,29 +12250,39 @@ class GoogleCompatible(Gemini):
         return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
-class GeminiChat(GoogleCompatible, OpenAIChat):
-    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or
-    log probabilities."""
+class GeminiChat(GoogleCompatible, HostChat):
+    """Chat completions as Gemini answers them: its own ids, no index at tool calls, which come with
+    the finish reason, and usage on every chunk if it is asked for (recorded)."""
 
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
-    has_logprobs = False
-    has_custom_tools = False
+    places = TOGETHER_PLACES
+    stream_layout = staticmethod(sorted_compact)
+    id_shape = "{base64url:22}"
+    call_id_shape = "function-call-1{digits:19}"
+    whole_frame = Members("choices created id model object usage")
+    chunk_frame = Members("choices created id model object")
+    choice_frame = Members("finish_reason index message logprobs?")
+    opening_frame = piece_frame = closing_frame = Members("delta finish_reason? index logprobs?")
+    message_frame = Members("content? role tool_calls?")
+    call_frame = called_frame = Members("function id type")
+    # Thoughts come in the content (recorded, with include_thoughts).
+    reasoning_key = "content"
+    reasoning_tags = ("<thought>", "</thought>")
+    plain = Deltas(None, ROLE, ROLE, ROLE)
+    cut = "last"
+    usage_at = "every"
 
-    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
-        """With an id in the style of responseId."""
-        return {
-            **super().head(call, reply, kind),
-            "id": reply.id or call.token("id", 22, BASE64URL),
-        }
+    def thought(self, text: str) -> Dict[str, Json]:
+        """A piece of a thought, which is marked as one."""
+        return {"content": text, "extra_content": {"google": {"thought": True}}}
 
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """Nothing."""
-        return {}
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """Keys in order, no padding."""
-        return cast(Dict[str, Json], sorted_keys(chunk))
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts; thoughts count in the total alone."""
+        counts = host_usage(reply)
+        counts["completion_tokens"] -= reply.usage.reasoning
+        counts.pop("completion_tokens_details", None)
+        return counts
 
 
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
@@ -11670,7 +12295,7 @@ class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
+    routes: Tuple[str, ...] = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -11682,6 +12307,10 @@ class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi` (8.3; the bodies are unverified)."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
+    # Empty, not left out as the Gemini API does (8.3).
+    fixed: Mapping[str, Json] = {"system_fingerprint": ""}
+    whole_frame = Members("choices created id model object system_fingerprint usage")
+    chunk_frame = Members("choices created id model object system_fingerprint")
 
     def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
@@ -11693,26 +12322,203 @@ class VertexChat(Vertex, GeminiChat):
         model = f"{place}/publishers/{publisher or 'google'}/models/{name}"
         return replace(completed, message=completed.message.replace(f"`{path}`", f"`{model}`"))
 
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """An empty fingerprint."""
-        # Empty, not left out as the Gemini API does (8.3).
-        return {"system_fingerprint": ""}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """With the traffic type in its usage."""
-        return merged(super().whole(call, reply), TRAFFIC)
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """The same on the chunk that has one."""
-        if chunk.get("usage"):
-            chunk = merged(chunk, TRAFFIC)
-        return super().padded(call, chunk)
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """With the traffic type."""
+        return {**super().usage(reply), **TRAFFIC}
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)
+
+
+class GeminiHost(GoogleCompatible, OpenAI):
+    """The same on OpenAI's own paths, where it is a dialect."""
+
+    provider = "openai"
+    area: Tuple[str, ...] = ()
+
+
+class GeminiDialectChat(GeminiHost, GeminiChat):
+    """Chat completions."""
+
+    routes = OpenAIChat.routes
+
+
+class GeminiDialectEmbeddings(GeminiHost, GeminiOpenAIEmbeddings):
+    """Embeddings."""
+
+    routes = OpenAIEmbeddings.routes
+
+
+class GeminiDialectModels(GeminiHost, GeminiOpenAIModels):
+    """Models."""
+
+    routes = OpenAIModels.routes
+
+
+# === formats/groq ============================================================
+# The dialect of OpenAI's format that Groq speaks.  Pure.
+
+# Its answers and streams of 2026 were recorded (fixtures of clients), the sentences of errors are
+# quoted; what is unverified says so.
+
+
+GROQ_ERRORS: Mapping[str, Failure] = {
+    "no_key": Failure(401, "Invalid API Key", code="invalid_api_key"),
+    "authentication": Failure(401, "Invalid API Key", code="invalid_api_key"),
+    "not_found": Failure(
+        404,
+        "The model `{model}` does not exist or you do not have access to it.",
+        code="model_not_found",
+    ),
+    "rate_limit": Failure(
+        429,
+        "Rate limit reached for model `{model}` in organization `org_mock` service tier "
+        "`on_demand` on requests per minute (RPM): Limit {most}, Used {most}, Requested 1. Please "
+        "try again in {wait}s. Need more tokens? Upgrade to Dev Tier today at "
+        "https://console.groq.com/settings/billing",
+        "requests",
+        "rate_limit_exceeded",
+    ),
+    "server_error": Failure(500, "Internal Server Error"),
+    "overloaded": Failure(503, "Service Unavailable"),
+    "context_length": Failure(
+        400,
+        "Please reduce the length of the messages or completion.",
+        code="context_length_exceeded",
+        param="messages",
+    ),
+}
+GROQ_REQUEST = "req_01{lower_alnum:24}"  # begins as those of 2026 do
+GROQ_LIMITS: Headers = (
+    ("x-ratelimit-limit-requests", "14400"),
+    ("x-ratelimit-limit-tokens", "6000"),
+    ("x-ratelimit-remaining-requests", "14399"),
+    ("x-ratelimit-remaining-tokens", "5990"),
+    ("x-ratelimit-reset-requests", "6s"),
+    ("x-ratelimit-reset-tokens", "100ms"),
+)
+
+
+class Groq(Host):
+    """What Groq does in its own way: Go's JSON, rate limits, errors without null members."""
+
+    dialect = "groq"
+    layout = staticmethod(go_json)
+    error_layout = staticmethod(go_json)
+    ending = "\n"  # unverified, as the rate limits that it sends with a 200
+    errors = GROQ_ERRORS
+    usual_limit = 30
+    error_frame = Members("message type param? code?")
+    error_types = {0: "invalid_request_error", 500: "internal_server_error"}
+    host_headers = (
+        ("vary", "Origin"),
+        ("x-groq-region", "us-east-1"),
+        ("x-request-id", GROQ_REQUEST),
+        *GROQ_LIMITS,
+    )
+    streaming_headers = (("Cache-Control", "no-cache"),)
+    whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
+    spent_headers = (("retry-after", str(RETRY_SECONDS)),)
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event of its own name, which tells the status, too."""
+        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """The field in quotes, and what it must be."""
+        # The form is quoted, the sentence of a missing one unverified.
+        place = wrong.path.replace("[", ".").replace("]", "") or "body"
+        text = f"'{place}' : value must be {wrong.expected}"
+        if wrong.found is MISSING:
+            text = f"'{place}' : property '{place}' is missing"
+        return Failure(400, text, "invalid_request_error")
+
+
+def groq_usage(usage: Usage) -> Dict[str, Json]:
+    """The seconds that it took, before the counts of what took them."""
+    prompt, completion = round(usage.input * 0.00005, 9), round(usage.output * 0.002, 9)
+    return {
+        "queue_time": 0.041520249,
+        "prompt_tokens": usage.input,
+        "prompt_time": prompt,
+        "completion_tokens": usage.output,
+        "completion_time": completion,
+        "total_tokens": usage.total,
+        "total_time": round(prompt + completion, 9),
+    }
+
+
+class GroqChat(Groq, HostChat):
+    """Chat completions: reasoning apart, whole tool calls, usage on the last chunk, `x_groq`."""
+
+    routes = HostChat.routes
+    stream_layout = staticmethod(go_json)
+    call_id_shape = "{lower_alnum:9}"
+    fixed: Mapping[str, Json] = {"service_tier": "on_demand"}
+    whole_frame = Members(
+        "id object created model choices usage usage_breakdown system_fingerprint x_groq "
+        "service_tier"
+    )
+    message_frame = Members("role content? reasoning? tool_calls?")
+    called_frame = Members("id type function index")
+    calling = Deltas({"role": "assistant", "content": None})
+    silence = ""
+    cut = "whole"
+    usage_at = "finish"
+
+    def seeded(self, call: Call) -> Dict[str, Json]:
+        """Its id of a request, and the seed."""
+        seed = int(call.token("seed", 9, "0123456789"))
+        return {"id": drawn(GROQ_REQUEST, call), "seed": seed}
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts and seconds."""
+        return {**groq_usage(reply.usage), **host_usage(reply)}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """With what Groq says of itself."""
+        return {**super().whole(call, reply), "x_groq": self.seeded(call)}
+
+    def first_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The same."""
+        return {"x_groq": self.seeded(call)}
+
+    def last_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """Its id again, with the usage."""
+        known = drawn(GROQ_REQUEST, call)
+        return {"x_groq": {"id": known, "usage": self.usage(reply)}}
+
+
+# Who made a model, and how many tokens it takes and gives.
+GROQ_MODELS: Mapping[str, Tuple[str, int]] = {
+    "llama-3.3-70b-versatile": ("Meta", 32768),
+    "llama-3.1-8b-instant": ("Meta", 131072),
+    "openai/gpt-oss-120b": ("OpenAI", 65536),
+    "openai/gpt-oss-20b": ("OpenAI", 65536),
+    "qwen/qwen3-32b": ("Alibaba Cloud", 40960),
+}
+
+
+class GroqModels(Groq, OpenAIModels):
+    """Models, with their windows."""
+
+    routes = OpenAIModels.routes
+    known = tuple(GROQ_MODELS)
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        owner, most = GROQ_MODELS.get(name, ("Groq", 32768))
+        return {
+            **super().entry(name),
+            "owned_by": owner,
+            "active": True,
+            "context_window": 131072,
+            "public_apps": None,
+            "max_completion_tokens": most,
+        }
 
 
 # === formats/mistral =========================================================
@@ -13194,6 +14000,382 @@ class OllamaVersion(OllamaModels):
         return {"version": "0.12.0"}
 
 
+# === formats/ollama_openai ===================================================
+# The dialect of OpenAI's format that Ollama speaks on its paths under `/v1`.  Pure.
+
+# What its objects have was read in its source, as it was in 2026, and recorded answers have it so.
+
+
+FINGERPRINT = "fp_ollama"
+
+
+class OllamaCompatible(Host):
+    """What they share: no credential, Go's JSON with a line end, errors of three types."""
+
+    dialect = "ollama"
+    credentials = ()
+    layout: Callable[..., str] = staticmethod(go_json)
+    error_layout: Callable[..., str] = staticmethod(go_json)
+    ending = "\n"
+    ping = b""  # none was seen
+    errors = OLLAMA_ERRORS
+    bad_json = "{}"
+    error_types = {
+        0: "api_error",
+        400: "invalid_request_error",
+        404: "not_found_error",
+        500: "api_error",
+    }
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What is required, or what Go's decoder says."""
+        place = wrong.path or "body"
+        kind = kind_of(wrong.found).split()[-1]  # without the article
+        text = f"json: cannot unmarshal {kind} into field {place}: expected {wrong.expected}"
+        if wrong.found is MISSING:
+            text = f"{place} is required"
+        elif wrong.path == "messages" and wrong.found == []:
+            text = "[] is too short - 'messages'"
+        return Failure(400, text, "invalid_request_error")
+
+
+class OllamaOpenAIChat(OllamaCompatible, HostChat):
+    """Chat completions: the role in every delta, tool calls whole, one fingerprint for all."""
+
+    routes = HostChat.routes
+    places = TOGETHER_PLACES
+    stream_layout = staticmethod(go_json)
+    id_shape = "chatcmpl-{digits:3}"
+    call_id_shape = "call_{lower_alnum:8}"
+    fixed: Mapping[str, Json] = {"system_fingerprint": FINGERPRINT}
+    whole_frame = Members("id object created model system_fingerprint choices usage")
+    choice_frame = Members("index message finish_reason logprobs?")
+    opening_frame = piece_frame = closing_frame = Members("index delta finish_reason logprobs?")
+    call_frame = called_frame = Members("id index type function")
+    blank = silence = ""
+    stops = {"content_filter": "stop"}
+    plain = Deltas(None, EMPTY, EMPTY, EMPTY)
+    cut = "together"
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        cached = {"cached_tokens": reply.usage.cached}
+        counts = host_usage(reply)
+        counts.pop("completion_tokens_details", None)
+        return {"prompt_tokens": 0, "prompt_tokens_details": cached, **counts}
+
+
+class OllamaOpenAICompletions(OllamaCompatible, OpenAICompletions):
+    """Completions."""
+
+    routes = OpenAICompletions.routes
+
+    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """With the fingerprint."""
+        known = reply.id or drawn("cmpl-{digits:3}", call)
+        return {**super().head(call, reply), "id": known}
+
+    def choice(
+        self, index: int, text: str, finish: Optional[str], likely: Json = None
+    ) -> Dict[str, Json]:
+        """One choice, or a piece of one, without log probabilities."""
+        if finish == "content_filter":
+            finish = "stop"
+        return {"text": text, "index": index, "finish_reason": finish}
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """The fingerprint behind the model."""
+        found: Dict[str, Json] = {}
+        for name, member in value.items():
+            found[name] = member
+            if name == "model":
+                found["system_fingerprint"] = FINGERPRINT
+        return found
+
+
+class OllamaOpenAIEmbeddings(OllamaCompatible, OpenAIEmbeddings):
+    """Embeddings."""
+
+    routes = OpenAIEmbeddings.routes
+    layout = staticmethod(by_rows(go_json))
+
+
+class OllamaOpenAIModels(OllamaCompatible, OpenAIModels):
+    """Models that were pulled."""
+
+    routes = OpenAIModels.routes
+    known = ("llama3.2:latest", "nomic-embed-text:latest")
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        return {**super().entry(name), "owned_by": "library"}
+
+
+# === formats/openrouter ======================================================
+# The dialect of OpenAI's format that OpenRouter speaks.  Pure.
+
+# Its answers, streams and unknown models were recorded (fixtures of clients, 2025 and 2026), its
+# documentation and its own SDK (openrouter 1.3) have the rest; what is unverified says so.
+
+
+OPENROUTER_ERRORS: Mapping[str, Failure] = {
+    "no_key": Failure(401, "No auth credentials found"),
+    "authentication": Failure(401, "User not found."),
+    "permission": Failure(403, "Key limit exceeded"),
+    "not_found": Failure(404, "No endpoints found for {model}."),
+    "timeout": Failure(408, "Request timed out"),
+    "rate_limit": Failure(429, "Rate limit exceeded: requests per minute. "),
+    "server_error": Failure(500, "Internal Server Error"),
+    "overloaded": Failure(503, "No instances available"),
+    "context_length": Failure(
+        400,
+        "This endpoint's maximum context length is 131072 tokens. However, you requested about "
+        "131073 tokens (131073 of text input). Please reduce the length of either one, or use the "
+        '"middle-out" transform to compress your prompt automatically.',
+    ),
+}
+PROCESSING = b": OPENROUTER PROCESSING\n\n"
+# What providers call the ends of answers, in its own words (documented: a word of five).
+OPENROUTER_STOPS = {
+    "completed": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "STOP": "stop",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+    "SAFETY": "content_filter",
+    "MALFORMED_FUNCTION_CALL": "error",
+}
+
+
+class Processing(SSE):
+    """An event stream that begins with a comment, while the provider is waited for."""
+
+    def stream(self, events: Iterable[Tuple[str, Json]]) -> Iterator[bytes]:
+        """The comment goes out with the first event (recorded: one or more before it)."""
+        before = PROCESSING
+        for frame in super().stream(events):
+            yield before + frame
+            before = b""
+
+
+OPENROUTER_SSE = Processing()
+
+
+class OpenRouter(Host):
+    """What OpenRouter does in its own way: errors whose code is the status, and whose they are."""
+
+    dialect = "openrouter"
+    errors = OPENROUTER_ERRORS
+    usual_limit = 20
+    ping = PROCESSING
+    bad_json = "Invalid JSON body: {}"
+    error_frame = Members("message code type? param?")
+    has_status = True
+    host_headers = (
+        ("access-control-allow-origin", "*"),
+        ("access-control-expose-headers", "X-Generation-Id,cf-ray"),
+        ("x-generation-id", "gen-{second}-{alnum:20}"),
+        ("vary", "Accept-Encoding"),
+        ("Server", "cloudflare"),
+    )
+    streaming_headers = (("Cache-Control", "no-cache"),)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """Requests, and when there are new ones, in milliseconds (documented for its 429)."""
+        return (
+            ("X-RateLimit-Limit", str(limit.requests)),
+            ("X-RateLimit-Remaining", str(limit.left)),
+            ("X-RateLimit-Reset", f"{limit.reset}000"),
+            *retry_after(limit),
+        )
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """The error, and who asked."""
+        value: Json = {"error": self.error(failure)}
+        if failure.status not in (401, 403):
+            value["user_id"] = "user_mock"
+        return ErrorBody(value)
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What its validation says of a field; the sentences are unverified."""
+        text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
+        text += "undefined" if wrong.found is MISSING else kind_of(wrong.found)
+        return Failure(400, text.lstrip(": "))
+
+
+def openrouter_usage(usage: Usage) -> Dict[str, Json]:
+    """Token counts with what they cost: 0.15 and 0.6 dollars for a million of each."""
+    prompt, completion = round(usage.input * 1.5e-7, 12), round(usage.output * 6e-7, 12)
+    return {
+        "prompt_tokens": usage.input,
+        "completion_tokens": usage.output,
+        "total_tokens": usage.total,
+        "cost": round(prompt + completion, 12),
+        "is_byok": False,
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached,
+            "cache_write_tokens": usage.cache_write,
+            "audio_tokens": 0,
+            "video_tokens": 0,
+        },
+        "cost_details": {
+            "upstream_inference_cost": None,
+            "upstream_inference_prompt_cost": prompt,
+            "upstream_inference_completions_cost": completion,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning, "image_tokens": 0},
+    }
+
+
+class OpenRouterChat(OpenRouter, HostChat):
+    """Chat completions: the provider, its own finish reason, reasoning in two forms, what it costs,
+    always."""
+
+    routes = HostChat.routes
+    places = OPENROUTER_PLACES
+    id_shape = "gen-{second}-{alnum:20}"
+    fixed: Mapping[str, Json] = {"provider": "OpenAI"}
+    whole_frame = Members("id provider model object created choices system_fingerprint usage")
+    chunk_frame = Members("id provider model object created choices")
+    choice_frame = Members("logprobs finish_reason native_finish_reason index message")
+    opening_frame = piece_frame = closing_frame = Members(
+        "index delta finish_reason native_finish_reason logprobs"
+    )
+    message_frame = Members("role content refusal reasoning reasoning_details? tool_calls?")
+    says_refusal = True
+    stops = OPENROUTER_STOPS
+    plain = Deltas(EMPTY, EMPTY, {**ROLE, "content": None}, EMPTY)
+    thinking = Deltas(
+        {**EMPTY, "reasoning": None, "reasoning_details": []},
+        {**EMPTY, "reasoning": None, "reasoning_details": []},
+        {**ROLE, "content": None},
+        {**EMPTY, "reasoning": None, "reasoning_details": []},
+    )
+    usage_at = "after"
+    # With a choice in it, whatever OpenAI does (recorded).
+    uncounted = (
+        {
+            "index": 0,
+            "delta": EMPTY,
+            "finish_reason": None,
+            "native_finish_reason": None,
+            "logprobs": None,
+        },
+    )
+
+    def framing(self, call: Call) -> Framing:
+        """With a comment first."""
+        return OPENROUTER_SSE
+
+    def thought(self, text: str) -> Dict[str, Json]:
+        """A thought as text, and among the details in the form of many providers."""
+        detail = {"type": "reasoning.text", "text": text, "format": "unknown", "index": 0}
+        return {"reasoning": text, "reasoning_details": [detail]}
+
+    def chosen(
+        self, frame: Members, values: Mapping[str, Json], finish: Optional[str]
+    ) -> Dict[str, Json]:
+        """One choice, with the provider's own finish reason."""
+        usual = finish and self.stops.get(finish, finish)
+        more = {"native_finish_reason": finish, "finish_reason": usual}
+        return frame.of({**values, **more})
+
+    def finish_reason(self, call: Call, reply: Reply) -> str:
+        """The provider's."""
+        return reply.stop
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts and costs."""
+        return openrouter_usage(reply.usage)
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """A chunk with an error beside its choice, which ends with one (documented)."""
+        shared = self.framed(self.chunk_frame, call, reply, "chat.completion.chunk")
+        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+        return nameless([{**shared, "error": self.error(failure), "choices": [choice]}])
+
+
+class OpenRouterEmbeddings(OpenRouter, OpenAIEmbeddings):
+    """Embeddings, with an id, the provider and what they cost (documented)."""
+
+    routes = OpenAIEmbeddings.routes
+    layout = staticmethod(by_rows(compact))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list of embeddings."""
+        value = super().whole(call, reply)
+        cost = round(reply.usage.input * 2e-8, 12)
+        return {
+            **value,
+            "usage": {**value["usage"], "cost": cost},
+            "provider": "OpenAI",
+            "id": drawn("gen-emb-{second}-{alnum:20}", call),
+        }
+
+
+class OpenRouterModels(OpenRouter, OpenAIModels):
+    """Models, with all that one is chosen by (its documentation and SDK)."""
+
+    routes = OpenAIModels.routes
+    known = (
+        "openai/gpt-4o-mini",
+        "anthropic/claude-sonnet-4.5",
+        "google/gemini-2.5-flash",
+        "deepseek/deepseek-v3.2",
+    )
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        parameters = (
+            "max_tokens",
+            "response_format",
+            "stop",
+            "temperature",
+            "tool_choice",
+            "tools",
+        )
+        return {
+            "id": name,
+            "canonical_slug": name,
+            "hugging_face_id": None,
+            "name": name,
+            "created": super().entry(name)["created"],
+            "description": "Mock model.",
+            "context_length": 131072,
+            "architecture": {
+                "modality": "text->text",
+                "input_modalities": ["text"],
+                "output_modalities": ["text"],
+                "tokenizer": "Other",
+                "instruct_type": None,
+            },
+            "pricing": {"prompt": "0.00000015", "completion": "0.0000006"},
+            "top_provider": {
+                "context_length": 131072,
+                "max_completion_tokens": 16384,
+                "is_moderated": False,
+            },
+            "per_request_limits": None,
+            "supported_parameters": list(parameters),
+            "default_parameters": {},
+            "supported_voices": None,
+            "links": {"details": f"/api/v1/models/{name}/endpoints"},
+        }
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One model in an object of its own, or the list in a page (its SDK)."""
+        value = super().whole(call, reply)
+        if call.model:
+            return {"data": value}
+        listed = value["data"]
+        return {"data": listed, "links": {"next": None}, "total_count": len(listed)}
+
+
 # === formats/rerank_hosts ====================================================
 # Rerank of hosts that have vLLM's path and a shape of their own: Voyage and Jina.  Pure.
 
@@ -13926,6 +15108,181 @@ class VertexRank(Reranking, Vertex):
             record = {name: value for name, value in record.items() if value is not None}
             records.append({**record, "score": score})
         return {"records": records}
+
+
+# === formats/vllm ============================================================
+# The dialect of OpenAI's format that vLLM speaks.  Pure.
+
+# What its objects have was read in its source, as it was in 2026, and recorded answers have it so;
+# what is unverified says so.
+
+
+class VLLM(Host):
+    """What vLLM does in its own way: no credential but the one that it is started with, errors
+    named after exceptions."""
+
+    dialect = "vllm"
+    stream_type = "text/event-stream; charset=utf-8"
+    errors = VLLM_ERRORS
+    bad_json = (
+        "[{{'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode error', 'input': {{}}, "
+        "'ctx': {{'error': '{}'}}}}]"
+    )
+    error_types = {0: "BadRequestError", **VLLM_TYPES}
+    has_status = True
+    host_headers = (("Server", "uvicorn"),)
+    closes_with = ("[DONE]",)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An object, or a bare text from the middleware that looks at keys."""
+        if failure.status == 401:
+            return ErrorBody({"error": failure.message})
+        return super().failure(call, failure)
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What pydantic says, as Python shows it."""
+        kind, message = pydantic_error(wrong)
+        place = ("body", *location(wrong.path))
+        detail = {"type": kind, "loc": place, "msg": message}
+        return Failure(400, f"1 validation error:\n  {detail}\n", "Bad Request")
+
+
+def vllm_usage(reply: Reply) -> Dict[str, Json]:
+    """Token counts; cached ones are told where the server is started so."""
+    usage = reply.usage
+    details = {"cached_tokens": usage.cached}
+    return {
+        "prompt_tokens": usage.input,
+        "total_tokens": usage.total,
+        "completion_tokens": usage.output,
+        **present(prompt_tokens_details=details if usage.cached else None),
+    }
+
+
+class VLLMChat(VLLM, HostChat):
+    """Chat completions: all members that its models have, null or not, `reasoning` among them."""
+
+    routes = HostChat.routes
+    # Of 16 digits since the end of 2025, which not all that is deployed has.
+    id_shape = "chatcmpl-{hex:32}"
+    call_id_shape = "chatcmpl-tool-{hex:32}"
+    fixed: Mapping[str, Json] = {"system_fingerprint": None}
+    whole_frame = Members(
+        "id object created model choices service_tier system_fingerprint usage prompt_logprobs "
+        "prompt_token_ids kv_transfer_params"
+    )
+    choice_frame = Members("index message logprobs finish_reason stop_reason token_ids")
+    message_frame = Members(
+        "role content refusal annotations audio function_call tool_calls? reasoning"
+    )
+    chunk_frame = Members("id object created model choices")
+    opening_frame = Members("index delta logprobs finish_reason")
+    piece_frame = Members("index delta logprobs finish_reason token_ids")
+    closing_frame = Members("index delta logprobs finish_reason stop_reason token_ids")
+    called_frame = Members("id type index function")
+    silence = ""
+    plain = Deltas(closing={"content": ""})
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        return vllm_usage(reply)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """With details in the usage, if only that there are none."""
+        value = super().whole(call, reply)
+        value["usage"].setdefault("prompt_tokens_details", None)
+        return value
+
+    def first_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The numbers of the prompt's tokens, which are not asked for."""
+        return {"prompt_token_ids": None}
+
+
+# The order of what all completions and chunks have; OpenAI's has the model elsewhere in chunks.
+COMPLETION_ORDER = ("id", "object", "created", "model", "choices", "usage")
+
+
+class VLLMCompletions(VLLM, OpenAICompletions):
+    """Completions, with all members that its models have."""
+
+    routes = OpenAICompletions.routes
+    chosen_frame = Members(
+        "index text logprobs finish_reason stop_reason token_ids prompt_logprobs prompt_token_ids"
+    )
+
+    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """With an id as those of chats."""
+        return {**super().head(call, reply), "id": reply.id or drawn("cmpl-{hex:32}", call)}
+
+    def choice(
+        self, index: int, text: str, finish: Optional[str], likely: Json = None
+    ) -> Dict[str, Json]:
+        """One choice, or a piece of one."""
+        said = {"index": index, "text": text, "logprobs": likely, "finish_reason": finish}
+        return self.chosen_frame.of(said)
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        return vllm_usage(reply)
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """The model before the choices."""
+        return {name: value[name] for name in COMPLETION_ORDER if name in value}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """With what only whole ones have."""
+        value = super().whole(call, reply)
+        usage = {"prompt_tokens_details": None, **value.pop("usage")}
+        none = {"service_tier": None, "system_fingerprint": None}
+        return {**value, **none, "usage": usage, "kv_transfer_params": None}
+
+
+class VLLMEmbeddings(VLLM, OpenAIEmbeddings):
+    """Embeddings, with an id and a date."""
+
+    routes = OpenAIEmbeddings.routes
+    layout = staticmethod(by_rows(compact))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list of embeddings."""
+        value = super().whole(call, reply)
+        rows = [{"index": row["index"], **row} for row in value["data"]]
+        usage = {**value["usage"], "completion_tokens": 0, "prompt_tokens_details": None}
+        return {
+            "id": drawn("embd-{hex:32}", call),
+            "object": "list",
+            "created": call.second,
+            "model": reply.model,
+            "data": rows,
+            "usage": usage,
+        }
+
+
+class VLLMModels(VLLM, OpenAIModels):
+    """The one model that it was started with, and who may use it."""
+
+    routes = OpenAIModels.routes
+    known = ("meta-llama/Llama-3.1-8B-Instruct",)
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        entry = {**super().entry(name), "owned_by": "vllm"}
+        permission = {
+            "id": "modelperm-" + token(name, 16, HEX),
+            "object": "model_permission",
+            "created": entry["created"],
+            "allow_create_engine": False,
+            "allow_sampling": True,
+            "allow_logprobs": True,
+            "allow_search_indices": False,
+            "allow_view": True,
+            "allow_fine_tuning": False,
+            "organization": "*",
+            "group": None,
+            "is_blocking": False,
+        }
+        more = {"root": name, "parent": None, "max_model_len": MODEL_LENGTH}
+        return {**entry, **more, "permission": [permission]}
 
 
 # === formats/other ===========================================================
@@ -15109,24 +16466,35 @@ HOSTS: Mapping[str, str] = {
     "api.mistral.ai": "mistral",
     "codestral.mistral.ai": "mistral",
     "openrouter.ai": "openrouter",
+    "eu.openrouter.ai": "openrouter",
     "api.deepseek.com": "deepseek",
     "api.groq.com": "groq",
     "generativelanguage.googleapis.com": "gemini",
+    "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
 HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
-AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+AGENTS: Mapping[str, str] = {
+    "mistral-client": "mistral",
+    "groq/": "groq",  # Groq/Python 1.7.0, Groq/JS
+    "asyncgroq/": "groq",
+}
+# OpenRouter's own begin as those of all whose SDKs one generator makes.
+AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
         return wire.api in plain_formats()
-    return wire.provider == "azure" and any(AZURE_SHARED in route for route in wire.routes)
+    if wire.provider != "azure":
+        return False
+    return any(form in route for route in wire.routes for form in AZURE_SHARES)
 
 
 def shares_path(wire: WireFormat, request: Request) -> bool:
@@ -15154,11 +16522,19 @@ def own_formats() -> Dict[Tuple[str, str], WireFormat]:
     return found
 
 
+def subclasses_of(kind: Type[OpenAI]) -> Iterator[Type[OpenAI]]:
+    """All subclasses of a class."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses_of(one)
+
+
 @functools.lru_cache(maxsize=None)
 def hosts() -> Dict[str, Type[OpenAI]]:
     """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
-    kinds = [kind for kind in OpenAI.__subclasses__() if "dialect" in vars(kind)]
-    return {kind.dialect: kind for kind in kinds}
+    # Defined as the host of a dialect, not as one of its APIs.
+    kinds = [kind for kind in subclasses_of(OpenAI) if "dialect" in vars(kind) and not kind.api]
+    return {kind.dialect: kind for kind in kinds if kind.dialect not in ("", "openai")}
 
 
 @functools.lru_cache(maxsize=None)
@@ -15203,7 +16579,10 @@ def dialect_of(request: Request, ports: Ports) -> str:
     if found:
         return found
     agent = request.headers.get("user-agent", "").lower()
-    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    if not found and agent.startswith("speakeasy-sdk/"):
+        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
+    return found
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:

@@ -93,6 +93,11 @@ def whole_of(kind: type) -> str:
     return said(kind, vector if m.Embedding in wire_of(kind).speaks else NEUTRAL).decode()
 
 
+def without_null(value: Any) -> Any:
+    """An object without the members that are null, which not both kinds of answers have."""
+    return {key: member for key, member in value.items() if member is not None}
+
+
 def merge_chat(data: List[str]) -> Any:
     """The chunks of a chat stream as one answer: choices, finish reasons, usage and id."""
     chunks = [json.loads(text) for text in data if text != "[DONE]"]
@@ -100,21 +105,27 @@ def merge_chat(data: List[str]) -> Any:
     choices: Dict[int, Dict[str, Any]] = {}
     for choice in itertools.chain.from_iterable(chunk["choices"] for chunk in chunks):
         found = choices.setdefault(choice["index"], {"finish": None, "message": {}, "tools": {}})
-        found["finish"] = choice["finish_reason"] or found["finish"]
-        for key in ("content", "reasoning_content", "refusal"):
-            if choice["delta"].get(key) is not None:
+        found["finish"] = choice.get("finish_reason") or found["finish"]
+        for key in ("content", "reasoning_content", "reasoning", "refusal"):
+            if choice["delta"].get(key):
                 found["message"][key] = found["message"].get(key, "") + choice["delta"][key]
         calls = list(choice["delta"].get("tool_calls", ()))
         if "function_call" in choice["delta"]:
             calls.append({"index": 0, "function": choice["delta"]["function_call"]})
-        for call in calls:
+        for number, call in enumerate(calls):
             kind, key = ("custom", "input") if "custom" in call else ("function", "arguments")
             tool = found["tools"].setdefault(
-                call["index"], {"id": call.get("id"), "name": call[kind].get("name"), key: ""}
+                call.get("index", number),
+                {"id": call.get("id"), "name": call[kind].get("name"), key: ""},
             )
             tool[key] += call[kind][key]
     usage = next((chunk["usage"] for chunk in chunks if chunk.get("usage")), None)
-    return choices, usage, {chunk["id"] for chunk in chunks}, {chunk["created"] for chunk in chunks}
+    return (
+        choices,
+        usage and without_null(usage),
+        {chunk["id"] for chunk in chunks},
+        {chunk["created"] for chunk in chunks},
+    )
 
 
 def whole_chat(value: Any) -> Any:
@@ -123,22 +134,22 @@ def whole_chat(value: Any) -> Any:
     for choice in value["choices"]:
         message = choice["message"]
         calls = list(message.get("tool_calls", ()))
-        if "function_call" in message:
+        if message.get("function_call"):
             calls.append({"type": "function", "function": message["function_call"]})
         tools = {
             index: {"id": call.get("id"), **call[call["type"]]} for index, call in enumerate(calls)
         }
         texts = {
             key: message[key]
-            for key in ("content", "reasoning_content", "refusal")
-            if message.get(key) is not None
+            for key in ("content", "reasoning_content", "reasoning", "refusal")
+            if message.get(key)
         }
         choices[choice["index"]] = {
             "finish": choice["finish_reason"],
             "message": texts,
             "tools": tools,
         }
-    return choices, value["usage"], {value["id"]}, {value["created"]}
+    return choices, without_null(value["usage"]), {value["id"]}, {value["created"]}
 
 
 def read_google(values: List[Any]) -> Any:
@@ -163,7 +174,7 @@ def read_completion(values: List[Any]) -> Any:
         found = choices.setdefault(choice["index"], ["", None])
         found[0] += choice["text"]
         found[1] = choice["finish_reason"] or found[1]
-    usage = next((value["usage"] for value in values if value.get("usage")), None)
+    usage = next((without_null(value["usage"]) for value in values if value.get("usage")), None)
     return choices, usage, {value["id"] for value in values}
 
 
@@ -400,7 +411,7 @@ def events_of(kind: type, data: bytes) -> List[Tuple[str, Any]]:
     return [
         (name.group(1).rstrip("\r") if name else "", json.loads(text))
         for name, text in named
-        if text != "[DONE]"
+        if text not in ("", "[DONE]")  # a comment, the end
     ]
 
 

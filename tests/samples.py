@@ -48,6 +48,7 @@ GEMINI = "/v1beta/models/gemini-2.5-flash"
 
 # What stands for a file in the fields of a form.
 MP3 = {"filename": "a.mp3", "content_type": "audio/mpeg", "data": "sound"}
+CHAT_PATH = "/v1/chat/completions"
 
 # class: (method, whole path, stream path or None, body); the stream's body has "stream": true
 # where the path is the same
@@ -266,6 +267,48 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"model": "mistral-ocr-latest", "document": {"document_url": "https://e.com/a.pdf"}},
     ),
+    **{
+        kind: ("POST", f"/{name}{CHAT_PATH}", f"/{name}{CHAT_PATH}", CHAT)
+        for kind, name in (
+            (m.OpenRouterChat, "openrouter"),
+            (m.VLLMChat, "vllm"),
+            (m.DeepSeekChat, "deepseek"),
+            (m.GroqChat, "groq"),
+            (m.GeminiDialectChat, "gemini"),
+            (m.OllamaOpenAIChat, "ollama"),
+            (m.BedrockOpenAIChat, "bedrock"),
+        )
+    },
+    **{
+        kind: (
+            "POST",
+            f"/{name}/v1/completions",
+            f"/{name}/v1/completions",
+            {"model": "llama3.2", "prompt": "Hi"},
+        )
+        for kind, name in ((m.VLLMCompletions, "vllm"), (m.OllamaOpenAICompletions, "ollama"))
+    },
+    **{
+        kind: ("POST", f"/{name}/v1/embeddings", None, {"model": "bge-m3", "input": "Hi"})
+        for kind, name in (
+            (m.OpenRouterEmbeddings, "openrouter"),
+            (m.VLLMEmbeddings, "vllm"),
+            (m.GeminiDialectEmbeddings, "gemini"),
+            (m.OllamaOpenAIEmbeddings, "ollama"),
+        )
+    },
+    **{
+        kind: ("GET", f"/{name}/v1/models", None, None)
+        for kind, name in (
+            (m.OpenRouterModels, "openrouter"),
+            (m.VLLMModels, "vllm"),
+            (m.DeepSeekModels, "deepseek"),
+            (m.GroqModels, "groq"),
+            (m.GeminiDialectModels, "gemini"),
+            (m.OllamaOpenAIModels, "ollama"),
+            (m.BedrockOpenAIModels, "bedrock"),
+        )
+    },
     m.AnthropicMessages: (
         "POST",
         "/v1/messages",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+import json
+from typing import Any, Dict, Mapping
 
 import pytest
 from mocked import mock_of
-from samples import answerer, request_of
+from readers import without_null
+from samples import answerer, bytes_of, request_of
 
 import mock_server as m
 from mock_server import BadMock
@@ -26,6 +28,11 @@ MISTRAL_CLIENT = {"user-agent": "mistral-client-python/3.7.0"}
         (CHAT, {"host": "api.mistral.ai.example.com"}, 1, ""),
         (CHAT, MISTRAL_CLIENT, 1, "mistral"),
         (CHAT, {**MISTRAL_CLIENT, "host": "openrouter.ai"}, 1, "openrouter"),
+        (CHAT, {"user-agent": "Groq/Python 1.7.0"}, 1, "groq"),
+        (CHAT, {"user-agent": "AsyncGroq/Python 1.7.0"}, 1, "groq"),
+        (CHAT, {"user-agent": "speakeasy-sdk/python 1.3.84 2.9 1.0 openrouter"}, 1, "openrouter"),
+        (CHAT, {"user-agent": "speakeasy-sdk/typescript 1 2 3 @openrouter/sdk"}, 1, "openrouter"),
+        (CHAT, {"user-agent": "speakeasy-sdk/python 1.0 2.9 1.0 other"}, 1, ""),
         ("/vllm" + CHAT, {**MISTRAL_CLIENT, "host": "openrouter.ai"}, 1, "vllm"),
         ("/openai" + CHAT, {"host": "api.groq.com"}, 1, "groq"),
         ("/vllm" + CHAT, {"host": "openrouter.ai"}, 5001, "deepseek"),
@@ -92,6 +99,197 @@ def test_errors_are_in_the_dialect_too_and_of_what_can_not_be_read() -> None:
     assert answers.answer(wrong).response.status == 422
     unknown = m.Request("POST", "/v1/chat/completion", body=b"{}", port=5001)
     assert named(answers.answer(unknown).response)
+
+
+def answer(dialect: str, response: Any, stream: bool = False, **more: Any) -> Any:
+    """What a dialect answers: the whole value, or the values of the events, with their names."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": stream, **more}
+    request = m.Request("POST", f"/{dialect}{CHAT}", body=json.dumps(body).encode(), port=1)
+    sent = bytes_of(answerer({"response": response}).answer(request).response)
+    if not stream:
+        return json.loads(sent)
+    events = [m.SSE.decoded(frame) for frame in m.SSE.split(sent)]
+    return [value for _, value in events if value not in ("", "[DONE]")]
+
+
+THOUGHT = {"reasoning": "Hm.", "text": "Hi", "usage": {"input_tokens": 5, "output_tokens": 3}}
+CALL = {"name": "f", "arguments": {"a": 1}, "id": "c"}
+FUNCTION = {"name": "f", "arguments": '{"a":1}'}
+WHOLE = {"id": "c", "type": "function", "function": FUNCTION}
+DETAIL = {"type": "reasoning.text", "text": "Hm.", "format": "unknown", "index": 0}
+NONE = {"reasoning": None, "reasoning_details": []}
+EMPTY = {"role": "assistant", "content": ""}
+HEAD = {"index": 0, **WHOLE, "function": {"name": "f", "arguments": ""}}
+REST = {"index": 0, "function": {"arguments": '{"a":1}'}}
+GOOGLE_THOUGHT = {"extra_content": {"google": {"thought": True}}, "role": "assistant"}
+
+VLLM_NULL = {"annotations": None, "audio": None, "function_call": None}
+
+# dialect: the message with thoughts and that with a call of a tool, and the deltas of both
+SAYS: Dict[str, Any] = {
+    "openrouter": (
+        {"content": "Hi", "refusal": None, "reasoning": "Hm.", "reasoning_details": [DETAIL]},
+        {"content": None, "refusal": None, "reasoning": None, "tool_calls": [WHOLE]},
+        [
+            {**EMPTY, **NONE},
+            {**EMPTY, "reasoning": "Hm.", "reasoning_details": [DETAIL]},
+            {**EMPTY, **NONE, "content": "Hi"},
+            {**EMPTY, **NONE},
+            EMPTY,
+        ],
+        [
+            EMPTY,
+            {**EMPTY, "content": None, "tool_calls": [HEAD]},
+            {**EMPTY, "content": None, "tool_calls": [REST]},
+            EMPTY,
+            EMPTY,
+        ],
+    ),
+    "vllm": (
+        {"content": "Hi", "refusal": None, "reasoning": "Hm.", **VLLM_NULL},
+        {"content": None, "refusal": None, "reasoning": None, **VLLM_NULL, "tool_calls": [WHOLE]},
+        [EMPTY, {"reasoning": "Hm."}, {"content": "Hi"}, {"content": ""}],
+        [EMPTY, {"tool_calls": [HEAD]}, {"tool_calls": [REST]}, {"content": ""}],
+    ),
+    "deepseek": (
+        {"content": "Hi", "reasoning_content": "Hm."},
+        {"content": "", "tool_calls": [{"index": 0, **WHOLE}]},
+        [
+            {"role": "assistant", "content": None, "reasoning_content": ""},
+            {"content": None, "reasoning_content": "Hm."},
+            {"content": "Hi", "reasoning_content": None},
+            {"content": "", "reasoning_content": None},
+        ],
+        [EMPTY, {"tool_calls": [HEAD]}, {"tool_calls": [REST]}, {"content": ""}],
+    ),
+    "groq": (
+        {"content": "Hi", "reasoning": "Hm."},
+        {"tool_calls": [WHOLE]},
+        [EMPTY, {"reasoning": "Hm."}, {"content": "Hi"}, {}],
+        [{**EMPTY, "content": None}, {"tool_calls": [{**WHOLE, "index": 0}]}, {}],
+    ),
+    "gemini": (
+        {"content": "<thought>Hm.</thought>Hi"},
+        {"tool_calls": [WHOLE]},
+        [
+            {**GOOGLE_THOUGHT, "content": "<thought>"},
+            {**GOOGLE_THOUGHT, "content": "Hm."},
+            {**GOOGLE_THOUGHT, "content": "</thought>"},
+            {"role": "assistant", "content": "Hi"},
+            {"role": "assistant"},
+        ],
+        [{"role": "assistant", "tool_calls": [WHOLE]}],
+    ),
+    "ollama": (
+        {"content": "Hi", "reasoning": "Hm."},
+        {"content": "", "tool_calls": [{**WHOLE, "index": 0}]},
+        [{**EMPTY, "reasoning": "Hm."}, {**EMPTY, "content": "Hi"}, EMPTY],
+        [{**EMPTY, "tool_calls": [{**WHOLE, "index": 0}]}, EMPTY],
+    ),
+    "bedrock": (
+        {"content": "<reasoning>Hm.</reasoning>Hi", "refusal": None},
+        {"content": None, "refusal": None, "tool_calls": [WHOLE]},
+        [
+            EMPTY,
+            {"content": "<reasoning>"},
+            {"content": "Hm."},
+            {"content": "</reasoning>"},
+            {"content": "Hi"},
+            {},
+        ],
+        [EMPTY, {"tool_calls": [HEAD]}, {"tool_calls": [REST]}, {}],
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", SAYS)
+def test_thoughts_and_tool_calls_are_said_as_the_host_says_them(dialect: str) -> None:
+    thought, called, *deltas = SAYS[dialect]
+    responses = (THOUGHT, {"tool_calls": [CALL], "chunk_size": 99})
+    for response, message, expected in zip(responses, (thought, called), deltas):
+        value = answer(dialect, response)
+        assert value["choices"][0]["message"] == {"role": "assistant", **message}
+        chunks = answer(dialect, response, True)
+        assert [chunk["choices"][0]["delta"] for chunk in chunks] == expected
+        assert len({(chunk["id"], chunk["created"]) for chunk in chunks}) == 1
+
+
+USED = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+# dialect: of how many chunks how many have a usage, asked for it and unasked, and the place of the
+# finish reason from behind
+COUNTS: Dict[str, Any] = {
+    "openrouter": (4, [False, False, False, True], [False, False, False, True], -2),
+    "vllm": (4, [False, False, False, True], [False] * 3, -2),
+    "deepseek": (3, [False, False, True], [False, False, True], -1),
+    "groq": (3, [False, False, True], [False, False, True], -1),
+    "gemini": (2, [True, True], [False, False], -1),
+    "ollama": (3, [False, False, True], [False, False], -2),
+    "bedrock": (4, [False, False, False, True], [False] * 3, -2),
+}
+
+
+@pytest.mark.parametrize("dialect", COUNTS)
+def test_usage_is_in_the_chunks_that_the_host_has_it_in(dialect: str) -> None:
+    number, asked, unasked, ends = COUNTS[dialect]
+    response = {"text": "Hi", "usage": {"input_tokens": 5, "output_tokens": 3}}
+    whole = answer(dialect, response)["usage"]
+    assert {name: whole[name] for name in USED} == USED
+    chunks = answer(dialect, response, True, stream_options={"include_usage": True})
+    assert [bool(chunk.get("usage")) for chunk in chunks] == asked and len(chunks) == number
+    assert without_null(chunks[-1]["usage"]) == without_null(whole)
+    assert chunks[ends]["choices"][0]["finish_reason"] == "stop"
+    plain = answer(dialect, response, True)
+    assert [bool(chunk.get("usage")) for chunk in plain] == unasked
+
+
+@pytest.mark.parametrize(
+    "dialect, path, expected",
+    [
+        ("openrouter", "usage.cost", 2.55e-06),
+        ("openrouter", "usage.prompt_tokens_details.cached_tokens", 3),
+        ("openrouter", "provider", "OpenAI"),
+        ("vllm", "usage.prompt_tokens_details.cached_tokens", 3),
+        ("vllm", "kv_transfer_params", None),
+        ("deepseek", "usage.prompt_cache_hit_tokens", 3),
+        ("deepseek", "usage.prompt_cache_miss_tokens", 2),
+        ("groq", "usage.queue_time", 0.041520249),
+        ("groq", "service_tier", "on_demand"),
+        ("gemini", "usage.completion_tokens", 2),  # without the thoughts
+        ("gemini", "usage.total_tokens", 8),
+        ("ollama", "system_fingerprint", "fp_ollama"),
+        ("bedrock", "service_tier", "default"),
+    ],
+)
+def test_a_host_has_members_of_its_own(dialect: str, path: str, expected: Any) -> None:
+    usage = {"input_tokens": 5, "output_tokens": 3, "cached_tokens": 3, "reasoning_tokens": 1}
+    value = answer(dialect, {"text": "Hi", "usage": usage})
+    assert m.within(value, *path.split(".")) == expected
+
+
+def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
+    for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
+        (choice,) = answer("openrouter", {"finish_reason": said})["choices"]
+        assert (choice["finish_reason"], choice["native_finish_reason"]) == (usual, said)
+        assert choice["message"]["content"] is None
+
+
+def test_openrouter_begins_a_stream_with_a_comment_and_keeps_it_alive_so() -> None:
+    body = json.dumps(
+        {"model": "m", "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
+    )
+    request = m.Request("POST", "/openrouter" + CHAT, body=body.encode(), port=1)
+    mock = {"response": {"text": "x", "delay": 2, "keepalive": {"every": 1}}}
+    response = answerer(mock).answer(request).response
+    assert bytes_of(response).startswith(b": OPENROUTER PROCESSING\n\ndata: {")
+    assert response.ping == b": OPENROUTER PROCESSING\n\n"
+
+
+def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta() -> None:
+    again = {"choices": [{"message": {"tool_calls": [{}, {"index": 0}]}}]}
+    response = {"tool_calls": [CALL, CALL], "extra": again}
+    first, _ = answer("ollama", response, True)
+    calls = first["choices"][0]["delta"]["tool_calls"]
+    assert [call["index"] for call in calls] == [0, 0]
 
 
 @pytest.mark.parametrize(

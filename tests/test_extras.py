@@ -48,12 +48,15 @@ def add_delta(message: Dict[str, Any], delta: Any) -> None:
     for key, value in delta.items():
         if key == "tool_calls":
             tools = message.setdefault(key, [])
-            for tool in value:
-                if tool["index"] == len(tools):
+            for number, tool in enumerate(value):
+                tool = {"index": number, **tool}
+                if "id" in tool:
                     tools.append(tool)
                 else:
                     tools[tool["index"]]["function"]["arguments"] += tool["function"]["arguments"]
-        elif key in ("content", "reasoning_content", "refusal") and isinstance(value, str):
+        elif key in ("content", "reasoning_content", "reasoning", "refusal") and isinstance(
+            value, str
+        ):
             message[key] = (message.get(key) or "") + value
         else:
             message[key] = value

@@ -109,9 +109,51 @@ BREAKS: Dict[type, List[Tuple[str, Any]]] = {
     ],
     m.OllamaChat: [("", {"error": "boom"})],
 }
+HOST_ERROR: Dict[str, Any] = {"message": "boom", "param": None}
+BREAKS[m.VLLMChat] = BREAKS[m.VLLMCompletions] = [
+    ("", {"error": {**HOST_ERROR, "type": "ServiceUnavailableError", "code": 503}})
+]
+BREAKS[m.DeepSeekChat] = [
+    (
+        "",
+        {
+            "error": {
+                **HOST_ERROR,
+                "type": "service_unavailable_error",
+                "code": "invalid_request_error",
+            }
+        },
+    )
+]
+BREAKS[m.GroqChat] = [
+    (
+        "error",
+        {"error": {"message": "boom", "type": "internal_server_error", "status_code": 503}},
+    )
+]
+BREAKS[m.OllamaOpenAIChat] = BREAKS[m.OllamaOpenAICompletions] = [
+    ("", {"error": {**HOST_ERROR, "type": "api_error", "code": None}})
+]
+BREAKS[m.BedrockOpenAIChat] = [
+    ("", {"error": {**HOST_ERROR, "type": "server_error", "code": None}})
+]
+BREAKS[m.OpenRouterChat] = [
+    (
+        "",
+        {
+            "id": "@",
+            "provider": "OpenAI",
+            "model": "gpt-4o-mini",
+            "object": "chat.completion.chunk",
+            "created": "@",
+            "choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "error"}],
+            "error": {"message": "boom", "code": 503},
+        },
+    )
+]
 BREAKS[m.AzureChat] = BREAKS[m.AzureCompletions] = BREAKS[m.OpenAIChat]
 BREAKS[m.AzureResponses] = BREAKS[m.OpenAIResponses]
-BREAKS[m.GeminiChat] = BREAKS[m.GeminiGenerate]
+BREAKS[m.GeminiChat] = BREAKS[m.GeminiDialectChat] = BREAKS[m.GeminiGenerate]
 BREAKS[m.VertexChat] = BREAKS[m.VertexGenerate]
 BREAKS[m.VertexMessages] = BREAKS[m.AnthropicMessages]
 BREAKS[m.OllamaGenerate] = BREAKS[m.OllamaChat]
@@ -140,8 +182,9 @@ def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, conte
     events = events_of(kind, bytes_of(stream))
     intact = events_of(kind, bytes_of(asked({"text": "one two three four"}, True)))
     for _, value in events[2:]:
-        if "request_id" in value:
-            value["request_id"] = "@"
+        for name in ("request_id", "id", "created"):
+            if name in value:
+                value[name] = "@"
     assert events[:2] == intact[:2]
     assert kind in BREAKS, f"BREAKS does not say how {kind.__name__} breaks off"
     if issubclass(kind, m.OpenAIResponses):  # which says it twice
@@ -149,7 +192,8 @@ def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, conte
         assert (name, value["response"]["status"]) == ("response.failed", "failed")
         assert value["response"]["error"] == {"code": "server_error", "message": "boom"}
     assert events[2:] == BREAKS[kind]
-    assert not bytes_of(stream).endswith(b"[DONE]\n\n") or kind is m.CohereChat
+    ends = (m.CohereChat, m.VLLMChat, m.VLLMCompletions)
+    assert not bytes_of(stream).endswith(b"[DONE]\n\n") or kind in ends
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,6 @@ COUNTING = [
     m.OpenAICompletions,
     m.AzureChat,
     m.AzureCompletions,
-    m.GeminiChat,
-    m.VertexChat,
 ]
 
 

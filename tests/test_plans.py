@@ -69,6 +69,7 @@ FRAMED = [  # a format a framing, and the plans that change nothing there, with 
     (m.AnthropicMessages, {}, ["event", *HEADS]),
     (m.BedrockConverse, {}, None),
     (m.OllamaChat, {}, None),
+    (m.OpenRouterChat, {}, None),
 ]
 
 

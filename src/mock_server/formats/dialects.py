@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 import functools
-from typing import Dict, FrozenSet, Mapping, Tuple, Type
+from typing import Dict, FrozenSet, Iterator, Mapping, Tuple, Type
 
 from ..limits import DIALECTS
 from ..values import Request
@@ -21,24 +21,35 @@ HOSTS: Mapping[str, str] = {
     "api.mistral.ai": "mistral",
     "codestral.mistral.ai": "mistral",
     "openrouter.ai": "openrouter",
+    "eu.openrouter.ai": "openrouter",
     "api.deepseek.com": "deepseek",
     "api.groq.com": "groq",
     "generativelanguage.googleapis.com": "gemini",
+    "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
 HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
-AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+AGENTS: Mapping[str, str] = {
+    "mistral-client": "mistral",
+    "groq/": "groq",  # Groq/Python 1.7.0, Groq/JS
+    "asyncgroq/": "groq",
+}
+# OpenRouter's own begin as those of all whose SDKs one generator makes.
+AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
         return wire.api in plain_formats()
-    return wire.provider == "azure" and any(AZURE_SHARED in route for route in wire.routes)
+    if wire.provider != "azure":
+        return False
+    return any(form in route for route in wire.routes for form in AZURE_SHARES)
 
 
 def shares_path(wire: WireFormat, request: Request) -> bool:
@@ -66,11 +77,19 @@ def own_formats() -> Dict[Tuple[str, str], WireFormat]:
     return found
 
 
+def subclasses_of(kind: Type[OpenAI]) -> Iterator[Type[OpenAI]]:
+    """All subclasses of a class."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses_of(one)
+
+
 @functools.lru_cache(maxsize=None)
 def hosts() -> Dict[str, Type[OpenAI]]:
     """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
-    kinds = [kind for kind in OpenAI.__subclasses__() if "dialect" in vars(kind)]
-    return {kind.dialect: kind for kind in kinds}
+    # Defined as the host of a dialect, not as one of its APIs.
+    kinds = [kind for kind in subclasses_of(OpenAI) if "dialect" in vars(kind) and not kind.api]
+    return {kind.dialect: kind for kind in kinds if kind.dialect not in ("", "openai")}
 
 
 @functools.lru_cache(maxsize=None)
@@ -115,7 +134,10 @@ def dialect_of(request: Request, ports: Ports) -> str:
     if found:
         return found
     agent = request.headers.get("user-agent", "").lower()
-    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    if not found and agent.startswith("speakeasy-sdk/"):
+        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
+    return found
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:

@@ -98,7 +98,12 @@ class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
-    area = ("/v1beta/models", "/v1alpha/models", "/v1beta/openai/", "/v1alpha/openai/")
+    area: Tuple[str, ...] = (
+        "/v1beta/models",
+        "/v1alpha/models",
+        "/v1beta/openai/",
+        "/v1alpha/openai/",
+    )
     credentials = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Mapping, Tuple, cast
+from typing import Callable, Dict, Mapping, Tuple
 
-from ..ids import BASE64URL
-from ..jsons import by_rows, indented, merged, sorted_compact, sorted_keys
+from ..jsons import by_rows, indented, sorted_compact
 from ..limits import Json
 from ..records import replace
 from ..values import Call, ErrorBody, Failure, Reply, Request
 from .gemini import RESOURCE, Gemini
 from .gemini_models import GeminiModels
+from .host_chat import ROLE, Deltas, HostChat
+from .host_message import host_usage
+from .members import Members
 from .openai import OpenAI
 from .openai_chat import OpenAIChat
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
+from .places import TOGETHER_PLACES
 from .vertex import VERTEX_PLACE, Vertex
 
 # What Vertex AI adds to the token counts (8.3).
-TRAFFIC = {"usage": {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}}
+TRAFFIC = {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}
 
 
 class GoogleCompatible(Gemini):
@@ -44,29 +47,39 @@ class GoogleCompatible(Gemini):
         return ErrorBody([self.google_error(call, failure)], indented, "\n")
 
 
-class GeminiChat(GoogleCompatible, OpenAIChat):
-    """Chat completions as Gemini answers them: ids of its own, no fingerprint, tier, padding or
-    log probabilities."""
+class GeminiChat(GoogleCompatible, HostChat):
+    """Chat completions as Gemini answers them: its own ids, no index at tool calls, which come with
+    the finish reason, and usage on every chunk if it is asked for (recorded)."""
 
     # Without /v1: that path is nobody's but OpenAI's, under a prefix (2.1).
     routes: Tuple[str, ...] = ("POST /{v1beta|v1alpha}/openai/chat/completions",)
-    has_logprobs = False
-    has_custom_tools = False
+    places = TOGETHER_PLACES
+    stream_layout = staticmethod(sorted_compact)
+    id_shape = "{base64url:22}"
+    call_id_shape = "function-call-1{digits:19}"
+    whole_frame = Members("choices created id model object usage")
+    chunk_frame = Members("choices created id model object")
+    choice_frame = Members("finish_reason index message logprobs?")
+    opening_frame = piece_frame = closing_frame = Members("delta finish_reason? index logprobs?")
+    message_frame = Members("content? role tool_calls?")
+    call_frame = called_frame = Members("function id type")
+    # Thoughts come in the content (recorded, with include_thoughts).
+    reasoning_key = "content"
+    reasoning_tags = ("<thought>", "</thought>")
+    plain = Deltas(None, ROLE, ROLE, ROLE)
+    cut = "last"
+    usage_at = "every"
 
-    def head(self, call: Call, reply: Reply, kind: str) -> Dict[str, Json]:
-        """With an id in the style of responseId."""
-        return {
-            **super().head(call, reply, kind),
-            "id": reply.id or call.token("id", 22, BASE64URL),
-        }
+    def thought(self, text: str) -> Dict[str, Json]:
+        """A piece of a thought, which is marked as one."""
+        return {"content": text, "extra_content": {"google": {"thought": True}}}
 
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """Nothing."""
-        return {}
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """Keys in order, no padding."""
-        return cast(Dict[str, Json], sorted_keys(chunk))
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts; thoughts count in the total alone."""
+        counts = host_usage(reply)
+        counts["completion_tokens"] -= reply.usage.reasoning
+        counts.pop("completion_tokens_details", None)
+        return counts
 
 
 class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
@@ -79,7 +92,7 @@ class GeminiOpenAIEmbeddings(GoogleCompatible, OpenAIEmbeddings):
 class GeminiOpenAIModels(GoogleCompatible, OpenAIModels):
     """Models in OpenAI's shape."""
 
-    routes = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
+    routes: Tuple[str, ...] = ("GET /{v1beta|v1alpha}/openai/models[/{model*}]",)
     known = tuple("models/" + name for name in GeminiModels.known)
 
     def entry(self, name: str) -> Dict[str, Json]:
@@ -91,6 +104,10 @@ class VertexChat(Vertex, GeminiChat):
     """Chat completions at Vertex AI's endpoint `openapi` (8.3; the bodies are unverified)."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/chat/completions",)
+    # Empty, not left out as the Gemini API does (8.3).
+    fixed: Mapping[str, Json] = {"system_fingerprint": ""}
+    whole_frame = Members("choices created id model object system_fingerprint usage")
+    chunk_frame = Members("choices created id model object system_fingerprint")
 
     def completed(self, call: Call, failure: Failure) -> Failure:
         """With the model that is not found in place of the path, which names none."""
@@ -102,23 +119,37 @@ class VertexChat(Vertex, GeminiChat):
         model = f"{place}/publishers/{publisher or 'google'}/models/{name}"
         return replace(completed, message=completed.message.replace(f"`{path}`", f"`{model}`"))
 
-    def tail(self, call: Call) -> Dict[str, Json]:
-        """An empty fingerprint."""
-        # Empty, not left out as the Gemini API does (8.3).
-        return {"system_fingerprint": ""}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """With the traffic type in its usage."""
-        return merged(super().whole(call, reply), TRAFFIC)
-
-    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
-        """The same on the chunk that has one."""
-        if chunk.get("usage"):
-            chunk = merged(chunk, TRAFFIC)
-        return super().padded(call, chunk)
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """With the traffic type."""
+        return {**super().usage(reply), **TRAFFIC}
 
 
 class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)
+
+
+class GeminiHost(GoogleCompatible, OpenAI):
+    """The same on OpenAI's own paths, where it is a dialect."""
+
+    provider = "openai"
+    area: Tuple[str, ...] = ()
+
+
+class GeminiDialectChat(GeminiHost, GeminiChat):
+    """Chat completions."""
+
+    routes = OpenAIChat.routes
+
+
+class GeminiDialectEmbeddings(GeminiHost, GeminiOpenAIEmbeddings):
+    """Embeddings."""
+
+    routes = OpenAIEmbeddings.routes
+
+
+class GeminiDialectModels(GeminiHost, GeminiOpenAIModels):
+    """Models."""
+
+    routes = OpenAIModels.routes

@@ -31,21 +31,16 @@ CHAT_INSTEAD = {
     "choices.{choice}.message.function_call": BY_CALLS,
 }
 CHAT_CALL = "choices.{choice}.message.tool_calls.{call}"
-CHAT_PLACES = Places(
-    {
-        **CHAT_SAID,
-        CHAT_CALL: (
-            f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
-            " -> choices.0.delta.tool_calls.0"
-        ),
-    },
-    {
-        **CHAT_INSTEAD,
-        CHAT_CALL + ".index": NUMBERED,
-        CHAT_CALL + ".function.arguments": BY_CALLS,
-        CHAT_CALL + ".custom.input": BY_CALLS,
-    },
+CALL_SAID = (
+    f"{CHOICE} choices.0.delta.tool_calls.0.index={{call}} choices.0.delta.tool_calls.0.id"
+    " -> choices.0.delta.tool_calls.0"
 )
+CALL_INSTEAD = {
+    CHAT_CALL + ".index": NUMBERED,
+    CHAT_CALL + ".function.arguments": BY_CALLS,
+    CHAT_CALL + ".custom.input": BY_CALLS,
+}
+CHAT_PLACES = Places({**CHAT_SAID, CHAT_CALL: CALL_SAID}, {**CHAT_INSTEAD, **CALL_INSTEAD})
 # Tool calls come whole, in the last chunk of a choice (section 12).
 MISTRAL_PLACES = Places(
     {
@@ -55,6 +50,36 @@ MISTRAL_PLACES = Places(
         ),
     },
     CHAT_INSTEAD,
+)
+# The hosts of dialects: thoughts are apart, and the role may be in every delta, so that what else a
+# message has is in the last one.  Tool calls are several in one delta, or have no index.
+HOST_SAID = {
+    **CHAT_SAID,
+    "choices.{choice}.message": f"{CHOICE} choices.0.finish_reason -> choices.0.delta",
+}
+HOST_INSTEAD = {
+    **CHAT_INSTEAD,
+    "choices.{choice}.message.reasoning": BY_THOUGHT,
+    "choices.{choice}.message.reasoning_details": BY_THOUGHT,
+}
+HOST_PLACES = Places({**HOST_SAID, CHAT_CALL: CALL_SAID}, {**HOST_INSTEAD, **CALL_INSTEAD})
+# Its last chunk has a delta, too.
+OPENROUTER_PLACES = Places(
+    {
+        **HOST_PLACES.said,
+        "choices.{choice}.message": (
+            f"{CHOICE} choices.0.finish_reason -> choices.0.delta; "
+            f"{CHOICE} usage -> choices.0.delta"
+        ),
+    },
+    HOST_PLACES.instead,
+)
+TOGETHER_PLACES = Places(
+    {
+        **HOST_SAID,
+        CHAT_CALL: f"{CHOICE} choices.0.delta.tool_calls -> choices.0.delta.tool_calls.{{call}}",
+    },
+    HOST_INSTEAD,
 )
 COMPLETION_PLACES = Places(
     {name: CHAT_SAID[name] for name in ("", "usage", "choices.{choice}")},

@@ -12337,6 +12337,7 @@ class GeminiHost(GoogleCompatible, OpenAI):
     """The same on OpenAI's own paths, where it is a dialect."""
 
     provider = "openai"
+    dialect = "gemini"
     area: Tuple[str, ...] = ()
 
 

@@ -26,6 +26,8 @@ from . import (  # noqa: F401  defining a class registers it
     openai_models,
     openai_moderations,
     responses,
+    responses_compact,
+    responses_stored,
     vertex,
     vertex_claude,
 )

@@ -123,6 +123,7 @@ class WireFormat(Credentialed, Unmocked):
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
+    takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     layout: Callable[..., str] = staticmethod(compact)

@@ -143,6 +143,10 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
     if part.text:
         members["summary"] = [content_part(part)]
     if "reasoning.encrypted_content" in (call.body.get("include") or ()):
-        secret = call.token(f"encrypted {index}", 121, BASE64URL)
-        members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
+        members["encrypted_content"] = secret_thought(call, index)
     return members
+
+
+def secret_thought(call: Call, index: int) -> str:
+    """The thought that is the output item of this number, encrypted."""
+    return "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)  # as a Fernet token begins

@@ -10618,15 +10618,17 @@ def listed_part(part: Json) -> Json:
 
 
 def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, Json]:
-    """The page of a list that a query asks for; the newest come first unless it says `asc`."""
+    """The page of a list that a query asks for; the newest come first unless it says `asc`.
+
+    ValueError if there is no item where it is to begin or to end."""
     found = items
     if asked.get("order") != "asc":
         found = found[::-1]
     names = [item["id"] for item in found]
     start, end = 0, len(found)
-    if asked.get("after") in names:
+    if "after" in asked:
         start = names.index(asked["after"]) + 1
-    if asked.get("before") in names:
+    if "before" in asked:
         end = names.index(asked["before"])
     limit = asked.get("limit", USUALLY_LISTED)
     data = found[start:end][:limit]
@@ -10706,12 +10708,11 @@ def queried(request: Request) -> Field:
     return Field(query)
 
 
-class StoredResponse(OpenAIResponses):
+class StoredResponse(Mute, OpenAIResponses):
     """What all calls about a stored response share; they answer without a mock."""
 
     operation = "stored"
     fields = {}
-    speaks: FrozenSet[Any] = frozenset()
     has_custom_tools = False
     places = NOWHERE
     may_stream = False
@@ -10745,6 +10746,12 @@ class StoredResponse(OpenAIResponses):
         """The usual one, with the id that was asked for."""
         usual = usual.replace("{id}", call.params.get("id", ""))
         return super().sentence(call, failure, usual)
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The error alone: what was stored does not fail by it."""
+        return self.interruption(call, failure, sent)
 
     def own(self, call: Call, state: State) -> Usually:
         """What is said of a response, if there is one with this id."""
@@ -10874,7 +10881,10 @@ class OpenAIInputItems(StoredResponse):
             items += input_items(one.call)
             if one is not stored:
                 items += as_it_is(one)["output"]
-        return Recorded(body=page(items, queried(call.request).value))
+        try:
+            return Recorded(body=page(items, queried(call.request).value))
+        except ValueError:  # else who pages on from there would begin again, and never end
+            return Failure(400, "No item of this list has the id in 'after' or 'before'.")
 
 
 class AzureStored(AzureEngine):

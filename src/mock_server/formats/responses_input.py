@@ -67,15 +67,17 @@ def listed_part(part: Json) -> Json:
 
 
 def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, Json]:
-    """The page of a list that a query asks for; the newest come first unless it says `asc`."""
+    """The page of a list that a query asks for; the newest come first unless it says `asc`.
+
+    ValueError if there is no item where it is to begin or to end."""
     found = items
     if asked.get("order") != "asc":
         found = found[::-1]
     names = [item["id"] for item in found]
     start, end = 0, len(found)
-    if asked.get("after") in names:
+    if "after" in asked:
         start = names.index(asked["after"]) + 1
-    if asked.get("before") in names:
+    if "before" in asked:
         end = names.index(asked["before"])
     limit = asked.get("limit", USUALLY_LISTED)
     data = found[start:end][:limit]

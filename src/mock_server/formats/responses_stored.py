@@ -3,17 +3,18 @@ deleted, its input listed (wire formats, 5.5).  Pure, but for what the session r
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, List, Mapping, Tuple
+from typing import Dict, Iterator, List, Mapping, Tuple
 
 from ..limits import Json
 from ..node import Field
 from ..outcomes import Recorded, Usually
 from ..records import replace
 from ..state import CANCELLED, State, Stored
-from ..values import Call, Failure, Request
+from ..values import Call, Failure, Reply, Request
 from .azure import AZURE_ERRORS
 from .azure_responses import AzureEngine
 from .extras import NOWHERE
+from .mute import Mute
 from .openai import OPENAI_ERRORS
 from .responses import UNFINISHED, OpenAIResponses, before_end
 from .responses_input import MOST_LISTED, input_items, page
@@ -38,12 +39,11 @@ def queried(request: Request) -> Field:
     return Field(query)
 
 
-class StoredResponse(OpenAIResponses):
+class StoredResponse(Mute, OpenAIResponses):
     """What all calls about a stored response share; they answer without a mock."""
 
     operation = "stored"
     fields = {}
-    speaks: FrozenSet[Any] = frozenset()
     has_custom_tools = False
     places = NOWHERE
     may_stream = False
@@ -77,6 +77,12 @@ class StoredResponse(OpenAIResponses):
         """The usual one, with the id that was asked for."""
         usual = usual.replace("{id}", call.params.get("id", ""))
         return super().sentence(call, failure, usual)
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The error alone: what was stored does not fail by it."""
+        return self.interruption(call, failure, sent)
 
     def own(self, call: Call, state: State) -> Usually:
         """What is said of a response, if there is one with this id."""
@@ -206,7 +212,10 @@ class OpenAIInputItems(StoredResponse):
             items += input_items(one.call)
             if one is not stored:
                 items += as_it_is(one)["output"]
-        return Recorded(body=page(items, queried(call.request).value))
+        try:
+            return Recorded(body=page(items, queried(call.request).value))
+        except ValueError:  # else who pages on from there would begin again, and never end
+            return Failure(400, "No item of this list has the id in 'after' or 'before'.")
 
 
 class AzureStored(AzureEngine):

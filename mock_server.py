@@ -4561,6 +4561,10 @@ class WireFormat(Credentialed, Unmocked):
         """The whole answer."""
         raise NotImplementedError
 
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The whole answer with what a mock lays over it."""
+        return merged(value, extra)
+
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
         that is laid out already."""
@@ -7423,10 +7427,16 @@ class OpenAIResponses(ResponseObject):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The response object; in the background it has only begun."""
         ended = self.ended(call, reply)
-        passed = stages(bool(call.body.get("background")), ended["status"])
-        if "queued" in passed:
+        if "queued" in stages(bool(call.body.get("background")), ended["status"]):
             return before_end(ended, "queued")
         return ended
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The same with what a mock lays over it, which does not end it before its time."""
+        found = super().extended(call, value, extra)
+        if value["status"] == "queued" and not value["output"]:
+            return before_end(found, "queued")
+        return found
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
@@ -18227,7 +18237,7 @@ def written(
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
         if outcome.extra:
-            value = merged(value, outcome.extra)
+            value = wire.extended(call, value, outcome.extra)
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)

@@ -15,7 +15,7 @@ from .formats.extras import with_extra
 from .framings import SSE, Framing, read_data
 from .http import NO_BODY
 from .ids import estimate
-from .jsons import merged, utf8
+from .jsons import utf8
 from .limits import MOST_INPUTS, Headers, Json
 from .marks import Breath, Frame, until
 from .mocks.answer import told_text
@@ -88,7 +88,7 @@ def written(
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
         if outcome.extra:
-            value = merged(value, outcome.extra)
+            value = wire.extended(call, value, outcome.extra)
         body = wire.encode(value)
         headers = wire.usage_headers(outcome)
         return whole_response(wire, call, body, status, delivery, headers=headers)

@@ -21,7 +21,7 @@ from typing import (
 from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..ids import HEX
-from ..jsons import compact, utf8, within
+from ..jsons import compact, merged, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
@@ -249,6 +249,10 @@ class WireFormat(Credentialed, Unmocked):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The whole answer with what a mock lays over it."""
+        return merged(value, extra)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON

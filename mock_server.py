@@ -1505,6 +1505,11 @@ class Call:
         """1,024 letters and digits to pad events with."""
         return self.token("pads", 1024)
 
+    @found_once
+    def shared(self) -> str:
+        """16 hex digits that ids of one answer may share."""
+        return self.token("response", 16, HEX)
+
     def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
         """An id that this request always gets; `label` tells its ids apart."""
         return token(self.digest + label, length, alphabet)
@@ -4045,6 +4050,14 @@ def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> J
     return event
 
 
+class Extensible:
+    """What a wire format makes of extras in its whole answers."""
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """A whole answer with what a mock lays over it."""
+        return merged(value, extra)
+
+
 # === formats/shapes ==========================================================
 # Small shapes that several formats share.  Pure.
 
@@ -4417,7 +4430,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed, Unmocked):
+class WireFormat(Credentialed, Unmocked, Extensible):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -4560,10 +4573,6 @@ class WireFormat(Credentialed, Unmocked):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
-
-    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
-        """The whole answer with what a mock lays over it."""
-        return merged(value, extra)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
@@ -6822,10 +6831,9 @@ LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued
 
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
-    shared = call.token("response", 16, HEX)
     digits = call.token(label, 24, HEX)
     # `819` stood in nearly all recorded ids.
-    return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
+    return f"{prefix}_{call.shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
 
 
 def content_part(part: Union[Text, Reasoning, Refusal]) -> Dict[str, Json]:

@@ -21,7 +21,7 @@ from typing import (
 from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..ids import HEX
-from ..jsons import compact, merged, utf8, within
+from ..jsons import compact, utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
@@ -43,7 +43,7 @@ from ..values import (
     Turn,
 )
 from .credentials import Credentialed
-from .extras import NOWHERE
+from .extras import NOWHERE, Extensible
 from .shapes import has_words
 from .unmocked import Unmocked
 
@@ -106,7 +106,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed, Unmocked):
+class WireFormat(Credentialed, Unmocked, Extensible):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -249,10 +249,6 @@ class WireFormat(Credentialed, Unmocked):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer."""
         raise NotImplementedError
-
-    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
-        """The whole answer with what a mock lays over it."""
-        return merged(value, extra)
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON

@@ -50,10 +50,9 @@ LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued
 
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
-    shared = call.token("response", 16, HEX)
     digits = call.token(label, 24, HEX)
     # `819` stood in nearly all recorded ids.
-    return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
+    return f"{prefix}_{call.shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
 
 
 def content_part(part: Union[Text, Reasoning, Refusal]) -> Dict[str, Json]:

@@ -4361,6 +4361,10 @@ class Unmocked:
         """A call with what the session remembers of the thing that it is about."""
         return call
 
+    def takes_long(self, call: Call, state: State) -> bool:
+        """Whether it may take long to tell that."""
+        return False
+
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """What is answered without a mock, from what the session remembers; None for an echo."""
         return None
@@ -10598,7 +10602,7 @@ def input_items(call: Call) -> List[Dict[str, Json]]:
         given = [{"role": "user", "content": given}]
     kinds = [(item, item_kind(item)) for item in Field(given).objects()]
     items = [listed_item(call, item.value, kind, at) for at, (item, kind) in enumerate(kinds)]
-    return [item for item in items if item["type"] not in SILENT_ITEMS]
+    return [item for item in items if item["type"] != "item_reference"]
 
 
 def listed_item(call: Call, item: Mapping[str, Json], kind: str, index: int) -> Dict[str, Json]:
@@ -10642,7 +10646,7 @@ def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, J
     found = items
     if asked.get("order") != "asc":
         found = found[::-1]
-    names = [item["id"] for item in found]
+    names = [item.get("id") for item in found]
     start, end = 0, len(found)
     if "after" in asked:
         start = names.index(asked["after"]) + 1
@@ -10650,7 +10654,7 @@ def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, J
         end = names.index(asked["before"])
     limit = asked.get("limit", USUALLY_LISTED)
     data = found[start:end][:limit]
-    ids = [item["id"] for item in data] or [None]
+    ids = [item.get("id") for item in data] or [None]
     return {
         "object": "list",
         "data": data,
@@ -10711,6 +10715,7 @@ class AzureCompact(AzureEngine, OpenAICompact):
 NO_RESPONSE = Failure(404, "Response with id '{id}' not found.")
 # An event stream of nothing, where all events were seen already.
 NOTHING_LEFT = Recorded(frames=(b": nothing more\n\n",), kind="an event stream")
+LONG_STORED = 64 * 1024  # bytes of memory
 SPELT_FLAGS = {"true": True, "false": False}
 
 
@@ -10756,6 +10761,13 @@ class StoredResponse(Mute, OpenAIResponses):
         stored = state.responses.get(call.params["id"])
         return replace(call, model=stored.call.model) if stored else call
 
+    def takes_long(self, call: Call, state: State) -> bool:
+        """Whether it is made of much: of a stream, of a conversation, or of a long answer."""
+        stored = state.responses.get(call.params["id"])
+        if stored is None:
+            return False
+        return call.stream or self.api == "input_items" or stored.size > LONG_STORED
+
     def changes(self, call: Call) -> bool:
         """Each depends on what came before."""
         return True
@@ -10792,7 +10804,7 @@ def as_it_is(stored: Stored) -> Dict[str, Json]:
     whole: Dict[str, Json] = stored.whole()
     if stored.status:
         return before_end(whole, stored.status)
-    return whole
+    return dict(whole)
 
 
 class OpenAIRetrieve(StoredResponse):
@@ -10812,15 +10824,16 @@ class OpenAIRetrieve(StoredResponse):
             response = as_it_is(stored)
         wanted = [text for name, text in call.query.items() if name.startswith("include")]
         if any("reasoning.encrypted_content" in text for text in wanted):
-            response = {**response, "output": with_secrets(stored.call, response["output"])}
+            response["output"] = with_secrets(stored.call, output_of(response))
         return Recorded(body=response)
 
     def replayed(self, call: Call, stored: Stored, state: State) -> Recorded:
         """The events behind the one that was seen last; who has them all has seen it end."""
         asked = queried(call.request).value
         seen = asked.get("starting_after", -1)
-        with state.lock:
-            stored.end()
+        if call.method == "GET":
+            with state.lock:
+                stored.end()
         values = [value for value in events_now(stored) if value.get("sequence_number", 0) > seen]
         if asked["include_obfuscation"] is False:
             values = [
@@ -10840,7 +10853,12 @@ def events_now(stored: Stored) -> List[Json]:
     return [*values, {**last, "sequence_number": len(values)}]
 
 
-def with_secrets(call: Call, output: Json) -> List[Json]:
+def output_of(response: Mapping[str, Json]) -> List[Dict[str, Json]]:
+    """The output items of a response; one that was recorded may hold anything."""
+    return [item for item in items_within(response, "output") if isinstance(item, dict)]
+
+
+def with_secrets(call: Call, output: List[Dict[str, Json]]) -> List[Json]:
     """Output items whose thoughts are there encrypted."""
     return [
         {**item, "encrypted_content": secret_thought(call, at)}
@@ -10898,7 +10916,7 @@ class OpenAIInputItems(StoredResponse):
         for one in state.chain(stored):
             items += input_items(one.call)
             if one is not stored:
-                items += as_it_is(one)["output"]
+                items += output_of(as_it_is(one))
         try:
             return Recorded(body=page(items, queried(call.request).value))
         except ValueError:  # else who pages on from there would begin again, and never end
@@ -18909,6 +18927,8 @@ def name_and_size(call: Call, content: Union[Reply, Recorded]) -> Tuple[str, int
         return name, size + recorded
     given = content.extra.get("id") or content.id
     name = str(given or response_id(call, "resp", "id"))
+    if content.extra:
+        size += walked_size(dict(content.extra))
     return name, size + DENSE * strings_size(map(told_text, content.parts))
 
 
@@ -18955,8 +18975,8 @@ class Told:
     def broken(self, broken: Broken) -> Json:
         """The same of one whose stream broke off: it has failed."""
         content = broken.content
-        if isinstance(content, Reply):
-            # With this word the event that says it comes, and comes alone.
+        if isinstance(content, Reply) and content.stop == "error":
+            # With the other word the event comes that says it, which this one leaves out.
             broken = replace(broken, content=replace(content, stop="failed"))
         response = last_response(self.valued(broken))
         error = self.wire.response_error(self.wire.completed(self.call, broken.failure))
@@ -18966,7 +18986,12 @@ class Told:
         """The events of its stream, also where the create was answered whole."""
         content = self.content
         if isinstance(content, Recorded) and not content.has_events:
-            told = self.wire.telling(self.call, self.whole())
+            whole = {"status": "completed", **self.whole()}
+            items = [item for item in items_within(whole, "output") if isinstance(item, dict)]
+            output = [
+                native_item(self.call, Block(one), f"item {at}") for at, one in enumerate(items)
+            ]
+            told = self.wire.telling(self.call, {**whole, "output": output})
             return values_in_events(self.wire.numbered(told))
         return self.valued(self.outcome)
 
@@ -19170,8 +19195,8 @@ class Answerer:
         or of the fallback."""
         if wire.is_stateful:
             call = wire.informed(call, session.state)
-            if call.stream:
-                yield ASIDE  # all of it is made at once
+            if wire.takes_long(call, session.state):
+                yield ASIDE
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         if given:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from typing import Any, Dict, List, Mapping, Optional
 
@@ -127,6 +128,28 @@ def test_the_stream_is_there_again_from_any_event_on_also_of_what_was_created_wh
     recorded.create()
     deltas = [event.get("delta") for event in recorded.get("resp_own", stream="true")]
     assert "".join(filter(None, deltas)) == "a b"
+
+
+def test_a_recorded_body_of_any_kind_is_told_again() -> None:
+    for output in (
+        "none",
+        [],
+        [None, 1, {}, {"type": "of next year"}, {"type": "message"}],
+        [SAID],
+    ):
+        for status in ("completed", "queued", 7, None):
+            body = {"id": "resp_own", "status": status, "output": output}
+            client = Client({"response": {"body": body}})
+            client.create(BEHIND)
+            assert client.get("resp_own") == body
+            assert client.get("resp_own", stream="true")[-1]["response"]["id"] == "resp_own"
+            include = {"include": "reasoning.encrypted_content"}
+            assert client.get("resp_own", **include)["status"] == status
+            client.create({**ASK, "previous_response_id": "resp_own", "store": False})
+            header = {"x-mock-response": json.dumps({"text": "x", "id": "b"})}
+            client.create({**ASK, "previous_response_id": "resp_own"}, header)
+            items = client.get("b", "/input_items", order="asc")["data"]
+            assert len(items) >= 2 and items[0]["content"][0]["text"] == "Hi"
 
 
 def test_a_transcript_is_found_under_the_id_that_it_holds(tmp_path: Any) -> None:
@@ -288,7 +311,7 @@ def test_sessions_are_apart_and_a_reset_forgets() -> None:
 
 
 def test_a_session_that_is_forgotten_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(m, "SESSIONS", 3)
+    monkeypatch.setattr(sys.modules[m.Session.__module__], "SESSIONS", 3)
     client = Client(fallback="echo")
     for number in range(9):
         client.session = f"s{number}"

@@ -176,8 +176,8 @@ class Answerer:
         or of the fallback."""
         if wire.is_stateful:
             call = wire.informed(call, session.state)
-            if call.stream:
-                yield ASIDE  # all of it is made at once
+            if wire.takes_long(call, session.state):
+                yield ASIDE
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         if given:

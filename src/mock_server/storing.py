@@ -7,7 +7,8 @@ from typing import Any, Dict, Iterator, Optional, Tuple, Union, cast
 from .answered import ENTRY_SIZE, body_size
 from .formats.base import WireFormat
 from .formats.responses import OpenAIResponses, response_outcome, stages
-from .formats.responses_items import response_id
+from .formats.responses_items import native_item, response_id
+from .formats.shapes import items_within
 from .jsons import merged, parse_json, within
 from .limits import Json
 from .mocks.answer import told_text
@@ -16,7 +17,7 @@ from .outcomes import Broken, Outcome, Recorded
 from .records import record, replace
 from .sizes import DENSE, strings_size, walked_size
 from .state import Stored
-from .values import Call, Reply
+from .values import Block, Call, Reply
 from .writing import events_of_outcome, settled
 
 
@@ -48,6 +49,8 @@ def name_and_size(call: Call, content: Union[Reply, Recorded]) -> Tuple[str, int
         return name, size + recorded
     given = content.extra.get("id") or content.id
     name = str(given or response_id(call, "resp", "id"))
+    if content.extra:
+        size += walked_size(dict(content.extra))
     return name, size + DENSE * strings_size(map(told_text, content.parts))
 
 
@@ -94,8 +97,8 @@ class Told:
     def broken(self, broken: Broken) -> Json:
         """The same of one whose stream broke off: it has failed."""
         content = broken.content
-        if isinstance(content, Reply):
-            # With this word the event that says it comes, and comes alone.
+        if isinstance(content, Reply) and content.stop == "error":
+            # With the other word the event comes that says it, which this one leaves out.
             broken = replace(broken, content=replace(content, stop="failed"))
         response = last_response(self.valued(broken))
         error = self.wire.response_error(self.wire.completed(self.call, broken.failure))
@@ -105,7 +108,12 @@ class Told:
         """The events of its stream, also where the create was answered whole."""
         content = self.content
         if isinstance(content, Recorded) and not content.has_events:
-            told = self.wire.telling(self.call, self.whole())
+            whole = {"status": "completed", **self.whole()}
+            items = [item for item in items_within(whole, "output") if isinstance(item, dict)]
+            output = [
+                native_item(self.call, Block(one), f"item {at}") for at, one in enumerate(items)
+            ]
+            told = self.wire.telling(self.call, {**whole, "output": output})
             return values_in_events(self.wire.numbered(told))
         return self.valued(self.outcome)
 

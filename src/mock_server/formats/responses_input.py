@@ -8,7 +8,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Call
 from .responses_items import ITEM_PREFIXES, response_id
-from .responses_reading import SILENT_ITEMS, item_kind
+from .responses_reading import item_kind
 
 # What the ids of items begin with that only a client sends.
 INPUT_PREFIXES = {
@@ -29,7 +29,7 @@ def input_items(call: Call) -> List[Dict[str, Json]]:
         given = [{"role": "user", "content": given}]
     kinds = [(item, item_kind(item)) for item in Field(given).objects()]
     items = [listed_item(call, item.value, kind, at) for at, (item, kind) in enumerate(kinds)]
-    return [item for item in items if item["type"] not in SILENT_ITEMS]
+    return [item for item in items if item["type"] != "item_reference"]
 
 
 def listed_item(call: Call, item: Mapping[str, Json], kind: str, index: int) -> Dict[str, Json]:
@@ -73,7 +73,7 @@ def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, J
     found = items
     if asked.get("order") != "asc":
         found = found[::-1]
-    names = [item["id"] for item in found]
+    names = [item.get("id") for item in found]
     start, end = 0, len(found)
     if "after" in asked:
         start = names.index(asked["after"]) + 1
@@ -81,7 +81,7 @@ def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, J
         end = names.index(asked["before"])
     limit = asked.get("limit", USUALLY_LISTED)
     data = found[start:end][:limit]
-    ids = [item["id"] for item in data] or [None]
+    ids = [item.get("id") for item in data] or [None]
     return {
         "object": "list",
         "data": data,

@@ -19,11 +19,13 @@ from .openai import OPENAI_ERRORS
 from .responses import UNFINISHED, OpenAIResponses, before_end
 from .responses_input import MOST_LISTED, input_items, page
 from .responses_items import secret_thought
+from .shapes import items_within
 
 # As vLLM says it; that OpenAI does is unverified.
 NO_RESPONSE = Failure(404, "Response with id '{id}' not found.")
 # An event stream of nothing, where all events were seen already.
 NOTHING_LEFT = Recorded(frames=(b": nothing more\n\n",), kind="an event stream")
+LONG_STORED = 64 * 1024  # bytes of memory
 SPELT_FLAGS = {"true": True, "false": False}
 
 
@@ -69,6 +71,13 @@ class StoredResponse(Mute, OpenAIResponses):
         stored = state.responses.get(call.params["id"])
         return replace(call, model=stored.call.model) if stored else call
 
+    def takes_long(self, call: Call, state: State) -> bool:
+        """Whether it is made of much: of a stream, of a conversation, or of a long answer."""
+        stored = state.responses.get(call.params["id"])
+        if stored is None:
+            return False
+        return call.stream or self.api == "input_items" or stored.size > LONG_STORED
+
     def changes(self, call: Call) -> bool:
         """Each depends on what came before."""
         return True
@@ -105,7 +114,7 @@ def as_it_is(stored: Stored) -> Dict[str, Json]:
     whole: Dict[str, Json] = stored.whole()
     if stored.status:
         return before_end(whole, stored.status)
-    return whole
+    return dict(whole)
 
 
 class OpenAIRetrieve(StoredResponse):
@@ -125,15 +134,16 @@ class OpenAIRetrieve(StoredResponse):
             response = as_it_is(stored)
         wanted = [text for name, text in call.query.items() if name.startswith("include")]
         if any("reasoning.encrypted_content" in text for text in wanted):
-            response = {**response, "output": with_secrets(stored.call, response["output"])}
+            response["output"] = with_secrets(stored.call, output_of(response))
         return Recorded(body=response)
 
     def replayed(self, call: Call, stored: Stored, state: State) -> Recorded:
         """The events behind the one that was seen last; who has them all has seen it end."""
         asked = queried(call.request).value
         seen = asked.get("starting_after", -1)
-        with state.lock:
-            stored.end()
+        if call.method == "GET":
+            with state.lock:
+                stored.end()
         values = [value for value in events_now(stored) if value.get("sequence_number", 0) > seen]
         if asked["include_obfuscation"] is False:
             values = [
@@ -153,7 +163,12 @@ def events_now(stored: Stored) -> List[Json]:
     return [*values, {**last, "sequence_number": len(values)}]
 
 
-def with_secrets(call: Call, output: Json) -> List[Json]:
+def output_of(response: Mapping[str, Json]) -> List[Dict[str, Json]]:
+    """The output items of a response; one that was recorded may hold anything."""
+    return [item for item in items_within(response, "output") if isinstance(item, dict)]
+
+
+def with_secrets(call: Call, output: List[Dict[str, Json]]) -> List[Json]:
     """Output items whose thoughts are there encrypted."""
     return [
         {**item, "encrypted_content": secret_thought(call, at)}
@@ -211,7 +226,7 @@ class OpenAIInputItems(StoredResponse):
         for one in state.chain(stored):
             items += input_items(one.call)
             if one is not stored:
-                items += as_it_is(one)["output"]
+                items += output_of(as_it_is(one))
         try:
             return Recorded(body=page(items, queried(call.request).value))
         except ValueError:  # else who pages on from there would begin again, and never end

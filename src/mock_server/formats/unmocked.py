@@ -24,6 +24,10 @@ class Unmocked:
         """A call with what the session remembers of the thing that it is about."""
         return call
 
+    def takes_long(self, call: Call, state: State) -> bool:
+        """Whether it may take long to tell that."""
+        return False
+
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """What is answered without a mock, from what the session remembers; None for an echo."""
         return None

@@ -10790,7 +10790,7 @@ class StoredResponse(Mute, OpenAIResponses):
             return Failure(0, "", kind="not_found")
         return self.about(call, stored, state)
 
-    def found(self, call: Call, state: State) -> "Stored | None":
+    def found(self, call: Call, state: State) -> Optional[Stored]:
         """The response that is asked for."""
         return state.responses.get(call.params["id"])
 
@@ -10892,7 +10892,7 @@ class OpenAIDelete(StoredResponse):
     api = "delete"
     routes: Tuple[str, ...] = ("DELETE /v1/responses/{id}", "DELETE {prefix*}/responses/{id}")
 
-    def found(self, call: Call, state: State) -> "Stored | None":
+    def found(self, call: Call, state: State) -> Optional[Stored]:
         """The response, which is gone with that: of two who delete it one finds it."""
         return state.forget(call.params["id"])
 

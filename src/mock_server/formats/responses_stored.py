@@ -3,7 +3,7 @@ deleted, its input listed (wire formats, 5.5).  Pure, but for what the session r
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..limits import Json
 from ..node import Field
@@ -100,7 +100,7 @@ class StoredResponse(Mute, OpenAIResponses):
             return Failure(0, "", kind="not_found")
         return self.about(call, stored, state)
 
-    def found(self, call: Call, state: State) -> "Stored | None":
+    def found(self, call: Call, state: State) -> Optional[Stored]:
         """The response that is asked for."""
         return state.responses.get(call.params["id"])
 
@@ -202,7 +202,7 @@ class OpenAIDelete(StoredResponse):
     api = "delete"
     routes: Tuple[str, ...] = ("DELETE /v1/responses/{id}", "DELETE {prefix*}/responses/{id}")
 
-    def found(self, call: Call, state: State) -> "Stored | None":
+    def found(self, call: Call, state: State) -> Optional[Stored]:
         """The response, which is gone with that: of two who delete it one finds it."""
         return state.forget(call.params["id"])
 

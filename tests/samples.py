@@ -26,6 +26,9 @@ OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 
+# What stands for a file in the fields of a form.
+MP3 = {"filename": "a.mp3", "content_type": "audio/mpeg", "data": "sound"}
+
 # class: (method, whole path, stream path or None, body); the stream's body has "stream": true
 # where the path is the same
 SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
@@ -42,6 +45,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"model": "text-embedding-3-small", "input": "Hi"},
     ),
+    m.OpenAISpeech: (
+        "POST",
+        "/v1/audio/speech",
+        "/v1/audio/speech",
+        {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "Hi"},
+    ),
+    m.OpenAITranscriptions: (
+        "POST",
+        "/v1/audio/transcriptions",
+        "/v1/audio/transcriptions",
+        {"model": "gpt-4o-transcribe", "prompt": "Hi", "file": MP3},
+    ),
+    m.OpenAITranslations: (
+        "POST",
+        "/v1/audio/translations",
+        None,
+        {"model": "whisper-1", "prompt": "Hi", "file": MP3},
+    ),
     m.OpenAIModerations: ("POST", "/v1/moderations", None, {"input": "Hi"}),
     m.OpenAIModels: ("GET", "/v1/models", None, None),
     m.AzureChat: (
@@ -57,6 +78,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"prompt": "Hi"},
     ),
     m.AzureEmbeddings: ("POST", "/openai/deployments/d/embeddings", None, {"input": "Hi"}),
+    m.AzureSpeech: (
+        "POST",
+        "/openai/deployments/d/audio/speech",
+        "/openai/deployments/d/audio/speech",
+        {"voice": "alloy", "input": "Hi"},
+    ),
+    m.AzureTranscriptions: (
+        "POST",
+        "/openai/deployments/d/audio/transcriptions",
+        "/openai/deployments/d/audio/transcriptions",
+        {"prompt": "Hi", "file": MP3},
+    ),
+    m.AzureTranslations: (
+        "POST",
+        "/openai/deployments/d/audio/translations",
+        None,
+        {"prompt": "Hi", "file": MP3},
+    ),
     m.AzureModerations: ("POST", "/openai/moderations", None, {"input": "Hi"}),
     m.AzureModels: ("GET", "/openai/models", None, None),
     m.GeminiGenerate: (
@@ -183,6 +222,45 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "mistral-embed", "input": "Hi"},
     ),
     m.MistralModels: ("GET", "/v1/models", None, None),
+    m.MistralResponses: (
+        "POST",
+        "/v1/responses",
+        "/v1/responses",
+        {"model": "magistral-medium-latest", "instructions": "Be brief.", "input": "Hi"},
+    ),
+    m.MistralModerations: (
+        "POST",
+        "/v1/moderations",
+        None,
+        {"model": "mistral-moderation-latest", "input": "Hi"},
+    ),
+    m.MistralChatModerations: (
+        "POST",
+        "/v1/chat/moderations",
+        None,
+        {"model": "mistral-moderation-latest", "input": [{"role": "user", "content": "Hi"}]},
+    ),
+    m.MistralClassifications: (
+        "POST",
+        "/v1/classifications",
+        None,
+        {"model": "ft:classifier:mine", "input": "Hi"},
+    ),
+    m.MistralChatClassifications: (
+        "POST",
+        "/v1/chat/classifications",
+        None,
+        {
+            "model": "ft:classifier:mine",
+            "input": {"messages": [{"role": "user", "content": "Hi"}]},
+        },
+    ),
+    m.MistralOCR: (
+        "POST",
+        "/v1/ocr",
+        None,
+        {"model": "mistral-ocr-latest", "document": {"document_url": "https://e.com/a.pdf"}},
+    ),
     m.AnthropicMessages: (
         "POST",
         "/v1/messages",
@@ -274,18 +352,26 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.OllamaTags: ("GET", "/api/tags", None, None),
     m.OllamaVersion: ("GET", "/api/version", None, None),
 }
-STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
+STREAMED = [
+    type(wire) for wire in m.WIRE_FORMATS if wire.operation == "generate" and m.can_stream(wire)
+]
 GENERATE = [
     kind for kind in STREAMED if kind is not m.BedrockOther
 ]  # which has no way to say anything of its own
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
+FORM_TYPE = {"content-type": "multipart/form-data; boundary=b"}
+STREAM = {"stream": True}
+SSE = {"stream_format": "sse"}
+STREAMED_BY = {m.OpenAISpeech: SSE, m.AzureSpeech: SSE}  # others by "stream"
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}
 OWNER_HEADERS = {
     m.AnthropicModels: {"anthropic-version": "2023-06-01"},
     m.MistralChat: MISTRAL,
     m.MistralEmbeddings: MISTRAL,
     m.MistralModels: MISTRAL,
+    m.MistralModerations: MISTRAL,
+    m.MistralResponses: MISTRAL,
 }
 
 USAGE = {"input_tokens": 9, "output_tokens": 2}
@@ -419,6 +505,20 @@ def wire_of(kind: type) -> m.WireFormat:
     return next(wire for wire in m.WIRE_FORMATS if type(wire) is kind)
 
 
+def form_of(fields: Mapping[str, Any]) -> bytes:
+    """Fields as a form, as httpx writes it."""
+    parts = []
+    for name, value in fields.items():
+        told = f'name="{name}"'
+        if isinstance(value, dict):
+            told += f'; filename="{value["filename"]}"\r\nContent-Type: {value["content_type"]}'
+            value = value["data"]
+        elif isinstance(value, bool):
+            value = str(value).lower()
+        parts.append(f"--b\r\nContent-Disposition: form-data; {told}\r\n\r\n{value}\r\n")
+    return "".join([*parts, "--b--\r\n"]).encode()
+
+
 def request_of(
     kind: type,
     stream: bool = False,
@@ -435,14 +535,15 @@ def request_of(
         value = {
             **value,
             **(more or {}),
-            **({"stream": True} if stream and path == stream_path else {}),
+            **(STREAMED_BY.get(kind, STREAM) if stream and path == stream_path else {}),
         }
-        value = json.dumps(value).encode()
+        value = form_of(value) if wire_of(kind).takes_form else json.dumps(value).encode()
+    sent_as = FORM_TYPE if wire_of(kind).takes_form else {}
     return m.Request(
         method,
         (stream_path if stream else path) or path,
         query or {},
-        {**OWNER_HEADERS.get(kind, {}), **(headers or {})},
+        {**sent_as, **OWNER_HEADERS.get(kind, {}), **(headers or {})},
         value or b"",
         5001,
     )
@@ -452,7 +553,7 @@ def call_of(kind: type, stream: bool = False, **more: Any) -> m.Call:
     request = request_of(kind, stream, **more)
     wire, params = m.route(request)
     assert type(wire) is kind
-    return wire.read(request, params, m.parse_json(request.body) if request.body else None)
+    return wire.read(request, params, m.Answerer.body(wire, request))
 
 
 def answerer(*mocks: Any, **settings: Any) -> m.Answerer:

@@ -116,6 +116,12 @@ BREAKS[m.VertexChat] = BREAKS[m.VertexGenerate]
 BREAKS[m.VertexMessages] = BREAKS[m.AnthropicMessages]
 BREAKS[m.OllamaGenerate] = BREAKS[m.OllamaChat]
 BREAKS[m.MistralFIM] = BREAKS[m.MistralChat]
+BREAKS[m.MistralResponses] = [
+    (
+        "error",
+        {"type": "error", "code": "3505", "message": "boom", "param": None, "sequence_number": 2},
+    )
+]
 
 
 @pytest.mark.parametrize("kind", GENERATE)

@@ -215,11 +215,16 @@ COMPLETIONS = {
     "two choices": said(NEUTRAL, N),
     "two prompts": said(NEUTRAL, {"prompt": ["a", "b"]}),
     "usage asked for": said(NEUTRAL, COUNTED, streams=STREAM),
+    "logprobs": said(NEUTRAL, {"prompt": ["ab", "c"], "logprobs": 1}),
 }
 GOOGLE = {
     "blocks": said(with_blocks(m.GeminiGenerate)),
     "no content": said({"finish_reason": "MALFORMED_FUNCTION_CALL"}),
     "two candidates": said(FORMS["tool"], CANDIDATES),
+    "logprobs": said(
+        {"reasoning": "Hm.", **NEUTRAL},
+        {"generationConfig": {"responseLogprobs": True, "logprobs": 2}},
+    ),
     "array": said(FORMS["tool"], query={"alt": "json"}, streams=STREAM),
     "array error": said({"status": 503}, query={"alt": "json"}, streams=STREAM),
     "array no key": replace(KEYLESS["no key"], query={"alt": "json"}, streams=STREAM),
@@ -253,6 +258,17 @@ RESPONSES = {
     "failed": said({**NEUTRAL, "finish_reason": "failed"}),
     "background": said(NEUTRAL, {"background": True}),
     "not to be stored": said(NEUTRAL, {"background": True, "store": False}, streams=WHOLE),
+    "logprobs": said(NEUTRAL, {"include": ["message.output_text.logprobs"], "top_logprobs": 1}),
+    "echoes": said(
+        NEUTRAL,
+        {
+            "conversation": "conv_1",
+            "prompt": {"id": "pmpt_1", "variables": {"city": "Oslo"}},
+            "prompt_cache_options": {"ttl": "12h"},
+            "service_tier": "flex",
+            "top_logprobs": 3,
+        },
+    ),
 }
 WRITTEN = {
     "input_tokens": 9,
@@ -261,7 +277,11 @@ WRITTEN = {
     "cache_write_tokens": 4,
 }
 CACHED = said({"text": "x", "usage": WRITTEN})
+MANAGED = {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}
+TIMED_OUT = said({**BROKEN, "error": {"kind": "timeout"}}, streams=STREAM)
+LIKELY = said(NEUTRAL, {"logprobs": True, "top_logprobs": 1})
 CLAUDE = {
+    "managed context": said(NEUTRAL, MANAGED),
     "blocks": said({**with_blocks(m.AnthropicMessages), "finish_reason": "pause_turn"}),
     "written to a cache": CACHED,
     "thread": said({"text": "x"}, {"thread": {"type": "continue"}}, streams=WHOLE),
@@ -283,6 +303,35 @@ FLAGGED = {
     "flagged": said({"refusal": "no"}),
     "several": said({"text": "fine"}, {"input": ["a", "b"]}),
     "echo": echoed(),
+}
+SPOKEN = {
+    "spoken": said({"text": "Hi you", "usage": USAGE}),
+    **{
+        name: said({"text": "Hi"}, {"response_format": name}, streams=WHOLE)
+        for name in ("opus", "aac", "flac", "wav")
+    },
+    "echo": echoed(streams=WHOLE),
+    "broken": said(BROKEN, streams=STREAM),
+}
+HEARD = {
+    name: said({**NEUTRAL, "text": "One two. Three?"}, {"response_format": name}, streams=WHOLE)
+    for name in ("json", "text", "srt", "vtt", "verbose_json")
+}
+DIARIZED = {"response_format": "diarized_json", "known_speaker_names[]": "Ann"}
+HEARD_MORE = {
+    **HEARD,
+    "streamed": said(NEUTRAL, streams=STREAM),
+    "diarized": said({"text": "One. Two."}, DIARIZED),
+    "whisper": said(NEUTRAL, {"model": "whisper-1"}),
+    "words": said(
+        NEUTRAL,
+        {"response_format": "verbose_json", "timestamp_granularities[]": "word", "language": "de"},
+        streams=WHOLE,
+    ),
+    "logprobs": said(NEUTRAL, {"include[]": "logprobs"}),
+    "extra": said({**NEUTRAL, "extra": {"usage": {"mine": 1}, "languages": []}}),
+    "echo": echoed(),
+    "broken": said(BROKEN, streams=STREAM),
 }
 PAGES = {
     "page": Form(query={"pageSize": "2"}),
@@ -317,6 +366,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.OpenAICompletions: COMPLETIONS,
     m.OpenAIEmbeddings: EMBEDDED,
+    m.OpenAISpeech: SPOKEN,
+    m.OpenAITranscriptions: HEARD_MORE,
+    m.OpenAITranslations: {**HEARD, "echo": echoed()},
     m.OpenAIModerations: FLAGGED,
     m.OpenAIModels: {**one("/v1/models/any"), "wrong method": Form(method="POST")},
     m.AzureChat: {
@@ -328,6 +380,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.AzureCompletions: COMPLETIONS,
     m.AzureEmbeddings: EMBEDDED,
+    m.AzureSpeech: {"spoken": SPOKEN["spoken"]},
+    m.AzureTranscriptions: {"streamed": HEARD_MORE["streamed"], **HEARD},
+    m.AzureTranslations: {"json": HEARD["json"]},
     m.AzureModerations: FLAGGED,
     m.AzureModels: one("/openai/v1/models/any"),
     m.GeminiGenerate: {
@@ -337,6 +392,14 @@ ASKED: Dict[type, Dict[str, Form]] = {
         ),
         "gemini 3 stream": said(
             FORMS["all"], path=GEMINI.replace("2.5", "3") + ":streamGenerateContent", streams=STREAM
+        ),
+        "gemini 3.6": said(
+            FORMS["tool"], path=GEMINI.replace("2.5", "3.6") + ":generateContent", streams=WHOLE
+        ),
+        "gemini 3.6 stream": said(
+            FORMS["tool"],
+            path=GEMINI.replace("2.5", "3.6") + ":streamGenerateContent",
+            streams=STREAM,
         ),
         "gemini 3 text": said(
             NEUTRAL, path=GEMINI.replace("2.5", "3") + ":generateContent", streams=WHOLE
@@ -353,6 +416,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
             NEUTRAL,
             path=VERTEX.replace("gemini-2.5-flash", "gemini-1.5-flash-001") + ":generateContent",
             streams=WHOLE,
+        ),
+        "gemini 3.6": said(
+            FORMS["tool"], path=VERTEX.replace("2.5", "3.6") + ":generateContent", streams=WHOLE
         ),
         "project location": said(
             NEUTRAL, path="/v1/projects/p/locations/l/endpoints/123:generateContent", streams=WHOLE
@@ -378,11 +444,39 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.MistralChat: {
         "two choices": said(FORMS["tool"], N),
         "reference": said({"parts": [{"text": "As said"}, {"block": REFERENCE}]}),
+        "logprobs": said(NEUTRAL, {"logprobs": True, "top_logprobs": 1, "n": 2}),
+        "written to a cache": CACHED,
+    },
+    m.MistralResponses: {
+        "settings": said(
+            FORMS["reasoning"],
+            {
+                "tools": [{"type": "function", "name": "f", "parameters": {}}],
+                "reasoning": {"effort": "low", "summary": "auto"},
+                "user": "me",
+            },
+        ),
+        "failed": RESPONSES["failed"],
+        "stored": said(NEUTRAL, {"store": True}, streams=WHOLE),
+        "hosted tool": said(NEUTRAL, {"tools": [{"type": "web_search"}]}, streams=WHOLE),
+    },
+    m.MistralModerations: FLAGGED,
+    m.MistralChatModerations: {"flagged": FLAGGED["flagged"], "echo": echoed()},
+    m.MistralClassifications: {"several": FLAGGED["several"]},
+    m.MistralOCR: {
+        "annotated": said(
+            {"text": "{}"}, {"document_annotation_format": {"type": "json_object"}, "pages": [2]}
+        ),
+        "nothing to read": said({"text": "x"}, {"document": {}}, streams=WHOLE),
     },
     m.MistralFIM: {"two choices": said(NEUTRAL, N)},
-    m.MistralEmbeddings: EMBEDDED,
+    m.MistralEmbeddings: {
+        **EMBEDDED,
+        "int8": said({"embedding": [0.25, -0.5]}, {"output_dtype": "int8"}),
+    },
     m.MistralModels: one("/v1/models/any"),
     m.AnthropicMessages: {**CLAUDE, "unknown path": Form(path="/v1/message", streams=WHOLE)},
+    m.AnthropicCountTokens: {"managed context": said({"usage": {"input_tokens": 9}}, MANAGED)},
     m.AnthropicModels: one("/v1/models/any"),
     m.VertexMessages: {
         **CLAUDE,
@@ -391,11 +485,12 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.BedrockConverse: {
         "blocks": said(with_blocks(m.BedrockConverse)),
         "written to a cache": CACHED,
+        "timed out": TIMED_OUT,
         "unknown path": Form(path="/model/m/convers", streams=WHOLE),
         "recorded events": said({"events": [{"role": "assistant"}, {"a": 1}]}, streams=STREAM),
     },
     m.BedrockNova: {"written to a cache": CACHED},
-    m.BedrockClaude: CLAUDE,
+    m.BedrockClaude: {**CLAUDE, "timed out": TIMED_OUT},
     m.BedrockCohereEmbed: {
         "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"texts": ["a", "b"]}),
         "types": said({"embedding": [0.25, -0.5]}, {"embedding_types": ["float", "int8"]}),
@@ -410,6 +505,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.BedrockTitanEmbed: {"echo of 4": echoed({"dimensions": 4})},
     m.CohereChat: {
         "blocks": said({**with_blocks(m.CohereChat), "finish_reason": "ERROR_TOXIC"}),
+        "logprobs": LIKELY,
         "unknown path": Form(path="/v2/chatt", streams=WHOLE),
     },
     m.CohereEmbed: {
@@ -421,11 +517,13 @@ ASKED: Dict[type, Dict[str, Form]] = {
             {"text": "<a&b>\u2028", "usage": {"input_tokens": 0, "output_tokens": 0}}
         ),
         "load": said({"finish_reason": "load"}),
+        "logprobs": LIKELY,
         "streamed by default": said(
             NEUTRAL, body={"model": "llama3.2", "messages": []}, streams=WHOLE
         ),
         "unknown path": Form(path="/api/chats", streams=WHOLE),
     },
+    m.OllamaGenerate: {"logprobs": LIKELY},
     m.OllamaEmbed: {"two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]})},
 }
 
@@ -496,7 +594,7 @@ def answers_of(kind: type) -> Dict[str, bytes]:
     found = {}
     for name, form in forms_of(kind).items():
         for stream in form.streams:
-            if not stream or kind in STREAMED:
+            if not stream or SAMPLES[kind][2]:
                 ending = ("whole", "stream")[stream]
                 found[f"{name.replace(' ', '-')}.{ending}.http"] = form.answer(kind, stream)
     return found

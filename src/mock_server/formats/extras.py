@@ -30,7 +30,7 @@ from ..errors import MISSING
 from ..jsons import compact, laid_out, merged, parse_json, utf8
 from ..limits import Json
 from ..records import found_once, record
-from ..values import Call, Part, Refusal, Text, ToolCall
+from ..values import Part, Refusal, Text, ToolCall
 from .runs import with_last
 
 TEST = re.compile("([^=~]+)([=~])?(.*)")
@@ -407,11 +407,3 @@ def closed(name: str, plain: Mapping[str, Json], event: Json, before: Json) -> J
             # Anthropic's events stay as padded as they were (wire formats, section 9).
             return laid_out(event, compact)[:-1] + b" " * pads + b"}"
     return event
-
-
-class Extensible:
-    """What a wire format makes of extras in its whole answers."""
-
-    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
-        """A whole answer with what a mock lays over it."""
-        return merged(value, extra)

@@ -1,4 +1,7 @@
-"""What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure."""
+"""What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
+    if wrong.expected == "false":  # the one value that there is
+        return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
 
 

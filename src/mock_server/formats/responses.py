@@ -12,50 +12,15 @@ from ..node import Field
 from ..values import Block, Call, Failure, Reply, Turn, Usage
 from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
-from .responses_items import output_items, response_id
+from .responses_items import output_items, response_id, wants_text_logprobs
+from .responses_members import RESPONSE_MEMBERS, UNFINISHED, asked_members, response_tier
 from .responses_reading import ResponsesRequest
 from .runs import Stencil, hole
 from .shapes import named_by_type
 
-# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
-# request has the member, which it may, or the response says it itself.
-RESPONSE_MEMBERS: Mapping[str, Json] = {
-    "id": None,
-    "object": "response",
-    "created_at": None,
-    "status": None,
-    "background": False,
-    "billing": {"payer": "developer"},
-    "completed_at": None,
-    "error": None,
-    "frequency_penalty": 0.0,
-    "incomplete_details": None,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "model": None,
-    "moderation": None,
-    "output": None,
-    "parallel_tool_calls": True,
-    "presence_penalty": 0.0,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "prompt_cache_retention": "in_memory",
-    "reasoning": {"context": None, "effort": None, "summary": None},
-    "safety_identifier": None,
-    "service_tier": "default",
-    "store": True,
-    "temperature": 1.0,
-    "text": {"format": {"type": "text"}, "verbosity": "medium"},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": 1.0,
-    "truncation": "disabled",
-    "usage": None,
-    "user": None,
-    "metadata": {},
-}
+# What a function is repeated with that the request leaves out: openai-node has both as always
+# there, and strict is what one is taken for that does not say it.
+FUNCTION_MEMBERS: Mapping[str, Json] = {"parameters": None, "strict": True}
 
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
 # A call of a tool is no reason of its own here (5.5).
@@ -70,7 +35,6 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
         for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
     },
 }
-UNFINISHED = ("queued", "in_progress")
 # Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
 UNCOUNTED = ("failed", "cancelled")
 
@@ -96,11 +60,12 @@ def stages(in_background: bool, status: str) -> Tuple[str, ...]:
 NOT_YET = ("completed_at", "error", "incomplete_details", "usage", "content_filters")
 
 
-def before_end(ended: Mapping[str, Json], status: str) -> Dict[str, Json]:
-    """The response object as it is with an earlier status than its last."""
+def before_end(call: Call, ended: Mapping[str, Json], status: str) -> Dict[str, Json]:
+    """The response object to a call as it is with another status than it has in the end."""
     begun = {**ended, **{name: None for name in NOT_YET if name in ended}}
-    # The real tier is said in the end (5.5); what is cancelled did not get there, either.
-    begun.update(status=status, output=[], service_tier="auto")
+    begun.update(status=status, output=[])
+    if "service_tier" in ended:
+        begun["service_tier"] = response_tier(call.body, status)
     return begun
 
 
@@ -117,6 +82,13 @@ def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": usage.total,
     }
+
+
+def echoed_tool(tool: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A tool of the request as the response repeats it."""
+    if tool["type"] != "function":
+        return tool
+    return {**tool, **FUNCTION_MEMBERS, **tool}
 
 
 # Items of which everything comes in deltas.
@@ -139,9 +111,8 @@ class ResponseObject(ResponsesRequest):
     ) -> Dict[str, Json]:
         """The response object; it repeats most of the request."""
         body = call.body
-        members = dict(RESPONSE_MEMBERS)
         # Laid over the request's once more: what the server alone says, and what it completes.
-        members.update((name, body[name]) for name in members if body.get(name) is not None)
+        members = asked_members(body)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),
             object="response",
@@ -151,17 +122,16 @@ class ResponseObject(ResponsesRequest):
             error=None,
             incomplete_details=None,
             model=reply.model,
+            moderation=None,
             output=output,
             reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
-            service_tier="default",
+            service_tier=response_tier(body, status),
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
+            tools=[echoed_tool(tool) for tool in body.get("tools") or ()],
             usage=usage,
         )
         reason = response_outcome(reply)[1]
-        if status in UNFINISHED or status == "failed":
-            # Until the last event, then the real tier (5.5); what failed has none (recorded).
-            members["service_tier"] = "auto"
-        elif status == "completed":
+        if status == "completed":
             members["completed_at"] = call.second + 1
         if status == "failed":
             members["error"] = self.response_error(self.errors["server_error"])
@@ -174,10 +144,14 @@ class ResponseObject(ResponsesRequest):
         error = self.error(failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
+    def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
+        """All output items of a response with this status."""
+        return output_items(call, reply, status)
+
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
-        output = output_items(call, reply, status)
+        output = self.items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage, status))
 
 
@@ -203,18 +177,20 @@ class OpenAIResponses(ResponseObject):
         """The response object; in the background it has only begun."""
         ended = self.ended(call, reply)
         if "queued" in stages(bool(call.body.get("background")), ended["status"]):
-            return before_end(ended, "queued")
+            return before_end(call, ended, "queued")
         return ended
 
     def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
         """The same with what a mock lays over it, which does not end it before its time."""
         found = super().extended(call, value, extra)
         if value["status"] == "queued" and not value["output"]:
-            return before_end(found, "queued")
+            return before_end(call, found, "queued")
         return found
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        if wants_text_logprobs(call):
+            self.ended(call, reply)  # what has too many of them is refused before it streams
         return self.numbered(self.unnumbered(call, reply))
 
     def numbered(self, events: ItemEvents) -> Iterator[Tuple[str, Json]]:
@@ -237,10 +213,10 @@ class OpenAIResponses(ResponseObject):
         passed = stages(bool(ended.get("background")), last)
         first = [*passed, last][0]
         # The object is whole from the start, with all its keys (5.5, verified).
-        yield "response.created", {"response": before_end(ended, first)}, ONE
+        yield "response.created", {"response": before_end(call, ended, first)}, ONE
         # What stays unfinished has its status last.
         for stage in passed:
-            yield f"response.{stage}", {"response": before_end(ended, stage)}, ONE
+            yield f"response.{stage}", {"response": before_end(call, ended, stage)}, ONE
         for index, item in enumerate(ended["output"]):
             yield from ItemStream(call, item, index, size).events()
         yield f"response.{last}", {"response": ended}, ONE

@@ -16,9 +16,10 @@ from .azure_responses import AzureEngine
 from .extras import NOWHERE
 from .mute import Mute
 from .openai import OPENAI_ERRORS
-from .responses import UNFINISHED, OpenAIResponses, before_end
+from .responses import OpenAIResponses, before_end
 from .responses_input import MOST_LISTED, input_items, page
 from .responses_items import secret_thought
+from .responses_members import UNFINISHED
 from .shapes import items_within
 
 # As vLLM says it; that OpenAI does is unverified.
@@ -63,7 +64,7 @@ class StoredResponse(Mute, OpenAIResponses):
         asked.get("limit").integer(f"an integer from 1 to {MOST_LISTED}", 1, MOST_LISTED, None)
         if asked.value.get("order") not in (None, "asc", "desc"):
             asked.get("order").expected("one from asc, desc")
-        stream = self.can_stream and bool(asked.value["stream"])
+        stream = bool(self.may_stream) and bool(asked.value["stream"])
         return replace(self.begun(request, params), stream=stream, body=None)
 
     def informed(self, call: Call, state: State) -> Call:
@@ -113,7 +114,7 @@ def as_it_is(stored: Stored) -> Dict[str, Json]:
     """The response object as it is now."""
     whole: Dict[str, Json] = stored.whole()
     if stored.status:
-        return before_end(whole, stored.status)
+        return before_end(stored.call, whole, stored.status)
     return dict(whole)
 
 

@@ -131,6 +131,9 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        if call.stream and self.stop in wire.unstreamed_stops:
+            expected = f"false, because no stream ends with {shown(self.stop)}"
+            return "stream", True, Because(expected)
         lacking = None
         if not self.kinds.isdisjoint(PARTICULAR):
             lacking = self.lacks_for_part(wire, call)
@@ -169,6 +172,9 @@ class Neutral:
         reason = self.unreached(wire) if call.stream else ""
         if reason:
             return "stream", True, Because(f"false, because {reason}")
+        kind = wire.whole_type(call)
+        if not call.stream and kind != wire.json_type:
+            return "response.extra", dict(self.extra), Because(f"nothing, in what is {kind}")
         content = Content(call.choices, self.parts, self.stop)
         lacking = self.spread_over(wire).lacking(content, call.stream)
         if lacking:

@@ -13093,7 +13093,10 @@ class StoredResponse(Mute, OpenAIResponses):
         """What is said of a response, if there is one with this id."""
         stored = self.found(call, state)
         if stored is None:
-            return Failure(0, "", kind="not_found")
+            # Also where a dialect means a model by what is not found.
+            return replace(
+                NO_RESPONSE, message=self.sentence(call, NO_RESPONSE, NO_RESPONSE.message)
+            )
         return self.about(call, stored, state)
 
     def found(self, call: Call, state: State) -> Optional[Stored]:

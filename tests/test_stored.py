@@ -239,6 +239,8 @@ def test_what_has_not_ended_can_be_cancelled() -> None:
     assert statuses(client, id, 2)[-1] == client.get(id, "/cancel", "POST")["status"] == "completed"
     assert client.get(client.create()["id"], "/cancel", "POST") == 400
     assert client.get("resp_none", "/cancel", "POST") == 404
+    asked = m.Request("GET", "/mistral/v1/responses/resp_none")  # which stores nothing
+    assert client.answers.answer(asked).response.status == 404
 
 
 def texts(client: Client, id: str, **query: str) -> List[str]:

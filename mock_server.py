@@ -409,6 +409,7 @@ RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests 
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
 SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
 MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
+STORED_ROOM = 32 * 1024 * 1024  # and of all responses that are stored; then the older half goes
 JOURNAL = 1000  # default of --journal: requests that a session remembers
 JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
@@ -1529,6 +1530,11 @@ class Call:
     def pads(self) -> str:
         """1,024 letters and digits to pad events with."""
         return self.token("pads", 1024)
+
+    @found_once
+    def shared(self) -> str:
+        """16 hex digits that ids of one answer may share."""
+        return self.token("response", 16, HEX)
 
     def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
         """An id that this request always gets; `label` tells its ids apart."""
@@ -4188,6 +4194,11 @@ class Recorded:
     stream: Optional[Original] = None
     to_streams: bool = False
 
+    @found_once
+    def found(self) -> Dict[Any, Any]:
+        """What was looked for in it, by what that is; it is looked for once."""
+        return {}
+
     @property
     def has_body(self) -> bool:
         """Whether there is an answer to who wants it whole."""
@@ -4229,6 +4240,91 @@ Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mo
 # What a session remembers beside its mocks, and answers from.  May touch threading.
 
 
+NO_STATUS = ""  # of a response of which nothing is still to come
+CANCELLED = "cancelled"
+
+
+class Stored:
+    """A response that is asked for by its id, and what tells it once more: `whole` the object as it
+    ends, `events` the events of its stream.
+
+    One that is made in the background has statuses that it goes through before it ends: each poll
+    finds the next, so that what a test sees does not depend on how fast it is."""
+
+    def __init__(
+        self,
+        name: str,
+        call: Call,
+        whole: Callable[[], Json],
+        events: Callable[[], Iterator[Json]],
+        size: int,
+        stages: Sequence[str] = (),
+    ) -> None:
+        self.name, self.call, self.whole, self.events, self.size = name, call, whole, events, size
+        self.in_background = bool(call.body.get("background"))
+        self.status, *self.ahead = *stages, NO_STATUS
+
+    def poll(self) -> None:
+        """Go on to the next status."""
+        if self.ahead:
+            self.status = self.ahead.pop(0)
+
+    def end(self) -> None:
+        """Be done, unless it was cancelled."""
+        if self.ahead:
+            self.status, self.ahead = NO_STATUS, []
+
+    def cancel(self) -> None:
+        """Be cancelled, unless it is done."""
+        if self.ahead:
+            self.status, self.ahead = CANCELLED, []
+
+
+class Archive:
+    """What was stored in all sessions: `room` bytes of memory; then the older half is forgotten, at
+    once, for nothing that depends on it holds any more.  `forgot` is told of bytes that are
+    free."""
+
+    def __init__(
+        self, room: int = STORED_ROOM, forgot: Callable[[int], None] = lambda size: None
+    ) -> None:
+        self.room, self.forgot = room, forgot
+        self.lock = threading.Lock()
+        self.used = 0
+        self.kept: Dict[Tuple[State, str], int] = {}  # the bytes of each, the oldest first
+
+    def put(self, state: State, stored: Stored) -> None:
+        """Store a response in a session, in place of one with the same id."""
+        freed = 0
+        with self.lock:
+            self.take(state, stored.name)
+            if stored.size > self.room:
+                return
+            if self.used + stored.size > self.room:
+                freed = self.make_room(stored.size)
+            self.kept[state, stored.name] = stored.size
+            self.used += stored.size
+            state.responses[stored.name] = stored
+        if freed:
+            self.forgot(freed)
+
+    def take(self, state: State, name: str) -> Optional[Stored]:
+        """Take a response away, if it is there; for who holds the lock."""
+        stored = state.responses.pop(name, None)
+        self.used -= self.kept.pop((state, name), 0)
+        return stored
+
+    def make_room(self, size: int) -> int:
+        """Forget the older half, and more if so many bytes need it; how many bytes that frees."""
+        before = self.used
+        most = min(self.room // 2, self.room - size)
+        for state, name in list(self.kept):
+            if self.used <= most:
+                break
+            self.take(state, name)
+        return before - self.used
+
+
 class Gauge(NamedTuple):
     """What a test has set a metric to, with the labels that it gave."""
 
@@ -4241,12 +4337,14 @@ class State:
 
     `lock` is held while it is read and changed; a reset begins with a new one."""
 
-    def __init__(self) -> None:
+    def __init__(self, archive: Optional[Archive] = None) -> None:
         self.lock = threading.Lock()
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
         self.sleeps = False  # the model server
         self.adapters: Set[str] = set()  # that it has loaded
+        self.archive = archive or Archive()
+        self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
 
     @property
     def is_empty(self) -> bool:
@@ -4258,6 +4356,36 @@ class State:
         with self.lock:
             return self.gauges.get((name, port)) or self.gauges.get((name, 0))
 
+    def store(self, stored: Stored) -> None:
+        """Store a response."""
+        self.archive.put(self, stored)
+
+    def forget(self, name: str) -> Optional[Stored]:
+        """Forget a response, if it is there."""
+        with self.archive.lock:
+            stored = self.archive.take(self, name)
+        # Its create is to store it anew, and not to be answered from memory.
+        if stored:
+            self.archive.forgot(stored.size)
+        return stored
+
+    def close(self) -> int:
+        """Forget all of them, as nobody asks any more; how many bytes that frees."""
+        with self.archive.lock:
+            before = self.archive.used
+            for name in list(self.responses):
+                self.archive.take(self, name)
+            return before - self.archive.used
+
+    def chain(self, last: Stored) -> List[Stored]:
+        """A response with those that it goes on from, as far as they are here; the first first."""
+        found: Dict[str, Stored] = {}  # a mock's own ids may lead in a circle
+        stored: Optional[Stored] = last
+        while stored and stored.name not in found:
+            found[stored.name] = stored
+            stored = self.responses.get(stored.call.body.get("previous_response_id") or "")
+        return list(found.values())[::-1]
+
 
 # === formats/unmocked ========================================================
 # What an API answers where no mock does.  Pure.
@@ -4268,6 +4396,19 @@ class Unmocked:
 
     needs_mock = True  # else it answers by itself, unless a mock asks for it
     is_stateful = False  # whether that depends on more than the request
+    stores = False  # whether what is answered can be asked for later, by its id
+
+    def changes(self, call: Call) -> bool:
+        """Whether an equal call may get another answer, or do more than get it."""
+        return self.is_stateful
+
+    def informed(self, call: Call, state: State) -> Call:
+        """A call with what the session remembers of the thing that it is about."""
+        return call
+
+    def takes_long(self, call: Call, state: State) -> bool:
+        """Whether it may take long to tell that."""
+        return False
 
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """What is answered without a mock, from what the session remembers; None for an echo."""
@@ -4288,6 +4429,10 @@ class WholeAnswers:
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer, or the bytes of one that is no JSON."""
         raise NotImplementedError
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The same with what a mock lays over it."""
+        return merged(value, extra)
 
     def whole_type(self, call: Call) -> str:
         """The Content-Type of the whole answer to a call."""
@@ -6709,7 +6854,7 @@ class Azure(OpenAI):
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
     # Errors from before the engine, in a shape of their own (section 6).
-    gateway = (401, 403, 404, 429)
+    gateway: Tuple[int, ...] = (401, 403, 404, 429)
     # The seconds of a rate limit are bare, unlike OpenAI's (section 6).
     duration: Callable[[int], str] = staticmethod(str)
 
@@ -7712,10 +7857,9 @@ LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued
 
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
-    shared = call.token("response", 16, HEX)
     digits = call.token(label, 24, HEX)
     # `819` stood in nearly all recorded ids.
-    return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
+    return f"{prefix}_{call.shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
 
 
 def content_part(part: Union[Text, Reasoning, Refusal]) -> Dict[str, Json]:
@@ -7807,9 +7951,13 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
     if part.text:
         members["summary"] = [content_part(part)]
     if "reasoning.encrypted_content" in (call.body.get("include") or ()):
-        secret = call.token(f"encrypted {index}", 121, BASE64URL)
-        members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
+        members["encrypted_content"] = secret_thought(call, index)
     return members
+
+
+def secret_thought(call: Call, index: int) -> str:
+    """The thought that is the output item of this number, encrypted."""
+    return "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)  # as a Fernet token begins
 
 
 def wants_text_logprobs(call: Call) -> bool:
@@ -8273,7 +8421,7 @@ class ResponsesRequest(OpenAIGeneration):
 
 
 # === formats/responses =======================================================
-# OpenAI's Responses, whole and streamed; nothing is stored (wire formats, 5.5).  Pure.
+# OpenAI's Responses, whole and streamed (wire formats, 5.5).  Pure.
 
 
 # What a function is repeated with that the request leaves out: openai-node has both as always
@@ -8300,6 +8448,31 @@ UNCOUNTED = ("failed", "cancelled")
 def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
     """How a response ends, and why it is incomplete if it is."""
     return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
+
+
+def stages(in_background: bool, status: str) -> Tuple[str, ...]:
+    """The statuses that a response goes through before it has this one."""
+    path: Tuple[str, ...] = ("in_progress",)
+    if in_background:
+        path = UNFINISHED
+    if status in path:
+        return path[: path.index(status)]
+    if status in UNFINISHED:
+        return ()
+    return path
+
+
+# What a response object does not say before it ends; the last is Azure's.
+NOT_YET = ("completed_at", "error", "incomplete_details", "usage", "content_filters")
+
+
+def before_end(call: Call, ended: Mapping[str, Json], status: str) -> Dict[str, Json]:
+    """The response object to a call as it is with another status than it has in the end."""
+    begun = {**ended, **{name: None for name in NOT_YET if name in ended}}
+    begun.update(status=status, output=[])
+    if "service_tier" in ended:
+        begun["service_tier"] = response_tier(call.body, status)
+    return begun
 
 
 def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
@@ -8392,21 +8565,44 @@ class OpenAIResponses(ResponseObject):
     """The Responses API."""
 
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    stores = True
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """Instructions and input; what is made in the background must be stored."""
+        if body.value.get("background") and body.value.get("store") is False:
+            # Unverified, as vLLM says it.
+            message = "background can only be used when `store` is true"
+            raise Refused(400, message, param="background")
+        return super().turns(body)
+
+    def changes(self, call: Call) -> bool:
+        """What is made in the background begins anew with each create."""
+        return bool(call.body.get("background"))
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The response object."""
-        return self.ended(call, reply)
+        """The response object; in the background it has only begun."""
+        ended = self.ended(call, reply)
+        if "queued" in stages(bool(call.body.get("background")), ended["status"]):
+            return before_end(call, ended, "queued")
+        return ended
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The same with what a mock lays over it, which does not end it before its time."""
+        found = super().extended(call, value, extra)
+        if value["status"] == "queued" and not value["output"]:
+            return before_end(call, found, "queued")
+        return found
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
         if wants_text_logprobs(call):
             self.ended(call, reply)  # what has too many of them is refused before it streams
-        return self.numbered(call, reply)
+        return self.numbered(self.unnumbered(call, reply))
 
-    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """The events with their numbers."""
+    def numbered(self, events: ItemEvents) -> Iterator[Tuple[str, Json]]:
+        """The events that tell of a response, with their numbers."""
         numbers = itertools.count()
-        for name, members, texts in self.unnumbered(call, reply):
+        for name, members, texts in events:
             # Recorded: the type, then all other keys in order.
             rest = sorted({**members, "sequence_number": hole(2)}.items())
             stencil = Stencil({"type": name, **dict(rest)})
@@ -8415,19 +8611,21 @@ class OpenAIResponses(ResponseObject):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        ended = self.ended(call, reply)
-        begins = "in_progress"
-        if ended["status"] in UNFINISHED:
-            begins = ended["status"]
-        begun = self.response(call, reply, [], begins)
+        return self.telling(call, self.ended(call, reply), reply.chunk_size)
+
+    def telling(self, call: Call, ended: Mapping[str, Json], size: int = 0) -> ItemEvents:
+        """The events that tell of a response object, in pieces of `size` characters."""
+        last = ended["status"]
+        passed = stages(bool(ended.get("background")), last)
+        first = [*passed, last][0]
         # The object is whole from the start, with all its keys (5.5, verified).
-        yield "response.created", {"response": begun}, ONE
+        yield "response.created", {"response": before_end(call, ended, first)}, ONE
         # What stays unfinished has its status last.
-        if ended["status"] not in UNFINISHED:
-            yield "response.in_progress", {"response": begun}, ONE
+        for stage in passed:
+            yield f"response.{stage}", {"response": before_end(call, ended, stage)}, ONE
         for index, item in enumerate(ended["output"]):
-            yield from ItemStream(call, item, index, reply.chunk_size).events()
-        yield f"response.{ended['status']}", {"response": ended}, ONE
+            yield from ItemStream(call, item, index, size).events()
+        yield f"response.{last}", {"response": ended}, ONE
 
     def is_content(self, name: str, value: Json) -> bool:
         """A delta, a picture so far, or an item that has none of them and is done."""
@@ -8509,17 +8707,8 @@ def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end:
     }
 
 
-class AzureInputTokens(Azure, OpenAIInputTokens):
-    """The same at Azure's paths."""
-
-    routes = ("POST /openai[/v1]/responses/input_tokens",)
-
-
-class AzureResponses(Azure, OpenAIResponses):
-    """Responses with content filters."""
-
-    routes = ("POST /openai[/v1]/responses",)
-    errors = {**AZURE_ERRORS, "context_length": OpenAIResponses.errors["context_length"]}
+class AzureEngine(Azure):
+    """What its APIs around responses share: headers."""
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Without rate limits, of which none were seen here (section 6)."""
@@ -8530,6 +8719,19 @@ class AzureResponses(Azure, OpenAIResponses):
         ]
         # `False` was recorded, of whole answers.
         return (*headers, ("azureai-fe-is-streaming", str(stream)))
+
+
+class AzureInputTokens(Azure, OpenAIInputTokens):
+    """The same at Azure's paths."""
+
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
+
+
+class AzureResponses(AzureEngine, OpenAIResponses):
+    """Responses with content filters."""
+
+    routes = ("POST /openai[/v1]/responses",)
+    errors = {**AZURE_ERRORS, "context_length": OpenAIResponses.errors["context_length"]}
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
@@ -13183,6 +13385,7 @@ class MistralResponses(Mistral, OpenAIResponses):
         "instructions": "a string",
     }
     has_custom_tools = False
+    stores = False
     unstreamed_stops = frozenset(("queued", "cancelled"))
     ping = WireFormat.ping  # a comment: an event that it does not know ends its client
 
@@ -14582,6 +14785,384 @@ class VllmRerank(Reranking, OpenAI):
             error["input"] = shown(wrong.found)  # not all of it, which may be long
         param = ".".join(filter(None, ("body", wrong.path)))
         return Failure(400, f"1 validation error:\n  {error}", BAD_FIELD, param=param)
+
+
+# === formats/responses_input =================================================
+# The input of a Responses request as the server lists it, and pages of lists.  Pure.
+
+
+# What the ids of items begin with that only a client sends.
+INPUT_PREFIXES = {
+    **ITEM_PREFIXES,
+    "function_call_output": "fco",
+    "custom_tool_call_output": "ctco",
+}
+# Items that say how far they are; openai-py's strict validation needs it of these.
+STATED = ("message", "function_call", "function_call_output", "custom_tool_call_output")
+MOST_LISTED = 100
+USUALLY_LISTED = 20
+
+
+def input_items(call: Call) -> List[Dict[str, Json]]:
+    """The items of a request's input, with ids; what only refers to another item is none."""
+    given = call.body.get("input")
+    if isinstance(given, str):
+        given = [{"role": "user", "content": given}]
+    kinds = [(item, item_kind(item)) for item in Field(given).objects()]
+    items = [listed_item(call, item.value, kind, at) for at, (item, kind) in enumerate(kinds)]
+    return [item for item in items if item["type"] != "item_reference"]
+
+
+def listed_item(call: Call, item: Mapping[str, Json], kind: str, index: int) -> Dict[str, Json]:
+    """One item with its id and all that it leaves out."""
+    name = item.get("id") or response_id(call, INPUT_PREFIXES.get(kind, "item"), f"input {index}")
+    listed: Dict[str, Json] = {"id": name, "type": kind}
+    if kind in STATED:
+        listed["status"] = "completed"
+    if kind == "message":
+        listed.update(role=item["role"], content=listed_content(item))
+    listed.update((key, value) for key, value in item.items() if key not in ("id", "content"))
+    if kind != "message" and "content" in item:
+        listed["content"] = item["content"]
+    return {**listed, "type": kind}
+
+
+def listed_content(message: Mapping[str, Json]) -> Json:
+    """The content of a message as parts."""
+    content = message.get("content")
+    if not isinstance(content, str):
+        return [listed_part(part) for part in content or ()]
+    if message["role"] == "assistant":
+        return [listed_part({"type": "output_text", "text": content})]
+    return [{"type": "input_text", "text": content}]
+
+
+def listed_part(part: Json) -> Json:
+    """A part with what it leaves out, as far as the SDKs need that."""
+    usual: Dict[str, Json] = {}
+    if part["type"] == "output_text":
+        usual = {"annotations": [], "logprobs": []}
+    elif part["type"] == "input_image":
+        usual = {"detail": "auto"}
+    return {"type": part["type"], **usual, **part}
+
+
+def page(items: List[Dict[str, Json]], asked: Mapping[str, Json]) -> Dict[str, Json]:
+    """The page of a list that a query asks for; the newest come first unless it says `asc`.
+
+    ValueError if there is no item where it is to begin or to end."""
+    found = items
+    if asked.get("order") != "asc":
+        found = found[::-1]
+    names = [item.get("id") for item in found]
+    start, end = 0, len(found)
+    if "after" in asked:
+        start = names.index(asked["after"]) + 1
+    if "before" in asked:
+        end = names.index(asked["before"])
+    limit = asked.get("limit", USUALLY_LISTED)
+    data = found[start:end][:limit]
+    ids = [item.get("id") for item in data] or [None]
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": ids[0],
+        "last_id": ids[-1],
+        "has_more": max(end - start, 0) > len(data),
+    }
+
+
+# === formats/responses_compact ===============================================
+# OpenAI's compaction of a conversation (wire formats, 5.5).  Pure.
+
+
+class OpenAICompact(ResponsesRequest):
+    """What a conversation comes to in few tokens; a neutral text is what it says, encrypted."""
+
+    api = "compact"
+    routes: Tuple[str, ...] = ("POST /v1/responses/compact", "POST {prefix*}/responses/compact")
+    speaks: FrozenSet[Any] = frozenset((Text,))
+    may_stream = False
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """Never."""
+        return False
+
+    def whole(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """All messages of the user, then one item that stands for all else (read in openai-py)."""
+        said = base64.urlsafe_b64encode(utf8(reply.text(Text) or "")).decode().rstrip("=")
+        return {
+            "id": reply.id or response_id(call, "resp", "id"),
+            "object": "response.compaction",
+            "created_at": call.second,
+            "output": [
+                *(item for item in input_items(call) if item.get("role") == "user"),
+                {
+                    "id": response_id(call, "cmp", "compaction"),
+                    "type": "compaction",
+                    "encrypted_content": "gAAAAAB" + said,
+                },
+            ],
+            "usage": response_usage(reply.usage, "completed"),
+        }
+
+
+class AzureCompact(AzureEngine, OpenAICompact):
+    """The same at Azure's paths."""
+
+    routes = ("POST /openai[/v1]/responses/compact",)
+    errors = {**AZURE_ERRORS, "context_length": OpenAIResponses.errors["context_length"]}
+
+
+# === formats/responses_stored ================================================
+# What follows a create of OpenAI's Responses: it is retrieved, streamed once more, cancelled,
+# deleted, its input listed (wire formats, 5.5).  Pure, but for what the session remembers.
+
+
+# As vLLM says it; that OpenAI does is unverified.
+NO_RESPONSE = Failure(404, "Response with id '{id}' not found.")
+# An event stream of nothing, where all events were seen already.
+NOTHING_LEFT = Recorded(frames=(b": nothing more\n\n",), kind="an event stream")
+LONG_STORED = 64 * 1024  # bytes of memory
+SPELT_FLAGS = {"true": True, "false": False}
+
+
+def queried(request: Request) -> Field:
+    """The query of a request, with its numbers and flags read."""
+    query: Dict[str, Json] = dict(request.query)
+    for name in ("limit", "starting_after"):
+        text = query.get(name, "")
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            query[name] = int(text)
+    for name in ("stream", "include_obfuscation"):
+        query[name] = SPELT_FLAGS.get(query.get(name, "").lower(), query.get(name))
+    return Field(query)
+
+
+class StoredResponse(Mute, OpenAIResponses):
+    """What all calls about a stored response share; they answer without a mock."""
+
+    operation = "stored"
+    fields = {}
+    has_custom_tools = False
+    places = NOWHERE
+    may_stream = False
+    needs_mock = False
+    is_stateful = True
+    stores = False
+    takes_body = False
+    errors: Mapping[str, Failure] = {**OPENAI_ERRORS, "not_found": NO_RESPONSE}
+    front_door = (401,)  # a response is looked for behind it
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """All that is asked stands in the path and the query."""
+        asked = queried(request).check({"stream": "a boolean", "include_obfuscation": "a boolean"})
+        asked.get("starting_after").integer("an integer of 0 or more", 0, float("inf"), None)
+        asked.get("limit").integer(f"an integer from 1 to {MOST_LISTED}", 1, MOST_LISTED, None)
+        if asked.value.get("order") not in (None, "asc", "desc"):
+            asked.get("order").expected("one from asc, desc")
+        stream = bool(self.may_stream) and bool(asked.value["stream"])
+        return replace(self.begun(request, params), stream=stream, body=None)
+
+    def informed(self, call: Call, state: State) -> Call:
+        """The call with the model that answered."""
+        stored = state.responses.get(call.params["id"])
+        return replace(call, model=stored.call.model) if stored else call
+
+    def takes_long(self, call: Call, state: State) -> bool:
+        """Whether it is made of much: of a stream, of a conversation, or of a long answer."""
+        stored = state.responses.get(call.params["id"])
+        if stored is None:
+            return False
+        return call.stream or self.api == "input_items" or stored.size > LONG_STORED
+
+    def changes(self, call: Call) -> bool:
+        """Each depends on what came before."""
+        return True
+
+    def sentence(self, call: Call, failure: Failure, usual: str) -> str:
+        """The usual one, with the id that was asked for."""
+        usual = usual.replace("{id}", call.params.get("id", ""))
+        return super().sentence(call, failure, usual)
+
+    def broken_off(
+        self, call: Call, reply: Reply, failure: Failure, sent: int
+    ) -> Iterator[Tuple[str, Json]]:
+        """The error alone: what was stored does not fail by it."""
+        return self.interruption(call, failure, sent)
+
+    def own(self, call: Call, state: State) -> Usually:
+        """What is said of a response, if there is one with this id."""
+        stored = self.found(call, state)
+        if stored is None:
+            # Also where a dialect means a model by what is not found.
+            return replace(
+                NO_RESPONSE, message=self.sentence(call, NO_RESPONSE, NO_RESPONSE.message)
+            )
+        return self.about(call, stored, state)
+
+    def found(self, call: Call, state: State) -> Optional[Stored]:
+        """The response that is asked for."""
+        return state.responses.get(call.params["id"])
+
+    def about(self, call: Call, stored: Stored, state: State) -> Usually:
+        """What is said of it."""
+        raise NotImplementedError
+
+
+def as_it_is(stored: Stored) -> Dict[str, Json]:
+    """The response object as it is now."""
+    whole: Dict[str, Json] = stored.whole()
+    if stored.status:
+        return before_end(stored.call, whole, stored.status)
+    return dict(whole)
+
+
+class OpenAIRetrieve(StoredResponse):
+    """A response, or the events of its stream."""
+
+    api = "retrieve"
+    routes: Tuple[str, ...] = ("GET /v1/responses/{id}", "GET {prefix*}/responses/{id}")
+    may_stream = True
+
+    def about(self, call: Call, stored: Stored, state: State) -> Usually:
+        """The object; in the background each look at it finds it one step further."""
+        if call.stream:
+            return self.replayed(call, stored, state)
+        with state.lock:
+            if call.method == "GET":  # HEAD is to change nothing
+                stored.poll()
+            response = as_it_is(stored)
+        wanted = [text for name, text in call.query.items() if name.startswith("include")]
+        if any("reasoning.encrypted_content" in text for text in wanted):
+            response["output"] = with_secrets(stored.call, output_of(response))
+        return Recorded(body=response)
+
+    def replayed(self, call: Call, stored: Stored, state: State) -> Recorded:
+        """The events behind the one that was seen last; who has them all has seen it end."""
+        asked = queried(call.request).value
+        seen = asked.get("starting_after", -1)
+        if call.method == "GET":
+            with state.lock:
+                stored.end()
+        values = [value for value in events_now(stored) if value.get("sequence_number", 0) > seen]
+        if asked["include_obfuscation"] is False:
+            values = [
+                {key: value[key] for key in value if key != "obfuscation"} for value in values
+            ]
+        return Recorded(values=tuple(values)) if values else NOTHING_LEFT
+
+
+def events_now(stored: Stored) -> List[Json]:
+    """The events of a response as it is now: one that was cancelled went no further than to be in
+    progress."""
+    if stored.status != CANCELLED:
+        return list(stored.events())
+    begun = ("response.created", *(f"response.{status}" for status in UNFINISHED))
+    values = [value for value in stored.events() if value.get("type") in begun]
+    last = {"type": "response.cancelled", "response": as_it_is(stored)}
+    return [*values, {**last, "sequence_number": len(values)}]
+
+
+def output_of(response: Mapping[str, Json]) -> List[Dict[str, Json]]:
+    """The output items of a response; one that was recorded may hold anything."""
+    return [item for item in items_within(response, "output") if isinstance(item, dict)]
+
+
+def with_secrets(call: Call, output: List[Dict[str, Json]]) -> List[Json]:
+    """Output items whose thoughts are there encrypted."""
+    return [
+        {**item, "encrypted_content": secret_thought(call, at)}
+        if item.get("type") == "reasoning" and "encrypted_content" not in item
+        else item
+        for at, item in enumerate(output)
+    ]
+
+
+class OpenAICancel(StoredResponse):
+    """Cancels what is made in the background."""
+
+    api = "cancel"
+    routes: Tuple[str, ...] = (
+        "POST /v1/responses/{id}/cancel",
+        "POST {prefix*}/responses/{id}/cancel",
+    )
+
+    def about(self, call: Call, stored: Stored, state: State) -> Usually:
+        """The object; what has ended stays as it is."""
+        if not stored.in_background:
+            return Failure(400, "Cannot cancel a synchronous response.")
+        with state.lock:
+            stored.cancel()
+            return Recorded(body=as_it_is(stored))
+
+
+class OpenAIDelete(StoredResponse):
+    """Deletes a response."""
+
+    api = "delete"
+    routes: Tuple[str, ...] = ("DELETE /v1/responses/{id}", "DELETE {prefix*}/responses/{id}")
+
+    def found(self, call: Call, state: State) -> Optional[Stored]:
+        """The response, which is gone with that: of two who delete it one finds it."""
+        return state.forget(call.params["id"])
+
+    def about(self, call: Call, stored: Stored, state: State) -> Usually:
+        """That it is gone."""
+        return Recorded(body={"id": stored.name, "object": "response", "deleted": True})
+
+
+class OpenAIInputItems(StoredResponse):
+    """The input of a response, with all that it goes on from."""
+
+    api = "input_items"
+    routes: Tuple[str, ...] = (
+        "GET /v1/responses/{id}/input_items",
+        "GET {prefix*}/responses/{id}/input_items",
+    )
+
+    def about(self, call: Call, stored: Stored, state: State) -> Usually:
+        """A page of the items."""
+        items: List[Dict[str, Json]] = []
+        for one in state.chain(stored):
+            items += input_items(one.call)
+            if one is not stored:
+                items += output_of(as_it_is(one))
+        try:
+            return Recorded(body=page(items, queried(call.request).value))
+        except ValueError:  # else who pages on from there would begin again, and never end
+            return Failure(400, "No item of this list has the id in 'after' or 'before'.")
+
+
+class AzureStored(AzureEngine):
+    """What they share at Azure: errors of the engine, headers."""
+
+    errors: Mapping[str, Failure] = {**AZURE_ERRORS, "not_found": NO_RESPONSE}
+    gateway = (401, 403, 429)
+
+
+class AzureRetrieve(AzureStored, OpenAIRetrieve):
+    """The same at Azure's paths."""
+
+    routes = ("GET /openai[/v1]/responses/{id}",)
+
+
+class AzureCancel(AzureStored, OpenAICancel):
+    """The same at Azure's paths."""
+
+    routes = ("POST /openai[/v1]/responses/{id}/cancel",)
+
+
+class AzureDelete(AzureStored, OpenAIDelete):
+    """The same at Azure's paths."""
+
+    routes = ("DELETE /openai[/v1]/responses/{id}",)
+
+
+class AzureInputItems(AzureStored, OpenAIInputItems):
+    """The same at Azure's paths."""
+
+    routes = ("GET /openai[/v1]/responses/{id}/input_items",)
 
 
 # === formats/server_control ==================================================
@@ -17978,6 +18559,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
     "models": CONVERSATION,
+    "stored": CONVERSATION,
     "detokenize": CONVERSATION,
     **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
     **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
@@ -21891,7 +22473,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State()
+        self.state = State(mocks.archive)
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -21963,7 +22545,8 @@ class Session:
             self.all_mocks.release(sum(self.sizes.values()))
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
-            self.state = State()
+            self.all_mocks.freed(self.state.close())
+            self.state = State(self.all_mocks.archive)
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
@@ -22067,6 +22650,7 @@ class Mocks:
         self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
         # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
         self.awaited: Callable[[], Set[str]] = set
+        self.archive = Archive(forgot=self.has_forgotten)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
@@ -22076,6 +22660,12 @@ class Mocks:
     def has_changed(self) -> None:
         """Say, once something has changed, that no answer from before holds any more."""
         self.generation = next(self.generations)
+
+    def has_forgotten(self, size: int) -> None:
+        """Say that so many bytes of what sessions remember are gone, and with them all answers that
+        would have to be remembered anew."""
+        self.freed(size)
+        self.has_changed()
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for.  NoRoom if there are too many."""
@@ -22096,6 +22686,7 @@ class Mocks:
         for name, session in self.sessions.items():
             if name not in kept and not session.mocks and session.state.is_empty:
                 del self.sessions[name]
+                session.state.close()
                 self.has_changed()
                 return
         raise NoRoom(
@@ -22925,15 +23516,9 @@ def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
     """An outcome in the provider's bytes."""
-    # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
-        outcome = outcome.failure
+    outcome, status = settled(wire, call, outcome, status)
     if isinstance(outcome, Failure):
-        if not is_filtered_answer(wire, outcome):
-            return failed(wire, call, wire.completed(call, outcome), delivery)
-        # Most providers say so in a finish reason (wire formats, 5.8).
-        status = 200
-        outcome = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model)
+        return failed(wire, call, wire.completed(call, outcome), delivery)
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
@@ -22942,7 +23527,7 @@ def written(
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
         if outcome.extra:
-            value = merged(value, outcome.extra)
+            value = wire.extended(call, value, outcome.extra)
         body, kind = wire.encode(value), wire.whole_type(call)
         headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
         return whole_response(kind, headers, body, status, delivery)
@@ -22956,6 +23541,18 @@ def written(
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def settled(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Tuple[Outcome, int]:
+    """What comes of an outcome and its status, as this call asks for it."""
+    # A whole answer can't break off in the middle: the error is all of it.
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
+        outcome = outcome.failure
+    if isinstance(outcome, Failure) and is_filtered_answer(wire, outcome):
+        # Most providers say so in a finish reason (wire formats, 5.8).
+        usage = Usage(estimate(call.prompt), 1)
+        return Reply((), "content_filter", usage, call.model), 200
+    return outcome, status
 
 
 def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:
@@ -23565,6 +24162,159 @@ def unfit(call: Call, outcome: Outcome) -> str:
     return problem
 
 
+# === storing =================================================================
+# What a create leaves behind: a response under its id, and what tells it once more.  Pure.
+
+
+def stored_of(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Optional[Stored]:
+    """What is stored of an answer to a create; nothing of an error, or where that is not wanted."""
+    if call.body.get("store") is False:
+        return None
+    outcome, status = settled(wire, call, outcome, status)
+    content = outcome
+    if isinstance(outcome, Broken):
+        content = outcome.content
+    if status >= 400 or not isinstance(content, (Reply, Recorded)):
+        return None
+    name, size = name_and_size(call, content)
+    if not name:
+        return None
+    # Of the head nothing is needed: what is kept is to be small.
+    call = replace(call, request=call.request.with_headers({}))
+    told = Told(cast(OpenAIResponses, wire), call, outcome, content)
+    return Stored(name, call, told.whole, told.events, size, told.stages)
+
+
+def name_and_size(call: Call, content: Union[Reply, Recorded]) -> Tuple[str, int]:
+    """The id of a response, which is empty if it has none, and about how many bytes of memory it
+    takes with its request."""
+    size = ENTRY_SIZE + body_size(call.request.body, call.body, call)
+    if isinstance(content, Recorded):
+        name, recorded = known_of(content, call.stream)
+        return name, size + recorded
+    given = content.extra.get("id") or content.id
+    name = str(given or response_id(call, "resp", "id"))
+    if content.extra:
+        size += walked_size(dict(content.extra))
+    return name, size + DENSE * strings_size(map(told_text, content.parts))
+
+
+def known_of(recorded: Recorded, stream: bool) -> Tuple[str, int]:
+    """The same of what was recorded, which is looked for once."""
+    if stream not in recorded.found:
+        given = recorded_response(recorded, stream).get("id")
+        pieces = [recorded.body, *recorded.frames]
+        pieces += [one.body for one in (recorded.whole, recorded.stream) if one]
+        size = sum(len(one) if isinstance(one, bytes) else walked_size(one) for one in pieces)
+        size += walked_size(list(recorded.values))
+        recorded.found[stream] = (given if isinstance(given, str) else "", size)
+    found: Tuple[str, int] = recorded.found[stream]
+    return found
+
+
+@record
+class Told:
+    """The answer to a create, from which its response can be told whenever it is asked for."""
+
+    wire: OpenAIResponses
+    call: Call
+    outcome: Outcome
+    content: Union[Reply, Recorded]
+
+    @property
+    def stages(self) -> Tuple[str, ...]:
+        """The statuses that it still goes through: none of what was streamed, or was recorded as it
+        ends."""
+        content, call = self.content, self.call
+        if call.stream or isinstance(content, Recorded) or not call.body.get("background"):
+            return ()
+        return stages(True, response_outcome(content)[0])
+
+    def whole(self) -> Json:
+        """The response object as it ends."""
+        outcome, content = self.outcome, self.content
+        if isinstance(outcome, Broken):
+            return self.broken(outcome)
+        if isinstance(content, Recorded):
+            return recorded_response(content, self.call.stream)
+        return merged(self.wire.ended(self.call, content), content.extra)
+
+    def broken(self, broken: Broken) -> Json:
+        """The same of one whose stream broke off: it has failed."""
+        content = broken.content
+        if isinstance(content, Reply) and content.stop == "error":
+            # With the other word the event comes that says it, which this one leaves out.
+            broken = replace(broken, content=replace(content, stop="failed"))
+        response = last_response(self.valued(broken))
+        error = self.wire.response_error(self.wire.completed(self.call, broken.failure))
+        return {**response, "status": "failed", "error": error}
+
+    def events(self) -> Iterator[Json]:
+        """The events of its stream, also where the create was answered whole."""
+        content = self.content
+        if isinstance(content, Recorded) and not content.has_events:
+            whole = {"status": "completed", **self.whole()}
+            items = [item for item in items_within(whole, "output") if isinstance(item, dict)]
+            output = [
+                native_item(self.call, Block(one), f"item {at}") for at, one in enumerate(items)
+            ]
+            told = self.wire.telling(self.call, {**whole, "output": output})
+            return values_in_events(self.wire.numbered(told))
+        return self.valued(self.outcome)
+
+    def valued(self, outcome: Any) -> Iterator[Json]:
+        """The events of an outcome."""
+        content = outcome
+        if isinstance(outcome, Broken):
+            content = outcome.content
+        if isinstance(content, Recorded):
+            content = in_values(content)
+        return values_in_events(events_of_outcome(self.wire, self.call, outcome, content))
+
+
+def values_in_events(events: Iterator[Tuple[str, Json]]) -> Iterator[Json]:
+    """The JSON values of events, which may be laid out already."""
+    for _, value in events:
+        if isinstance(value, bytes):
+            value = parse_json(value)
+        if isinstance(value, dict):
+            yield value
+
+
+def last_response(values: Iterator[Json]) -> Dict[str, Json]:
+    """The newest response object that events hold, or an empty one."""
+    found: Dict[str, Json] = {}
+    for value in values:
+        response = within(value, "response")
+        if isinstance(response, dict):
+            found = response
+    return found
+
+
+def in_values(recorded: Recorded) -> Recorded:
+    """A recorded answer whose stream is values of JSON, also if it is that of a transcript."""
+    original = recorded.stream
+    if original is None or original.is_coded:
+        return recorded
+    kind = framing_of_answer(original)
+    values = values_in(kind, TEXT_CUTS[kind](original.body)) if kind else None
+    return replace(recorded, values=tuple(values or ()), stream=None)
+
+
+def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
+    """The response object of a recorded answer, or an empty one."""
+    if (stream and recorded.has_events) or not recorded.has_body:
+        return last_response(iter(values_of(in_values(recorded))))
+    body = recorded.body
+    if recorded.whole:
+        body = recorded.whole.body
+    try:
+        value = parse_json(body) if isinstance(body, bytes) else body
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 # === answering ===============================================================
 # A request becomes a response: credentials, mocks, fallback, errors in the shape of the
 # provider.
@@ -23710,6 +24460,10 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
+        if wire.is_stateful:
+            call = wire.informed(call, session.state)
+            if wire.takes_long(call, session.state):
+                yield ASIDE
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         if given:
@@ -23722,9 +24476,10 @@ class Answerer:
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, self.usual(wire, session)(call), 200, delivery)
+        outcome = self.usual(wire, session)(call)
+        response = self.response(wire, call, session, outcome, 200, delivery)
+        is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
-            is_repeatable = is_repeatable and not wire.is_stateful
             return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
@@ -23769,6 +24524,23 @@ class Answerer:
 
         return answer
 
+    @staticmethod
+    def response(
+        wire: WireFormat,
+        call: Call,
+        session: Session,
+        outcome: Outcome,
+        status: int,
+        delivery: Delivery,
+    ) -> Response:
+        """An outcome in the provider's bytes, and stored, where that can be asked for later."""
+        response = respond(wire, call, outcome, status, delivery)
+        if wire.stores:
+            stored = stored_of(wire, call, outcome, status)
+            if stored:
+                session.state.store(stored)
+        return response
+
     def own_answer(
         self, wire: WireFormat, call: Call, session: Session, answer: Answer
     ) -> Answered:
@@ -23779,7 +24551,7 @@ class Answerer:
             raise Refused(400, message, code="bad_mock_response")
         outcome = answer.to(call, {}, self.usual(wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
-        response = respond(wire, call, outcome, answer.status, delivery)
+        response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
         return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
@@ -23796,13 +24568,14 @@ class Answerer:
         outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
-        response = respond(found.wire, call, outcome, found.answer.status, delivery)
+        status = found.answer.status
+        response = self.response(found.wire, call, session, outcome, status, delivery)
         if found.limit:
             headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
-        is_repeatable = is_repeatable and not brought.fields and not wire.is_stateful
+        is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(

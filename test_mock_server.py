@@ -1110,8 +1110,10 @@ def test_the_readmes_paths_lead_where_it_says() -> None:
             is_base = path.count("/") < 2 or path in ("/v1", "/v1alpha", "/v1beta1")
             if is_base or "…" in path or not path.startswith("/"):
                 continue
+            owner = (provider, operation, api)
+            known = {(wire.provider, wire.operation, wire.api): wire for wire in m.WIRE_FORMATS}
+            method = known[owner].routes[0].partition(" ")[0]
             asked = re.sub(r"\{\w+\}", "x", path)
-            method = "POST" if "POST" in m.allow(asked) else "GET"
             headers = {"anthropic-version": "1"} if provider == "anthropic" else {}
             request = m.Request(method, asked, headers=headers)
             wire = m.route(request)[0]

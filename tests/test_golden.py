@@ -8,6 +8,7 @@ anew.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import types
 from dataclasses import dataclass, field, replace
@@ -58,6 +59,8 @@ class Form:
     path: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     streams: Tuple[bool, ...] = BOTH
+    created: Any = None  # the request that made the response that is asked for
+    polls: int = 0  # of it, before
 
     def request(self, kind: type, stream: bool) -> m.Request:
         """The request that asks a format for this form."""
@@ -72,9 +75,22 @@ class Form:
             operation = wire_of(kind).operation
             mocks = [{"name": "golden", "match": {"operation": operation}, **self.response}]
         answers = answerer(*mocks, **self.settings)
-        response = answers.answer(self.request(kind, stream)).response
+        asked = self.request(kind, stream)
+        if self.created:
+            asked = asked_for(answers, asked, self.created, self.polls)
+        response = answers.answer(asked).response
         head = m.head_bytes(response.status, response.headers)
         return head + b"\r\n" + bytes_of(response)
+
+
+def asked_for(answers: m.Answerer, asked: m.Request, created: Any, polls: int) -> m.Request:
+    """A request about a response that is created, and polled so often, before."""
+    base = asked.path.partition("/resp_1")[0]
+    made = answers.answer(m.Request("POST", base, body=json.dumps(created).encode())).response
+    path = f"{base}/{json.loads(made.body)['id']}"
+    for _ in range(polls):
+        answers.answer(m.Request("GET", path))
+    return m.replace(asked, path=asked.path.replace(f"{base}/resp_1", path))
 
 
 def said(response: Any, more: Any = None, **rest: Any) -> Form:
@@ -152,7 +168,10 @@ def common_forms(kind: type) -> Dict[str, Form]:
     if kind in COUNTS:
         found["count"] = said({"usage": {"input_tokens": 1234}})
         found["echo"] = echoed()
-    if SAMPLES[kind][0] == "POST":
+    if wire_of(kind).operation == "stored":
+        found["unknown id"] = Form()
+        found["not stored"] = Form(created={**CREATED, "store": False}, settings=ECHO)
+    elif SAMPLES[kind][0] == "POST":
         found.update({name: replace(form, streams=WHOLE) for name, form in POSTED.items()})
         found["no mock"] = Form()
     else:
@@ -245,6 +264,8 @@ RESPONSES = {
     "custom tool": said({"tool_calls": [{"name": "g", "arguments": "1 + 1"}]}, {"tools": TOOLS}),
     "own items": said({"parts": [{"block": item} for item in ITEMS]}),
     "failed": said({**NEUTRAL, "finish_reason": "failed"}),
+    "background": said(NEUTRAL, {"background": True}),
+    "not to be stored": said(NEUTRAL, {"background": True, "store": False}, streams=WHOLE),
     "logprobs": said(NEUTRAL, {"include": ["message.output_text.logprobs"], "top_logprobs": 1}),
     "echoes": said(
         NEUTRAL,
@@ -573,6 +594,62 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.OllamaGenerate: {"logprobs": LIKELY},
     m.OllamaEmbed: {"two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]})},
 }
+
+
+CREATED: Dict[str, Any] = {
+    "model": "gpt-5-mini",
+    "instructions": "Be brief.",
+    "input": [
+        {"role": "user", "content": "Hi"},
+        {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "12 degrees"},
+        {"role": "assistant", "content": "It is cold."},
+        {"id": "msg_mine", "role": "user", "content": [{"type": "input_text", "text": "Ho"}]},
+    ],
+}
+ECHO = {"fallback": "echo"}
+BEHIND = {**CREATED, "background": True}
+REPLAYED = {"stream": "true", "starting_after": "3"}
+
+
+def of_stored(created: Any = CREATED, polls: int = 0, **query: str) -> Form:
+    """A form that asks for what was created before."""
+    return Form(created=created, polls=polls, query=query, settings=ECHO)
+
+
+RETRIEVED = {
+    "completed": of_stored(),
+    "in progress": of_stored(BEHIND),
+    "at last": of_stored(BEHIND, 1),
+    "streamed": of_stored(stream="true"),
+    "streamed behind": of_stored(BEHIND, **REPLAYED),
+    "seen all": of_stored(stream="true", starting_after="99"),
+    "wrong start": of_stored(starting_after="x"),
+}
+CANCELLED = {"in time": of_stored(BEHIND), "late": of_stored(BEHIND, 2), "never": of_stored()}
+LISTED = {
+    "items": of_stored(),
+    "all before": of_stored(order="asc", before="msg_mine"),
+    "wrong place": of_stored(after="msg_none"),
+    "page": of_stored(order="desc", limit="2", after="msg_mine"),
+    "wrong limit": of_stored(limit="101"),
+    "wrong order": of_stored(order="up"),
+}
+COMPACTED = {"of much": said({"text": "ü"}, {"input": CREATED["input"]})}
+ASKED.update(
+    {
+        m.OpenAIRetrieve: RETRIEVED,
+        m.AzureRetrieve: RETRIEVED,
+        m.OpenAICancel: CANCELLED,
+        m.AzureCancel: CANCELLED,
+        m.OpenAIDelete: {"deleted": of_stored()},
+        m.AzureDelete: {"deleted": of_stored()},
+        m.OpenAIInputItems: LISTED,
+        m.AzureInputItems: LISTED,
+        m.OpenAICompact: COMPACTED,
+        m.AzureCompact: COMPACTED,
+    }
+)
 
 
 def forms_of(kind: type) -> Dict[str, Form]:

@@ -38,7 +38,7 @@ LAYERS = {
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
         *("answered", "inspector", "admission", "control_requests", "operations"),
-        *("control", "schema", "writing", "memory", "repeats", "brought", "answering"),
+        *("control", "schema", "writing", "storing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),

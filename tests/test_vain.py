@@ -121,6 +121,8 @@ def asked(kind: type) -> Iterator[Asked]:
         requests.append(request_of(kind, True, more=counted))
     if kind in (m.GeminiGenerate, m.VertexGenerate):
         requests.append(request_of(kind, True, query={"alt": "json"}))
+    if wire_of(kind).operation == "stored" and wire_of(kind).may_stream:
+        requests.append(request_of(kind, query={"stream": "true"}))
     for request in requests:
         wire, params = m.route(request)
         yield wire, wire.read(request, params, m.Answerer.body(wire, request))

@@ -236,4 +236,32 @@ suite("openai", WAYS, server => {
     assert.ok(names.includes(MODEL));
     assert.equal((await client.models.retrieve("my-own-model")).id, "my-own-model");
   });
+
+  test("a response is retrieved, streamed again, listed and deleted", async () => {
+    const { responses } = first();
+    const made = await responses.create({ model: MODEL, input: "hello" });
+    const { output_text: text, ...retrieved } = await responses.retrieve(made.id);
+    assert.equal(text, TEXT);
+    assert.deepEqual({ ...retrieved, output_text: text }, made);
+    const seen = [];
+    for await (const event of await responses.retrieve(made.id, { stream: true, starting_after: 2 })) seen.push(event);
+    assert.equal(seen[0].sequence_number, 3);
+    assert.equal(seen.at(-1).response.id, made.id);
+    const items = [];
+    for await (const item of responses.inputItems.list(made.id, { limit: 1 })) items.push(item.content[0].text);
+    assert.deepEqual(items, ["hello"]);
+    await responses.delete(made.id);
+    await assert.rejects(responses.retrieve(made.id), NotFoundError);
+  });
+
+  test("a response in the background is polled or cancelled", async () => {
+    const { responses } = first();
+    const create = () => responses.create({ model: MODEL, input: "hello", background: true });
+    const { id, status } = await create();
+    const polled = [await responses.retrieve(id), await responses.retrieve(id)].map(({ status }) => status);
+    assert.deepEqual([status, ...polled], ["queued", "in_progress", "completed"]);
+    assert.equal((await responses.cancel((await create()).id)).status, "cancelled");
+    const compacted = await responses.compact({ model: MODEL, input: "hello" });
+    assert.equal(compacted.output.at(-1).type, "compaction");
+  });
 }, [{ match: { operation: "moderate", user: "nasty" }, response: { finish_reason: "content_filter", text: "" } }]);

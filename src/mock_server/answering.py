@@ -26,10 +26,11 @@ from .mocks.near import ALIKE, NearMiss, likeness
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
 from .options import Settings
-from .outcomes import Usually
+from .outcomes import Outcome, Usually
 from .records import replace
 from .routing import allow, other_like, route, shape_of
 from .schema import unfit
+from .storing import stored_of
 from .values import Call, Delivery, Failure, Pace, Request, Response
 from .writing import failed, laid_over, respond
 
@@ -173,6 +174,10 @@ class Answerer:
     def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
         """Work that gives the answer that the request brings along, of the first mock that matches,
         or of the fallback."""
+        if wire.is_stateful:
+            call = wire.informed(call, session.state)
+            if wire.takes_long(call, session.state):
+                yield ASIDE
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         if given:
@@ -185,9 +190,10 @@ class Answerer:
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        response = respond(wire, call, self.usual(wire, session)(call), 200, delivery)
+        outcome = self.usual(wire, session)(call)
+        response = self.response(wire, call, session, outcome, 200, delivery)
+        is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
-            is_repeatable = is_repeatable and not wire.is_stateful
             return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
@@ -232,6 +238,23 @@ class Answerer:
 
         return answer
 
+    @staticmethod
+    def response(
+        wire: WireFormat,
+        call: Call,
+        session: Session,
+        outcome: Outcome,
+        status: int,
+        delivery: Delivery,
+    ) -> Response:
+        """An outcome in the provider's bytes, and stored, where that can be asked for later."""
+        response = respond(wire, call, outcome, status, delivery)
+        if wire.stores:
+            stored = stored_of(wire, call, outcome, status)
+            if stored:
+                session.state.store(stored)
+        return response
+
     def own_answer(
         self, wire: WireFormat, call: Call, session: Session, answer: Answer
     ) -> Answered:
@@ -242,7 +265,7 @@ class Answerer:
             raise Refused(400, message, code="bad_mock_response")
         outcome = answer.to(call, {}, self.usual(wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
-        response = respond(wire, call, outcome, answer.status, delivery)
+        response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
         return Answered(response, call, HEADER, unfit(call, outcome), wire)
 
@@ -259,13 +282,14 @@ class Answerer:
         outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
-        response = respond(found.wire, call, outcome, found.answer.status, delivery)
+        status = found.answer.status
+        response = self.response(found.wire, call, session, outcome, status, delivery)
         if found.limit:
             headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
-        is_repeatable = is_repeatable and not brought.fields and not wire.is_stateful
+        is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
         return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
 
     def miss(

@@ -44,6 +44,7 @@ RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests 
 WAIT_SECONDS = 600.0  # longest wait for a request that a test may ask for
 SESSIONS = 1000  # sessions that are kept; then one goes that has nothing of its own
 MOCKS_ROOM = 64 * 1024 * 1024  # bytes of memory of all mocks that are added at run time
+STORED_ROOM = 32 * 1024 * 1024  # and of all responses that are stored; then the older half goes
 JOURNAL = 1000  # default of --journal: requests that a session remembers
 JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about

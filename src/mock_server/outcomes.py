@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple, Union
+from typing import Any, Dict, Optional, Tuple, Union
 
 from .errors import MISSING
 from .limits import Headers, Json
 from .marks import After
-from .records import record
+from .records import found_once, record
 from .values import Failure, Reply
 
 
@@ -41,6 +41,11 @@ class Recorded:
     whole: Optional[Original] = None
     stream: Optional[Original] = None
     to_streams: bool = False
+
+    @found_once
+    def found(self) -> Dict[Any, Any]:
+        """What was looked for in it, by what that is; it is looked for once."""
+        return {}
 
     @property
     def has_body(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 
 from .errors import MISSING
 from .forms import Fields, form_of
-from .ids import ALNUM, token
+from .ids import ALNUM, HEX, token
 from .jsons import compact, parse_request, sorted_compact, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import After, Frame
@@ -155,6 +155,11 @@ class Call:
     def pads(self) -> str:
         """1,024 letters and digits to pad events with."""
         return self.token("pads", 1024)
+
+    @found_once
+    def shared(self) -> str:
+        """16 hex digits that ids of one answer may share."""
+        return self.token("response", 16, HEX)
 
     def token(self, label: str, length: int, alphabet: str = ALNUM) -> str:
         """An id that this request always gets; `label` tells its ids apart."""

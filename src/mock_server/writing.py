@@ -16,7 +16,7 @@ from .formats.extras import with_extra
 from .framings import SSE, Framing, read_data
 from .http import NO_BODY
 from .ids import estimate
-from .jsons import merged, utf8
+from .jsons import utf8
 from .limits import MOST_INPUTS, Headers, Json
 from .marks import Breath, Frame, until
 from .mocks.answer import told_text
@@ -78,15 +78,9 @@ def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
 ) -> Response:
     """An outcome in the provider's bytes."""
-    # A whole answer can't break off in the middle: the error is all of it.
-    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
-        outcome = outcome.failure
+    outcome, status = settled(wire, call, outcome, status)
     if isinstance(outcome, Failure):
-        if not is_filtered_answer(wire, outcome):
-            return failed(wire, call, wire.completed(call, outcome), delivery)
-        # Most providers say so in a finish reason (wire formats, 5.8).
-        status = 200
-        outcome = Reply((), "content_filter", Usage(estimate(call.prompt), 1), call.model)
+        return failed(wire, call, wire.completed(call, outcome), delivery)
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
@@ -95,7 +89,7 @@ def written(
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
         if outcome.extra:
-            value = merged(value, outcome.extra)
+            value = wire.extended(call, value, outcome.extra)
         body, kind = wire.encode(value), wire.whole_type(call)
         headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
         return whole_response(kind, headers, body, status, delivery)
@@ -109,6 +103,18 @@ def written(
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
+
+
+def settled(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Tuple[Outcome, int]:
+    """What comes of an outcome and its status, as this call asks for it."""
+    # A whole answer can't break off in the middle: the error is all of it.
+    if isinstance(outcome, Broken) and not goes_streamed(wire, call, outcome.content):
+        outcome = outcome.failure
+    if isinstance(outcome, Failure) and is_filtered_answer(wire, outcome):
+        # Most providers say so in a finish reason (wire formats, 5.8).
+        usage = Usage(estimate(call.prompt), 1)
+        return Reply((), "content_filter", usage, call.model), 200
+    return outcome, status
 
 
 def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded]) -> bool:

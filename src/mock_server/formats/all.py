@@ -47,6 +47,8 @@ from . import (  # noqa: F401  defining a class registers it
     rerank_hosts,
     rerank_vllm,
     responses,
+    responses_compact,
+    responses_stored,
     server_control,
     server_metrics,
     tokens,

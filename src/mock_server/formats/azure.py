@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Mapping, cast
+from typing import Callable, Dict, Mapping, Tuple, cast
 
 from ..jsons import compact, indented, sorted_keys
 from ..limits import RETRY_SECONDS, Headers, Json
@@ -117,7 +117,7 @@ class Azure(OpenAI):
     credentials = ("api-key", "authorization")
     errors = AZURE_ERRORS
     # Errors from before the engine, in a shape of their own (section 6).
-    gateway = (401, 403, 404, 429)
+    gateway: Tuple[int, ...] = (401, 403, 404, 429)
     # The seconds of a rate limit are bare, unlike OpenAI's (section 6).
     duration: Callable[[int], str] = staticmethod(str)
 

@@ -23,17 +23,8 @@ def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end:
     }
 
 
-class AzureInputTokens(Azure, OpenAIInputTokens):
-    """The same at Azure's paths."""
-
-    routes = ("POST /openai[/v1]/responses/input_tokens",)
-
-
-class AzureResponses(Azure, OpenAIResponses):
-    """Responses with content filters."""
-
-    routes = ("POST /openai[/v1]/responses",)
-    errors = {**AZURE_ERRORS, "context_length": OpenAIResponses.errors["context_length"]}
+class AzureEngine(Azure):
+    """What its APIs around responses share: headers."""
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Without rate limits, of which none were seen here (section 6)."""
@@ -44,6 +35,19 @@ class AzureResponses(Azure, OpenAIResponses):
         ]
         # `False` was recorded, of whole answers.
         return (*headers, ("azureai-fe-is-streaming", str(stream)))
+
+
+class AzureInputTokens(Azure, OpenAIInputTokens):
+    """The same at Azure's paths."""
+
+    routes = ("POST /openai[/v1]/responses/input_tokens",)
+
+
+class AzureResponses(AzureEngine, OpenAIResponses):
+    """Responses with content filters."""
+
+    routes = ("POST /openai[/v1]/responses",)
+    errors = {**AZURE_ERRORS, "context_length": OpenAIResponses.errors["context_length"]}
 
     def response(
         self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None

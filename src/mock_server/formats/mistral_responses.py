@@ -51,6 +51,7 @@ class MistralResponses(Mistral, OpenAIResponses):
         "instructions": "a string",
     }
     has_custom_tools = False
+    stores = False
     unstreamed_stops = frozenset(("queued", "cancelled"))
     ping = WireFormat.ping  # a comment: an event that it does not know ends its client
 

@@ -1,14 +1,15 @@
-"""OpenAI's Responses, whole and streamed; nothing is stored (wire formats, 5.5).  Pure."""
+"""OpenAI's Responses, whole and streamed (wire formats, 5.5).  Pure."""
 
 from __future__ import annotations
 
 import itertools
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ..errors import Refused
 from ..jsons import within
 from ..limits import Json
 from ..node import Field
-from ..values import Block, Call, Failure, Reply, Usage
+from ..values import Block, Call, Failure, Reply, Turn, Usage
 from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
 from .responses_items import output_items, response_id, wants_text_logprobs
@@ -41,6 +42,31 @@ UNCOUNTED = ("failed", "cancelled")
 def response_outcome(reply: Reply) -> Tuple[str, Optional[str]]:
     """How a response ends, and why it is incomplete if it is."""
     return RESPONSE_OUTCOMES.get(reply.stop, ("incomplete", reply.stop))
+
+
+def stages(in_background: bool, status: str) -> Tuple[str, ...]:
+    """The statuses that a response goes through before it has this one."""
+    path: Tuple[str, ...] = ("in_progress",)
+    if in_background:
+        path = UNFINISHED
+    if status in path:
+        return path[: path.index(status)]
+    if status in UNFINISHED:
+        return ()
+    return path
+
+
+# What a response object does not say before it ends; the last is Azure's.
+NOT_YET = ("completed_at", "error", "incomplete_details", "usage", "content_filters")
+
+
+def before_end(call: Call, ended: Mapping[str, Json], status: str) -> Dict[str, Json]:
+    """The response object to a call as it is with another status than it has in the end."""
+    begun = {**ended, **{name: None for name in NOT_YET if name in ended}}
+    begun.update(status=status, output=[])
+    if "service_tier" in ended:
+        begun["service_tier"] = response_tier(call.body, status)
+    return begun
 
 
 def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
@@ -133,21 +159,44 @@ class OpenAIResponses(ResponseObject):
     """The Responses API."""
 
     routes: Tuple[str, ...] = ("POST /v1/responses", "POST {prefix*}/responses")
+    stores = True
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """Instructions and input; what is made in the background must be stored."""
+        if body.value.get("background") and body.value.get("store") is False:
+            # Unverified, as vLLM says it.
+            message = "background can only be used when `store` is true"
+            raise Refused(400, message, param="background")
+        return super().turns(body)
+
+    def changes(self, call: Call) -> bool:
+        """What is made in the background begins anew with each create."""
+        return bool(call.body.get("background"))
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The response object."""
-        return self.ended(call, reply)
+        """The response object; in the background it has only begun."""
+        ended = self.ended(call, reply)
+        if "queued" in stages(bool(call.body.get("background")), ended["status"]):
+            return before_end(call, ended, "queued")
+        return ended
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The same with what a mock lays over it, which does not end it before its time."""
+        found = super().extended(call, value, extra)
+        if value["status"] == "queued" and not value["output"]:
+            return before_end(call, found, "queued")
+        return found
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
         if wants_text_logprobs(call):
             self.ended(call, reply)  # what has too many of them is refused before it streams
-        return self.numbered(call, reply)
+        return self.numbered(self.unnumbered(call, reply))
 
-    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """The events with their numbers."""
+    def numbered(self, events: ItemEvents) -> Iterator[Tuple[str, Json]]:
+        """The events that tell of a response, with their numbers."""
         numbers = itertools.count()
-        for name, members, texts in self.unnumbered(call, reply):
+        for name, members, texts in events:
             # Recorded: the type, then all other keys in order.
             rest = sorted({**members, "sequence_number": hole(2)}.items())
             stencil = Stencil({"type": name, **dict(rest)})
@@ -156,19 +205,21 @@ class OpenAIResponses(ResponseObject):
 
     def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
         """The events in order."""
-        ended = self.ended(call, reply)
-        begins = "in_progress"
-        if ended["status"] in UNFINISHED:
-            begins = ended["status"]
-        begun = self.response(call, reply, [], begins)
+        return self.telling(call, self.ended(call, reply), reply.chunk_size)
+
+    def telling(self, call: Call, ended: Mapping[str, Json], size: int = 0) -> ItemEvents:
+        """The events that tell of a response object, in pieces of `size` characters."""
+        last = ended["status"]
+        passed = stages(bool(ended.get("background")), last)
+        first = [*passed, last][0]
         # The object is whole from the start, with all its keys (5.5, verified).
-        yield "response.created", {"response": begun}, ONE
+        yield "response.created", {"response": before_end(call, ended, first)}, ONE
         # What stays unfinished has its status last.
-        if ended["status"] not in UNFINISHED:
-            yield "response.in_progress", {"response": begun}, ONE
+        for stage in passed:
+            yield f"response.{stage}", {"response": before_end(call, ended, stage)}, ONE
         for index, item in enumerate(ended["output"]):
-            yield from ItemStream(call, item, index, reply.chunk_size).events()
-        yield f"response.{ended['status']}", {"response": ended}, ONE
+            yield from ItemStream(call, item, index, size).events()
+        yield f"response.{last}", {"response": ended}, ONE
 
     def is_content(self, name: str, value: Json) -> bool:
         """A delta, a picture so far, or an item that has none of them and is done."""

@@ -52,10 +52,9 @@ LAST_STATUSES = {"completed": "completed", "in_progress": "in_progress", "queued
 
 def response_id(call: Call, prefix: str, label: str) -> str:
     """An id: 16 digits that all of the response share, the second, and 24 of its own (2.4)."""
-    shared = call.token("response", 16, HEX)
     digits = call.token(label, 24, HEX)
     # `819` stood in nearly all recorded ids.
-    return f"{prefix}_{shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
+    return f"{prefix}_{call.shared}00{call.second:08x}{digits[:4]}819{digits[7:]}"
 
 
 def content_part(part: Union[Text, Reasoning, Refusal]) -> Dict[str, Json]:
@@ -147,9 +146,13 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
     if part.text:
         members["summary"] = [content_part(part)]
     if "reasoning.encrypted_content" in (call.body.get("include") or ()):
-        secret = call.token(f"encrypted {index}", 121, BASE64URL)
-        members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
+        members["encrypted_content"] = secret_thought(call, index)
     return members
+
+
+def secret_thought(call: Call, index: int) -> str:
+    """The thought that is the output item of this number, encrypted."""
+    return "gAAAAAB" + call.token(f"encrypted {index}", 121, BASE64URL)  # as a Fernet token begins
 
 
 def wants_text_logprobs(call: Call) -> bool:

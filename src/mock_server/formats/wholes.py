@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Mapping
 
-from ..jsons import compact, utf8
+from ..jsons import compact, merged, utf8
 from ..limits import Json
 from ..values import Call, Reply
 
@@ -19,6 +19,10 @@ class WholeAnswers:
     def whole(self, call: Call, reply: Reply) -> Json:
         """The whole answer, or the bytes of one that is no JSON."""
         raise NotImplementedError
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The same with what a mock lays over it."""
+        return merged(value, extra)
 
     def whole_type(self, call: Call) -> str:
         """The Content-Type of the whole answer to a call."""

@@ -127,6 +127,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
     "models": CONVERSATION,
+    "stored": CONVERSATION,
     "detokenize": CONVERSATION,
     **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
     **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),

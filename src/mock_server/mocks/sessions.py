@@ -12,7 +12,7 @@ from ..errors import BadMock, Refused, shown
 from ..formats.base import WireFormat
 from ..limits import CONTROL_PREFIX, MOCKS_ROOM, SESSIONS, Json
 from ..sizes import object_size, walked_size
-from ..state import State
+from ..state import Archive, State
 from ..values import Call
 from .files import MockFiles
 from .index import Index
@@ -51,7 +51,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State()
+        self.state = State(mocks.archive)
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -123,7 +123,8 @@ class Session:
             self.all_mocks.release(sum(self.sizes.values()))
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
-            self.state = State()
+            self.all_mocks.freed(self.state.close())
+            self.state = State(self.all_mocks.archive)
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
@@ -227,6 +228,7 @@ class Mocks:
         self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
         # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
         self.awaited: Callable[[], Set[str]] = set
+        self.archive = Archive(forgot=self.has_forgotten)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
@@ -236,6 +238,12 @@ class Mocks:
     def has_changed(self) -> None:
         """Say, once something has changed, that no answer from before holds any more."""
         self.generation = next(self.generations)
+
+    def has_forgotten(self, size: int) -> None:
+        """Say that so many bytes of what sessions remember are gone, and with them all answers that
+        would have to be remembered anew."""
+        self.freed(size)
+        self.has_changed()
 
     def session(self, name: str) -> Session:
         """A session, which begins when it is first asked for.  NoRoom if there are too many."""
@@ -256,6 +264,7 @@ class Mocks:
         for name, session in self.sessions.items():
             if name not in kept and not session.mocks and session.state.is_empty:
                 del self.sessions[name]
+                session.state.close()
                 self.has_changed()
                 return
         raise NoRoom(

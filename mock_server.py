@@ -1384,6 +1384,7 @@ class Request:
     port: int = 0
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
+    is_tls: bool = False
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1392,7 +1393,7 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        where = self.port, self.session, self.peer
+        where = self.port, self.session, self.peer, self.is_tls
         return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
@@ -4793,6 +4794,13 @@ RESPONSES_PLACES = Places(
     },
 )
 
+# --- OpenAI's images ---
+
+IMAGE_PLACES = Places(
+    {"": "->", "created": "-> created_at", "usage": "usage -> usage"},
+    {"data": 'give "body" and "events" instead'},
+)
+
 # --- Gemini (wire formats, sections 7 and 8.1) ---
 
 CANDIDATE = "candidates.0.index~{candidate}"
@@ -6259,6 +6267,423 @@ class OpenAIEmbeddings(OpenAI):
         return self.encode(value)
 
 
+# === formats/openai_forms ====================================================
+# Forms as OpenAI's APIs take them: pictures and sound come as files, all else as text.  Pure.
+
+
+A_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+# Quoted, of several fields `image`: astrbot_plugin_omnidraw, pull request 58.
+TWICE = (
+    "Duplicate parameter: '{path}'. You provided multiple values for this parameter, whereas only "
+    "one is allowed. If you are trying to provide a list of values, use the array syntax instead "
+    "e.g. '{path}[]=<value>'."
+)
+ONE_VALUE = "one value"
+A_FILE = "a file"
+
+
+def meant(text: Json, kind: str) -> Json:
+    """What the text of a field stands for where a value of this kind is wanted; itself, if for
+    none."""
+    if not isinstance(text, str):
+        return text
+    if "boolean" in kind:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if ("number" in kind or "integer" in kind) and A_NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def form_values(form: Fields, kinds: Mapping[str, str]) -> Dict[str, Json]:
+    """The fields of a form as JSON would say them, whose members are of these kinds: `name[]` is an
+    array."""
+    values: Dict[str, Json] = {}
+    for name, value in form.items():
+        plain = name[:-2] if name.endswith("[]") else name
+        kind = kinds.get(plain, "")
+        values[plain] = meant(value, kind)
+        if plain != name:
+            values[plain] = [meant(one, kind) for one in listed(value)]
+        elif isinstance(value, list):
+            Field(values).get(plain).expected(ONE_VALUE)
+    return values
+
+
+def files_in(field: Field) -> List[Mapping[str, Json]]:
+    """The files of a field, of which there may be several in an array."""
+    nodes = [field]
+    if isinstance(field.value, list):
+        nodes = field.items()
+    for node in nodes:
+        # What a form tells of a file, which a text in its place has nothing of.
+        if not isinstance(node.value, dict):
+            node.expected(A_FILE)
+    return [node.value for node in nodes]
+
+
+class OpenAIForms(OpenAI):
+    """What the APIs share whose bodies are forms.  `fields` are the kinds of what the texts stand
+    for, as if they were JSON; `files` are the fields that hold files, and whether one must be
+    there."""
+
+    takes_form = True
+    files: Mapping[str, bool] = {}
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call, whose body are the fields as they came."""
+        values = form_values(body, self.fields)
+        call = super().read(request, params, values)
+        fields = Field(values)
+        for name, is_needed in self.files.items():
+            if is_needed or not fields.get(name).is_absent:
+                files_in(fields.get(name))
+        return replace(call, body=body)
+
+    def asked(self, call: Call) -> Mapping[str, Json]:
+        """What a call asks for."""
+        return form_values(call.body, self.fields)
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of a field that stands twice."""
+        if wrong.expected == ONE_VALUE and wrong.found is not MISSING:
+            text = TWICE.replace("{path}", wrong.path)
+            return Failure(400, text, "invalid_request_error", "duplicate_parameter", wrong.path)
+        return super().complaint(wrong)
+
+
+# === formats/pictures ========================================================
+# Pictures: one pixel in every format that pictures are asked for in.  Pure.
+
+
+# Whole files that any viewer opens, in base64, always the same: nothing is drawn here.
+PICTURES: Mapping[str, str] = {
+    "png": (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mMwTpsJAAICATNoejH4AAAAAElFTkSu"
+        "QmCC"
+    ),
+    "jpeg": (
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP////////////////////////////////////////////////////////"
+        "//////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAf/EABQQAQAAAAAA"
+        "AAAAAAAAAAAAAAD/2gAIAQEAAD8AH//Z"
+    ),
+    "webp": "UklGRh4AAABXRUJQVlA4TBEAAAAvAAAAAAdQs840s/+BiOh/AAA=",
+    "gif": "R0lGODdhAQABAIEAADNmmQAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",
+    "svg": (
+        "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSIxIiBoZWlnaHQ9IjEiPjxyZWN0"
+        "IHdpZHRoPSIxIiBoZWlnaHQ9IjEiIGZpbGw9IiMzNjkiLz48L3N2Zz4="
+    ),
+}
+PNG_BYTES = base64.b64decode(PICTURES["png"])
+
+
+def picture_of_type(media_type: str) -> str:
+    """The picture of a media type such as image/jpeg in base64; a PNG for one that is not here."""
+    return PICTURES.get(media_type.partition("/")[2], PICTURES["png"])
+
+
+# === formats/openai_images_reading ===========================================
+# What requests for pictures ask OpenAI for (openai-py 3.57's types).  Pure.
+
+
+# Models that answer in base64 with all that there is to tell; without a model it is one of them.
+# The others, all of them gone at OpenAI, live on in its clones.
+GPT_IMAGE = re.compile(r"(?:.*/)?(?:chat)?gpt-image|$")
+DALL_E_QUALITIES = ("standard", "hd")
+# The words that a field may hold (read in openai-py's types).
+PICTURE_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "quality": ("low", "medium", "high", "xhigh", "max", "auto", *DALL_E_QUALITIES),
+    "background": ("transparent", "opaque", "auto"),
+    "output_format": tuple(PICTURES),
+    "response_format": ("url", "b64_json"),
+    "moderation": ("low", "auto"),
+    "style": ("vivid", "natural"),
+    "input_fidelity": ("high", "low"),
+}
+# Newer models take any size (openai-py's documentation of `size`), and so do many clones.
+SIZES: Mapping[str, Tuple[str, ...]] = {
+    "dall-e-2": ("256x256", "512x512", "1024x1024"),
+    "dall-e-3": ("1024x1024", "1792x1024", "1024x1792"),
+    "gpt-image-1": ("1024x1024", "1024x1536", "1536x1024", "auto"),
+}
+ANY_SIZE = re.compile(r"auto|[1-9]\d{0,4}x[1-9]\d{0,4}")
+USUAL_LOOKS = {"size": "1024x1024", "quality": "low", "background": "opaque"}
+PATCHES = {"low": 16, "medium": 32}  # along the shorter edge; 64 at any other quality
+# Quoted, of the sizes at openai-php/client, issue 641, and of numbers at many places.
+NO_WORD = "Invalid value: {found}. Supported values are: {known}."
+TOO_HIGH = (
+    "Invalid '{path}': integer above maximum value. Expected a value <= {most}, but got {found} "
+    "instead."
+)
+TOO_LOW = (
+    "Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {found} "
+    "instead."
+)
+SENTENCE_CODES = {
+    "Invalid value": "invalid_value",
+    "above maximum": "integer_above_max_value",
+    "below minimum": "integer_below_min_value",
+}
+
+PICTURE_FIELDS = {
+    "prompt": "a string!",
+    "model": "a string",
+    "n": "an integer",
+    "size": "a string",
+    **dict.fromkeys(PICTURE_WORDS, "a string"),
+    "output_compression": "an integer",
+    "partial_images": "an integer",
+    "stream": "a boolean",
+    "user": "a string",
+}
+
+
+def in_words(words: Sequence[str]) -> str:
+    """Words as OpenAI lists them: `'a', 'b', and 'c'`."""
+    *before, last = [f"'{word}'" for word in words]
+    comma = "," * (len(before) > 1)
+    return f"{', '.join(before)}{comma} and {last}"
+
+
+def check_listed(field: Field, words: Sequence[str]) -> None:
+    """BadField for a field that holds none of some words."""
+    if not field.is_absent and field.value not in words:
+        sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
+        field.expected("one from " + ", ".join(words), sentence)
+
+
+def check_size(field: Field, model: str) -> None:
+    """BadField for a size that a model does not have."""
+    known = [sizes for name, sizes in SIZES.items() if model.startswith(name)]
+    if known:
+        check_listed(field, known[0])
+    elif not field.is_absent and not ANY_SIZE.fullmatch(field.value):
+        sentence = NO_WORD.format(found=f"'{field.value}'", known="WIDTHxHEIGHT, and 'auto'")
+        field.expected("one from auto, WIDTHxHEIGHT", sentence)
+
+
+def number_between(field: Field, least: int, most: int, default: int) -> int:
+    """A number from `least` to `most`, of which OpenAI says on which side it is wrong."""
+    if field.is_absent:
+        return default
+    number = int(field.value)
+    told = {"path": field.path, "least": least, "most": most, "found": number}
+    what = f"an integer from {least} to {most}"
+    if number > most:
+        field.expected(what, TOO_HIGH.format(**told))
+    if number < least:
+        field.expected(what, TOO_LOW.format(**told))
+    return number
+
+
+def patches(quality: str, size: str) -> int:
+    """The tokens of a picture: one a patch, and one more a row of them."""
+    # This gives all nine numbers that OpenAI documents of gpt-image-1.
+    width, height = map(int, size.split("x"))
+    along = PATCHES.get(quality, 64)
+    edge = min(width, height)
+    rows, columns = height * along // edge, width * along // edge
+    return rows * (columns + 1)
+
+
+def check_wishes(body: Field) -> None:
+    """BadField for what is wrong with the looks of a picture that a request asks for."""
+    model = body.value.get("model") or ""
+    for name, words in PICTURE_WORDS.items():
+        if name == "quality" and model and GPT_IMAGE.match(model):
+            words = tuple(word for word in words if word not in DALL_E_QUALITIES)
+        check_listed(body.get(name), words)
+    check_size(body.get("size"), model)
+    number_between(body.get("partial_images"), 0, 3, 0)
+    number_between(body.get("output_compression"), 0, 100, 100)
+
+
+def code_of(sentence: str) -> str:
+    """The code of what was said of a number or a word; empty of anything else."""
+    codes = [code for words, code in SENTENCE_CODES.items() if words in sentence]
+    return next(iter(codes), "")
+
+
+def settled(asked: Mapping[str, Json]) -> Dict[str, str]:
+    """What a picture is like, where the request leaves it open, too."""
+    found = {name: str(asked.get(name) or "auto") for name in USUAL_LOOKS}
+    settings = {name: value.replace("auto", USUAL_LOOKS[name]) for name, value in found.items()}
+    return {**settings, "output_format": str(asked.get("output_format") or "png")}
+
+
+def picture_usage(reply: Reply, settings: Mapping[str, str]) -> Json:
+    """Token counts: text came in, and a picture goes out."""
+    usage = reply.usage
+    if usage.is_guess:
+        usage = replace(usage, output=patches(settings["quality"], settings["size"]))
+    return {
+        "input_tokens": usage.input,
+        "input_tokens_details": {"image_tokens": 0, "text_tokens": usage.input},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"image_tokens": usage.output, "text_tokens": 0},
+        "total_tokens": usage.total,
+    }
+
+
+# === formats/openai_images ===================================================
+# OpenAI's images: generations, edits, and the picture that a url leads to.  Pure.
+
+
+# Quoted, of a blocked prompt: CarrotMangaTranslator, issue 122.
+BLOCKED_PICTURE = Failure(
+    400,
+    "Your request was rejected by the safety system. If you believe this is an error, contact us "
+    "at help.openai.com and include the request ID req_mock. safety_violations=[violence].",
+    "image_generation_user_error",
+    "moderation_blocked",
+)
+
+
+class OpenAIImages(OpenAI):
+    """Generations; a neutral text is the prompt as it was revised."""
+
+    operation, api = "image", "generations"
+    routes: Tuple[str, ...] = ("POST /v1/images/generations", "POST {prefix*}/images/generations")
+    fields = PICTURE_FIELDS
+    speaks = frozenset((Text,))
+    may_stream = True
+    stream_type = "text/event-stream; charset=utf-8"
+    errors: Mapping[str, Failure] = {**OPENAI_ERRORS, "content_filter": BLOCKED_PICTURE}
+    places = IMAGE_PLACES
+    event = "image_generation"  # what the names of its events begin with
+
+    # --- what is asked ---
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The prompt is the user's text."""
+        check_wishes(body)
+        yield Turn("user", body.value["prompt"])
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        return number_between(body.get("n"), 1, 10, 1)
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def asked(self, call: Call) -> Mapping[str, Json]:
+        """What a call asks for."""
+        body: Mapping[str, Json] = call.body
+        return body
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """With the code of what is said of numbers and words."""
+        failure = super().complaint(wrong)
+        return replace(failure, code=code_of(wrong.sentence) or failure.code)
+
+    # --- what is answered ---
+
+    def tells_all(self, call: Call) -> bool:
+        """Whether the model that is asked is one of those that tell all of a picture."""
+        return GPT_IMAGE.match(call.model) is not None
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """A picture; GPT image models don't say what they made of the prompt."""
+        text = "" if self.tells_all(call) else call.user
+        usage = Usage(estimate(call.prompt), 1, is_guess=True)
+        return Reply((Text(text),), "stop", usage, call.model)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The pictures, and what they are like."""
+        settings = settled(self.asked(call))
+        data = [self.picture(call, reply, settings, index) for index in range(call.choices)]
+        if not self.tells_all(call):
+            return {"created": call.second, "data": data}
+        return {
+            "created": call.second,
+            "background": settings["background"],
+            "data": data,
+            "output_format": settings["output_format"],
+            "quality": settings["quality"],
+            "size": settings["size"],
+            "usage": picture_usage(reply, settings),
+        }
+
+    def picture(
+        self, call: Call, reply: Reply, settings: Mapping[str, str], index: int
+    ) -> Dict[str, Json]:
+        """One picture: in base64, or where it is."""
+        revised = present(revised_prompt=reply.text(Text) or None)
+        if self.tells_all(call) or self.asked(call).get("response_format") == "b64_json":
+            return {**revised, "b64_json": PICTURES[settings["output_format"]]}
+        return {**revised, "url": picture_url(call, index)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The same picture several times: in part, as they are called, and complete."""
+        settings = settled(self.asked(call))
+        picture = {
+            "b64_json": PICTURES[settings["output_format"]],
+            "created_at": call.second,
+            **settings,
+        }
+        partial, completed = self.event + ".partial_image", self.event + ".completed"
+        usage = picture_usage(reply, settings)
+        for _ in range(call.choices):
+            for index in range(self.asked(call).get("partial_images") or 0):
+                yield partial, {"type": partial, "partial_image_index": index, **picture}
+            yield completed, {"type": completed, **picture, "usage": usage}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """An event of that name."""
+        # As openai-py reads errors from any stream: `error` in the data.
+        yield "error", {"type": "error", "error": self.error(failure)}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type."""
+        return named_by_type(values)
+
+
+class OpenAIImageEdits(OpenAIForms, OpenAIImages):
+    """Edits: a form with the pictures to edit, answered as generations are."""
+
+    api = "edits"
+    routes: Tuple[str, ...] = ("POST /v1/images/edits", "POST {prefix*}/images/edits")
+    files = {"image": True, "mask": False}
+    event = "image_edit"
+
+
+def picture_url(call: Call, index: int) -> str:
+    """Where a picture of an answer is: at the server itself, under the name it was called by."""
+    request = call.request
+    scheme = "https" if request.is_tls else "http"
+    host = request.headers.get("host") or f"127.0.0.1:{request.port}"
+    return f"{scheme}://{host}/v1/images/img-{call.token(f'picture {index}', 24)}.png"
+
+
+class OpenAIPicture(OpenAI):
+    """What the urls of pictures lead to: at OpenAI another host, which asks for no credential."""
+
+    operation = api = "picture"
+    routes = ("GET /v1/images/{picture}.png",)
+    credentials = ()
+    speaks = frozenset()
+    needs_mock = False
+    json_type = "image/png"
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """The picture."""
+        return Recorded(PNG_BYTES)
+
+
+class OpenAIVariations(OpenAI):
+    """Variations, which are no more: OpenAI knows the path as little as any other wrong one."""
+
+    operation, api = "image", "variations"
+    routes = ("POST /v1/images/variations", "POST {prefix*}/images/variations")
+    takes_form = True
+    speaks = frozenset()
+    needs_mock = False
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What is said of an unknown path."""
+        return Failure(404, f"Invalid URL (POST {call.path})", "invalid_request_error", code="")
+
+
 # === formats/openai_models ===================================================
 # OpenAI's models (wire formats, 5.7).  Pure.
 
@@ -6464,6 +6889,16 @@ AZURE_ERRORS: Mapping[str, Failure] = {
 }
 
 
+# Quoted, of a blocked prompt: jeffstric/ZJT, issue 480.
+AZURE_PICTURE_ERRORS: Mapping[str, Failure] = {
+    **AZURE_ERRORS,
+    "content_filter": replace(
+        BLOCKED_PICTURE,
+        message=BLOCKED_PICTURE.message.replace("help.openai.com", "Azure support ticket"),
+    ),
+}
+
+
 class Azure(OpenAI):
     """What all APIs share: headers, errors of a gateway of its own, two kinds of credential."""
 
@@ -6556,6 +6991,23 @@ class AzureEmbeddings(Azure, OpenAIEmbeddings):
 
     routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
+
+
+class AzureImages(Azure, OpenAIImages):
+    """Generations of a deployment."""
+
+    routes = (DEPLOYMENT + "/images/generations", "POST /openai/v1/images/generations")
+    errors = AZURE_PICTURE_ERRORS
+
+    def tells_all(self, call: Call) -> bool:
+        """What a deployment's name does not tell, a field tells that those models don't have."""
+        return not call.model.startswith("dall-e") and "response_format" not in self.asked(call)
+
+
+class AzureImageEdits(AzureImages, OpenAIImageEdits):
+    """Edits of a deployment."""
+
+    routes = (DEPLOYMENT + "/images/edits", "POST /openai/v1/images/edits")
 
 
 class AzureModerations(Azure, OpenAIModerations):
@@ -12706,7 +13158,7 @@ def asking(wire: WireFormat, stream: bool) -> Call:
         wire.provider,
         wire.operation,
         wire.api,
-        "model",
+        "",
         stream,
         "hi",
         inputs=("hi",),
@@ -12935,8 +13387,10 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
 # What no request of an operation says, and so is always as in a Call that says nothing.
 UNSAID: Mapping[str, FrozenSet[str]] = {
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    "picture": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
 }
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
@@ -21282,9 +21736,10 @@ class Handler(Channel):
 
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
-        port = self.server.port
+        port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        return Request(head.method, path, query, head.headers, body, port, session, self.peer)
+        where = port, session, self.peer, is_tls
+        return Request(head.method, path, query, head.headers, body, *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.

@@ -20,11 +20,15 @@ CONVERSE = {
     "system": [{"text": "Be brief."}],
     "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
 }
+PICTURE = {"model": "gpt-image-1.5", "prompt": "Hi"}
 VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
+
+# What stands for a file in the fields of a form.
+PNG = {"filename": "a.png", "content_type": "image/png", "data": "pixels"}
 
 # class: (method, whole path, stream path or None, body); the stream's body has "stream": true
 # where the path is the same
@@ -42,6 +46,15 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"model": "text-embedding-3-small", "input": "Hi"},
     ),
+    m.OpenAIImages: ("POST", "/v1/images/generations", "/v1/images/generations", PICTURE),
+    m.OpenAIImageEdits: (
+        "POST",
+        "/v1/images/edits",
+        "/v1/images/edits",
+        {**PICTURE, "image": PNG},
+    ),
+    m.OpenAIVariations: ("POST", "/v1/images/variations", None, {"image": PNG}),
+    m.OpenAIPicture: ("GET", "/v1/images/img-1.png", None, None),
     m.OpenAIModerations: ("POST", "/v1/moderations", None, {"input": "Hi"}),
     m.OpenAIModels: ("GET", "/v1/models", None, None),
     m.AzureChat: (
@@ -57,6 +70,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"prompt": "Hi"},
     ),
     m.AzureEmbeddings: ("POST", "/openai/deployments/d/embeddings", None, {"input": "Hi"}),
+    m.AzureImages: (
+        "POST",
+        "/openai/deployments/d/images/generations",
+        "/openai/deployments/d/images/generations",
+        {"prompt": "Hi"},
+    ),
+    m.AzureImageEdits: (
+        "POST",
+        "/openai/deployments/d/images/edits",
+        "/openai/deployments/d/images/edits",
+        {"prompt": "Hi", "image": PNG},
+    ),
     m.AzureModerations: ("POST", "/openai/moderations", None, {"input": "Hi"}),
     m.AzureModels: ("GET", "/openai/models", None, None),
     m.GeminiGenerate: (
@@ -261,10 +286,13 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
 }
 STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
 GENERATE = [
-    kind for kind in STREAMED if kind is not m.BedrockOther
-]  # which has no way to say anything of its own
+    type(wire)
+    for wire in m.WIRE_FORMATS
+    if wire.operation == "generate" and wire.speaks  # BedrockOther has no words of its own
+]
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
+FORM_TYPE = {"content-type": "multipart/form-data; boundary=b"}
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}
 OWNER_HEADERS = {
     m.AnthropicModels: {"anthropic-version": "2023-06-01"},
@@ -404,6 +432,20 @@ def wire_of(kind: type) -> m.WireFormat:
     return next(wire for wire in m.WIRE_FORMATS if type(wire) is kind)
 
 
+def form_of(fields: Mapping[str, Any]) -> bytes:
+    """Fields as a form, as httpx writes it."""
+    parts = []
+    for name, value in fields.items():
+        told = f'name="{name}"'
+        if isinstance(value, dict):
+            told += f'; filename="{value["filename"]}"\r\nContent-Type: {value["content_type"]}'
+            value = value["data"]
+        elif isinstance(value, bool):
+            value = str(value).lower()
+        parts.append(f"--b\r\nContent-Disposition: form-data; {told}\r\n\r\n{value}\r\n")
+    return "".join([*parts, "--b--\r\n"]).encode()
+
+
 def request_of(
     kind: type,
     stream: bool = False,
@@ -422,12 +464,13 @@ def request_of(
             **(more or {}),
             **({"stream": True} if stream and path == stream_path else {}),
         }
-        value = json.dumps(value).encode()
+        value = form_of(value) if wire_of(kind).takes_form else json.dumps(value).encode()
+    sent_as = FORM_TYPE if wire_of(kind).takes_form else {}
     return m.Request(
         method,
         (stream_path if stream else path) or path,
         query or {},
-        {**OWNER_HEADERS.get(kind, {}), **(headers or {})},
+        {**sent_as, **OWNER_HEADERS.get(kind, {}), **(headers or {})},
         value or b"",
         5001,
     )

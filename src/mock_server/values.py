@@ -30,6 +30,7 @@ class Request:
     port: int = 0
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
+    is_tls: bool = False
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -38,7 +39,7 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        where = self.port, self.session, self.peer
+        where = self.port, self.session, self.peer, self.is_tls
         return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 

@@ -23,6 +23,7 @@ from . import (  # noqa: F401  defining a class registers it
     openai_chat,
     openai_completions,
     openai_embeddings,
+    openai_images,
     openai_models,
     openai_moderations,
     responses,

@@ -81,6 +81,10 @@ class OpenAIForms(OpenAI):
                 files_in(fields.get(name))
         return replace(call, body=body)
 
+    def asked(self, call: Call) -> Mapping[str, Json]:
+        """What a call asks for."""
+        return form_values(call.body, self.fields)
+
     def complaint(self, wrong: BadField) -> Failure:
         """Also of a field that stands twice."""
         if wrong.expected == ONE_VALUE and wrong.found is not MISSING:

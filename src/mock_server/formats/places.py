@@ -103,6 +103,13 @@ RESPONSES_PLACES = Places(
     },
 )
 
+# --- OpenAI's images ---
+
+IMAGE_PLACES = Places(
+    {"": "->", "created": "-> created_at", "usage": "usage -> usage"},
+    {"data": 'give "body" and "events" instead'},
+)
+
 # --- Gemini (wire formats, sections 7 and 8.1) ---
 
 CANDIDATE = "candidates.0.index~{candidate}"

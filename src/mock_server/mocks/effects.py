@@ -69,7 +69,7 @@ def asking(wire: WireFormat, stream: bool) -> Call:
         wire.provider,
         wire.operation,
         wire.api,
-        "model",
+        "",
         stream,
         "hi",
         inputs=("hi",),

@@ -115,8 +115,10 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
 # What no request of an operation says, and so is always as in a Call that says nothing.
 UNSAID: Mapping[str, FrozenSet[str]] = {
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
+    "picture": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
 }
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)

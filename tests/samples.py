@@ -20,7 +20,7 @@ CONVERSE = {
     "system": [{"text": "Be brief."}],
     "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
 }
-PICTURE = {"model": "gpt-image-1.5", "prompt": "Hi"}
+PICTURE = {"model": "gpt-image-1.5", "prompt": "Hi", "partial_images": 2}
 VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
@@ -74,13 +74,13 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "POST",
         "/openai/deployments/d/images/generations",
         "/openai/deployments/d/images/generations",
-        {"prompt": "Hi"},
+        {"prompt": "Hi", "partial_images": 2},
     ),
     m.AzureImageEdits: (
         "POST",
         "/openai/deployments/d/images/edits",
         "/openai/deployments/d/images/edits",
-        {"prompt": "Hi", "image": PNG},
+        {"prompt": "Hi", "partial_images": 2, "image": PNG},
     ),
     m.AzureModerations: ("POST", "/openai/moderations", None, {"input": "Hi"}),
     m.AzureModels: ("GET", "/openai/models", None, None),
@@ -284,12 +284,10 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.OllamaTags: ("GET", "/api/tags", None, None),
     m.OllamaVersion: ("GET", "/api/version", None, None),
 }
-STREAMED = [kind for kind, sample in SAMPLES.items() if sample[2]]
+STREAMED = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "generate"]
 GENERATE = [
-    type(wire)
-    for wire in m.WIRE_FORMATS
-    if wire.operation == "generate" and wire.speaks  # BedrockOther has no words of its own
-]
+    kind for kind in STREAMED if kind is not m.BedrockOther
+]  # which has no way to say anything of its own
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
 FORM_TYPE = {"content-type": "multipart/form-data; boundary=b"}
@@ -480,7 +478,7 @@ def call_of(kind: type, stream: bool = False, **more: Any) -> m.Call:
     request = request_of(kind, stream, **more)
     wire, params = m.route(request)
     assert type(wire) is kind
-    return wire.read(request, params, m.parse_json(request.body) if request.body else None)
+    return wire.read(request, params, m.Answerer.body(wire, request))
 
 
 def answerer(*mocks: Any, **settings: Any) -> m.Answerer:

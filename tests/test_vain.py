@@ -102,15 +102,17 @@ class Api:
 
 def asked(kind: type) -> Iterator[Asked]:
     """An API asked in all ways."""
-    counted = {"stream_options": {"include_usage": True}}
-    requests = [request_of(kind, more=counted if SAMPLES[kind][3] else None)]
+    counted: Any = None
+    if SAMPLES[kind][3] and not wire_of(kind).takes_form:
+        counted = {"stream_options": {"include_usage": True}}
+    requests = [request_of(kind, more=counted)]
     if SAMPLES[kind][2]:
         requests.append(request_of(kind, True, more=counted))
     if kind in (m.GeminiGenerate, m.VertexGenerate):
         requests.append(request_of(kind, True, query={"alt": "json"}))
     for request in requests:
         wire, params = m.route(request)
-        yield wire, wire.read(request, params, m.parse_json(request.body or b"null"))
+        yield wire, wire.read(request, params, m.Answerer.body(wire, request))
 
 
 def apis() -> Iterator[Api]:

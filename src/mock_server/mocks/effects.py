@@ -31,6 +31,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "reasoning": {"parts": (Reasoning("three"), Text("one two"))},
     "refusal": {"parts": (Refusal("three"),)},
     "tool_calls": {"parts": (ToolCall("f", {}),)},
+    "chunk_size": {"chunk_size": 1},
     "model": {"model": "another"},
     "id": {"id": "another"},
     "input_tokens": {"usage": Usage(7, 100)},

@@ -9385,6 +9385,51 @@ class GeminiBatchEmbed(GeminiEmbed):
         return {"embeddings": self.embeddings(call, reply)}
 
 
+# === formats/echo ============================================================
+# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
+
+
+MOST_DIMENSIONS = 8192
+
+
+def echoed(call: Call) -> Reply:
+    """What was asked, as an answer: the text, or vectors made from it."""
+    text = call.user or call.tool_result or call.system
+    part: Part = Text(text)
+    if call.operation == "embed":
+        size = dimensions(call)
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
+    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+
+
+def dimensions(call: Call) -> int:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size
+    (wire formats, 5.6)."""
+    places: List[Json] = [call.body, call.body.get("parameters")]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
+    for place in places:
+        if isinstance(place, dict):
+            asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            if asked:
+                field = Field({"dimensions": asked}).get("dimensions")
+                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
+                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
+    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
+        return 3072
+    return 1536
+
+
+def unit_vector(text: str, size: int) -> Tuple[float, ...]:
+    """A vector of length 1 that depends on the text alone."""
+    data = hashlib.shake_256(utf8(text)).digest(size * 2)
+    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
+    norm = sum(value * value for value in raw) ** 0.5
+    return tuple(round(value / norm, 8) for value in raw)
+
+
 # === formats/gemini_generate =================================================
 # Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
 
@@ -9420,6 +9465,8 @@ GOOGLE_PART_DATA = frozenset(
 )
 # A mock that has a part with one of these says itself what is signed.
 SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+# What an echo adds where a picture is asked for.
+GOOGLE_PICTURE = Block({"inlineData": {"mimeType": "image/png", "data": PICTURES["png"]}})
 
 
 def google_signature(call: Call) -> str:
@@ -9492,6 +9539,12 @@ def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapp
         yield {"text": ""}
     elif not reply.parts:
         yield {}
+
+
+def modalities(body: Json) -> List[Json]:
+    """What a request wants an answer to consist of, as far as it says so."""
+    config = pick(body, "generationConfig") or {}
+    return listed(pick(config, "responseModalities"))
 
 
 def part_count(run: Run) -> int:
@@ -9671,6 +9724,15 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """An echo, with a picture where one is asked for, or that alone."""
+        wanted = modalities(call.body)
+        if "IMAGE" not in wanted:
+            return None
+        reply = echoed(call)
+        spoken = reply.parts if "TEXT" in wanted else ()
+        return replace(reply, parts=(*spoken, GOOGLE_PICTURE))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
@@ -9875,6 +9937,11 @@ TOO_MANY_EMBEDDED = (
 )
 
 
+def is_imagen(model: str) -> bool:
+    """Whether a model makes pictures, by its name."""
+    return model.startswith(("imagen", "imagegeneration"))
+
+
 class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys."""
 
@@ -10013,6 +10080,10 @@ class VertexPredict(Vertex, GeminiEmbed):
     # Of the two bounds this one holds for any model, the other for those that embed texts; both are
     # quoted from topoteretes/cognee, pull request 4856.
     too_many = "{most} instance(s) is allowed per prediction. Actual: {found}"
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The path of Imagen is alike."""
+        return not is_imagen(params["model"])
 
     def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
@@ -10181,6 +10252,83 @@ class VertexOpenAIEmbeddings(Vertex, GeminiOpenAIEmbeddings):
     """Embeddings in OpenAI's shape."""
 
     routes = (VERTEX_PLACE + "/endpoints/openapi/embeddings",)
+
+
+# === formats/imagen ==========================================================
+# Imagen: the pictures of Google's `predict`, at the Gemini API and on Vertex AI.  Pure.
+
+
+PNG_TYPE = "image/png"
+# Quoted: google-marketing-solutions/adios, issue 62.
+BLOCKED_PROMPT = Failure(
+    400,
+    "Image generation failed with the following error: The prompt could not be submitted. Your "
+    "current safety filter threshold prohibited one or more words in this prompt. If you think "
+    "this was an error, send feedback. Support codes: 61493863",
+)
+# That such a prediction has nothing else is quoted: vercel/ai, issue 10796.
+FILTERED = {
+    "raiFilteredReason": "Unable to show generated images. All images were filtered out because "
+    "they violated Google's Responsible AI practices. Support codes: 61493863"
+}
+
+
+class GeminiImagen(Gemini):
+    """predict of an Imagen model; a neutral text is the prompt as it was enhanced."""
+
+    operation, api = "image", "predict"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "predict",)
+    fields = {"instances": "an array!", "parameters": "an object"}
+    speaks = frozenset((Text,))
+    errors: Mapping[str, Failure] = {**GEMINI_ERRORS, "content_filter": BLOCKED_PROMPT}
+    most_inputs = 1
+    too_many = VertexPredict.too_many
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The prompt is the user's text."""
+        instances = self.counted(body.get("instances"))
+        if not instances.value:
+            instances.expected("an array with one instance")
+        for instance in instances.objects():
+            yield Turn("user", instance.check({"prompt": "a string!"}).value["prompt"])
+
+    def choices(self, body: Field) -> int:
+        """`sampleCount`."""
+        return choices_of(pick_field(body.get("parameters"), "sampleCount"), 8)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """A picture, of a prompt that was not enhanced."""
+        usage = Usage(estimate(call.prompt), 1, is_guess=True)
+        return Reply((Text(""),), "stop", usage, call.model)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The predictions."""
+        if reply.stop == "content_filter":
+            return {"predictions": [FILTERED]}
+        return {"predictions": [self.prediction(call, reply)] * call.choices}
+
+    def prediction(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """A picture, in the format that is asked for."""
+        output = pick(call.body.get("parameters") or {}, "outputOptions") or {}
+        asked = pick(output, "mimeType") if isinstance(output, dict) else None
+        picture = picture_of_type(str(asked))
+        media_type = PNG_TYPE if picture == picture_of_type(PNG_TYPE) else asked
+        return {
+            "mimeType": media_type,
+            "bytesBase64Encoded": picture,
+            **present(prompt=reply.text(Text) or None),
+        }
+
+
+class VertexImagen(Vertex, GeminiImagen):
+    """The same on Vertex AI, where other models' `predict` embeds texts."""
+
+    routes = tuple(place + "predict" for place in VERTEX_MODELS)
+    errors = {**VERTEX_ERRORS, "content_filter": BLOCKED_PROMPT}
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The model's name tells it."""
+        return is_imagen(params["model"])
 
 
 # === formats/mistral =========================================================
@@ -10462,7 +10610,7 @@ class MistralFIM(MistralChat):
 
     api = "fim"
     speaks = OpenAIChat.speaks
-    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
+    routes: Tuple[str, ...] = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",
@@ -10821,82 +10969,161 @@ class OllamaVersion(Ollama):
         return {"version": "0.12.0"}
 
 
-# === formats/vertex_claude ===================================================
-# Claude on Vertex AI (wire formats, 8.2).  Pure.
+# === formats/vertex_partners =================================================
+# Models of other publishers on Vertex AI: each in its own format, behind Google's front.
+
+# Wire formats, section 8.2, say it of Claude; of the others it is unverified.  Pure.
 
 
-VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
-# Errors with these statuses come from Google's front, before Claude has seen the request.
+# Errors with these statuses come from Google's front, before the model has seen the request.
 FRONT_STATUSES = (401, 403, 404, 429)
+FRONT_ERRORS: Mapping[str, Failure] = {
+    "no_key": VERTEX_KEY,
+    "authentication": VERTEX_KEY,
+    "not_found": VERTEX_ERRORS["not_found"],
+    "permission": VERTEX_ERRORS["permission"],
+    "rate_limit": Failure(
+        429,
+        "Quota exceeded for "
+        "aiplatform.googleapis.com/online_prediction_requests_per_base_model "
+        "with base model: {model}. Please submit a quota increase request. "
+        "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
+    ),
+}
 VERTEX_FRONT = Vertex()
+RAW_VERBS = (":{verb=rawPredict}", ":{verb=streamRawPredict}")
 
 
-class OnVertex(Anthropic):
-    """What Claude does otherwise on Vertex AI: Google's front speaks first, in Google's shape."""
+def raw_routes(*places: str) -> Tuple[str, ...]:
+    """The routes of models in some places, whole and streamed."""
+    return tuple(VERTEX_PLACE + place + verb for place in places for verb in RAW_VERBS)
+
+
+VERTEX_MISTRAL = raw_routes("/publishers/{publisher=mistralai}/models/{model}")
+
+
+class BehindGoogle(WireFormat):
+    """What Google's front does, whoever's model is behind it: it speaks first, in its own shape."""
 
     provider = "vertex_ai"
-    credentials = Vertex.credentials
-    errors = {
-        **ANTHROPIC_ERRORS,
-        "no_key": VERTEX_KEY,
-        "authentication": VERTEX_KEY,
-        "not_found": VERTEX_ERRORS["not_found"],
-        "permission": VERTEX_ERRORS["permission"],
-        "rate_limit": Failure(
-            429,
-            "Quota exceeded for "
-            "aiplatform.googleapis.com/online_prediction_requests_per_base_model "
-            "with base model: {model}. Please submit a quota increase request. "
-            "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
-        ),
-    }
-    request_id_prefix = "req_vrtx_011"
-    # A limit that counts is told as Vertex AI does it.
-    limit_headers = Vertex.limit_headers
+    credentials: Tuple[str, ...] = Vertex.credentials
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The verb says it."""
+        # A `stream` in the body may be there, too, and does not count (2.2).
+        return params.get("verb") == "streamRawPredict"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """The request id; Google's front adds its own."""
+        """Those of Google's front."""
         return (
-            ("request-id", self.request_id(call)),
             ("Vary", "Origin"),
             ("Vary", "X-Origin"),
             ("Vary", "Referer"),
             ("X-Content-Type-Options", "nosniff"),
         )
 
+    def limit_headers(self, limit: Limit) -> Headers:
+        """A limit that counts is told as Vertex AI does it."""
+        return VERTEX_FRONT.limit_headers(limit)
+
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """As Google's front fills it in."""
         return VERTEX_FRONT.sentence(call, failure, usual)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """Google's shape from the front, Anthropic's from the model."""
+        """Google's shape from the front, the publisher's from the model."""
         if failure.status in FRONT_STATUSES:
             return VERTEX_FRONT.failure(call, failure)
         return super().failure(call, failure)
 
 
+class VertexFIM(BehindGoogle, MistralFIM):
+    """Mistral's fill in the middle, at the path of its chat completions: it is looked at first."""
+
+    routes = VERTEX_MISTRAL
+    fields = {**MistralFIM.fields, "model": "a string"}
+    errors = {**MISTRAL_ERRORS, **FRONT_ERRORS}
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """A body with a prompt tells it, for mistralai's client sends both to one path."""
+        if "codestral" not in params["model"]:
+            return False
+        try:
+            return within(parse_json(request.body), "prompt") is not None
+        except ValueError:
+            return False
+
+
+class VertexMistral(BehindGoogle, MistralChat):
+    """Mistral's chat completions: the model is in the path, and may be in the body, too."""
+
+    routes = VERTEX_MISTRAL
+    fields = {**MistralChat.fields, "model": "a string"}
+    errors = VertexFIM.errors
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """These paths are Vertex AI's alone."""
+        return True
+
+
+class VertexOpenModels(BehindGoogle, OpenAIChat):
+    """Chat completions of AI21, Meta, Qwen, DeepSeek and others, and of models of one's own."""
+
+    # Whoever the publisher is; the first word stands for all where a wrong path is told this one.
+    routes = raw_routes("/publishers/{publisher=ai21|[^/]+}/models/{model:}", "/endpoints/{model:}")
+    fields = {**OpenAIChat.fields, "model": "a string"}
+    errors = {**OPENAI_ERRORS, **FRONT_ERRORS}
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    has_logprobs = False
+    has_custom_tools = False
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Google's own models have no such methods."""
+        return params.get("publisher") != "google"
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Nothing: tier and fingerprint are OpenAI's."""
+        return {}
+
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """No padding."""
+        return chunk
+
+
+# === formats/vertex_claude ===================================================
+# Claude on Vertex AI (wire formats, 8.2).  Pure.
+
+
+VERTEX_CLAUDE = "/publishers/{publisher=anthropic}/models/"
+
+
+class OnVertex(BehindGoogle, Anthropic):
+    """What Claude does otherwise on Vertex AI."""
+
+    errors = {**ANTHROPIC_ERRORS, **FRONT_ERRORS}
+    request_id_prefix = "req_vrtx_011"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; Google's front adds its own."""
+        request_id = ("request-id", self.request_id(call))
+        return (request_id, *BehindGoogle.headers(self, call, stream, status))
+
+
 class VertexMessages(OnVertex, AnthropicMessages):
     """Messages on Vertex AI: model and streaming are in the path."""
 
-    routes = (
-        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
-        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
-    )
+    routes = raw_routes(VERTEX_CLAUDE + "{model}")
     # The version differs from SDK to SDK (8.2): any will do.
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """The verb says it."""
-        # A `stream` in the body may be there, too, and does not count (2.2).
-        return params["verb"] == "streamRawPredict"
 
 
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
     # As anthropic-py sends it (8.2, verified by capture).
-    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
+    routes = (VERTEX_PLACE + VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
 # === formats/other ===========================================================
@@ -12062,51 +12289,6 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
-
-
-# === formats/echo ============================================================
-# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
-
-
-MOST_DIMENSIONS = 8192
-
-
-def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors made from it."""
-    text = call.user or call.tool_result or call.system
-    part: Part = Text(text)
-    if call.operation == "embed":
-        size = dimensions(call)
-        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
-        part = Embedding(tuple(vectors[one] for one in call.inputs))
-    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
-
-
-def dimensions(call: Call) -> int:
-    """How long a vector the request asks for, wherever its API says that, or the model's usual size
-    (wire formats, 5.6)."""
-    places: List[Json] = [call.body, call.body.get("parameters")]
-    requests = call.body.get("requests")
-    if isinstance(requests, list):
-        places += requests[:1]
-    for place in places:
-        if isinstance(place, dict):
-            asked = place.get("dimensions") or pick(place, "outputDimensionality")
-            if asked:
-                field = Field({"dimensions": asked}).get("dimensions")
-                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
-                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
-    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
-        return 3072
-    return 1536
-
-
-def unit_vector(text: str, size: int) -> Tuple[float, ...]:
-    """A vector of length 1 that depends on the text alone."""
-    data = hashlib.shake_256(utf8(text)).digest(size * 2)
-    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
-    norm = sum(value * value for value in raw) ** 0.5
-    return tuple(round(value / norm, 8) for value in raw)
 
 
 # === mocks/stream_texts ======================================================

@@ -21,8 +21,9 @@ CONVERSE = {
     "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
 }
 PICTURE = {"model": "gpt-image-1.5", "prompt": "Hi", "partial_images": 2}
-VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
-VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
+PUBLISHERS = "/v1/projects/p/locations/us/publishers/"
+VERTEX = PUBLISHERS + "google/models/gemini-2.5-flash"
+VERTEX_CLAUDE = PUBLISHERS + "anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
@@ -108,6 +109,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
             ]
         },
     ),
+    m.GeminiImagen: (
+        "POST",
+        "/v1beta/models/imagen-4.0-generate-001:predict",
+        None,
+        {"instances": [{"prompt": "Hi"}]},
+    ),
     m.GeminiModels: ("GET", "/v1beta/models", None, None),
     m.VertexGenerate: (
         "POST",
@@ -129,6 +136,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]},
     ),
     m.VertexPredict: ("POST", VERTEX + ":predict", None, {"instances": [{"content": "Hi"}]}),
+    m.VertexImagen: (
+        "POST",
+        PUBLISHERS + "google/models/imagen-4.0-generate-001:predict",
+        None,
+        {"instances": [{"prompt": "Hi"}]},
+    ),
     m.VertexModels: ("GET", "/v1beta1/publishers/google/models", None, None),
     m.OpenAIResponses: (
         "POST",
@@ -211,6 +224,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         VERTEX_CLAUDE + ":rawPredict",
         VERTEX_CLAUDE + ":streamRawPredict",
         CLAUDE,
+    ),
+    m.VertexMistral: (
+        "POST",
+        PUBLISHERS + "mistralai/models/mistral-medium-3:rawPredict",
+        PUBLISHERS + "mistralai/models/mistral-medium-3:streamRawPredict",
+        {**CHAT, "model": "mistral-medium-3"},
+    ),
+    m.VertexFIM: (
+        "POST",
+        PUBLISHERS + "mistralai/models/codestral-2:rawPredict",
+        PUBLISHERS + "mistralai/models/codestral-2:streamRawPredict",
+        {"model": "codestral-2", "prompt": "Hi"},
+    ),
+    m.VertexOpenModels: (
+        "POST",
+        PUBLISHERS + "ai21/models/jamba-1.5-mini:rawPredict",
+        PUBLISHERS + "ai21/models/jamba-1.5-mini:streamRawPredict",
+        {**CHAT, "model": "jamba-1.5-mini"},
     ),
     m.VertexClaudeCount: (
         "POST",

@@ -17,6 +17,7 @@ from . import (  # noqa: F401  defining a class registers it
     gemini_generate,
     gemini_models,
     google_openai,
+    imagen,
     mistral,
     mistral_chat,
     ollama,
@@ -29,6 +30,7 @@ from . import (  # noqa: F401  defining a class registers it
     responses,
     vertex,
     vertex_claude,
+    vertex_partners,
 )
 from .base import WIRE_FORMATS
 from .openai_chat import OpenAIChat

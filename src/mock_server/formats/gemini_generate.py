@@ -9,12 +9,15 @@ import itertools
 import re
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
+from ..forms import listed
 from ..framings import SSE, Framing
 from ..ids import BASE64URL
 from ..jsons import within
 from ..limits import Json
 from ..node import Field
+from ..outcomes import Usually
 from ..records import replace
+from ..state import State
 from ..values import (
     STOPS,
     Block,
@@ -29,8 +32,10 @@ from ..values import (
     Usage,
 )
 from .base import WireFormat, choices_of
+from .echo import echoed
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, pick_field
+from .pictures import PICTURES
 from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
 from .shapes import has_words, present, said_stop
@@ -64,6 +69,8 @@ GOOGLE_PART_DATA = frozenset(
 )
 # A mock that has a part with one of these says itself what is signed.
 SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+# What an echo adds where a picture is asked for.
+GOOGLE_PICTURE = Block({"inlineData": {"mimeType": "image/png", "data": PICTURES["png"]}})
 
 
 def google_signature(call: Call) -> str:
@@ -136,6 +143,12 @@ def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapp
         yield {"text": ""}
     elif not reply.parts:
         yield {}
+
+
+def modalities(body: Json) -> List[Json]:
+    """What a request wants an answer to consist of, as far as it says so."""
+    config = pick(body, "generationConfig") or {}
+    return listed(pick(config, "responseModalities"))
 
 
 def part_count(run: Run) -> int:
@@ -315,6 +328,15 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """An echo, with a picture where one is asked for, or that alone."""
+        wanted = modalities(call.body)
+        if "IMAGE" not in wanted:
+            return None
+        reply = echoed(call)
+        spoken = reply.parts if "TEXT" in wanted else ()
+        return replace(reply, parts=(*spoken, GOOGLE_PICTURE))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""

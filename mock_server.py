@@ -6457,7 +6457,7 @@ def check_size(field: Field, model: str) -> None:
     if known:
         check_listed(field, known[0])
     elif not field.is_absent and not ANY_SIZE.fullmatch(field.value):
-        sentence = NO_WORD.format(found=f"'{field.value}'", known="WIDTHxHEIGHT, and 'auto'")
+        sentence = NO_WORD.format(found=f"'{field.value}'", known="'auto' and WIDTHxHEIGHT")
         field.expected("one from auto, WIDTHxHEIGHT", sentence)
 
 

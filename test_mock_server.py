@@ -1101,7 +1101,7 @@ def test_the_readmes_paths_lead_where_it_says() -> None:
             is_base = path.count("/") < 2 or path in ("/v1", "/v1alpha", "/v1beta1")
             if is_base or "…" in path or not path.startswith("/"):
                 continue
-            method = "GET" if operation == "models" else "POST"
+            method = "GET" if operation in ("models", "picture") else "POST"
             headers = {"anthropic-version": "1"} if provider == "anthropic" else {}
             request = m.Request(method, re.sub(r"\{\w+\}", "x", path), headers=headers)
             wire = m.route(request)[0]

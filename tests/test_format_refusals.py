@@ -21,9 +21,7 @@ from wrong_bodies import BAD_JSON, WRONG_BODIES
 import mock_server as m
 
 POSTED = [
-    kind
-    for kind, sample in SAMPLES.items()
-    if sample[0] == "POST" and not wire_of(kind).takes_form
+    kind for kind, sample in SAMPLES.items() if sample[0] == "POST" and not wire_of(kind).takes_form
 ]
 NO_OBJECTS = [b"[1, 2]", b'"text"', b"null", b"7"]
 

@@ -413,6 +413,12 @@ JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
+# Hosts with OpenAI's format, each with its own way of it (design: dialects); the first is plain.
+DIALECTS = (
+    *("openai", "mistral", "openrouter", "vllm", "deepseek", "groq", "gemini", "ollama"),
+    "bedrock",
+)
+
 # --- types ---
 
 Json = Any
@@ -685,6 +691,19 @@ def bad_coding(message: str) -> Refused:
 
 
 # --- responses ---
+
+PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
+
+
+def is_packed(content_type: str) -> bool:
+    """Whether nobody compresses a body of a type, unless he is told to."""
+    return content_type.startswith(PACKED)
+
+
+def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
+    """The type that some headers say; empty if they don't."""
+    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
+
 
 # RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
@@ -1436,6 +1455,7 @@ class Call:
     blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
+    dialect: str = ""  # of OpenAI's format; empty where it is another
 
     @property
     def method(self) -> str:
@@ -4222,6 +4242,36 @@ class Unmocked:
         return None
 
 
+# === formats/wholes ==========================================================
+# Whole answers, in JSON or not, and how they are laid out.  Pure.
+
+
+class WholeAnswers:
+    """How a wire format writes an answer in one piece."""
+
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    json_type = "application/json"
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The whole answer, or the bytes of one that is no JSON."""
+        raise NotImplementedError
+
+    def whole_type(self, call: Call) -> str:
+        """The Content-Type of the whole answer to a call."""
+        return self.json_type
+
+    def encode(self, value: Json) -> bytes:
+        """A whole body in the provider's layout; bytes have none."""
+        if isinstance(value, bytes):
+            return value
+        return utf8(self.layout(value) + self.ending)
+
+    def adapted(self, call: Call, body: bytes) -> bytes:
+        """A recorded body in the encoding that this request asks for."""
+        return body
+
+
 # === formats/base ============================================================
 # What all wire formats share: one class an API; a dialect is a subclass whose differences are
 # data. Defining a class registers it.  Pure: no socket, clock, file or lock.
@@ -4286,7 +4336,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed, Unmocked):
+class WireFormat(Credentialed, Unmocked, WholeAnswers):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -4295,6 +4345,7 @@ class WireFormat(Credentialed, Unmocked):
     checked before `turns` and the like read the body."""
 
     provider = ""
+    dialect = ""  # of OpenAI's format, for what is in that
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
@@ -4305,9 +4356,6 @@ class WireFormat(Credentialed, Unmocked):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    layout: Callable[..., str] = staticmethod(compact)
-    ending = ""
-    json_type = "application/json"
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -4326,13 +4374,6 @@ class WireFormat(Credentialed, Unmocked):
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    @property
-    def can_stream(self) -> bool:
-        """Whether an answer can be a stream."""
-        if self.may_stream is None:
-            return self.operation == "generate"
-        return self.may_stream
-
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Whether a request on one of the routes, which found `params` in its path, is for this
         API; only shared paths ask more than that."""
@@ -4343,7 +4384,8 @@ class WireFormat(Credentialed, Unmocked):
     def begun(self, request: Request, params: Mapping[str, str]) -> Call:
         """The call as far as the path alone tells."""
         model = params.get("model", "")
-        return Call(request, self.provider, self.operation, self.api, model, params=params)
+        names = self.provider, self.operation, self.api, model
+        return Call(request, *names, params=params, dialect=self.dialect)
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request in no provider's terms.  BadField names what can't be read."""
@@ -4373,6 +4415,7 @@ class WireFormat(Credentialed, Unmocked):
             choices=self.choices(fields),
             params=params,
             body=body,
+            dialect=self.dialect,
         )
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
@@ -4425,10 +4468,6 @@ class WireFormat(Credentialed, Unmocked):
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
         return True
 
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The whole answer."""
-        raise NotImplementedError
-
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
         that is laid out already."""
@@ -4453,17 +4492,9 @@ class WireFormat(Credentialed, Unmocked):
         begins, goes on or ends."""
         return value != "[DONE]" and has_words(value)
 
-    def adapted(self, call: Call, body: bytes) -> bytes:
-        """A recorded body in the encoding that this request asks for."""
-        return body
-
     def framing(self, call: Call) -> Framing:
         """How the events of this call are framed."""
         return OPENAI_SSE
-
-    def encode(self, value: Json) -> bytes:
-        """A whole body in the provider's layout."""
-        return utf8(self.layout(value) + self.ending)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""
@@ -4522,6 +4553,13 @@ class WireFormat(Credentialed, Unmocked):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
+def can_stream(wire: WireFormat) -> bool:
+    """Whether an answer of an API can be a stream."""
+    if wire.may_stream is None:
+        return wire.operation == "generate"
+    return wire.may_stream
+
+
 def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
     """What is said of an API whose answers have no block such as one of these, or have it in whole
     ones alone."""
@@ -4539,8 +4577,6 @@ def caller(request: Request) -> str:
     """Whose client calls a path that several providers share (wire formats, section 2.1)."""
     if "anthropic-version" in request.headers:
         return "anthropic"
-    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
-        return "mistral"
     if "x-goog-api-key" in request.headers or "key" in request.query:
         return "google"
     return "openai"
@@ -4801,6 +4837,13 @@ IMAGE_PLACES = Places(
     {"data": 'give "body" and "events" instead'},
 )
 
+# --- OpenAI's transcriptions, of which the last event is the whole in JSON ---
+
+TRANSCRIPTION_PLACES = Places(
+    {"": "last ->"},
+    {"text": BY_TEXT, "segments": ADVICE, "logprobs": 'ask for it with "include"'},
+)
+
 # --- Gemini (wire formats, sections 7 and 8.1) ---
 
 CANDIDATE = "candidates.0.index~{candidate}"
@@ -4939,7 +4982,9 @@ OLLAMA_PLACES = Places(
 
 
 # === formats/pydantic ========================================================
-# What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure.
+# What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+
+# Pure.
 
 
 # What an error calls the kinds of JSON values, in its type and in its message.
@@ -4977,7 +5022,7 @@ def location(path: str) -> List[Union[str, int]]:
 
 
 # === formats/anthropic =======================================================
-# Anthropic's messages, counts and models (wire formats, section 9).  Pure.
+# Anthropic's messages and counts (wire formats, section 9).  Pure.
 
 
 # Types of errors by status; any other is an api_error, or of the request.
@@ -5122,6 +5167,7 @@ class AnthropicRequest(Anthropic):
         "stop_sequences": "an array",
         "metadata": "an object",
         "thinking": "an object",
+        "context_management": "an object",
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -5187,6 +5233,14 @@ def anthropic_output_counts(usage: Usage) -> Dict[str, Json]:
     return counts
 
 
+def managed_context(call: Call) -> Dict[str, Json]:
+    """What became of the context, where a request says how it is to be managed: nothing was to be
+    cleared (typed in anthropic-py 2.14, beta; seen in public streams)."""
+    if not call.body.get("context_management"):
+        return {}
+    return {"context_management": {"applied_edits": []}}
+
+
 def typed(name: str, **members: Json) -> Tuple[str, Json]:
     """An event whose name is its type."""
     return name, {"type": name, **members}
@@ -5237,7 +5291,8 @@ class AnthropicMessages(AnthropicRequest):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message."""
         content = [anthropic_block(call, part, index) for index, part in enumerate(reply.parts)]
-        return self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
+        message = self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
+        return {**message, **managed_context(call)}
 
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
@@ -5259,7 +5314,7 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
         }
         usage = {**anthropic_input_counts(reply.usage), **anthropic_output_counts(reply.usage)}
-        yield typed("message_delta", delta=stop, usage=usage)
+        yield typed("message_delta", delta=stop, usage=usage, **managed_context(call))
         yield typed("message_stop")
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -5308,8 +5363,49 @@ class AnthropicCountTokens(AnthropicRequest):
         return False
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"input_tokens": reply.usage.input}
+        """The count, which a managed context leaves as it is."""
+        tokens = reply.usage.input
+        if not call.body.get("context_management"):
+            return {"input_tokens": tokens}
+        return {
+            "input_tokens": tokens,
+            "context_management": {"original_input_tokens": tokens},
+        }
+
+
+# === formats/anthropic_models ================================================
+# Anthropic's models (wire formats, section 9).  Pure.
+
+
+# The families of models (typed in anthropic-py 2.14); one of no family has null.
+MODEL_LINES = frozenset(("haiku", "sonnet", "opus", "fable", "mythos"))
+
+
+def supported(*names: str) -> Dict[str, Json]:
+    """What a model can do, by name."""
+    return {name: {"supported": True} for name in names}
+
+
+# All keys are always there (typed), and all is supported: a client may try any of it.
+CAPABILITIES: Mapping[str, Json] = {
+    **supported("batch", "citations", "code_execution"),
+    **supported("image_input", "pdf_input", "structured_outputs"),
+    "context_management": {
+        "supported": True,
+        **supported("clear_thinking_20251015", "clear_tool_uses_20250919", "compact_20260112"),
+    },
+    "effort": {"supported": True, **supported("low", "medium", "high", "max", "xhigh")},
+    "thinking": {
+        "supported": True,
+        "types": supported("adaptive", "between_tools", "disabled", "enabled"),
+    },
+    "server_tools": {"supported": True, **supported("code_execution", "web_search")},
+}
+
+
+def model_line(name: str) -> Optional[str]:
+    """The family of a model, which is a word of its name."""
+    return next((word for word in name.split("-") if word in MODEL_LINES), None)
 
 
 class AnthropicModels(Anthropic):
@@ -5326,12 +5422,20 @@ class AnthropicModels(Anthropic):
         return caller(request) == "anthropic"
 
     def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
+        """One model, which nobody is about to retire."""
+        # From `lifecycle` on typed in anthropic-py 2.14, where that one is required.
         return {
             "type": "model",
             "id": name,
             "display_name": name.replace("-", " ").title(),
             "created_at": "2025-09-29T00:00:00Z",
+            "lifecycle": "active",
+            "line": model_line(name),
+            "max_input_tokens": 200000,
+            "max_tokens": 64000,
+            "deprecated_at": None,
+            "retires_at": None,
+            "capabilities": CAPABILITIES,
         }
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -5537,6 +5641,7 @@ class OpenAI(WireFormat):
     """What all APIs of OpenAI share: headers, errors, credential."""
 
     provider = "openai"
+    dialect = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     too_many = (
@@ -5552,13 +5657,7 @@ class OpenAI(WireFormat):
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
     usual_limit = 10_000
-    shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Mistral's own client gets Mistral's dialect."""
-        # What is not shared must not look at headers: a remembered answer depends on all that were.
-        return not self.shared_with_mistral or caller(request) != "mistral"
 
     def has_rate_limits(self, stream: bool) -> bool:
         """Whether answers come with rate limits (5.1)."""
@@ -5640,6 +5739,56 @@ class OpenAIGeneration(OpenAI):
             yield "", "[DONE]"
 
 
+# === formats/likely ==========================================================
+# How likely each piece of an answer was, for requests that ask for log probabilities.  Pure.
+
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+LOGPROB = -0.01  # of every piece (5.2)
+
+
+def wants_likely(call: Call) -> bool:
+    """Whether a request asks for log probabilities."""
+    return call.body.get("logprobs") is True
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.texts
+
+
+def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
+    """Those of the pieces that have text; Refused where one answer has too many."""
+    for number, piece in enumerate(filter(None, pieces)):
+        if number >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        yield piece
+
+
+def token_number(piece: str) -> int:
+    """The number of a token in a vocabulary, made from its text."""
+    return int(token(piece, 4, HEX), 16)
+
+
+def likely_token(piece: str) -> Dict[str, Json]:
+    """A piece as OpenAI has it (5.2), and Ollama."""
+    return {"token": piece, "logprob": LOGPROB, "bytes": list(utf8(piece))}
+
+
+def likely_tokens(pieces: Iterable[Optional[str]], top: Json) -> List[Json]:
+    """All pieces as OpenAI has them; there is no other than the one that was chosen, which is the
+    most likely where a request asks for so many."""
+    entries: List[Json] = []
+    for piece in bounded_pieces(pieces):
+        entry = likely_token(piece)
+        alternatives = [entry] if top else []
+        entries.append({**entry, "top_logprobs": alternatives})
+    return entries
+
+
 # === formats/openai_chat_reading =============================================
 # How a chat completions request reads (wire formats, 2.2 and 5.2).  Pure.
 
@@ -5662,7 +5811,6 @@ class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
 
     api = "chat"
-    shared_with_mistral = True
     fields = {
         "model": "a string!",
         "messages": "an array!",
@@ -5738,8 +5886,6 @@ class ChatRequest(OpenAIGeneration):
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
 
-MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
-
 
 def chat_usage(usage: Usage) -> Dict[str, Json]:
     """Token counts with their details."""
@@ -5768,27 +5914,11 @@ def written_tokens(usage: Usage) -> Dict[str, Json]:
     return {"cache_write_tokens": usage.cache_write}
 
 
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
-    for run in walk(reply):
-        if isinstance(run.part, Text):
-            yield from run.pieces
-
-
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
-    content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
-        alternatives = []
-        if body.get("top_logprobs"):
-            alternatives.append(entry)
-        content.append({**entry, "top_logprobs": alternatives})
+    content = likely_tokens(pieces, body.get("top_logprobs"))
     if not content:
         return None
     return {"content": content, "refusal": None}
@@ -6028,7 +6158,7 @@ class OpenAIChat(ChatCompletion):
         self, call: Call, key: str, texts: Texts
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What is said, piece by piece."""
-        if call.body.get("logprobs") is not True:
+        if not wants_likely(call):
             yield {key: hole(0)}, texts
             return
         for text in texts:  # each has probabilities of its own
@@ -6078,6 +6208,22 @@ def completion_text(reply: Reply) -> str:
     return (reply.text(Text) or "") + (reply.text(Refusal) or "")
 
 
+def likely_completion(call: Call, texts: Iterable[str], offset: int) -> Optional[Dict[str, Json]]:
+    """How likely the pieces of a text were, where a request has the number of the most likely
+    tokens that it wants of each; the first has so many characters before it."""
+    most = call.body.get("logprobs")
+    if most is None:
+        return None
+    tokens = list(bounded_pieces(texts))
+    ends = list(itertools.accumulate(map(len, tokens), initial=offset))
+    return {
+        "tokens": tokens,
+        "token_logprobs": [LOGPROB] * len(tokens),
+        "top_logprobs": [{token: LOGPROB} for token in tokens] if most else None,
+        "text_offset": ends[:-1],
+    }
+
+
 class CompletionRequest(OpenAIGeneration):
     """How a request for completions reads."""
 
@@ -6091,6 +6237,7 @@ class CompletionRequest(OpenAIGeneration):
         "temperature": "a number",
         "max_tokens": "an integer",
         "suffix": "a string",
+        "logprobs": "an integer",
     }
 
     def inputs(self, body: Field) -> List[str]:
@@ -6130,9 +6277,16 @@ class OpenAICompletions(CompletionRequest):
             "created": call.second,
         }
 
-    def choice(self, index: int, text: str, finish: Optional[str]) -> Dict[str, Json]:
+    def choice(
+        self, index: int, text: str, finish: Optional[str], likely: Json = None
+    ) -> Dict[str, Json]:
         """One choice, or a piece of one."""
-        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+        return {"text": text, "index": index, "logprobs": likely, "finish_reason": finish}
+
+    def offset(self, call: Call, index: int) -> int:
+        """The characters before the text of a choice, which are those of its prompt."""
+        inputs = call.inputs
+        return len(inputs[index * len(inputs) // call.choices])
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, without details but for what was written to a cache."""
@@ -6146,7 +6300,11 @@ class OpenAICompletions(CompletionRequest):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
         text, finish = completion_text(reply), said_stop(COMPLETION_STOPS, stop_of(reply))
-        choices = [self.choice(index, text, finish) for index in range(call.choices)]
+        texts = pieces(text, reply.chunk_size)
+        choices = []
+        for index in range(call.choices):
+            likely = likely_completion(call, texts, self.offset(call, index))
+            choices.append(self.choice(index, text, finish, likely))
         return self.arranged(
             {
                 **self.head(call, reply),
@@ -6167,15 +6325,24 @@ class OpenAICompletions(CompletionRequest):
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
+        likely = None
+        if call.body.get("logprobs") is not None:
+            likely = hole(1)
         for index in range(call.choices):
             stencils = []
             for finish in finishes:
-                choices = [self.choice(index, hole(0), finish)]
+                choices = [self.choice(index, hole(0), finish, likely)]
                 chunk = self.arranged({**head, "choices": choices, **model, **usage})
                 stencils.append(Stencil(chunk))
+            offset = self.offset(call, index)
             # Without a text there is still a piece, for the finish reason to ride on.
             for piece, is_last in with_last(pieces(text, reply.chunk_size) or ONCE):
-                yield "", stencils[is_last].filled(piece)
+                if likely is None:
+                    yield "", stencils[is_last].filled(piece)
+                    continue
+                chances = likely_completion(call, [piece], offset)
+                yield "", stencils[is_last].filled(piece, chances)
+                offset += len(piece)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}
@@ -6197,7 +6364,6 @@ class OpenAIEmbeddings(OpenAI):
     """Embeddings: floats, or base64 of little-endian float32."""
 
     operation, api = "embed", "embeddings"
-    shared_with_mistral = True
     routes: Tuple[str, ...] = ("POST /v1/embeddings", "POST {prefix*}/embeddings")
     fields = {
         "model": "a string!",
@@ -6663,11 +6829,14 @@ class OpenAIPicture(OpenAI):
     credentials = ()
     speaks = frozenset()
     needs_mock = False
-    json_type = "image/png"
 
-    def own(self, call: Call, state: State) -> Optional[Usually]:
+    def whole(self, call: Call, reply: Reply) -> Json:
         """The picture."""
-        return Recorded(PNG_BYTES)
+        return PNG_BYTES
+
+    def whole_type(self, call: Call) -> str:
+        """No JSON."""
+        return "image/png"
 
 
 class OpenAIVariations(OpenAI):
@@ -6714,11 +6883,8 @@ class OpenAIModels(OpenAI):
     needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """`/v1/models` is shared with Google, Anthropic and Mistral."""
-        client = caller(request)
-        if client in ("openai", "mistral"):
-            return client == "openai"
-        return not SHARED_MODELS_PATH.fullmatch(request.path)
+        """`/v1/models` is shared with Google and Anthropic."""
+        return caller(request) == "openai" or not SHARED_MODELS_PATH.fullmatch(request.path)
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
@@ -6903,6 +7069,7 @@ class Azure(OpenAI):
     """What all APIs share: headers, errors of a gateway of its own, two kinds of credential."""
 
     provider = "azure"
+    dialect = ""
     area = (
         "/openai/deployments/",
         "/openai/v1/",
@@ -7020,6 +7187,712 @@ class AzureModels(Azure, OpenAIModels):
     """Models."""
 
     routes = ("GET /openai[/v1]/models[/{model}]",)
+
+
+# === formats/openai_audio ====================================================
+# What the audio APIs of OpenAI share: how they say what is wrong (wire formats 2, 4).  Pure.
+
+
+MOST_SHOWN = 200  # characters of a wrong text that are told
+
+# What pydantic says of a value that is not in its bounds, as OpenAI passes it on, with the type and
+# the context of that error (of voices: openai-node, issue 1284).
+FIELD_BOUNDS: Mapping[str, Tuple[str, Dict[str, Any]]] = {
+    "String should have at least 1 character": ("string_too_short", {"min_length": 1}),
+    "String should have at most 4096 characters": ("string_too_long", {"max_length": 4096}),
+    "Input should be greater than or equal to 0.25": ("greater_than_equal", {"ge": 0.25}),
+    "Input should be less than or equal to 4": ("less_than_equal", {"le": 4.0}),
+}
+A_WORD = "one of its words"
+# Of a text in place of a file (openai-java, issue 140).
+NO_UPLOAD = "Expected UploadFile, received: <class 'str'>"
+
+AUDIO_ERRORS: Mapping[str, Failure] = {
+    **OPENAI_ERRORS,
+    # As of pictures, section 3; what the audio APIs say was not seen.
+    "content_filter": Failure(
+        400,
+        "Your request was rejected as a result of our safety system. Your prompt may contain text "
+        "that is not allowed by our safety system.",
+        code="content_policy_violation",
+    ),
+}
+
+
+def a_word_of(field: Field, words: Iterable[str], usual: str = "") -> str:
+    """A field that is one of some words, or `usual` where it is left out."""
+    known = list(words)
+    if field.is_absent:
+        return usual
+    if field.value not in known:
+        told = ", ".join(f"'{word}'" for word in known)
+        before, _, last = told.rpartition(", ")
+        if before:
+            told = f"{before} or {last}"
+        field.expected(A_WORD, f"Input should be {told}")
+    return str(field.value)
+
+
+def audio_problem(wrong: BadField) -> Dict[str, Any]:
+    """The error of a field as pydantic has it."""
+    kind, message = pydantic_error(wrong)
+    found: Json = wrong.found
+    context: Dict[str, Any] = {}
+    if found is MISSING:
+        found = None
+    elif wrong.expected == A_FILE:
+        kind, message = "value_error", f"Value error, {NO_UPLOAD}"
+        context = {"error": ValueError(NO_UPLOAD)}
+    elif wrong.expected == A_WORD:
+        kind, context = "enum", {"expected": message.partition("be ")[2]}
+    elif wrong.sentence:
+        kind, context = FIELD_BOUNDS[message]
+    if isinstance(found, str) and len(found) > MOST_SHOWN:
+        found = found[:MOST_SHOWN] + "…"
+    place = ("body", *location(wrong.path))
+    error = {"type": kind, "loc": place, "msg": message, "input": found}
+    if context:
+        error["ctx"] = context
+    return error
+
+
+class OpenAIAudio(OpenAI):
+    """What its audio APIs share."""
+
+    operation = "audio"
+    speaks = frozenset((Text,))
+    errors: Mapping[str, Failure] = AUDIO_ERRORS
+
+    def has_rate_limits(self, stream: bool) -> bool:
+        """They have them, in requests (speechdigest, issue 1)."""
+        return True
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What pydantic says, in Python's words; of a model in OpenAI's own."""
+        if wrong.path == "model" and not wrong.found:
+            return Failure(400, "you must provide a model parameter", "invalid_request_error")
+        return Failure(400, str([audio_problem(wrong)]), "invalid_request_error")
+
+
+# === formats/sounds ==========================================================
+# Sound in the formats that speech comes in: a frame for each character, so that its length tells
+# that of the text.  Nothing is spoken.  Pure.
+
+
+LEAD = 10  # frames before the first character: what guesses formats wants to see several
+MOST_FRAMES = 500  # which are from 10 to 12 seconds
+SAMPLES = 576  # of a frame, at RATE: 24 ms
+RATE = 24_000  # samples a second, as OpenAI's speech has (its guide on text to speech)
+
+
+def frames_at(characters: int) -> int:
+    """How many frames there are when so many characters are said."""
+    return min(LEAD + characters, MOST_FRAMES)
+
+
+# --- checksums ---
+
+
+@functools.lru_cache(maxsize=None)
+def crc_table(width: int, polynomial: int) -> Tuple[int, ...]:
+    """The remainders of all bytes."""
+    found = []
+    for byte in range(256):
+        value = byte << (width - 8)
+        for _ in range(8):
+            value <<= 1
+            if value >> width:
+                value ^= 1 << width | polynomial
+        found.append(value)
+    return tuple(found)
+
+
+def crc(data: bytes, width: int, polynomial: int) -> int:
+    """The checksum of FLAC and Ogg: highest bits first, from 0, and sent as it is."""
+    table, mask, value = crc_table(width, polynomial), (1 << width) - 1, 0
+    for byte in data:
+        value = (value << 8 & mask) ^ table[value >> (width - 8) ^ byte]
+    return value
+
+
+# --- pcm and wav ---
+
+# A quiet triangle of 500 Hz.  Silence would look intact to who passes sound on as text.
+TONE = struct.pack("<48h", *[(abs(at - 24) - 12) * 200 for at in range(48)]) * (SAMPLES // 48)
+
+
+def no_head(frames: int) -> bytes:
+    """Of a format that begins with its first frame."""
+    return b""
+
+
+def tone(number: int, frames: int) -> bytes:
+    """A frame of little-endian samples of 16 bits."""
+    return TONE
+
+
+def wav_head(frames: int) -> bytes:
+    """RIFF with the format and the sizes of what follows."""
+    size = frames * len(TONE)
+    form = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    return (
+        b"RIFF"
+        + struct.pack("<I", 36 + size)
+        + b"WAVEfmt "
+        + form
+        + b"data"
+        + size.to_bytes(4, "little")
+    )
+
+
+# --- mp3 and aac ---
+
+# ISO 13818-3: MPEG-2 layer III, 8 kbit/s, 24 kHz, mono.  Side information of nothing but zeros says
+# that there is no main data, which is silence.
+MP3_FRAME = bytes.fromhex("fff314c4") + bytes(20)
+# ISO 14496-3: an ADTS header (LC, 48 kHz, mono, 11 bytes), then a channel without bands, and the
+# end; 1,024 samples, 21 ms.
+AAC_FRAME = bytes.fromhex("fff14c40017ffc00000007")
+
+
+def mp3_frame(number: int, frames: int) -> bytes:
+    """A silent frame."""
+    return MP3_FRAME
+
+
+def aac_frame(number: int, frames: int) -> bytes:
+    """A silent frame."""
+    return AAC_FRAME
+
+
+# --- flac (RFC 9639) ---
+
+
+def flac_head(frames: int) -> bytes:
+    """The stream's information: blocks of one length, rate, mono, 16 bits, samples, no digest."""
+    told = RATE << 44 | 15 << 36 | frames * SAMPLES
+    return b"fLaC\x80\0\0\x22" + struct.pack(">HHIHQ", SAMPLES, SAMPLES, 0, 0, told) + bytes(16)
+
+
+def flac_frame(number: int, frames: int) -> bytes:
+    """A frame of one constant, 0, between its two checksums."""
+    head = b"\xff\xf8\x27\x08" + chr(number).encode()
+    frame = head + bytes([crc(head, 8, 0x07)]) + b"\0\0\0"
+    return frame + crc(frame, 16, 0x8005).to_bytes(2, "big")
+
+
+# --- opus (RFC 7845, in pages of RFC 3533) ---
+
+OPUS_HEAD = b"OpusHead" + struct.pack("<BBHIhB", 1, 1, 0, RATE, 0, 0)
+OPUS_TAGS = b"OpusTags" + struct.pack("<I4sI", 4, b"mock", 0)
+OPUS_SILENCE = b"\xf8\xff\xfe"  # 20 ms of mono, full band
+OPUS_SAMPLES = 960  # which are counted at 48 kHz (RFC 7845, 4)
+
+
+def ogg_page(number: int, packet: bytes, samples: int = 0, kind: int = 0) -> bytes:
+    """A page of one packet; `kind` is 2 for the first, 4 for the last."""
+    before = b"OggS\0" + struct.pack("<BQII", kind, samples, 1, number)
+    after = bytes([1, len(packet)]) + packet
+    return before + crc(before + bytes(4) + after, 32, 0x04C11DB7).to_bytes(4, "little") + after
+
+
+def opus_head(frames: int) -> bytes:
+    """What kind of sound it is, and its tags."""
+    return ogg_page(0, OPUS_HEAD, kind=2) + ogg_page(1, OPUS_TAGS)
+
+
+def opus_frame(number: int, frames: int) -> bytes:
+    """A page of silence."""
+    kind = 4 * (number == frames - 1)
+    return ogg_page(number + 2, OPUS_SILENCE, (number + 1) * OPUS_SAMPLES, kind)
+
+
+# --- all of them ---
+
+
+@record
+class Sound:
+    """A format: its type, how a file of so many frames begins, and each of those by its number."""
+
+    content_type: str
+    head: Callable[[int], bytes]
+    frame: Callable[[int, int], bytes]
+
+    def piece(self, start: int, end: int, frames: int) -> bytes:
+        """The frames from `start` to `end` of so many, behind the head if they are the first."""
+        found = [self.frame(number, frames) for number in range(start, end)]
+        if start == 0:
+            found.insert(0, self.head(frames))
+        return b"".join(found)
+
+
+SOUNDS: Mapping[str, Sound] = {
+    "mp3": Sound("audio/mpeg", no_head, mp3_frame),
+    "opus": Sound("audio/opus", opus_head, opus_frame),
+    "aac": Sound("audio/aac", no_head, aac_frame),
+    "flac": Sound("audio/flac", flac_head, flac_frame),
+    "wav": Sound("audio/wav", wav_head, tone),
+    "pcm": Sound("audio/pcm", no_head, tone),
+}
+
+
+# === formats/openai_speech ===================================================
+# OpenAI's speech: text becomes sound (wire formats 2, section 4).  Pure.
+
+
+MOST_SPOKEN = 4096  # characters
+# In the order of OpenAI's own list, with those that came later behind them.
+VOICES = (
+    *("nova", "shimmer", "echo", "onyx", "fable", "alloy", "ash", "sage", "coral"),
+    *("ballad", "verse", "marin", "cedar"),
+)
+# Others have voices of their own: Groq, Kokoro and whoever else has this API.
+KNOWN_SPEAKER = re.compile(r"(?:.*/)?(?:tts-1|gpt-)")
+
+
+def bounded_text(field: Field) -> str:
+    """The text that is to be said."""
+    text: str = field.text()
+    if not text:
+        field.expected("a text", "String should have at least 1 character")
+    if len(text) > MOST_SPOKEN:
+        field.expected("a text", f"String should have at most {MOST_SPOKEN} characters")
+    return text
+
+
+def check_speed(field: Field) -> None:
+    """Raise BadField for a speed that there is none of."""
+    if field.is_absent:
+        return
+    if field.value < 0.25:
+        field.expected("a speed", "Input should be greater than or equal to 0.25")
+    if field.value > 4:
+        field.expected("a speed", "Input should be less than or equal to 4")
+
+
+def sound_asked_for(call: Call) -> Sound:
+    """The format that a request asks for; mp3 unless it says so."""
+    return SOUNDS[call.body.get("response_format") or "mp3"]
+
+
+def spoken_usage(usage: Usage) -> Json:
+    """The token counts of a stream."""
+    return {
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "total_tokens": usage.total,
+    }
+
+
+class OpenAISpeech(OpenAIAudio):
+    """Speech: the bytes of a file, or in a stream pieces of it in base64."""
+
+    api = "speech"
+    may_stream = True
+    routes: Tuple[str, ...] = ("POST /v1/audio/speech", "POST {prefix*}/audio/speech")
+    fields = {
+        "model": "a string!",
+        "input": "a string!",
+        "voice": "a string or an object!",
+        "instructions": "a string",
+        "response_format": "a string",
+        "speed": "a number",
+        "stream_format": "a string",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream_format`; also of tts-1, which has no such streams: any model has everything."""
+        return a_word_of(body.get("stream_format"), ("sse", "audio")) == "sse"
+
+    def turns(self, body: Field) -> List[Turn]:
+        """What is to be said counts as the user's text."""
+        text, voice = bounded_text(body.get("input")), body.get("voice")
+        model = body.value.get("model") or ""
+        if isinstance(voice.value, dict):
+            voice.get("id").text()
+        elif KNOWN_SPEAKER.match(model):
+            a_word_of(voice, VOICES)
+        a_word_of(body.get("response_format"), SOUNDS)
+        check_speed(body.get("speed"))
+        return [Turn("user", text)]
+
+    def whole_type(self, call: Call) -> str:
+        """That of the format."""
+        return sound_asked_for(call).content_type
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The file."""
+        frames = frames_at(len(reply.text(Text) or ""))
+        return sound_asked_for(call).piece(0, frames, frames)
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The same in pieces: how it begins, and what is added by each piece of the text."""
+        sound, frames = sound_asked_for(call), frames_at(len(reply.text(Text) or ""))
+        start, said = 0, 0
+        # Nothing has no pieces, and is heard all the same.
+        for piece in itertools.chain(text_pieces(reply), ONCE):
+            said += len(piece)
+            end = frames_at(said)
+            if end > start:
+                data = sound.piece(start, end, frames)
+                audio = base64.b64encode(data).decode()
+                yield "", {"type": "speech.audio.delta", "audio": audio}
+            start = end
+        yield "", {"type": "speech.audio.done", "usage": spoken_usage(reply.usage)}
+
+
+# === formats/captions ========================================================
+# Captions: a text with the times at which it is said, as whoever speaks at an even pace would.
+# Pure.
+
+
+PACE = 15  # characters a second
+MOST_CAPTIONS = 10_000  # of one answer: each takes hundreds of bytes
+SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n])*")  # or lines
+WORDS_ALONE = re.compile(r"\S+")
+
+
+@record
+class Caption:
+    """A piece of a text, and from which second to which it is said."""
+
+    text: str
+    start: float
+    end: float
+
+
+def second_of(characters: int) -> float:
+    """The second at which so many characters are said."""
+    return round(characters / PACE, 2)
+
+
+def timed(text: str, piece: Pattern[str]) -> List[Caption]:
+    """The pieces of a text with their times."""
+    found: List[Caption] = []
+    for match in piece.finditer(text):
+        if len(found) == MOST_CAPTIONS:
+            message = f"the answer has times for at most {MOST_CAPTIONS} pieces; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        start, end = second_of(match.start()), second_of(match.end())
+        found.append(Caption(match.group().rstrip(), start, end))
+    return found
+
+
+def clock(second: float, mark: str) -> str:
+    """A second as 00:00:01,500, with a mark before the milliseconds."""
+    whole, thousandths = divmod(round(second * 1000), 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{mark}{thousandths:03d}"
+
+
+def srt(cues: Sequence[Caption]) -> str:
+    """SubRip."""
+    lines = []
+    for number, cue in enumerate(cues, 1):
+        lines.append(f"{number}\n{clock(cue.start, ',')} --> {clock(cue.end, ',')}\n{cue.text}\n\n")
+    return "".join(lines)
+
+
+def vtt(cues: Sequence[Caption]) -> str:
+    """WebVTT."""
+    lines = ["WEBVTT\n\n"]
+    for cue in cues:
+        lines.append(f"{clock(cue.start, '.')} --> {clock(cue.end, '.')}\n{cue.text}\n\n")
+    return "".join(lines)
+
+
+# === formats/openai_transcriptions ===========================================
+# OpenAI's transcriptions and translations: sound becomes text (wire formats 2, 4).  Pure.
+
+
+MOST_SOUND = 26_214_400  # bytes of a request
+SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
+ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
+KNOWN_ENDING = "a known file format"
+TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
+# What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
+LANGUAGE_NAMES = {
+    "": "english",
+    "ar": "arabic",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "hi": "hindi",
+    "it": "italian",
+    "ja": "japanese",
+    "ko": "korean",
+    "nl": "dutch",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ru": "russian",
+    "tr": "turkish",
+    "uk": "ukrainian",
+    "zh": "chinese",
+}
+
+
+def is_whisper(model: str) -> bool:
+    """Whether a model is one of those that are paid by the second, and do not stream."""
+    return "whisper" in model.lower()
+
+
+def check_recording(file: Field) -> None:
+    """Raise BadField for a file of which nothing says that it is sound."""
+    name, kind = file.value["filename"], file.value["content_type"] or ""
+    ending = name.rpartition(".")[2].lower()
+    has_none = ending == name.lower()
+    if ending in ENDINGS or (has_none and kind.startswith(("audio/", "video/"))):
+        return
+    file.expected(KNOWN_ENDING, f"Unrecognized file format. Supported formats: {list(ENDINGS)}")
+
+
+def told_segments(cues: Iterable[Caption]) -> List[Json]:
+    """The segments of a verbose answer, with all that whisper says of them."""
+    return [
+        {
+            "id": number,
+            # In windows of 30 seconds, of 3,000 frames each (whisper's audio.py).
+            "seek": int(cue.start // 30) * 3000,
+            "start": cue.start,
+            "end": cue.end,
+            "text": " " + cue.text,
+            # Its tokens for the times, which are 20 ms apart; those of the text nobody knows.
+            "tokens": [50364 + int(second % 30 * 50) for second in (cue.start, cue.end)],
+            "temperature": 0.0,
+            "avg_logprob": -0.2,
+            "compression_ratio": 1.0,
+            "no_speech_prob": 0.01,
+        }
+        for number, cue in enumerate(cues)
+    ]
+
+
+def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str, Json]]:
+    """The segments of a diarized answer, in which the speakers take turns."""
+    return [
+        {
+            "type": "transcript.text.segment",
+            "id": f"seg_{number + 1}",
+            "start": cue.start,
+            "end": cue.end,
+            "text": cue.text,
+            "speaker": names[number % len(names)],
+        }
+        for number, cue in enumerate(cues)
+    ]
+
+
+class OpenAITranslations(OpenAIForms, OpenAIAudio):
+    """Translations: English text, as JSON, as it is, or as captions."""
+
+    api = "translations"
+    routes: Tuple[str, ...] = ("POST /v1/audio/translations", "POST {prefix*}/audio/translations")
+    files = {"file": True}
+    fields: Mapping[str, str] = {
+        "model": "a string!",
+        "prompt": "a string",
+        "response_format": "a string",
+        "temperature": "a number",
+    }
+    formats: Tuple[str, ...] = TEXT_FORMATS
+    task = "translate"
+    layout = staticmethod(compact)
+    ending = ""
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call, whose file is one that can be sound, and not too large."""
+        call = super().read(request, params, body)
+        file = Field(body).get("file")
+        if file.is_absent:  # there is one, in a field `file[]`
+            file.missing(A_FILE)
+        if len(request.body) > MOST_SOUND:
+            size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
+            file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
+        check_recording(file)
+        return call
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of the file itself (buzz, issue 381; streamlit-mic-recorder, issue 10)."""
+        if wrong.expected == SMALL_ENOUGH:
+            return Failure(413, wrong.sentence, "server_error")
+        if wrong.expected == KNOWN_ENDING:
+            return Failure(400, wrong.sentence, "invalid_request_error")
+        return super().complaint(wrong)
+
+    def turns(self, body: Field) -> List[Turn]:
+        """The prompt counts as the user's text."""
+        a_word_of(body.get("response_format"), self.formats)
+        prompt = body.get("prompt")
+        if prompt.is_absent:
+            return []
+        return [Turn("user", prompt.text())]
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Without a mock it says what the file is called, unless it is told what to say."""
+        if call.user:
+            return None
+        text = f"This is what was said in {call.body['file']['filename']}."
+        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
+
+    def format_of(self, call: Call) -> str:
+        """The format that is asked for."""
+        return str(call.body.get("response_format") or "json")
+
+    def whole_type(self, call: Call) -> str:
+        """JSON, or text."""
+        if self.format_of(call) in ("text", "srt", "vtt"):
+            return "text/plain; charset=utf-8"
+        return self.json_type
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The text in its format."""
+        text, form = reply.text(Text) or "", self.format_of(call)
+        if form == "text":
+            return utf8(text + "\n")
+        if form == "srt":
+            return utf8(srt(timed(text, SENTENCES)))
+        if form == "vtt":
+            return utf8(vtt(timed(text, SENTENCES)))
+        if form == "verbose_json":
+            return self.verbose(call, text)
+        return self.plain(call, reply, text)
+
+    def plain(self, call: Call, reply: Reply, text: str) -> Json:
+        """The text as JSON."""
+        return {"text": text}
+
+    def verbose(self, call: Call, text: str) -> Dict[str, Json]:
+        """The text with its segments."""
+        return {
+            "task": self.task,
+            "language": "english",
+            "duration": second_of(len(text)),
+            "text": text,
+            "segments": told_segments(timed(text, SENTENCES)),
+        }
+
+
+class OpenAITranscriptions(OpenAITranslations):
+    """Transcriptions: text in any language, with its words, speakers and usage, or streamed."""
+
+    api = "transcriptions"
+    may_stream = True
+    routes: Tuple[str, ...] = (
+        "POST /v1/audio/transcriptions",
+        "POST {prefix*}/audio/transcriptions",
+    )
+    fields: Mapping[str, str] = {
+        **OpenAITranslations.fields,
+        "include": "an array",
+        "known_speaker_names": "an array",
+        "language": "a string",
+        "stream": "a boolean",
+        "timestamp_granularities": "an array",
+    }
+    formats = (*TEXT_FORMATS, "diarized_json")
+    task = "transcribe"
+    stream_type = "text/event-stream; charset=utf-8"
+    places = TRANSCRIPTION_PLACES
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`, which whisper passes over (the SDK's words for it)."""
+        return bool(body.value.get("stream")) and not is_whisper(self.model(params, body))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """The prompt, if all lists are of what can be in them."""
+        texts_of(body.get("known_speaker_names"))
+        for name, words in LISTED_WORDS.items():
+            for item in body.get(name).items():
+                a_word_of(item, words)
+        return super().turns(body)
+
+    def usage(self, call: Call, reply: Reply, text: str) -> Json:
+        """Tokens, or what whisper is paid for."""
+        if is_whisper(call.model):
+            return {"type": "duration", "seconds": max(1, math.ceil(second_of(len(text))))}
+        usage = reply.usage
+        return {
+            "type": "tokens",
+            "input_tokens": usage.input,
+            "input_token_details": {"text_tokens": 0, "audio_tokens": usage.input},
+            "output_tokens": usage.output,
+            "total_tokens": usage.total,
+        }
+
+    def with_logprobs(self, call: Call, value: Dict[str, Json], pieces: Iterable[str]) -> Json:
+        """An answer or an event with how likely its tokens are, if that is asked for."""
+        if "logprobs" in self.asked(call).get("include", ()):
+            value["logprobs"] = [likely_token(piece) for piece in bounded_pieces(pieces)]
+        return value
+
+    def plain(self, call: Call, reply: Reply, text: str) -> Json:
+        """The text with its usage, its languages or its speakers."""
+        value: Dict[str, Json] = {"text": text, "usage": self.usage(call, reply, text)}
+        if self.format_of(call) == "diarized_json":
+            task = {"task": self.task, "duration": second_of(len(text))}
+            return {**task, "text": text, "segments": self.spoken(call, text), **value}
+        return self.with_logprobs(call, value, text_pieces(reply))
+
+    def spoken(self, call: Call, text: str) -> List[Dict[str, Json]]:
+        """The segments of a diarized answer."""
+        names = self.asked(call).get("known_speaker_names") or ["A"]
+        return spoken_segments(timed(text, SENTENCES), names)
+
+    def verbose(self, call: Call, text: str) -> Dict[str, Json]:
+        """The text with its segments, or words, as they are asked for."""
+        asked = self.asked(call)
+        value = super().verbose(call, text)
+        language = asked.get("language") or ""
+        value["language"] = LANGUAGE_NAMES.get(language, language)
+        granularities = asked.get("timestamp_granularities") or ["segment"]
+        if "word" in granularities:
+            words = timed(text, WORDS_ALONE)
+            value["words"] = [{"word": w.text, "start": w.start, "end": w.end} for w in words]
+        if "segment" not in granularities:
+            del value["segments"]
+        value["usage"] = {"type": "duration", "seconds": max(1, math.ceil(value["duration"]))}
+        return value
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The text in pieces, its speakers if they are asked for, then all of it."""
+        text = reply.text(Text) or ""
+        for piece in text_pieces(reply):
+            delta = {"type": "transcript.text.delta", "delta": piece}
+            yield "", self.with_logprobs(call, delta, [piece])
+        if self.format_of(call) == "diarized_json":
+            for segment in self.spoken(call, text):
+                yield "", segment
+        done: Dict[str, Json] = {"type": "transcript.text.done", "text": text}
+        self.with_logprobs(call, done, text_pieces(reply))
+        done["usage"] = self.usage(call, reply, text)
+        yield "", done
+
+
+# === formats/azure_audio =====================================================
+# Speech, transcriptions and translations at Azure, as OpenAI has them (wire formats, section 6).
+# Pure.
+
+
+class AzureSpeech(Azure, OpenAISpeech):
+    """Speech of a deployment."""
+
+    routes = (DEPLOYMENT + "/audio/speech", "POST /openai/v1/audio/speech")
+    fields = {**OpenAISpeech.fields, "model": "a string"}
+
+
+class AzureTranscriptions(Azure, OpenAITranscriptions):
+    """Transcriptions of a deployment."""
+
+    routes = (DEPLOYMENT + "/audio/transcriptions", "POST /openai/v1/audio/transcriptions")
+    fields = {**OpenAITranscriptions.fields, "model": "a string"}
+
+
+class AzureTranslations(Azure, OpenAITranslations):
+    """Translations of a deployment."""
+
+    routes = (DEPLOYMENT + "/audio/translations", "POST /openai/v1/audio/translations")
+    fields = {**OpenAITranslations.fields, "model": "a string"}
 
 
 # === formats/azure_chat ======================================================
@@ -7217,6 +8090,8 @@ def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
+    if wants_text_logprobs(call):
+        add_logprobs(call, reply, items)
     # A thought has no status, and a mock's own item the one that it says.
     if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
         items[-1]["status"] = LAST_STATUSES.get(status, "incomplete")
@@ -7233,6 +8108,20 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
     return members
+
+
+def wants_text_logprobs(call: Call) -> bool:
+    """Whether a request asks how likely the text was."""
+    return "message.output_text.logprobs" in (call.body.get("include") or ())
+
+
+def add_logprobs(call: Call, reply: Reply, items: List[Dict[str, Json]]) -> None:
+    """How likely the texts of items were, piece by piece, if the request wants it; those of a
+    mock's own items are as it says."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            tokens = likely_tokens(run.texts, call.body.get("top_logprobs"))
+            items[run.index]["content"][0]["logprobs"] = tokens
 
 
 # === formats/responses_events ================================================
@@ -7303,6 +8192,23 @@ def objects_in(value: Mapping[str, Json], name: str) -> List[Dict[str, Json]]:
     return [item for item in items_within(value, name) if isinstance(item, dict)]
 
 
+def likely_pieces(text: str, logprobs: Sequence[Mapping[str, Json]]) -> List[Dict[str, Json]]:
+    """The log probabilities of a text as events have them, without bytes (typed in openai-py 3.57);
+    none where they are not those of this very text."""
+    if "".join(str(entry.get("token")) for entry in logprobs) != text:
+        return []
+    found = []
+    for entry in logprobs:
+        tops = [without_bytes(top) for top in objects_in(entry, "top_logprobs")]
+        found.append({**without_bytes(entry), "top_logprobs": tops})
+    return found
+
+
+def without_bytes(entry: Mapping[str, Json]) -> Dict[str, Json]:
+    """A log probability but for the bytes of its token."""
+    return {name: value for name, value in entry.items() if name != "bytes"}
+
+
 class ItemStream:
     """One output item as it streams, in pieces of `size` characters."""
 
@@ -7319,7 +8225,7 @@ class ItemStream:
             if isinstance(step, Held):
                 yield from self.parts(step)
             elif isinstance(step, Said):
-                yield from self.said(step, self.item.get(step.key), self.place)
+                yield from self.said(step, self.item.get(step.key), self.place, self.item)
             else:
                 yield from self.progress(step)
         yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
@@ -7351,27 +8257,40 @@ class ItemStream:
             opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
             yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
             if said:
-                cited = objects_in(part, "annotations")
-                yield from self.said(said, part.get(said.key), place, cited)
+                yield from self.said(said, part.get(said.key), place, part)
             yield f"response.{step.holder}.done", {**place, "part": part}, ONE
 
     def said(
-        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+        self, said: Said, text: Json, place: Dict[str, Json], of: Mapping[str, Json]
     ) -> ItemEvents:
-        """A text in pieces, what it cites, and the text once more."""
+        """A text in pieces, what is cited of it, and the text once more: that `of` a part, or of an
+        item, of which the call of a function says its name again."""
         if not isinstance(text, str):
             return
-        shared = dict(place)
+        shared, likely, name = dict(place), [], {}
         if said.name == "output_text":
-            shared["logprobs"] = []
-        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
-        if text:
+            likely = likely_pieces(text, objects_in(of, "logprobs"))
+            shared["logprobs"] = likely
+        elif said.name == "function_call_arguments" and "name" in of:
+            name = {"name": of["name"]}
+        if likely:
+            yield from self.likely_deltas(said, place, likely)
+        elif text:
+            words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
             members, texts = self.deltas(pieces(text, self.size, words), shared)
             yield f"response.{said.name}.delta", members, texts
-        for number, annotation in enumerate(cited):
+        for number, annotation in enumerate(objects_in(of, "annotations")):
             members = {**place, "annotation": annotation, "annotation_index": number}
             yield "response.output_text.annotation.added", members, ONE
-        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+        yield f"response.{said.name}.done", {**shared, **name, said.key: text}, ONE
+
+    def likely_deltas(
+        self, said: Said, place: Dict[str, Json], likely: Sequence[Json]
+    ) -> ItemEvents:
+        """The pieces of a text, each with how likely it was."""
+        for piece in likely:
+            members, texts = self.deltas([piece["token"]], {**place, "logprobs": [piece]})
+            yield f"response.{said.name}.delta", members, texts
 
     def deltas(
         self, texts: Iterable[str], members: Mapping[str, Json]
@@ -7391,6 +8310,103 @@ def padded(call: Call, texts: Iterable[str], first: int) -> Iterator[TextAndPad]
         # 1,008 is a multiple of 16 that leaves a whole padding of the 1,024 pads.
         start = number * 16 % 1008
         yield piece, pads[start : start + (-len(piece)) % 16]
+
+
+# === formats/responses_members ===============================================
+# The members of a response of OpenAI's Responses, most of which repeat the request.  Pure.
+
+
+UNFINISHED = ("queued", "in_progress")
+
+# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
+# request has the member, which it may, or the response says it itself; what is MISSING is there
+# only if the request has it (typed in openai-py 3.57).
+ALL_MEMBERS: Mapping[str, Json] = {
+    "id": None,
+    "object": "response",
+    "created_at": None,
+    "status": None,
+    "access_programs": MISSING,
+    "background": False,
+    "billing": {"payer": "developer"},
+    "completed_at": None,
+    "conversation": MISSING,
+    "error": None,
+    "frequency_penalty": 0.0,
+    "image": MISSING,
+    "incomplete_details": None,
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "model": None,
+    "moderation": None,
+    "output": None,
+    "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
+    "previous_response_id": None,
+    "prompt": MISSING,
+    "prompt_cache_key": None,
+    "prompt_cache_options": MISSING,
+    "prompt_cache_retention": "in_memory",
+    "reasoning": {"context": None, "effort": None, "summary": None},
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "text": {"format": {"type": "text"}, "verbosity": "medium"},
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "truncation": "disabled",
+    "usage": None,
+    "user": None,
+    "metadata": {},
+}
+RESPONSE_MEMBERS = {name: value for name, value in ALL_MEMBERS.items() if value is not MISSING}
+RARE_MEMBERS = frozenset(ALL_MEMBERS.keys() - RESPONSE_MEMBERS.keys())
+
+
+# What some of them have besides what the request says of them (typed).
+COMPLETED: Mapping[str, Mapping[str, Json]] = {
+    "prompt": {"id": None, "version": None, "variables": None},
+    "prompt_cache_options": {"mode": "implicit", "ttl": "30m"},
+}
+
+
+def asked_members(body: Mapping[str, Json]) -> Dict[str, Json]:
+    """All members in their order, as the request has them."""
+    rare: Dict[str, Json] = {}
+    if not RARE_MEMBERS.isdisjoint(body):
+        rare = rare_members(body)
+    members = dict(RESPONSE_MEMBERS)
+    if rare:
+        known = {**members, **rare}
+        members = {name: known[name] for name in ALL_MEMBERS if name in known}
+    members.update((name, body[name]) for name in RESPONSE_MEMBERS if body.get(name) is not None)
+    return members
+
+
+def rare_members(body: Mapping[str, Json]) -> Dict[str, Json]:
+    """Those that few requests have."""
+    found = {name: body[name] for name in RARE_MEMBERS if body.get(name) is not None}
+    # A conversation is asked for by its id alone, too.
+    if isinstance(found.get("conversation"), str):
+        found["conversation"] = {"id": found["conversation"]}
+    for name in found.keys() & COMPLETED.keys():
+        found[name] = {**COMPLETED[name], **found[name]}
+    return found
+
+
+def response_tier(body: Mapping[str, Json], status: str) -> str:
+    """The tier of a response: the one that is asked for, or the usual one."""
+    tier = body.get("service_tier")
+    if tier not in (None, "auto"):
+        return str(tier)
+    # Until the last event, then the real tier (5.5); what failed has none (recorded).
+    if status in UNFINISHED or status == "failed":
+        return "auto"
+    return "default"
 
 
 # === formats/responses_reading ===============================================
@@ -7493,6 +8509,11 @@ class ResponsesRequest(OpenAIGeneration):
         "include": "an array",
         "background": "a boolean",
         "user": "a string",
+        "conversation": "a string or an object",
+        "prompt": "an object",
+        "prompt_cache_options": "an object",
+        "service_tier": "a string",
+        "top_logprobs": "an integer",
     }
     errors: Mapping[str, Failure] = {
         **OPENAI_ERRORS,
@@ -7553,45 +8574,9 @@ class ResponsesRequest(OpenAIGeneration):
 # OpenAI's Responses, whole and streamed; nothing is stored (wire formats, 5.5).  Pure.
 
 
-# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
-# request has the member, which it may, or the response says it itself.
-RESPONSE_MEMBERS: Mapping[str, Json] = {
-    "id": None,
-    "object": "response",
-    "created_at": None,
-    "status": None,
-    "background": False,
-    "billing": {"payer": "developer"},
-    "completed_at": None,
-    "error": None,
-    "frequency_penalty": 0.0,
-    "incomplete_details": None,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "model": None,
-    "moderation": None,
-    "output": None,
-    "parallel_tool_calls": True,
-    "presence_penalty": 0.0,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "prompt_cache_retention": "in_memory",
-    "reasoning": {"context": None, "effort": None, "summary": None},
-    "safety_identifier": None,
-    "service_tier": "default",
-    "store": True,
-    "temperature": 1.0,
-    "text": {"format": {"type": "text"}, "verbosity": "medium"},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": 1.0,
-    "truncation": "disabled",
-    "usage": None,
-    "user": None,
-    "metadata": {},
-}
+# What a function is repeated with that the request leaves out: openai-node has both as always
+# there, and strict is what one is taken for that does not say it.
+FUNCTION_MEMBERS: Mapping[str, Json] = {"parameters": None, "strict": True}
 
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
 # A call of a tool is no reason of its own here (5.5).
@@ -7606,7 +8591,6 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
         for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
     },
 }
-UNFINISHED = ("queued", "in_progress")
 # Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
 UNCOUNTED = ("failed", "cancelled")
 
@@ -7631,6 +8615,13 @@ def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
     }
 
 
+def echoed_tool(tool: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A tool of the request as the response repeats it."""
+    if tool["type"] != "function":
+        return tool
+    return {**tool, **FUNCTION_MEMBERS, **tool}
+
+
 # Items of which everything comes in deltas.
 STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
 
@@ -7651,9 +8642,8 @@ class ResponseObject(ResponsesRequest):
     ) -> Dict[str, Json]:
         """The response object; it repeats most of the request."""
         body = call.body
-        members = dict(RESPONSE_MEMBERS)
         # Laid over the request's once more: what the server alone says, and what it completes.
-        members.update((name, body[name]) for name in members if body.get(name) is not None)
+        members = asked_members(body)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),
             object="response",
@@ -7663,17 +8653,16 @@ class ResponseObject(ResponsesRequest):
             error=None,
             incomplete_details=None,
             model=reply.model,
+            moderation=None,
             output=output,
             reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
-            service_tier="default",
+            service_tier=response_tier(body, status),
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
+            tools=[echoed_tool(tool) for tool in body.get("tools") or ()],
             usage=usage,
         )
         reason = response_outcome(reply)[1]
-        if status in UNFINISHED or status == "failed":
-            # Until the last event, then the real tier (5.5); what failed has none (recorded).
-            members["service_tier"] = "auto"
-        elif status == "completed":
+        if status == "completed":
             members["completed_at"] = call.second + 1
         if status == "failed":
             members["error"] = self.response_error(self.errors["server_error"])
@@ -7704,6 +8693,12 @@ class OpenAIResponses(ResponseObject):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        if wants_text_logprobs(call):
+            self.ended(call, reply)  # what has too many of them is refused before it streams
+        return self.numbered(call, reply)
+
+    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The events with their numbers."""
         numbers = itertools.count()
         for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.
@@ -7899,6 +8894,25 @@ BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
 
 
+# Types of errors that only whole answers have, or some streams (botocore's service model).
+ANSWERED_TYPES = frozenset(
+    (
+        *BEDROCK_TYPES.values(),
+        *(failure.type for failure in BEDROCK_ERRORS.values() if failure.type),
+    )
+)
+# Those of streams, of any operation and of InvokeModel's alone.
+STREAM_EXCEPTIONS = frozenset(
+    (
+        *("InternalServerException", "ModelStreamErrorException", "ValidationException"),
+        *("ThrottlingException", "ServiceUnavailableException"),
+    )
+)
+INVOKE_EXCEPTIONS = STREAM_EXCEPTIONS | {"ModelTimeoutException"}
+# What a model did wrong; other errors are the request's.
+MODEL_STATUSES = (408, 424)
+
+
 def bedrock_padding(call: Call, number: int) -> str:
     """The member `p` of an event: up to 61 letters and digits."""
     return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
@@ -7925,6 +8939,7 @@ class Bedrock(WireFormat):
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     ping = b""  # Claude's are left out there (10.1), and there are no others
+    stream_types = STREAM_EXCEPTIONS
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:
@@ -7942,11 +8957,17 @@ class Bedrock(WireFormat):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
+        value: Dict[str, Json] = {"message": failure.message}
         kind = bedrock_type(failure)
         # The framing knows an exception by this ending of its name.
         if not kind.endswith("Exception"):
             kind = "InternalServerException"
-        yield kind[0].lower() + kind[1:], {"message": failure.message}
+        if kind in ANSWERED_TYPES and kind not in self.stream_types:
+            kind = "ValidationException"
+            if failure.status in MODEL_STATUSES:
+                kind = "ModelStreamErrorException"
+                value["originalStatusCode"] = failure.status
+        yield kind[0].lower() + kind[1:], value
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""
@@ -8367,6 +9388,7 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout: Callable[..., str] = staticmethod(compact)
+    stream_types = INVOKE_EXCEPTIONS
     family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
@@ -8692,6 +9714,11 @@ def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     return {"type": "text", "text": text}
 
 
+def cohere_likely(piece: str) -> Dict[str, Json]:
+    """How likely a piece of text was (typed in cohere 7.3)."""
+    return {"text": piece, "token_ids": [token_number(piece)], "logprobs": [LOGPROB]}
+
+
 def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
@@ -8770,14 +9797,19 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
     yield "tool-call-end", {"type": "tool-call-end", "index": number}
 
 
-def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
+def cohere_block_events(call: Call, number: int, run: Run) -> Iterator[CohereEvent]:
     """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
     block = cohere_block(run.part, run.text)
     name = block["type"]
     yield cohere_event("content-start", number, {"content": {**block, name: ""}})
-    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
-    yield from filled_in(*delta, pieces(block[name], run.size))
+    texts = pieces(block[name], run.size)
+    kind, delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    if not (wants_likely(call) and name == "text"):
+        yield from filled_in(kind, delta, texts)
+        return
+    for text in texts:
+        yield from filled_in(kind, {**delta, "logprobs": cohere_likely(text)}, (text,))
 
 
 def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
@@ -8804,7 +9836,7 @@ def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
             yield from cohere_plan_events(run)
         else:
             number = next(blocks)
-            yield from cohere_block_events(number, run)
+            yield from cohere_block_events(call, number, run)
             ends.append(("content-end", {"type": "content-end", "index": number}))
     yield from ends
 
@@ -8824,6 +9856,7 @@ class CohereChat(Cohere):
         "response_format": "an object",
         "max_tokens": "an integer",
         "temperature": "a number",
+        "logprobs": "a boolean",
     }
     # Messages and tools have OpenAI's form (2.2).
     turns = ChatRequest.turns
@@ -8845,11 +9878,16 @@ class CohereChat(Cohere):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message with its usage."""
+        more: Dict[str, Json] = {}
+        if wants_likely(call):
+            texts = bounded_pieces(text_pieces(reply))
+            more["logprobs"] = [cohere_likely(text) for text in texts]
         return {
             "id": reply.id or uuid(call, "id"),
             "message": cohere_message(call, reply),
             "finish_reason": said_stop(COHERE_STOPS, stop_of(reply)),
             "usage": cohere_usage(reply.usage),
+            **more,
         }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -9336,6 +10374,12 @@ def google_turns(body: Field) -> Iterator[Turn]:
         yield from google_content(content).turns(GOOGLE_ROLES[role])
 
 
+def modalities(body: Json) -> List[Json]:
+    """What a request wants an answer to consist of, as far as it says so."""
+    config = pick(body, "generationConfig") or {}
+    return listed(pick(config, "responseModalities"))
+
+
 # === formats/gemini_embeddings ===============================================
 # Gemini's embeddings, of one text or of many (wire formats, section 7).  Pure.
 
@@ -9430,6 +10474,52 @@ def unit_vector(text: str, size: int) -> Tuple[float, ...]:
     return tuple(round(value / norm, 8) for value in raw)
 
 
+# === formats/gemini_likely ===================================================
+# Log probabilities of Gemini's answers (typed in google-genai 3.6).  Pure.
+
+
+def most_likely(call: Call) -> Optional[int]:
+    """Of how many tokens at each place a request wants the probabilities, beside those of what was
+    said; None where it wants none at all."""
+    config = pick(call.body, "generationConfig")
+    if not config or pick(config, "responseLogprobs") is not True:
+        return None
+    return cast(int, pick(config, "logprobs") or 0)
+
+
+def spoken_in(part: Mapping[str, Json]) -> List[str]:
+    """The text of a part that is no thought."""
+    text = part.get("text")
+    if not isinstance(text, str) or part.get("thought"):
+        return []
+    return [text]
+
+
+def google_likely(
+    call: Call, candidate: Dict[str, Json], pieces: Iterable[str], ends: bool
+) -> Dict[str, Json]:
+    """A candidate with the probabilities of these pieces of it, if the request wants them, and in
+    its end with their mean."""
+    most = most_likely(call)
+    if most is None:
+        return candidate
+    # Keys in the order of their numbers, as everything of Google's is.
+    chosen: List[Json] = [
+        {"token": piece, "logProbability": LOGPROB, "tokenId": token_number(piece)}
+        for piece in bounded_pieces(pieces)
+    ]
+    if ends:
+        candidate = {**candidate, "avgLogprobs": LOGPROB}
+    if not chosen:
+        return candidate
+    result: Dict[str, Json] = {"chosenCandidates": chosen}
+    if most:
+        # There is no other token than the one that was said.
+        tops: List[Json] = [{"candidates": [token]} for token in chosen]
+        result = {"topCandidates": tops, **result}
+    return {**candidate, "logprobsResult": result}
+
+
 # === formats/gemini_generate =================================================
 # Gemini's generateContent, and the countTokens of such a request (wire formats, section 7).
 
@@ -9456,6 +10546,11 @@ RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
 # Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
 # last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# Those that say of function calls that there are some (section 7; recorded of Gemini 3.6).
+TELLING_MODEL = re.compile(r".*gemini-(?:3\.[6-9]|[4-9])")
+FUNCTION_CALLED = "Model generated function call(s)."
 
 
 # What a part holds, one of them at least (typed in google-genai 2.34).
@@ -9541,12 +10636,6 @@ def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapp
         yield {}
 
 
-def modalities(body: Json) -> List[Json]:
-    """What a request wants an answer to consist of, as far as it says so."""
-    config = pick(body, "generationConfig") or {}
-    return listed(pick(config, "responseModalities"))
-
-
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
     if isinstance(run.part, (ToolCall, Block)):
@@ -9554,11 +10643,24 @@ def part_count(run: Run) -> int:
     return sum(1 for _ in run.pieces)
 
 
-def google_finish_reason(reply: Reply) -> str:
-    """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
+class End(NamedTuple):
+    """How a candidate ends, and what is said of that; of one that goes on there is neither."""
+
+    reason: Optional[str] = None
+    message: Optional[str] = None
+
+
+GOING_ON = End()
+
+
+def google_end(call: Call, reply: Reply) -> End:
+    """How the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
-        return GOOGLE_STOPS["content_filter"]
-    return said_stop(GOOGLE_STOPS, reply.stop)
+        return End(GOOGLE_STOPS["content_filter"])
+    reason = said_stop(GOOGLE_STOPS, reply.stop)
+    if reason == "STOP" and reply.tool_calls and TELLING_MODEL.match(call.model):
+        return End(reason, FUNCTION_CALLED)
+    return End(reason)
 
 
 def is_blocked_prompt(reply: Reply) -> bool:
@@ -9673,15 +10775,16 @@ class GeminiAnswer(Gemini):
         return {"safetyRatings": ratings}
 
     def candidate(
-        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+        self, call: Call, index: int, parts: List[Json], end: End, whole: bool
     ) -> Dict[str, Json]:
-        """One candidate, of a `whole` answer or of one event; `stop` is the finish reason, which
-        in a stream only the last event has."""
+        """One candidate, of a `whole` answer or of one event; in a stream only the last event
+        has an end."""
         return {
             "content": self.content(parts),
-            **present(finishReason=stop),
+            **present(finishReason=end.reason),
             "index": index,
-            **self.ratings(call, stop),
+            **present(finishMessage=end.message),
+            **self.ratings(call, end.reason),
         }
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
@@ -9739,11 +10842,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         if is_blocked_prompt(reply):
             return self.blocked(call, reply)
         parts = list(google_answer_parts(call, reply, joined=True))
-        stop = google_finish_reason(reply)
+        end = google_end(call, reply)
         # Every candidate is the same answer.
-        candidates = [
-            self.candidate(call, index, parts, stop, True) for index in range(call.choices)
-        ]
+        candidates: List[Json] = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, parts, end, True)
+            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
@@ -9765,7 +10869,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             yield "", self.blocked(call, reply)
             return
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
-        stop: Optional[str] = None
+        end = GOING_ON
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
@@ -9773,7 +10877,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
-                stop = google_finish_reason(reply)
+                end = google_end(call, reply)
                 spent = reply.usage
             usage = self.usage(spent, last)
             if not last and part.keys() == {"text"} and stencils:
@@ -9781,18 +10885,19 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
                     yield "", stencil.filled(part["text"], usage)
                 continue
             for index in range(call.choices):
-                candidate = self.candidate(call, index, [part], stop, False)
+                candidate = self.candidate(call, index, [part], end, False)
+                candidate = google_likely(call, candidate, spoken_in(part), last)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
 
     def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
         """For each choice what its events are alike in, but for a text and the tokens spent; none
-        for an array, whose elements are indented."""
+        for an array, whose elements are indented, and where each text has a probability."""
         framing = self.framing(call)
-        if not isinstance(framing, SSE):
+        if not isinstance(framing, SSE) or most_likely(call) is not None:
             return []
         made = []
         for index in range(call.choices):
-            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            candidate = self.candidate(call, index, [{"text": hole(0)}], GOING_ON, False)
             event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
             made.append(Stencil(event, framing.layout))
         return made
@@ -9991,14 +11096,15 @@ class VertexGenerate(Vertex, GeminiGenerate):
         return rating
 
     def candidate(
-        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+        self, call: Call, index: int, parts: List[Json], end: End, whole: bool
     ) -> Dict[str, Json]:
         """With an index only among several, and log probabilities only in a whole answer."""
-        candidate = {"content": self.content(parts), **present(finishReason=stop)}
+        candidate = {"content": self.content(parts), **present(finishReason=end.reason)}
         # There was none in recordings, which are of one candidate each.
         if call.choices > 1:
             candidate["index"] = index
-        candidate.update(self.ratings(call, stop))
+        candidate.update(self.ratings(call, end.reason))
+        candidate.update(present(finishMessage=end.message))
         if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate
@@ -10156,6 +11262,7 @@ class GoogleCompatible(Gemini):
     """What they share: Google's credentials and headers, and its errors in an array of one
     (section 7)."""
 
+    dialect = "gemini"
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     # Recorded, other than Gemini's own type (section 7).
@@ -10359,7 +11466,9 @@ def uuid_version_7(call: Call, label: str) -> str:
 
 
 class Mistral(OpenAI):
-    """What Mistral does in its own way, for clients that are known by their User-Agent."""
+    """What Mistral does in its own way."""
+
+    dialect = "mistral"
 
     # Compact, without a line end behind it (section 12).
     layout: Callable[..., str] = staticmethod(compact)
@@ -10368,10 +11477,6 @@ class Mistral(OpenAI):
     bad_json = "Invalid JSON: {}"
     too_many = "List should have at most {most} items after validation, not {found}"
     errors = MISTRAL_ERRORS
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Paths that it shares with OpenAI are its own for its client (2.1)."""
-        return caller(request) == "mistral"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""
@@ -10618,10 +11723,6 @@ class MistralFIM(MistralChat):
         "stream": "a boolean",
     }
 
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """The path is Mistral's alone."""
-        return True
-
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
         yield Turn("user", body.value["prompt"])
@@ -10700,6 +11801,21 @@ def ollama_tool_call(call: Call, part: ToolCall, number: int) -> Dict[str, Json]
     }
 
 
+NOTHING_LIKELY: Mapping[str, Json] = {}
+
+
+def ollama_likely(call: Call, texts: Iterable[str]) -> Mapping[str, Json]:
+    """How likely these pieces were, if the request asks for it; what is empty is left out."""
+    if not wants_likely(call):
+        return NOTHING_LIKELY
+    tokens = [likely_token(text) for text in bounded_pieces(texts)]
+    if not tokens:
+        return NOTHING_LIKELY
+    if not call.body.get("top_logprobs"):
+        return {"logprobs": tokens}
+    return {"logprobs": [{**token, "top_logprobs": [token]} for token in tokens]}
+
+
 class Ollama(WireFormat):
     """What all APIs of Ollama share: no credential, errors of one key, lines of JSON."""
 
@@ -10715,6 +11831,8 @@ class Ollama(WireFormat):
         "model": "a string!",
         "stream": "a boolean",
         "options": "an object",
+        "logprobs": "a boolean",
+        "top_logprobs": "an integer",
     }
 
     def framing(self, call: Call) -> Framing:
@@ -10770,16 +11888,20 @@ class OllamaAnswer(Ollama):
         """The members of an object that hold what the model says in it."""
         raise NotImplementedError
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+    def finished(
+        self, call: Call, reply: Reply, likely: Mapping[str, Json] = NOTHING_LIKELY
+    ) -> Dict[str, Json]:
         """The members that only the last object has."""
         ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
         if reply.stop in IDLE_STOPS and not reply.parts:
             return ended
-        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+        return {**ended, **self.counted_up(call, ollama_counts(call, reply.usage), likely)}
 
-    def context(self, call: Call) -> Dict[str, Json]:
-        """What stands before the counts."""
-        return {}
+    def counted_up(
+        self, call: Call, counts: Mapping[str, Json], likely: Mapping[str, Json]
+    ) -> Dict[str, Json]:
+        """The counts and what stands around them, in the order of the server's types (read)."""
+        return {**likely, **counts}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -10791,28 +11913,32 @@ class OllamaAnswer(Ollama):
             "model": reply.model,
             "created_at": ollama_time(call, 0),
             **self.spoken("".join(texts), reply.text(Reasoning) or "", calls),
-            **self.finished(call, reply),
+            **self.finished(call, reply, ollama_likely(call, text_pieces(reply))),
         }
 
     def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """What the lines say one after the other: a piece of text, or a whole tool call."""
+        """What the lines but the last say: a piece of text, or a whole tool call."""
         numbers = itertools.count()
         for run in walk(reply):
             if isinstance(run.part, ToolCall):
                 # Arguments are an object, which can't be cut.
                 tool_call = ollama_tool_call(call, run.part, next(numbers))
-                yield self.spoken(calls=[tool_call]), ONCE
+                yield {**self.spoken(calls=[tool_call]), "done": False}, ONCE
             elif isinstance(run.part, Reasoning):
-                yield self.spoken(thinking=hole(0)), run.texts
+                yield {**self.spoken(thinking=hole(0)), "done": False}, run.texts
+            elif isinstance(run.part, Text) and wants_likely(call):
+                for text in run.texts:
+                    likely = ollama_likely(call, [text])
+                    yield {**self.spoken(text), "done": False, **likely}, ONCE
             else:
-                yield self.spoken(hole(0)), run.texts
+                yield {**self.spoken(hole(0)), "done": False}, run.texts
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A line a piece, a tool call in one; the last has the counts."""
         numbers = itertools.count()
         head = {"model": reply.model, "created_at": hole(1)}
         for spoken, texts in self.spoken_pieces(call, reply):
-            stencil = Stencil({**head, **spoken, "done": False}, go_json)
+            stencil = Stencil({**head, **spoken}, go_json)
             for text, number in zip(texts, numbers):
                 yield "", stencil.filled(text, ollama_time(call, number))
         last = {"model": reply.model, "created_at": ollama_time(call, next(numbers))}
@@ -10884,10 +12010,12 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def context(self, call: Call) -> Dict[str, Json]:
-        """The tokens of the context."""
+    def counted_up(
+        self, call: Call, counts: Mapping[str, Json], likely: Mapping[str, Json]
+    ) -> Dict[str, Json]:
+        """With the tokens of the context."""
         numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        return {"context": numbers}
+        return {"context": numbers, **counts, **likely}
 
 
 class OllamaEmbed(Ollama):
@@ -11060,10 +12188,6 @@ class VertexMistral(BehindGoogle, MistralChat):
     routes = VERTEX_MISTRAL
     fields = {**MistralChat.fields, "model": "a string"}
     errors = VertexFIM.errors
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """These paths are Vertex AI's alone."""
-        return True
 
 
 class VertexOpenModels(BehindGoogle, OpenAIChat):
@@ -12019,6 +13143,7 @@ def match_sha256(node: Node) -> List[Condition]:
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
+    "dialect": match_name(frozenset(DIALECTS)),
     "operation": match_name(OPERATIONS),
     "api": match_name(APIS),
     "model": match_text,
@@ -12134,8 +13259,9 @@ class Asked:
         """What is shown of the call; null for what could not be read."""
         call = self.call
         if not call:
-            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
+            return dict.fromkeys(("dialect", "operation", "api", "model", "stream", "user"))
         return {
+            "dialect": call.dialect or None,
             "operation": call.operation or None,
             "api": call.api or None,
             "model": call.model,
@@ -12289,6 +13415,134 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
+
+
+# === formats/dialects ========================================================
+# Dialects of OpenAI's format: which one a request is in, and the wire format that speaks it.
+
+# Pure.
+
+
+Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
+
+# Where they are at home, for gateways that keep the Host (from the providers' documentation).
+HOSTS: Mapping[str, str] = {
+    "api.openai.com": "openai",
+    "api.mistral.ai": "mistral",
+    "codestral.mistral.ai": "mistral",
+    "openrouter.ai": "openrouter",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "generativelanguage.googleapis.com": "gemini",
+}
+# Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
+HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+
+# How the clients of a provider begin to call themselves; other SDKs speak to anybody.
+AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+
+AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+
+
+def speaks_dialects(wire: WireFormat) -> bool:
+    """Whether other hosts have an API, too, in dialects of their own."""
+    if wire.provider == "openai":
+        return wire.api in plain_formats()
+    return wire.provider == "azure" and any(AZURE_SHARED in route for route in wire.routes)
+
+
+def shares_path(wire: WireFormat, request: Request) -> bool:
+    """Whether a request to such an API is on a path that hosts of other dialects have."""
+    return wire.provider == "openai" or request.path.startswith(AZURE_SHARED)
+
+
+@functools.lru_cache(maxsize=None)
+def plain_formats() -> Dict[str, WireFormat]:
+    """OpenAI's own formats, by API."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai" and wire.dialect == "openai":
+            found.setdefault(wire.api, wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def own_formats() -> Dict[Tuple[str, str], WireFormat]:
+    """The formats that a dialect has of its own, by dialect and API."""
+    found: Dict[Tuple[str, str], WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai":
+            found.setdefault((wire.dialect, wire.api), wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def hosts() -> Dict[str, Type[OpenAI]]:
+    """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
+    kinds = [kind for kind in OpenAI.__subclasses__() if "dialect" in vars(kind)]
+    return {kind.dialect: kind for kind in kinds}
+
+
+@functools.lru_cache(maxsize=None)
+def in_dialect(wire: WireFormat, name: str) -> WireFormat:
+    """The format of an API that others share, in a dialect.  Where that says the API itself as
+    OpenAI does, it is OpenAI's with the errors and headers of the host."""
+    found = own_formats().get((name, wire.api))
+    if found is None:
+        plain = type(plain_formats()[wire.api])
+        shared = (hosts()[name], plain) if name in hosts() else (plain,)
+        made: Type[WireFormat] = type(name + plain.__name__, shared, {"dialect": name})
+        found = made()
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def dialects_of(wire: WireFormat) -> FrozenSet[str]:
+    """The dialects for which a registered format stands: its own, and of OpenAI's formats also
+    those that differ in errors and headers alone."""
+    if not wire.dialect:
+        return frozenset()
+    if plain_formats().get(wire.api) is not wire:
+        return frozenset((wire.dialect,))
+    own = {name for name, api in own_formats() if api == wire.api}
+    return frozenset(DIALECTS) - own | {wire.dialect}
+
+
+def dialect_of(request: Request, ports: Ports) -> str:
+    """The dialect that a request is in, or nothing where it says none: by its port, the first
+    segment of its path, its Host, its client."""
+    if request.port in ports:
+        return ports[request.port]
+    first = request.path[1:].partition("/")[0]
+    # Azure has a path that begins so.
+    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+        return first
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    found = HOSTS.get(host, "")
+    for start, name in HOST_STARTS:
+        if host.startswith(start):
+            found = name
+    if found:
+        return found
+    agent = request.headers.get("user-agent", "").lower()
+    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+
+
+def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
+    """The format in which a request to an API is read and answered."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire  # and no header is looked at: a remembered answer depends on those that were
+    name = dialect_of(request, ports)
+    if not name:
+        return wire
+    return in_dialect(wire, name)
+
+
+def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
+    """The format in which a mock answers that names a dialect; as it is where there are none."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire
+    return in_dialect(wire, name)
 
 
 # === mocks/stream_texts ======================================================
@@ -12539,6 +13793,9 @@ class Neutral:
         reason = self.unreached(wire) if call.stream else ""
         if reason:
             return "stream", True, Because(f"false, because {reason}")
+        kind = wire.whole_type(call)
+        if not call.stream and kind != wire.json_type:
+            return "response.extra", dict(self.extra), Because(f"nothing, in what is {kind}")
         content = Content(call.choices, self.parts, self.stop)
         lacking = self.spread_over(wire).lacking(content, call.stream)
         if lacking:
@@ -12839,6 +14096,8 @@ def all_routes() -> Tuple[Route, ...]:
     """The routes of all wire formats, specific ones before catch-alls."""
     found = []
     for wire in WIRE_FORMATS:
+        if wire.dialect not in ("", "openai") and speaks_dialects(wire):
+            continue  # it comes in on the paths of OpenAI's format
         for route in wire.routes:
             method, _, template = route.partition(" ")
             anywhere = template.startswith("{prefix*}")
@@ -12847,6 +14106,7 @@ def all_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+NO_PORTS: Ports = {}
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = all_routes()
 
@@ -12922,13 +14182,13 @@ def new_owners(method: str, path: str) -> Owners:
 known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
+def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request, in its dialect, and the segments of its path.  Refused
+    names the nearest path, or the methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
         if wire.owns(request, params):
-            return wire, params
+            return spoken(wire, request, ports), params
     allowed = allow(request.path)
     if allowed and not found:
         raise Refused(
@@ -13013,8 +14273,13 @@ def with_placeholders(path: str, known: str) -> str:
     return "/".join(found)
 
 
-def shape_of(request: Request) -> WireFormat:
+def shape_of(request: Request, ports: Ports = NO_PORTS) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    return spoken(plain_shape(request), request, ports)
+
+
+def plain_shape(request: Request) -> WireFormat:
+    """The same, whatever the dialect is."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.
@@ -13371,9 +14636,9 @@ def shows_in_error(wire: WireFormat, key: str) -> bool:
 # Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
 
 
-# What answers a mock can give: how their events are framed, None for a whole one, and what the
-# provider keeps a stream alive with.
-Reached = Tuple[Optional[Framing], bytes]
+# What answers a mock can give: how their events are framed, None for a whole one, what the provider
+# keeps a stream alive with, and whether they are compressed without being told.
+Reached = Tuple[Optional[Framing], bytes, bool]
 
 LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
 
@@ -13386,11 +14651,11 @@ def vain_in_all(
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
     wholes: List[Dict[str, str]] = []
-    for framing, ping in reached:
-        in_vain = vain(response.value, delivery, framing, ping)
+    for one in reached:
+        in_vain = vain(response.value, delivery, one)
         if not in_vain:
             return None
-        (wholes if framing is None else found).append(in_vain)
+        (wholes if one[0] is None else found).append(in_vain)
     found += wholes  # behind streams, of which the reasons tell more
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
@@ -13402,16 +14667,19 @@ def vain_in_all(
     return None
 
 
-def vain(
-    spec: Mapping[str, Json], delivery: Delivery, framing: Optional[Framing], ping: bytes = b""
-) -> Dict[str, str]:
-    """The keys of a response that change nothing of its answers with this framing, None for whole
-    ones, each with the reason; `ping` is what the provider keeps a stream alive with.
+def vain(spec: Mapping[str, Json], delivery: Delivery, reached: Reached) -> Dict[str, str]:
+    """The keys of a response that change nothing of such answers, each with the reason.
 
     Keys of a wire plan are called `wire.eol` and so on."""
+    framing, ping, negotiates = reached
+    found: Dict[str, str] = {}
+    if delivery.gzip == "never" and not negotiates:
+        found["gzip"] = "an answer of that kind is not compressed without being told"
     if framing is None:
-        return dict(vain_in_whole(spec, delivery))
-    return dict(vain_in_stream(delivery, framing, ping))
+        found.update(vain_in_whole(spec, delivery))
+    else:
+        found.update(vain_in_stream(delivery, framing, ping))
+    return found
 
 
 def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
@@ -13448,8 +14716,6 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     plan, keepalive = delivery.plan, delivery.keepalive
     if plan.chunked:
         yield "wire.chunked", "a stream goes in chunks without it"
-    if delivery.gzip == "never" and not framing.negotiated:
-        yield "gzip", "a stream of that kind is not compressed without being told"
     is_sse = isinstance(framing, SSE)
     if not is_sse:
         yield from vain_lines(delivery)
@@ -13510,7 +14776,10 @@ class Way:
         """The API in words: `openai chat`."""
         if self.wire is ELSEWHERE:
             return "paths of no provider"
-        return f"{self.wire.provider} {self.wire.api}"
+        told = f"{self.wire.provider} {self.wire.api}"
+        if self.wire.dialect in ("", self.wire.provider):
+            return told
+        return f"{told} ({self.wire.dialect})"
 
 
 MOST_CHOICES = 2048  # more than these no API gives
@@ -13536,7 +14805,7 @@ def all_ways() -> Tuple[Way, ...]:
     found: Dict[Way, None] = {}  # a set in order
     for wire in wires:
         found[Way(wire, False)] = None
-        if wire.can_stream or wire.operation == OTHER:
+        if can_stream(wire) or wire.operation == OTHER:
             found[Way(wire, True)] = None
             array = Way(wire, True, True)
             if not wire.framing(asked(array, ())).streams:
@@ -13561,6 +14830,7 @@ def methods_of(wire: WireFormat) -> Tuple[str, ...]:
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
+    "dialect": lambda way: sorted(dialects_of(way.wire)),
     "operation": lambda way: [way.wire.operation],
     "api": lambda way: [way.wire.api],
     "stream": lambda way: [way.stream],
@@ -13571,6 +14841,7 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
 UNSAID: Mapping[str, FrozenSet[str]] = {
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     "picture": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
@@ -13637,8 +14908,24 @@ def check_reach(
     ways = ways_of(conditions)
     if not ways:
         refuse_contradiction(node.get("match"), conditions)
+    if not node.get("dialect").is_absent:
+        ways = ways_in_dialect(node.get("dialect"), ways)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
+
+
+def ways_in_dialect(dialect: Node, ways: Sequence[Way]) -> Tuple[Way, ...]:
+    """The ways in which a mock answers that names a dialect; BadMock if none of them has one."""
+    if not any(speaks_dialects(way.wire) for way in ways):
+        told = some(sorted({way.api for way in ways}))
+        dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
+    found: Dict[Way, None] = {}  # a set in order
+    for way in ways:
+        wire = way.wire
+        if speaks_dialects(wire):
+            wire = in_dialect(wire, dialect.value)
+        found[replace(way, wire=wire)] = None
+    return tuple(found)
 
 
 def check_path(asked_for: Sequence[Condition], node: Node) -> None:
@@ -13746,8 +15033,23 @@ def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Option
     """What is said of how an answer travels that changes nothing there."""
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
         return None
-    reached = ((framing_of_answer_by(answer, way), way.wire.ping) for way in ways)
+    reached = (reached_by(answer, way) for way in ways)
     return vain_in_all(response, answer.delivery, reached)
+
+
+def reached_by(answer: Answer, way: Way) -> Reached:
+    """What answer is given this way, as far as it matters to how that travels."""
+    framing = framing_of_answer_by(answer, way)
+    if framing is not None:
+        return framing, way.wire.ping, framing.negotiated
+    content_type = ""
+    if isinstance(answer.form, Raw):
+        content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
+    elif isinstance(answer.form, (Neutral, Usual)):
+        content_type = way.wire.whole_type(asked(way, ()))
+    return None, way.wire.ping, not is_packed(content_type)
 
 
 def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
@@ -14282,7 +15584,7 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit")
+MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit", "dialect")
 
 NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
 
@@ -14632,14 +15934,15 @@ class Uses:
 
 @record
 class Found:
-    """The mock that answers a call, its answer, the number of this use, counted from 0, and what
-    named groups of regular expressions found."""
+    """The mock that answers a call, its answer, the number of this use, counted from 0, what named
+    groups of regular expressions found, and the wire format in which it is written."""
 
     mock: Mock
     answer: Answer
     used: int
     uses: Uses
     groups: Groups
+    wire: WireFormat
     limit: Optional[Limit] = None
 
 
@@ -14656,6 +15959,7 @@ class Mock:
     times: Optional[int] = None
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
+    dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
 
     # Two that say the same are still two mocks.
     __eq__ = object.__eq__
@@ -14705,8 +16009,15 @@ class Mock:
         """Whether it answers no more after `used` uses."""
         return self.times is not None and used >= self.times
 
+    def written_in(self, wire: WireFormat, call: Call) -> WireFormat:
+        """The wire format in which it answers a call that was read in another."""
+        if not self.dialect:
+            return wire
+        return respoken(wire, call.request, self.dialect)
+
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
         """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        wire = self.written_in(wire, call)
         differences = [condition.difference(call) for condition in self.conditions]
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
@@ -14725,6 +16036,7 @@ class Mock:
         use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        wire = self.written_in(wire, call)
         # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
@@ -14741,9 +16053,10 @@ class Mock:
                     failure = Failure(
                         0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
                     )
-                    return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
+                    refused = Answer(failure, 429, Delivery())
+                    return Found(self, refused, used, uses, groups, wire, limit)
             uses.count = used + 1
-        return Found(self, answer, used, uses, groups, limit)
+        return Found(self, answer, used, uses, groups, wire, limit)
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -14764,6 +16077,9 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    dialect = ""
+    if "dialect" in spec:
+        dialect = node.get("dialect").choice(DIALECTS)
     check_reach(node, asked, responses, answers)
     return Mock(
         name,
@@ -14774,6 +16090,7 @@ def parse_mock(node: MockNode) -> Mock:
         times,
         sorted_compact(spec),
         parse_limit(node.get("limit")),
+        dialect,
     )
 
 
@@ -15618,10 +16935,27 @@ def word_of(words: str) -> Kind:
     return Kind(str, lambda node: node.choice(words.split("|")))
 
 
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
@@ -15733,6 +17067,14 @@ OPTIONS = (
     ),
     Option(
         ANSWERS,
+        "--dialect",
+        "PORT=NAME",
+        DIALECT,
+        (),
+        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
+    ),
+    Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -15831,8 +17173,24 @@ def check_ports(ports: Sequence[int]) -> None:
             raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
+def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
+    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
+    told: Dict[int, str] = {}
+    for port, name in map(port_and_dialect, values["dialect"]):
+        if port not in ports:
+            raise BadOption(
+                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
+                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+            )
+        if port in told:
+            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
+        told[port] = name
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    check_dialects(values, spelled)
     cert_and_key = f"{spelled('cert')} and {spelled('key')}"
     if bool(values["cert"]) != bool(values["key"]):
         raise BadOption(
@@ -15875,6 +17233,7 @@ class Settings:
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
+    dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     max_body: int = keyword_default("max_body")
@@ -15887,6 +17246,11 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @found_once
+    def ports(self) -> Dict[int, str]:
+        """The dialects of ports that have one."""
+        return dict(map(port_and_dialect, self.dialect))
 
 
 # === admission ===============================================================
@@ -18314,15 +19678,16 @@ def written(
         value = wire.whole(call, outcome)
         if outcome.extra:
             value = merged(value, outcome.extra)
-        body = wire.encode(value)
-        headers = wire.usage_headers(outcome)
-        return whole_response(wire, call, body, status, delivery, headers=headers)
+        body, kind = wire.encode(value), wire.whole_type(call)
+        headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
+        return whole_response(kind, headers, body, status, delivery)
     if isinstance(outcome, Raw):
         usual: Headers = ()
         if status not in NO_BODY:
             usual = (("Content-Type", "text/plain"),)
         headers = laid_over(usual, delivery.headers)
-        return Response(status, headers, outcome.body, delivery=delivery)
+        may_gzip = not is_packed(content_type_in(headers))
+        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
@@ -18365,15 +19730,18 @@ def recorded_whole(
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
-        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
+        original = recorded.whole
+        may_gzip = not is_packed(content_type_in(original.headers))
+        return replayed(original, original.frames, delivery, may_gzip)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
-    body = wire.adapted(call, data)
+    body, twin = wire.adapted(call, data), None
     # `adapted` gives the same object back where there was nothing to change.
-    if body is not data:
-        return whole_response(wire, call, body, status, delivery)
-    return whole_response(wire, call, body, status, delivery, recorded.twin)
+    if body is data:
+        twin = recorded.twin
+    headers = wire.headers(call, False, status)
+    return whole_response(wire.json_type, headers, body, status, delivery, twin)
 
 
 def replayed(
@@ -18547,18 +19915,17 @@ def interruption(
 
 
 def whole_response(
-    wire: WireFormat,
-    call: Call,
+    kind: str,
+    headers: Headers,
     body: bytes,
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-    headers: Headers = (),
 ) -> Response:
-    """A whole body with the provider's headers, and `headers` behind them."""
-    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    headers = laid_over(usual, delivery.headers)
-    return Response(status, headers, body, twin=twin, delivery=delivery)
+    """A whole body of this type with the provider's headers."""
+    headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
+    may_gzip = not is_packed(kind)
+    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
 
 
 def failed(
@@ -18994,7 +20361,7 @@ class Answerer:
         if request.method == "OPTIONS" and PREFLIGHT in request.headers:
             return Answered(options_response(request))
         try:
-            wire, params = route(request)
+            wire, params = route(request, self.settings.ports)
         except Refused as refused:
             return (yield from self.elsewhere(request, session, refused))
         try:
@@ -19013,7 +20380,7 @@ class Answerer:
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
         mock, else the server's own, or why it has none."""
-        wire = other_like(shape_of(request))
+        wire = other_like(shape_of(request, self.settings.ports))
         call = wire.read(request, {}, wire.body(request))
         try:
             brought = brought_along(call, self.settings.seed)
@@ -19062,7 +20429,7 @@ class Answerer:
         is."""
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
-        wire = shape_of(request)
+        wire = shape_of(request, self.settings.ports)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, wire.begun(request, {}), failure)
         headers = answered.response.headers + refused.headers
@@ -19164,9 +20531,9 @@ class Answerer:
         outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
-        response = respond(wire, call, outcome, found.answer.status, delivery)
+        response = respond(found.wire, call, outcome, found.answer.status, delivery)
         if found.limit:
-            headers = laid_over(response.headers, wire.limit_headers(found.limit))
+            headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
@@ -20976,10 +22343,15 @@ MOCK_ROWS: Rows = {
         either(defined_as("limit"), NULL),
         "What exceeds so many requests in so many seconds gets a 429.",
     ),
+    "dialect": (
+        one_word(DIALECTS),
+        "The dialect of OpenAI's format in which it answers, whatever that of the request is.",
+    ),
 }
 
 MATCH_ROWS: Rows = {
     "provider": (some_words(PROVIDERS), "The provider on whose path the request came in."),
+    "dialect": (some_words(DIALECTS), "The dialect of OpenAI's format in which it came in."),
     "operation": (
         some_words(OPERATIONS),
         "What is asked for (default: generate; embed where a response is an embedding; any where "
@@ -22380,6 +23752,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         host: str = "127.0.0.1",
         data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
         fallback: str = "error",
+        dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
         max_body: int = MAX_BODY,

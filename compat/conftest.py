@@ -3,6 +3,8 @@ to.
 
     python -m pip install -r compat/requirements.txt && python -m pytest compat
 
+.ci/run has a second environment for vertexai (requirements-vertexai.txt).
+
 A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the
 address of a server with them, for the whole module.
 """

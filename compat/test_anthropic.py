@@ -531,6 +531,23 @@ def test_models_are_listed_and_any_can_be_retrieved(client: Plain) -> None:
     names = [model.id for model in client(lambda sdk: sdk.models.list()).data]
     assert MODEL in names and len(set(names)) == len(names)
     assert client(lambda sdk: sdk.models.retrieve("my-own-model")).id == "my-own-model"
+    model = client(lambda sdk: sdk.models.retrieve("claude-opus-5-5"))
+    assert (model.lifecycle, model.line) == ("active", "opus")
+    assert model.capabilities.server_tools.web_search.supported
+
+
+@anthropics_own
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_became_of_a_managed_context_is_said(client: Plain, stream: bool) -> None:
+    edits: Any = {"edits": [{"type": "clear_tool_uses_20250919"}]}
+    more = {"context_management": edits, "betas": ["context-management-2025-06-27"]}
+    asked = {**asking("hello"), **more}
+    found = client(lambda sdk: sdk.beta.messages.create(**asked, stream=stream))
+    said = found[-2] if stream else found
+    assert said.context_management.applied_edits == []
+    del asked["max_tokens"]
+    counted = client(lambda sdk: sdk.beta.messages.count_tokens(**asked))
+    assert counted.context_management.original_input_tokens == counted.input_tokens
 
 
 @anthropics_own

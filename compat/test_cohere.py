@@ -447,3 +447,16 @@ def test_without_a_key_authentication_fails(guarded: str, way: str, stream: bool
 def test_the_sdk_retries_until_the_third_answer(server: str, way: str) -> None:
     with Plain(WAYS[way][0](api_key="key", base_url=server)) as client:  # streams it never retries
         assert texts(answer(client, f"flaky {way}", False, retries=2)) == ["third time lucky"]
+
+
+# --- Log probabilities ---
+
+
+@every_way
+def test_log_probabilities_come_with_each_piece(client: Plain) -> None:
+    found = ask(client, "hello", logprobs=True).logprobs
+    events = ask(client, "hello", stream=True, logprobs=True)
+    pieces = [event.logprobs for event in events if event.type == "content-delta"]
+    assert found == pieces and "".join(piece.text for piece in pieces) == TEXT
+    assert all(piece.logprobs == [-0.01] and len(piece.token_ids) == 1 for piece in pieces)
+    assert ask(client, "hello").logprobs is None

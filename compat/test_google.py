@@ -565,6 +565,26 @@ def test_async_errors_raise_the_same_exceptions(server: str, way: str, status: i
     run(connect(way, server), both)
 
 
+# --- Log probabilities ---
+
+
+@every_way
+def test_log_probabilities_come_with_each_piece_and_their_mean_with_the_last(
+    client: genai.Client,
+) -> None:
+    config = types.GenerateContentConfig(response_logprobs=True, logprobs=1)
+    (whole,) = ask(client, "hello", config=config).candidates
+    chunks = list(ask_stream(client, "hello", config=config))
+    for results, last in (
+        ([whole.logprobs_result], whole),
+        ([chunk.candidates[0].logprobs_result for chunk in chunks], chunks[-1].candidates[0]),
+    ):
+        chosen = [token for result in results for token in result.chosen_candidates]
+        assert "".join(token.token for token in chosen) == TEXT
+        assert last.avg_logprobs == chosen[0].log_probability == -0.01
+        assert results[0].top_candidates[0].candidates == [chosen[0]]
+
+
 # --- google-generativeai and vertexai ---
 
 
@@ -754,10 +774,11 @@ def test_the_old_sdks_raise_their_own_exceptions(old: Any, status: int) -> None:
 
 
 @every_old_way
-def test_the_old_sdks_fail_on_a_streamed_error_because_it_is_an_array(old: Any) -> None:
-    # As with the real API: google-api-core reads no arrays, hence generativeai's "Please retry with
-    # `stream=False`".
-    with pytest.raises((exceptions.BadRequest, AttributeError), match="stream=False|'list' object"):
+def test_the_old_sdks_raise_on_a_streamed_error_which_is_an_array(old: Any) -> None:
+    # As with the real API: an older google-api-core reads no arrays, hence generativeai's "Please
+    # retry with `stream=False`".
+    said = "stream=False|'list' object|as ordered"
+    with pytest.raises((exceptions.BadRequest, AttributeError), match=said):
         list(old.ask("fail 400", stream=True))
 
 

@@ -380,3 +380,19 @@ def test_a_request_streams_lines_of_json_unless_it_says_otherwise(post: Callable
 def test_a_request_without_a_model_is_a_bad_request(post: Callable[..., Any], path: str) -> None:
     answer = post(path, {"prompt": "hello", "input": "hello", "messages": []})
     assert (answer.status, json.loads(answer.body)) == (400, {"error": "model is required"})
+
+
+# --- Log probabilities ---
+
+
+@every_way
+@both_apis
+@both_forms
+def test_log_probabilities_come_with_each_piece(client: Plain, api: str, stream: bool) -> None:
+    found = ask(client, api, "hello", stream, logprobs=True, top_logprobs=1)
+    tokens = [token for one in found for token in one.logprobs or ()]
+    assert "".join(token.token for token in tokens) == TEXT
+    assert {(token.logprob, token.top_logprobs[0].token == token.token) for token in tokens} == {
+        (-0.01, True)
+    }
+    assert not any(one.logprobs for one in ask(client, api, "hello", stream))

@@ -279,6 +279,25 @@ def test_text_comes_back(client: Plain) -> None:
 
 
 @every_way
+def test_log_probabilities_and_what_a_request_says_come_back(client: Plain) -> None:
+    asked: Dict[str, Any] = {
+        "include": ["message.output_text.logprobs"],
+        "top_logprobs": 1,
+        "service_tier": "flex",
+        "conversation": "conv_1",
+        "prompt": {"id": "pmpt_1", "variables": {"city": "Oslo"}},
+    }
+    answer, found = whole(client, "hello", **asked), events(client, "hello", **asked)
+    assert sent(found[-1].response) == sent(answer) == sent(finished(client, "hello", **asked))
+    assert (answer.service_tier, answer.top_logprobs) == ("flex", 1)
+    assert (answer.conversation.id, answer.prompt.variables) == ("conv_1", {"city": "Oslo"})
+    tokens = answer.output[0].content[0].logprobs
+    deltas = [event for event in found if event.type == "response.output_text.delta"]
+    assert [token.token for token in tokens] == [event.logprobs[0].token for event in deltas]
+    assert "".join(token.token for token in tokens) == TEXT
+
+
+@every_way
 @pytest.mark.parametrize(
     "user", ["hello", "everything", "refuse", "spend", *(f"call {name}" for name in CALLS)]
 )

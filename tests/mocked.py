@@ -26,6 +26,7 @@ BASE = m.Call(
     ("f", "g"),
     body={"model": "gpt-4o", "n": 1},
     tool_call_id="call_1",
+    dialect="openai",
 )
 
 HEAD = m.Head("POST", "/v1/chat/completions", 1, {})

@@ -30,6 +30,7 @@ GEMINI = "/v1beta/models/gemini-2.5-flash"
 
 # What stands for a file in the fields of a form.
 PNG = {"filename": "a.png", "content_type": "image/png", "data": "pixels"}
+MP3 = {"filename": "a.mp3", "content_type": "audio/mpeg", "data": "sound"}
 
 # class: (method, whole path, stream path or None, body); the stream's body has "stream": true
 # where the path is the same
@@ -56,6 +57,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     ),
     m.OpenAIVariations: ("POST", "/v1/images/variations", None, {"image": PNG}),
     m.OpenAIPicture: ("GET", "/v1/images/img-1.png", None, None),
+    m.OpenAISpeech: (
+        "POST",
+        "/v1/audio/speech",
+        "/v1/audio/speech",
+        {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "Hi"},
+    ),
+    m.OpenAITranscriptions: (
+        "POST",
+        "/v1/audio/transcriptions",
+        "/v1/audio/transcriptions",
+        {"model": "gpt-4o-transcribe", "prompt": "Hi", "file": MP3},
+    ),
+    m.OpenAITranslations: (
+        "POST",
+        "/v1/audio/translations",
+        None,
+        {"model": "whisper-1", "prompt": "Hi", "file": MP3},
+    ),
     m.OpenAIModerations: ("POST", "/v1/moderations", None, {"input": "Hi"}),
     m.OpenAIModels: ("GET", "/v1/models", None, None),
     m.AzureChat: (
@@ -82,6 +101,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         "/openai/deployments/d/images/edits",
         "/openai/deployments/d/images/edits",
         {"prompt": "Hi", "partial_images": 2, "image": PNG},
+    ),
+    m.AzureSpeech: (
+        "POST",
+        "/openai/deployments/d/audio/speech",
+        "/openai/deployments/d/audio/speech",
+        {"voice": "alloy", "input": "Hi"},
+    ),
+    m.AzureTranscriptions: (
+        "POST",
+        "/openai/deployments/d/audio/transcriptions",
+        "/openai/deployments/d/audio/transcriptions",
+        {"prompt": "Hi", "file": MP3},
+    ),
+    m.AzureTranslations: (
+        "POST",
+        "/openai/deployments/d/audio/translations",
+        None,
+        {"prompt": "Hi", "file": MP3},
     ),
     m.AzureModerations: ("POST", "/openai/moderations", None, {"input": "Hi"}),
     m.AzureModels: ("GET", "/openai/models", None, None),
@@ -322,6 +359,9 @@ GENERATE = [
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
 FORM_TYPE = {"content-type": "multipart/form-data; boundary=b"}
+STREAM = {"stream": True}
+SSE = {"stream_format": "sse"}
+STREAMED_BY = {m.OpenAISpeech: SSE, m.AzureSpeech: SSE}  # others by "stream"
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}
 OWNER_HEADERS = {
     m.AnthropicModels: {"anthropic-version": "2023-06-01"},
@@ -491,7 +531,7 @@ def request_of(
         value = {
             **value,
             **(more or {}),
-            **({"stream": True} if stream and path == stream_path else {}),
+            **(STREAMED_BY.get(kind, STREAM) if stream and path == stream_path else {}),
         }
         value = form_of(value) if wire_of(kind).takes_form else json.dumps(value).encode()
     sent_as = FORM_TYPE if wire_of(kind).takes_form else {}

@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 from readers import derived, events_of, whole_of
-from samples import NEUTRAL, answerer, ask, bytes_of, said
+from samples import NEUTRAL, answerer, ask, bytes_of, request_of, said
 
 import mock_server as m
 
@@ -144,3 +144,56 @@ def test_recorded_events_too_can_be_broken_off() -> None:
     sent = bytes_of(ask(answers, m.AnthropicMessages, True))
     assert [name for name, _ in events_of(m.AnthropicMessages, sent)] == ["message_start", "error"]
     assert ask(answers, m.AnthropicMessages).status == 529
+
+
+LINES = {
+    "claude-sonnet-4-5-20250929": "sonnet",
+    "claude-3-haiku-20240307": "haiku",
+    "claude-opus-5-5": "opus",
+    "claude-fable-5": "fable",
+    "claude-mythos-5-1": "mythos",
+    "claude-2.1": None,
+    "opus": "opus",
+    "my-opusculum": None,
+}
+
+
+def test_a_model_is_active_and_says_of_which_line_it_is_and_what_it_can_do() -> None:
+    for name, line in LINES.items():
+        request = m.replace(request_of(m.AnthropicModels), path="/v1/models/" + name)
+        model = json.loads(answerer().answer(request).response.body)
+        assert (model["lifecycle"], model["line"], model["id"]) == ("active", line, name)
+        assert (model["deprecated_at"], model["retires_at"]) == (None, None)
+        assert model["capabilities"]["thinking"]["types"]["adaptive"] == {"supported": True}
+        assert model["capabilities"]["effort"]["supported"] is True
+
+
+# A request's context_management, and what a whole answer, the end of a stream and a count say.
+MANAGED: List[Any] = [
+    ({"edits": []}, {"applied_edits": []}, {"original_input_tokens": 9}),
+    ({}, None, None),
+    (None, None, None),
+]
+
+
+def test_what_became_of_a_context_is_said_where_a_request_manages_it() -> None:
+    for managed, applied, counted in MANAGED:
+        more = {"context_management": managed}
+        whole = json.loads(said(m.AnthropicMessages, NEUTRAL, more=more))
+        assert whole.get("context_management") == applied
+        events = events_of(m.AnthropicMessages, said(m.AnthropicMessages, NEUTRAL, True, more=more))
+        told = [value.get("context_management") for _, value in events]
+        assert told[-2] == applied and set(map(str, told[:-2])) == {"None"}
+        spec = {"usage": {"input_tokens": 9}}
+        count = json.loads(said(m.AnthropicCountTokens, spec, more=more))
+        assert count.get("context_management") == counted
+
+
+def test_a_mock_says_which_edits_of_a_context_were_applied() -> None:
+    edits = [{"type": "clear_tool_uses_20250919", "cleared_tool_uses": 3}]
+    response = {**NEUTRAL, "extra": {"context_management": {"applied_edits": edits}}}
+    more = {"context_management": {"edits": []}}
+    for stream in (False, True):
+        sent = said(m.AnthropicMessages, response, stream, more=more).decode()
+        assert sent.count('"applied_edits":' + json.dumps(edits, separators=(",", ":"))) == 1
+        assert sent.count("applied_edits") == 1

@@ -115,3 +115,32 @@ def test_a_guardrail_that_intervened_is_said_by_both_apis() -> None:
 )
 def test_a_prompt_is_found_in_whatever_body_a_maker_has(body: Any, user: str) -> None:
     assert call_of(m.BedrockOther, body=body).user == user
+
+
+# The exception that a stream has for each kind of error: Converse's and InvokeModel's.
+EXCEPTIONS = {
+    "authentication": ("validationException", "validationException"),
+    "permission": ("validationException", "validationException"),
+    "not_found": ("validationException", "validationException"),
+    "timeout": ("modelStreamErrorException", "modelTimeoutException"),
+    "rate_limit": ("throttlingException", "throttlingException"),
+    "server_error": ("internalServerException", "internalServerException"),
+    "overloaded": ("serviceUnavailableException", "serviceUnavailableException"),
+    "context_length": ("validationException", "validationException"),
+}
+
+
+def broken(kind: type, error: Any) -> Any:
+    """The last event of a stream that breaks off with an error."""
+    response = {"text": "one two three", "error": error, "after_events": 2}
+    return events_of(kind, said(kind, response, True))[-1]
+
+
+def test_a_stream_breaks_off_with_one_of_the_exceptions_that_its_operation_has() -> None:
+    assert set(EXCEPTIONS) == set(m.ERROR_KINDS) - {"content_filter"}  # which is no error there
+    for kind, (converse, invoke) in EXCEPTIONS.items():
+        name, value = broken(m.BedrockConverse, {"kind": kind})
+        assert (name, broken(m.BedrockClaude, {"kind": kind})[0]) == (converse, invoke), kind
+        assert ("originalStatusCode" in value) == (kind == "timeout")
+    # A type that no operation has is a mock's own, and sent as it is.
+    assert broken(m.BedrockConverse, {"type": "NovelException"})[0] == "novelException"

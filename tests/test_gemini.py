@@ -201,3 +201,53 @@ def test_it_is_wrapped_too_when_the_request_could_not_be_read(body: bytes) -> No
     for settings, code in (({}, 400), ({"require_auth": True}, 403)):
         refused = answerer(**settings).answer(request).response
         assert json.loads(refused.body)[0]["error"]["code"] == code
+
+
+# A model, what is said, and what is said of the end.
+CALLED = "Model generated function call(s)."
+ENDS: List[Any] = [
+    ("gemini-3.6-flash", {"tool_calls": [{"name": "f", "arguments": {}}]}, CALLED),
+    ("gemini-4-pro", {"text": "x", "tool_calls": [{"name": "f", "arguments": {}}]}, CALLED),
+    ("gemini-3.6-flash", {"text": "x"}, None),
+    ("gemini-3.5-flash", {"tool_calls": [{"name": "f", "arguments": {}}]}, None),
+    ("gemini-2.5-flash", {"tool_calls": [{"name": "f", "arguments": {}}]}, None),
+]
+
+
+def test_gemini_3_6_says_at_its_end_that_it_called_functions() -> None:
+    for model, response, message in ENDS:
+        for verb in ("generateContent", "streamGenerateContent"):
+            path = f"/v1beta/models/{model}:{verb}"
+            request = m.replace(request_of(m.GeminiGenerate), path=path)
+            sent = bytes_of(answerer({"response": response}).answer(request).response)
+            said_so = [CALLED] * sent.decode().count(CALLED)
+            assert said_so == ([message] if message else []), (model, verb)
+
+
+# A generationConfig, and the log probabilities of "Hello": with so many others, or none at all.
+TOKEN = {"token": "Hello", "logProbability": -0.01, "tokenId": 22377}
+LIKELY: List[Any] = [
+    ({"responseLogprobs": True}, {"chosenCandidates": [TOKEN]}),
+    ({"response_logprobs": True, "logprobs": 0}, {"chosenCandidates": [TOKEN]}),
+    (
+        {"responseLogprobs": True, "logprobs": 5},
+        {"topCandidates": [{"candidates": [TOKEN]}], "chosenCandidates": [TOKEN]},
+    ),
+    ({"responseLogprobs": False, "logprobs": 5}, None),
+    ({"logprobs": 5}, None),
+]
+
+
+@pytest.mark.parametrize("kind", [m.GeminiGenerate, m.VertexGenerate])
+def test_log_probabilities_are_there_for_who_asks_for_them(kind: type) -> None:
+    for config, expected in LIKELY:
+        more = {"generationConfig": {"candidateCount": 2, **config}}
+        whole = json.loads(said(kind, {"reasoning": "Hm.", "text": "Hello"}, more=more))
+        for candidate in whole["candidates"]:
+            assert candidate.get("logprobsResult") == expected, config
+            if expected:
+                assert candidate["avgLogprobs"] == -0.01
+        array = said(kind, {"text": "Hello"}, True, more=more, query={"alt": "json"})
+        assert [one["candidates"][0].get("logprobsResult") for one in json.loads(array)] == [
+            expected
+        ] * 2

@@ -196,6 +196,7 @@ COMPLETIONS = {
     "two choices": said(NEUTRAL, N),
     "two prompts": said(NEUTRAL, {"prompt": ["a", "b"]}),
     "usage asked for": said(NEUTRAL, COUNTED, streams=STREAM),
+    "logprobs": said(NEUTRAL, {"prompt": ["ab", "c"], "logprobs": 1}),
 }
 GOOGLE = {
     "echo with a picture": echoed({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}),
@@ -205,6 +206,10 @@ GOOGLE = {
     "blocks": said(with_blocks(m.GeminiGenerate)),
     "no content": said({"finish_reason": "MALFORMED_FUNCTION_CALL"}),
     "two candidates": said(FORMS["tool"], CANDIDATES),
+    "logprobs": said(
+        {"reasoning": "Hm.", **NEUTRAL},
+        {"generationConfig": {"responseLogprobs": True, "logprobs": 2}},
+    ),
     "array": said(FORMS["tool"], query={"alt": "json"}, streams=STREAM),
     "array error": said({"status": 503}, query={"alt": "json"}, streams=STREAM),
     "array no key": replace(KEYLESS["no key"], query={"alt": "json"}, streams=STREAM),
@@ -236,6 +241,17 @@ RESPONSES = {
     "custom tool": said({"tool_calls": [{"name": "g", "arguments": "1 + 1"}]}, {"tools": TOOLS}),
     "own items": said({"parts": [{"block": item} for item in ITEMS]}),
     "failed": said({**NEUTRAL, "finish_reason": "failed"}),
+    "logprobs": said(NEUTRAL, {"include": ["message.output_text.logprobs"], "top_logprobs": 1}),
+    "echoes": said(
+        NEUTRAL,
+        {
+            "conversation": "conv_1",
+            "prompt": {"id": "pmpt_1", "variables": {"city": "Oslo"}},
+            "prompt_cache_options": {"ttl": "12h"},
+            "service_tier": "flex",
+            "top_logprobs": 3,
+        },
+    ),
 }
 WRITTEN = {
     "input_tokens": 9,
@@ -244,7 +260,11 @@ WRITTEN = {
     "cache_write_tokens": 4,
 }
 CACHED = said({"text": "x", "usage": WRITTEN})
+MANAGED = {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}
+TIMED_OUT = said({**BROKEN, "error": {"kind": "timeout"}}, streams=STREAM)
+LIKELY = said(NEUTRAL, {"logprobs": True, "top_logprobs": 1})
 CLAUDE = {
+    "managed context": said(NEUTRAL, MANAGED),
     "blocks": said({**with_blocks(m.AnthropicMessages), "finish_reason": "pause_turn"}),
     "written to a cache": CACHED,
     "thread": said({"text": "x"}, {"thread": {"type": "continue"}}, streams=WHOLE),
@@ -302,6 +322,35 @@ IMAGENS = {
     "blocked": said({"error": {"kind": "content_filter"}}),
     "echo": echoed(),
 }
+SPOKEN = {
+    "spoken": said({"text": "Hi you", "usage": USAGE}),
+    **{
+        name: said({"text": "Hi"}, {"response_format": name}, streams=WHOLE)
+        for name in ("opus", "aac", "flac", "wav")
+    },
+    "echo": echoed(streams=WHOLE),
+    "broken": said(BROKEN, streams=STREAM),
+}
+HEARD = {
+    name: said({**NEUTRAL, "text": "One two. Three?"}, {"response_format": name}, streams=WHOLE)
+    for name in ("json", "text", "srt", "vtt", "verbose_json")
+}
+DIARIZED = {"response_format": "diarized_json", "known_speaker_names[]": "Ann"}
+HEARD_MORE = {
+    **HEARD,
+    "streamed": said(NEUTRAL, streams=STREAM),
+    "diarized": said({"text": "One. Two."}, DIARIZED),
+    "whisper": said(NEUTRAL, {"model": "whisper-1"}),
+    "words": said(
+        NEUTRAL,
+        {"response_format": "verbose_json", "timestamp_granularities[]": "word", "language": "de"},
+        streams=WHOLE,
+    ),
+    "logprobs": said(NEUTRAL, {"include[]": "logprobs"}),
+    "extra": said({**NEUTRAL, "extra": {"usage": {"mine": 1}, "languages": []}}),
+    "echo": echoed(),
+    "broken": said(BROKEN, streams=STREAM),
+}
 PAGES = {
     "page": Form(query={"pageSize": "2"}),
     "last page": Form(query={"pageSize": "2", "pageToken": "2"}),
@@ -335,6 +384,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.OpenAICompletions: COMPLETIONS,
     m.OpenAIEmbeddings: EMBEDDED,
+    m.OpenAISpeech: SPOKEN,
+    m.OpenAITranscriptions: HEARD_MORE,
+    m.OpenAITranslations: {**HEARD, "echo": echoed()},
     m.OpenAIModerations: FLAGGED,
     m.OpenAIImages: {**PICTURES, **ELSEWHERE},
     m.OpenAIImageEdits: {
@@ -357,6 +409,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
     },
     m.AzureCompletions: COMPLETIONS,
     m.AzureEmbeddings: EMBEDDED,
+    m.AzureSpeech: {"spoken": SPOKEN["spoken"]},
+    m.AzureTranscriptions: {"streamed": HEARD_MORE["streamed"], **HEARD},
+    m.AzureTranslations: {"json": HEARD["json"]},
     m.AzureModerations: FLAGGED,
     m.AzureModels: one("/openai/v1/models/any"),
     m.GeminiGenerate: {
@@ -366,6 +421,14 @@ ASKED: Dict[type, Dict[str, Form]] = {
         ),
         "gemini 3 stream": said(
             FORMS["all"], path=GEMINI.replace("2.5", "3") + ":streamGenerateContent", streams=STREAM
+        ),
+        "gemini 3.6": said(
+            FORMS["tool"], path=GEMINI.replace("2.5", "3.6") + ":generateContent", streams=WHOLE
+        ),
+        "gemini 3.6 stream": said(
+            FORMS["tool"],
+            path=GEMINI.replace("2.5", "3.6") + ":streamGenerateContent",
+            streams=STREAM,
         ),
         "gemini 3 text": said(
             NEUTRAL, path=GEMINI.replace("2.5", "3") + ":generateContent", streams=WHOLE
@@ -382,6 +445,9 @@ ASKED: Dict[type, Dict[str, Form]] = {
             NEUTRAL,
             path=VERTEX.replace("gemini-2.5-flash", "gemini-1.5-flash-001") + ":generateContent",
             streams=WHOLE,
+        ),
+        "gemini 3.6": said(
+            FORMS["tool"], path=VERTEX.replace("2.5", "3.6") + ":generateContent", streams=WHOLE
         ),
         "project location": said(
             NEUTRAL, path="/v1/projects/p/locations/l/endpoints/123:generateContent", streams=WHOLE
@@ -419,6 +485,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.MistralEmbeddings: EMBEDDED,
     m.MistralModels: one("/v1/models/any"),
     m.AnthropicMessages: {**CLAUDE, "unknown path": Form(path="/v1/message", streams=WHOLE)},
+    m.AnthropicCountTokens: {"managed context": said({"usage": {"input_tokens": 9}}, MANAGED)},
     m.AnthropicModels: one("/v1/models/any"),
     m.VertexMessages: {
         **CLAUDE,
@@ -427,11 +494,12 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.BedrockConverse: {
         "blocks": said(with_blocks(m.BedrockConverse)),
         "written to a cache": CACHED,
+        "timed out": TIMED_OUT,
         "unknown path": Form(path="/model/m/convers", streams=WHOLE),
         "recorded events": said({"events": [{"role": "assistant"}, {"a": 1}]}, streams=STREAM),
     },
     m.BedrockNova: {"written to a cache": CACHED},
-    m.BedrockClaude: CLAUDE,
+    m.BedrockClaude: {**CLAUDE, "timed out": TIMED_OUT},
     m.BedrockCohereEmbed: {
         "two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"texts": ["a", "b"]}),
         "types": said({"embedding": [0.25, -0.5]}, {"embedding_types": ["float", "int8"]}),
@@ -446,6 +514,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.BedrockTitanEmbed: {"echo of 4": echoed({"dimensions": 4})},
     m.CohereChat: {
         "blocks": said({**with_blocks(m.CohereChat), "finish_reason": "ERROR_TOXIC"}),
+        "logprobs": LIKELY,
         "unknown path": Form(path="/v2/chatt", streams=WHOLE),
     },
     m.CohereEmbed: {
@@ -457,11 +526,13 @@ ASKED: Dict[type, Dict[str, Form]] = {
             {"text": "<a&b>\u2028", "usage": {"input_tokens": 0, "output_tokens": 0}}
         ),
         "load": said({"finish_reason": "load"}),
+        "logprobs": LIKELY,
         "streamed by default": said(
             NEUTRAL, body={"model": "llama3.2", "messages": []}, streams=WHOLE
         ),
         "unknown path": Form(path="/api/chats", streams=WHOLE),
     },
+    m.OllamaGenerate: {"logprobs": LIKELY},
     m.OllamaEmbed: {"two inputs": said({"embedding": [[1, 2], [0.5, -1]]}, {"input": ["a", "b"]})},
 }
 

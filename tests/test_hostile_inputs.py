@@ -479,8 +479,20 @@ def test_of_a_truncated_long_stream_the_middle_of_its_first_10_000_events_is_the
     assert sum(len(step.ends) for step in sends) == 5000 and sends[-1].last
 
 
+LIKELY: List[Tuple[type, Any, bool]] = [  # and whether it streams
+    (m.OpenAIChat, {"logprobs": True}, False),
+    (m.OpenAICompletions, {"logprobs": 0}, False),
+    (m.OpenAIResponses, {"include": ["message.output_text.logprobs"]}, False),
+    (m.OpenAIResponses, {"include": ["message.output_text.logprobs"]}, True),
+    (m.GeminiGenerate, {"generationConfig": {"responseLogprobs": True}}, False),
+    (m.CohereChat, {"logprobs": True}, False),
+    (m.OllamaChat, {"logprobs": True}, False),
+]
+
+
 def test_logprobs_are_bounded() -> None:
-    spec = {"response": {"text": "x" * 60_000, "chunk_size": 1}}
-    refused = ask(answerer(spec), m.OpenAIChat, more={"logprobs": True})
-    assert refused.status == 400 and "logprobs for at most 50000" in complaint_of(refused.body)
-    assert ask(answerer(spec), m.OpenAIChat).status == 200
+    answers = answerer({"response": {"text": "x" * 60_000, "chunk_size": 1}})
+    for kind, more, stream in LIKELY:
+        refused = ask(answers, kind, stream, more=more)
+        assert refused.status == 400 and "logprobs for at most 50000" in complaint_of(refused.body)
+    assert ask(answers, m.OpenAIChat).status == 200

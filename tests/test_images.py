@@ -366,5 +366,5 @@ def test_what_a_picture_does_not_show_is_refused() -> None:
         match = {"operation": "image", "provider": ["openai", "azure"]}
         with pytest.raises(m.BadMock, match=problem):
             answerer({"match": match, "response": response})
-    assert wire_of(m.OpenAIImages).can_stream and not wire_of(m.VertexImagen).can_stream
+    assert m.can_stream(wire_of(m.OpenAIImages)) and not m.can_stream(wire_of(m.VertexImagen))
     assert call_of(m.OpenAIImageEdits, True).stream

@@ -35,8 +35,8 @@ from mock_server import MockServer
 # fmt: off
 JOURNAL_KEYS = [
     "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
-    "header_lines", "body", "fields", "provider", "operation", "api", "model", "stream", "user",
-    "mock", "fault", "status", "unmatched", "near_misses", "note", "duration", "bytes_sent",
+    "header_lines", "body", "fields", "provider", "dialect", "operation", "api", "model", "stream",
+    "user", "mock", "fault", "status", "unmatched", "near_misses", "note", "duration", "bytes_sent",
     "events_sent", "events_total", "blocked", "ended",
 ]
 # fmt: on
@@ -56,6 +56,7 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
         "fields": None,
         "body": ASK,
         "provider": "openai",
+        "dialect": "openai",
         "operation": "generate",
         "api": "chat",
         "model": "gpt-4o-mini",

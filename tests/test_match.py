@@ -14,6 +14,7 @@ from mock_server import BadMock
 
 VARIANTS = {
     "provider": m.replace(BASE, provider="azure"),
+    "dialect": m.replace(BASE, dialect="mistral"),
     "operation": m.replace(BASE, operation="embed"),
     "api": m.replace(BASE, api="completions"),
     "model": m.replace(BASE, model="gpt-4o-mini"),

@@ -18,8 +18,9 @@ def test_an_api_told_apart_by_any_header_never_gets_anothers_remembered_answer(
     def is_tenant(request: Any) -> bool:
         return request.headers.get("x-tenant") == "mistral"
 
-    monkeypatch.setattr(m.MistralChat, "owns", lambda self, request, *_: is_tenant(request))
-    monkeypatch.setattr(m.OpenAIChat, "owns", lambda self, request, *_: not is_tenant(request))
+    monkeypatch.setattr(
+        m, "dialect_of", lambda request, ports: "mistral" if is_tenant(request) else ""
+    )
     answers = answerer({"response": {"text": "x"}})
     for tenant in ("", "mistral", "", "mistral"):
         found = ask(answers, m.OpenAIChat, headers={"x-tenant": tenant})

@@ -91,9 +91,9 @@ def vain_keys(spec: Dict[str, Any], kind: Optional[type], **more: Any) -> Set[st
     """The keys that are in vain in a whole answer, or in the stream of an API."""
     delivery = m.parse_delivery(m.Node(spec))
     if kind is None:
-        return set(m.vain(spec, delivery, None))
+        return set(m.vain(spec, delivery, (None, b"", True)))
     framing = wire_of(kind).framing(call_of(kind, True, **more))
-    return set(m.vain(spec, delivery, framing, wire_of(kind).ping))
+    return set(m.vain(spec, delivery, (framing, wire_of(kind).ping, framing.negotiated)))
 
 
 ALIVE = {"delay": 2, "keepalive": {"every": 1}}
@@ -147,7 +147,7 @@ def test_what_is_in_vain_depends_on_what_is_answered() -> None:
 
 
 def test_a_key_is_refused_only_where_no_answer_of_a_mock_heeds_it() -> None:
-    reached = [(None, b""), (m.GO_LINES, b"")]
+    reached = [(None, b"", True), (m.GO_LINES, b"", False)]
     for spec, message in [
         ({"pace": 1, "delay": 1, "wire": {"split": 3}}, ""),
         ({"wire": "crlf"}, "wire: has no effect: only event streams"),
@@ -158,7 +158,7 @@ def test_a_key_is_refused_only_where_no_answer_of_a_mock_heeds_it() -> None:
         found = m.vain_in_all(node, delivery, reached)
         told = f"{found[0].path}: {found[1]}" if found else ""
         assert told.startswith(message) and bool(told) == bool(message)
-        assert m.vain_in_all(node, delivery, [*reached, (m.OPENAI_SSE, b"x")]) is None
+        assert m.vain_in_all(node, delivery, [*reached, (m.OPENAI_SSE, b"x", False)]) is None
 
 
 def test_a_header_may_have_several_lines_in_every_kind_of_answer() -> None:

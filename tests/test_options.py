@@ -15,7 +15,7 @@ from mock_server import MockServer
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 KEYWORDS = {option.name: option.keyword_default for option in m.OPTIONS if option.is_keyword}
-REPEATABLE = ["port", "data", "tls_name"]
+REPEATABLE = ["port", "data", "dialect", "tls_name"]
 
 # For each option a text, and the value that it stands for, which MockServer takes as it is.
 GOOD: List[Tuple[str, str, Any]] = [
@@ -23,6 +23,7 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("host", "0.0.0.0", "0.0.0.0"),
     ("data", os.curdir, os.curdir),
     ("fallback", "echo", "echo"),
+    ("dialect", "5001=mistral", "5001=mistral"),
     ("pace", "0.5", 0.5),
     ("pace", "3600", 3600),
     ("require_auth", "1", True),
@@ -48,6 +49,9 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("port", "x", "x", "expected a port from 0 to 65535, found {}"),
     ("data", "/nowhere-at-all", "/nowhere-at-all", 'no directory "/nowhere-at-all"'),
     ("fallback", "ecko", "ecko", 'found "ecko"; did you mean "echo"?'),
+    ("dialect", "mistral", "mistral", "expected PORT=NAME, such as 5001=mistral, found {}"),
+    ("dialect", "0=mistral", "0=mistral", "expected PORT=NAME, such as 5001=mistral, found {}"),
+    ("dialect", "5001=mistrel", "5001=mistrel", 'found "mistrel"; did you mean "mistral"?'),
     ("pace", "-1", -1, "expected seconds from 0 to 3600, found {}"),
     ("pace", "3600.5", 3600.5, "expected seconds from 0 to 3600, found {}"),
     ("pace", "x", "x", "expected seconds from 0 to 3600, found {}"),
@@ -229,7 +233,9 @@ def test_settings_are_the_keywords_but_for_the_port() -> None:
 def test_a_further_port_has_the_settings_of_its_core() -> None:
     with MockServer(fallback="echo", seed=3) as first, MockServer(core=first.core) as second:
         assert second.core.settings is first.core.settings
-        assert second.core.settings == m.Settings(fallback="echo", seed=3, data=[], tls_name=[])
+        assert second.core.settings == m.Settings(
+            fallback="echo", seed=3, data=[], tls_name=[], dialect=[]
+        )
 
 
 def words(cell: str) -> List[str]:

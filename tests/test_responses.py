@@ -391,6 +391,19 @@ def test_a_stream_breaks_off_with_an_error_and_a_failed_response() -> None:
     assert [name for name, _ in named] == ["a", "error"]
 
 
+def test_a_function_is_repeated_with_what_the_request_leaves_out_of_it() -> None:
+    bare, custom = {"type": "function", "name": "f"}, {"type": "custom", "name": "g"}
+    given = {**bare, "strict": None, "parameters": {"type": "object"}, "description": "d"}
+    for tool, repeated in (
+        (bare, {**bare, "parameters": None, "strict": True}),
+        (given, given),
+        ({**bare, "strict": False}, {**bare, "strict": False, "parameters": None}),
+        (custom, custom),
+    ):
+        for response in both(m.OpenAIResponses, {"text": "Hi"}, {"tools": [tool]}):
+            assert response["tools"] == [repeated]
+
+
 def test_a_custom_tool_is_called_with_plain_text() -> None:
     tools = [{"type": "function", "name": "f"}, {"type": "custom", "name": "g"}]
     calls = [
@@ -416,3 +429,88 @@ def test_a_custom_tool_is_called_with_plain_text() -> None:
     names = [event["type"] for _, event in events_of(m.OpenAIResponses, sent)]
     assert names.count("response.custom_tool_call_input.delta") == 5
     assert names.count("response.custom_tool_call_input.done") == 3
+
+
+# What a request has, and what the response has of it, at the start and in the end.
+ECHOES: List[Tuple[Dict[str, Any], Dict[str, Any], Dict[str, Any]]] = [
+    ({}, {"service_tier": "auto", "top_logprobs": 0}, {"service_tier": "default"}),
+    ({"service_tier": "auto"}, {"service_tier": "auto"}, {"service_tier": "default"}),
+    ({"service_tier": "priority"}, {"service_tier": "priority"}, {"service_tier": "priority"}),
+    ({"top_logprobs": 3}, {"top_logprobs": 3}, {"top_logprobs": 3}),
+    ({"conversation": "conv_1"}, {"conversation": {"id": "conv_1"}}, {}),
+    ({"conversation": {"id": "conv_1"}}, {"conversation": {"id": "conv_1"}}, {}),
+    (
+        {"prompt": {"id": "pmpt_1"}},
+        {"prompt": {"id": "pmpt_1", "version": None, "variables": None}},
+        {},
+    ),
+    (
+        {"prompt_cache_options": {"mode": "explicit"}},
+        {"prompt_cache_options": {"mode": "explicit", "ttl": "30m"}},
+        {},
+    ),
+    (
+        {"image": {"context_compression": "enabled"}},
+        {"image": {"context_compression": "enabled"}},
+        {},
+    ),
+    ({"access_programs": {"cyber": "standard"}}, {"access_programs": {"cyber": "standard"}}, {}),
+    ({"moderation": {"model": "omni-moderation-latest"}}, {"moderation": None}, {}),
+]
+
+
+def streamed(kind: type, response: Any, **more: Any) -> List[Any]:
+    """The events of a stream."""
+    return [value for _, value in events_of(kind, said(kind, response, True, **more))]
+
+
+RARE = ("conversation", "prompt", "prompt_cache_options", "image", "access_programs")
+
+
+@pytest.mark.parametrize("kind", [m.OpenAIResponses, m.AzureResponses])
+def test_a_response_repeats_what_the_request_says(kind: type) -> None:
+    for asked, begun, ended in ECHOES:
+        events = streamed(kind, NEUTRAL, more=asked)
+        for response, expected in (
+            (events[0]["response"], begun),
+            (events[-1]["response"], {**begun, **ended}),
+            (json.loads(said(kind, NEUTRAL, more=asked)), {**begun, **ended}),
+        ):
+            assert {name: response[name] for name in expected} == expected, asked
+            assert {name for name in RARE if name in response} == set(RARE) & set(asked)
+
+
+# A part of an own item, and what its deltas say.
+SCORED: List[Tuple[Any, List[Tuple[str, Any]]]] = [
+    (
+        [{"token": "As ", "logprob": -0.5, "bytes": [65]}, {"token": "said", "logprob": -1.0}],
+        [
+            ("As ", [{"token": "As ", "logprob": -0.5, "top_logprobs": []}]),
+            ("said", [{"token": "said", "logprob": -1.0, "top_logprobs": []}]),
+        ],
+    ),
+    ([{"token": "other", "logprob": -0.5}], [("As", []), (" said", [])]),
+    ([], [("As", []), (" said", [])]),
+]
+
+
+def test_log_probabilities_of_ones_own_item_stream_with_its_text() -> None:
+    for logprobs, expected in SCORED:
+        part = {"type": "output_text", "text": "As said", "annotations": [], "logprobs": logprobs}
+        item = {"type": "message", "role": "assistant", "status": "completed", "content": [part]}
+        values = streamed(m.OpenAIResponses, {"parts": [{"block": item}]})
+        deltas = [value for value in values if value["type"] == "response.output_text.delta"]
+        assert [(value["delta"], value["logprobs"]) for value in deltas] == expected
+        assert values[-1]["response"]["output"][0]["content"] == [part]
+
+
+def test_the_arguments_of_a_function_end_with_its_name_and_no_others_do() -> None:
+    response = {"tool_calls": [{"name": "f", "arguments": {}}, {"name": "g", "arguments": "x"}]}
+    more = {"tools": [{"type": "custom", "name": "g"}]}
+    values = streamed(m.OpenAIResponses, response, more=more)
+    done = {value["type"]: value for value in values if value["type"].endswith("s.done")}
+    assert done["response.function_call_arguments.done"]["name"] == "f"
+    inputs = [value for value in values if value["type"] == "response.custom_tool_call_input.done"]
+    assert [sorted(value) for value in inputs] == [
+        ["input", "item_id", "output_index", "sequence_number", "type"]
+    ]

@@ -131,7 +131,7 @@ const WAYS = [
     { called: { text: /^(Hello.*)?$/s }, refused: refused("error"), stops: stops("error"), lacks: ["id", ...uncounted] }),
   way("Mistral", mistral({ "user-agent": "mistral-client-typescript/2.0.0" }),
     as("mistral-small-latest"), vector("mistral-embed"), {
-      errors: { ...ERRORS, not_found: raises(400) }, refused: refused("other"), stops: stops("other"), lacks: uncounted }),
+      errors: { ...ERRORS, not_found: raises(400) }, refused: refused("error"), stops: stops("error"), lacks: uncounted }),
   // It asks for no usage in a stream, because Mistral tells it unasked.
   way("Mistral, taken for OpenAI", mistral({}), as("mistral-small-latest"), vector("mistral-embed"),
     { stops: stops("other"), lacks: ["reasoning", "refused", "usage"] }),

@@ -89,7 +89,7 @@ class Answerer:
         if request.method == "OPTIONS" and PREFLIGHT in request.headers:
             return Answered(options_response(request))
         try:
-            wire, params = route(request)
+            wire, params = route(request, self.settings.ports)
         except Refused as refused:
             return (yield from self.elsewhere(request, session, refused))
         try:
@@ -108,7 +108,7 @@ class Answerer:
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
         mock, else the server's own, or why it has none."""
-        wire = other_like(shape_of(request))
+        wire = other_like(shape_of(request, self.settings.ports))
         call = wire.read(request, {}, wire.body(request))
         try:
             brought = brought_along(call, self.settings.seed)
@@ -157,7 +157,7 @@ class Answerer:
         is."""
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
-        wire = shape_of(request)
+        wire = shape_of(request, self.settings.ports)
         failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
         answered = self.fail(wire, wire.begun(request, {}), failure)
         headers = answered.response.headers + refused.headers
@@ -259,9 +259,9 @@ class Answerer:
         outcome = found.answer.to(call, found.groups, self.usual(wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
-        response = respond(wire, call, outcome, found.answer.status, delivery)
+        response = respond(found.wire, call, outcome, found.answer.status, delivery)
         if found.limit:
-            headers = laid_over(response.headers, wire.limit_headers(found.limit))
+            headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
         note = unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import zlib
-from typing import Dict, Mapping, Optional, Sequence
+from typing import Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 from .errors import Refused, shown
 from .limits import MOST_CODINGS
@@ -87,6 +87,19 @@ def bad_coding(message: str) -> Refused:
 
 
 # --- responses ---
+
+PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
+
+
+def is_packed(content_type: str) -> bool:
+    """Whether nobody compresses a body of a type, unless he is told to."""
+    return content_type.startswith(PACKED)
+
+
+def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
+    """The type that some headers say; empty if they don't."""
+    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
+
 
 # RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
 ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")

@@ -84,8 +84,9 @@ class Asked:
         """What is shown of the call; null for what could not be read."""
         call = self.call
         if not call:
-            return dict.fromkeys(("operation", "api", "model", "stream", "user"))
+            return dict.fromkeys(("dialect", "operation", "api", "model", "stream", "user"))
         return {
+            "dialect": call.dialect or None,
             "operation": call.operation or None,
             "api": call.api or None,
             "model": call.model,

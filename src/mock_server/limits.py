@@ -49,6 +49,12 @@ JOURNAL_BODY = 64 * 1024  # bytes of a request's body that the journal keeps
 JOURNAL_ROOM = 64 * 1024 * 1024  # bytes of all that it keeps, about
 LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the live journal
 
+# Hosts with OpenAI's format, each with its own way of it (design: dialects); the first is plain.
+DIALECTS = (
+    *("openai", "mistral", "openrouter", "vllm", "deepseek", "groq", "gemini", "ollama"),
+    "bedrock",
+)
+
 # --- types ---
 
 Json = Any

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from .errors import MISSING, WrongValue, shown
-from .limits import DEFAULT_PORT, JOURNAL, MAX_BODY
+from .limits import DEFAULT_PORT, DIALECTS, JOURNAL, MAX_BODY
 from .node import Written
-from .records import record
+from .records import found_once, record
 
 HOST_NAME = re.compile(
     r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
@@ -82,10 +82,27 @@ def word_of(words: str) -> Kind:
     return Kind(str, lambda node: node.choice(words.split("|")))
 
 
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
@@ -197,6 +214,14 @@ OPTIONS = (
     ),
     Option(
         ANSWERS,
+        "--dialect",
+        "PORT=NAME",
+        DIALECT,
+        (),
+        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
+    ),
+    Option(
+        ANSWERS,
         "--pace",
         "SECONDS",
         SECONDS,
@@ -295,8 +320,24 @@ def check_ports(ports: Sequence[int]) -> None:
             raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
 
 
+def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
+    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
+    told: Dict[int, str] = {}
+    for port, name in map(port_and_dialect, values["dialect"]):
+        if port not in ports:
+            raise BadOption(
+                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
+                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+            )
+        if port in told:
+            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
+        told[port] = name
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    check_dialects(values, spelled)
     cert_and_key = f"{spelled('cert')} and {spelled('key')}"
     if bool(values["cert"]) != bool(values["key"]):
         raise BadOption(
@@ -339,6 +380,7 @@ class Settings:
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
+    dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     max_body: int = keyword_default("max_body")
@@ -351,3 +393,8 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @found_once
+    def ports(self) -> Dict[int, str]:
+        """The dialects of ports that have one."""
+        return dict(map(port_and_dialect, self.dialect))

@@ -9,6 +9,7 @@ from typing import Dict, FrozenSet, List, Mapping, Match, Optional, Pattern, Tup
 from .errors import Refused, shown
 from .formats.all import DEFAULT_SHAPE
 from .formats.base import WIRE_FORMATS, WireFormat
+from .formats.dialects import Ports, speaks_dialects, spoken
 from .formats.other import Other
 from .http import METHODS, unquote
 from .records import found_once, record
@@ -105,6 +106,8 @@ def all_routes() -> Tuple[Route, ...]:
     """The routes of all wire formats, specific ones before catch-alls."""
     found = []
     for wire in WIRE_FORMATS:
+        if wire.dialect not in ("", "openai") and speaks_dialects(wire):
+            continue  # it comes in on the paths of OpenAI's format
         for route in wire.routes:
             method, _, template = route.partition(" ")
             anywhere = template.startswith("{prefix*}")
@@ -113,6 +116,7 @@ def all_routes() -> Tuple[Route, ...]:
     return tuple(sorted(found, key=lambda route: route.rank))
 
 
+NO_PORTS: Ports = {}
 LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
 ROUTES = all_routes()
 
@@ -188,13 +192,13 @@ def new_owners(method: str, path: str) -> Owners:
 known_owners = functools.lru_cache(maxsize=1024)(new_owners)
 
 
-def route(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request and the segments of its path.  Refused names the nearest
-    path, or the methods that this one takes."""
+def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request, in its dialect, and the segments of its path.  Refused
+    names the nearest path, or the methods that this one takes."""
     found = owners(request.method, request.path)
     for wire, params in found:
         if wire.owns(request, params):
-            return wire, params
+            return spoken(wire, request, ports), params
     allowed = allow(request.path)
     if allowed and not found:
         raise Refused(
@@ -279,8 +283,13 @@ def with_placeholders(path: str, known: str) -> str:
     return "/".join(found)
 
 
-def shape_of(request: Request) -> WireFormat:
+def shape_of(request: Request, ports: Ports = NO_PORTS) -> WireFormat:
     """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    return spoken(plain_shape(request), request, ports)
+
+
+def plain_shape(request: Request) -> WireFormat:
+    """The same, whatever the dialect is."""
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.

@@ -9,7 +9,7 @@ import threading
 import time
 from email.utils import formatdate
 from http.server import ThreadingHTTPServer
-from typing import Any, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Iterable, Optional, Sequence, Set, Tuple, Union
 from urllib.parse import quote
 
 from .connection import Handler
@@ -57,6 +57,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         host: str = "127.0.0.1",
         data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
         fallback: str = "error",
+        dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
         max_body: int = MAX_BODY,

@@ -82,6 +82,7 @@ class Call:
     blank: Tuple[str, ...] = ()  # those of user and system that are there and have no text
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
+    dialect: str = ""  # of OpenAI's format; empty where it is another
 
     @property
     def method(self) -> str:

@@ -7,6 +7,7 @@ import itertools
 from types import MappingProxyType
 from typing import Callable, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
+from .codings import content_type_in, is_packed
 from .errors import Refused
 from .faults import broken
 from .formats.all import OTHER
@@ -95,15 +96,16 @@ def written(
         value = wire.whole(call, outcome)
         if outcome.extra:
             value = merged(value, outcome.extra)
-        body = wire.encode(value)
-        headers = wire.usage_headers(outcome)
-        return whole_response(wire, call, body, status, delivery, headers=headers)
+        body, kind = wire.encode(value), wire.whole_type(call)
+        headers = (*wire.headers(call, False, status), *wire.usage_headers(outcome))
+        return whole_response(kind, headers, body, status, delivery)
     if isinstance(outcome, Raw):
         usual: Headers = ()
         if status not in NO_BODY:
             usual = (("Content-Type", "text/plain"),)
         headers = laid_over(usual, delivery.headers)
-        return Response(status, headers, outcome.body, delivery=delivery)
+        may_gzip = not is_packed(content_type_in(headers))
+        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
@@ -146,15 +148,18 @@ def recorded_whole(
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
-        return replayed(recorded.whole, recorded.whole.frames, delivery, True)
+        original = recorded.whole
+        may_gzip = not is_packed(content_type_in(original.headers))
+        return replayed(original, original.frames, delivery, may_gzip)
     data = recorded.body
     if not isinstance(data, bytes):
         data = wire.encode(data)
-    body = wire.adapted(call, data)
+    body, twin = wire.adapted(call, data), None
     # `adapted` gives the same object back where there was nothing to change.
-    if body is not data:
-        return whole_response(wire, call, body, status, delivery)
-    return whole_response(wire, call, body, status, delivery, recorded.twin)
+    if body is data:
+        twin = recorded.twin
+    headers = wire.headers(call, False, status)
+    return whole_response(wire.json_type, headers, body, status, delivery, twin)
 
 
 def replayed(
@@ -328,18 +333,17 @@ def interruption(
 
 
 def whole_response(
-    wire: WireFormat,
-    call: Call,
+    kind: str,
+    headers: Headers,
     body: bytes,
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-    headers: Headers = (),
 ) -> Response:
-    """A whole body with the provider's headers, and `headers` behind them."""
-    usual = (("Content-Type", wire.json_type), *wire.headers(call, False, status), *headers)
-    headers = laid_over(usual, delivery.headers)
-    return Response(status, headers, body, twin=twin, delivery=delivery)
+    """A whole body of this type with the provider's headers."""
+    headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
+    may_gzip = not is_packed(kind)
+    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
 
 
 def failed(

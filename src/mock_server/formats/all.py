@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from . import (  # noqa: F401  defining a class registers it
     anthropic,
+    anthropic_models,
     azure,
+    azure_audio,
     azure_chat,
     azure_responses,
     bedrock_converse,
@@ -27,6 +29,8 @@ from . import (  # noqa: F401  defining a class registers it
     openai_images,
     openai_models,
     openai_moderations,
+    openai_speech,
+    openai_transcriptions,
     responses,
     vertex,
     vertex_claude,

@@ -1,4 +1,4 @@
-"""Anthropic's messages, counts and models (wire formats, section 9).  Pure."""
+"""Anthropic's messages and counts (wire formats, section 9).  Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from ..values import (
     Limit,
     Refusal,
     Reply,
-    Request,
     Turn,
     Usage,
 )
@@ -28,7 +27,7 @@ from .anthropic_blocks import (
     anthropic_content,
     anthropic_deltas,
 )
-from .base import WireFormat, caller, retry_after, uuid
+from .base import WireFormat, retry_after, uuid
 from .places import ANTHROPIC_PLACES
 from .pydantic import location, pydantic_error
 from .runs import filled_in, walk
@@ -176,6 +175,7 @@ class AnthropicRequest(Anthropic):
         "stop_sequences": "an array",
         "metadata": "an object",
         "thinking": "an object",
+        "context_management": "an object",
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -241,6 +241,14 @@ def anthropic_output_counts(usage: Usage) -> Dict[str, Json]:
     return counts
 
 
+def managed_context(call: Call) -> Dict[str, Json]:
+    """What became of the context, where a request says how it is to be managed: nothing was to be
+    cleared (typed in anthropic-py 2.14, beta; seen in public streams)."""
+    if not call.body.get("context_management"):
+        return {}
+    return {"context_management": {"applied_edits": []}}
+
+
 def typed(name: str, **members: Json) -> Tuple[str, Json]:
     """An event whose name is its type."""
     return name, {"type": name, **members}
@@ -291,7 +299,8 @@ class AnthropicMessages(AnthropicRequest):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message."""
         content = [anthropic_block(call, part, index) for index, part in enumerate(reply.parts)]
-        return self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
+        message = self.message(call, reply, content, anthropic_stop_reason(reply), reply.usage)
+        return {**message, **managed_context(call)}
 
     def values(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The events of a stream, as they are without a ping and padding."""
@@ -313,7 +322,7 @@ class AnthropicMessages(AnthropicRequest):
             "stop_details": None,
         }
         usage = {**anthropic_input_counts(reply.usage), **anthropic_output_counts(reply.usage)}
-        yield typed("message_delta", delta=stop, usage=usage)
+        yield typed("message_delta", delta=stop, usage=usage, **managed_context(call))
         yield typed("message_stop")
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
@@ -362,39 +371,11 @@ class AnthropicCountTokens(AnthropicRequest):
         return False
 
     def whole(self, call: Call, reply: Reply) -> Json:
-        """The count."""
-        return {"input_tokens": reply.usage.input}
-
-
-class AnthropicModels(Anthropic):
-    """Models, for clients that say `anthropic-version`."""
-
-    operation = api = "models"
-    routes = ("GET /v1/models[/{model:}]",)
-    known = ("claude-sonnet-4-5-20250929", "claude-haiku-4-5-20251001")
-    speaks = frozenset()
-    needs_mock = False
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Shared with OpenAI, Google and Mistral."""
-        return caller(request) == "anthropic"
-
-    def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
+        """The count, which a managed context leaves as it is."""
+        tokens = reply.usage.input
+        if not call.body.get("context_management"):
+            return {"input_tokens": tokens}
         return {
-            "type": "model",
-            "id": name,
-            "display_name": name.replace("-", " ").title(),
-            "created_at": "2025-09-29T00:00:00Z",
-        }
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The list, or the one asked for."""
-        if call.model:
-            return self.entry(call.model)
-        return {
-            "data": [self.entry(name) for name in self.known],
-            "has_more": False,
-            "first_id": self.known[0],
-            "last_id": self.known[-1],
+            "input_tokens": tokens,
+            "context_management": {"original_input_tokens": tokens},
         }

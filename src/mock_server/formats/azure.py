@@ -118,6 +118,7 @@ class Azure(OpenAI):
     """What all APIs share: headers, errors of a gateway of its own, two kinds of credential."""
 
     provider = "azure"
+    dialect = ""
     area = (
         "/openai/deployments/",
         "/openai/v1/",

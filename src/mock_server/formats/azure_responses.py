@@ -7,7 +7,8 @@ from typing import Dict, List, Mapping
 from ..limits import Headers, Json
 from ..values import Call, Reply, Text
 from .azure import AZURE_ERRORS, BLOCKED, PIECE_FILTERS, PROMPT_FILTERS, Azure
-from .responses import UNFINISHED, OpenAIInputTokens, OpenAIResponses
+from .responses import OpenAIInputTokens, OpenAIResponses
+from .responses_members import UNFINISHED
 
 
 def content_filter(source: str, blocked: bool, results: Mapping[str, Json], end: int) -> Json:

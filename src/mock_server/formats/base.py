@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import (
     Any,
-    Callable,
     Dict,
     FrozenSet,
     Iterable,
@@ -21,7 +20,7 @@ from typing import (
 from ..errors import BadField, Because, http_phrase, shown
 from ..framings import OPENAI_SSE, Framing
 from ..ids import HEX
-from ..jsons import compact, utf8, within
+from ..jsons import utf8, within
 from ..limits import MOST_INPUTS, Difference, Headers, Json
 from ..node import Field, Kinds
 from ..records import replace
@@ -46,6 +45,7 @@ from .credentials import Credentialed
 from .extras import NOWHERE
 from .shapes import has_words
 from .unmocked import Unmocked
+from .wholes import WholeAnswers
 
 WIRE_FORMATS: List["WireFormat"] = []
 
@@ -106,7 +106,7 @@ def uuid(call: Call, label: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-class WireFormat(Credentialed, Unmocked):
+class WireFormat(Credentialed, Unmocked, WholeAnswers):
     """One API: which paths are its own, how its requests read, how its answers are written.
 
     A subclass with `routes` is registered: `METHOD /path` with placeholders (see the room
@@ -115,6 +115,7 @@ class WireFormat(Credentialed, Unmocked):
     checked before `turns` and the like read the body."""
 
     provider = ""
+    dialect = ""  # of OpenAI's format, for what is in that
     operation = "generate"
     api = ""
     routes: Tuple[str, ...] = ()
@@ -125,9 +126,6 @@ class WireFormat(Credentialed, Unmocked):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
-    layout: Callable[..., str] = staticmethod(compact)
-    ending = ""
-    json_type = "application/json"
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -146,13 +144,6 @@ class WireFormat(Credentialed, Unmocked):
         if "routes" in cls.__dict__:
             WIRE_FORMATS.append(cls())
 
-    @property
-    def can_stream(self) -> bool:
-        """Whether an answer can be a stream."""
-        if self.may_stream is None:
-            return self.operation == "generate"
-        return self.may_stream
-
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """Whether a request on one of the routes, which found `params` in its path, is for this
         API; only shared paths ask more than that."""
@@ -163,7 +154,8 @@ class WireFormat(Credentialed, Unmocked):
     def begun(self, request: Request, params: Mapping[str, str]) -> Call:
         """The call as far as the path alone tells."""
         model = params.get("model", "")
-        return Call(request, self.provider, self.operation, self.api, model, params=params)
+        names = self.provider, self.operation, self.api, model
+        return Call(request, *names, params=params, dialect=self.dialect)
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The request in no provider's terms.  BadField names what can't be read."""
@@ -193,6 +185,7 @@ class WireFormat(Credentialed, Unmocked):
             choices=self.choices(fields),
             params=params,
             body=body,
+            dialect=self.dialect,
         )
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
@@ -245,10 +238,6 @@ class WireFormat(Credentialed, Unmocked):
         """Whether an answer, streamed or not, may have a provider's own block of this form."""
         return True
 
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The whole answer."""
-        raise NotImplementedError
-
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The streamed answer: event names and JSON values, text that is no JSON, or bytes of JSON
         that is laid out already."""
@@ -273,17 +262,9 @@ class WireFormat(Credentialed, Unmocked):
         begins, goes on or ends."""
         return value != "[DONE]" and has_words(value)
 
-    def adapted(self, call: Call, body: bytes) -> bytes:
-        """A recorded body in the encoding that this request asks for."""
-        return body
-
     def framing(self, call: Call) -> Framing:
         """How the events of this call are framed."""
         return OPENAI_SSE
-
-    def encode(self, value: Json) -> bytes:
-        """A whole body in the provider's layout."""
-        return utf8(self.layout(value) + self.ending)
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Response headers besides Content-Type that clients read."""
@@ -342,6 +323,13 @@ class WireFormat(Credentialed, Unmocked):
         return usual.replace("{model}", call.model).replace("{wait}", str(failure.wait))
 
 
+def can_stream(wire: WireFormat) -> bool:
+    """Whether an answer of an API can be a stream."""
+    if wire.may_stream is None:
+        return wire.operation == "generate"
+    return wire.may_stream
+
+
 def lacks_block(wire: WireFormat, call: Call, parts: Sequence[Part]) -> Optional[Difference]:
     """What is said of an API whose answers have no block such as one of these, or have it in whole
     ones alone."""
@@ -359,8 +347,6 @@ def caller(request: Request) -> str:
     """Whose client calls a path that several providers share (wire formats, section 2.1)."""
     if "anthropic-version" in request.headers:
         return "anthropic"
-    if request.headers.get("user-agent", "").lower().startswith("mistral-client"):
-        return "mistral"
     if "x-goog-api-key" in request.headers or "key" in request.query:
         return "google"
     return "openai"

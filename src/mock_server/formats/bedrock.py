@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterator, Mapping, Tuple
+from typing import Callable, Dict, Iterator, Mapping, Tuple
 
 from ..errors import MISSING, BadField, shown
 from ..framings import AWS_EVENTS, Framing
@@ -58,6 +58,25 @@ BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 BEDROCK_PADS = LOWER + LOWER.upper() + "0123456789"
 
 
+# Types of errors that only whole answers have, or some streams (botocore's service model).
+ANSWERED_TYPES = frozenset(
+    (
+        *BEDROCK_TYPES.values(),
+        *(failure.type for failure in BEDROCK_ERRORS.values() if failure.type),
+    )
+)
+# Those of streams, of any operation and of InvokeModel's alone.
+STREAM_EXCEPTIONS = frozenset(
+    (
+        *("InternalServerException", "ModelStreamErrorException", "ValidationException"),
+        *("ThrottlingException", "ServiceUnavailableException"),
+    )
+)
+INVOKE_EXCEPTIONS = STREAM_EXCEPTIONS | {"ModelTimeoutException"}
+# What a model did wrong; other errors are the request's.
+MODEL_STATUSES = (408, 424)
+
+
 def bedrock_padding(call: Call, number: int) -> str:
     """The member `p` of an event: up to 61 letters and digits."""
     return BEDROCK_PADS[: int(call.token(f"pad {number}", 2, HEX), 16) % 62]
@@ -84,6 +103,7 @@ class Bedrock(WireFormat):
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     ping = b""  # Claude's are left out there (10.1), and there are no others
+    stream_types = STREAM_EXCEPTIONS
     bad_json = "Unable to parse the request body as JSON: {}"
 
     def framing(self, call: Call) -> Framing:
@@ -101,11 +121,17 @@ class Bedrock(WireFormat):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """An exception message, its type in lower camel case (10.1)."""
+        value: Dict[str, Json] = {"message": failure.message}
         kind = bedrock_type(failure)
         # The framing knows an exception by this ending of its name.
         if not kind.endswith("Exception"):
             kind = "InternalServerException"
-        yield kind[0].lower() + kind[1:], {"message": failure.message}
+        if kind in ANSWERED_TYPES and kind not in self.stream_types:
+            kind = "ValidationException"
+            if failure.status in MODEL_STATUSES:
+                kind = "ModelStreamErrorException"
+                value["originalStatusCode"] = failure.status
+        yield kind[0].lower() + kind[1:], value
 
     def complaint(self, wrong: BadField) -> Failure:
         """AWS's way to name a field."""

@@ -12,7 +12,7 @@ from ..node import Field
 from ..values import Call, Embedding, Reply, Request, Turn, Usage
 from .anthropic import AnthropicMessages, AnthropicRequest
 from .base import call_id_of, uuid
-from .bedrock import Bedrock, bedrock_padding
+from .bedrock import INVOKE_EXCEPTIONS, Bedrock, bedrock_padding
 from .bedrock_converse import BedrockConverse
 from .mute import Mute
 from .places import BEDROCK_CLAUDE_PLACES, NOVA_PLACES
@@ -94,6 +94,7 @@ class BedrockInvoke(Bedrock):
 
     api = "invoke"
     layout: Callable[..., str] = staticmethod(compact)
+    stream_types = INVOKE_EXCEPTIONS
     family = ""  # one of FAMILIES, or claude
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:

@@ -25,6 +25,7 @@ from ..values import (
     Usage,
 )
 from .base import WireFormat, retry_after, uuid
+from .likely import LOGPROB, bounded_pieces, text_pieces, token_number, wants_likely
 from .openai_chat_reading import ChatRequest
 from .places import COHERE_PLACES
 from .runs import Run, filled_in, hole, pieces, walk
@@ -143,6 +144,11 @@ def cohere_block(part: Part, text: str) -> Mapping[str, Json]:
     return {"type": "text", "text": text}
 
 
+def cohere_likely(piece: str) -> Dict[str, Json]:
+    """How likely a piece of text was (typed in cohere 7.3)."""
+    return {"text": piece, "token_ids": [token_number(piece)], "logprobs": [LOGPROB]}
+
+
 def cohere_usage(usage: Usage) -> Dict[str, Json]:
     """What is billed and what there was."""
     counts = {"input_tokens": usage.input, "output_tokens": usage.output}
@@ -221,14 +227,19 @@ def cohere_tool_events(call: Call, part: ToolCall, number: int, run: Run) -> Ite
     yield "tool-call-end", {"type": "tool-call-end", "index": number}
 
 
-def cohere_block_events(number: int, run: Run) -> Iterator[CohereEvent]:
+def cohere_block_events(call: Call, number: int, run: Run) -> Iterator[CohereEvent]:
     """A block of content, but for its end: first empty, then its text."""
     # The name of a block's type is that of its text, too.
     block = cohere_block(run.part, run.text)
     name = block["type"]
     yield cohere_event("content-start", number, {"content": {**block, name: ""}})
-    delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
-    yield from filled_in(*delta, pieces(block[name], run.size))
+    texts = pieces(block[name], run.size)
+    kind, delta = cohere_event("content-delta", number, {"content": {name: hole(0)}})
+    if not (wants_likely(call) and name == "text"):
+        yield from filled_in(kind, delta, texts)
+        return
+    for text in texts:
+        yield from filled_in(kind, {**delta, "logprobs": cohere_likely(text)}, (text,))
 
 
 def cohere_citation_events(number: int, citation: Mapping[str, Json]) -> Iterator[CohereEvent]:
@@ -255,7 +266,7 @@ def cohere_message_events(call: Call, reply: Reply) -> Iterator[CohereEvent]:
             yield from cohere_plan_events(run)
         else:
             number = next(blocks)
-            yield from cohere_block_events(number, run)
+            yield from cohere_block_events(call, number, run)
             ends.append(("content-end", {"type": "content-end", "index": number}))
     yield from ends
 
@@ -275,6 +286,7 @@ class CohereChat(Cohere):
         "response_format": "an object",
         "max_tokens": "an integer",
         "temperature": "a number",
+        "logprobs": "a boolean",
     }
     # Messages and tools have OpenAI's form (2.2).
     turns = ChatRequest.turns
@@ -296,11 +308,16 @@ class CohereChat(Cohere):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The message with its usage."""
+        more: Dict[str, Json] = {}
+        if wants_likely(call):
+            texts = bounded_pieces(text_pieces(reply))
+            more["logprobs"] = [cohere_likely(text) for text in texts]
         return {
             "id": reply.id or uuid(call, "id"),
             "message": cohere_message(call, reply),
             "finish_reason": said_stop(COHERE_STOPS, stop_of(reply)),
             "usage": cohere_usage(reply.usage),
+            **more,
         }
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:

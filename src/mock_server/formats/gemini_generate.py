@@ -7,9 +7,8 @@ from __future__ import annotations
 import base64
 import itertools
 import re
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
-from ..forms import listed
 from ..framings import SSE, Framing
 from ..ids import BASE64URL
 from ..jsons import within
@@ -34,7 +33,9 @@ from ..values import (
 from .base import WireFormat, choices_of
 from .echo import echoed
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
-from .gemini_contents import google_turns, pick_field
+from .gemini_contents import google_turns, modalities, pick_field
+from .gemini_likely import google_likely, most_likely, spoken_in
+from .likely import text_pieces
 from .pictures import PICTURES
 from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
@@ -60,6 +61,11 @@ RATED_MODEL = re.compile(r".*gemini-(?:1\.|pro)")
 # Models since Gemini 3 give a function call an id, and sign the first or, where there is none, the
 # last text (2.4 and section 7).
 SIGNING_MODEL = re.compile(r".*gemini-[3-9]")
+
+
+# Those that say of function calls that there are some (section 7; recorded of Gemini 3.6).
+TELLING_MODEL = re.compile(r".*gemini-(?:3\.[6-9]|[4-9])")
+FUNCTION_CALLED = "Model generated function call(s)."
 
 
 # What a part holds, one of them at least (typed in google-genai 2.34).
@@ -145,12 +151,6 @@ def google_answer_parts(call: Call, reply: Reply, joined: bool) -> Iterator[Mapp
         yield {}
 
 
-def modalities(body: Json) -> List[Json]:
-    """What a request wants an answer to consist of, as far as it says so."""
-    config = pick(body, "generationConfig") or {}
-    return listed(pick(config, "responseModalities"))
-
-
 def part_count(run: Run) -> int:
     """In how many parts it streams."""
     if isinstance(run.part, (ToolCall, Block)):
@@ -158,11 +158,24 @@ def part_count(run: Run) -> int:
     return sum(1 for _ in run.pieces)
 
 
-def google_finish_reason(reply: Reply) -> str:
-    """Why the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
+class End(NamedTuple):
+    """How a candidate ends, and what is said of that; of one that goes on there is neither."""
+
+    reason: Optional[str] = None
+    message: Optional[str] = None
+
+
+GOING_ON = End()
+
+
+def google_end(call: Call, reply: Reply) -> End:
+    """How the answer ends; a refusal is text that ends with SAFETY: Google has no field for it."""
     if reply.stop == "stop" and reply.text(Refusal) is not None:
-        return GOOGLE_STOPS["content_filter"]
-    return said_stop(GOOGLE_STOPS, reply.stop)
+        return End(GOOGLE_STOPS["content_filter"])
+    reason = said_stop(GOOGLE_STOPS, reply.stop)
+    if reason == "STOP" and reply.tool_calls and TELLING_MODEL.match(call.model):
+        return End(reason, FUNCTION_CALLED)
+    return End(reason)
 
 
 def is_blocked_prompt(reply: Reply) -> bool:
@@ -277,15 +290,16 @@ class GeminiAnswer(Gemini):
         return {"safetyRatings": ratings}
 
     def candidate(
-        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+        self, call: Call, index: int, parts: List[Json], end: End, whole: bool
     ) -> Dict[str, Json]:
-        """One candidate, of a `whole` answer or of one event; `stop` is the finish reason, which
-        in a stream only the last event has."""
+        """One candidate, of a `whole` answer or of one event; in a stream only the last event
+        has an end."""
         return {
             "content": self.content(parts),
-            **present(finishReason=stop),
+            **present(finishReason=end.reason),
             "index": index,
-            **self.ratings(call, stop),
+            **present(finishMessage=end.message),
+            **self.ratings(call, end.reason),
         }
 
     def usage(self, usage: Usage, last: bool) -> Dict[str, Json]:
@@ -343,11 +357,12 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         if is_blocked_prompt(reply):
             return self.blocked(call, reply)
         parts = list(google_answer_parts(call, reply, joined=True))
-        stop = google_finish_reason(reply)
+        end = google_end(call, reply)
         # Every candidate is the same answer.
-        candidates = [
-            self.candidate(call, index, parts, stop, True) for index in range(call.choices)
-        ]
+        candidates: List[Json] = []
+        for index in range(call.choices):
+            candidate = self.candidate(call, index, parts, end, True)
+            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
@@ -369,7 +384,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             yield "", self.blocked(call, reply)
             return
         # Nothing follows the last part, no [DONE] either (3.3): it has reason and whole usage.
-        stop: Optional[str] = None
+        end = GOING_ON
         shared = self.envelope(call, reply, [], {})
         stencils = self.stencils(call, shared)
         thoughts, parts = itertools.tee(google_answer_parts(call, reply, joined=False))
@@ -377,7 +392,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         for part, last in with_last(parts):
             spent = next(spending)
             if last:
-                stop = google_finish_reason(reply)
+                end = google_end(call, reply)
                 spent = reply.usage
             usage = self.usage(spent, last)
             if not last and part.keys() == {"text"} and stencils:
@@ -385,18 +400,19 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
                     yield "", stencil.filled(part["text"], usage)
                 continue
             for index in range(call.choices):
-                candidate = self.candidate(call, index, [part], stop, False)
+                candidate = self.candidate(call, index, [part], end, False)
+                candidate = google_likely(call, candidate, spoken_in(part), last)
                 yield "", {**shared, "candidates": [candidate], "usageMetadata": usage}
 
     def stencils(self, call: Call, shared: Dict[str, Json]) -> List[Stencil]:
         """For each choice what its events are alike in, but for a text and the tokens spent; none
-        for an array, whose elements are indented."""
+        for an array, whose elements are indented, and where each text has a probability."""
         framing = self.framing(call)
-        if not isinstance(framing, SSE):
+        if not isinstance(framing, SSE) or most_likely(call) is not None:
             return []
         made = []
         for index in range(call.choices):
-            candidate = self.candidate(call, index, [{"text": hole(0)}], None, False)
+            candidate = self.candidate(call, index, [{"text": hole(0)}], GOING_ON, False)
             event = {**shared, "candidates": [candidate], "usageMetadata": hole(1)}
             made.append(Stencil(event, framing.layout))
         return made

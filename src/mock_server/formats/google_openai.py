@@ -25,6 +25,7 @@ class GoogleCompatible(Gemini):
     """What they share: Google's credentials and headers, and its errors in an array of one
     (section 7)."""
 
+    dialect = "gemini"
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     # Recorded, other than Gemini's own type (section 7).

@@ -8,8 +8,8 @@ from ..errors import BadField
 from ..ids import HEX
 from ..jsons import by_rows, compact
 from ..limits import Headers, Json
-from ..values import Call, ErrorBody, Failure, Limit, Reply, Request
-from .base import caller, retry_after, uuid
+from ..values import Call, ErrorBody, Failure, Limit, Reply
+from .base import retry_after, uuid
 from .openai import OpenAI
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
@@ -39,7 +39,9 @@ def uuid_version_7(call: Call, label: str) -> str:
 
 
 class Mistral(OpenAI):
-    """What Mistral does in its own way, for clients that are known by their User-Agent."""
+    """What Mistral does in its own way."""
+
+    dialect = "mistral"
 
     # Compact, without a line end behind it (section 12).
     layout: Callable[..., str] = staticmethod(compact)
@@ -48,10 +50,6 @@ class Mistral(OpenAI):
     bad_json = "Invalid JSON: {}"
     too_many = "List should have at most {most} items after validation, not {found}"
     errors = MISTRAL_ERRORS
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Paths that it shares with OpenAI are its own for its client (2.1)."""
-        return caller(request) == "mistral"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Correlation id, latencies and rate limits (section 12, recorded)."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, Mapping, Sequence, Tuple
+from typing import Dict, Iterator, Sequence, Tuple
 
 from ..ids import HEX, LOWER_ALNUM
 from ..jsons import compact
 from ..limits import Json
 from ..node import Field
-from ..values import Block, Call, Part, Reasoning, Reply, Request, ToolCall, Turn
+from ..values import Block, Call, Part, Reasoning, Reply, ToolCall, Turn
 from .mistral import Mistral
 from .openai_chat import OpenAIChat, written_tokens
 from .places import MISTRAL_PLACES
@@ -149,10 +149,6 @@ class MistralFIM(MistralChat):
         "suffix": "a string",
         "stream": "a boolean",
     }
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """The path is Mistral's alone."""
-        return True
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""

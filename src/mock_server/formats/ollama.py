@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from ..errors import MISSING, BadField, kind_of
 from ..framings import GO_LINES, Framing
@@ -25,6 +25,7 @@ from ..values import (
     Usage,
 )
 from .base import WireFormat, call_id_of
+from .likely import bounded_pieces, likely_token, text_pieces, wants_likely
 from .openai_chat_reading import CHAT_ROLES, ChatRequest
 from .places import OLLAMA_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
@@ -99,6 +100,21 @@ def ollama_tool_call(call: Call, part: ToolCall, number: int) -> Dict[str, Json]
     }
 
 
+NOTHING_LIKELY: Mapping[str, Json] = {}
+
+
+def ollama_likely(call: Call, texts: Iterable[str]) -> Mapping[str, Json]:
+    """How likely these pieces were, if the request asks for it; what is empty is left out."""
+    if not wants_likely(call):
+        return NOTHING_LIKELY
+    tokens = [likely_token(text) for text in bounded_pieces(texts)]
+    if not tokens:
+        return NOTHING_LIKELY
+    if not call.body.get("top_logprobs"):
+        return {"logprobs": tokens}
+    return {"logprobs": [{**token, "top_logprobs": [token]} for token in tokens]}
+
+
 class Ollama(WireFormat):
     """What all APIs of Ollama share: no credential, errors of one key, lines of JSON."""
 
@@ -114,6 +130,8 @@ class Ollama(WireFormat):
         "model": "a string!",
         "stream": "a boolean",
         "options": "an object",
+        "logprobs": "a boolean",
+        "top_logprobs": "an integer",
     }
 
     def framing(self, call: Call) -> Framing:
@@ -169,16 +187,20 @@ class OllamaAnswer(Ollama):
         """The members of an object that hold what the model says in it."""
         raise NotImplementedError
 
-    def finished(self, call: Call, reply: Reply) -> Dict[str, Json]:
+    def finished(
+        self, call: Call, reply: Reply, likely: Mapping[str, Json] = NOTHING_LIKELY
+    ) -> Dict[str, Json]:
         """The members that only the last object has."""
         ended = {"done": True, "done_reason": said_stop(OLLAMA_STOPS, reply.stop)}
         if reply.stop in IDLE_STOPS and not reply.parts:
             return ended
-        return {**ended, **self.context(call), **ollama_counts(call, reply.usage)}
+        return {**ended, **self.counted_up(call, ollama_counts(call, reply.usage), likely)}
 
-    def context(self, call: Call) -> Dict[str, Json]:
-        """What stands before the counts."""
-        return {}
+    def counted_up(
+        self, call: Call, counts: Mapping[str, Json], likely: Mapping[str, Json]
+    ) -> Dict[str, Json]:
+        """The counts and what stands around them, in the order of the server's types (read)."""
+        return {**likely, **counts}
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The one object."""
@@ -190,28 +212,32 @@ class OllamaAnswer(Ollama):
             "model": reply.model,
             "created_at": ollama_time(call, 0),
             **self.spoken("".join(texts), reply.text(Reasoning) or "", calls),
-            **self.finished(call, reply),
+            **self.finished(call, reply, ollama_likely(call, text_pieces(reply))),
         }
 
     def spoken_pieces(self, call: Call, reply: Reply) -> Iterator[Tuple[Dict[str, Json], Texts]]:
-        """What the lines say one after the other: a piece of text, or a whole tool call."""
+        """What the lines but the last say: a piece of text, or a whole tool call."""
         numbers = itertools.count()
         for run in walk(reply):
             if isinstance(run.part, ToolCall):
                 # Arguments are an object, which can't be cut.
                 tool_call = ollama_tool_call(call, run.part, next(numbers))
-                yield self.spoken(calls=[tool_call]), ONCE
+                yield {**self.spoken(calls=[tool_call]), "done": False}, ONCE
             elif isinstance(run.part, Reasoning):
-                yield self.spoken(thinking=hole(0)), run.texts
+                yield {**self.spoken(thinking=hole(0)), "done": False}, run.texts
+            elif isinstance(run.part, Text) and wants_likely(call):
+                for text in run.texts:
+                    likely = ollama_likely(call, [text])
+                    yield {**self.spoken(text), "done": False, **likely}, ONCE
             else:
-                yield self.spoken(hole(0)), run.texts
+                yield {**self.spoken(hole(0)), "done": False}, run.texts
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """A line a piece, a tool call in one; the last has the counts."""
         numbers = itertools.count()
         head = {"model": reply.model, "created_at": hole(1)}
         for spoken, texts in self.spoken_pieces(call, reply):
-            stencil = Stencil({**head, **spoken, "done": False}, go_json)
+            stencil = Stencil({**head, **spoken}, go_json)
             for text, number in zip(texts, numbers):
                 yield "", stencil.filled(text, ollama_time(call, number))
         last = {"model": reply.model, "created_at": ollama_time(call, next(numbers))}
@@ -283,10 +309,12 @@ class OllamaGenerate(OllamaChat):
             return {"response": content}
         return {"response": content, "thinking": thinking}
 
-    def context(self, call: Call) -> Dict[str, Json]:
-        """The tokens of the context."""
+    def counted_up(
+        self, call: Call, counts: Mapping[str, Json], likely: Mapping[str, Json]
+    ) -> Dict[str, Json]:
+        """With the tokens of the context."""
         numbers = [int(call.token(f"context {number}", 3, HEX), 16) for number in range(3)]
-        return {"context": numbers}
+        return {"context": numbers, **counts, **likely}
 
 
 class OllamaEmbed(Ollama):

@@ -11,8 +11,8 @@ from ..ids import HEX
 from ..jsons import compact, indented, within
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
-from ..values import Call, ErrorBody, Failure, Limit, Request
-from .base import WireFormat, caller, retry_after
+from ..values import Call, ErrorBody, Failure, Limit
+from .base import WireFormat, retry_after
 
 # With or without a vendor's prefix; Azure's gpt-35-turbo does not reason.
 REASONING_MODEL = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9](?!\d)|[12]\d))")
@@ -201,6 +201,7 @@ class OpenAI(WireFormat):
     """What all APIs of OpenAI share: headers, errors, credential."""
 
     provider = "openai"
+    dialect = "openai"
     layout: Callable[..., str] = staticmethod(indented)
     ending = "\n"
     too_many = (
@@ -216,13 +217,7 @@ class OpenAI(WireFormat):
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
     usual_limit = 10_000
-    shared_with_mistral = False  # whether Mistral has an API at the same path (2.1)
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
-
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """Mistral's own client gets Mistral's dialect."""
-        # What is not shared must not look at headers: a remembered answer depends on all that were.
-        return not self.shared_with_mistral or caller(request) != "mistral"
 
     def has_rate_limits(self, stream: bool) -> bool:
         """Whether answers come with rate limits (5.1)."""

@@ -6,11 +6,12 @@ import functools
 import itertools
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..errors import Because, Refused
+from ..errors import Because
 from ..ids import HEX, token
 from ..jsons import quoted, utf8, within
 from ..limits import Difference, Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall, Usage
+from .likely import likely_tokens, text_pieces, wants_likely
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
 from .places import CHAT_PLACES
@@ -19,8 +20,6 @@ from .shapes import has_words, present, tool_input
 
 # Where a delta holds the pieces of a part.  `reasoning_content` is other vendors' (5.2).
 DELTA_KEYS = {Text: "content", Reasoning: "reasoning_content", Refusal: "refusal"}
-
-MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
 
 
 def chat_usage(usage: Usage) -> Dict[str, Json]:
@@ -50,27 +49,11 @@ def written_tokens(usage: Usage) -> Dict[str, Json]:
     return {"cache_write_tokens": usage.cache_write}
 
 
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
-    for run in walk(reply):
-        if isinstance(run.part, Text):
-            yield from run.pieces
-
-
 def logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
     """Log probabilities, if the request asks for them and a piece has text (5.2)."""
     if body.get("logprobs") is not True:
         return None
-    content: List[Json] = []
-    for piece in filter(None, pieces):
-        if len(content) >= MOST_LOGPROBS:
-            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
-            raise Refused(400, message, code="answer_too_large")
-        entry = {"token": piece, "logprob": -0.01, "bytes": list(utf8(piece))}
-        alternatives = []
-        if body.get("top_logprobs"):
-            alternatives.append(entry)
-        content.append({**entry, "top_logprobs": alternatives})
+    content = likely_tokens(pieces, body.get("top_logprobs"))
     if not content:
         return None
     return {"content": content, "refusal": None}
@@ -310,7 +293,7 @@ class OpenAIChat(ChatCompletion):
         self, call: Call, key: str, texts: Texts
     ) -> Iterator[Tuple[Dict[str, Json], Texts]]:
         """What is said, piece by piece."""
-        if call.body.get("logprobs") is not True:
+        if not wants_likely(call):
             yield {key: hole(0)}, texts
             return
         for text in texts:  # each has probabilities of its own

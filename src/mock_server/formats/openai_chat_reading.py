@@ -29,7 +29,6 @@ class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
 
     api = "chat"
-    shared_with_mistral = True
     fields = {
         "model": "a string!",
         "messages": "an array!",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Optional, Tuple
+import itertools
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..jsons import within
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Reasoning, Refusal, Reply, Text
 from .base import choices_of
+from .likely import LOGPROB, bounded_pieces
 from .openai import OpenAIGeneration, input_texts, is_tokens, wants_usage
 from .openai_chat import written_tokens
 from .places import COMPLETION_PLACES
@@ -33,6 +35,22 @@ def completion_text(reply: Reply) -> str:
     return (reply.text(Text) or "") + (reply.text(Refusal) or "")
 
 
+def likely_completion(call: Call, texts: Iterable[str], offset: int) -> Optional[Dict[str, Json]]:
+    """How likely the pieces of a text were, where a request has the number of the most likely
+    tokens that it wants of each; the first has so many characters before it."""
+    most = call.body.get("logprobs")
+    if most is None:
+        return None
+    tokens = list(bounded_pieces(texts))
+    ends = list(itertools.accumulate(map(len, tokens), initial=offset))
+    return {
+        "tokens": tokens,
+        "token_logprobs": [LOGPROB] * len(tokens),
+        "top_logprobs": [{token: LOGPROB} for token in tokens] if most else None,
+        "text_offset": ends[:-1],
+    }
+
+
 class CompletionRequest(OpenAIGeneration):
     """How a request for completions reads."""
 
@@ -46,6 +64,7 @@ class CompletionRequest(OpenAIGeneration):
         "temperature": "a number",
         "max_tokens": "an integer",
         "suffix": "a string",
+        "logprobs": "an integer",
     }
 
     def inputs(self, body: Field) -> List[str]:
@@ -85,9 +104,16 @@ class OpenAICompletions(CompletionRequest):
             "created": call.second,
         }
 
-    def choice(self, index: int, text: str, finish: Optional[str]) -> Dict[str, Json]:
+    def choice(
+        self, index: int, text: str, finish: Optional[str], likely: Json = None
+    ) -> Dict[str, Json]:
         """One choice, or a piece of one."""
-        return {"text": text, "index": index, "logprobs": None, "finish_reason": finish}
+        return {"text": text, "index": index, "logprobs": likely, "finish_reason": finish}
+
+    def offset(self, call: Call, index: int) -> int:
+        """The characters before the text of a choice, which are those of its prompt."""
+        inputs = call.inputs
+        return len(inputs[index * len(inputs) // call.choices])
 
     def usage(self, reply: Reply) -> Dict[str, Json]:
         """Token counts, without details but for what was written to a cache."""
@@ -101,7 +127,11 @@ class OpenAICompletions(CompletionRequest):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `text_completion` object."""
         text, finish = completion_text(reply), said_stop(COMPLETION_STOPS, stop_of(reply))
-        choices = [self.choice(index, text, finish) for index in range(call.choices)]
+        texts = pieces(text, reply.chunk_size)
+        choices = []
+        for index in range(call.choices):
+            likely = likely_completion(call, texts, self.offset(call, index))
+            choices.append(self.choice(index, text, finish, likely))
         return self.arranged(
             {
                 **self.head(call, reply),
@@ -122,15 +152,24 @@ class OpenAICompletions(CompletionRequest):
         usage: Dict[str, Json] = {}
         if wants_usage(call.body):
             usage["usage"] = None
+        likely = None
+        if call.body.get("logprobs") is not None:
+            likely = hole(1)
         for index in range(call.choices):
             stencils = []
             for finish in finishes:
-                choices = [self.choice(index, hole(0), finish)]
+                choices = [self.choice(index, hole(0), finish, likely)]
                 chunk = self.arranged({**head, "choices": choices, **model, **usage})
                 stencils.append(Stencil(chunk))
+            offset = self.offset(call, index)
             # Without a text there is still a piece, for the finish reason to ride on.
             for piece, is_last in with_last(pieces(text, reply.chunk_size) or ONCE):
-                yield "", stencils[is_last].filled(piece)
+                if likely is None:
+                    yield "", stencils[is_last].filled(piece)
+                    continue
+                chances = likely_completion(call, [piece], offset)
+                yield "", stencils[is_last].filled(piece, chances)
+                offset += len(piece)
         if usage:
             # Here the choices come last, and before the model everywhere else (5.4, recorded).
             counts = {"usage": self.usage(reply), "choices": []}

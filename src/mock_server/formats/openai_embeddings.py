@@ -24,7 +24,6 @@ class OpenAIEmbeddings(OpenAI):
     """Embeddings: floats, or base64 of little-endian float32."""
 
     operation, api = "embed", "embeddings"
-    shared_with_mistral = True
     routes: Tuple[str, ...] = ("POST /v1/embeddings", "POST {prefix*}/embeddings")
     fields = {
         "model": "a string!",

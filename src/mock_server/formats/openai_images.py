@@ -8,7 +8,7 @@ from ..errors import BadField
 from ..ids import estimate
 from ..limits import Json
 from ..node import Field
-from ..outcomes import Recorded, Usually
+from ..outcomes import Usually
 from ..records import replace
 from ..state import State
 from ..values import Call, Failure, Reply, Text, Turn, Usage
@@ -162,11 +162,14 @@ class OpenAIPicture(OpenAI):
     credentials = ()
     speaks = frozenset()
     needs_mock = False
-    json_type = "image/png"
 
-    def own(self, call: Call, state: State) -> Optional[Usually]:
+    def whole(self, call: Call, reply: Reply) -> Json:
         """The picture."""
-        return Recorded(PNG_BYTES)
+        return PNG_BYTES
+
+    def whole_type(self, call: Call) -> str:
+        """No JSON."""
+        return "image/png"
 
 
 class OpenAIVariations(OpenAI):

@@ -36,11 +36,8 @@ class OpenAIModels(OpenAI):
     needs_mock = False
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """`/v1/models` is shared with Google, Anthropic and Mistral."""
-        client = caller(request)
-        if client in ("openai", "mistral"):
-            return client == "openai"
-        return not SHARED_MODELS_PATH.fullmatch(request.path)
+        """`/v1/models` is shared with Google and Anthropic."""
+        return caller(request) == "openai" or not SHARED_MODELS_PATH.fullmatch(request.path)
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .extras import Places
+from .extras import ADVICE, Places
 
 BY_PARTS = 'say it with "parts"'
 BY_BLOCK = 'say it with a "block" in "parts"'
@@ -108,6 +108,13 @@ RESPONSES_PLACES = Places(
 IMAGE_PLACES = Places(
     {"": "->", "created": "-> created_at", "usage": "usage -> usage"},
     {"data": 'give "body" and "events" instead'},
+)
+
+# --- OpenAI's transcriptions, of which the last event is the whole in JSON ---
+
+TRANSCRIPTION_PLACES = Places(
+    {"": "last ->"},
+    {"text": BY_TEXT, "segments": ADVICE, "logprobs": 'ask for it with "include"'},
 )
 
 # --- Gemini (wire formats, sections 7 and 8.1) ---

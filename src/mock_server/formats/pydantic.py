@@ -1,4 +1,7 @@
-"""What pydantic says of a wrong field: Anthropic and Mistral are written in it.  Pure."""
+"""What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -11,50 +11,15 @@ from ..node import Field
 from ..values import Block, Call, Failure, Reply, Usage
 from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
-from .responses_items import output_items, response_id
+from .responses_items import output_items, response_id, wants_text_logprobs
+from .responses_members import RESPONSE_MEMBERS, UNFINISHED, asked_members, response_tier
 from .responses_reading import ResponsesRequest
 from .runs import Stencil, hole
 from .shapes import named_by_type
 
-# The members of a response in their order (5.5, recorded).  What stands here is sent unless the
-# request has the member, which it may, or the response says it itself.
-RESPONSE_MEMBERS: Mapping[str, Json] = {
-    "id": None,
-    "object": "response",
-    "created_at": None,
-    "status": None,
-    "background": False,
-    "billing": {"payer": "developer"},
-    "completed_at": None,
-    "error": None,
-    "frequency_penalty": 0.0,
-    "incomplete_details": None,
-    "instructions": None,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "model": None,
-    "moderation": None,
-    "output": None,
-    "parallel_tool_calls": True,
-    "presence_penalty": 0.0,
-    "previous_response_id": None,
-    "prompt_cache_key": None,
-    "prompt_cache_retention": "in_memory",
-    "reasoning": {"context": None, "effort": None, "summary": None},
-    "safety_identifier": None,
-    "service_tier": "default",
-    "store": True,
-    "temperature": 1.0,
-    "text": {"format": {"type": "text"}, "verbosity": "medium"},
-    "tool_choice": "auto",
-    "tools": [],
-    "top_logprobs": 0,
-    "top_p": 1.0,
-    "truncation": "disabled",
-    "usage": None,
-    "user": None,
-    "metadata": {},
-}
+# What a function is repeated with that the request leaves out: openai-node has both as always
+# there, and strict is what one is taken for that does not say it.
+FUNCTION_MEMBERS: Mapping[str, Json] = {"parameters": None, "strict": True}
 
 # The status of a response, and what is incomplete about it, by the reason for which a reply stops.
 # A call of a tool is no reason of its own here (5.5).
@@ -69,7 +34,6 @@ RESPONSE_OUTCOMES: Mapping[str, Tuple[str, Optional[str]]] = {
         for status in ("completed", "incomplete", "failed", "cancelled", "queued", "in_progress")
     },
 }
-UNFINISHED = ("queued", "in_progress")
 # Of these no tokens are counted, unless a mock says how many (recorded of failed ones).
 UNCOUNTED = ("failed", "cancelled")
 
@@ -94,6 +58,13 @@ def response_usage(usage: Usage, status: str) -> Optional[Dict[str, Json]]:
     }
 
 
+def echoed_tool(tool: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A tool of the request as the response repeats it."""
+    if tool["type"] != "function":
+        return tool
+    return {**tool, **FUNCTION_MEMBERS, **tool}
+
+
 # Items of which everything comes in deltas.
 STREAMED_ITEMS = ("message", "reasoning", "function_call", "custom_tool_call")
 
@@ -114,9 +85,8 @@ class ResponseObject(ResponsesRequest):
     ) -> Dict[str, Json]:
         """The response object; it repeats most of the request."""
         body = call.body
-        members = dict(RESPONSE_MEMBERS)
         # Laid over the request's once more: what the server alone says, and what it completes.
-        members.update((name, body[name]) for name in members if body.get(name) is not None)
+        members = asked_members(body)
         members.update(
             id=reply.id or response_id(call, "resp", "id"),
             object="response",
@@ -126,17 +96,16 @@ class ResponseObject(ResponsesRequest):
             error=None,
             incomplete_details=None,
             model=reply.model,
+            moderation=None,
             output=output,
             reasoning={**RESPONSE_MEMBERS["reasoning"], **(body.get("reasoning") or {})},
-            service_tier="default",
+            service_tier=response_tier(body, status),
             text={**RESPONSE_MEMBERS["text"], **(body.get("text") or {})},
+            tools=[echoed_tool(tool) for tool in body.get("tools") or ()],
             usage=usage,
         )
         reason = response_outcome(reply)[1]
-        if status in UNFINISHED or status == "failed":
-            # Until the last event, then the real tier (5.5); what failed has none (recorded).
-            members["service_tier"] = "auto"
-        elif status == "completed":
+        if status == "completed":
             members["completed_at"] = call.second + 1
         if status == "failed":
             members["error"] = self.response_error(self.errors["server_error"])
@@ -167,6 +136,12 @@ class OpenAIResponses(ResponseObject):
 
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """Events with their sequence numbers; no `[DONE]` (5.5: 0 of 69 recorded)."""
+        if wants_text_logprobs(call):
+            self.ended(call, reply)  # what has too many of them is refused before it streams
+        return self.numbered(call, reply)
+
+    def numbered(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The events with their numbers."""
         numbers = itertools.count()
         for name, members, texts in self.unnumbered(call, reply):
             # Recorded: the type, then all other keys in order.

@@ -76,6 +76,23 @@ def objects_in(value: Mapping[str, Json], name: str) -> List[Dict[str, Json]]:
     return [item for item in items_within(value, name) if isinstance(item, dict)]
 
 
+def likely_pieces(text: str, logprobs: Sequence[Mapping[str, Json]]) -> List[Dict[str, Json]]:
+    """The log probabilities of a text as events have them, without bytes (typed in openai-py 3.57);
+    none where they are not those of this very text."""
+    if "".join(str(entry.get("token")) for entry in logprobs) != text:
+        return []
+    found = []
+    for entry in logprobs:
+        tops = [without_bytes(top) for top in objects_in(entry, "top_logprobs")]
+        found.append({**without_bytes(entry), "top_logprobs": tops})
+    return found
+
+
+def without_bytes(entry: Mapping[str, Json]) -> Dict[str, Json]:
+    """A log probability but for the bytes of its token."""
+    return {name: value for name, value in entry.items() if name != "bytes"}
+
+
 class ItemStream:
     """One output item as it streams, in pieces of `size` characters."""
 
@@ -92,7 +109,7 @@ class ItemStream:
             if isinstance(step, Held):
                 yield from self.parts(step)
             elif isinstance(step, Said):
-                yield from self.said(step, self.item.get(step.key), self.place)
+                yield from self.said(step, self.item.get(step.key), self.place, self.item)
             else:
                 yield from self.progress(step)
         yield "response.output_item.done", {"item": self.item, "output_index": self.index}, ONE
@@ -124,27 +141,40 @@ class ItemStream:
             opened.update({key: [] for key in ("annotations", "logprobs") if part.get(key)})
             yield f"response.{step.holder}.added", {**place, "part": opened}, ONE
             if said:
-                cited = objects_in(part, "annotations")
-                yield from self.said(said, part.get(said.key), place, cited)
+                yield from self.said(said, part.get(said.key), place, part)
             yield f"response.{step.holder}.done", {**place, "part": part}, ONE
 
     def said(
-        self, said: Said, text: Json, place: Dict[str, Json], cited: Sequence[Json] = ()
+        self, said: Said, text: Json, place: Dict[str, Json], of: Mapping[str, Json]
     ) -> ItemEvents:
-        """A text in pieces, what it cites, and the text once more."""
+        """A text in pieces, what is cited of it, and the text once more: that `of` a part, or of an
+        item, of which the call of a function says its name again."""
         if not isinstance(text, str):
             return
-        shared = dict(place)
+        shared, likely, name = dict(place), [], {}
         if said.name == "output_text":
-            shared["logprobs"] = []
-        words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
-        if text:
+            likely = likely_pieces(text, objects_in(of, "logprobs"))
+            shared["logprobs"] = likely
+        elif said.name == "function_call_arguments" and "name" in of:
+            name = {"name": of["name"]}
+        if likely:
+            yield from self.likely_deltas(said, place, likely)
+        elif text:
+            words = ARGUMENT_PIECES if said.key in ("arguments", "input") else WORDS
             members, texts = self.deltas(pieces(text, self.size, words), shared)
             yield f"response.{said.name}.delta", members, texts
-        for number, annotation in enumerate(cited):
+        for number, annotation in enumerate(objects_in(of, "annotations")):
             members = {**place, "annotation": annotation, "annotation_index": number}
             yield "response.output_text.annotation.added", members, ONE
-        yield f"response.{said.name}.done", {**shared, said.key: text}, ONE
+        yield f"response.{said.name}.done", {**shared, **name, said.key: text}, ONE
+
+    def likely_deltas(
+        self, said: Said, place: Dict[str, Json], likely: Sequence[Json]
+    ) -> ItemEvents:
+        """The pieces of a text, each with how likely it was."""
+        for piece in likely:
+            members, texts = self.deltas([piece["token"]], {**place, "logprobs": [piece]})
+            yield f"response.{said.name}.delta", members, texts
 
     def deltas(
         self, texts: Iterable[str], members: Mapping[str, Json]

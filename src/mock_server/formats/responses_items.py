@@ -8,6 +8,8 @@ from ..errors import MISSING
 from ..ids import BASE64URL, HEX
 from ..limits import Json
 from ..values import Block, Call, Part, Reasoning, Refusal, Reply, Text, ToolCall
+from .likely import likely_tokens
+from .runs import walk
 from .shapes import tool_input
 
 # What the ids of items begin with, by their type (2.4; that of custom calls is quoted).
@@ -130,6 +132,8 @@ def native_item(call: Call, block: Block, label: str) -> Dict[str, Json]:
 def output_items(call: Call, reply: Reply, status: str) -> List[Json]:
     """All output items; the last one is as incomplete as the response, whose `status` it has."""
     items = [output_item(call, part, index) for index, part in enumerate(reply.parts)]
+    if wants_text_logprobs(call):
+        add_logprobs(call, reply, items)
     # A thought has no status, and a mock's own item the one that it says.
     if items and "status" in items[-1] and not isinstance(reply.parts[-1], Block):
         items[-1]["status"] = LAST_STATUSES.get(status, "incomplete")
@@ -146,3 +150,17 @@ def reasoning_members(call: Call, part: Reasoning, index: int) -> Dict[str, Json
         secret = call.token(f"encrypted {index}", 121, BASE64URL)
         members["encrypted_content"] = "gAAAAAB" + secret  # which is how a Fernet token begins
     return members
+
+
+def wants_text_logprobs(call: Call) -> bool:
+    """Whether a request asks how likely the text was."""
+    return "message.output_text.logprobs" in (call.body.get("include") or ())
+
+
+def add_logprobs(call: Call, reply: Reply, items: List[Dict[str, Json]]) -> None:
+    """How likely the texts of items were, piece by piece, if the request wants it; those of a
+    mock's own items are as it says."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            tokens = likely_tokens(run.texts, call.body.get("top_logprobs"))
+            items[run.index]["content"][0]["logprobs"] = tokens

@@ -107,6 +107,11 @@ class ResponsesRequest(OpenAIGeneration):
         "include": "an array",
         "background": "a boolean",
         "user": "a string",
+        "conversation": "a string or an object",
+        "prompt": "an object",
+        "prompt_cache_options": "an object",
+        "service_tier": "a string",
+        "top_logprobs": "an integer",
     }
     errors: Mapping[str, Failure] = {
         **OPENAI_ERRORS,

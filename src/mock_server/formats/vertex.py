@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, Optional
+from typing import Dict, List, Mapping
 
 from ..ids import estimate, rfc3339
 from ..limits import Json
@@ -13,6 +13,7 @@ from .gemini import GEMINI_ERRORS, Gemini
 from .gemini_embeddings import GeminiBatchEmbed, GeminiEmbed
 from .gemini_generate import (
     RATED_MODEL,
+    End,
     GeminiCountTokens,
     GeminiGenerate,
     google_cached_tokens,
@@ -109,14 +110,15 @@ class VertexGenerate(Vertex, GeminiGenerate):
         return rating
 
     def candidate(
-        self, call: Call, index: int, parts: List[Json], stop: Optional[str], whole: bool
+        self, call: Call, index: int, parts: List[Json], end: End, whole: bool
     ) -> Dict[str, Json]:
         """With an index only among several, and log probabilities only in a whole answer."""
-        candidate = {"content": self.content(parts), **present(finishReason=stop)}
+        candidate = {"content": self.content(parts), **present(finishReason=end.reason)}
         # There was none in recordings, which are of one candidate each.
         if call.choices > 1:
             candidate["index"] = index
-        candidate.update(self.ratings(call, stop))
+        candidate.update(self.ratings(call, end.reason))
+        candidate.update(present(finishMessage=end.message))
         if whole and any(parts):
             candidate["avgLogprobs"] = -0.25
         return candidate

@@ -103,10 +103,6 @@ class VertexMistral(BehindGoogle, MistralChat):
     fields = {**MistralChat.fields, "model": "a string"}
     errors = VertexFIM.errors
 
-    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
-        """These paths are Vertex AI's alone."""
-        return True
-
 
 class VertexOpenModels(BehindGoogle, OpenAIChat):
     """Chat completions of AI21, Meta, Qwen, DeepSeek and others, and of models of one's own."""

@@ -169,6 +169,9 @@ class Neutral:
         reason = self.unreached(wire) if call.stream else ""
         if reason:
             return "stream", True, Because(f"false, because {reason}")
+        kind = wire.whole_type(call)
+        if not call.stream and kind != wire.json_type:
+            return "response.extra", dict(self.extra), Because(f"nothing, in what is {kind}")
         content = Content(call.choices, self.parts, self.stop)
         lacking = self.spread_over(wire).lacking(content, call.stream)
         if lacking:

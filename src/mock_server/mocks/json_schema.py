@@ -10,7 +10,7 @@ from typing import Any, Iterable, Mapping, Tuple
 from ..faults import FAULTS
 from ..formats.all import APIS, OPERATIONS, PROVIDERS
 from ..http import METHODS
-from ..limits import Json
+from ..limits import DIALECTS, Json
 from ..plans import WIRE_PLANS
 from ..values import ERROR_KINDS
 from .delivery import GZIP_CHOICES, MOST_COUNTED_ON, PLAN_WORDS
@@ -98,10 +98,15 @@ MOCK_ROWS: Rows = {
         either(defined_as("limit"), NULL),
         "What exceeds so many requests in so many seconds gets a 429.",
     ),
+    "dialect": (
+        one_word(DIALECTS),
+        "The dialect of OpenAI's format in which it answers, whatever that of the request is.",
+    ),
 }
 
 MATCH_ROWS: Rows = {
     "provider": (some_words(PROVIDERS), "The provider on whose path the request came in."),
+    "dialect": (some_words(DIALECTS), "The dialect of OpenAI's format in which it came in."),
     "operation": (
         some_words(OPERATIONS),
         "What is asked for (default: generate; embed where a response is an embedding; any where "

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 from ..errors import MISSING, Because, shown
 from ..formats.all import APIS, OPERATIONS, OTHER, PROVIDERS
 from ..http import METHODS
-from ..limits import Difference, Json
+from ..limits import DIALECTS, Difference, Json
 from ..node import Node
 from ..records import record, replace
 from ..secrets import SECRET, masked
@@ -366,6 +366,7 @@ def match_sha256(node: Node) -> List[Condition]:
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(PROVIDERS),
+    "dialect": match_name(frozenset(DIALECTS)),
     "operation": match_name(OPERATIONS),
     "api": match_name(APIS),
     "model": match_text,

@@ -10,8 +10,9 @@ from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from ..errors import Because
 from ..formats.base import WireFormat
+from ..formats.dialects import respoken
 from ..jsons import sorted_compact
-from ..limits import Difference, Json
+from ..limits import DIALECTS, Difference, Json
 from ..node import Node
 from ..records import found_once, record
 from ..values import Call, Delivery, Failure, Limit
@@ -65,14 +66,15 @@ class Uses:
 
 @record
 class Found:
-    """The mock that answers a call, its answer, the number of this use, counted from 0, and what
-    named groups of regular expressions found."""
+    """The mock that answers a call, its answer, the number of this use, counted from 0, what named
+    groups of regular expressions found, and the wire format in which it is written."""
 
     mock: Mock
     answer: Answer
     used: int
     uses: Uses
     groups: Groups
+    wire: WireFormat
     limit: Optional[Limit] = None
 
 
@@ -89,6 +91,7 @@ class Mock:
     times: Optional[int] = None
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
+    dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
 
     # Two that say the same are still two mocks.
     __eq__ = object.__eq__
@@ -138,8 +141,15 @@ class Mock:
         """Whether it answers no more after `used` uses."""
         return self.times is not None and used >= self.times
 
+    def written_in(self, wire: WireFormat, call: Call) -> WireFormat:
+        """The wire format in which it answers a call that was read in another."""
+        if not self.dialect:
+            return wire
+        return respoken(wire, call.request, self.dialect)
+
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
         """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        wire = self.written_in(wire, call)
         differences = [condition.difference(call) for condition in self.conditions]
         if self.is_spent(used):
             differences.append(("times", used, Because(f"fewer than {self.times} uses")))
@@ -158,6 +168,7 @@ class Mock:
         use."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        wire = self.written_in(wire, call)
         # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
@@ -174,9 +185,10 @@ class Mock:
                     failure = Failure(
                         0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
                     )
-                    return Found(self, Answer(failure, 429, Delivery()), used, uses, groups, limit)
+                    refused = Answer(failure, 429, Delivery())
+                    return Found(self, refused, used, uses, groups, wire, limit)
             uses.count = used + 1
-        return Found(self, answer, used, uses, groups, limit)
+        return Found(self, answer, used, uses, groups, wire, limit)
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -197,6 +209,9 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    dialect = ""
+    if "dialect" in spec:
+        dialect = node.get("dialect").choice(DIALECTS)
     check_reach(node, asked, responses, answers)
     return Mock(
         name,
@@ -207,6 +222,7 @@ def parse_mock(node: MockNode) -> Mock:
         times,
         sorted_compact(spec),
         parse_limit(node.get("limit")),
+        dialect,
     )
 
 

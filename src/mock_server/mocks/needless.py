@@ -11,9 +11,9 @@ from ..plans import USUAL_PLAN
 from ..values import Delivery, Pace
 from .delivery import AFTER_KEYS
 
-# What answers a mock can give: how their events are framed, None for a whole one, and what the
-# provider keeps a stream alive with.
-Reached = Tuple[Optional[Framing], bytes]
+# What answers a mock can give: how their events are framed, None for a whole one, what the provider
+# keeps a stream alive with, and whether they are compressed without being told.
+Reached = Tuple[Optional[Framing], bytes, bool]
 
 LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
 
@@ -26,11 +26,11 @@ def vain_in_all(
     """A key that is in vain in all answers that a mock can give, and why."""
     found: List[Dict[str, str]] = []
     wholes: List[Dict[str, str]] = []
-    for framing, ping in reached:
-        in_vain = vain(response.value, delivery, framing, ping)
+    for one in reached:
+        in_vain = vain(response.value, delivery, one)
         if not in_vain:
             return None
-        (wholes if framing is None else found).append(in_vain)
+        (wholes if one[0] is None else found).append(in_vain)
     found += wholes  # behind streams, of which the reasons tell more
     for key, reason in (found or [{}])[0].items():
         if not all(key in others for others in found):
@@ -42,16 +42,19 @@ def vain_in_all(
     return None
 
 
-def vain(
-    spec: Mapping[str, Json], delivery: Delivery, framing: Optional[Framing], ping: bytes = b""
-) -> Dict[str, str]:
-    """The keys of a response that change nothing of its answers with this framing, None for whole
-    ones, each with the reason; `ping` is what the provider keeps a stream alive with.
+def vain(spec: Mapping[str, Json], delivery: Delivery, reached: Reached) -> Dict[str, str]:
+    """The keys of a response that change nothing of such answers, each with the reason.
 
     Keys of a wire plan are called `wire.eol` and so on."""
+    framing, ping, negotiates = reached
+    found: Dict[str, str] = {}
+    if delivery.gzip == "never" and not negotiates:
+        found["gzip"] = "an answer of that kind is not compressed without being told"
     if framing is None:
-        return dict(vain_in_whole(spec, delivery))
-    return dict(vain_in_stream(delivery, framing, ping))
+        found.update(vain_in_whole(spec, delivery))
+    else:
+        found.update(vain_in_stream(delivery, framing, ping))
+    return found
 
 
 def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
@@ -88,8 +91,6 @@ def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterabl
     plan, keepalive = delivery.plan, delivery.keepalive
     if plan.chunked:
         yield "wire.chunked", "a stream goes in chunks without it"
-    if delivery.gzip == "never" and not framing.negotiated:
-        yield "gzip", "a stream of that kind is not compressed without being told"
     is_sse = isinstance(framing, SSE)
     if not is_sse:
         yield from vain_lines(delivery)

@@ -19,14 +19,16 @@ from typing import (
     Tuple,
 )
 
+from ..codings import content_type_in, is_packed
 from ..errors import shown
 from ..formats.all import DEFAULT_SHAPE, OTHER
-from ..formats.base import WIRE_FORMATS, WireFormat
+from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
+from ..formats.dialects import dialects_of, in_dialect, speaks_dialects
 from ..framings import Framing
 from ..http import METHODS
 from ..limits import CONTROL_PREFIX, Json
 from ..node import Node
-from ..outcomes import Raw, Recorded
+from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
 from ..routing import other_like, owners
 from ..values import Call, Failure, Request
@@ -35,7 +37,7 @@ from .delivery import AFTER_KEYS, DELIVERY_KEYS
 from .differences import explained
 from .effects import shows, shows_in_error, shows_stop
 from .match import Condition
-from .needless import vain_in_all
+from .needless import Reached, vain_in_all
 from .stream_texts import TEXT_FRAMINGS
 
 ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
@@ -55,7 +57,10 @@ class Way:
         """The API in words: `openai chat`."""
         if self.wire is ELSEWHERE:
             return "paths of no provider"
-        return f"{self.wire.provider} {self.wire.api}"
+        told = f"{self.wire.provider} {self.wire.api}"
+        if self.wire.dialect in ("", self.wire.provider):
+            return told
+        return f"{told} ({self.wire.dialect})"
 
 
 MOST_CHOICES = 2048  # more than these no API gives
@@ -81,7 +86,7 @@ def all_ways() -> Tuple[Way, ...]:
     found: Dict[Way, None] = {}  # a set in order
     for wire in wires:
         found[Way(wire, False)] = None
-        if wire.can_stream or wire.operation == OTHER:
+        if can_stream(wire) or wire.operation == OTHER:
             found[Way(wire, True)] = None
             array = Way(wire, True, True)
             if not wire.framing(asked(array, ())).streams:
@@ -106,6 +111,7 @@ def methods_of(wire: WireFormat) -> Tuple[str, ...]:
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
+    "dialect": lambda way: sorted(dialects_of(way.wire)),
     "operation": lambda way: [way.wire.operation],
     "api": lambda way: [way.wire.api],
     "stream": lambda way: [way.stream],
@@ -116,6 +122,7 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
 UNSAID: Mapping[str, FrozenSet[str]] = {
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     "picture": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
@@ -182,8 +189,24 @@ def check_reach(
     ways = ways_of(conditions)
     if not ways:
         refuse_contradiction(node.get("match"), conditions)
+    if not node.get("dialect").is_absent:
+        ways = ways_in_dialect(node.get("dialect"), ways)
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
+
+
+def ways_in_dialect(dialect: Node, ways: Sequence[Way]) -> Tuple[Way, ...]:
+    """The ways in which a mock answers that names a dialect; BadMock if none of them has one."""
+    if not any(speaks_dialects(way.wire) for way in ways):
+        told = some(sorted({way.api for way in ways}))
+        dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
+    found: Dict[Way, None] = {}  # a set in order
+    for way in ways:
+        wire = way.wire
+        if speaks_dialects(wire):
+            wire = in_dialect(wire, dialect.value)
+        found[replace(way, wire=wire)] = None
+    return tuple(found)
 
 
 def check_path(asked_for: Sequence[Condition], node: Node) -> None:
@@ -291,8 +314,23 @@ def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Option
     """What is said of how an answer travels that changes nothing there."""
     if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
         return None
-    reached = ((framing_of_answer_by(answer, way), way.wire.ping) for way in ways)
+    reached = (reached_by(answer, way) for way in ways)
     return vain_in_all(response, answer.delivery, reached)
+
+
+def reached_by(answer: Answer, way: Way) -> Reached:
+    """What answer is given this way, as far as it matters to how that travels."""
+    framing = framing_of_answer_by(answer, way)
+    if framing is not None:
+        return framing, way.wire.ping, framing.negotiated
+    content_type = ""
+    if isinstance(answer.form, Raw):
+        content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
+    elif isinstance(answer.form, (Neutral, Usual)):
+        content_type = way.wire.whole_type(asked(way, ()))
+    return None, way.wire.ping, not is_packed(content_type)
 
 
 def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:

@@ -1,0 +1,429 @@
+"""Every answer of every wire format, as it stands in tests/golden, held strictly against the models
+of the newest official SDKs, which themselves pass over much that is unknown, missing or misspelled.
+
+A new format gets a row in KINDS; what a provider sends though its SDK does not know it, a row with
+the reason in DEVIATIONS.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Tuple, Union
+
+import anthropic.types as claude
+import anthropic.types.beta as claude_beta
+import botocore.session
+import cohere
+import mistralai.client.models as mistral
+import ollama
+import openai.types as gpt
+import openai.types.chat as gpt_chat
+import openai.types.responses as gpt_responses
+import openai.types.shared as gpt_shared
+import pytest
+from cohere.v2.types import V2ChatResponse, V2ChatStreamResponse
+from google.genai import types as google
+from mistralai.client.errors.httpvalidationerror import HTTPValidationErrorData
+from pydantic import BaseModel, Field
+from strict import faults
+from typing_extensions import Literal, NotRequired, TypedDict
+
+import mock_server as m
+
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
+# Answers in which a mock says something in the provider's own form, which may be made up.
+OWN = re.compile("recorded|extra|blocks|own-items|reference|error-with-everything")
+
+
+# --- what the SDKs say ---
+
+
+class Kinds(NamedTuple):
+    """What the answers of an API are held against.  Of what is None there is nothing to know."""
+
+    whole: Any
+    error: Any
+    event: Any = None
+    item: Any = None  # one of a list, where it is asked for by name
+
+
+class Status(TypedDict):
+    """Google's errors, of which google-genai has no model."""
+
+    code: int
+    message: str
+    status: str
+    details: NotRequired[List[Dict[str, Any]]]
+
+
+class MistralError(TypedDict):
+    """Mistral's errors that are not of a field (wire formats, section 12)."""
+
+    object: str
+    message: str
+    type: str
+    param: None
+    code: Union[str, None]
+    raw_status_code: int
+
+
+class MistralDetail(TypedDict):
+    """The same of a credential."""
+
+    detail: str
+
+
+class MistralBroken(TypedDict):
+    """The same in a stream."""
+
+    error: MistralError
+
+
+RUNTIME = botocore.session.get_session().get_service_model("bedrock-runtime")
+
+
+def output_of(operation: str, member: str = "") -> Any:
+    """The shape of what an operation of Bedrock's runtime answers, or of a member of that."""
+    shape: Any = RUNTIME.operation_model(operation).output_shape
+    return shape.members[member] if member else shape
+
+
+GPT_ERROR = {"error": gpt_shared.ErrorObject}
+GOOGLE_ERROR = {"error": Status}
+MISTRAL_ERROR = Union[HTTPValidationErrorData, MistralError, MistralDetail, MistralBroken]
+COHERE_ERROR = {"id": str, "message": str}
+AWS_ERROR = {"message": str}
+OLLAMA_ERROR = {"error": str}
+
+CHAT = Kinds(gpt_chat.ChatCompletion, GPT_ERROR, gpt_chat.ChatCompletionChunk)
+COMPLETIONS = Kinds(gpt.Completion, GPT_ERROR, gpt.Completion)
+EMBEDDINGS = Kinds(gpt.CreateEmbeddingResponse, GPT_ERROR)
+MODERATIONS = Kinds(gpt.ModerationCreateResponse, GPT_ERROR)
+MODELS = Kinds({"object": str, "data": [gpt.Model]}, GPT_ERROR, item=gpt.Model)
+RESPONSES = Kinds(gpt_responses.Response, GPT_ERROR, gpt_responses.ResponseStreamEvent)
+INPUT_TOKENS = Kinds(gpt_responses.InputTokenCountResponse, GPT_ERROR)
+GEMINI = Kinds(google.GenerateContentResponse, GOOGLE_ERROR, google.GenerateContentResponse)
+GEMINI_COUNT = Kinds(google.CountTokensResponse, GOOGLE_ERROR)
+GEMINI_BATCH = Kinds(google.EmbedContentResponse, GOOGLE_ERROR)
+VECTOR = {"embedding": google.ContentEmbedding}
+CLAUDE = Kinds(claude.Message, claude.ErrorResponse, claude.RawMessageStreamEvent)
+CLAUDE_COUNT = Kinds(claude.MessageTokensCount, claude.ErrorResponse)
+BETA = CLAUDE._replace(whole=claude_beta.BetaMessage, event=claude_beta.BetaRawMessageStreamEvent)
+BETA_COUNT = CLAUDE_COUNT._replace(whole=claude_beta.BetaMessageTokensCount)
+CLAUDE_MODELS = {"data": [claude.ModelInfo], "has_more": bool, "first_id": str, "last_id": str}
+# In front of Claude stands Google, whose errors are its own.
+CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, TypedDict("AtGoogle", {"error": Status})]
+CONVERSE = Kinds(output_of("Converse"), AWS_ERROR, output_of("ConverseStream", "stream"))
+INVOKED = output_of("InvokeModelWithResponseStream", "body")
+
+KINDS: Dict[str, Kinds] = {
+    "OpenAIChat": CHAT,
+    "OpenAICompletions": COMPLETIONS,
+    "OpenAIEmbeddings": EMBEDDINGS,
+    "OpenAIModerations": MODERATIONS,
+    "OpenAIModels": MODELS,
+    "OpenAIResponses": RESPONSES,
+    "OpenAIInputTokens": INPUT_TOKENS,
+    "AzureChat": CHAT,
+    "AzureCompletions": COMPLETIONS,
+    "AzureEmbeddings": EMBEDDINGS,
+    "AzureModerations": MODERATIONS,
+    "AzureModels": MODELS,
+    "AzureResponses": RESPONSES,
+    "AzureInputTokens": INPUT_TOKENS,
+    "GeminiChat": CHAT._replace(error=GOOGLE_ERROR),
+    "GeminiOpenAIEmbeddings": EMBEDDINGS._replace(error=GOOGLE_ERROR),
+    "GeminiOpenAIModels": MODELS._replace(error=GOOGLE_ERROR),
+    "VertexChat": CHAT._replace(error=GOOGLE_ERROR),
+    "VertexOpenAIEmbeddings": EMBEDDINGS._replace(error=GOOGLE_ERROR),
+    "GeminiGenerate": GEMINI,
+    "GeminiCountTokens": GEMINI_COUNT,
+    "GeminiEmbed": Kinds(VECTOR, GOOGLE_ERROR),
+    "GeminiBatchEmbed": GEMINI_BATCH,
+    "GeminiModels": Kinds({"models": [google.Model]}, GOOGLE_ERROR, item=google.Model),
+    "VertexGenerate": GEMINI,
+    "VertexCountTokens": GEMINI_COUNT,
+    "VertexEmbed": Kinds({**VECTOR, "usageMetadata": google.UsageMetadata}, GOOGLE_ERROR),
+    "VertexBatchEmbed": GEMINI_BATCH,
+    "VertexPredict": Kinds(
+        {"predictions": [{"embeddings": google.ContentEmbedding}]}, GOOGLE_ERROR
+    ),
+    "VertexModels": Kinds({"publisherModels": [google.Model]}, GOOGLE_ERROR, item=google.Model),
+    "AnthropicMessages": CLAUDE,
+    "AnthropicCountTokens": CLAUDE_COUNT,
+    "AnthropicModels": Kinds(CLAUDE_MODELS, claude.ErrorResponse, item=claude.ModelInfo),
+    "VertexMessages": CLAUDE._replace(error=CLAUDE_AT_GOOGLE),
+    "VertexClaudeCount": CLAUDE_COUNT._replace(error=CLAUDE_AT_GOOGLE),
+    "BedrockClaude": CLAUDE._replace(error=AWS_ERROR),
+    "BedrockConverse": CONVERSE,
+    "BedrockNova": CONVERSE,
+    "BedrockCountTokens": Kinds(output_of("CountTokens"), AWS_ERROR),
+    "BedrockOther": Kinds(None, AWS_ERROR),
+    "BedrockTitanEmbed": Kinds(None, AWS_ERROR),
+    "BedrockCohereEmbed": Kinds(cohere.EmbedResponse, AWS_ERROR),
+    "CohereChat": Kinds(V2ChatResponse, COHERE_ERROR, V2ChatStreamResponse),
+    "CohereEmbed": Kinds(cohere.EmbedByTypeResponse, COHERE_ERROR),
+    "MistralChat": Kinds(mistral.ChatCompletionResponse, MISTRAL_ERROR, mistral.CompletionChunk),
+    "MistralFIM": Kinds(mistral.FIMCompletionResponse, MISTRAL_ERROR, mistral.CompletionChunk),
+    "MistralEmbeddings": Kinds(mistral.EmbeddingResponse, MISTRAL_ERROR),
+    "MistralModels": Kinds(mistral.ModelList, MISTRAL_ERROR, item=mistral.BaseModelCard),
+    "OllamaChat": Kinds(ollama.ChatResponse, OLLAMA_ERROR, ollama.ChatResponse),
+    "OllamaGenerate": Kinds(ollama.GenerateResponse, OLLAMA_ERROR, ollama.GenerateResponse),
+    "OllamaEmbed": Kinds(ollama.EmbedResponse, OLLAMA_ERROR),
+    "OllamaEmbeddings": Kinds(ollama.EmbeddingsResponse, OLLAMA_ERROR),
+    "OllamaTags": Kinds(ollama.ListResponse, OLLAMA_ERROR),
+    "OllamaVersion": Kinds({"version": str}, OLLAMA_ERROR),
+}
+
+# The same where a request asks for what only the SDK's beta has, by a file's name.
+BETAS: Dict[str, Dict[str, Kinds]] = {
+    "managed-context": {
+        "AnthropicMessages": BETA,
+        "VertexMessages": BETA,
+        "BedrockClaude": BETA,
+        "AnthropicCountTokens": BETA_COUNT,
+    },
+}
+
+# What is sent on purpose: the format, the place, what is said of it, as regular expressions; and
+# why.  Numbers are sections of the wire formats.
+DEVIATIONS: Dict[Tuple[str, str], str] = {
+    (".*Chat", r"(ChatCompletionMessage|ChoiceDelta)\.reasoning_content is unknown"): (
+        "other vendors' thoughts, for which OpenAI has no member (5.2)"
+    ),
+    ("OpenAIChat", "ChoiceDeltaToolCall.(custom is unknown|type is 'custom'.*)"): (
+        "a custom tool's call, of which openai has models of whole ones alone"
+    ),
+    (".*Completions", "CompletionChoice.finish_reason is None.*"): (
+        "of all chunks but the last, also in the API's reference (5.4)"
+    ),
+    (".*Embeddings", "(Embedding|EmbeddingResponseData).embedding is '.*"): (
+        "base64, which the SDK asks for and decodes before it makes the model (5.6)"
+    ),
+    (
+        "(OpenAI|Azure)Responses",
+        r"Response\.(billing|frequency_penalty|presence_penalty|store) is unknown",
+    ): "recorded (5.5)",
+    (
+        "(OpenAI|Azure)Responses",
+        r"Response(Text|Refusal|ReasoningSummaryText|FunctionCallArguments|CustomToolCallInput)"
+        r"DeltaEvent\.obfuscation is unknown",
+    ): "recorded (5.5)",
+    ("(OpenAI|Azure)Responses", r"ResponseFunctionCallArgumentsDoneEvent\.name is unknown"): (
+        "which openai-node and mistralai require"
+    ),
+    ("(OpenAI|Azure)Responses", r"ResponseCustomToolCall\.status is unknown"): (
+        "which openai has in ResponseCustomToolCallItem"
+    ),
+    ("(OpenAI|Azure)Responses", r"ResponseErrorEvent\.(message is missing|error is unknown)"): (
+        "nested, which is the form that the SDK raises on (5.5, verified)"
+    ),
+    ("AzureResponses", r"Response\.content_filters is unknown"): "recorded (section 6)",
+    ("AzureChat", r"ChatCompletionChunk\.object is ''.*"): "the first chunk, recorded (section 6)",
+    (
+        "AzureChat",
+        r"(ChatCompletion|ChatCompletionChunk)\.prompt_filter_results is unknown|"
+        r"Choice\.content_filter_results is unknown",
+    ): "recorded (section 6)",
+    ("Azure.*", r"ErrorObject\.(type is missing|type is None.*)"): "recorded (section 6)",
+    ("Azure.*", r"ErrorObject\.(status|innererror) is unknown"): "quoted (section 6)",
+    ("GeminiOpenAIModels", r"Model\.created is missing"): "Google's list has none",
+    ("VertexChat", r"CompletionUsage\.extra_properties is unknown"): "documented (8.3)",
+    (".*CountTokens", r"CountTokensResponse\.promptTokensDetails is unknown"): (
+        "recorded (section 7); the SDK drops it"
+    ),
+    (".*Models", r"whole\.nextPageToken is unknown"): "the SDK reads it in its pager",
+    ("GeminiModels", r"Model\.supportedGenerationMethods is unknown"): (
+        "the SDK has it as supported_actions (_Model_from_mldev)"
+    ),
+    (
+        "VertexModels",
+        r"Model\.(versionId|openSourceCategory|launchStage|publisherModelTemplate|"
+        r"predictSchemata) is unknown",
+    ): "a PublisherModel, of which the SDK reads what it knows (_Model_from_vertex)",
+    ("VertexPredict", r"ContentEmbeddingStatistics\.token_count is unknown"): "recorded (8.1)",
+    ("Anthropic.*|Vertex.*", r"NotFoundErrorObject\.details is unknown"): (
+        "anthropic's ErrorDetails, which none of its error objects has"
+    ),
+    ("BedrockClaude", r"(Beta)?RawMessageStopEvent\.amazon-bedrock-invocationMetrics is unknown"): (
+        "Bedrock's own, recorded (10.1)"
+    ),
+    ("Bedrock(Converse|Nova|Claude)", r"\w+Event\.p is unknown"): "padding, recorded (10.1)",
+    ("BedrockNova", r"ConverseResponse\.metrics is missing"): "they are headers (section 10)",
+    ("BedrockNova", r"TokenUsage\.cache(Read|Write)InputTokenCount is unknown"): "Nova's own names",
+    (
+        "CohereChat",
+        r"ChatMessageStartEventDeltaMessage\.(content|tool_plan|tool_calls|citations) is unknown",
+    ): "recorded (section 11)",
+    ("Mistral(Chat|FIM)", r"CompletionChunk\.p is unknown"): "padding, recorded (section 12)",
+    (
+        "OllamaChat",
+        r"(ToolCall\.id|Function\.index) is unknown",
+    ): "read in the server's source (13)",
+    ("Ollama(Chat|Generate)", r"(Token)?Logprob\.bytes is unknown"): (
+        "read in the server's source (api/types.go)"
+    ),
+    ("OllamaTags", r"Model\.name is unknown"): "read in the server's source (13)",
+}
+
+
+# --- what is sent ---
+
+
+class Sent(NamedTuple):
+    """One JSON value of an answer, and what it is held against."""
+
+    value: Any
+    kind: Any
+    name: str  # where the kind has none
+
+
+def events_of(kinds: Kinds, head: bytes, body: bytes) -> Iterator[Sent]:
+    """The events of a stream."""
+    if b"application/vnd.amazon.eventstream" in head:
+        yield from aws_events(kinds, body)
+    elif b"text/event-stream" in head:
+        for frame in m.OPENAI_SSE.split(body):
+            name, value = m.OPENAI_SSE.decoded(frame)
+            if value != "[DONE]" and name != "ping":
+                yield sent_event(kinds, value)
+    elif b"x-ndjson" in head:
+        for line in body.splitlines():
+            yield sent_event(kinds, json.loads(line))
+    else:  # Google's array
+        for value in json.loads(body):
+            yield sent_event(kinds, value)
+
+
+def sent_event(kinds: Kinds, value: Any) -> Sent:
+    """An event that says something of the answer, or the error that breaks it off."""
+    # Of the SDKs' unions of events only that of Responses has errors, too.
+    if "error" in value and kinds is not RESPONSES:
+        return Sent(value, kinds.error, "error")
+    return Sent(value, kinds.event, "event")
+
+
+def aws_events(kinds: Kinds, body: bytes) -> Iterator[Sent]:
+    """Bedrock's: an event or exception of Converse, or a chunk with what the model says."""
+    for headers, payload in m.AWS_EVENTS.split(body):
+        name = headers.get(":event-type") or headers[":exception-type"]
+        value = json.loads(payload)
+        if name == "chunk":
+            value = json.loads(base64.b64decode(value["bytes"]))
+            # Nova's models answer with Converse's events.
+            yield Sent(value, kinds.event, "event")
+        elif kinds is CONVERSE:
+            yield Sent({name: value}, kinds.event, "event")
+        else:
+            yield Sent({name: value}, INVOKED, "event")
+
+
+def sent_in(kinds: Kinds, name: str, answer: bytes) -> Iterator[Sent]:
+    """The JSON values of an answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    is_stream = re.search(b"Content-Type: (text/event-stream|application/(vnd.amazon|x-nd))", head)
+    if status >= 400:
+        value = json.loads(body)
+        value = value[0] if isinstance(value, list) else value
+        value.pop("near_misses", None)  # the server's own
+        yield Sent(value, kinds.error, "error")
+    elif is_stream or body.startswith(b"[{"):
+        yield from events_of(kinds, head, body)
+    else:
+        kind = kinds.item if name.startswith("one.") else kinds.whole
+        yield Sent(json.loads(body), kind, "whole")
+
+
+def found_in(folder: Path) -> Dict[str, str]:
+    """What is wrong in the answers of a format, and where it was seen first."""
+    found: Dict[str, str] = {}
+    for path in sorted(folder.iterdir()):
+        if OWN.search(path.name):
+            continue
+        betas = BETAS.get(path.name.partition(".")[0], {})
+        kinds = betas.get(folder.name, KINDS[folder.name])
+        for value, kind, name in sent_in(kinds, path.name, path.read_bytes()):
+            if kind is not None:
+                for fault in faults(value, kind, "", name):
+                    found.setdefault(f"{fault.place} {fault.said}", f"{path.name} {fault.path}")
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def judged(name: str) -> Tuple[Dict[str, str], FrozenSet[Tuple[str, str]]]:
+    """What is wrong in the answers of a format, and which deviations explain the rest."""
+    found, used = found_in(GOLDEN / name), set()
+    for about in [key for key in DEVIATIONS if re.fullmatch(key[0], name)]:
+        explained = [said for said in found if re.fullmatch(about[1], said, re.DOTALL)]
+        used.update(about for _ in explained)
+        found = {said: where for said, where in found.items() if said not in explained}
+    return found, frozenset(used)
+
+
+# --- the tests ---
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_answer_is_as_the_sdk_has_it(name: str) -> None:
+    found = [f"{said}, in {where}" for said, where in judged(name)[0].items()]
+    assert not found, "\n".join(found)
+
+
+def test_every_format_is_held_against_an_sdk() -> None:
+    assert set(KINDS) == {path.name for path in GOLDEN.iterdir() if path.is_dir()}
+
+
+def test_every_deviation_is_one() -> None:
+    used = frozenset().union(*(judged(name)[1] for name in KINDS))
+    assert set(DEVIATIONS) - used == set()
+
+
+class Leaf(BaseModel):
+    type: Literal["leaf"]
+    shade: Union[Literal["green", "red"], str, None] = None
+
+
+class Bud(BaseModel):
+    type: Literal["bud"] = "bud"
+    model: Union[str, Literal["rose"]]
+    open: bool = Field(alias="isOpen")
+
+
+class Plant(TypedDict):
+    parts: List[Union[Leaf, Bud, None]]
+    seen: NotRequired[datetime]
+
+
+# A value, and what is said of it.
+PLANTS: List[Tuple[Any, List[str]]] = [
+    ({"parts": []}, []),
+    ({"parts": [{"type": "leaf"}, None, {"type": "bud", "model": "tulip", "isOpen": True}]}, []),
+    ({"parts": [{"type": "leaf", "shade": "red"}], "seen": "2026-08-26T20:15:12.5Z"}, []),
+    ({"parts": [{"type": "leaf", "shade": "blue"}]}, ["Leaf.shade is 'blue', none of"]),
+    ({"parts": [{"type": "leaf", "veins": 1}]}, ["Leaf.veins is unknown"]),
+    ({"parts": [{"type": "bud", "model": "a", "isOpen": 1}]}, ["Bud.isOpen is 1, no bool"]),
+    (
+        {"parts": [{"type": "bud", "open": True}]},
+        ["Bud.model", "Bud.isOpen is missing", "Bud.open is"],
+    ),
+    ({"parts": [{"type": "root"}]}, ["Leaf.type is 'root', none of 'leaf'"]),
+    ({"parts": ["leaf"]}, ["Leaf is 'leaf', no object"]),
+    ({"parts": [{"model": "tulip", "isOpen": False}]}, ["Bud.type is missing"]),
+    ({"parts": {}, "seen": "now"}, ["Plant.parts is {}, no array", "Plant.seen is 'now': "]),
+    ({}, ["Plant.parts is missing"]),
+    ([], ["Plant is [], no object"]),
+]
+
+
+def test_what_is_unknown_missing_or_misspelled_is_found() -> None:
+    for value, expected in PLANTS:
+        found = [f"{fault.place} {fault.said}" for fault in faults(value, Plant, "", "top")]
+        assert len(found) == len(expected), (value, found)
+        for said, begin in zip(found, expected):
+            assert said.startswith(begin), value

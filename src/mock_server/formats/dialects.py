@@ -1,0 +1,135 @@
+"""Dialects of OpenAI's format: which one a request is in, and the wire format that speaks it.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Dict, FrozenSet, Mapping, Tuple, Type
+
+from ..limits import DIALECTS
+from ..values import Request
+from .base import WIRE_FORMATS, WireFormat
+from .openai import OpenAI
+
+Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
+
+# Where they are at home, for gateways that keep the Host (from the providers' documentation).
+HOSTS: Mapping[str, str] = {
+    "api.openai.com": "openai",
+    "api.mistral.ai": "mistral",
+    "codestral.mistral.ai": "mistral",
+    "openrouter.ai": "openrouter",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "generativelanguage.googleapis.com": "gemini",
+}
+# Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
+HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+
+# How the clients of a provider begin to call themselves; other SDKs speak to anybody.
+AGENTS: Mapping[str, str] = {"mistral-client": "mistral"}
+
+AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+
+
+def speaks_dialects(wire: WireFormat) -> bool:
+    """Whether other hosts have an API, too, in dialects of their own."""
+    if wire.provider == "openai":
+        return wire.api in plain_formats()
+    return wire.provider == "azure" and any(AZURE_SHARED in route for route in wire.routes)
+
+
+def shares_path(wire: WireFormat, request: Request) -> bool:
+    """Whether a request to such an API is on a path that hosts of other dialects have."""
+    return wire.provider == "openai" or request.path.startswith(AZURE_SHARED)
+
+
+@functools.lru_cache(maxsize=None)
+def plain_formats() -> Dict[str, WireFormat]:
+    """OpenAI's own formats, by API."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai" and wire.dialect == "openai":
+            found.setdefault(wire.api, wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def own_formats() -> Dict[Tuple[str, str], WireFormat]:
+    """The formats that a dialect has of its own, by dialect and API."""
+    found: Dict[Tuple[str, str], WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai":
+            found.setdefault((wire.dialect, wire.api), wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def hosts() -> Dict[str, Type[OpenAI]]:
+    """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
+    kinds = [kind for kind in OpenAI.__subclasses__() if "dialect" in vars(kind)]
+    return {kind.dialect: kind for kind in kinds}
+
+
+@functools.lru_cache(maxsize=None)
+def in_dialect(wire: WireFormat, name: str) -> WireFormat:
+    """The format of an API that others share, in a dialect.  Where that says the API itself as
+    OpenAI does, it is OpenAI's with the errors and headers of the host."""
+    found = own_formats().get((name, wire.api))
+    if found is None:
+        plain = type(plain_formats()[wire.api])
+        shared = (hosts()[name], plain) if name in hosts() else (plain,)
+        made: Type[WireFormat] = type(name + plain.__name__, shared, {"dialect": name})
+        found = made()
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def dialects_of(wire: WireFormat) -> FrozenSet[str]:
+    """The dialects for which a registered format stands: its own, and of OpenAI's formats also
+    those that differ in errors and headers alone."""
+    if not wire.dialect:
+        return frozenset()
+    if plain_formats().get(wire.api) is not wire:
+        return frozenset((wire.dialect,))
+    own = {name for name, api in own_formats() if api == wire.api}
+    return frozenset(DIALECTS) - own | {wire.dialect}
+
+
+def dialect_of(request: Request, ports: Ports) -> str:
+    """The dialect that a request is in, or nothing where it says none: by its port, the first
+    segment of its path, its Host, its client."""
+    if request.port in ports:
+        return ports[request.port]
+    first = request.path[1:].partition("/")[0]
+    # Azure has a path that begins so.
+    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+        return first
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    found = HOSTS.get(host, "")
+    for start, name in HOST_STARTS:
+        if host.startswith(start):
+            found = name
+    if found:
+        return found
+    agent = request.headers.get("user-agent", "").lower()
+    return next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+
+
+def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
+    """The format in which a request to an API is read and answered."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire  # and no header is looked at: a remembered answer depends on those that were
+    name = dialect_of(request, ports)
+    if not name:
+        return wire
+    return in_dialect(wire, name)
+
+
+def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
+    """The format in which a mock answers that names a dialect; as it is where there are none."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire
+    return in_dialect(wire, name)

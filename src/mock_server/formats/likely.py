@@ -1,0 +1,57 @@
+"""How likely each piece of an answer was, for requests that ask for log probabilities.  Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, Iterator, List, Optional
+
+from ..errors import Refused
+from ..ids import HEX, token
+from ..jsons import utf8
+from ..limits import Json
+from ..values import Call, Reply, Text
+from .runs import walk
+
+MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+LOGPROB = -0.01  # of every piece (5.2)
+
+
+def wants_likely(call: Call) -> bool:
+    """Whether a request asks for log probabilities."""
+    return call.body.get("logprobs") is True
+
+
+def text_pieces(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of an answer streams."""
+    for run in walk(reply):
+        if isinstance(run.part, Text):
+            yield from run.texts
+
+
+def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
+    """Those of the pieces that have text; Refused where one answer has too many."""
+    for number, piece in enumerate(filter(None, pieces)):
+        if number >= MOST_LOGPROBS:
+            message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
+        yield piece
+
+
+def token_number(piece: str) -> int:
+    """The number of a token in a vocabulary, made from its text."""
+    return int(token(piece, 4, HEX), 16)
+
+
+def likely_token(piece: str) -> Dict[str, Json]:
+    """A piece as OpenAI has it (5.2), and Ollama."""
+    return {"token": piece, "logprob": LOGPROB, "bytes": list(utf8(piece))}
+
+
+def likely_tokens(pieces: Iterable[Optional[str]], top: Json) -> List[Json]:
+    """All pieces as OpenAI has them; there is no other than the one that was chosen, which is the
+    most likely where a request asks for so many."""
+    entries: List[Json] = []
+    for piece in bounded_pieces(pieces):
+        entry = likely_token(piece)
+        alternatives = [entry] if top else []
+        entries.append({**entry, "top_logprobs": alternatives})
+    return entries

@@ -4353,6 +4353,8 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
+    silence = ""  # what is never said in its requests, by name; nothing: as in its operation's
+    unstreamed_stops: FrozenSet[str] = frozenset()  # reasons to stop of which no stream tells
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
@@ -5007,6 +5009,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
+    if wrong.expected == "false":  # the one value that there is
+        return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
 
 
@@ -5807,6 +5811,23 @@ CHAT_ROLES = {
 MESSAGE_FIELDS = Kinds({"role": "a string!"})
 
 
+def chat_turns(messages: Field) -> Iterator[Turn]:
+    """The turns of a conversation."""
+    for message in messages.items():
+        value = message.check(MESSAGE_FIELDS).value
+        role = CHAT_ROLES.get(value["role"])
+        if role is None:
+            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+        text = value.get("content")
+        if not isinstance(text, str):
+            text = openai_text(message.get("content"))
+        if role == "tool":
+            # A `function`, as a tool was called first, is known by its name alone.
+            yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+        else:
+            yield Turn(role, text)
+
+
 class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
 
@@ -5836,19 +5857,7 @@ class ChatRequest(OpenAIGeneration):
         messages = body.get("messages")
         if not messages.value:
             messages.expected("an array")
-        for message in messages.items():
-            value = message.check(MESSAGE_FIELDS).value
-            role = CHAT_ROLES.get(value["role"])
-            if role is None:
-                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
-            text = value.get("content")
-            if not isinstance(text, str):
-                text = openai_text(message.get("content"))
-            if role == "tool":
-                # A `function`, as a tool was called first, is known by its name alone.
-                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
-            else:
-                yield Turn(role, text)
+        return chat_turns(messages)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""
@@ -8675,10 +8684,14 @@ class ResponseObject(ResponsesRequest):
         error = self.error(failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
+    def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
+        """All output items of a response with this status."""
+        return output_items(call, reply, status)
+
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
-        output = output_items(call, reply, status)
+        output = self.items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage, status))
 
 
@@ -10457,6 +10470,7 @@ def dimensions(call: Call) -> int:
     for place in places:
         if isinstance(place, dict):
             asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            asked = asked or place.get("output_dimension")  # Mistral's and Cohere's
             if asked:
                 field = Field({"dimensions": asked}).get("dimensions")
                 wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
@@ -11459,6 +11473,9 @@ MISTRAL_ERRORS: Mapping[str, Failure] = {
 }
 
 
+MISTRAL_AUDIO = (*("audio", "audio_transcription", "audio_transcription_realtime", "audio_speech"),)
+
+
 def uuid_version_7(call: Call, label: str) -> str:
     """A UUID that begins as those of 2025 do: version 7 counts milliseconds (RFC 9562, 5.7)."""
     plain = uuid(call, label)
@@ -11532,18 +11549,43 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
+        if wrong.found == []:
+            kind = "too_short"
+            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 
+# What the numbers of a vector may be asked for as (in the SDK's types); the scale is Cohere's.
+OUTPUT_TYPES = ("float", "int8", "uint8", "binary", "ubinary")
+
+
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):
-    """Embeddings, with an id."""
+    """Embeddings, with an id, and in the type of numbers that the request asks for."""
 
     routes = OpenAIEmbeddings.routes
+    fields = {
+        **OpenAIEmbeddings.fields,
+        "output_dimension": "an integer",
+        "output_dtype": "a string",
+        "metadata": "an object",
+    }
     layout = staticmethod(by_rows(compact))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """As at OpenAI."""
+        kind = body.get("output_dtype")
+        if not kind.is_absent and kind.value not in OUTPUT_TYPES:
+            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+        return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        kind = call.body.get("output_dtype") or "float"
+        if kind != "float":
+            vectors = reply.vectors(len(call.inputs))
+            for entry, vector in zip(value["data"], vectors):
+                entry["embedding"] = VECTOR_TYPES[kind](vector)
         # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
@@ -11562,25 +11604,41 @@ class MistralModels(Mistral, OpenAIModels):
         "magistral-medium-latest",
         "codestral-latest",
         "mistral-embed",
+        "mistral-moderation-latest",
+        "mistral-ocr-latest",
     )
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        chats = "embed" not in name  # the names tell enough of what each model can do
+        # The names tell enough of what each model can do.
+        special = {kind: kind in name for kind in ("embed", "moderation", "ocr")}
+        chats = not any(special.values())
         return {
             **super().entry(name),
             "owned_by": "mistralai",
             "capabilities": {
                 "completion_chat": chats,
                 "function_calling": chats,
+                "reasoning": "magistral" in name,
                 "completion_fim": "codestral" in name,
                 "fine_tuning": False,
                 "vision": False,
+                "ocr": special["ocr"],
                 "classification": False,
+                "moderation": special["moderation"],
+                # None of the models that are listed hears or speaks.
+                **dict.fromkeys(MISTRAL_AUDIO, False),
+                "unified_resources": False,
             },
             "name": name,
+            "description": None,
             "max_context_length": 131072,
             "aliases": [],
+            "deprecation": None,
+            "deprecation_replacement_model": None,
+            "default_model_temperature": 0.3 if chats else None,
+            "internal": False,
+            "billing_model_name": name,
             "type": "base",
         }
 
@@ -11615,10 +11673,60 @@ def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
     return content
 
 
+def mistral_cached(usage: Usage) -> Optional[Dict[str, Json]]:
+    """Tokens from a cache and for one, which nothing tells of unless there are some (quoted from
+    its documentation, and from live answers in symfony/ai, 2343)."""
+    details = written_tokens(usage)
+    if usage.cached:
+        details = {"cached_tokens": usage.cached, **details}
+    return details or None
+
+
+def held_text(delta: Dict[str, Json]) -> List[str]:
+    """The text that a delta holds itself, and has no hole for."""
+    content = delta["content"]
+    if isinstance(content, str) and content != hole(0):
+        return [content]
+    return []
+
+
+def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities as OpenAI has them, with the number of each token (in the SDK's types)."""
+    found = logprobs(pieces, body)
+    if found is None:
+        return None
+    content: List[Json] = []
+    for entry in found["content"]:
+        tops = [numbered_token(top) for top in entry["top_logprobs"]]
+        content.append({**numbered_token(entry), "top_logprobs": tops})
+    return {"content": content}
+
+
+def numbered_token(entry: Dict[str, Json]) -> Dict[str, Json]:
+    """A token with its number in the vocabulary, made from its text."""
+    return {**entry, "token_id": int(token(entry["token"], 4, HEX), 16)}
+
+
 def mistral_padding(call: Call, number: int) -> str:
     """A beginning of the alphabet and digits, as long as the request says."""
     length = 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(LOWER_ALNUM)
     return LOWER_ALNUM[:length]
+
+
+# Its own beside those that OpenAI has, too (in the SDK's types).
+MISTRAL_CHAT_FIELDS = {
+    **OpenAIChat.fields,
+    "random_seed": "an integer",
+    "safe_prompt": "a boolean",
+    "prompt_mode": "a string",
+    "reasoning_effort": "a string",
+    "guardrails": "an array",
+    "prediction": "an object",
+    "metadata": "an object",
+    "min_tokens": "an integer",
+    "prompt_cache_key": "a string",
+    "top_logprobs": "an integer",
+}
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -11627,7 +11735,8 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     places = MISTRAL_PLACES
-    has_logprobs = False
+    fields = MISTRAL_CHAT_FIELDS
+    has_logprobs = False  # not even null, where none are asked for
     has_custom_tools = False
     has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
@@ -11647,12 +11756,24 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
-            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
+            **present(prompt_tokens_details=mistral_cached(reply.usage)),
         }
 
     def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice, with log probabilities if the request asks for them."""
+        choice = super().choice(call, index, body, finish)
+        return {**choice, **present(logprobs=mistral_logprobs(pieces, call.body))}
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
@@ -11683,7 +11804,7 @@ class MistralChat(Mistral, OpenAIChat):
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None)
+                choice = self.choice(call, index, {"delta": delta}, None, held_text(delta))
                 chunk = {**head, "choices": [choice]}
                 if texts is not ONCE:  # the first has no padding (recorded)
                     chunk["p"] = hole(1)
@@ -11706,6 +11827,9 @@ class MistralChat(Mistral, OpenAIChat):
         for run in walk(reply):
             if isinstance(run.part, Block):
                 yield {"content": [run.part.value]}, iter([""])  # whole
+            elif isinstance(run.part, Text) and call.body.get("logprobs") is True:
+                for text in run.texts:  # each has probabilities of its own
+                    yield {"content": text}, iter([""])
             elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
@@ -11721,11 +11845,333 @@ class MistralFIM(MistralChat):
         "prompt": "a string!",
         "suffix": "a string",
         "stream": "a boolean",
+        "stop": "a string or an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "min_tokens": "an integer",
+        "random_seed": "an integer",
+        "metadata": "an object",
+        "prompt_cache_key": "a string",
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:
         """The prompt counts as the user's text."""
         yield Turn("user", body.value["prompt"])
+
+
+# === formats/mistral_classifiers =============================================
+# Mistral's moderations and classifications (short facts).  Pure.
+
+
+# As the thresholds of guardrails are called in the SDK's types (version 1 of the moderation).
+MISTRAL_MODERATED = (
+    "sexual",
+    "hate_and_discrimination",
+    "violence_and_threats",
+    "dangerous_and_criminal_content",
+    "selfharm",
+    "health",
+    "financial",
+    "law",
+    "pii",
+)
+FLAGGED = "dangerous_and_criminal_content"  # stands for all: a mock does not say what is wrong
+
+
+def inputs_of(body: Field) -> Field:
+    """What is judged, which is not nothing."""
+    given = body.get("input")
+    if given.value == []:
+        given.expected("an array")
+    return given
+
+
+class MistralModerations(Mistral, OpenAIModerations):
+    """Moderations; a neutral reply that refuses, or stops by content_filter, flags one category."""
+
+    routes = OpenAIModerations.routes
+    fields = {"model": "a string!", "input": "a string or an array!"}
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts to judge, one by one."""
+        inputs_of(body)
+        return super().inputs(body)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A result an input, without a verdict over all categories; all are the same."""
+        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        categories = dict.fromkeys(MISTRAL_MODERATED, False)
+        scores = dict.fromkeys(MISTRAL_MODERATED, 0.00001)
+        if flagged:
+            categories[FLAGGED], scores[FLAGGED] = True, 0.98
+        result = {"categories": categories, "category_scores": scores}
+        return {
+            "id": reply.id or call.token("id", 32, HEX),
+            "model": reply.model,
+            "results": [result] * max(1, len(call.inputs)),
+        }
+
+
+def has_messages(value: List[Json]) -> bool:
+    """Whether a list is one conversation, of which all messages have a role."""
+    return all(isinstance(one, dict) and "role" in one for one in value)
+
+
+def messages_of(given: Field) -> Field:
+    """The messages of a conversation: a list, or an object that holds one."""
+    if isinstance(given.value, dict):
+        given = given.get("messages")
+    if not given.a("an array"):
+        given.expected("an array with a message")
+    return given
+
+
+class Conversations(Mistral):
+    """What is judged is one conversation, or several."""
+
+    silence = "conversation"
+
+    def judged(self, body: Field) -> List[Field]:
+        """The conversations: a list of messages is one, a list of lists are several."""
+        given = body.get("input")
+        several = [given]
+        if isinstance(given.value, list) and not has_messages(given.value):
+            several = self.counted(given).items()
+        return [messages_of(one) for one in several]
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """The last of them."""
+        return chat_turns(self.judged(body)[-1])
+
+    def inputs(self, body: Field) -> List[str]:
+        """The last user message of each."""
+        return [conversation(list(chat_turns(one)))["user"] for one in self.judged(body)]
+
+
+class MistralChatModerations(Conversations, MistralModerations):
+    """Moderations of conversations, as plain ones are answered."""
+
+    api = "chat_moderations"
+    routes: Tuple[str, ...] = ("POST /v1/chat/moderations", "POST {prefix*}/chat/moderations")
+    fields = {"model": "a string!", "input": "an array or an object!"}
+
+
+class MistralClassifications(Mistral):
+    """Classifications: a neutral text is the class that each input is in."""
+
+    operation, api = "moderate", "classifications"
+    routes: Tuple[str, ...] = ("POST /v1/classifications", "POST {prefix*}/classifications")
+    fields = {"model": "a string!", "input": "a string or an array!"}
+    speaks = frozenset((Text,))
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts to classify, one by one."""
+        node = inputs_of(body)
+        if isinstance(node.value, str):
+            return [node.value]
+        return plain_texts(self.counted(node).value)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """A result an input; all are the same."""
+        scores: Dict[str, float] = {reply.text(Text) or "": 0.98}
+        return {
+            "id": reply.id or call.token("id", 32, HEX),
+            "model": reply.model,
+            "results": [{"default": {"scores": scores}}] * max(1, len(call.inputs)),
+        }
+
+
+class MistralChatClassifications(Conversations, MistralClassifications):
+    """Classifications of conversations."""
+
+    api = "chat_classifications"
+    routes: Tuple[str, ...] = (
+        "POST /v1/chat/classifications",
+        "POST {prefix*}/chat/classifications",
+    )
+    fields = {"model": "a string!", "input": "an array or an object!"}
+
+
+# === formats/mistral_ocr =====================================================
+# Mistral's OCR: what a document says, as Markdown (short facts; typed).  Pure.
+
+
+def first_page(pages: Json) -> int:
+    """The first of the pages that a request asks for, by numbers or as in "2-4"; they are counted
+    from 0."""
+    first = pages
+    if isinstance(pages, list):
+        first = pages[0] if pages else 0
+    found = re.match("[0-9]{1,6}", str(first))
+    if found is None:
+        return 0
+    return int(found.group())
+
+
+class MistralOCR(Mistral):
+    """OCR; a neutral text is what stands on the one page that there is, or what is said of it in
+    the form that the request asks for."""
+
+    api = "ocr"
+    may_stream = False
+    routes: Tuple[str, ...] = ("POST /v1/ocr", "POST {prefix*}/ocr")
+    fields = {
+        "model": "a string",
+        "document": "an object!",
+        "pages": "a string or an array",
+        "include_image_base64": "a boolean",
+        "image_limit": "an integer",
+        "image_min_size": "an integer",
+        "bbox_annotation_format": "an object",
+        "document_annotation_format": "an object",
+        "document_annotation_prompt": "a string",
+        "table_format": "a string",
+        "extract_header": "a boolean",
+        "extract_footer": "a boolean",
+        "include_blocks": "a boolean",
+        "confidence_scores_granularity": "a string",
+    }
+    speaks = frozenset((Text,))
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The model, which may be null (in the SDK's types)."""
+        return super().model(params, body) or "mistral-ocr-latest"
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """Where the document is, or its id, counts as the user's text; a prompt for annotations as
+        instructions."""
+        prompt = body.value.get("document_annotation_prompt")
+        if prompt:
+            yield Turn("system", prompt)
+        document = body.get("document")
+        image = document.get("image_url")
+        if isinstance(image.value, dict):
+            image = image.get("url")
+        places = [image, document.get("document_url"), document.get("file_id")]
+        said = [place for place in places if not place.is_null]
+        if not said:
+            document.expected("an object with document_url, image_url or file_id")
+        yield Turn("user", said[0].text())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One page."""
+        text = reply.text(Text) or ""
+        page = {
+            "index": first_page(call.body.get("pages")),
+            "markdown": text,
+            "images": [],
+            "dimensions": {"dpi": 200, "height": 2200, "width": 1700},
+        }
+        annotation = text if call.body.get("document_annotation_format") else None
+        return {
+            "pages": [page],
+            "model": reply.model,
+            "document_annotation": annotation,
+            "usage_info": {"pages_processed": 1, "doc_size_bytes": 3000},
+        }
+
+
+# === formats/mistral_responses ===============================================
+# Mistral's Responses: OpenAI's with fewer members, items and events (short facts).  Pure.
+
+
+MISTRAL_TEXTS = ("output_text", "function_call_arguments", "reasoning_text")
+# What a response has of OpenAI's members (in the SDK's types, which refuse no others, but know
+# these alone).
+MISTRAL_MEMBERS = frozenset(
+    (
+        *("id", "object", "created_at", "completed_at", "status", "error", "incomplete_details"),
+        *("model", "output", "usage", "background", "instructions", "reasoning", "text", "user"),
+        *("max_output_tokens", "max_tool_calls", "temperature", "top_p", "top_logprobs"),
+        *("parallel_tool_calls", "tool_choice", "tools", "truncation", "metadata"),
+        *("previous_response_id", "prompt_cache_key", "prompt_cache_retention"),
+        *("safety_identifier", "service_tier"),
+    )
+)
+# All events that there are: on any other its client raises an error (verified).
+MISTRAL_EVENTS = frozenset(
+    (
+        *(f"response.{state}" for state in ("created", "in_progress")),
+        *(f"response.{state}" for state in ("completed", "incomplete", "failed")),
+        *(f"response.{part}.added" for part in ("output_item", "content_part")),
+        *(f"response.{part}.done" for part in ("output_item", "content_part")),
+        *(f"response.{text}.delta" for text in MISTRAL_TEXTS),
+        *(f"response.{text}.done" for text in MISTRAL_TEXTS),
+    )
+)
+MISTRAL_ITEMS = ("message", "function_call", "reasoning")
+MISTRAL_TOOLS = ("function", "namespace")
+
+
+class MistralResponses(Mistral, OpenAIResponses):
+    """The Responses API, which Mistral has since 2026."""
+
+    routes = OpenAIResponses.routes
+    fields = {
+        **OpenAIResponses.fields,
+        "model": "a string!",
+        "input": "a string or an array!",
+        "instructions": "a string",
+    }
+    has_custom_tools = False
+    unstreamed_stops = frozenset(("queued", "cancelled"))
+    ping = WireFormat.ping  # a comment: an event that it does not know ends its client
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """As at OpenAI; nothing is stored, or made in the background (in the SDK's types)."""
+        for name in ("background", "store"):
+            if body.value.get(name):
+                body.get(name).expected("false")
+        return super().turns(body)
+
+    def tools(self, body: Field) -> Iterator[str]:
+        """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
+        for tool in body.get("tools").objects():
+            if tool.value.get("type") not in MISTRAL_TOOLS:
+                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+        return super().tools(body)
+
+    def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
+        """The items that it has."""
+        return block.get("type") in MISTRAL_ITEMS
+
+    def response(
+        self, call: Call, reply: Reply, output: List[Json], status: str, usage: Json = None
+    ) -> Dict[str, Json]:
+        """The members that it has."""
+        members = super().response(call, reply, output, status, usage)
+        known = {name: value for name, value in members.items() if name in MISTRAL_MEMBERS}
+        known["reasoning"] = {"effort": members["reasoning"].get("effort")}
+        return known
+
+    def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
+        """With thoughts in full, not in summaries."""
+        items = super().items(call, reply, status)
+        for part, item in zip(reply.parts, items):
+            if isinstance(part, Reasoning) and not isinstance(part, Block):
+                item["summary"] = []
+                item["content"] = [{"type": "reasoning_text", "text": part.text}]
+        return items
+
+    def unnumbered(self, call: Call, reply: Reply) -> ItemEvents:
+        """The events that it has, without padding."""
+        for name, members, texts in super().unnumbered(call, reply):
+            if name in MISTRAL_EVENTS:
+                yield name, {key: members[key] for key in members if key != "obfuscation"}, texts
+
+    def response_error(self, failure: Failure) -> Dict[str, Json]:
+        """What a response that failed says of it, with one of the codes that its client knows."""
+        code = "server_error"
+        if failure.status == 429:
+            code = "rate_limit_exceeded"
+        return {"code": code, "message": failure.message}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """The event `error`, flat (typed)."""
+        error = self.error(failure)
+        told = {name: error[name] for name in ("code", "message", "param")}
+        yield "error", {"type": "error", **told, "sequence_number": sent}
 
 
 # === formats/ollama ==========================================================
@@ -13755,6 +14201,9 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        if call.stream and self.stop in wire.unstreamed_stops:
+            expected = f"false, because no stream ends with {shown(self.stop)}"
+            return "stream", True, Because(expected)
         lacking = None
         if not self.kinds.isdisjoint(PARTICULAR):
             lacking = self.lacks_for_part(wire, call)
@@ -14837,8 +15286,10 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation says, and so is always as in a Call that says nothing.
+# What no request says of an operation, or of what formats name as their `silence`: it is always as
+# in a Call that says nothing.
 UNSAID: Mapping[str, FrozenSet[str]] = {
+    "conversation": frozenset(("tools",)),  # one that is judged
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
@@ -14878,6 +15329,11 @@ def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ..
     return tuple(found)
 
 
+def silence_of(wire: WireFormat) -> str:
+    """Under which name UNSAID has what no request of an API says."""
+    return wire.silence or wire.operation
+
+
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     """The ways in which a request can come that fulfils all conditions, as far as can be told."""
     ways = placed(one for one in conditions if one.key in PLACES)
@@ -14885,11 +15341,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    silent = {silence_of(way.wire) for way in ways} & UNSAID.keys()
     for condition in conditions:
-        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        mute = {silence for silence in silent if condition.key in UNSAID[silence]}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if way.wire.operation not in mute)
+            ways = tuple(way for way in ways if silence_of(way.wire) not in mute)
     return ways
 
 

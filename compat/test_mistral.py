@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, Iterator, List
 
+import openai
 import pytest
 from conftest import Plain
 from pydantic import BaseModel, ValidationError
@@ -37,6 +38,7 @@ KINDS = {
     "context_length": 400,
 }
 TYPES = {"not_found": "invalid_model", "rate_limit": "rate_limited"}
+EVERY = ["generate", "embed", "moderate"]
 WAYS = {"sync": "", "async": "_async"}
 DOWN_TWICE = [
     {"error": {"kind": "server_error"}, "headers": {"retry-after-ms": "1"}},
@@ -72,7 +74,18 @@ MOCKS = [
         "response": {"text": "one two three", "error": {"kind": "overloaded"}, "after_events": 3},
     },
     {"match": {"user": "fail content_filter"}, "response": {"error": {"kind": "content_filter"}}},
+    {
+        "match": {"operation": "count_tokens"},
+        "response": {"usage": {"input_tokens": 31}, "text": ""},
+    },
     {"match": {"api": "fim", "user": "def add("}, "response": {"text": "a, b):"}},
+    {"match": {"api": "ocr", "user": {"contains": ".pdf"}}, "response": {"text": "# Title"}},
+    {"match": {"api": "classifications", "user": "news"}, "response": {"text": "weather"}},
+    {"match": {"api": "chat_classifications", "user": "spam"}, "response": {"text": "spam"}},
+    {
+        "match": {"api": ["moderations", "chat_moderations"], "user": {"contains": "spam"}},
+        "response": {"refusal": "no"},
+    },
     {
         "match": {"operation": "embed", "user": "one\ntwo"},
         "response": {"embedding": [VECTOR, OTHER]},
@@ -85,7 +98,13 @@ MOCKS = [
         {"match": {"user": f"end {stop}"}, "response": {"text": TEXT, "finish_reason": stop}}
         for stop in STOPS
     ),
-    *({"match": {"user": f"fail {kind}"}, "response": {"error": {"kind": kind}}} for kind in KINDS),
+    *(
+        {
+            "match": {"operation": EVERY, "user": f"fail {kind}"},
+            "response": {"error": {"kind": kind}},
+        }
+        for kind in KINDS
+    ),
     *(
         {"match": {"user": f"flaky {way} {stream}"}, "responses": DOWN_TWICE}
         for way in WAYS
@@ -431,3 +450,156 @@ def test_the_sdk_retries_until_the_third_answer(server: str, way: str, stream: b
         assert answer(client, f"flaky {way} {stream}", stream)["said"] == {
             "text": "third time lucky"
         }
+
+
+# --- what came with version 3 ---
+
+
+def latest(client: Plain, api: str) -> None:
+    """Skip a test whose API the installed SDK does not have."""
+    if not hasattr(client(lambda sdk: sdk), api):
+        pytest.skip(f"this version has no {api}")
+
+
+@every_way
+@both_forms
+def test_responses_are_read_whole_and_streamed(client: Plain, stream: bool) -> None:
+    latest(client, "responses")
+    tools = [{"type": "function", "name": "get_weather", "parameters": {}}]
+    user = "think" if stream else "call one"
+    options = {"model": MODEL, "input": user, "tools": tools, "stream": stream}
+    found = call(client, "responses", "create", **options)
+    if not stream:
+        assert [item.name for item in found.output] == ["get_weather"]
+        return
+    events = [event.data for event in found]
+    texts = [event.delta for event in events if event.type == "response.output_text.delta"]
+    thoughts = [event.delta for event in events if event.type == "response.reasoning_text.delta"]
+    assert ("".join(thoughts), "".join(texts)) == (THOUGHT, TEXT)
+    assert events[-1].response.output[0].content[0].text == THOUGHT
+
+
+@every_way
+@both_forms
+@pytest.mark.parametrize("user", ["refuse", "call parallel", "end length", "end content_filter"])
+def test_a_response_is_the_one_that_its_stream_ends_with(
+    client: Plain, user: str, stream: bool
+) -> None:
+    latest(client, "responses")
+    found = call(client, "responses", "create", model=MODEL, input=user, stream=stream)
+    last = found
+    if stream:
+        last = found[-1].data.response
+        assert [event.data.sequence_number for event in found] == list(range(len(found)))
+    ends = {"end length": "max_output_tokens", "end content_filter": "content_filter"}
+    assert last.status == ("incomplete" if user in ends else "completed")
+    assert user not in ends or last.incomplete_details.reason == ends[user]
+    names = [item.name for item in last.output if item.type == "function_call"]
+    assert names == (["get_weather"] * 2 if user == "call parallel" else [])
+
+
+@every_way
+def test_an_error_ends_a_stream_of_responses(client: Plain) -> None:
+    latest(client, "responses")
+    found = call(client, "responses", "create", model=MODEL, input="break", stream=True)
+    error, failed = (event.data for event in found[-2:])
+    assert (error.type, error.message) == ("error", "Service unavailable.")
+    assert (failed.type, failed.response.error.code) == ("response.failed", "server_error")
+
+
+@every_way
+def test_input_tokens_are_counted(client: Plain) -> None:
+    latest(client, "responses")
+    found = call(client, "responses", "count_input_tokens", model=MODEL, input="count")
+    assert found.input_tokens == 31
+
+
+@every_way
+def test_log_probabilities_and_what_only_mistral_has_can_be_asked_for(client: Plain) -> None:
+    latest(client, "responses")
+    more = {"logprobs": True, "top_logprobs": 1, "prompt_mode": "reasoning", "random_seed": 1}
+    more.update(reasoning_effort="high", safe_prompt=True, prompt_cache_key="k", top_k=3)
+    whole = ask(client, "hello", **more).choices[0].logprobs.content
+    chunks = ask(client, "hello", stream=True, **more)
+    told = [chunk.choices[0].logprobs.content for chunk in chunks if chunk.choices[0].logprobs]
+    assert whole == [one for content in told for one in content]
+    assert "".join(one.token for one in whole) == TEXT and whole[0].top_logprobs[0].token_id
+
+
+LATER: List[Any] = [
+    ("responses", "create", {"model": MODEL, "input": "%s"}),
+    ("classifiers", "moderate", {"model": "m", "inputs": ["%s"]}),
+    ("classifiers", "moderate_chat", {"model": "m", "inputs": [{"role": "user", "content": "%s"}]}),
+    ("classifiers", "classify", {"model": "m", "inputs": ["%s"]}),
+    (
+        "classifiers",
+        "classify_chat",
+        {"model": "m", "input": {"messages": [{"role": "user", "content": "%s"}]}},
+    ),
+    ("ocr", "process", {"model": "m", "document": {"document_url": "%s"}}),
+    ("embeddings", "create", {"model": "m", "inputs": ["%s"]}),
+    ("fim", "complete", {"model": "m", "prompt": "%s"}),
+]
+
+
+@every_way
+@pytest.mark.parametrize("kind", ["authentication", "not_found", "rate_limit", "overloaded"])
+def test_every_api_raises_the_sdks_own_exception(client: Plain, kind: str) -> None:
+    latest(client, "responses")
+    for api, method, options in LATER:
+        filled = json.loads(json.dumps(options).replace("%s", f"fail {kind}"))
+        with pytest.raises(errors.SDKError) as caught:
+            call(client, api, method, **filled)
+        assert caught.value.status_code == KINDS[kind], method
+
+
+@every_way
+def test_every_api_refuses_what_is_wrong_with_its_place(client: Plain) -> None:
+    latest(client, "responses")
+    for api, method, place, options in (
+        ("classifiers", "moderate", "input", {"model": "m", "inputs": []}),
+        ("classifiers", "moderate_chat", "input", {"model": "m", "inputs": []}),
+        ("classifiers", "classify", "input", {"model": "m", "inputs": []}),
+        ("embeddings", "create", "input", {"model": "m", "inputs": []}),
+    ):
+        with pytest.raises(errors.HTTPValidationError) as caught:
+            call(client, api, method, **options)
+        assert caught.value.data.detail[0].loc == ["body", place], method
+
+
+@both_forms
+def test_other_clients_get_the_dialect_by_the_path(server: str, stream: bool) -> None:
+    other = openai.OpenAI(api_key="key", base_url=f"{server}/mistral/v1", max_retries=0)
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "everything"}]}
+    asked["tools"] = TOOLS
+    found = other.chat.completions.create(stream=stream, **asked)
+    last = list(found)[-1] if stream else found
+    said = last.choices[0].delta if stream else last.choices[0].message
+    assert [len(one.id) for one in said.tool_calls] == [9, 9] and last.usage.prompt_tokens > 0
+    assert stream or [part["type"] for part in said.content] == ["thinking", "text"]
+    asked["messages"] = [{"role": "user", "content": "fail rate_limit"}]
+    with pytest.raises(openai.RateLimitError) as caught:
+        other.chat.completions.create(stream=stream, **asked)
+    assert caught.value.body["type"] == "rate_limited"
+
+
+@every_way
+def test_texts_and_chats_are_moderated_and_classified(client: Plain) -> None:
+    latest(client, "classifiers")
+    chat = [{"role": "user", "content": "spam"}]
+    found = call(client, "classifiers", "moderate", model="m", inputs=["spam", "spam"])
+    assert [any(one.categories.values()) for one in found.results] == [True, True]
+    found = call(client, "classifiers", "moderate_chat", model="m", inputs=chat)
+    assert any(found.results[0].categories.values())
+    found = call(client, "classifiers", "classify", model="m", inputs=["news"])
+    assert found.results[0]["default"].scores == {"weather": 0.98}
+    found = call(client, "classifiers", "classify_chat", model="m", input={"messages": chat})
+    assert len(found.results) == 1
+
+
+@every_way
+def test_a_document_is_read(client: Plain) -> None:
+    latest(client, "ocr")
+    document = {"type": "document_url", "document_url": "https://example.com/a.pdf"}
+    found = call(client, "ocr", "process", model="mistral-ocr-latest", document=document)
+    assert [page.markdown for page in found.pages] == ["# Title"]

@@ -172,6 +172,14 @@ KINDS: Dict[str, Kinds] = {
     "MistralFIM": Kinds(mistral.FIMCompletionResponse, MISTRAL_ERROR, mistral.CompletionChunk),
     "MistralEmbeddings": Kinds(mistral.EmbeddingResponse, MISTRAL_ERROR),
     "MistralModels": Kinds(mistral.ModelList, MISTRAL_ERROR, item=mistral.BaseModelCard),
+    "MistralResponses": Kinds(
+        mistral.CreateResponseResponse, MISTRAL_ERROR, mistral.ResponsesStreamFrameData
+    ),
+    "MistralModerations": Kinds(mistral.ModerationResponse, MISTRAL_ERROR),
+    "MistralChatModerations": Kinds(mistral.ModerationResponse, MISTRAL_ERROR),
+    "MistralClassifications": Kinds(mistral.ClassificationResponse, MISTRAL_ERROR),
+    "MistralChatClassifications": Kinds(mistral.ClassificationResponse, MISTRAL_ERROR),
+    "MistralOCR": Kinds(mistral.OCRResponse, MISTRAL_ERROR),
     "OllamaChat": Kinds(ollama.ChatResponse, OLLAMA_ERROR, ollama.ChatResponse),
     "OllamaGenerate": Kinds(ollama.GenerateResponse, OLLAMA_ERROR, ollama.GenerateResponse),
     "OllamaEmbed": Kinds(ollama.EmbedResponse, OLLAMA_ERROR),
@@ -195,6 +203,9 @@ BETAS: Dict[str, Dict[str, Kinds]] = {
 DEVIATIONS: Dict[Tuple[str, str], str] = {
     (".*Chat", r"(ChatCompletionMessage|ChoiceDelta)\.reasoning_content is unknown"): (
         "other vendors' thoughts, for which OpenAI has no member (5.2)"
+    ),
+    ("Mistral(Chat|FIM)", r"UsageInfo\.prompt_tokens_details is unknown"): (
+        "in the provider's documentation of prompt caching"
     ),
     ("OpenAIChat", "ChoiceDeltaToolCall.(custom is unknown|type is 'custom'.*)"): (
         "a custom tool's call, of which openai has models of whole ones alone"

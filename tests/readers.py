@@ -205,7 +205,8 @@ def join_responses(events: List[Any]) -> Any:
         inner = event.get("content_index", event.get("summary_index"))
         if kind.endswith(".delta"):
             texts[place, inner] = texts.get((place, inner), "") + event["delta"]
-            assert (len(event["delta"]) + len(event["obfuscation"])) % 16 == 0
+            pad = event.get("obfuscation")  # which Mistral has not
+            assert pad is None or (len(event["delta"]) + len(pad)) % 16 == 0
         elif kind.endswith(
             ("text.done", "refusal.done", "arguments.done", "input.done", "code.done")
         ):
@@ -425,6 +426,7 @@ def both(kind: type, response: Any, more: Any) -> Tuple[Any, Any]:
     joins = {
         m.OpenAIResponses: join_responses,
         m.AzureResponses: join_responses,
+        m.MistralResponses: join_responses,
         m.CohereChat: join_cohere,
     }
     if kind in joins:

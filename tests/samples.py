@@ -243,6 +243,45 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"model": "mistral-embed", "input": "Hi"},
     ),
     m.MistralModels: ("GET", "/v1/models", None, None),
+    m.MistralResponses: (
+        "POST",
+        "/v1/responses",
+        "/v1/responses",
+        {"model": "magistral-medium-latest", "instructions": "Be brief.", "input": "Hi"},
+    ),
+    m.MistralModerations: (
+        "POST",
+        "/v1/moderations",
+        None,
+        {"model": "mistral-moderation-latest", "input": "Hi"},
+    ),
+    m.MistralChatModerations: (
+        "POST",
+        "/v1/chat/moderations",
+        None,
+        {"model": "mistral-moderation-latest", "input": [{"role": "user", "content": "Hi"}]},
+    ),
+    m.MistralClassifications: (
+        "POST",
+        "/v1/classifications",
+        None,
+        {"model": "ft:classifier:mine", "input": "Hi"},
+    ),
+    m.MistralChatClassifications: (
+        "POST",
+        "/v1/chat/classifications",
+        None,
+        {
+            "model": "ft:classifier:mine",
+            "input": {"messages": [{"role": "user", "content": "Hi"}]},
+        },
+    ),
+    m.MistralOCR: (
+        "POST",
+        "/v1/ocr",
+        None,
+        {"model": "mistral-ocr-latest", "document": {"document_url": "https://e.com/a.pdf"}},
+    ),
     m.AnthropicMessages: (
         "POST",
         "/v1/messages",
@@ -352,7 +391,9 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.OllamaTags: ("GET", "/api/tags", None, None),
     m.OllamaVersion: ("GET", "/api/version", None, None),
 }
-STREAMED = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "generate"]
+STREAMED = [
+    type(wire) for wire in m.WIRE_FORMATS if wire.operation == "generate" and m.can_stream(wire)
+]
 GENERATE = [
     kind for kind in STREAMED if kind is not m.BedrockOther
 ]  # which has no way to say anything of its own
@@ -368,6 +409,8 @@ OWNER_HEADERS = {
     m.MistralChat: MISTRAL,
     m.MistralEmbeddings: MISTRAL,
     m.MistralModels: MISTRAL,
+    m.MistralModerations: MISTRAL,
+    m.MistralResponses: MISTRAL,
 }
 
 USAGE = {"input_tokens": 9, "output_tokens": 2}

@@ -187,10 +187,11 @@ SAYS: Dict[type, Dict[str, Any]] = {
 SAYS[m.VertexMistral] = SAYS[m.VertexFIM] = {**SAYS[m.MistralChat], **FRONT_SAYS}
 SAYS[m.VertexOpenModels] = {**OPENAI_SAYS, **FRONT_SAYS}
 SAYS[m.OllamaGenerate] = SAYS[m.OllamaChat]
-SAYS[m.MistralFIM] = {
-    kind: row and (*row[:2], row[2].replace("mistral-small", "codestral"))
-    for kind, row in SAYS[m.MistralChat].items()
-}
+for other, model in [(m.MistralFIM, "codestral"), (m.MistralResponses, "magistral-medium")]:
+    SAYS[other] = {
+        kind: row and (*row[:2], row[2].replace("mistral-small", model))
+        for kind, row in SAYS[m.MistralChat].items()
+    }
 
 
 def type_of(response: m.Response) -> Optional[str]:

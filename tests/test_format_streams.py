@@ -118,6 +118,12 @@ BREAKS[m.OllamaGenerate] = BREAKS[m.OllamaChat]
 BREAKS[m.MistralFIM] = BREAKS[m.MistralChat]
 BREAKS[m.VertexMistral] = BREAKS[m.VertexFIM] = BREAKS[m.MistralChat]
 BREAKS[m.VertexOpenModels] = BREAKS[m.OpenAIChat]
+BREAKS[m.MistralResponses] = [
+    (
+        "error",
+        {"type": "error", "code": "3505", "message": "boom", "param": None, "sequence_number": 2},
+    )
+]
 
 
 @pytest.mark.parametrize("kind", GENERATE)

@@ -304,3 +304,8 @@ def test_a_filter_is_an_error_where_no_text_can_say_it(kind: type) -> None:
     response = {"error": {"kind": "content_filter"}}
     answers = answerer({"match": {"operation": ["embed", "generate"]}, "response": response})
     assert ask(answers, kind).status == 400
+
+
+def test_fields_are_declared_as_kinds_that_there_are() -> None:
+    declared = {kind.rstrip("!") for wire in m.WIRE_FORMATS for kind in wire.fields.values()}
+    assert declared <= m.KINDS.keys()

@@ -473,6 +473,30 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.MistralChat: {
         "two choices": said(FORMS["tool"], N),
         "reference": said({"parts": [{"text": "As said"}, {"block": REFERENCE}]}),
+        "logprobs": said(NEUTRAL, {"logprobs": True, "top_logprobs": 1, "n": 2}),
+        "written to a cache": CACHED,
+    },
+    m.MistralResponses: {
+        "settings": said(
+            FORMS["reasoning"],
+            {
+                "tools": [{"type": "function", "name": "f", "parameters": {}}],
+                "reasoning": {"effort": "low", "summary": "auto"},
+                "user": "me",
+            },
+        ),
+        "failed": RESPONSES["failed"],
+        "stored": said(NEUTRAL, {"store": True}, streams=WHOLE),
+        "hosted tool": said(NEUTRAL, {"tools": [{"type": "web_search"}]}, streams=WHOLE),
+    },
+    m.MistralModerations: FLAGGED,
+    m.MistralChatModerations: {"flagged": FLAGGED["flagged"], "echo": echoed()},
+    m.MistralClassifications: {"several": FLAGGED["several"]},
+    m.MistralOCR: {
+        "annotated": said(
+            {"text": "{}"}, {"document_annotation_format": {"type": "json_object"}, "pages": [2]}
+        ),
+        "nothing to read": said({"text": "x"}, {"document": {}}, streams=WHOLE),
     },
     m.VertexMistral: {"two choices": said(FORMS["tool"], N)},
     m.VertexFIM: {"two choices": said(NEUTRAL, N)},
@@ -482,7 +506,10 @@ ASKED: Dict[type, Dict[str, Form]] = {
         "endpoint": said(NEUTRAL, path="/v1/projects/p/locations/l/endpoints/1:rawPredict"),
     },
     m.MistralFIM: {"two choices": said(NEUTRAL, N)},
-    m.MistralEmbeddings: EMBEDDED,
+    m.MistralEmbeddings: {
+        **EMBEDDED,
+        "int8": said({"embedding": [0.25, -0.5]}, {"output_dtype": "int8"}),
+    },
     m.MistralModels: one("/v1/models/any"),
     m.AnthropicMessages: {**CLAUDE, "unknown path": Form(path="/v1/message", streams=WHOLE)},
     m.AnthropicCountTokens: {"managed context": said({"usage": {"input_tokens": 9}}, MANAGED)},

@@ -15,7 +15,7 @@ NEVER: List[Tuple[Any, Any, str]] = [
     (
         {"provider": "openai", "api": "messages"},
         {"text": "x"},
-        'match.api: no request has "messages" beside provider "openai"; that leaves chat, comp',
+        'match.api: no request has "messages" beside provider "openai"; that leaves chat, ',
     ),
     ({"provider": "gemini", "api": "chat", "stream": False}, {"text": "x"}, ""),
     (

@@ -108,6 +108,15 @@ export const QUESTIONS = [
   ...asks("Snaked<Mistral.FIMCompletionResponse>", "/v1/fim/completions", [{ model: "codestral", prompt: "hello" }], MISTRAL),
   ...asks("Snaked<Mistral.CompletionChunk>", "/v1/fim/completions", streamed([{ model: "codestral", prompt: "hello" }]), MISTRAL),
   ...asks("Snaked<Mistral.EmbeddingResponse>", "/v1/embeddings", [{ model: "mistral-embed", input: ["one", "two"] }], MISTRAL),
+  ...asks("Snaked<Mistral.ModerationResponse>", "/v1/moderations",
+    [{ model: "m", input: "nasty" }, { model: "m", input: ["nice", "nasty"] }], MISTRAL),
+  ...asks("Snaked<Mistral.ModerationResponse>", "/v1/chat/moderations", [{ model: "m", input: messages("nasty") }], MISTRAL),
+  ...asks("Snaked<Mistral.ClassificationResponse>", "/v1/classifications", [{ model: "m", input: ["nice", "spam"] }], MISTRAL),
+  ...asks("Snaked<Mistral.ClassificationResponse>", "/v1/chat/classifications",
+    [{ model: "m", input: { messages: messages("spam") } }], MISTRAL),
+  ...asks("Snaked<Mistral.OCRResponse>", "/v1/ocr", [{ model: "m", document: { document_url: "hello" } }], MISTRAL),
+  ...gets("Snaked<Mistral.ModelList>", "/v1/models", MISTRAL),
+  ...gets("Snaked<Mistral.BaseModelCard>", "/v1/models/mine", MISTRAL),
 
   ...asks("Ollama.ChatResponse", "/api/chat", [...whole(ollama), ...streamed(ollama)]),
   ...asks("Ollama.GenerateResponse", "/api/generate", [...whole(generate), ...streamed(generate)]),
@@ -125,6 +134,7 @@ export const QUESTIONS = [
 /** What the questions need beside the mocks of all behaviours. */
 export const MOCKS = [
   { match: { operation: "moderate", user: { contains: "nasty" } }, response: { finish_reason: "content_filter", text: "" } },
+  { match: { api: ["classifications", "chat_classifications"] }, response: { text: "spam" } },
   { match: { operation: "count_tokens" }, response: { text: "", usage: { input_tokens: 31 } } },
   { match: { operation: "embed", user: "hello" }, response: { embedding: [0.25, -0.5, 1] } },
   { match: { user: "call" }, response: { tool_calls: [{ name: TOOL.name, arguments: { city: "Oslo" } }] } },

@@ -63,6 +63,8 @@ const WAYS = [{
   embed: async (client, inputs) =>
     (await client.embeddings.create({ model: "mistral-embed", inputs })).data.map(({ embedding }) => embedding) }];
 
+const MOCKS = [{ match: { operation: "moderate", user: "hello" }, response: { text: TEXT } }];
+
 suite("@mistralai/mistralai", WAYS, server => {
   const [{ connect, modes }] = WAYS;
   const first = () => connect(server.url, { key: "key", retries: 0 });
@@ -78,8 +80,22 @@ suite("@mistralai/mistralai", WAYS, server => {
     assert.equal(text, TEXT);
   });
 
+  test("texts, conversations and documents are judged, classified and read", async () => {
+    const { classifiers, ocr } = first(), messages = [{ role: "user", content: "hello" }];
+    for (const found of [
+      await classifiers.moderate({ model: "m", inputs: ["hello"] }),
+      await classifiers.moderateChat({ model: "m", inputs: messages })])
+      assert.equal(Object.values(found.results[0].categories).length, 9);
+    for (const found of [
+      await classifiers.classify({ model: "m", inputs: ["hello"] }),
+      await classifiers.classifyChat({ model: "m", input: { messages } })])
+      assert.deepEqual(found.results, [{ default: { scores: { [TEXT]: 0.98 } } }]);
+    const document = { type: "document_url", documentUrl: "hello" };
+    assert.equal((await ocr.process({ model: null, document })).pages[0].markdown, TEXT);
+  });
+
   test("models are listed", async () => {
     const { data } = await first().models.list();
     assert.ok(data.some(({ id }) => id === "mistral-small-latest"), JSON.stringify(data));
   });
-});
+}, MOCKS);

@@ -123,6 +123,8 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     fields: Mapping[str, str] = {}
     speaks: FrozenSet[Any] = frozenset((Text, Reasoning, Refusal, ToolCall))
     has_custom_tools = False  # whether a request may declare tools that take plain text
+    silence = ""  # what is never said in its requests, by name; nothing: as in its operation's
+    unstreamed_stops: FrozenSet[str] = frozenset()  # reasons to stop of which no stream tells
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential

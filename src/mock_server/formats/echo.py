@@ -37,6 +37,7 @@ def dimensions(call: Call) -> int:
     for place in places:
         if isinstance(place, dict):
             asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            asked = asked or place.get("output_dimension")  # Mistral's and Cohere's
             if asked:
                 field = Field({"dimensions": asked}).get("dimensions")
                 wanted = f"an integer from 1 to {MOST_DIMENSIONS}"

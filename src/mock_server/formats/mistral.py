@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, List, Mapping
 
 from ..errors import BadField
 from ..ids import HEX
 from ..jsons import by_rows, compact
 from ..limits import Headers, Json
-from ..values import Call, ErrorBody, Failure, Limit, Reply
+from ..node import Field
+from ..values import Call, ErrorBody, Failure, Limit, Reply, Turn
 from .base import retry_after, uuid
+from .cohere_embed import VECTOR_TYPES
 from .openai import OpenAI
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
@@ -30,6 +32,9 @@ MISTRAL_ERRORS: Mapping[str, Failure] = {
         "3051",
     ),
 }
+
+
+MISTRAL_AUDIO = (*("audio", "audio_transcription", "audio_transcription_realtime", "audio_speech"),)
 
 
 def uuid_version_7(call: Call, label: str) -> str:
@@ -105,18 +110,43 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
+        if wrong.found == []:
+            kind = "too_short"
+            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 
+# What the numbers of a vector may be asked for as (in the SDK's types); the scale is Cohere's.
+OUTPUT_TYPES = ("float", "int8", "uint8", "binary", "ubinary")
+
+
 class MistralEmbeddings(Mistral, OpenAIEmbeddings):
-    """Embeddings, with an id."""
+    """Embeddings, with an id, and in the type of numbers that the request asks for."""
 
     routes = OpenAIEmbeddings.routes
+    fields = {
+        **OpenAIEmbeddings.fields,
+        "output_dimension": "an integer",
+        "output_dtype": "a string",
+        "metadata": "an object",
+    }
     layout = staticmethod(by_rows(compact))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """As at OpenAI."""
+        kind = body.get("output_dtype")
+        if not kind.is_absent and kind.value not in OUTPUT_TYPES:
+            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+        return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The list of embeddings."""
         value = super().whole(call, reply)
+        kind = call.body.get("output_dtype") or "float"
+        if kind != "float":
+            vectors = reply.vectors(len(call.inputs))
+            for entry, vector in zip(value["data"], vectors):
+                entry["embedding"] = VECTOR_TYPES[kind](vector)
         # OpenAI's shape but for the id and a count that is always 0 (section 12).
         return {
             "id": call.token("id", 32, HEX),
@@ -135,24 +165,40 @@ class MistralModels(Mistral, OpenAIModels):
         "magistral-medium-latest",
         "codestral-latest",
         "mistral-embed",
+        "mistral-moderation-latest",
+        "mistral-ocr-latest",
     )
 
     def entry(self, name: str) -> Dict[str, Json]:
         """One model."""
-        chats = "embed" not in name  # the names tell enough of what each model can do
+        # The names tell enough of what each model can do.
+        special = {kind: kind in name for kind in ("embed", "moderation", "ocr")}
+        chats = not any(special.values())
         return {
             **super().entry(name),
             "owned_by": "mistralai",
             "capabilities": {
                 "completion_chat": chats,
                 "function_calling": chats,
+                "reasoning": "magistral" in name,
                 "completion_fim": "codestral" in name,
                 "fine_tuning": False,
                 "vision": False,
+                "ocr": special["ocr"],
                 "classification": False,
+                "moderation": special["moderation"],
+                # None of the models that are listed hears or speaks.
+                **dict.fromkeys(MISTRAL_AUDIO, False),
+                "unified_resources": False,
             },
             "name": name,
+            "description": None,
             "max_context_length": 131072,
             "aliases": [],
+            "deprecation": None,
+            "deprecation_replacement_model": None,
+            "default_model_temperature": 0.3 if chats else None,
+            "internal": False,
+            "billing_model_name": name,
             "type": "base",
         }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import Dict, Iterator, Sequence, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..ids import HEX, LOWER_ALNUM
+from ..ids import HEX, LOWER_ALNUM, token
 from ..jsons import compact
 from ..limits import Json
 from ..node import Field
-from ..values import Block, Call, Part, Reasoning, Reply, ToolCall, Turn
+from ..values import Block, Call, Part, Reasoning, Reply, Text, ToolCall, Turn, Usage
 from .mistral import Mistral
-from .openai_chat import OpenAIChat, written_tokens
+from .openai_chat import OpenAIChat, logprobs, written_tokens
 from .places import MISTRAL_PLACES
 from .runs import ONCE, Stencil, Texts, hole, walk
 from .shapes import present, said_stop, stop_of
@@ -42,10 +42,60 @@ def mistral_content(pieces: Sequence[Tuple[Part, str]]) -> Json:
     return content
 
 
+def mistral_cached(usage: Usage) -> Optional[Dict[str, Json]]:
+    """Tokens from a cache and for one, which nothing tells of unless there are some (quoted from
+    its documentation, and from live answers in symfony/ai, 2343)."""
+    details = written_tokens(usage)
+    if usage.cached:
+        details = {"cached_tokens": usage.cached, **details}
+    return details or None
+
+
+def held_text(delta: Dict[str, Json]) -> List[str]:
+    """The text that a delta holds itself, and has no hole for."""
+    content = delta["content"]
+    if isinstance(content, str) and content != hole(0):
+        return [content]
+    return []
+
+
+def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
+    """Log probabilities as OpenAI has them, with the number of each token (in the SDK's types)."""
+    found = logprobs(pieces, body)
+    if found is None:
+        return None
+    content: List[Json] = []
+    for entry in found["content"]:
+        tops = [numbered_token(top) for top in entry["top_logprobs"]]
+        content.append({**numbered_token(entry), "top_logprobs": tops})
+    return {"content": content}
+
+
+def numbered_token(entry: Dict[str, Json]) -> Dict[str, Json]:
+    """A token with its number in the vocabulary, made from its text."""
+    return {**entry, "token_id": int(token(entry["token"], 4, HEX), 16)}
+
+
 def mistral_padding(call: Call, number: int) -> str:
     """A beginning of the alphabet and digits, as long as the request says."""
     length = 1 + int(call.token(f"pad {number}", 2, HEX), 16) % len(LOWER_ALNUM)
     return LOWER_ALNUM[:length]
+
+
+# Its own beside those that OpenAI has, too (in the SDK's types).
+MISTRAL_CHAT_FIELDS = {
+    **OpenAIChat.fields,
+    "random_seed": "an integer",
+    "safe_prompt": "a boolean",
+    "prompt_mode": "a string",
+    "reasoning_effort": "a string",
+    "guardrails": "an array",
+    "prediction": "an object",
+    "metadata": "an object",
+    "min_tokens": "an integer",
+    "prompt_cache_key": "a string",
+    "top_logprobs": "an integer",
+}
 
 
 class MistralChat(Mistral, OpenAIChat):
@@ -54,7 +104,8 @@ class MistralChat(Mistral, OpenAIChat):
 
     routes: Tuple[str, ...] = OpenAIChat.routes
     places = MISTRAL_PLACES
-    has_logprobs = False
+    fields = MISTRAL_CHAT_FIELDS
+    has_logprobs = False  # not even null, where none are asked for
     has_custom_tools = False
     has_functions = False
     speaks = frozenset((*OpenAIChat.speaks, Block))
@@ -74,12 +125,24 @@ class MistralChat(Mistral, OpenAIChat):
             "prompt_tokens": reply.usage.input,
             "total_tokens": reply.usage.total,
             "completion_tokens": reply.usage.output,
-            **present(prompt_tokens_details=written_tokens(reply.usage) or None),
+            **present(prompt_tokens_details=mistral_cached(reply.usage)),
         }
 
     def finish_reason(self, call: Call, reply: Reply) -> str:
         """A refusal is text that ends with `error`, as what a filter stopped does."""
         return said_stop(MISTRAL_STOPS, stop_of(reply))
+
+    def choice(
+        self,
+        call: Call,
+        index: int,
+        body: Dict[str, Json],
+        finish: Optional[str],
+        pieces: Iterable[Optional[str]] = (),
+    ) -> Dict[str, Json]:
+        """One choice, with log probabilities if the request asks for them."""
+        choice = super().choice(call, index, body, finish)
+        return {**choice, **present(logprobs=mistral_logprobs(pieces, call.body))}
 
     def tool_call(self, call: Call, part: ToolCall, number: int, choice: int) -> Dict[str, Json]:
         """A tool call; its id has 9 characters, as Mistral demands of clients too."""
@@ -110,7 +173,7 @@ class MistralChat(Mistral, OpenAIChat):
         for index in range(call.choices):
             numbers = itertools.count()
             for delta, texts in self.deltas(call, reply, index):
-                choice = self.choice(call, index, {"delta": delta}, None)
+                choice = self.choice(call, index, {"delta": delta}, None, held_text(delta))
                 chunk = {**head, "choices": [choice]}
                 if texts is not ONCE:  # the first has no padding (recorded)
                     chunk["p"] = hole(1)
@@ -133,6 +196,9 @@ class MistralChat(Mistral, OpenAIChat):
         for run in walk(reply):
             if isinstance(run.part, Block):
                 yield {"content": [run.part.value]}, iter([""])  # whole
+            elif isinstance(run.part, Text) and call.body.get("logprobs") is True:
+                for text in run.texts:  # each has probabilities of its own
+                    yield {"content": text}, iter([""])
             elif not isinstance(run.part, ToolCall):
                 yield {"content": mistral_content([(run.part, hole(0))])}, run.texts
 
@@ -148,6 +214,14 @@ class MistralFIM(MistralChat):
         "prompt": "a string!",
         "suffix": "a string",
         "stream": "a boolean",
+        "stop": "a string or an array",
+        "temperature": "a number",
+        "top_p": "a number",
+        "max_tokens": "an integer",
+        "min_tokens": "an integer",
+        "random_seed": "an integer",
+        "metadata": "an object",
+        "prompt_cache_key": "a string",
     }
 
     def turns(self, body: Field) -> Iterator[Turn]:

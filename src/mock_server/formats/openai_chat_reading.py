@@ -25,6 +25,23 @@ CHAT_ROLES = {
 MESSAGE_FIELDS = Kinds({"role": "a string!"})
 
 
+def chat_turns(messages: Field) -> Iterator[Turn]:
+    """The turns of a conversation."""
+    for message in messages.items():
+        value = message.check(MESSAGE_FIELDS).value
+        role = CHAT_ROLES.get(value["role"])
+        if role is None:
+            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+        text = value.get("content")
+        if not isinstance(text, str):
+            text = openai_text(message.get("content"))
+        if role == "tool":
+            # A `function`, as a tool was called first, is known by its name alone.
+            yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
+        else:
+            yield Turn(role, text)
+
+
 class ChatRequest(OpenAIGeneration):
     """A request in the form that most other providers understand, too."""
 
@@ -54,19 +71,7 @@ class ChatRequest(OpenAIGeneration):
         messages = body.get("messages")
         if not messages.value:
             messages.expected("an array")
-        for message in messages.items():
-            value = message.check(MESSAGE_FIELDS).value
-            role = CHAT_ROLES.get(value["role"])
-            if role is None:
-                message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
-            text = value.get("content")
-            if not isinstance(text, str):
-                text = openai_text(message.get("content"))
-            if role == "tool":
-                # A `function`, as a tool was called first, is known by its name alone.
-                yield Turn(role, text, call_id_of(value, "tool_call_id", "name"))
-            else:
-                yield Turn(role, text)
+        return chat_turns(messages)
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of functions and custom tools, and of the older `functions`."""

@@ -30,6 +30,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
+    if wrong.expected == "false":  # the one value that there is
+        return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
 
 

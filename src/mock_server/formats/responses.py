@@ -118,10 +118,14 @@ class ResponseObject(ResponsesRequest):
         error = self.error(failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
+    def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
+        """All output items of a response with this status."""
+        return output_items(call, reply, status)
+
     def ended(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The response object once all is said."""
         status = response_outcome(reply)[0]
-        output = output_items(call, reply, status)
+        output = self.items(call, reply, status)
         return self.response(call, reply, output, status, response_usage(reply.usage, status))
 
 

@@ -131,6 +131,9 @@ class Neutral:
         if Embedding in wire.speaks and Embedding not in self.kinds:
             expected = 'another one, because its response has no "embedding"'
             return "api", call.api, Because(expected)
+        if call.stream and self.stop in wire.unstreamed_stops:
+            expected = f"false, because no stream ends with {shown(self.stop)}"
+            return "stream", True, Because(expected)
         lacking = None
         if not self.kinds.isdisjoint(PARTICULAR):
             lacking = self.lacks_for_part(wire, call)

@@ -118,8 +118,10 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation says, and so is always as in a Call that says nothing.
+# What no request says of an operation, or of what formats name as their `silence`: it is always as
+# in a Call that says nothing.
 UNSAID: Mapping[str, FrozenSet[str]] = {
+    "conversation": frozenset(("tools",)),  # one that is judged
     "embed": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
@@ -159,6 +161,11 @@ def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ..
     return tuple(found)
 
 
+def silence_of(wire: WireFormat) -> str:
+    """Under which name UNSAID has what no request of an API says."""
+    return wire.silence or wire.operation
+
+
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     """The ways in which a request can come that fulfils all conditions, as far as can be told."""
     ways = placed(one for one in conditions if one.key in PLACES)
@@ -166,11 +173,11 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
             ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {way.wire.operation for way in ways} & UNSAID.keys()
+    silent = {silence_of(way.wire) for way in ways} & UNSAID.keys()
     for condition in conditions:
-        mute = {operation for operation in silent if condition.key in UNSAID[operation]}
+        mute = {silence for silence in silent if condition.key in UNSAID[silence]}
         if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if way.wire.operation not in mute)
+            ways = tuple(way for way in ways if silence_of(way.wire) not in mute)
     return ways
 
 

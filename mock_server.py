@@ -1410,6 +1410,11 @@ class Request:
         """The fields of a multipart body; None for any other."""
         return form_of(self.headers.get("content-type", ""), self.body)
 
+    @found_once
+    def json(self) -> Json:
+        """The body as JSON.  ValueError says why it is none."""
+        return parse_request(self.body)
+
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
@@ -1447,7 +1452,7 @@ class Call:
     turn: int = 0
     tools: Tuple[str, ...] = ()
     custom_tools: Tuple[str, ...] = ()  # those of them that take plain text
-    inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
+    inputs: Tuple[str, ...] = ()  # what is embedded, completed, moderated or ranked, one by one
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
@@ -1587,13 +1592,20 @@ class Embedding:
 
 
 @record
+class Scores:
+    """How relevant each document is, in their order; those that have no score here have 0."""
+
+    scores: Tuple[float, ...]
+
+
+@record
 class Structure:
     """Text that is a JSON value, in a mock; a reply holds it as Text."""
 
     value: Json
 
 
-Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
+Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Scores, Structure]
 
 
 @record
@@ -6479,9 +6491,14 @@ def form_values(form: Fields, kinds: Mapping[str, str]) -> Dict[str, Json]:
         values[plain] = meant(value, kind)
         if plain != name:
             values[plain] = [meant(one, kind) for one in listed(value)]
-        elif isinstance(value, list):
-            Field(values).get(plain).expected(ONE_VALUE)
     return values
+
+
+def check_once(form: Fields) -> None:
+    """Raise BadField for a field that stands twice and is no array."""
+    for name, value in form.items():
+        if isinstance(value, list) and not name.endswith("[]"):
+            Field(form).get(name).expected(ONE_VALUE)
 
 
 def files_in(field: Field) -> List[Mapping[str, Json]]:
@@ -6506,6 +6523,7 @@ class OpenAIForms(OpenAI):
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The call, whose body are the fields as they came."""
+        check_once(body)
         values = form_values(body, self.fields)
         call = super().read(request, params, values)
         fields = Field(values)
@@ -9337,6 +9355,7 @@ OTHER_NOVA = re.compile(r"canvas|reel|sonic|.*embed")
 FAMILIES = (
     ("titan-embed", re.compile(r".*amazon\.titan-embed")),
     ("cohere-embed", re.compile(r".*cohere\.embed")),
+    ("rerank", re.compile(r".*(?:cohere|amazon)\.rerank")),
     ("other", OTHER_MAKER),
 )
 
@@ -9610,6 +9629,315 @@ class BedrockCountTokens(Bedrock):
         return {"inputTokens": reply.usage.input}
 
 
+# === formats/reranking =======================================================
+# Reranking: what its APIs share, and whose API is asked on a path that several have.  Pure.
+
+
+# Of no other host; a model that a model server serves has its maker's name before it.
+VOYAGES_MODEL = re.compile(r"rerank-(?:lite-)?\d")
+JINAS_MODEL = re.compile(r"jina-")
+
+# What is read of a request wherever it has this form; null is none.
+RERANK_FIELDS = {
+    "model": "a string!",
+    "query": "a string!",
+    "documents": "an array!",
+    "top_n": "an integer",
+    "return_documents": "a boolean",
+}
+
+
+def reranker(request: Request) -> str:
+    """Whose reranking is asked for on a path that several have: bedrock, voyage, cohere, jina, or
+    vllm, which is meant where nothing tells another."""
+    body: Json = None
+    try:
+        body = request.json
+    except ValueError:  # which is told when it is read
+        pass
+    if not isinstance(body, dict):
+        body = {}
+    if not body.keys().isdisjoint(("queries", "sources", "rerankingConfiguration")):
+        return "bedrock"
+    model = str(body.get("model"))
+    # voyageai sends both, as null if nobody said them (verified); LiteLLM leaves them out.
+    if "top_k" in body or "truncation" in body or VOYAGES_MODEL.match(model):
+        return "voyage"
+    # cohere/… and cohere in Python (captured), cohere-ai in JavaScript (read).
+    agents = (request.headers.get(name, "") for name in ("user-agent", "x-fern-sdk-name"))
+    if any(agent.lower().startswith("cohere") for agent in agents):
+        return "cohere"
+    return "jina" if JINAS_MODEL.match(model) else "vllm"
+
+
+class Reranking(WireFormat):
+    """What the APIs share that rank documents by a query: the query is the user's text, documents
+    are the inputs.
+
+    The most relevant comes first, of equals the one that the request has first."""
+
+    operation, api = "rerank", "rerank"
+    dialect = ""  # OpenAI has no such API that hosts could have in dialects
+    fields: Mapping[str, str] = RERANK_FIELDS
+    speaks = frozenset((Scores,))
+    host = ""  # one of those of `reranker`, where others have the same paths
+    order: Tuple[str, ...] = ("index", "relevance_score", "document")  # of a result's members
+    returns_documents = False  # where the request does not say whether it wants them
+    least_wanted = 1  # results that a request may ask for
+    too_few = ""  # what is said of fewer: with {value} and {found}, the documents
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """On a shared path those whose API it is."""
+        if self.host:
+            return reranker(request) == self.host
+        return super().owns(request, params)
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request, whose documents are read as its query is."""
+        call = super().read(request, params, body)
+        return replace(call, prompt="\n".join((call.user, *call.inputs)))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """The query counts as the user's text."""
+        return [Turn("user", self.query(body))]
+
+    def inputs(self, body: Field) -> List[str]:
+        """The texts of the documents."""
+        return [self.text_of(document) for document in self.documents(body).items()]
+
+    def choices(self, body: Field) -> int:
+        """How many results are asked for: all, unless the request says it."""
+        number, wanted = len(self.documents(body).value), self.wanted(body)
+        if wanted.is_absent:
+            return number
+        if wanted.value < self.least_wanted:
+            sentence = self.too_few.format(found=number, value=wanted.value)
+            wanted.expected(f"an integer of at least {self.least_wanted}", sentence)
+        if wanted.value < 1:  # where that is allowed, it stands for all of them
+            return number
+        return min(int(wanted.value), number)
+
+    def query(self, body: Field) -> str:
+        """What the documents are ranked by."""
+        return str(body.value["query"])
+
+    def documents(self, body: Field) -> Field:
+        """What is ranked; BadField if there is nothing, or more than the provider takes."""
+        given = body.get("documents")
+        if not given.value:
+            given.expected("an array with at least one document")
+        return given
+
+    def text_of(self, document: Field) -> str:
+        """The text that a document is or has, or else all that it has."""
+        if not isinstance(document.value, str):
+            document.a("a string or an object")
+        return ranked_text(document.value)
+
+    def wanted(self, body: Field) -> Field:
+        """How many results are asked for."""
+        return body.get("top_n")
+
+    # --- an answer ---
+
+    def ranked(self, call: Call, reply: Reply) -> List[Tuple[int, float]]:
+        """The numbers of the documents that are the results, each with its score."""
+        given = next(part.scores for part in reply.parts if isinstance(part, Scores))
+        number = len(call.inputs)
+        scores = [*given[:number], *[0.0] * (number - len(given))]
+        order = sorted(range(number), key=lambda index: -scores[index])
+        return [(index, scores[index]) for index in order[: call.choices]]
+
+    def results(self, call: Call, reply: Reply) -> List[Json]:
+        """The results, with their documents if the request wants to see them."""
+        found = []
+        documents = self.shown_documents(call)
+        for index, score in self.ranked(call, reply):
+            members: Dict[str, Json] = {"index": index, "relevance_score": score}
+            if documents:
+                members["document"] = self.shown_document(documents[index])
+            found.append({name: members[name] for name in self.order if name in members})
+        return found
+
+    def shown_documents(self, call: Call) -> List[Json]:
+        """The documents of the request, or none if they are not to be among the results."""
+        asked = call.body.get("return_documents")
+        if asked is None:
+            asked = self.returns_documents
+        if not asked:
+            return []
+        return items_within(call.body, "documents")
+
+    def shown_document(self, document: Json) -> Json:
+        """A document as the result has it: an object."""
+        if isinstance(document, str):
+            return {"text": document}
+        return document
+
+
+def ranked_text(document: Json) -> str:
+    """The text that a document is or has; else all that it has, as JSON."""
+    if isinstance(document, str):
+        return document
+    text = within(document, "text")
+    if isinstance(text, str):
+        return text
+    return compact(document)
+
+
+# === formats/bedrock_rerank ==================================================
+# AWS Bedrock: Rerank of its agent runtime, and InvokeModel of models that rerank.  Pure.
+
+
+# Quoted from aws-samples/dify-aws-tool, pull request 159, its missing bracket too.
+BAD_ARN = (
+    "The provided model ARN for reranking is invalid. Please, use a valid model ARN. Also check "
+    "the model ARN follows this format: arn:<partition>:bedrock:<region>:<foundation-model/"
+    "<model-id>"
+)
+# Quoted from langchain-ai/langchain-aws, issue 761.
+TOO_MANY_RESULTS = "Cannot provide numberOfResults value that exceeds the number of sources."
+MALFORMED = "Malformed input request: {}, please reformat your input and try again."
+AWS_KINDS = {
+    "a string": "String",
+    "a boolean": "Boolean",
+    "an integer": "Integer",
+    "a number": "BigDecimal",
+    "an array": "JSONArray",
+    "an object": "JSONObject",
+    "null": "Null",
+}
+MOST_SOURCES = 1000  # and results; a query there is one (botocore)
+
+
+def check_length(array: Field, most: int) -> Field:
+    """An array of 1 to `most` items, in AWS's words for one that is not."""
+    number = len(array.value)
+    if number < 1:
+        out_of_bounds(array, "length greater than or equal to 1")
+    if number > most:
+        out_of_bounds(array, f"length less than or equal to {most}")
+    return array
+
+
+def out_of_bounds(node: Field, constraint: str) -> NoReturn:
+    """Raise the error of a value that has no such length or value."""
+    # Without the value, as sensitive ones are told.
+    node.expected(
+        f"something of {constraint}",
+        f"1 validation error detected: Value at '{node.path}' failed to satisfy constraint: "
+        f"Member must have {constraint}",
+    )
+
+
+def some_text(node: Field) -> str:
+    """A text that says something."""
+    if node.is_absent:
+        node.missing("a string")
+    if not node.text():
+        out_of_bounds(node, "length greater than or equal to 1")
+    return str(node.value)
+
+
+class BedrockRerank(Reranking, Bedrock):
+    """Rerank, which has a path of its own and a form of its own (typed by botocore)."""
+
+    routes = ("POST {prefix*}/rerank",)
+    host = "bedrock"
+    fields = {
+        "queries": "an array!",
+        "sources": "an array!",
+        "rerankingConfiguration": "an object!",
+    }
+    errors = {**BEDROCK_ERRORS, "not_found": Failure(400, BAD_ARN)}
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The end of the model's ARN."""
+        configuration = self.configuration(body).within("modelConfiguration")
+        arn = configuration.get("modelArn")
+        if arn.is_absent:
+            arn.missing("a string")
+        return str(arn.text()).rpartition("/")[2]
+
+    def configuration(self, body: Field) -> Field:
+        """What is said of the model and of the results."""
+        found = body.within("rerankingConfiguration", "bedrockRerankingConfiguration")
+        return found.check({"modelConfiguration": "an object!", "numberOfResults": "an integer"})
+
+    def query(self, body: Field) -> str:
+        """The one query."""
+        queries = check_length(body.get("queries"), 1)
+        return some_text(queries.items()[0].within("textQuery", "text"))
+
+    def documents(self, body: Field) -> Field:
+        """The sources."""
+        return check_length(body.get("sources"), MOST_SOURCES)
+
+    def text_of(self, document: Field) -> str:
+        """The text of a source, or its JSON."""
+        inline = document.check({"inlineDocumentSource": "an object!"}).get("inlineDocumentSource")
+        whole = inline.get("jsonDocument")
+        if not whole.is_absent:
+            return compact(whole.value)
+        return some_text(inline.within("textDocument", "text"))
+
+    def wanted(self, body: Field) -> Field:
+        """How many results are asked for, of which there must be as many."""
+        wanted = self.configuration(body).get("numberOfResults")
+        if wanted.is_absent:
+            return wanted
+        if wanted.value < 1:
+            out_of_bounds(wanted, "value greater than or equal to 1")
+        if wanted.value > MOST_SOURCES:
+            out_of_bounds(wanted, f"value less than or equal to {MOST_SOURCES}")
+        if wanted.value > len(body.get("sources").value):
+            wanted.expected("no more than the sources", TOO_MANY_RESULTS)
+        return wanted
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The results."""
+        ranked = self.ranked(call, reply)
+        return {"results": [{"index": at, "relevanceScore": score} for at, score in ranked]}
+
+
+class BedrockInvokeRerank(Reranking, BedrockInvoke):
+    """InvokeModel for the models that rerank, Cohere's and Amazon's."""
+
+    api = "invoke"
+    family = "rerank"
+    routes = (INVOKE,)
+    # `api_version`, which Cohere's asks for, is not missed.
+    fields = {**RERANK_FIELDS, "model": "a string", "api_version": "an integer"}
+    order = ("index", "relevance_score")
+    too_few = MALFORMED.format("#/top_n: {value} is not greater or equal to 1")
+    most_inputs = MOST_SOURCES  # unverified
+    too_many = MALFORMED.format("#/{path}: expected maximum item count: {most}, found: {found}")
+
+    def documents(self, body: Field) -> Field:
+        """The documents."""
+        given = body.get("documents")
+        if given.value == []:
+            problem = "#/documents: expected minimum item count: 1, found: 0"
+            given.expected("an array of documents", MALFORMED.format(problem))
+        return self.counted(given)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The results."""
+        return {"results": self.results(call, reply)}
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What the check against the model's schema says (quoted, of other models)."""
+        if wrong.sentence or not wrong.path:
+            return super().complaint(wrong)
+        above = ["#", *map(str, location(wrong.path))]
+        if wrong.found is MISSING:
+            problem = f"required key [{above.pop()}] not found"
+        else:
+            wanted = AWS_KINDS.get(wrong.expected, "String")
+            problem = f"expected type: {wanted}, found: {AWS_KINDS[kind_of(wrong.found)]}"
+        return Failure(400, MALFORMED.format("/".join(above) + ": " + problem))
+
+
 # === formats/cohere ==========================================================
 # Cohere v2: chat, and what all of its APIs share (wire formats, section 11).  Pure.
 
@@ -9694,10 +10022,10 @@ class Cohere(WireFormat):
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in a sentence."""
-        if wrong.found is MISSING:
-            return Failure(400, f"invalid request: {wrong.path}: a value is required")
         if wrong.sentence:
             return Failure(400, wrong.sentence)
+        if wrong.found is MISSING:
+            return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
             f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} "
@@ -10044,6 +10372,100 @@ class CohereEmbed(Cohere):
             },
             "response_type": "embeddings_by_type",
         }
+
+
+# === formats/cohere_rerank ===================================================
+# Cohere: rerank, of both versions (wire formats, section 11).  Pure.
+
+
+COHERE_MOST_CHUNKS = 10_000
+DOCUMENTS_A_SEARCH_UNIT = 100
+
+
+def cohere_meta(version: str, documents: int, usage: Usage) -> Dict[str, Json]:
+    """What an answer cost: a search unit is a query with up to 100 documents (documented)."""
+    units = max(1, -(-documents // DOCUMENTS_A_SEARCH_UNIT))
+    meta: Dict[str, Json] = {
+        "api_version": {"version": version},
+        "billed_units": {"search_units": units},
+    }
+    # Tokens are not what is billed, and not in every answer; gateways meter them where they are.
+    if not usage.is_guess:
+        meta["tokens"] = {"input_tokens": usage.input, "output_tokens": 0}
+    return meta
+
+
+class CohereRerank(Reranking, Cohere):
+    """Rerank of the second version, which gives no documents back."""
+
+    # All sentences are Cohere's own list of 400s (documented), but for the field that is named.
+    routes: Tuple[str, ...] = ("POST /v2/rerank", "POST {prefix*}/v2/rerank")
+    fields = {
+        "model": "a string",
+        "query": "a string",
+        "documents": "an array",
+        "top_n": "an integer",
+        "max_tokens_per_doc": "an integer",
+        "max_chunks_per_doc": "an integer",
+        "return_documents": "a boolean",
+        "rank_fields": "an array",
+    }
+    version = "2"
+    order: Tuple[str, ...] = ("index", "relevance_score")
+    too_few = "invalid request: return_top_n is invalid, value must be between 1 and {found}"
+
+    def query(self, body: Field) -> str:
+        """The query, which must say something; the model is looked at first."""
+        model, query = body.get("model"), body.get("query")
+        if not model.value:
+            model.expected("a model", "a model parameter is required for this endpoint.")
+        if query.is_absent or not query.value.strip():
+            query.expected(
+                "a query", "invalid request: query must not be empty or be only whitespace"
+            )
+        return str(query.value)
+
+    def documents(self, body: Field) -> Field:
+        """The documents, no more than the chunks into which they may be cut."""
+        given = body.get("documents")
+        if not given.value:
+            given.expected("an array", "invalid request: list of documents must not be empty")
+        chunks = body.get("max_chunks_per_doc").value or 1
+        if len(given.value) * chunks > COHERE_MOST_CHUNKS:
+            given.expected(
+                "an array of fewer documents",
+                "invalid request: number of total max chunks (number of documents * max chunks "
+                f"per doc) must be less than {COHERE_MOST_CHUNKS}",
+            )
+        return given
+
+    def text_of(self, document: Field) -> str:
+        """A text that says something, or an object."""
+        if document.value in ("", {}):
+            at = document.key
+            document.expected("a text", f"invalid request: document at index {at} cannot be empty")
+        return super().text_of(document)
+
+    def usage_headers(self, reply: Reply) -> Headers:
+        """Tokens, all of which were read."""
+        return (("num_tokens", str(reply.usage.input)),)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The results, and what they cost."""
+        return {
+            "id": reply.id or uuid(call, "id"),
+            "results": self.results(call, reply),
+            "meta": cohere_meta(self.version, len(call.inputs), reply.usage),
+        }
+
+
+class CohereRerankV1(CohereRerank):
+    """Rerank of the first version, on a path that others have, too, for Cohere's own clients."""
+
+    routes = ("POST {prefix*}/rerank",)
+    host = "cohere"
+    version = "1"
+    order = ("index", "relevance_score", "document")
 
 
 # === formats/google_errors ===================================================
@@ -10443,21 +10865,35 @@ class GeminiBatchEmbed(GeminiEmbed):
 
 
 # === formats/echo ============================================================
-# What answers where no mock does: the text that was asked, or vectors made from it.  Pure.
+# What answers where no mock does: the text that was asked, or vectors or scores made from it.
+
+# Pure.
 
 
 MOST_DIMENSIONS = 8192
+# Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
+WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
 
 
 def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors made from it."""
+    """What was asked, as an answer: the text, or vectors or scores made from it."""
     text = call.user or call.tool_result or call.system
     part: Part = Text(text)
     if call.operation == "embed":
         size = dimensions(call)
         vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
         part = Embedding(tuple(vectors[one] for one in call.inputs))
-    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+    elif call.operation == "rerank":
+        part = Scores(shared_words(call.user, call.inputs))
+    usage = Usage(estimate(call.prompt), estimate(text), is_guess=True)
+    return Reply((part,), "stop", usage, call.model)
+
+
+def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
+    """The share of a query's words that each text has: what has all of them comes first."""
+    asked = set(WORD.findall(query.lower()))
+    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
+    return tuple(round(number / max(1, len(asked)), 6) for number in shared)
 
 
 def dimensions(call: Call) -> int:
@@ -12543,6 +12979,242 @@ class OllamaVersion(Ollama):
         return {"version": "0.12.0"}
 
 
+# === formats/rerank_hosts ====================================================
+# Rerank of hosts that have vLLM's path and a shape of their own: Voyage and Jina.  Pure.
+
+
+# All of it quoted from logs, but for what is said of a number that is too small or too large.
+VOYAGE_WRONG = (
+    "The request body is not valid JSON, or some arguments were not specified properly. "
+    "In particular, "
+)
+VOYAGE_KEY = Failure(401, "Provided API key is invalid.")
+VOYAGE_ERRORS: Mapping[str, Failure] = {
+    "no_key": VOYAGE_KEY,
+    "authentication": VOYAGE_KEY,
+    "not_found": Failure(
+        400,
+        "Model {model} is not supported. Supported models are ['rerank-2.5', 'rerank-2.5-lite', "
+        "'rerank-2', 'rerank-2-lite', 'rerank-1', 'rerank-lite-1'].",
+    ),
+    "rate_limit": Failure(
+        429,
+        "You have not yet added your payment method in the billing page and will have reduced "
+        "rate limits of 3 RPM and 10K TPM. To unlock our standard rate limits, please add a "
+        "payment method in the billing page for the appropriate organization in the user "
+        "dashboard (https://dashboard.voyageai.com/).",
+    ),
+}
+JINA_KEY = Failure(401, "Invalid API key, please get a new one from https://jina.ai")  # unverified
+JINA_ERRORS: Mapping[str, Failure] = {
+    "no_key": JINA_KEY,
+    "authentication": JINA_KEY,
+}
+
+
+class DetailedRerank(Reranking, OpenAI):
+    """What both share: errors that have a detail and no more."""
+
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """None that clients read."""
+        return ()
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"detail"}`."""
+        return ErrorBody({"detail": failure.message})
+
+
+class VoyageRerank(DetailedRerank):
+    """Rerank of Voyage, whose results are `data` and whose documents are plain texts."""
+
+    routes = ("POST {prefix*}/rerank",)
+    host = "voyage"
+    fields = {**RERANK_FIELDS, "top_k": "an integer", "truncation": "a boolean"}
+    order = ("relevance_score", "index", "document")
+    errors = VOYAGE_ERRORS
+    bad_json = VOYAGE_WRONG + "JSON decode error: {}"
+    most_inputs = 1000  # documented
+    too_many = "Value error, The number of documents cannot exceed {most}"
+
+    def documents(self, body: Field) -> Field:
+        """The documents, none of which may be empty."""
+        given = body.get("documents")
+        if not given.value or "" in given.value:
+            given.expected(
+                "texts", "Value error, Input cannot contain empty strings or empty lists"
+            )
+        return self.counted(given)
+
+    def wanted(self, body: Field) -> Field:
+        """How many results are asked for."""
+        return body.get("top_k")
+
+    def shown_document(self, document: Json) -> Json:
+        """A text."""
+        return document
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The results, with what was read."""
+        return {
+            "object": "list",
+            "data": self.results(call, reply),
+            "model": reply.model,
+            "usage": {"total_tokens": reply.usage.input},
+        }
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """The argument that is wrong, with its value as Python writes it."""
+        if wrong.sentence:
+            said = f"Error for argument '{wrong.path}': {wrong.sentence}"
+            return Failure(400, VOYAGE_WRONG + said)
+        found = "None"
+        if wrong.found is not MISSING and wrong.found is not None:
+            found = shown(wrong.found).strip('"')
+        plain = "", wrong.expected.partition(" ")[2]
+        kind = PYDANTIC_NAMES.get(wrong.expected, plain)[1]
+        said = f"Value '{found}' supplied for argument '{wrong.path}' is not a valid {kind}"
+        return Failure(400, VOYAGE_WRONG + said)
+
+
+class JinaRerank(DetailedRerank):
+    """Rerank of Jina, which has no id."""
+
+    routes = ("POST {prefix*}/rerank",)
+    host = "jina"
+    errors = JINA_ERRORS
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The results, with what was read."""
+        return {
+            "model": reply.model,
+            "object": "list",
+            "usage": {"total_tokens": reply.usage.input},
+            "results": self.results(call, reply),
+        }
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"detail"}`, for a wrong field as FastAPI has it."""
+        if failure.status != 422 or failure.param is None:
+            return super().failure(call, failure)
+        detail = {
+            "type": failure.type or "value_error",
+            "loc": ["body", *location(failure.param)],
+            "msg": failure.message,
+        }
+        return ErrorBody({"detail": [detail]})
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """422 with the place of the field; unverified."""
+        kind, message = pydantic_error(wrong)
+        return Failure(422, message, kind, param=wrong.path)
+
+
+# === formats/rerank_vllm =====================================================
+# Rerank as vLLM serves it, which is what other model servers and hosts take from it.  Pure.
+
+
+# What it calls errors, by status; its own are 400, 404 and 500 (recorded, with vLLM 0.26).
+VLLM_TYPES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    429: "RateLimitError",
+    500: "InternalServerError",
+    501: "NotImplementedError",
+    503: "ServiceUnavailableError",
+}
+BAD_FIELD = "Bad Request"  # the type of what pydantic says
+UNAUTHORIZED = Failure(401, "Unauthorized")
+# It has no others; of those a phrase of HTTP is said.
+VLLM_ERRORS: Mapping[str, Failure] = {
+    "no_key": UNAUTHORIZED,
+    "authentication": UNAUTHORIZED,
+    "not_found": Failure(404, "The model `{model}` does not exist."),
+    "context_length": Failure(
+        400,
+        "This model's maximum context length is 8192 tokens. However, you requested 0 output "
+        "tokens and your prompt contains at least 8193 input tokens, for a total of at least 8193 "
+        "tokens. Please reduce the length of the input prompt or the number of requested output "
+        "tokens. (parameter=input_tokens, value=8193)",
+        param="input_tokens",
+    ),
+}
+
+
+class VllmRerank(Reranking, OpenAI):
+    """Rerank of vLLM, and of whatever has its shape: documents come back unless the request does
+    not want them."""
+
+    routes = (
+        "POST /v1/rerank",
+        "POST {prefix*}/rerank",
+        "POST {prefix*}/reranks",  # as Qwen's host and Higress call it
+    )
+    host = "vllm"
+    fields = {**RERANK_FIELDS, "model": "a string"}
+    order = ("index", "document", "relevance_score")
+    returns_documents = True
+    least_wanted = 0  # all of them
+    errors = VLLM_ERRORS
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    bad_json = (
+        "1 validation error:\n  {{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode "
+        "error', 'input': {{}}, 'ctx': {{'error': '{}'}}}}"
+    )
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The server's name."""
+        return (("Server", "uvicorn"),)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The results, with what was read."""
+        tokens = reply.usage.input
+        return {
+            "id": reply.id or "rerank-" + call.token("id", 32, HEX),
+            "model": reply.model,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+            "results": self.results(call, reply),
+        }
+
+    def error(self, failure: Failure) -> Dict[str, Json]:
+        """The inner object of an error, whose code is the status."""
+        usual = "BadRequestError" if failure.status < 500 else "InternalServerError"
+        return {
+            "message": failure.message,
+            "type": failure.type or VLLM_TYPES.get(failure.status, usual),
+            "param": failure.param,
+            "code": failure.code or failure.status,
+        }
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error": {…}}`; without its key only that."""
+        if failure.status == 401 and failure.message == UNAUTHORIZED.message:
+            return ErrorBody({"error": failure.message})
+        return ErrorBody({"error": self.error(failure)})
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """What pydantic says, as Python writes it."""
+        if wrong.path == "documents" and wrong.found == []:
+            return Failure(400, "At least one text_pair element must be given")
+        kind, message = pydantic_error(wrong)
+        error: Dict[str, Any] = {
+            "type": kind,
+            "loc": ("body", *location(wrong.path)),
+            "msg": message,
+        }
+        if wrong.found is None or isinstance(wrong.found, (int, float)):
+            error["input"] = wrong.found
+        elif wrong.found is not MISSING:
+            error["input"] = shown(wrong.found)  # not all of it, which may be long
+        param = ".".join(filter(None, ("body", wrong.path)))
+        return Failure(400, f"1 validation error:\n  {error}", BAD_FIELD, param=param)
+
+
 # === formats/vertex_partners =================================================
 # Models of other publishers on Vertex AI: each in its own format, behind Google's front.
 
@@ -12694,6 +13366,73 @@ class VertexClaudeCount(OnVertex, AnthropicCountTokens):
 
     # As anthropic-py sends it (8.2, verified by capture).
     routes = (VERTEX_PLACE + VERTEX_CLAUDE + "count-tokens:rawPredict",)
+
+
+# === formats/vertex_rank =====================================================
+# Google's ranking API, as gateways call it beside Vertex AI.  Pure.
+
+
+MOST_RECORDS = 200  # documented; the sentence is unverified
+RECORD_FIELDS = {"id": "a string", "title": "a string", "content": "a string"}
+RANK_OPTIONS = {"topN": "an integer", "ignoreRecordDetailsInResponse": "a boolean"}
+
+
+class VertexRank(Reranking, Vertex):
+    """rank: records in the order of their scores, under the ids that they came with."""
+
+    routes = (
+        "POST /{v1|v1beta|v1alpha}/projects/{project}/locations/{location}"
+        "/rankingConfigs/{config}:rank",
+    )
+    fields = {
+        "model": "a string",
+        "query": "a string!",
+        "records": "an array!",
+        **RANK_OPTIONS,
+        **{snake(name): kind for name, kind in RANK_OPTIONS.items()},
+    }
+    most_inputs = MOST_RECORDS
+    too_many = "The number of records must be at most {most}, got {found}."
+    least_wanted = -(2**31)  # what is no number of records asks for all of them (documented)
+    service = "discoveryengine.googleapis.com"
+
+    def model(self, params: Mapping[str, str], body: Field) -> str:
+        """The model, which the request may leave out."""
+        return super().model(params, body) or "semantic-ranker-default@latest"
+
+    def documents(self, body: Field) -> Field:
+        """The records."""
+        records = body.get("records")
+        if not records.value:
+            records.expected("an array with at least one record", "records is not specified")
+        return self.counted(records)
+
+    def text_of(self, document: Field) -> str:
+        """Title and content, of which a record has one at least (documented)."""
+        record = document.check(RECORD_FIELDS).value
+        texts = [record[name] for name in ("title", "content") if record.get(name) is not None]
+        if not texts:
+            sentence = f"{document.path}: at least one of title or content should be set."
+            document.expected("a record with a title or content", sentence)
+        return "\n".join(texts)
+
+    def wanted(self, body: Field) -> Field:
+        """How many records are asked for."""
+        wanted = body.get("topN")
+        return body.get("top_n") if wanted.is_absent else wanted
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The records with their scores; without details only with their ids."""
+        given = items_within(call.body, "records")
+        names = ["id"]
+        if not pick(call.body, "ignoreRecordDetailsInResponse"):
+            names += ["title", "content"]
+        records = []
+        for index, score in self.ranked(call, reply):
+            record: Dict[str, Json] = {name: given[index].get(name) for name in names}
+            record = {name: value for name, value in record.items() if value is not None}
+            records.append({**record, "score": score})
+        return {"records": records}
 
 
 # === formats/other ===========================================================
@@ -14112,6 +14851,9 @@ PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and n
 MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
 RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
 
+# What some APIs answer with and nothing else, by the key of a mock.
+ALONE: Mapping[str, Any] = {"embedding": Embedding, "scores": Scores}
+
 # What mocks call the kinds of parts.
 KEY_OF_KIND: Mapping[Any, str] = {
     Text: "a text",
@@ -14119,6 +14861,7 @@ KEY_OF_KIND: Mapping[Any, str] = {
     Refusal: "a refusal",
     ToolCall: "tool_calls",
     Embedding: "an embedding",
+    Scores: "scores",
     Block: "a block",
 }
 
@@ -14198,9 +14941,10 @@ class Neutral:
         if not self.kinds <= wire.speaks:
             names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
             return "api", call.api, Because(f"one that can say {' and '.join(names)}")
-        if Embedding in wire.speaks and Embedding not in self.kinds:
-            expected = 'another one, because its response has no "embedding"'
-            return "api", call.api, Because(expected)
+        for key, kind in ALONE.items():
+            if kind in wire.speaks and kind not in self.kinds:
+                expected = f'another one, because its response has no "{key}"'
+                return "api", call.api, Because(expected)
         if call.stream and self.stop in wire.unstreamed_stops:
             expected = f"false, because no stream ends with {shown(self.stop)}"
             return "stream", True, Because(expected)
@@ -14296,7 +15040,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
         return Block(filling.of(part.value))
     if isinstance(part, Structure):
         return Text(compact(filling.of(part.value)))
-    if isinstance(part, Embedding) or not has_template(part):
+    if isinstance(part, (Embedding, Scores)) or not has_template(part):
         return part
     return type(part)(filling.of(part.text))
 
@@ -14587,6 +15331,7 @@ def known_paths() -> Dict[str, WireFormat]:
 
 
 NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
 
@@ -14740,7 +15485,7 @@ def plain_shape(request: Request) -> WireFormat:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
     # A typo in a path gets the shape of the provider that was meant.
-    if alike > 0.75:
+    if alike > TYPO:
         return wire
     return DEFAULT_SHAPE
 
@@ -15008,6 +15753,7 @@ def parting_of(one: str, other: str, default: int) -> int:
 
 
 USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
 USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
@@ -15042,8 +15788,9 @@ def shows_stop(wire: WireFormat, stream: bool, word: str) -> bool:
 def differs(wire: WireFormat, stream: bool, change: Mapping[str, Any]) -> bool:
     """Whether an API's answer is another one when its reply is changed."""
     usual = USUAL_REPLY
-    if Embedding in wire.speaks:
-        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    for part in ALONE_PARTS:
+        if type(part) in wire.speaks:
+            usual = replace(usual, parts=(part,))
     call = asking(wire, stream)
     return said(wire, call, replace(usual, **change)) != said(wire, call, usual)
 
@@ -15060,7 +15807,11 @@ def asking(wire: WireFormat, stream: bool) -> Call:
         "hi",
         inputs=("hi",),
         prompt="hi",
-        body={"stream_options": {"include_usage": True}},
+        body={
+            "stream_options": {"include_usage": True},
+            "documents": ["hi"],
+            "records": [{"id": "hi"}],
+        },
     )
 
 
@@ -15294,6 +16045,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "rerank": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     "picture": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
@@ -16024,7 +16776,7 @@ PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
 LISTED_KEYS = (*PART_KEYS, "block")  # of an item of `parts`
 
 NEUTRAL_KEYS = (
-    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
+    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "scores"),
     *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
 )
 
@@ -16069,7 +16821,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, scores, body, events, raw, error "
+            "or fault"
         )
     delivery = parse_delivery(response)
     # Beside a fault it is how likely that is.
@@ -16166,13 +16919,11 @@ def parse_neutral(response: Node) -> Neutral:
     parts = parse_parts(response)
     if len(parts) > MOST_PARTS:
         response.fail(f"has {len(parts)} parts, and an answer has at most {MOST_PARTS}")
-    embedding = response.get("embedding")
-    if not embedding.is_absent:
-        if parts:
-            embedding.fail("stands alone: no API answers with text and vectors")
-        parts = [parse_embedding(embedding)]
+    parts += parse_alone(response, parts)
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
-        response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, scores, body, events or error"
+        )
     stop = "stop"
     if any(map(calls_tool, parts)):
         stop = "tool_calls"
@@ -16270,21 +17021,40 @@ def parse_tool_call(node: Node) -> ToolCall:
     return ToolCall(name.value, {}, id_.text(""), arguments.value)
 
 
+def parse_alone(response: Node, beside: Sequence[Part]) -> List[Part]:
+    """What is the whole answer of an API: vectors, or scores; none where they are absent."""
+    embedding, scores = response.get("embedding"), response.get("scores")
+    if not embedding.is_absent:
+        if beside:
+            embedding.fail("stands alone: no API answers with text and vectors")
+        if not scores.is_absent:
+            embedding.fail("stands alone: no API answers with vectors and scores")
+        return [parse_embedding(embedding)]
+    if scores.is_absent:
+        return []
+    if beside:
+        scores.fail("stands alone: no API answers with text and scores")
+    return [Scores(parse_vector(scores, "an array of numbers, one for each document"))]
+
+
 def parse_embedding(node: Node) -> Embedding:
     """Vectors: one array of numbers, or an array of those."""
     rows = [node]
     if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
         rows = node.items()
-    return Embedding(tuple(parse_vector(row) for row in rows))
+    return Embedding(
+        tuple(parse_vector(row, "an array of numbers, or several of them") for row in rows)
+    )
 
 
-def parse_vector(row: Node) -> Tuple[float, ...]:
-    """One vector of numbers that 32 bits can hold."""
+def parse_vector(row: Node, what: str) -> Tuple[float, ...]:
+    """One vector of numbers that 32 bits can hold; `what` says in words what it must be."""
     numbers: Json = row.value
     is_array = isinstance(numbers, list) and len(numbers) > 0
     if not is_array or not all(fits(number, "a number") for number in numbers):
-        row.expected("an array of numbers, or several of them")
-    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38.
+        row.expected(what)
+    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38, and
+    # scores are read as such (botocore).
     if not all(abs(number) < 3.4e38 for number in numbers):
         row.fail("holds a number that is none of 32 bits")
     return tuple(numbers)
@@ -16347,6 +17117,7 @@ def parse_error(response: Node) -> Failure:
 
 
 FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
+OPERATION_OF_KEY = {"embedding": "embed", "scores": "rerank"}  # what answers nothing else
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 # Where keys belong that are put beside `match` and `response`.
@@ -16578,9 +17349,12 @@ def parse_cycle(node: Node, responses: Sequence[Node], times: Optional[int]) -> 
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
-    """Which requests a mock means that does not say so: an embedding answers only embed."""
-    if any(not response.get("embedding").is_absent for response in responses):
-        return "embed"
+    """Which requests a mock means that does not say so: an embedding answers only embed, scores
+    only rerank."""
+    for response in responses:
+        for key, operation in OPERATION_OF_KEY.items():
+            if not response.get(key).is_absent:
+                return operation
     return "generate"
 
 
@@ -20875,7 +21649,7 @@ class Answerer:
                 raise Refused(400, wire.bad_form.format(problem))
             return request.form
         try:
-            return parse_request(request.body)
+            return request.json
         except ValueError as error:
             detail = str(error) if request.body else wire.no_body
             raise Refused(400, wire.bad_json.format(detail)) from None
@@ -22810,8 +23584,8 @@ MATCH_ROWS: Rows = {
     "dialect": (some_words(DIALECTS), "The dialect of OpenAI's format in which it came in."),
     "operation": (
         some_words(OPERATIONS),
-        "What is asked for (default: generate; embed where a response is an embedding; any where "
-        "api or one whole path is named).",
+        "What is asked for (default: generate; embed where a response is an embedding; rerank "
+        "where it is scores; any where api or one whole path is named).",
     ),
     "api": (some_words(APIS), "One API of the operation."),
     "model": (TEXT_MATCHER, "The model or deployment name."),
@@ -22861,6 +23635,7 @@ RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
     "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
+    "scores": (VECTOR, "How relevant each document is, in their order; without one it has 0."),
     "finish_reason": (
         SOME_TEXT,
         "stop, length, tool_calls or content_filter, translated; or the provider's own word.",

@@ -61,6 +61,15 @@ class Status(TypedDict):
     details: NotRequired[List[Dict[str, Any]]]
 
 
+class Prediction(TypedDict):
+    """What Imagen predicts, which google-genai makes a GeneratedImage of."""
+
+    mimeType: NotRequired[str]
+    bytesBase64Encoded: NotRequired[str]
+    prompt: NotRequired[str]
+    raiFilteredReason: NotRequired[str]
+
+
 class MistralError(TypedDict):
     """Mistral's errors that are not of a field (wire formats, section 12)."""
 
@@ -117,7 +126,13 @@ BETA = CLAUDE._replace(whole=claude_beta.BetaMessage, event=claude_beta.BetaRawM
 BETA_COUNT = CLAUDE_COUNT._replace(whole=claude_beta.BetaMessageTokensCount)
 CLAUDE_MODELS = {"data": [claude.ModelInfo], "has_more": bool, "first_id": str, "last_id": str}
 # In front of Claude stands Google, whose errors are its own.
-CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, TypedDict("AtGoogle", {"error": Status})]
+AtGoogle = TypedDict("AtGoogle", {"error": Status})
+CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, AtGoogle]
+MISTRAL_AT_GOOGLE = Union[MISTRAL_ERROR, AtGoogle]
+GPT_AT_GOOGLE = Union[TypedDict("AtFront", {"error": gpt_shared.ErrorObject}), AtGoogle]
+PICTURES = Kinds(gpt.ImagesResponse, GPT_ERROR, gpt.ImageGenStreamEvent)
+EDITED = PICTURES._replace(event=gpt.ImageEditStreamEvent)
+IMAGEN = Kinds({"predictions": [Prediction]}, GOOGLE_ERROR)
 CONVERSE = Kinds(output_of("Converse"), AWS_ERROR, output_of("ConverseStream", "stream"))
 INVOKED = output_of("InvokeModelWithResponseStream", "body")
 
@@ -126,6 +141,19 @@ KINDS: Dict[str, Kinds] = {
     "OpenAICompletions": COMPLETIONS,
     "OpenAIEmbeddings": EMBEDDINGS,
     "OpenAIModerations": MODERATIONS,
+    "OpenAIImages": PICTURES,
+    "OpenAIImageEdits": EDITED,
+    "OpenAIPicture": Kinds(None, GPT_ERROR),
+    "OpenAIVariations": Kinds(None, GPT_ERROR),
+    "AzureImages": PICTURES,
+    "AzureImageEdits": EDITED,
+    "GeminiImagen": IMAGEN,
+    "VertexImagen": IMAGEN,
+    "VertexMistral": Kinds(
+        mistral.ChatCompletionResponse, MISTRAL_AT_GOOGLE, mistral.CompletionChunk
+    ),
+    "VertexFIM": Kinds(mistral.FIMCompletionResponse, MISTRAL_AT_GOOGLE, mistral.CompletionChunk),
+    "VertexOpenModels": CHAT._replace(error=GPT_AT_GOOGLE),
     "OpenAIModels": MODELS,
     "OpenAIResponses": RESPONSES,
     "OpenAIInputTokens": INPUT_TOKENS,
@@ -344,6 +372,8 @@ def sent_in(kinds: Kinds, name: str, answer: bytes) -> Iterator[Sent]:
         value = value[0] if isinstance(value, list) else value
         value.pop("near_misses", None)  # the server's own
         yield Sent(value, kinds.error, "error")
+    elif b"Content-Type: image/" in head:
+        return  # no JSON
     elif is_stream or body.startswith(b"[{"):
         yield from events_of(kinds, head, body)
     else:

@@ -24,6 +24,25 @@ PICTURE = {"model": "gpt-image-1.5", "prompt": "Hi", "partial_images": 2}
 PUBLISHERS = "/v1/projects/p/locations/us/publishers/"
 VERTEX = PUBLISHERS + "google/models/gemini-2.5-flash"
 VERTEX_CLAUDE = PUBLISHERS + "anthropic/models/claude-sonnet-4-5@20250929"
+RANKED = {"query": "Hi", "documents": ["Ho", "Hi"]}
+AGENT_RANKED = {
+    "queries": [{"type": "TEXT", "textQuery": {"text": "Hi"}}],
+    "sources": [
+        {
+            "type": "INLINE",
+            "inlineDocumentSource": {"type": "TEXT", "textDocument": {"text": text}},
+        }
+        for text in ("Ho", "Hi")
+    ],
+    "rerankingConfiguration": {
+        "type": "BEDROCK_RERANKING_MODEL",
+        "bedrockRerankingConfiguration": {
+            "modelConfiguration": {
+                "modelArn": "arn:aws:bedrock:us-east-1::foundation-model/amazon.rerank-v1:0"
+            }
+        },
+    },
+}
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
@@ -369,6 +388,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"model": "embed-v4.0", "input_type": "search_query", "texts": ["Hi"]},
     ),
+    m.CohereRerank: ("POST", "/v2/rerank", None, {"model": "rerank-v3.5", **RANKED}),
+    m.CohereRerankV1: ("POST", "/v1/rerank", None, {"model": "rerank-english-v3.0", **RANKED}),
+    m.VllmRerank: ("POST", "/v1/rerank", None, {"model": "bge-reranker-v2-m3", **RANKED}),
+    m.VoyageRerank: ("POST", "/v1/rerank", None, {"model": "rerank-2.5", **RANKED, "top_k": 2}),
+    m.JinaRerank: ("POST", "/v1/rerank", None, {"model": "jina-reranker-v3", **RANKED}),
+    m.BedrockRerank: ("POST", "/rerank", None, AGENT_RANKED),
+    m.BedrockInvokeRerank: (
+        "POST",
+        "/model/cohere.rerank-v3-5%3A0/invoke",
+        None,
+        {"api_version": 2, **RANKED},
+    ),
+    m.VertexRank: (
+        "POST",
+        "/v1/projects/p/locations/global/rankingConfigs/default_ranking_config:rank",
+        None,
+        {"query": "Hi", "records": [{"id": "7", "content": "Ho"}, {"id": "9", "content": "Hi"}]},
+    ),
     m.OllamaChat: (
         "POST",
         "/api/chat",
@@ -398,6 +435,7 @@ GENERATE = [
     kind for kind in STREAMED if kind is not m.BedrockOther
 ]  # which has no way to say anything of its own
 EMBEDS = [type(wire) for wire in m.WIRE_FORMATS if m.Embedding in wire.speaks]
+RERANKS = [type(wire) for wire in m.WIRE_FORMATS if m.Scores in wire.speaks]
 COUNTS = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "count_tokens"]
 FORM_TYPE = {"content-type": "multipart/form-data; boundary=b"}
 STREAM = {"stream": True}
@@ -411,6 +449,7 @@ OWNER_HEADERS = {
     m.MistralModels: MISTRAL,
     m.MistralModerations: MISTRAL,
     m.MistralResponses: MISTRAL,
+    m.CohereRerankV1: {"user-agent": "cohere/7.3.1", "x-fern-sdk-name": "cohere"},
 }
 
 USAGE = {"input_tokens": 9, "output_tokens": 2}

@@ -22,6 +22,7 @@ from samples import (
     GEMINI,
     GENERATE,
     NEUTRAL,
+    RERANKS,
     SAMPLES,
     STREAMED,
     USAGE,
@@ -145,6 +146,9 @@ def common_forms(kind: type) -> Dict[str, Form]:
             found["error " + name] = said(response, streams=streams)
     if kind in EMBEDS:
         found["vector"] = said({"embedding": [0.25, -0.5, 1.0], "usage": USAGE})
+    if kind in RERANKS:
+        found["scores"] = said({"scores": [0.25, 0.75], "usage": USAGE})
+        found["echo"] = echoed()
     if kind in COUNTS:
         found["count"] = said({"usage": {"input_tokens": 1234}})
         found["echo"] = echoed()
@@ -159,6 +163,8 @@ def common_forms(kind: type) -> Dict[str, Form]:
 
 def anything(kind: type) -> Any:
     """A response that an API can give."""
+    if kind in RERANKS:
+        return {"scores": [0.5]}
     return {"embedding": [0.5]} if kind in EMBEDS else {"text": "x"}
 
 
@@ -351,6 +357,8 @@ HEARD_MORE = {
     "echo": echoed(),
     "broken": said(BROKEN, streams=STREAM),
 }
+SCORED = {"scores": [0.25, 0.75]}
+CUT = {"cut": said(SCORED, {"top_n": 1})}
 PAGES = {
     "page": Form(query={"pageSize": "2"}),
     "last page": Form(query={"pageSize": "2", "pageToken": "2"}),
@@ -548,6 +556,24 @@ ASKED: Dict[type, Dict[str, Form]] = {
         name: said({"embedding": [0.25, -0.5, 1.0, 0, 0, 0, 0, -1, 1]}, {"embedding_types": [name]})
         for name in ("float", "base64", "int8", "uint8", "binary", "ubinary")
     },
+    m.CohereRerank: CUT,
+    m.CohereRerankV1: {**CUT, "documents": said(SCORED, {"return_documents": True})},
+    m.VllmRerank: {
+        **CUT,
+        "no documents": said(SCORED, {"return_documents": False}),
+        "wrong query": said(SCORED, {"query": 3}, streams=WHOLE),
+        "unknown path": Form(path="/v1/rerankk", streams=WHOLE),
+    },
+    m.JinaRerank: {
+        **CUT,
+        "documents": said(SCORED, {"return_documents": True}),
+        "wrong query": said(SCORED, {"query": 3}, streams=WHOLE),
+    },
+    m.VoyageRerank: {
+        "documents": said(SCORED, {"return_documents": True, "top_k": 1}),
+        "wrong query": said(SCORED, {"query": 3}, streams=WHOLE),
+    },
+    m.VertexRank: {"no details": said(SCORED, {"topN": 1, "ignoreRecordDetailsInResponse": True})},
     m.OllamaChat: {
         "go escapes": said(
             {"text": "<a&b>\u2028", "usage": {"input_tokens": 0, "output_tokens": 0}}

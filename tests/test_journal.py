@@ -192,9 +192,9 @@ def test_unmatched_refused_and_unread_requests_are_in_the_journal_too(
 
 
 def test_a_path_of_no_provider_is_asked_for_as_other_whoever_answers(server: MockServer) -> None:
-    server.mock(name="rank", match={"path": "/v1/rerank"}, response={"body": {}})
-    fetch(server.port, "POST", "/v1/rerank", b"{}")
-    fetch(server.port, "POST", "/v1/rerankk", b'{"model": "m"}')
+    server.mock(name="rank", match={"path": "/v1/parse"}, response={"body": {}})
+    fetch(server.port, "POST", "/v1/parse", b"{}")
+    fetch(server.port, "POST", "/v1/parsee", b'{"model": "m"}')
     fetch(server.port, "GET", "/v1/chat/completions")  # a method that the path does not take
     found = server.wait_for(match={"operation": "other"}, count=3)
     assert [entry["status"] for entry in found] == [200, 404, 405]

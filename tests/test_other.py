@@ -34,9 +34,9 @@ ANSWERS: List[Tuple[str, Dict[str, Any], int, str, bytes]] = [
 
 
 def test_an_error_on_a_path_of_no_provider_names_the_model_of_the_body() -> None:
-    spec = {"match": {"path": "/v1/rerank"}, "response": {"error": {"kind": "rate_limit"}}}
-    answered = asked(answerer(spec), "/v1/rerank", "POST", b'{"model": "rerank-1"}')
-    assert b"Rate limit reached for rerank-1 in organization" in answered.response.body
+    spec = {"match": {"path": "/v1/parse"}, "response": {"error": {"kind": "rate_limit"}}}
+    answered = asked(answerer(spec), "/v1/parse", "POST", b'{"model": "parse-1"}')
+    assert b"Rate limit reached for parse-1 in organization" in answered.response.body
 
 
 @pytest.mark.parametrize(

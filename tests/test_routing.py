@@ -11,11 +11,11 @@ from samples import (
     BEDROCK,
     GEMINI,
     MISTRAL,
-    OWNER_HEADERS,
     SAMPLES,
     VERTEX_CLAUDE,
     answerer,
     complaint_of,
+    request_of,
     wire_of,
 )
 
@@ -99,6 +99,18 @@ PATH_OWNERS = [
     ("POST", "/model/amazon.titan-text-express-v1/invoke", m.BedrockOther),
     ("POST", "/cohere/v2/chat", m.CohereChat),
     ("POST", "/cohere/v2/embed", m.CohereEmbed),
+    ("POST", "/cohere/v2/rerank", m.CohereRerank),
+    ("POST", "/cohere/v1/rerank", m.CohereRerankV1),
+    ("POST", "/rerank", m.VllmRerank),
+    ("POST", "/any/reranks", m.VllmRerank),
+    ("POST", "/rerank", m.VoyageRerank),
+    ("POST", "/v1/rerank", m.BedrockRerank),
+    ("POST", "/model/us.amazon.rerank-v1%3A0/invoke", m.BedrockInvokeRerank),
+    (
+        "POST",
+        "/v1alpha/projects/1/locations/global/rankingConfigs/default_ranking_config%3Arank",
+        m.VertexRank,
+    ),
     ("POST", "/compatibility/v1/chat/completions", m.OpenAIChat),
     ("POST", "/ollama/api/chat", m.OllamaChat),
     ("POST", "/codestral/v1/fim/completions", m.MistralFIM),
@@ -111,15 +123,9 @@ PATH_OWNERS = [
 ]
 
 
-def owned_by(owner: type, method: str, path: str) -> m.Request:
-    """A request that has what its owner is told by, besides its path."""
-    body = b'{"prompt": "Hi"}' if owner is m.VertexFIM else b""
-    return m.Request(method, path, headers=OWNER_HEADERS.get(owner, {}), body=body)
-
-
 @pytest.mark.parametrize("method, path, owner", PATH_OWNERS)
 def test_every_path_has_one_owner(method: str, path: str, owner: type) -> None:
-    request = owned_by(owner, method, path)
+    request = m.replace(request_of(owner), method=method, path=path)
     assert isinstance(m.route(request)[0], owner)  # or one of its dialects
 
 
@@ -292,7 +298,7 @@ DIALECT_FORMATS = {type(wire) for wire in m.WIRE_FORMATS if wire.dialect not in 
 def test_what_answers_a_path_has_its_most_specific_route() -> None:
     for method, path, owner in PATH_OWNERS:
         # Without a client's name: a dialect has the routes of OpenAI's format.
-        request = owned_by(owner, method, path)
+        request = m.replace(request_of(owner), method=method, path=path)
         if owner in DIALECT_FORMATS:
             request = request.with_headers({})
         plain, params = m.route(request)

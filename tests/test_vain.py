@@ -14,11 +14,21 @@ from mock_server import BadMock
 
 TEXT = {"text": "one two three four"}
 EMBEDDING = {"embedding": [0.5, 0.25]}
+SCORES = {"scores": [0.5, 0.25]}
 BODY = {"body": {"a": 1, "text": "three"}}
 EVENTS = {"events": [{"a": 1}, {"b": 2}, {"c": 3}]}
 ERROR = {"error": "boom"}
 RAW = {"raw": "plain"}
-BASES = ({**TEXT, "delay": 2}, EMBEDDING, {"finish_reason": "stop"}, BODY, EVENTS, ERROR, RAW)
+BASES = (
+    {**TEXT, "delay": 2},
+    EMBEDDING,
+    SCORES,
+    {"finish_reason": "stop"},
+    BODY,
+    EVENTS,
+    ERROR,
+    RAW,
+)
 Asked = Tuple[m.WireFormat, m.Call]
 CALL = {"name": "f", "arguments": {"a": 1}}
 
@@ -30,6 +40,7 @@ ADDED: Dict[str, List[Any]] = {
     "refusal": ["no"],
     "parts": [[{"text": "a"}, {"reasoning": "b"}], [{"tool_calls": [CALL]}]],
     "embedding": [[1, 2]],
+    "scores": [[1, 2]],
     "finish_reason": ["length", "of_its_own"],
     "usage": [
         {"input_tokens": 77},

@@ -16,7 +16,7 @@ from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .ids import share
 from .journal import Journal
-from .jsons import compact, parse_request, takes_long, utf8
+from .jsons import compact, takes_long, utf8
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
@@ -147,7 +147,7 @@ class Answerer:
                 raise Refused(400, wire.bad_form.format(problem))
             return request.form
         try:
-            return parse_request(request.body)
+            return request.json
         except ValueError as error:
             detail = str(error) if request.body else wire.no_body
             raise Refused(400, wire.bad_json.format(detail)) from None

@@ -148,6 +148,7 @@ def known_paths() -> Dict[str, WireFormat]:
 
 
 NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
 
@@ -301,6 +302,6 @@ def plain_shape(request: Request) -> WireFormat:
         return found[0][0]
     _, wire, alike = nearest_path(request.path, request.method)
     # A typo in a path gets the shape of the provider that was meant.
-    if alike > 0.75:
+    if alike > TYPO:
         return wire
     return DEFAULT_SHAPE

@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 from .errors import MISSING
 from .forms import Fields, form_of
 from .ids import ALNUM, token
-from .jsons import compact, sorted_compact, utf8
+from .jsons import compact, parse_request, sorted_compact, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import After, Frame
 from .records import found_once, record
@@ -36,6 +36,11 @@ class Request:
     def form(self) -> Optional[Fields]:
         """The fields of a multipart body; None for any other."""
         return form_of(self.headers.get("content-type", ""), self.body)
+
+    @found_once
+    def json(self) -> Json:
+        """The body as JSON.  ValueError says why it is none."""
+        return parse_request(self.body)
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
@@ -74,7 +79,7 @@ class Call:
     turn: int = 0
     tools: Tuple[str, ...] = ()
     custom_tools: Tuple[str, ...] = ()  # those of them that take plain text
-    inputs: Tuple[str, ...] = ()  # what is embedded, completed or moderated, one by one
+    inputs: Tuple[str, ...] = ()  # what is embedded, completed, moderated or ranked, one by one
     schema: Json = None  # JSON schema that the answer's text is to fit
     choices: int = 1
     prompt: str = ""  # all text of the conversation
@@ -214,13 +219,20 @@ class Embedding:
 
 
 @record
+class Scores:
+    """How relevant each document is, in their order; those that have no score here have 0."""
+
+    scores: Tuple[float, ...]
+
+
+@record
 class Structure:
     """Text that is a JSON value, in a mock; a reply holds it as Text."""
 
     value: Json
 
 
-Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Structure]
+Part = Union[Text, Reasoning, Refusal, ToolCall, Block, Embedding, Scores, Structure]
 
 
 @record

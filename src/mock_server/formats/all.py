@@ -12,8 +12,10 @@ from . import (  # noqa: F401  defining a class registers it
     bedrock_converse,
     bedrock_count_tokens,
     bedrock_invoke,
+    bedrock_rerank,
     cohere,
     cohere_embed,
+    cohere_rerank,
     gemini,
     gemini_embeddings,
     gemini_generate,
@@ -34,10 +36,13 @@ from . import (  # noqa: F401  defining a class registers it
     openai_moderations,
     openai_speech,
     openai_transcriptions,
+    rerank_hosts,
+    rerank_vllm,
     responses,
     vertex,
     vertex_claude,
     vertex_partners,
+    vertex_rank,
 )
 from .base import WIRE_FORMATS
 from .openai_chat import OpenAIChat

@@ -30,6 +30,7 @@ OTHER_NOVA = re.compile(r"canvas|reel|sonic|.*embed")
 FAMILIES = (
     ("titan-embed", re.compile(r".*amazon\.titan-embed")),
     ("cohere-embed", re.compile(r".*cohere\.embed")),
+    ("rerank", re.compile(r".*(?:cohere|amazon)\.rerank")),
     ("other", OTHER_MAKER),
 )
 

@@ -111,10 +111,10 @@ class Cohere(WireFormat):
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in a sentence."""
-        if wrong.found is MISSING:
-            return Failure(400, f"invalid request: {wrong.path}: a value is required")
         if wrong.sentence:
             return Failure(400, wrong.sentence)
+        if wrong.found is MISSING:
+            return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
             f"invalid type: parameter {wrong.path or 'body'} is of type {kind_of(wrong.found)} "

@@ -1,30 +1,45 @@
-"""What answers where no mock does: the text that was asked, or vectors made from it.  Pure."""
+"""What answers where no mock does: the text that was asked, or vectors or scores made from it.
+
+Pure."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
-from typing import List, Tuple
+from typing import List, Sequence, Tuple
 
 from ..ids import estimate
 from ..jsons import utf8
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Embedding, Part, Reply, Text, Usage
+from ..values import Call, Embedding, Part, Reply, Scores, Text, Usage
 from .gemini import pick
 
 MOST_DIMENSIONS = 8192
+# Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
+WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
 
 
 def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors made from it."""
+    """What was asked, as an answer: the text, or vectors or scores made from it."""
     text = call.user or call.tool_result or call.system
     part: Part = Text(text)
     if call.operation == "embed":
         size = dimensions(call)
         vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
         part = Embedding(tuple(vectors[one] for one in call.inputs))
-    return Reply((part,), "stop", Usage(estimate(call.prompt), estimate(text)), call.model)
+    elif call.operation == "rerank":
+        part = Scores(shared_words(call.user, call.inputs))
+    usage = Usage(estimate(call.prompt), estimate(text), is_guess=True)
+    return Reply((part,), "stop", usage, call.model)
+
+
+def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
+    """The share of a query's words that each text has: what has all of them comes first."""
+    asked = set(WORD.findall(query.lower()))
+    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
+    return tuple(round(number / max(1, len(asked)), 6) for number in shared)
 
 
 def dimensions(call: Call) -> int:

@@ -46,9 +46,14 @@ def form_values(form: Fields, kinds: Mapping[str, str]) -> Dict[str, Json]:
         values[plain] = meant(value, kind)
         if plain != name:
             values[plain] = [meant(one, kind) for one in listed(value)]
-        elif isinstance(value, list):
-            Field(values).get(plain).expected(ONE_VALUE)
     return values
+
+
+def check_once(form: Fields) -> None:
+    """Raise BadField for a field that stands twice and is no array."""
+    for name, value in form.items():
+        if isinstance(value, list) and not name.endswith("[]"):
+            Field(form).get(name).expected(ONE_VALUE)
 
 
 def files_in(field: Field) -> List[Mapping[str, Json]]:
@@ -73,6 +78,7 @@ class OpenAIForms(OpenAI):
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The call, whose body are the fields as they came."""
+        check_once(body)
         values = form_values(body, self.fields)
         call = super().read(request, params, values)
         fields = Field(values)

@@ -29,6 +29,7 @@ from ..values import (
     Reasoning,
     Refusal,
     Reply,
+    Scores,
     Structure,
     Text,
     ToolCall,
@@ -42,6 +43,9 @@ PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and n
 MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
 RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
 
+# What some APIs answer with and nothing else, by the key of a mock.
+ALONE: Mapping[str, Any] = {"embedding": Embedding, "scores": Scores}
+
 # What mocks call the kinds of parts.
 KEY_OF_KIND: Mapping[Any, str] = {
     Text: "a text",
@@ -49,6 +53,7 @@ KEY_OF_KIND: Mapping[Any, str] = {
     Refusal: "a refusal",
     ToolCall: "tool_calls",
     Embedding: "an embedding",
+    Scores: "scores",
     Block: "a block",
 }
 
@@ -128,9 +133,10 @@ class Neutral:
         if not self.kinds <= wire.speaks:
             names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
             return "api", call.api, Because(f"one that can say {' and '.join(names)}")
-        if Embedding in wire.speaks and Embedding not in self.kinds:
-            expected = 'another one, because its response has no "embedding"'
-            return "api", call.api, Because(expected)
+        for key, kind in ALONE.items():
+            if kind in wire.speaks and kind not in self.kinds:
+                expected = f'another one, because its response has no "{key}"'
+                return "api", call.api, Because(expected)
         if call.stream and self.stop in wire.unstreamed_stops:
             expected = f"false, because no stream ends with {shown(self.stop)}"
             return "stream", True, Because(expected)
@@ -226,7 +232,7 @@ def filled_part(part: Part, filling: Filling) -> Part:
         return Block(filling.of(part.value))
     if isinstance(part, Structure):
         return Text(compact(filling.of(part.value)))
-    if isinstance(part, Embedding) or not has_template(part):
+    if isinstance(part, (Embedding, Scores)) or not has_template(part):
         return part
     return type(part)(filling.of(part.text))
 

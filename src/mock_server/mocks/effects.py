@@ -17,12 +17,14 @@ from ..values import (
     Refusal,
     Reply,
     Request,
+    Scores,
     Text,
     ToolCall,
     Usage,
 )
 
 USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
 USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
@@ -57,8 +59,9 @@ def shows_stop(wire: WireFormat, stream: bool, word: str) -> bool:
 def differs(wire: WireFormat, stream: bool, change: Mapping[str, Any]) -> bool:
     """Whether an API's answer is another one when its reply is changed."""
     usual = USUAL_REPLY
-    if Embedding in wire.speaks:
-        usual = replace(usual, parts=(Embedding(((0.5, 0.25),)),))
+    for part in ALONE_PARTS:
+        if type(part) in wire.speaks:
+            usual = replace(usual, parts=(part,))
     call = asking(wire, stream)
     return said(wire, call, replace(usual, **change)) != said(wire, call, usual)
 
@@ -75,7 +78,11 @@ def asking(wire: WireFormat, stream: bool) -> Call:
         "hi",
         inputs=("hi",),
         prompt="hi",
-        body={"stream_options": {"include_usage": True}},
+        body={
+            "stream_options": {"include_usage": True},
+            "documents": ["hi"],
+            "records": [{"id": "hi"}],
+        },
     )
 
 

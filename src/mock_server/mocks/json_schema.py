@@ -109,8 +109,8 @@ MATCH_ROWS: Rows = {
     "dialect": (some_words(DIALECTS), "The dialect of OpenAI's format in which it came in."),
     "operation": (
         some_words(OPERATIONS),
-        "What is asked for (default: generate; embed where a response is an embedding; any where "
-        "api or one whole path is named).",
+        "What is asked for (default: generate; embed where a response is an embedding; rerank "
+        "where it is scores; any where api or one whole path is named).",
     ),
     "api": (some_words(APIS), "One API of the operation."),
     "model": (TEXT_MATCHER, "The model or deployment name."),
@@ -160,6 +160,7 @@ RESPONSE_ROWS: Rows = {
     **{key: row for key, row in PART_ROWS.items() if key != "block"},
     "parts": (list_of(defined_as("part")), "Texts, reasoning, refusals, tool calls and blocks."),
     "embedding": (either(VECTOR, list_of(VECTOR, 1)), "A vector, or one for each input."),
+    "scores": (VECTOR, "How relevant each document is, in their order; without one it has 0."),
     "finish_reason": (
         SOME_TEXT,
         "stop, length, tool_calls or content_filter, translated; or the provider's own word.",

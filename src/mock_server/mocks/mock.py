@@ -23,6 +23,7 @@ from .reading import MOCK_KEYS, RESPONSE_KEYS, parse_answer
 from .recordings import MockNode
 
 FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
+OPERATION_OF_KEY = {"embedding": "embed", "scores": "rerank"}  # what answers nothing else
 NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
 
 # Where keys belong that are put beside `match` and `response`.
@@ -254,9 +255,12 @@ def parse_cycle(node: Node, responses: Sequence[Node], times: Optional[int]) -> 
 
 
 def usual_operation(responses: Iterable[Node]) -> str:
-    """Which requests a mock means that does not say so: an embedding answers only embed."""
-    if any(not response.get("embedding").is_absent for response in responses):
-        return "embed"
+    """Which requests a mock means that does not say so: an embedding answers only embed, scores
+    only rerank."""
+    for response in responses:
+        for key, operation in OPERATION_OF_KEY.items():
+            if not response.get(key).is_absent:
+                return operation
     return "generate"
 
 

@@ -126,6 +126,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "image": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "audio": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "moderate": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
+    "rerank": frozenset(("system", "tool_result", "tool_call_id", "turn", "tools")),
     "models": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     "picture": frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),
     OTHER: frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Callable, Iterable, List, Mapping, Tuple, cast
+from typing import Callable, Iterable, List, Mapping, Sequence, Tuple, cast
 
 from ..http import NO_BODY
 from ..jsons import fits, parse_json, within
@@ -21,6 +21,7 @@ from ..values import (
     Part,
     Reasoning,
     Refusal,
+    Scores,
     Structure,
     Text,
     ToolCall,
@@ -48,7 +49,7 @@ PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
 LISTED_KEYS = (*PART_KEYS, "block")  # of an item of `parts`
 
 NEUTRAL_KEYS = (
-    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding"),
+    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "scores"),
     *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
 )
 
@@ -93,7 +94,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     is_faulty = "fault" in response.value
     if not forms and status < 400 and not is_faulty:
         response.fail(
-            "says nothing; it needs text, tool_calls, embedding, body, events, raw, error or fault"
+            "says nothing; it needs text, tool_calls, embedding, scores, body, events, raw, error "
+            "or fault"
         )
     delivery = parse_delivery(response)
     # Beside a fault it is how likely that is.
@@ -190,13 +192,11 @@ def parse_neutral(response: Node) -> Neutral:
     parts = parse_parts(response)
     if len(parts) > MOST_PARTS:
         response.fail(f"has {len(parts)} parts, and an answer has at most {MOST_PARTS}")
-    embedding = response.get("embedding")
-    if not embedding.is_absent:
-        if parts:
-            embedding.fail("stands alone: no API answers with text and vectors")
-        parts = [parse_embedding(embedding)]
+    parts += parse_alone(response, parts)
     if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
-        response.fail("says nothing; it needs text, tool_calls, embedding, body, events or error")
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, scores, body, events or error"
+        )
     stop = "stop"
     if any(map(calls_tool, parts)):
         stop = "tool_calls"
@@ -294,21 +294,40 @@ def parse_tool_call(node: Node) -> ToolCall:
     return ToolCall(name.value, {}, id_.text(""), arguments.value)
 
 
+def parse_alone(response: Node, beside: Sequence[Part]) -> List[Part]:
+    """What is the whole answer of an API: vectors, or scores; none where they are absent."""
+    embedding, scores = response.get("embedding"), response.get("scores")
+    if not embedding.is_absent:
+        if beside:
+            embedding.fail("stands alone: no API answers with text and vectors")
+        if not scores.is_absent:
+            embedding.fail("stands alone: no API answers with vectors and scores")
+        return [parse_embedding(embedding)]
+    if scores.is_absent:
+        return []
+    if beside:
+        scores.fail("stands alone: no API answers with text and scores")
+    return [Scores(parse_vector(scores, "an array of numbers, one for each document"))]
+
+
 def parse_embedding(node: Node) -> Embedding:
     """Vectors: one array of numbers, or an array of those."""
     rows = [node]
     if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
         rows = node.items()
-    return Embedding(tuple(parse_vector(row) for row in rows))
+    return Embedding(
+        tuple(parse_vector(row, "an array of numbers, or several of them") for row in rows)
+    )
 
 
-def parse_vector(row: Node) -> Tuple[float, ...]:
-    """One vector of numbers that 32 bits can hold."""
+def parse_vector(row: Node, what: str) -> Tuple[float, ...]:
+    """One vector of numbers that 32 bits can hold; `what` says in words what it must be."""
     numbers: Json = row.value
     is_array = isinstance(numbers, list) and len(numbers) > 0
     if not is_array or not all(fits(number, "a number") for number in numbers):
-        row.expected("an array of numbers, or several of them")
-    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38.
+        row.expected(what)
+    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38, and
+    # scores are read as such (botocore).
     if not all(abs(number) < 3.4e38 for number in numbers):
         row.fail("holds a number that is none of 32 bits")
     return tuple(numbers)

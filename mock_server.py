@@ -6703,7 +6703,7 @@ def settled(asked: Mapping[str, Json]) -> Dict[str, str]:
     return {**settings, "output_format": str(asked.get("output_format") or "png")}
 
 
-def picture_usage(reply: Reply, settings: Mapping[str, str]) -> Json:
+def picture_usage(reply: Reply, settings: Mapping[str, str]) -> Dict[str, Json]:
     """Token counts: text came in, and a picture goes out."""
     usage = reply.usage
     if usage.is_guess:
@@ -6816,6 +6816,7 @@ class OpenAIImages(OpenAI):
         }
         partial, completed = self.event + ".partial_image", self.event + ".completed"
         usage = picture_usage(reply, settings)
+        del usage["output_tokens_details"]  # of which streams have none (openai-py's types)
         for _ in range(call.choices):
             for index in range(self.asked(call).get("partial_images") or 0):
                 yield partial, {"type": partial, "partial_image_index": index, **picture}

@@ -229,14 +229,18 @@ BETAS: Dict[str, Dict[str, Kinds]] = {
 # What is sent on purpose: the format, the place, what is said of it, as regular expressions; and
 # why.  Numbers are sections of the wire formats.
 DEVIATIONS: Dict[Tuple[str, str], str] = {
-    (".*Chat", r"(ChatCompletionMessage|ChoiceDelta)\.reasoning_content is unknown"): (
-        "other vendors' thoughts, for which OpenAI has no member (5.2)"
-    ),
-    ("Mistral(Chat|FIM)", r"UsageInfo\.prompt_tokens_details is unknown"): (
+    (
+        ".*Chat|VertexOpenModels",
+        r"(ChatCompletionMessage|ChoiceDelta)\.reasoning_content is unknown",
+    ): ("other vendors' thoughts, for which OpenAI has no member (5.2)"),
+    ("Mistral(Chat|FIM)|Vertex(Mistral|FIM)", r"UsageInfo\.prompt_tokens_details is unknown"): (
         "in the provider's documentation of prompt caching"
     ),
     ("OpenAIChat", "ChoiceDeltaToolCall.(custom is unknown|type is 'custom'.*)"): (
         "a custom tool's call, of which openai has models of whole ones alone"
+    ),
+    ("(OpenAI|Azure)Image.*", r"error\.type is unknown"): (
+        "the name of the event, as all of a stream have it; openai raises on what is in it"
     ),
     (".*Completions", "CompletionChoice.finish_reason is None.*"): (
         "of all chunks but the last, also in the API's reference (5.4)"
@@ -299,7 +303,10 @@ DEVIATIONS: Dict[Tuple[str, str], str] = {
         "CohereChat",
         r"ChatMessageStartEventDeltaMessage\.(content|tool_plan|tool_calls|citations) is unknown",
     ): "recorded (section 11)",
-    ("Mistral(Chat|FIM)", r"CompletionChunk\.p is unknown"): "padding, recorded (section 12)",
+    (
+        "Mistral(Chat|FIM)|Vertex(Mistral|FIM)",
+        r"CompletionChunk\.p is unknown",
+    ): "padding, recorded (section 12)",
     (
         "OllamaChat",
         r"(ToolCall\.id|Function\.index) is unknown",

@@ -122,6 +122,7 @@ class OpenAIImages(OpenAI):
         }
         partial, completed = self.event + ".partial_image", self.event + ".completed"
         usage = picture_usage(reply, settings)
+        del usage["output_tokens_details"]  # of which streams have none (openai-py's types)
         for _ in range(call.choices):
             for index in range(self.asked(call).get("partial_images") or 0):
                 yield partial, {"type": partial, "partial_image_index": index, **picture}

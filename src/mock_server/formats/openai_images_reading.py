@@ -136,7 +136,7 @@ def settled(asked: Mapping[str, Json]) -> Dict[str, str]:
     return {**settings, "output_format": str(asked.get("output_format") or "png")}
 
 
-def picture_usage(reply: Reply, settings: Mapping[str, str]) -> Json:
+def picture_usage(reply: Reply, settings: Mapping[str, str]) -> Dict[str, Json]:
     """Token counts: text came in, and a picture goes out."""
     usage = reply.usage
     if usage.is_guess:

@@ -365,6 +365,82 @@ def gated(
         yield frame
 
 
+# === deliveries ==============================================================
+# How an answer travels, as frozen records.  Touch nothing.
+
+
+@record
+class Pace:
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`.
+
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
+
+    first: float = 0.0
+    between: float = 0.0
+    jitter: float = 0.0
+    seed: str = ""
+    gaps: Tuple[float, ...] = ()
+
+    @property
+    def has_pauses(self) -> bool:
+        """Whether anything waits for it."""
+        return bool(self.first or self.between or self.gaps)
+
+
+@record
+class Keepalive:
+    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
+    what the provider sends."""
+
+    every: float
+    comment: Optional[str] = None
+
+
+@record
+class Fault:
+    """How an answer breaks: a fault's name, where in a stream, and how likely.
+
+    Without a place it is where the fault would have it."""
+
+    kind: str
+    after: Optional[After] = None
+    probability: float = 1.0
+
+
+@record
+class Plan:
+    """How the same bytes are cut anew on the wire."""
+
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
+    eol: str = ""  # line ends of an event stream
+    comments: Optional[str] = None  # before each of its events
+    no_space: bool = False  # after its field names
+    chunk_extensions: bool = False
+    trailers: bool = False
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
+    chunked: bool = False  # a whole body, too
+    close: bool = False  # the connection, with the answer
+
+
+@record
+class Delivery:
+    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
+    (auto, always, never), headers that replace the server's own (None removes one), where a gate
+    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
+    is sent while it waits."""
+
+    delay: float = 0.0
+    pace: Optional[Pace] = None
+    gzip: str = "auto"
+    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+    gate: Optional[After] = None
+    plan: Plan = Plan()
+    fault: Optional[Fault] = None
+    keepalive: Optional[Keepalive] = None
+
+
 # === limits ==================================================================
 # Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
 
@@ -1212,6 +1288,211 @@ class Exchange:
     extra: Headers = ()  # headers of this one response: its date and id
 
 
+# === plans ===================================================================
+# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
+
+# May touch zlib.
+
+
+USUAL_COMMENT = "comment"
+WIRE_PLANS: Mapping[str, Plan] = {
+    "whole": Plan(coalesce=1_000_000),
+    "event": Plan(coalesce=1),
+    "byte": Plan(split=1),
+    "utf8": Plan(split="utf8"),
+    "eol": Plan(split="eol"),
+    "crlf": Plan(eol="\r\n"),
+    "cr": Plan(eol="\r"),
+    "comments": Plan(comments=USUAL_COMMENT),
+    "no_space": Plan(no_space=True),
+    "extensions": Plan(chunk_extensions=True),
+    "trailers": Plan(trailers=True),
+    "gzip-event": Plan(gzip="event"),
+    "gzip-block": Plan(gzip="block"),
+    "gzip-members": Plan(gzip="members"),
+    "coalesce": Plan(coalesce=3),
+    "chunked": Plan(chunked=True),
+    "close": Plan(close=True),
+}
+
+
+USUAL_PLAN = Plan()
+
+
+# --- lines of server-sent events ---
+
+LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
+
+
+def relines(plan: Plan) -> bool:
+    """Whether a plan changes the lines of server-sent events."""
+    return bool(plan.eol or plan.no_space or plan.comments is not None)
+
+
+def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
+    """Server-sent events with the line ends, comments and spaces of a plan."""
+    if not relines(plan):
+        return frames
+    return (relined_event(frame, plan) for frame in frames)
+
+
+def relined_event(frame: bytes, plan: Plan) -> bytes:
+    """The same event with other line ends, a comment before it, or no space after field names."""
+    if plan.comments is not None:
+        frame = comment(plan.comments, line_end(frame)) + frame
+    eol = plan.eol.encode()
+    if eol:  # in a fraction of the time that LINE_END takes for millions of lines
+        frame = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if plan.no_space:
+        frame = FIELD_SPACE.sub(rb"\1:", frame)
+    if eol:
+        frame = frame.replace(b"\n", eol)
+    return frame
+
+
+def line_end(frame: bytes) -> bytes:
+    """How lines end in an event."""
+    first = LINE_END.search(frame)
+    if first:
+        return first.group()
+    return b"\n"
+
+
+@functools.lru_cache(maxsize=16)
+def comment(text: str, eol: bytes) -> bytes:
+    """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
+    lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
+    return eol.join([*lines, b"", b""])
+
+
+# --- events a write ---
+
+Group = Tuple[Union[Frame, Wait, Hang], int]  # bytes, and how many events lie in them
+BREATHS = 64  # frames after which others have their turn
+GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
+
+
+def frame_size(frame: Frame) -> int:
+    """The bytes of a frame; a place where the stream waits has none."""
+    return len(frame) if isinstance(frame, bytes) else 0
+
+
+def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
+    """Frames, up to `most` of them joined into one; none waits for a gate."""
+    held: List[bytes] = []
+    size = 0
+    for frame in frames:
+        if isinstance(frame, bytes):
+            held.append(frame)
+            size += len(frame)
+        ends = isinstance(frame, (Hold, Mark)) or len(held) >= most or size > GROUP_SIZE
+        if held and ends:
+            yield b"".join(held), len(held)
+            held = []
+            size = 0
+        if not isinstance(frame, bytes):
+            yield frame, 0
+        elif len(held) % BREATHS == BREATHS - 1:
+            yield Breath(), 0
+    if held:
+        yield b"".join(held), len(held)
+
+
+# --- gzip ---
+
+
+def gzip_body(body: bytes, mode: str) -> bytes:
+    """A whole body as gzip: one member, or two with `members`."""
+    if mode != "members":
+        return gzipped(body)
+    middle = len(body) // 2
+    return new_gzip(body[:middle]) + new_gzip(body[middle:])
+
+
+def compressed(packer: Any, frame: bytes) -> Generator[Group, None, bytes]:
+    """What a compressor has to give after a frame; in a long one others have their turn."""
+    data = b""
+    for at in range(0, len(frame), LONG):
+        if at:
+            yield Breath(), 0
+        data += packer.compress(frame[at : at + LONG])
+    return data
+
+
+def gzip_groups(
+    groups: Iterable[Group], mode: str = "event", is_honest: bool = True
+) -> Iterator[Group]:
+    """Groups as gzip, whose trailer is a group without events.
+
+    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
+    own (`members`).  If it is not honest, it is gzip up to a mark alone, and has no trailer."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    waiting = 0  # events in zlib's buffer
+    rest = iter(groups)
+    for frame, events in rest:
+        if isinstance(frame, Mark) and waiting:  # what is before the mark is sent before it
+            yield packer.flush(zlib.Z_SYNC_FLUSH), waiting
+            waiting = 0
+        if isinstance(frame, Mark) and not is_honest:
+            break
+        if not isinstance(frame, bytes):
+            yield frame, 0
+            continue
+        waiting += events
+        if mode == "members":
+            data = new_gzip(frame)
+        else:
+            data = yield from compressed(packer, frame)
+        if mode == "event" or (mode == "block" and not events):
+            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
+            # reads the stream sees nothing (zlib manual, deflate()).
+            data += packer.flush(zlib.Z_SYNC_FLUSH)
+        if data:
+            yield data, waiting
+            waiting = 0
+    if mode != "members" and is_honest:
+        yield packer.flush(), waiting
+    yield from rest
+
+
+# --- bytes a write, and chunks ---
+
+CUTS = {
+    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
+    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
+}
+
+
+def cut_up(data: bytes, split: Union[int, str]) -> Iterator[bytes]:
+    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
+    if not split or not data:
+        yield data
+    elif isinstance(split, int):
+        for at in range(0, len(data), split):
+            yield data[at : at + split]
+    else:
+        start = 0
+        for match in CUTS[split].finditer(data):
+            yield data[start : match.end()]
+            start = match.end()
+        if start < len(data):
+            yield data[start:]
+
+
+TRAILER = "X-Mock-Trailer", "the end"
+
+
+def chunk(data: bytes, plan: Plan) -> bytes:
+    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
+    size = b"%x" % len(data)
+    if plan.chunk_extensions:
+        size += b';wire="plan"'
+    if data or not plan.trailers:
+        return b"%b\r\n%b\r\n" % (size, data)
+    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
+
+
 # === forms ===================================================================
 # Forms: the fields of multipart bodies (RFC 7578).  Pure.
 
@@ -1405,6 +1686,7 @@ class Request:
     port: int = 0
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
+    is_tls: bool = False
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1418,7 +1700,7 @@ class Request:
 
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
-        where = self.port, self.session, self.peer
+        where = self.port, self.session, self.peer, self.is_tls
         return Request(self.method, self.path, self.query, headers, self.body, *where)
 
 
@@ -1735,78 +2017,6 @@ class Limit:
 
 
 @record
-class Pace:
-    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
-    half), drawn from `seed`.
-
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
-
-    first: float = 0.0
-    between: float = 0.0
-    jitter: float = 0.0
-    seed: str = ""
-    gaps: Tuple[float, ...] = ()
-
-    @property
-    def has_pauses(self) -> bool:
-        """Whether anything waits for it."""
-        return bool(self.first or self.between or self.gaps)
-
-
-@record
-class Keepalive:
-    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
-    what the provider sends."""
-
-    every: float
-    comment: Optional[str] = None
-
-
-@record
-class Fault:
-    """How an answer breaks: a fault's name, where in a stream, and how likely.
-
-    Without a place it is where the fault would have it."""
-
-    kind: str
-    after: Optional[After] = None
-    probability: float = 1.0
-
-
-@record
-class Plan:
-    """How the same bytes are cut anew on the wire."""
-
-    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
-    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
-    eol: str = ""  # line ends of an event stream
-    comments: Optional[str] = None  # before each of its events
-    no_space: bool = False  # after its field names
-    chunk_extensions: bool = False
-    trailers: bool = False
-    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
-    chunked: bool = False  # a whole body, too
-    close: bool = False  # the connection, with the answer
-
-
-@record
-class Delivery:
-    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), where a gate
-    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
-    is sent while it waits."""
-
-    delay: float = 0.0
-    pace: Optional[Pace] = None
-    gzip: str = "auto"
-    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
-    gate: Optional[After] = None
-    plan: Plan = Plan()
-    fault: Optional[Fault] = None
-    keepalive: Optional[Keepalive] = None
-
-
-@record
 class Response:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
     Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
@@ -1823,211 +2033,6 @@ class Response:
     delivery: Delivery = Delivery()
     ping: bytes = b""
     is_piece: Callable[[Any], bool] = bool
-
-
-# === plans ===================================================================
-# Wire plans: all that cuts the same bytes anew, by line, by event, by write, by gzip block.
-
-# May touch zlib.
-
-
-USUAL_COMMENT = "comment"
-WIRE_PLANS: Mapping[str, Plan] = {
-    "whole": Plan(coalesce=1_000_000),
-    "event": Plan(coalesce=1),
-    "byte": Plan(split=1),
-    "utf8": Plan(split="utf8"),
-    "eol": Plan(split="eol"),
-    "crlf": Plan(eol="\r\n"),
-    "cr": Plan(eol="\r"),
-    "comments": Plan(comments=USUAL_COMMENT),
-    "no_space": Plan(no_space=True),
-    "extensions": Plan(chunk_extensions=True),
-    "trailers": Plan(trailers=True),
-    "gzip-event": Plan(gzip="event"),
-    "gzip-block": Plan(gzip="block"),
-    "gzip-members": Plan(gzip="members"),
-    "coalesce": Plan(coalesce=3),
-    "chunked": Plan(chunked=True),
-    "close": Plan(close=True),
-}
-
-
-USUAL_PLAN = Plan()
-
-
-# --- lines of server-sent events ---
-
-LINE_END = re.compile(rb"\r\n|\n|\r")
-FIELD_SPACE = re.compile(rb"(?m)^(data|event|id|retry): ")
-
-
-def relines(plan: Plan) -> bool:
-    """Whether a plan changes the lines of server-sent events."""
-    return bool(plan.eol or plan.no_space or plan.comments is not None)
-
-
-def relined(frames: Iterable[bytes], plan: Plan) -> Iterable[bytes]:
-    """Server-sent events with the line ends, comments and spaces of a plan."""
-    if not relines(plan):
-        return frames
-    return (relined_event(frame, plan) for frame in frames)
-
-
-def relined_event(frame: bytes, plan: Plan) -> bytes:
-    """The same event with other line ends, a comment before it, or no space after field names."""
-    if plan.comments is not None:
-        frame = comment(plan.comments, line_end(frame)) + frame
-    eol = plan.eol.encode()
-    if eol:  # in a fraction of the time that LINE_END takes for millions of lines
-        frame = frame.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if plan.no_space:
-        frame = FIELD_SPACE.sub(rb"\1:", frame)
-    if eol:
-        frame = frame.replace(b"\n", eol)
-    return frame
-
-
-def line_end(frame: bytes) -> bytes:
-    """How lines end in an event."""
-    first = LINE_END.search(frame)
-    if first:
-        return first.group()
-    return b"\n"
-
-
-@functools.lru_cache(maxsize=16)
-def comment(text: str, eol: bytes) -> bytes:
-    """A comment of an event stream, a line of it for each line of a text; readers pass over it."""
-    lines = [b":" + b" " * bool(line) + line for line in LINE_END.split(utf8(text))]
-    return eol.join([*lines, b"", b""])
-
-
-# --- events a write ---
-
-Group = Tuple[Union[Frame, Wait, Hang], int]  # bytes, and how many events lie in them
-BREATHS = 64  # frames after which others have their turn
-GROUP_SIZE = 16 * 1024 * 1024  # bytes that are joined at most: all of them are kept until then
-
-
-def frame_size(frame: Frame) -> int:
-    """The bytes of a frame; a place where the stream waits has none."""
-    return len(frame) if isinstance(frame, bytes) else 0
-
-
-def coalesced(frames: Iterable[Frame], most: int) -> Iterator[Group]:
-    """Frames, up to `most` of them joined into one; none waits for a gate."""
-    held: List[bytes] = []
-    size = 0
-    for frame in frames:
-        if isinstance(frame, bytes):
-            held.append(frame)
-            size += len(frame)
-        ends = isinstance(frame, (Hold, Mark)) or len(held) >= most or size > GROUP_SIZE
-        if held and ends:
-            yield b"".join(held), len(held)
-            held = []
-            size = 0
-        if not isinstance(frame, bytes):
-            yield frame, 0
-        elif len(held) % BREATHS == BREATHS - 1:
-            yield Breath(), 0
-    if held:
-        yield b"".join(held), len(held)
-
-
-# --- gzip ---
-
-
-def gzip_body(body: bytes, mode: str) -> bytes:
-    """A whole body as gzip: one member, or two with `members`."""
-    if mode != "members":
-        return gzipped(body)
-    middle = len(body) // 2
-    return new_gzip(body[:middle]) + new_gzip(body[middle:])
-
-
-def compressed(packer: Any, frame: bytes) -> Generator[Group, None, bytes]:
-    """What a compressor has to give after a frame; in a long one others have their turn."""
-    data = b""
-    for at in range(0, len(frame), LONG):
-        if at:
-            yield Breath(), 0
-        data += packer.compress(frame[at : at + LONG])
-    return data
-
-
-def gzip_groups(
-    groups: Iterable[Group], mode: str = "event", is_honest: bool = True
-) -> Iterator[Group]:
-    """Groups as gzip, whose trailer is a group without events.
-
-    Flushed after each (`event`), only when zlib's buffer fills (`block`), or each a member of its
-    own (`members`).  If it is not honest, it is gzip up to a mark alone, and has no trailer."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
-    waiting = 0  # events in zlib's buffer
-    rest = iter(groups)
-    for frame, events in rest:
-        if isinstance(frame, Mark) and waiting:  # what is before the mark is sent before it
-            yield packer.flush(zlib.Z_SYNC_FLUSH), waiting
-            waiting = 0
-        if isinstance(frame, Mark) and not is_honest:
-            break
-        if not isinstance(frame, bytes):
-            yield frame, 0
-            continue
-        waiting += events
-        if mode == "members":
-            data = new_gzip(frame)
-        else:
-            data = yield from compressed(packer, frame)
-        if mode == "event" or (mode == "block" and not events):
-            # Without Z_SYNC_FLUSH an event waits until zlib's own buffer fills, and a client that
-            # reads the stream sees nothing (zlib manual, deflate()).
-            data += packer.flush(zlib.Z_SYNC_FLUSH)
-        if data:
-            yield data, waiting
-            waiting = 0
-    if mode != "members" and is_honest:
-        yield packer.flush(), waiting
-    yield from rest
-
-
-# --- bytes a write, and chunks ---
-
-CUTS = {
-    "utf8": re.compile(rb"[\xc2-\xf4](?=[\x80-\xbf])"),
-    "eol": re.compile(rb"\r(?=\n)|\n(?=\n)|\r(?=\r)"),
-}
-
-
-def cut_up(data: bytes, split: Union[int, str]) -> Iterator[bytes]:
-    """Bytes in pieces: so many each, or cut inside every character or line end of several bytes."""
-    if not split or not data:
-        yield data
-    elif isinstance(split, int):
-        for at in range(0, len(data), split):
-            yield data[at : at + split]
-    else:
-        start = 0
-        for match in CUTS[split].finditer(data):
-            yield data[start : match.end()]
-            start = match.end()
-        if start < len(data):
-            yield data[start:]
-
-
-TRAILER = "X-Mock-Trailer", "the end"
-
-
-def chunk(data: bytes, plan: Plan) -> bytes:
-    """Bytes as one chunk (RFC 9112, 7.1); none at all are the last, with the plan's trailer."""
-    size = b"%x" % len(data)
-    if plan.chunk_extensions:
-        size += b';wire="plan"'
-    if data or not plan.trailers:
-        return b"%b\r\n%b\r\n" % (size, data)
-    return b"%b\r\n%s: %s\r\n\r\n" % (size, *[text.encode() for text in TRAILER])
 
 
 # === faults ==================================================================
@@ -5034,6 +5039,13 @@ RESPONSES_PLACES = Places(
     },
 )
 
+# --- OpenAI's images ---
+
+IMAGE_PLACES = Places(
+    {"": "->", "created": "-> created_at", "usage": "usage -> usage"},
+    {"data": 'give "body" and "events" instead'},
+)
+
 # --- OpenAI's transcriptions, of which the last event is the whole in JSON ---
 
 TRANSCRIPTION_PLACES = Places(
@@ -6637,6 +6649,433 @@ class OpenAIEmbeddings(OpenAI):
         return self.encode(value)
 
 
+# === formats/openai_forms ====================================================
+# Forms as OpenAI's APIs take them: pictures and sound come as files, all else as text.  Pure.
+
+
+A_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+# Quoted, of several fields `image`: astrbot_plugin_omnidraw, pull request 58.
+TWICE = (
+    "Duplicate parameter: '{path}'. You provided multiple values for this parameter, whereas only "
+    "one is allowed. If you are trying to provide a list of values, use the array syntax instead "
+    "e.g. '{path}[]=<value>'."
+)
+ONE_VALUE = "one value"
+A_FILE = "a file"
+
+
+def meant(text: Json, kind: str) -> Json:
+    """What the text of a field stands for where a value of this kind is wanted; itself, if for
+    none."""
+    if not isinstance(text, str):
+        return text
+    if "boolean" in kind:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if ("number" in kind or "integer" in kind) and A_NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def form_values(form: Fields, kinds: Mapping[str, str]) -> Dict[str, Json]:
+    """The fields of a form as JSON would say them, whose members are of these kinds: `name[]` is an
+    array."""
+    values: Dict[str, Json] = {}
+    for name, value in form.items():
+        plain = name[:-2] if name.endswith("[]") else name
+        kind = kinds.get(plain, "")
+        values[plain] = meant(value, kind)
+        if plain != name:
+            values[plain] = [meant(one, kind) for one in listed(value)]
+    return values
+
+
+def check_once(form: Fields) -> None:
+    """Raise BadField for a field that stands twice and is no array."""
+    for name, value in form.items():
+        if isinstance(value, list) and not name.endswith("[]"):
+            Field(form).get(name).expected(ONE_VALUE)
+
+
+def files_in(field: Field) -> List[Mapping[str, Json]]:
+    """The files of a field, of which there may be several in an array."""
+    nodes = [field]
+    if isinstance(field.value, list):
+        nodes = field.items()
+    for node in nodes:
+        # What a form tells of a file, which a text in its place has nothing of.
+        if not isinstance(node.value, dict):
+            node.expected(A_FILE)
+    return [node.value for node in nodes]
+
+
+class OpenAIForms(OpenAI):
+    """What the APIs share whose bodies are forms.  `fields` are the kinds of what the texts stand
+    for, as if they were JSON; `files` are the fields that hold files, and whether one must be
+    there."""
+
+    takes_form = True
+    files: Mapping[str, bool] = {}
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call, whose body are the fields as they came."""
+        check_once(body)
+        values = form_values(body, self.fields)
+        call = super().read(request, params, values)
+        fields = Field(values)
+        for name, is_needed in self.files.items():
+            if is_needed or not fields.get(name).is_absent:
+                files_in(fields.get(name))
+        return replace(call, body=body)
+
+    def asked(self, call: Call) -> Mapping[str, Json]:
+        """What a call asks for."""
+        return form_values(call.body, self.fields)
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of a field that stands twice."""
+        if wrong.expected == ONE_VALUE and wrong.found is not MISSING:
+            text = TWICE.replace("{path}", wrong.path)
+            return Failure(400, text, "invalid_request_error", "duplicate_parameter", wrong.path)
+        return super().complaint(wrong)
+
+
+# === formats/pictures ========================================================
+# Pictures: one pixel in every format that pictures are asked for in.  Pure.
+
+
+# Whole files that any viewer opens, in base64, always the same: nothing is drawn here.
+PICTURES: Mapping[str, str] = {
+    "png": (
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mMwTpsJAAICATNoejH4AAAAAElFTkSu"
+        "QmCC"
+    ),
+    "jpeg": (
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP////////////////////////////////////////////////////////"
+        "//////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAf/EABQQAQAAAAAA"
+        "AAAAAAAAAAAAAAD/2gAIAQEAAD8AH//Z"
+    ),
+    "webp": "UklGRh4AAABXRUJQVlA4TBEAAAAvAAAAAAdQs840s/+BiOh/AAA=",
+    "gif": "R0lGODdhAQABAIEAADNmmQAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw==",
+    "svg": (
+        "PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHdpZHRoPSIxIiBoZWlnaHQ9IjEiPjxyZWN0"
+        "IHdpZHRoPSIxIiBoZWlnaHQ9IjEiIGZpbGw9IiMzNjkiLz48L3N2Zz4="
+    ),
+}
+PNG_BYTES = base64.b64decode(PICTURES["png"])
+
+
+def picture_of_type(media_type: str) -> str:
+    """The picture of a media type such as image/jpeg in base64; a PNG for one that is not here."""
+    return PICTURES.get(media_type.partition("/")[2], PICTURES["png"])
+
+
+# === formats/openai_images_reading ===========================================
+# What requests for pictures ask OpenAI for (openai-py 3.57's types).  Pure.
+
+
+# Models that answer in base64 with all that there is to tell; without a model it is one of them.
+# The others, all of them gone at OpenAI, live on in its clones.
+GPT_IMAGE = re.compile(r"(?:.*/)?(?:chat)?gpt-image|$")
+DALL_E_QUALITIES = ("standard", "hd")
+# The words that a field may hold (read in openai-py's types).
+PICTURE_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "quality": ("low", "medium", "high", "xhigh", "max", "auto", *DALL_E_QUALITIES),
+    "background": ("transparent", "opaque", "auto"),
+    "output_format": tuple(PICTURES),
+    "response_format": ("url", "b64_json"),
+    "moderation": ("low", "auto"),
+    "style": ("vivid", "natural"),
+    "input_fidelity": ("high", "low"),
+}
+# Newer models take any size (openai-py's documentation of `size`), and so do many clones.
+SIZES: Mapping[str, Tuple[str, ...]] = {
+    "dall-e-2": ("256x256", "512x512", "1024x1024"),
+    "dall-e-3": ("1024x1024", "1792x1024", "1024x1792"),
+    "gpt-image-1": ("1024x1024", "1024x1536", "1536x1024", "auto"),
+}
+ANY_SIZE = re.compile(r"auto|[1-9]\d{0,4}x[1-9]\d{0,4}")
+USUAL_LOOKS = {"size": "1024x1024", "quality": "low", "background": "opaque"}
+PATCHES = {"low": 16, "medium": 32}  # along the shorter edge; 64 at any other quality
+# Quoted, of the sizes at openai-php/client, issue 641, and of numbers at many places.
+NO_WORD = "Invalid value: {found}. Supported values are: {known}."
+TOO_HIGH = (
+    "Invalid '{path}': integer above maximum value. Expected a value <= {most}, but got {found} "
+    "instead."
+)
+TOO_LOW = (
+    "Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {found} "
+    "instead."
+)
+SENTENCE_CODES = {
+    "Invalid value": "invalid_value",
+    "above maximum": "integer_above_max_value",
+    "below minimum": "integer_below_min_value",
+}
+
+PICTURE_FIELDS = {
+    "prompt": "a string!",
+    "model": "a string",
+    "n": "an integer",
+    "size": "a string",
+    **dict.fromkeys(PICTURE_WORDS, "a string"),
+    "output_compression": "an integer",
+    "partial_images": "an integer",
+    "stream": "a boolean",
+    "user": "a string",
+}
+
+
+def in_words(words: Sequence[str]) -> str:
+    """Words as OpenAI lists them: `'a', 'b', and 'c'`."""
+    *before, last = [f"'{word}'" for word in words]
+    comma = "," * (len(before) > 1)
+    return f"{', '.join(before)}{comma} and {last}"
+
+
+def check_listed(field: Field, words: Sequence[str]) -> None:
+    """BadField for a field that holds none of some words."""
+    if not field.is_absent and field.value not in words:
+        sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
+        field.expected("one from " + ", ".join(words), sentence)
+
+
+def check_size(field: Field, model: str) -> None:
+    """BadField for a size that a model does not have."""
+    known = [sizes for name, sizes in SIZES.items() if model.startswith(name)]
+    if known:
+        check_listed(field, known[0])
+    elif not field.is_absent and not ANY_SIZE.fullmatch(field.value):
+        sentence = NO_WORD.format(found=f"'{field.value}'", known="'auto' and WIDTHxHEIGHT")
+        field.expected("one from auto, WIDTHxHEIGHT", sentence)
+
+
+def number_between(field: Field, least: int, most: int, default: int) -> int:
+    """A number from `least` to `most`, of which OpenAI says on which side it is wrong."""
+    if field.is_absent:
+        return default
+    number = int(field.value)
+    told = {"path": field.path, "least": least, "most": most, "found": number}
+    what = f"an integer from {least} to {most}"
+    if number > most:
+        field.expected(what, TOO_HIGH.format(**told))
+    if number < least:
+        field.expected(what, TOO_LOW.format(**told))
+    return number
+
+
+def patches(quality: str, size: str) -> int:
+    """The tokens of a picture: one a patch, and one more a row of them."""
+    # This gives all nine numbers that OpenAI documents of gpt-image-1.
+    width, height = map(int, size.split("x"))
+    along = PATCHES.get(quality, 64)
+    edge = min(width, height)
+    rows, columns = height * along // edge, width * along // edge
+    return rows * (columns + 1)
+
+
+def check_wishes(body: Field) -> None:
+    """BadField for what is wrong with the looks of a picture that a request asks for."""
+    model = body.value.get("model") or ""
+    for name, words in PICTURE_WORDS.items():
+        if name == "quality" and model and GPT_IMAGE.match(model):
+            words = tuple(word for word in words if word not in DALL_E_QUALITIES)
+        check_listed(body.get(name), words)
+    check_size(body.get("size"), model)
+    number_between(body.get("partial_images"), 0, 3, 0)
+    number_between(body.get("output_compression"), 0, 100, 100)
+
+
+def code_of(sentence: str) -> str:
+    """The code of what was said of a number or a word; empty of anything else."""
+    codes = [code for words, code in SENTENCE_CODES.items() if words in sentence]
+    return next(iter(codes), "")
+
+
+def settled_looks(asked: Mapping[str, Json]) -> Dict[str, str]:
+    """What a picture is like, where the request leaves it open, too."""
+    found = {name: str(asked.get(name) or "auto") for name in USUAL_LOOKS}
+    settings = {name: value.replace("auto", USUAL_LOOKS[name]) for name, value in found.items()}
+    return {**settings, "output_format": str(asked.get("output_format") or "png")}
+
+
+def picture_usage(reply: Reply, settings: Mapping[str, str]) -> Dict[str, Json]:
+    """Token counts: text came in, and a picture goes out."""
+    usage = reply.usage
+    if usage.is_guess:
+        usage = replace(usage, output=patches(settings["quality"], settings["size"]))
+    return {
+        "input_tokens": usage.input,
+        "input_tokens_details": {"image_tokens": 0, "text_tokens": usage.input},
+        "output_tokens": usage.output,
+        "output_tokens_details": {"image_tokens": usage.output, "text_tokens": 0},
+        "total_tokens": usage.total,
+    }
+
+
+# === formats/openai_images ===================================================
+# OpenAI's images: generations, edits, and the picture that a url leads to.  Pure.
+
+
+# Quoted, of a blocked prompt: CarrotMangaTranslator, issue 122.
+BLOCKED_PICTURE = Failure(
+    400,
+    "Your request was rejected by the safety system. If you believe this is an error, contact us "
+    "at help.openai.com and include the request ID req_mock. safety_violations=[violence].",
+    "image_generation_user_error",
+    "moderation_blocked",
+)
+
+
+class OpenAIImages(OpenAI):
+    """Generations; a neutral text is the prompt as it was revised."""
+
+    operation, api = "image", "generations"
+    routes: Tuple[str, ...] = ("POST /v1/images/generations", "POST {prefix*}/images/generations")
+    fields = PICTURE_FIELDS
+    speaks = frozenset((Text,))
+    may_stream = True
+    stream_type = "text/event-stream; charset=utf-8"
+    errors: Mapping[str, Failure] = {**OPENAI_ERRORS, "content_filter": BLOCKED_PICTURE}
+    places = IMAGE_PLACES
+    event = "image_generation"  # what the names of its events begin with
+
+    # --- what is asked ---
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The prompt is the user's text."""
+        check_wishes(body)
+        yield Turn("user", body.value["prompt"])
+
+    def choices(self, body: Field) -> int:
+        """`n`."""
+        return number_between(body.get("n"), 1, 10, 1)
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def asked(self, call: Call) -> Mapping[str, Json]:
+        """What a call asks for."""
+        body: Mapping[str, Json] = call.body
+        return body
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """With the code of what is said of numbers and words."""
+        failure = super().complaint(wrong)
+        return replace(failure, code=code_of(wrong.sentence) or failure.code)
+
+    # --- what is answered ---
+
+    def tells_all(self, call: Call) -> bool:
+        """Whether the model that is asked is one of those that tell all of a picture."""
+        return GPT_IMAGE.match(call.model) is not None
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """A picture; GPT image models don't say what they made of the prompt."""
+        text = "" if self.tells_all(call) else call.user
+        usage = Usage(estimate(call.prompt), 1, is_guess=True)
+        return Reply((Text(text),), "stop", usage, call.model)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The pictures, and what they are like."""
+        settings = settled_looks(self.asked(call))
+        data = [self.picture(call, reply, settings, index) for index in range(call.choices)]
+        if not self.tells_all(call):
+            return {"created": call.second, "data": data}
+        return {
+            "created": call.second,
+            "background": settings["background"],
+            "data": data,
+            "output_format": settings["output_format"],
+            "quality": settings["quality"],
+            "size": settings["size"],
+            "usage": picture_usage(reply, settings),
+        }
+
+    def picture(
+        self, call: Call, reply: Reply, settings: Mapping[str, str], index: int
+    ) -> Dict[str, Json]:
+        """One picture: in base64, or where it is."""
+        revised = present(revised_prompt=reply.text(Text) or None)
+        if self.tells_all(call) or self.asked(call).get("response_format") == "b64_json":
+            return {**revised, "b64_json": PICTURES[settings["output_format"]]}
+        return {**revised, "url": picture_url(call, index)}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The same picture several times: in part, as they are called, and complete."""
+        settings = settled_looks(self.asked(call))
+        picture = {
+            "b64_json": PICTURES[settings["output_format"]],
+            "created_at": call.second,
+            **settings,
+        }
+        partial, completed = self.event + ".partial_image", self.event + ".completed"
+        usage = picture_usage(reply, settings)
+        del usage["output_tokens_details"]  # of which streams have none (openai-py's types)
+        for _ in range(call.choices):
+            for index in range(self.asked(call).get("partial_images") or 0):
+                yield partial, {"type": partial, "partial_image_index": index, **picture}
+            yield completed, {"type": completed, **picture, "usage": usage}
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """An event of that name."""
+        # As openai-py reads errors from any stream: `error` in the data.
+        yield "error", {"type": "error", "error": self.error(failure)}
+
+    def recorded_events(self, values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
+        """Each under the name that is its type."""
+        return named_by_type(values)
+
+
+class OpenAIImageEdits(OpenAIForms, OpenAIImages):
+    """Edits: a form with the pictures to edit, answered as generations are."""
+
+    api = "edits"
+    routes: Tuple[str, ...] = ("POST /v1/images/edits", "POST {prefix*}/images/edits")
+    files = {"image": True, "mask": False}
+    event = "image_edit"
+
+
+def picture_url(call: Call, index: int) -> str:
+    """Where a picture of an answer is: at the server itself, under the name it was called by."""
+    request = call.request
+    scheme = "https" if request.is_tls else "http"
+    host = request.headers.get("host") or f"127.0.0.1:{request.port}"
+    return f"{scheme}://{host}/v1/images/img-{call.token(f'picture {index}', 24)}.png"
+
+
+class OpenAIPicture(OpenAI):
+    """What the urls of pictures lead to: at OpenAI another host, which asks for no credential."""
+
+    operation = api = "picture"
+    routes = ("GET /v1/images/{picture}.png",)
+    credentials = ()
+    speaks = frozenset()
+    needs_mock = False
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The picture."""
+        return PNG_BYTES
+
+    def whole_type(self, call: Call) -> str:
+        """No JSON."""
+        return "image/png"
+
+
+class OpenAIVariations(OpenAI):
+    """Variations, which are no more: OpenAI knows the path as little as any other wrong one."""
+
+    operation, api = "image", "variations"
+    routes = ("POST /v1/images/variations", "POST {prefix*}/images/variations")
+    takes_form = True
+    speaks = frozenset()
+    needs_mock = False
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """What is said of an unknown path."""
+        return Failure(404, f"Invalid URL (POST {call.path})", "invalid_request_error", code="")
+
+
 # === formats/openai_models ===================================================
 # OpenAI's models (wire formats, 5.7).  Pure.
 
@@ -6839,6 +7278,16 @@ AZURE_ERRORS: Mapping[str, Failure] = {
 }
 
 
+# Quoted, of a blocked prompt: jeffstric/ZJT, issue 480.
+AZURE_PICTURE_ERRORS: Mapping[str, Failure] = {
+    **AZURE_ERRORS,
+    "content_filter": replace(
+        BLOCKED_PICTURE,
+        message=BLOCKED_PICTURE.message.replace("help.openai.com", "Azure support ticket"),
+    ),
+}
+
+
 class Azure(OpenAI):
     """What all APIs share: headers, errors of a gateway of its own, two kinds of credential."""
 
@@ -6934,6 +7383,23 @@ class AzureEmbeddings(Azure, OpenAIEmbeddings):
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
 
 
+class AzureImages(Azure, OpenAIImages):
+    """Generations of a deployment."""
+
+    routes = (DEPLOYMENT + "/images/generations", "POST /openai/v1/images/generations")
+    errors = AZURE_PICTURE_ERRORS
+
+    def tells_all(self, call: Call) -> bool:
+        """What a deployment's name does not tell, a field tells that those models don't have."""
+        return not call.model.startswith("dall-e") and "response_format" not in self.asked(call)
+
+
+class AzureImageEdits(AzureImages, OpenAIImageEdits):
+    """Edits of a deployment."""
+
+    routes = (DEPLOYMENT + "/images/edits", "POST /openai/v1/images/edits")
+
+
 class AzureModerations(Azure, OpenAIModerations):
     """Moderations; not under a deployment (section 6)."""
 
@@ -6944,96 +7410,6 @@ class AzureModels(Azure, OpenAIModels):
     """Models."""
 
     routes = ("GET /openai[/v1]/models[/{model}]",)
-
-
-# === formats/openai_forms ====================================================
-# Forms as OpenAI's APIs take them: pictures and sound come as files, all else as text.  Pure.
-
-
-A_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
-# Quoted, of several fields `image`: astrbot_plugin_omnidraw, pull request 58.
-TWICE = (
-    "Duplicate parameter: '{path}'. You provided multiple values for this parameter, whereas only "
-    "one is allowed. If you are trying to provide a list of values, use the array syntax instead "
-    "e.g. '{path}[]=<value>'."
-)
-ONE_VALUE = "one value"
-A_FILE = "a file"
-
-
-def meant(text: Json, kind: str) -> Json:
-    """What the text of a field stands for where a value of this kind is wanted; itself, if for
-    none."""
-    if not isinstance(text, str):
-        return text
-    if "boolean" in kind:
-        return {"true": True, "false": False}.get(text.lower(), text)
-    if ("number" in kind or "integer" in kind) and A_NUMBER.fullmatch(text):
-        return float(text) if "." in text else int(text)
-    return text
-
-
-def form_values(form: Fields, kinds: Mapping[str, str]) -> Dict[str, Json]:
-    """The fields of a form as JSON would say them, whose members are of these kinds: `name[]` is an
-    array."""
-    values: Dict[str, Json] = {}
-    for name, value in form.items():
-        plain = name[:-2] if name.endswith("[]") else name
-        kind = kinds.get(plain, "")
-        values[plain] = meant(value, kind)
-        if plain != name:
-            values[plain] = [meant(one, kind) for one in listed(value)]
-    return values
-
-
-def check_once(form: Fields) -> None:
-    """Raise BadField for a field that stands twice and is no array."""
-    for name, value in form.items():
-        if isinstance(value, list) and not name.endswith("[]"):
-            Field(form).get(name).expected(ONE_VALUE)
-
-
-def files_in(field: Field) -> List[Mapping[str, Json]]:
-    """The files of a field, of which there may be several in an array."""
-    nodes = [field]
-    if isinstance(field.value, list):
-        nodes = field.items()
-    for node in nodes:
-        # What a form tells of a file, which a text in its place has nothing of.
-        if not isinstance(node.value, dict):
-            node.expected(A_FILE)
-    return [node.value for node in nodes]
-
-
-class OpenAIForms(OpenAI):
-    """What the APIs share whose bodies are forms.  `fields` are the kinds of what the texts stand
-    for, as if they were JSON; `files` are the fields that hold files, and whether one must be
-    there."""
-
-    takes_form = True
-    files: Mapping[str, bool] = {}
-
-    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
-        """The call, whose body are the fields as they came."""
-        check_once(body)
-        values = form_values(body, self.fields)
-        call = super().read(request, params, values)
-        fields = Field(values)
-        for name, is_needed in self.files.items():
-            if is_needed or not fields.get(name).is_absent:
-                files_in(fields.get(name))
-        return replace(call, body=body)
-
-    def asked(self, call: Call) -> Mapping[str, Json]:
-        """What a call asks for."""
-        return form_values(call.body, self.fields)
-
-    def complaint(self, wrong: BadField) -> Failure:
-        """Also of a field that stands twice."""
-        if wrong.expected == ONE_VALUE and wrong.found is not MISSING:
-            text = TWICE.replace("{path}", wrong.path)
-            return Failure(400, text, "invalid_request_error", "duplicate_parameter", wrong.path)
-        return super().complaint(wrong)
 
 
 # === formats/openai_audio ====================================================
@@ -11616,6 +11992,12 @@ def google_turns(body: Field) -> Iterator[Turn]:
         yield from google_content(content).turns(GOOGLE_ROLES[role])
 
 
+def modalities(body: Json) -> List[Json]:
+    """What a request wants an answer to consist of, as far as it says so."""
+    config = pick(body, "generationConfig") or {}
+    return listed(pick(config, "responseModalities"))
+
+
 # === formats/gemini_embeddings ===============================================
 # Gemini's embeddings, of one text or of many (wire formats, section 7).  Pure.
 
@@ -11663,6 +12045,66 @@ class GeminiBatchEmbed(GeminiEmbed):
     def whole(self, call: Call, reply: Reply) -> Json:
         """The embeddings."""
         return {"embeddings": self.embeddings(call, reply)}
+
+
+# === formats/echo ============================================================
+# What answers where no mock does: the text that was asked, or vectors or scores made from it.
+
+# Pure.
+
+
+MOST_DIMENSIONS = 8192
+# Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
+WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
+
+
+def echoed(call: Call) -> Reply:
+    """What was asked, as an answer: the text, or vectors or scores made from it."""
+    text = call.user or call.tool_result or call.system
+    part: Part = Text(text)
+    if call.operation == "embed":
+        size = dimensions(call)
+        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
+        part = Embedding(tuple(vectors[one] for one in call.inputs))
+    elif call.operation == "rerank":
+        part = Scores(shared_words(call.user, call.inputs))
+    usage = Usage(estimate(call.prompt), estimate(text), is_guess=True)
+    return Reply((part,), "stop", usage, call.model)
+
+
+def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
+    """The share of a query's words that each text has: what has all of them comes first."""
+    asked = set(WORD.findall(query.lower()))
+    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
+    return tuple(round(number / max(1, len(asked)), 6) for number in shared)
+
+
+def dimensions(call: Call) -> int:
+    """How long a vector the request asks for, wherever its API says that, or the model's usual size
+    (wire formats, 5.6)."""
+    places: List[Json] = [call.body, call.body.get("parameters")]
+    requests = call.body.get("requests")
+    if isinstance(requests, list):
+        places += requests[:1]
+    for place in places:
+        if isinstance(place, dict):
+            asked = place.get("dimensions") or pick(place, "outputDimensionality")
+            asked = asked or place.get("output_dimension")  # Mistral's and Cohere's
+            if asked:
+                field = Field({"dimensions": asked}).get("dimensions")
+                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
+                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
+    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
+        return 3072
+    return 1536
+
+
+def unit_vector(text: str, size: int) -> Tuple[float, ...]:
+    """A vector of length 1 that depends on the text alone."""
+    data = hashlib.shake_256(utf8(text)).digest(size * 2)
+    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
+    norm = sum(value * value for value in raw) ** 0.5
+    return tuple(round(value / norm, 8) for value in raw)
 
 
 # === formats/gemini_likely ===================================================
@@ -11751,6 +12193,8 @@ GOOGLE_PART_DATA = frozenset(
 )
 # A mock that has a part with one of these says itself what is signed.
 SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+# What an echo adds where a picture is asked for.
+GOOGLE_PICTURE = Block({"inlineData": {"mimeType": "image/png", "data": PICTURES["png"]}})
 
 
 def google_signature(call: Call) -> str:
@@ -12017,6 +12461,15 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
 
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """An echo, with a picture where one is asked for, or that alone."""
+        wanted = modalities(call.body)
+        if "IMAGE" not in wanted:
+            return None
+        reply = echoed(call)
+        spoken = reply.parts if "TEXT" in wanted else ()
+        return replace(reply, parts=(*spoken, GOOGLE_PICTURE))
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""
         if is_blocked_prompt(reply):
@@ -12222,6 +12675,11 @@ TOO_MANY_EMBEDDED = (
 )
 
 
+def is_imagen(model: str) -> bool:
+    """Whether a model makes pictures, by its name."""
+    return model.startswith(("imagen", "imagegeneration"))
+
+
 class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys."""
 
@@ -12361,6 +12819,10 @@ class VertexPredict(Vertex, GeminiEmbed):
     # Of the two bounds this one holds for any model, the other for those that embed texts; both are
     # quoted from topoteretes/cognee, pull request 4856.
     too_many = "{most} instance(s) is allowed per prediction. Actual: {found}"
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The path of Imagen is alike."""
+        return not is_imagen(params["model"])
 
     def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""
@@ -12722,6 +13184,83 @@ class GroqModels(Groq, OpenAIModels):
             "public_apps": None,
             "max_completion_tokens": most,
         }
+
+
+# === formats/imagen ==========================================================
+# Imagen: the pictures of Google's `predict`, at the Gemini API and on Vertex AI.  Pure.
+
+
+PNG_TYPE = "image/png"
+# Quoted: google-marketing-solutions/adios, issue 62.
+BLOCKED_PROMPT = Failure(
+    400,
+    "Image generation failed with the following error: The prompt could not be submitted. Your "
+    "current safety filter threshold prohibited one or more words in this prompt. If you think "
+    "this was an error, send feedback. Support codes: 61493863",
+)
+# That such a prediction has nothing else is quoted: vercel/ai, issue 10796.
+FILTERED = {
+    "raiFilteredReason": "Unable to show generated images. All images were filtered out because "
+    "they violated Google's Responsible AI practices. Support codes: 61493863"
+}
+
+
+class GeminiImagen(Gemini):
+    """predict of an Imagen model; a neutral text is the prompt as it was enhanced."""
+
+    operation, api = "image", "predict"
+    routes: Tuple[str, ...] = (GEMINI_MODEL + "predict",)
+    fields = {"instances": "an array!", "parameters": "an object"}
+    speaks = frozenset((Text,))
+    errors: Mapping[str, Failure] = {**GEMINI_ERRORS, "content_filter": BLOCKED_PROMPT}
+    most_inputs = 1
+    too_many = VertexPredict.too_many
+
+    def turns(self, body: Field) -> Iterator[Turn]:
+        """The prompt is the user's text."""
+        instances = self.counted(body.get("instances"))
+        if not instances.value:
+            instances.expected("an array with one instance")
+        for instance in instances.objects():
+            yield Turn("user", instance.check({"prompt": "a string!"}).value["prompt"])
+
+    def choices(self, body: Field) -> int:
+        """`sampleCount`."""
+        return choices_of(pick_field(body.get("parameters"), "sampleCount"), 8)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """A picture, of a prompt that was not enhanced."""
+        usage = Usage(estimate(call.prompt), 1, is_guess=True)
+        return Reply((Text(""),), "stop", usage, call.model)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The predictions."""
+        if reply.stop == "content_filter":
+            return {"predictions": [FILTERED]}
+        return {"predictions": [self.prediction(call, reply)] * call.choices}
+
+    def prediction(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """A picture, in the format that is asked for."""
+        output = pick(call.body.get("parameters") or {}, "outputOptions") or {}
+        asked = pick(output, "mimeType") if isinstance(output, dict) else None
+        picture = picture_of_type(str(asked))
+        media_type = PNG_TYPE if picture == picture_of_type(PNG_TYPE) else asked
+        return {
+            "mimeType": media_type,
+            "bytesBase64Encoded": picture,
+            **present(prompt=reply.text(Text) or None),
+        }
+
+
+class VertexImagen(Vertex, GeminiImagen):
+    """The same on Vertex AI, where other models' `predict` embeds texts."""
+
+    routes = tuple(place + "predict" for place in VERTEX_MODELS)
+    errors = {**VERTEX_ERRORS, "content_filter": BLOCKED_PROMPT}
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The model's name tells it."""
+        return is_imagen(params["model"])
 
 
 # === formats/mistral =========================================================
@@ -13111,7 +13650,7 @@ class MistralFIM(MistralChat):
 
     api = "fim"
     speaks = OpenAIChat.speaks
-    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
+    routes: Tuple[str, ...] = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",
@@ -15547,82 +16086,157 @@ class Detokenize(ModelServer):
         return {"prompt": "".join(map(piece_text, call.body["tokens"]))}
 
 
-# === formats/vertex_claude ===================================================
-# Claude on Vertex AI (wire formats, 8.2).  Pure.
+# === formats/vertex_partners =================================================
+# Models of other publishers on Vertex AI: each in its own format, behind Google's front.
+
+# Wire formats, section 8.2, say it of Claude; of the others it is unverified.  Pure.
 
 
-VERTEX_CLAUDE = VERTEX_PLACE + "/publishers/{publisher=anthropic}/models/"
-# Errors with these statuses come from Google's front, before Claude has seen the request.
+# Errors with these statuses come from Google's front, before the model has seen the request.
 FRONT_STATUSES = (401, 403, 404, 429)
+FRONT_ERRORS: Mapping[str, Failure] = {
+    "no_key": VERTEX_KEY,
+    "authentication": VERTEX_KEY,
+    "not_found": VERTEX_ERRORS["not_found"],
+    "permission": VERTEX_ERRORS["permission"],
+    "rate_limit": Failure(
+        429,
+        "Quota exceeded for "
+        "aiplatform.googleapis.com/online_prediction_requests_per_base_model "
+        "with base model: {model}. Please submit a quota increase request. "
+        "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
+    ),
+}
 VERTEX_FRONT = Vertex()
+RAW_VERBS = (":{verb=rawPredict}", ":{verb=streamRawPredict}")
 
 
-class OnVertex(Anthropic):
-    """What Claude does otherwise on Vertex AI: Google's front speaks first, in Google's shape."""
+def raw_routes(*places: str) -> Tuple[str, ...]:
+    """The routes of models in some places, whole and streamed."""
+    return tuple(VERTEX_PLACE + place + verb for place in places for verb in RAW_VERBS)
+
+
+VERTEX_MISTRAL = raw_routes("/publishers/{publisher=mistralai}/models/{model}")
+
+
+class BehindGoogle(WireFormat):
+    """What Google's front does, whoever's model is behind it: it speaks first, in its own shape."""
 
     provider = "vertex_ai"
-    credentials = Vertex.credentials
-    errors = {
-        **ANTHROPIC_ERRORS,
-        "no_key": VERTEX_KEY,
-        "authentication": VERTEX_KEY,
-        "not_found": VERTEX_ERRORS["not_found"],
-        "permission": VERTEX_ERRORS["permission"],
-        "rate_limit": Failure(
-            429,
-            "Quota exceeded for "
-            "aiplatform.googleapis.com/online_prediction_requests_per_base_model "
-            "with base model: {model}. Please submit a quota increase request. "
-            "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
-        ),
-    }
-    request_id_prefix = "req_vrtx_011"
-    # A limit that counts is told as Vertex AI does it.
-    limit_headers = Vertex.limit_headers
+    credentials: Tuple[str, ...] = Vertex.credentials
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """The verb says it."""
+        # A `stream` in the body may be there, too, and does not count (2.2).
+        return params.get("verb") == "streamRawPredict"
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """The request id; Google's front adds its own."""
+        """Those of Google's front."""
         return (
-            ("request-id", self.request_id(call)),
             ("Vary", "Origin"),
             ("Vary", "X-Origin"),
             ("Vary", "Referer"),
             ("X-Content-Type-Options", "nosniff"),
         )
 
+    def limit_headers(self, limit: Limit) -> Headers:
+        """A limit that counts is told as Vertex AI does it."""
+        return VERTEX_FRONT.limit_headers(limit)
+
     def sentence(self, call: Call, failure: Failure, usual: str) -> str:
         """As Google's front fills it in."""
         return VERTEX_FRONT.sentence(call, failure, usual)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """Google's shape from the front, Anthropic's from the model."""
+        """Google's shape from the front, the publisher's from the model."""
         if failure.status in FRONT_STATUSES:
             return VERTEX_FRONT.failure(call, failure)
         return super().failure(call, failure)
 
 
+class VertexFIM(BehindGoogle, MistralFIM):
+    """Mistral's fill in the middle, at the path of its chat completions: it is looked at first."""
+
+    routes = VERTEX_MISTRAL
+    fields = {**MistralFIM.fields, "model": "a string"}
+    errors = {**MISTRAL_ERRORS, **FRONT_ERRORS}
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """A body with a prompt tells it, for mistralai's client sends both to one path."""
+        if "codestral" not in params["model"]:
+            return False
+        try:
+            return within(parse_json(request.body), "prompt") is not None
+        except ValueError:
+            return False
+
+
+class VertexMistral(BehindGoogle, MistralChat):
+    """Mistral's chat completions: the model is in the path, and may be in the body, too."""
+
+    routes = VERTEX_MISTRAL
+    fields = {**MistralChat.fields, "model": "a string"}
+    errors = VertexFIM.errors
+
+
+class VertexOpenModels(BehindGoogle, OpenAIChat):
+    """Chat completions of AI21, Meta, Qwen, DeepSeek and others, and of models of one's own."""
+
+    # Whoever the publisher is; the first word stands for all where a wrong path is told this one.
+    routes = raw_routes("/publishers/{publisher=ai21|[^/]+}/models/{model:}", "/endpoints/{model:}")
+    fields = {**OpenAIChat.fields, "model": "a string"}
+    errors = {**OPENAI_ERRORS, **FRONT_ERRORS}
+    layout: Callable[..., str] = staticmethod(compact)
+    ending = ""
+    has_logprobs = False
+    has_custom_tools = False
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Google's own models have no such methods."""
+        return params.get("publisher") != "google"
+
+    def tail(self, call: Call) -> Dict[str, Json]:
+        """Nothing: tier and fingerprint are OpenAI's."""
+        return {}
+
+    def padded(self, call: Call, chunk: Dict[str, Json]) -> Dict[str, Json]:
+        """No padding."""
+        return chunk
+
+
+# === formats/vertex_claude ===================================================
+# Claude on Vertex AI (wire formats, 8.2).  Pure.
+
+
+VERTEX_CLAUDE = "/publishers/{publisher=anthropic}/models/"
+
+
+class OnVertex(BehindGoogle, Anthropic):
+    """What Claude does otherwise on Vertex AI."""
+
+    errors = {**ANTHROPIC_ERRORS, **FRONT_ERRORS}
+    request_id_prefix = "req_vrtx_011"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id; Google's front adds its own."""
+        request_id = ("request-id", self.request_id(call))
+        return (request_id, *BehindGoogle.headers(self, call, stream, status))
+
+
 class VertexMessages(OnVertex, AnthropicMessages):
     """Messages on Vertex AI: model and streaming are in the path."""
 
-    routes = (
-        VERTEX_CLAUDE + "{model}:{verb=rawPredict}",
-        VERTEX_CLAUDE + "{model}:{verb=streamRawPredict}",
-    )
+    routes = raw_routes(VERTEX_CLAUDE + "{model}")
     # The version differs from SDK to SDK (8.2): any will do.
     fields = {**AnthropicRequest.fields, "model": "a string", "anthropic_version": "a string"}
     prefix = "msg_vrtx_01"
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """The verb says it."""
-        # A `stream` in the body may be there, too, and does not count (2.2).
-        return params["verb"] == "streamRawPredict"
 
 
 class VertexClaudeCount(OnVertex, AnthropicCountTokens):
     """count_tokens on Vertex AI: a model of that name; the real one is in the body."""
 
     # As anthropic-py sends it (8.2, verified by capture).
-    routes = (VERTEX_CLAUDE + "count-tokens:rawPredict",)
+    routes = (VERTEX_PLACE + VERTEX_CLAUDE + "count-tokens:rawPredict",)
 
 
 # === formats/vertex_rank =====================================================
@@ -17184,66 +17798,6 @@ def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
     return in_dialect(wire, name)
 
 
-# === formats/echo ============================================================
-# What answers where no mock does: the text that was asked, or vectors or scores made from it.
-
-# Pure.
-
-
-MOST_DIMENSIONS = 8192
-# Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
-WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
-
-
-def echoed(call: Call) -> Reply:
-    """What was asked, as an answer: the text, or vectors or scores made from it."""
-    text = call.user or call.tool_result or call.system
-    part: Part = Text(text)
-    if call.operation == "embed":
-        size = dimensions(call)
-        vectors = {one: unit_vector(one, size) for one in set(call.inputs)}
-        part = Embedding(tuple(vectors[one] for one in call.inputs))
-    elif call.operation == "rerank":
-        part = Scores(shared_words(call.user, call.inputs))
-    usage = Usage(estimate(call.prompt), estimate(text), is_guess=True)
-    return Reply((part,), "stop", usage, call.model)
-
-
-def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
-    """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(WORD.findall(query.lower()))
-    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
-    return tuple(round(number / max(1, len(asked)), 6) for number in shared)
-
-
-def dimensions(call: Call) -> int:
-    """How long a vector the request asks for, wherever its API says that, or the model's usual size
-    (wire formats, 5.6)."""
-    places: List[Json] = [call.body, call.body.get("parameters")]
-    requests = call.body.get("requests")
-    if isinstance(requests, list):
-        places += requests[:1]
-    for place in places:
-        if isinstance(place, dict):
-            asked = place.get("dimensions") or pick(place, "outputDimensionality")
-            asked = asked or place.get("output_dimension")  # Mistral's and Cohere's
-            if asked:
-                field = Field({"dimensions": asked}).get("dimensions")
-                wanted = f"an integer from 1 to {MOST_DIMENSIONS}"
-                return int(field.integer(wanted, 1, MOST_DIMENSIONS))
-    if "embedding-3-large" in call.model or "gemini-embedding" in call.model:
-        return 3072
-    return 1536
-
-
-def unit_vector(text: str, size: int) -> Tuple[float, ...]:
-    """A vector of length 1 that depends on the text alone."""
-    data = hashlib.shake_256(utf8(text)).digest(size * 2)
-    raw = [value - 32767.5 for value in struct.unpack(f"<{size}H", data)]
-    norm = sum(value * value for value in raw) ** 0.5
-    return tuple(round(value / norm, 8) for value in raw)
-
-
 # === mocks/stream_texts ======================================================
 # Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
 
@@ -18276,6 +18830,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "reasoning": {"parts": (Reasoning("three"), Text("one two"))},
     "refusal": {"parts": (Refusal("three"),)},
     "tool_calls": {"parts": (ToolCall("f", {}),)},
+    "chunk_size": {"chunk_size": 1},
     "model": {"model": "another"},
     "id": {"id": "another"},
     "input_tokens": {"usage": Usage(7, 100)},
@@ -18315,7 +18870,7 @@ def asking(wire: WireFormat, stream: bool) -> Call:
         wire.provider,
         wire.operation,
         wire.api,
-        "model",
+        "",
         stream,
         "hi",
         inputs=("hi",),
@@ -18556,6 +19111,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
     "embed": CONVERSATION - {"user"},
     "rerank": CONVERSATION - {"user"},
+    "image": CONVERSATION - {"user"},
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
     "models": CONVERSATION,
@@ -18748,8 +19304,10 @@ def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[W
     for key in ("events", "chunk_size"):
         if key in spec and not streams:
             return response.get(key), "has no effect: no answer of this mock is streamed"
-    if "chunk_size" in spec and isinstance(answer.form, Neutral) and not answer.form.parts:
-        return response.get("chunk_size"), "has no effect: there is nothing to cut"
+    if "chunk_size" in spec and isinstance(answer.form, Neutral):
+        cut = any(way.stream and shows(way.wire, True, "chunk_size") for way in ways)
+        if not (cut and answer.form.parts):
+            return response.get("chunk_size"), "has no effect: there is nothing to cut"
     if "body" in spec and "events" in spec and not wholes:
         return response.get("body"), "has no effect: all answers of this mock are streamed"
     return None
@@ -27332,9 +27890,10 @@ class Handler(Channel):
 
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
-        port = self.server.port
+        port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        return Request(head.method, path, query, head.headers, body, port, session, self.peer)
+        where = port, session, self.peer, is_tls
+        return Request(head.method, path, query, head.headers, body, *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.

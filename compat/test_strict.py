@@ -61,6 +61,15 @@ class Status(TypedDict):
     details: NotRequired[List[Dict[str, Any]]]
 
 
+class Prediction(TypedDict):
+    """What Imagen predicts, which google-genai makes a GeneratedImage of."""
+
+    mimeType: NotRequired[str]
+    bytesBase64Encoded: NotRequired[str]
+    prompt: NotRequired[str]
+    raiFilteredReason: NotRequired[str]
+
+
 class MistralError(TypedDict):
     """Mistral's errors that are not of a field (wire formats, section 12)."""
 
@@ -118,7 +127,13 @@ BETA = CLAUDE._replace(whole=claude_beta.BetaMessage, event=claude_beta.BetaRawM
 BETA_COUNT = CLAUDE_COUNT._replace(whole=claude_beta.BetaMessageTokensCount)
 CLAUDE_MODELS = {"data": [claude.ModelInfo], "has_more": bool, "first_id": str, "last_id": str}
 # In front of Claude stands Google, whose errors are its own.
-CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, TypedDict("AtGoogle", {"error": Status})]
+AtGoogle = TypedDict("AtGoogle", {"error": Status})
+CLAUDE_AT_GOOGLE = Union[claude.ErrorResponse, AtGoogle]
+MISTRAL_AT_GOOGLE = Union[MISTRAL_ERROR, AtGoogle]
+GPT_AT_GOOGLE = Union[TypedDict("AtFront", {"error": gpt_shared.ErrorObject}), AtGoogle]
+PICTURES = Kinds(gpt.ImagesResponse, GPT_ERROR, gpt.ImageGenStreamEvent)
+EDITED = PICTURES._replace(event=gpt.ImageEditStreamEvent)
+IMAGEN = Kinds({"predictions": [Prediction]}, GOOGLE_ERROR)
 CONVERSE = Kinds(output_of("Converse"), AWS_ERROR, output_of("ConverseStream", "stream"))
 INVOKED = output_of("InvokeModelWithResponseStream", "body")
 
@@ -152,6 +167,19 @@ KINDS: Dict[str, Kinds] = {
     "OpenAICompletions": COMPLETIONS,
     "OpenAIEmbeddings": EMBEDDINGS,
     "OpenAIModerations": MODERATIONS,
+    "OpenAIImages": PICTURES,
+    "OpenAIImageEdits": EDITED,
+    "OpenAIPicture": Kinds(None, GPT_ERROR),
+    "OpenAIVariations": Kinds(None, GPT_ERROR),
+    "AzureImages": PICTURES,
+    "AzureImageEdits": EDITED,
+    "GeminiImagen": IMAGEN,
+    "VertexImagen": IMAGEN,
+    "VertexMistral": Kinds(
+        mistral.ChatCompletionResponse, MISTRAL_AT_GOOGLE, mistral.CompletionChunk
+    ),
+    "VertexFIM": Kinds(mistral.FIMCompletionResponse, MISTRAL_AT_GOOGLE, mistral.CompletionChunk),
+    "VertexOpenModels": CHAT._replace(error=GPT_AT_GOOGLE),
     "OpenAIModels": MODELS,
     "OpenAIResponses": RESPONSES,
     "OpenAIInputTokens": INPUT_TOKENS,
@@ -253,14 +281,18 @@ BETAS: Dict[str, Dict[str, Kinds]] = {
 # What is sent on purpose: the format, the place, what is said of it, as regular expressions; and
 # why.  Numbers are sections of the wire formats.
 DEVIATIONS: Dict[Tuple[str, str], str] = {
-    (".*Chat", r"(ChatCompletionMessage|ChoiceDelta)\.reasoning_content is unknown"): (
-        "other vendors' thoughts, for which OpenAI has no member (5.2)"
-    ),
-    ("Mistral(Chat|FIM)", r"UsageInfo\.prompt_tokens_details is unknown"): (
+    (
+        ".*Chat|VertexOpenModels",
+        r"(ChatCompletionMessage|ChoiceDelta)\.reasoning_content is unknown",
+    ): ("other vendors' thoughts, for which OpenAI has no member (5.2)"),
+    ("Mistral(Chat|FIM)|Vertex(Mistral|FIM)", r"UsageInfo\.prompt_tokens_details is unknown"): (
         "in the provider's documentation of prompt caching"
     ),
     ("OpenAIChat", "ChoiceDeltaToolCall.(custom is unknown|type is 'custom'.*)"): (
         "a custom tool's call, of which openai has models of whole ones alone"
+    ),
+    ("(OpenAI|Azure)Image.*", r"error\.type is unknown"): (
+        "the name of the event, as all of a stream have it; openai raises on what is in it"
     ),
     (".*Completions", "CompletionChoice.finish_reason is None.*"): (
         "of all chunks but the last, also in the API's reference (5.4)"
@@ -330,7 +362,10 @@ DEVIATIONS: Dict[Tuple[str, str], str] = {
         "CohereChat",
         r"ChatMessageStartEventDeltaMessage\.(content|tool_plan|tool_calls|citations) is unknown",
     ): "recorded (section 11)",
-    ("Mistral(Chat|FIM)", r"CompletionChunk\.p is unknown"): "padding, recorded (section 12)",
+    (
+        "Mistral(Chat|FIM)|Vertex(Mistral|FIM)",
+        r"CompletionChunk\.p is unknown",
+    ): "padding, recorded (section 12)",
     (
         "OllamaChat",
         r"(ToolCall\.id|Function\.index) is unknown",
@@ -404,6 +439,8 @@ def sent_in(kinds: Kinds, name: str, answer: bytes) -> Iterator[Sent]:
         value = value[0] if isinstance(value, list) else value
         value.pop("near_misses", None)  # the server's own
         yield Sent(value, kinds.error, "error")
+    elif b"Content-Type: image/" in head:
+        return  # no JSON
     elif is_stream or body.startswith(b"[{"):
         yield from events_of(kinds, head, body)
     elif kinds.whole is not None:  # what nobody has a model of may be no JSON

@@ -20,6 +20,10 @@ CONVERSE = {
     "system": [{"text": "Be brief."}],
     "messages": [{"role": "user", "content": [{"text": "Hi"}]}],
 }
+PICTURE = {"model": "gpt-image-1.5", "prompt": "Hi", "partial_images": 2}
+PUBLISHERS = "/v1/projects/p/locations/us/publishers/"
+VERTEX = PUBLISHERS + "google/models/gemini-2.5-flash"
+VERTEX_CLAUDE = PUBLISHERS + "anthropic/models/claude-sonnet-4-5@20250929"
 RANKED = {"query": "Hi", "documents": ["Ho", "Hi"]}
 AGENT_RANKED = {
     "queries": [{"type": "TEXT", "textQuery": {"text": "Hi"}}],
@@ -39,14 +43,13 @@ AGENT_RANKED = {
         },
     },
 }
-VERTEX = "/v1/projects/p/locations/us/publishers/google/models/gemini-2.5-flash"
-VERTEX_CLAUDE = "/v1/projects/p/locations/us/publishers/anthropic/models/claude-sonnet-4-5@20250929"
 OPENAPI = "/v1/projects/p/locations/us/endpoints/openapi"
 ARMOR = "/v1/projects/p/locations/us/templates/t"
 BEDROCK = "/model/anthropic.claude-sonnet-4-5-20250929-v1%3A0"
 GEMINI = "/v1beta/models/gemini-2.5-flash"
 
 # What stands for a file in the fields of a form.
+PNG = {"filename": "a.png", "content_type": "image/png", "data": "pixels"}
 MP3 = {"filename": "a.mp3", "content_type": "audio/mpeg", "data": "sound"}
 CHAT_PATH = "/v1/chat/completions"
 
@@ -66,6 +69,15 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         None,
         {"model": "text-embedding-3-small", "input": "Hi"},
     ),
+    m.OpenAIImages: ("POST", "/v1/images/generations", "/v1/images/generations", PICTURE),
+    m.OpenAIImageEdits: (
+        "POST",
+        "/v1/images/edits",
+        "/v1/images/edits",
+        {**PICTURE, "image": PNG},
+    ),
+    m.OpenAIVariations: ("POST", "/v1/images/variations", None, {"image": PNG}),
+    m.OpenAIPicture: ("GET", "/v1/images/img-1.png", None, None),
     m.OpenAISpeech: (
         "POST",
         "/v1/audio/speech",
@@ -99,6 +111,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"prompt": "Hi"},
     ),
     m.AzureEmbeddings: ("POST", "/openai/deployments/d/embeddings", None, {"input": "Hi"}),
+    m.AzureImages: (
+        "POST",
+        "/openai/deployments/d/images/generations",
+        "/openai/deployments/d/images/generations",
+        {"prompt": "Hi", "partial_images": 2},
+    ),
+    m.AzureImageEdits: (
+        "POST",
+        "/openai/deployments/d/images/edits",
+        "/openai/deployments/d/images/edits",
+        {"prompt": "Hi", "partial_images": 2, "image": PNG},
+    ),
     m.AzureSpeech: (
         "POST",
         "/openai/deployments/d/audio/speech",
@@ -143,6 +167,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
             ]
         },
     ),
+    m.GeminiImagen: (
+        "POST",
+        "/v1beta/models/imagen-4.0-generate-001:predict",
+        None,
+        {"instances": [{"prompt": "Hi"}]},
+    ),
     m.GeminiModels: ("GET", "/v1beta/models", None, None),
     m.VertexGenerate: (
         "POST",
@@ -164,6 +194,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         {"requests": [{"content": {"parts": [{"text": "Hi"}]}}]},
     ),
     m.VertexPredict: ("POST", VERTEX + ":predict", None, {"instances": [{"content": "Hi"}]}),
+    m.VertexImagen: (
+        "POST",
+        PUBLISHERS + "google/models/imagen-4.0-generate-001:predict",
+        None,
+        {"instances": [{"prompt": "Hi"}]},
+    ),
     m.VertexModels: ("GET", "/v1beta1/publishers/google/models", None, None),
     m.OpenAIResponses: (
         "POST",
@@ -342,6 +378,24 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         VERTEX_CLAUDE + ":rawPredict",
         VERTEX_CLAUDE + ":streamRawPredict",
         CLAUDE,
+    ),
+    m.VertexMistral: (
+        "POST",
+        PUBLISHERS + "mistralai/models/mistral-medium-3:rawPredict",
+        PUBLISHERS + "mistralai/models/mistral-medium-3:streamRawPredict",
+        {**CHAT, "model": "mistral-medium-3"},
+    ),
+    m.VertexFIM: (
+        "POST",
+        PUBLISHERS + "mistralai/models/codestral-2:rawPredict",
+        PUBLISHERS + "mistralai/models/codestral-2:streamRawPredict",
+        {"model": "codestral-2", "prompt": "Hi"},
+    ),
+    m.VertexOpenModels: (
+        "POST",
+        PUBLISHERS + "ai21/models/jamba-1.5-mini:rawPredict",
+        PUBLISHERS + "ai21/models/jamba-1.5-mini:streamRawPredict",
+        {**CHAT, "model": "jamba-1.5-mini"},
     ),
     m.VertexClaudeCount: (
         "POST",

@@ -101,6 +101,12 @@ VERTEX_SAYS = {
 }
 
 
+FRONT_SAYS = {  # Google's front, whoever's model is behind it
+    "authentication": VERTEX_SAYS["authentication"],
+    "permission": (403, "PERMISSION_DENIED", "The caller does not have permission"),
+    "not_found": (404, "NOT_FOUND", "Publisher Model `projects/p/locations/us/publishers/"),
+    "rate_limit": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com"),
+}
 SAYS: Dict[type, Dict[str, Any]] = {
     m.OpenAIChat: OPENAI_SAYS,
     m.OpenAICompletions: {
@@ -135,14 +141,8 @@ SAYS: Dict[type, Dict[str, Any]] = {
     m.AnthropicMessages: ANTHROPIC_SAYS,
     m.VertexMessages: {
         **ANTHROPIC_SAYS,
-        "authentication": VERTEX_SAYS["authentication"],
-        "permission": (403, "PERMISSION_DENIED", "The caller does not have permission"),
-        "not_found": (
-            404,
-            "NOT_FOUND",
-            f"Publisher Model `{VERTEX_CLAUDE[4:]}`",
-        ),
-        "rate_limit": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for aiplatform.googleapis.com"),
+        **FRONT_SAYS,
+        "not_found": (404, "NOT_FOUND", f"Publisher Model `{VERTEX_CLAUDE[4:]}`"),
     },
     m.BedrockConverse: BEDROCK_SAYS,
     m.BedrockClaude: BEDROCK_SAYS,
@@ -185,6 +185,8 @@ SAYS: Dict[type, Dict[str, Any]] = {
         "content_filter": None,
     },
 }
+SAYS[m.VertexMistral] = SAYS[m.VertexFIM] = {**SAYS[m.MistralChat], **FRONT_SAYS}
+SAYS[m.VertexOpenModels] = {**OPENAI_SAYS, **FRONT_SAYS}
 SAYS[m.OllamaGenerate] = SAYS[m.OllamaChat]
 for other, model in [(m.MistralFIM, "codestral"), (m.MistralResponses, "magistral-medium")]:
     SAYS[other] = {

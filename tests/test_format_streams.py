@@ -158,6 +158,8 @@ BREAKS[m.VertexChat] = BREAKS[m.VertexGenerate]
 BREAKS[m.VertexMessages] = BREAKS[m.AnthropicMessages]
 BREAKS[m.OllamaGenerate] = BREAKS[m.OllamaChat]
 BREAKS[m.MistralFIM] = BREAKS[m.MistralChat]
+BREAKS[m.VertexMistral] = BREAKS[m.VertexFIM] = BREAKS[m.MistralChat]
+BREAKS[m.VertexOpenModels] = BREAKS[m.OpenAIChat]
 BREAKS[m.MistralResponses] = [
     (
         "error",

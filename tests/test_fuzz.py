@@ -104,7 +104,7 @@ def check_parsed(kind: str, body: bytes) -> None:
     elif kind == "application/vnd.amazon.eventstream":
         for _, payload in m.EventStream.split(body):
             m.parse_json(payload)
-    elif kind and not kind.startswith(("audio/", "text/plain")):  # which hold no JSON
+    elif kind and not kind.startswith(("audio/", "image/", "text/plain")):  # which hold no JSON
         assert kind == "application/json", kind
         m.parse_json(body)
 

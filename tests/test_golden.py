@@ -226,6 +226,10 @@ COMPLETIONS = {
     "logprobs": said(NEUTRAL, {"prompt": ["ab", "c"], "logprobs": 1}),
 }
 GOOGLE = {
+    "echo with a picture": echoed({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}),
+    "echo of a picture": echoed(
+        {"generation_config": {"response_modalities": ["IMAGE"]}}, streams=WHOLE
+    ),
     "blocks": said(with_blocks(m.GeminiGenerate)),
     "no content": said({"finish_reason": "MALFORMED_FUNCTION_CALL"}),
     "two candidates": said(FORMS["tool"], CANDIDATES),
@@ -335,6 +339,41 @@ GUARDRAIL = {
 LISTED = {"blocklistName": "l", "blocklistItemId": "i", "blocklistItemText": "Hi"}
 JAILBREAK = {"pi_and_jailbreak": {"piAndJailbreakFilterResult": {"matchState": "MATCH_FOUND"}}}
 CHATTED = {"messages": [{"role": "user", "content": "Grüße"}], "return_token_strs": True}
+PICTURES = {
+    "text": said(FORMS["text"]),
+    "nothing": said({"finish_reason": "stop"}),
+    "usage": said({"usage": USAGE}),
+    "looks": said(
+        NEUTRAL,
+        {
+            "n": 2,
+            "partial_images": 1,
+            "size": "1536x1024",
+            "quality": "high",
+            "background": "transparent",
+            "output_format": "webp",
+        },
+    ),
+    "extra": said({**NEUTRAL, "extra": {"created": 1, "usage": {"new": 1}, "new": 2}}),
+    "broken": said({**BROKEN, "after_events": 1}, streams=STREAM),
+    "blocked": said({"error": {"kind": "content_filter"}}),
+    "echo": echoed(),
+}
+ELSEWHERE = {  # models of others than OpenAI
+    "url": said(NEUTRAL, {"model": "dall-e-3", "n": 2}, streams=WHOLE),
+    "base64": said(NEUTRAL, {"model": "flux", "response_format": "b64_json"}, streams=WHOLE),
+    "echo of its prompt": echoed({"model": "flux"}, streams=WHOLE),
+}
+IMAGENS = {
+    "text": said(FORMS["text"]),
+    "samples": said(
+        {"text": ""},
+        {"parameters": {"sampleCount": 2, "outputOptions": {"mimeType": "image/jpeg"}}},
+    ),
+    "filter": said({"finish_reason": "content_filter"}),
+    "blocked": said({"error": {"kind": "content_filter"}}),
+    "echo": echoed(),
+}
 SPOKEN = {
     "spoken": said({"text": "Hi you", "usage": USAGE}),
     **{
@@ -403,6 +442,17 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.OpenAITranscriptions: HEARD_MORE,
     m.OpenAITranslations: {**HEARD, "echo": echoed()},
     m.OpenAIModerations: FLAGGED,
+    m.OpenAIImages: {**PICTURES, **ELSEWHERE},
+    m.OpenAIImageEdits: {
+        **PICTURES,
+        **ELSEWHERE,
+        "no form": Form(headers={"content-type": "application/json"}, streams=WHOLE),
+        "no image": said(NEUTRAL, body={"prompt": "Hi"}, streams=WHOLE),
+    },
+    m.AzureImages: {**PICTURES, "url": said(NEUTRAL, {"response_format": "url"}, streams=WHOLE)},
+    m.AzureImageEdits: PICTURES,
+    m.GeminiImagen: IMAGENS,
+    m.VertexImagen: IMAGENS,
     m.OpenAIModels: {**one("/v1/models/any"), "wrong method": Form(method="POST")},
     m.AzureChat: {
         **OPENAI_CHAT,
@@ -501,6 +551,13 @@ ASKED: Dict[type, Dict[str, Form]] = {
             {"text": "{}"}, {"document_annotation_format": {"type": "json_object"}, "pages": [2]}
         ),
         "nothing to read": said({"text": "x"}, {"document": {}}, streams=WHOLE),
+    },
+    m.VertexMistral: {"two choices": said(FORMS["tool"], N)},
+    m.VertexFIM: {"two choices": said(NEUTRAL, N)},
+    m.VertexOpenModels: {
+        "two choices": said(FORMS["tool"], N),
+        "usage asked for": said(NEUTRAL, COUNTED, streams=STREAM),
+        "endpoint": said(NEUTRAL, path="/v1/projects/p/locations/l/endpoints/1:rawPredict"),
     },
     m.MistralFIM: {"two choices": said(NEUTRAL, N)},
     m.MistralEmbeddings: {

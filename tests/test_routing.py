@@ -26,6 +26,7 @@ def test_every_wire_format_has_a_sample() -> None:
     assert set(SAMPLES) == {type(wire) for wire in m.WIRE_FORMATS}
 
 
+OPEN, MISTRALS = m.VertexOpenModels, m.VertexMistral
 PATH_OWNERS = [
     (sample[0], path, kind)
     for kind, sample in SAMPLES.items()
@@ -71,6 +72,11 @@ PATH_OWNERS = [
         "/v1/projects/p/locations/l/publishers/anthropic/models/claude%3ArawPredict",
         m.VertexMessages,
     ),
+    ("POST", "/v1beta1/projects/p/locations/l/publishers/meta/models/l:rawPredict", OPEN),
+    ("POST", "/v1/projects/p/locations/l/publishers/qwen/models/q%3AstreamRawPredict", OPEN),
+    ("POST", "/v1/projects/p/locations/l/publishers/deepseek-ai/models/d@1:rawPredict", OPEN),
+    ("POST", "/v1/projects/p/locations/l/endpoints/123:streamRawPredict", OPEN),
+    ("POST", "/v1/projects/p/locations/l/publishers/mistralai/models/m@2407:rawPredict", MISTRALS),
     ("POST", "/model/anthropic.claude-3-haiku-20240307-v1:0/converse", m.BedrockConverse),
     ("POST", "/model/us.anthropic.claude-sonnet-4-5-20250929-v1:0/invoke", m.BedrockClaude),
     (

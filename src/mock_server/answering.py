@@ -8,6 +8,7 @@ from typing import Callable, List, Optional, Sequence, Tuple
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
 from .control import Control
+from .deliveries import Delivery, Pace
 from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .formats.echo import echoed
@@ -31,7 +32,7 @@ from .records import replace
 from .routing import allow, other_like, route, shape_of
 from .schema import unfit
 from .storing import stored_of
-from .values import Call, Delivery, Failure, Pace, Request, Response
+from .values import Call, Failure, Request, Response
 from .writing import failed, laid_over, respond
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Callable, Mapping, Optional, Tuple
 
+from .deliveries import Delivery
 from .errors import BadMock, Refused
 from .jsons import TwiceError, parse_json
 from .limits import Json
@@ -14,7 +15,7 @@ from .mocks.reach import WAYS, check_answer
 from .mocks.reading import parse_answer
 from .mocks.recordings import MockNode, Unreadable
 from .records import record, replace
-from .values import Call, Delivery
+from .values import Call
 
 HEADER = "X-Mock-Response"
 LONG_HEADER = 2048  # characters of one that is read anew each time: what is read takes more memory

@@ -201,9 +201,10 @@ class Handler(Channel):
 
     def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
         """A request with this head."""
-        port = self.server.port
+        port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        return Request(head.method, path, query, head.headers, body, port, session, self.peer)
+        where = port, session, self.peer, is_tls
+        return Request(head.method, path, query, head.headers, body, *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.

@@ -10,6 +10,7 @@ from .admission import admit
 from .answered import Answered, control_refusal, control_response
 from .control_requests import BadValue, ControlRequest
 from .counters import Family, gauge
+from .deliveries import Plan
 from .entries import Entry
 from .errors import BadMock, Refused, nearest, shown
 from .gates import ASIDE, Work
@@ -34,7 +35,7 @@ from .options import Settings
 from .plans import WIRE_PLANS
 from .prometheus import METRICS_TYPE
 from .routing import pattern_of
-from .values import Plan, Request, Response
+from .values import Request, Response
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
 STATUS = {

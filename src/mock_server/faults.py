@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple
 
+from .deliveries import Fault
 from .marks import Breath, Frame, Mark, marked
 from .plans import BREATHS, Group, gzip_groups
 from .records import replace
 from .steps import Cut, Hang, Send, Step, Wait
-from .values import Fault, Response
+from .values import Response
 
 MOST_COUNTED = 10_000  # frames of a stream that is made before its middle is known; else the first
 

@@ -6,11 +6,11 @@ import itertools
 import re
 from typing import Generator, Iterable, Iterator, List
 
+from .deliveries import Pace
 from .ids import share
 from .marks import Hold, Mark
 from .plans import Group
 from .steps import Hang, Wait
-from .values import Pace
 
 NO_PACE = Pace()
 

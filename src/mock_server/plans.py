@@ -11,11 +11,11 @@ import zlib
 from typing import Any, Generator, Iterable, Iterator, List, Mapping, Tuple, Union
 
 from .codings import gzipped, new_gzip
+from .deliveries import Plan
 from .jsons import utf8
 from .limits import LONG
 from .marks import Breath, Frame, Hold, Mark
 from .steps import Hang, Wait
-from .values import Plan
 
 USUAL_COMMENT = "comment"
 WIRE_PLANS: Mapping[str, Plan] = {

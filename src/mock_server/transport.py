@@ -10,6 +10,7 @@ import itertools
 from typing import Iterable, Iterator, List, Optional, Tuple
 
 from .codings import negotiated, takes_identity
+from .deliveries import Fault, Pace, Plan
 from .faults import breaks, broken, place_of_fault
 from .http import FRAMING_HEADERS, NO_BODY, head_bytes
 from .limits import JOINED, LONG, Headers
@@ -28,7 +29,7 @@ from .plans import (
 )
 from .records import replace
 from .steps import Exchange, Send, Step, Wait
-from .values import Fault, Pace, Plan, Response
+from .values import Response
 
 
 def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Callable, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from .codings import content_type_in, is_packed
+from .deliveries import Delivery
 from .errors import Refused
 from .faults import broken
 from .formats.all import OTHER
@@ -24,16 +25,7 @@ from .mocks.stream_texts import TEXT_CUTS, TEXT_FRAMINGS, values_of
 from .outcomes import Broken, Original, Outcome, Raw, Recorded
 from .plans import comment, relined, relined_event, relines
 from .records import replace
-from .values import (
-    Call,
-    Delivery,
-    Embedding,
-    Failure,
-    Reply,
-    Response,
-    Text,
-    Usage,
-)
+from .values import Call, Embedding, Failure, Reply, Response, Text, Usage
 
 AHEAD = 128 * 1024  # bytes of a stream that are made before it begins
 LONGEST_READ = 1024 * 1024  # bytes of an event that are read between two others' turns

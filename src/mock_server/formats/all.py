@@ -26,6 +26,7 @@ from . import (  # noqa: F401  defining a class registers it
     gemini_models,
     google_openai,
     groq,
+    imagen,
     mistral,
     mistral_chat,
     mistral_classifiers,
@@ -39,6 +40,7 @@ from . import (  # noqa: F401  defining a class registers it
     openai_chat,
     openai_completions,
     openai_embeddings,
+    openai_images,
     openai_models,
     openai_moderations,
     openai_speech,
@@ -54,6 +56,7 @@ from . import (  # noqa: F401  defining a class registers it
     tokens,
     vertex,
     vertex_claude,
+    vertex_partners,
     vertex_rank,
     vllm,
 )

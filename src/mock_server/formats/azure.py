@@ -7,11 +7,13 @@ from typing import Callable, Dict, Mapping, Tuple, cast
 from ..jsons import compact, indented, sorted_keys
 from ..limits import RETRY_SECONDS, Headers, Json
 from ..node import Field
+from ..records import replace
 from ..values import Call, ErrorBody, Failure, Request
 from .base import uuid
 from .openai import OPENAI_ERRORS, OpenAI
 from .openai_completions import OpenAICompletions
 from .openai_embeddings import OpenAIEmbeddings
+from .openai_images import BLOCKED_PICTURE, OpenAIImageEdits, OpenAIImages
 from .openai_models import OpenAIModels
 from .openai_moderations import OpenAIModerations
 
@@ -98,6 +100,16 @@ AZURE_ERRORS: Mapping[str, Failure] = {
         "policies please read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766",
         code="content_filter",
         param="prompt",
+    ),
+}
+
+
+# Quoted, of a blocked prompt: jeffstric/ZJT, issue 480.
+AZURE_PICTURE_ERRORS: Mapping[str, Failure] = {
+    **AZURE_ERRORS,
+    "content_filter": replace(
+        BLOCKED_PICTURE,
+        message=BLOCKED_PICTURE.message.replace("help.openai.com", "Azure support ticket"),
     ),
 }
 
@@ -195,6 +207,23 @@ class AzureEmbeddings(Azure, OpenAIEmbeddings):
 
     routes = (DEPLOYMENT + "/embeddings", "POST /openai/v1/embeddings")
     fields = {**OpenAIEmbeddings.fields, "model": "a string"}
+
+
+class AzureImages(Azure, OpenAIImages):
+    """Generations of a deployment."""
+
+    routes = (DEPLOYMENT + "/images/generations", "POST /openai/v1/images/generations")
+    errors = AZURE_PICTURE_ERRORS
+
+    def tells_all(self, call: Call) -> bool:
+        """What a deployment's name does not tell, a field tells that those models don't have."""
+        return not call.model.startswith("dall-e") and "response_format" not in self.asked(call)
+
+
+class AzureImageEdits(AzureImages, OpenAIImageEdits):
+    """Edits of a deployment."""
+
+    routes = (DEPLOYMENT + "/images/edits", "POST /openai/v1/images/edits")
 
 
 class AzureModerations(Azure, OpenAIModerations):

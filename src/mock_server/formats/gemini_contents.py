@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, Mapping, Optional, cast
 
+from ..forms import listed
 from ..jsons import compact
 from ..limits import Json
 from ..node import Field, Kinds
@@ -96,3 +97,9 @@ def google_turns(body: Field) -> Iterator[Turn]:
             expected = "one from user, model"
             content.get("role").expected(expected, "Please use a valid role: user, model.")
         yield from google_content(content).turns(GOOGLE_ROLES[role])
+
+
+def modalities(body: Json) -> List[Json]:
+    """What a request wants an answer to consist of, as far as it says so."""
+    config = pick(body, "generationConfig") or {}
+    return listed(pick(config, "responseModalities"))

@@ -14,7 +14,9 @@ from ..ids import BASE64URL
 from ..jsons import within
 from ..limits import Json
 from ..node import Field
+from ..outcomes import Usually
 from ..records import replace
+from ..state import State
 from ..values import (
     STOPS,
     Block,
@@ -29,10 +31,12 @@ from ..values import (
     Usage,
 )
 from .base import WireFormat, choices_of
+from .echo import echoed
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
-from .gemini_contents import google_turns, pick_field
+from .gemini_contents import google_turns, modalities, pick_field
 from .gemini_likely import google_likely, most_likely, spoken_in
 from .likely import text_pieces
+from .pictures import PICTURES
 from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
 from .shapes import has_words, present, said_stop
@@ -71,6 +75,8 @@ GOOGLE_PART_DATA = frozenset(
 )
 # A mock that has a part with one of these says itself what is signed.
 SIGNED_DATA = frozenset(("functionCall", "thoughtSignature"))
+# What an echo adds where a picture is asked for.
+GOOGLE_PICTURE = Block({"inlineData": {"mimeType": "image/png", "data": PICTURES["png"]}})
 
 
 def google_signature(call: Call) -> str:
@@ -336,6 +342,15 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Those that have what parts have; their kind is told by that alone."""
         return "type" not in block and not GOOGLE_PART_DATA.isdisjoint(block)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """An echo, with a picture where one is asked for, or that alone."""
+        wanted = modalities(call.body)
+        if "IMAGE" not in wanted:
+            return None
+        reply = echoed(call)
+        spoken = reply.parts if "TEXT" in wanted else ()
+        return replace(reply, parts=(*spoken, GOOGLE_PICTURE))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The GenerateContentResponse."""

@@ -208,7 +208,7 @@ class MistralFIM(MistralChat):
 
     api = "fim"
     speaks = OpenAIChat.speaks
-    routes = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
+    routes: Tuple[str, ...] = ("POST /v1/fim/completions", "POST {prefix*}/fim/completions")
     fields = {
         "model": "a string!",
         "prompt": "a string!",

@@ -128,6 +128,13 @@ RESPONSES_PLACES = Places(
     },
 )
 
+# --- OpenAI's images ---
+
+IMAGE_PLACES = Places(
+    {"": "->", "created": "-> created_at", "usage": "usage -> usage"},
+    {"data": 'give "body" and "events" instead'},
+)
+
 # --- OpenAI's transcriptions, of which the last event is the whole in JSON ---
 
 TRANSCRIPTION_PLACES = Places(

@@ -56,6 +56,11 @@ TOO_MANY_EMBEDDED = (
 )
 
 
+def is_imagen(model: str) -> bool:
+    """Whether a model makes pictures, by its name."""
+    return model.startswith(("imagen", "imagegeneration"))
+
+
 class Vertex(Gemini):
     """What all APIs of Vertex AI share: bearer tokens or, in express mode, API keys."""
 
@@ -195,6 +200,10 @@ class VertexPredict(Vertex, GeminiEmbed):
     # Of the two bounds this one holds for any model, the other for those that embed texts; both are
     # quoted from topoteretes/cognee, pull request 4856.
     too_many = "{most} instance(s) is allowed per prediction. Actual: {found}"
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The path of Imagen is alike."""
+        return not is_imagen(params["model"])
 
     def inputs(self, body: Field) -> List[str]:
         """A text an instance; models of one's own take instances of any kind, which have none."""

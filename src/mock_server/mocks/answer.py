@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any, Callable, Dict, FrozenSet, Mapping, Optional, Sequence, Tuple, Union
 
+from ..deliveries import Delivery
 from ..errors import Because, shown
 from ..faults import is_before_all
 from ..formats.all import OTHER
@@ -22,7 +23,6 @@ from ..records import found_once, record, replace
 from ..values import (
     Block,
     Call,
-    Delivery,
     Embedding,
     Failure,
     Part,

@@ -6,6 +6,7 @@ import math
 import re
 from typing import Mapping, Optional, Tuple
 
+from ..deliveries import Delivery, Fault, Keepalive, Pace, Plan
 from ..faults import FAULTS, is_before_all
 from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
@@ -13,7 +14,6 @@ from ..marks import After
 from ..node import Node
 from ..plans import USUAL_COMMENT, WIRE_PLANS
 from ..records import field_names
-from ..values import Delivery, Fault, Keepalive, Pace, Plan
 
 FAULT_KEYS = ("fault", "probability")
 

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
+from ..deliveries import Delivery
 from ..errors import Because
 from ..formats.base import WireFormat
 from ..formats.dialects import respoken
@@ -15,7 +16,7 @@ from ..jsons import sorted_compact
 from ..limits import DIALECTS, Difference, Json
 from ..node import Node
 from ..records import found_once, record
-from ..values import Call, Delivery, Failure, Limit
+from ..values import Call, Failure, Limit
 from .answer import Answer
 from .match import MATCH_KEYS, Condition, Groups, Verdict, conditions
 from .reach import check_reach

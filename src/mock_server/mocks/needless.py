@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
+from ..deliveries import Delivery, Pace
 from ..framings import SSE, Framing, JsonArray
 from ..limits import Json
 from ..node import Node
 from ..plans import USUAL_PLAN
-from ..values import Delivery, Pace
 from .delivery import AFTER_KEYS
 
 # What answers a mock can give: how their events are framed, None for a whole one, what the provider

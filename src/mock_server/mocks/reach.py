@@ -124,6 +124,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
     "embed": CONVERSATION - {"user"},
     "rerank": CONVERSATION - {"user"},
+    "image": CONVERSATION - {"user"},
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
     "models": CONVERSATION,
@@ -316,8 +317,10 @@ def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[W
     for key in ("events", "chunk_size"):
         if key in spec and not streams:
             return response.get(key), "has no effect: no answer of this mock is streamed"
-    if "chunk_size" in spec and isinstance(answer.form, Neutral) and not answer.form.parts:
-        return response.get("chunk_size"), "has no effect: there is nothing to cut"
+    if "chunk_size" in spec and isinstance(answer.form, Neutral):
+        cut = any(way.stream and shows(way.wire, True, "chunk_size") for way in ways)
+        if not (cut and answer.form.parts):
+            return response.get("chunk_size"), "has no effect: there is nothing to cut"
     if "body" in spec and "events" in spec and not wholes:
         return response.get("body"), "has no effect: all answers of this mock are streamed"
     return None

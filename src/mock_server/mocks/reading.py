@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Callable, Iterable, List, Mapping, Sequence, Tuple, cast
 
+from ..deliveries import Delivery
 from ..http import NO_BODY
 from ..jsons import fits, parse_json, within
 from ..limits import Json
@@ -15,7 +16,6 @@ from ..values import (
     ERROR_KINDS,
     STOPS,
     Block,
-    Delivery,
     Embedding,
     Failure,
     Part,

@@ -28,9 +28,7 @@ def with_parrot(tmp_path: Path) -> Iterator[Any]:
     (formats / "all.py").write_text(
         listed.replace("    responses,\n", "    parrot,\n    responses,\n"), "utf-8"
     )
-    subprocess.run(
-        [sys.executable, "-B", str(tmp_path / "src" / "weld.py")], check=True, timeout=60
-    )
+    subprocess.run([sys.executable, str(tmp_path / "src" / "weld.py")], check=True, timeout=60)
     spec = importlib.util.spec_from_file_location("extended", str(tmp_path / "mock_server.py"))
     assert spec and spec.loader
     sys.modules["extended"] = module = importlib.util.module_from_spec(spec)

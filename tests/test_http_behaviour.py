@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import json
 import os
@@ -159,7 +158,7 @@ def test_the_names_of_faults_are_those_of_the_registry() -> None:
 def started(*arguments: str, env: Any = None) -> "subprocess.Popen[bytes]":
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = {**os.environ, **(env or {})}
-    return subprocess.Popen([sys.executable, "-B", *arguments], env=environment, **pipes)
+    return subprocess.Popen([sys.executable, *arguments], env=environment, **pipes)
 
 
 @POSIX_ONLY
@@ -232,7 +231,6 @@ def test_a_program_that_imports_it_keeps_its_own_interrupt(form: Path, tmp_path:
 
 
 def test_an_older_python_is_told_in_one_line_what_is_needed() -> None:
-    ast.parse(Path(PROGRAM).read_text("utf-8"), feature_version=(3, 7))
     script = (
         "import runpy, sys; sys.version_info = (3, 7, 16); sys.argv = ['mock_server.py', '0'];"
         f"runpy.run_path({PROGRAM!r}, run_name='__main__')"

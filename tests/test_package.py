@@ -14,7 +14,7 @@ from typing import Any, Dict, List
 
 import pytest
 from program import MODULE, PROGRAM, ROOT, SCRIPT
-from test_rooms import ALL, defined
+from rooms import ALL, defined
 
 import mock_server as m
 
@@ -38,7 +38,7 @@ def look(path: Path) -> Dict[str, Any]:
     rooms = [room for room in ALL if room.name != "__main__"]  # which is started, not imported
     names = sorted(set().union(*map(defined, rooms)))
     done = subprocess.run(
-        [sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],
         input=json.dumps(names),
         stdout=subprocess.PIPE,
         universal_newlines=True,
@@ -63,7 +63,7 @@ def test_what_is_rarely_needed_is_not_imported_at_start() -> None:
     code = f"import sys, mock_server; print([name for name in {RARE} if name in sys.modules])"
     # Without site: what is installed on this machine may import anything.
     done = subprocess.run(
-        [sys.executable, "-S", "-B", "-c", code],
+        [sys.executable, "-S", "-c", code],
         cwd=str(ROOT / "src" if hasattr(m, "__path__") else ROOT),
         capture_output=True,
         text=True,
@@ -144,7 +144,7 @@ def test_a_script_finds_the_data_beside_it_through_a_link_too(tmp_path: Path) ->
     except OSError:
         pytest.skip("no symbolic links here")
     for path in ("../bin/mock_server.py", str(home / "mock_server.py")):
-        assert checked([sys.executable, "-B", path], here) == "2 mocks, nothing wrong\n"
+        assert checked([sys.executable, path], here) == "2 mocks, nothing wrong\n"
 
 
 def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> None:
@@ -155,12 +155,11 @@ def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> Non
     write_mocks(here, 3)
     file = [
         sys.executable,
-        "-B",
         "-c",
         MODULE[-1].replace(repr(str(ROOT / "src")), repr(str(home))),
     ]
     assert checked(MODULE, here) == checked(file, here) == "3 mocks, nothing wrong\n"
-    assert checked([sys.executable, "-B", "-m", "mock_server"], home) == "2 mocks, nothing wrong\n"
+    assert checked([sys.executable, "-m", "mock_server"], home) == "2 mocks, nothing wrong\n"
 
 
 def test_the_tests_start_the_form_that_they_import_and_were_told_to(pytestconfig: Any) -> None:

@@ -3121,31 +3121,29 @@ class Node:
         """A pause from 0 to an hour."""
         return float(self.number("seconds from 0 to 3600", 0, 3600, default))
 
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
         """One of some words."""
         if self.is_absent and default is not MISSING:
             return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
+        if not isinstance(self.value, str) or self.value not in names:
             # Nobody meant one of the words by a number or an object.
             word = ""
             if isinstance(self.value, str):
                 word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
         return self.value
 
     # --- whole objects ---
 
     def only(
-        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
     ) -> Self:
         """This, if it is an object without other members than those named; `elsewhere` says where
         a key belongs that is often put here."""
-        known = list(names)
         for name in self.a("an object"):
-            if name not in known:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
-                self.get(name).fail(problem, ", ".join(known))
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
@@ -19155,11 +19153,12 @@ def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
 @functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
 def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
     """The ways in which one of the values is found at each of some PLACES."""
-    found = []
-    for way in WAYS:
-        if all(not set(values).isdisjoint(PLACES[key](way)) for key, values in wanted):
-            found.append(way)
-    return tuple(found)
+    if not wanted:
+        return WAYS
+    key, values = wanted[-1]
+    look, among = PLACES[key], set(values)
+    # Many ask for the same provider or operation, and for some API of it.
+    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
 
 
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:

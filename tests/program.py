@@ -39,8 +39,9 @@ def compiled() -> List[str]:
     sys.pycache_prefix = BYTECODE
     path = py_compile.compile(source, importlib.util.cache_from_source(source))
     sys.pycache_prefix = usual
-    start = f"sys.argv[0] = __file__ = {source!r}; file = open({path!r}, 'rb'); file.seek(16); "
-    return [sys.executable, "-c", f"import marshal, sys; {start}exec(marshal.load(file))"]
+    code = f"marshal.loads(pathlib.Path({path!r}).read_bytes()[16:])"  # after a head
+    start = f"import marshal, pathlib, sys; sys.argv[0] = __file__ = {source!r}; exec({code})"
+    return [sys.executable, "-c", start]
 
 
 PROGRAM = MODULE if hasattr(m, "__path__") else compiled()

@@ -10,6 +10,7 @@ import wave
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import pytest
+from cases import cases
 from mocked import mock_of
 from readers import events_of
 from samples import (
@@ -349,7 +350,7 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize("kind, more, sentence", WRONG)
+@cases("kind, more, sentence", WRONG)
 def test_what_is_wrong_is_said_in_openais_words(
     kind: type, more: Dict[str, Any], sentence: str
 ) -> None:

@@ -7,6 +7,7 @@ import tracemalloc
 from typing import Any, Callable
 
 import pytest
+from cases import cases
 from samples import CHAT
 
 import mock_server as m
@@ -22,7 +23,7 @@ def measured(make: Callable[[], Any]) -> Any:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     [
         b"[" + b"0," * 5000 + b"0]",

@@ -68,6 +68,7 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -17652,6 +17653,7 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
 # Pure.
 
 
+NAMES = frozenset(DIALECTS)
 Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
 
 # Where they are at home, for gateways that keep the Host (from the providers' documentation).
@@ -17667,7 +17669,7 @@ HOSTS: Mapping[str, str] = {
     "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
-HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+BEDROCK_STARTS = ("bedrock-runtime.", "bedrock-mantle.")
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
 AGENTS: Mapping[str, str] = {
@@ -17676,12 +17678,14 @@ AGENTS: Mapping[str, str] = {
     "asyncgroq/": "groq",
 }
 # OpenRouter's own begin as those of all whose SDKs one generator makes.
-AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
+GENERATED = "speakeasy-sdk/"
+OPENROUTER_ENDS = (" openrouter", "@openrouter/sdk")
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
 AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
+@functools.lru_cache(maxsize=None)
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
@@ -17763,20 +17767,22 @@ def dialect_of(request: Request, ports: Ports) -> str:
         return ports[request.port]
     first = request.path[1:].partition("/")[0]
     # Azure has a path that begins so.
-    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+    if first in NAMES and not request.path.startswith(AZURE_SHARED):
         return first
-    host = request.headers.get("host", "").partition(":")[0].lower()
-    found = HOSTS.get(host, "")
-    for start, name in HOST_STARTS:
-        if host.startswith(start):
-            found = name
-    if found:
-        return found
-    agent = request.headers.get("user-agent", "").lower()
-    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
-    if not found and agent.startswith("speakeasy-sdk/"):
-        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
-    return found
+    headers = request.headers
+    return dialect_of_names(headers.get("host", ""), headers.get("user-agent", ""))
+
+
+@functools.lru_cache(maxsize=32)  # few clients speak at a time; what they say may be long
+def dialect_of_names(host: str, agent: str) -> str:
+    """The same by Host and, where nobody is at home there, by what a client calls itself."""
+    host, agent = host.partition(":")[0].lower(), agent.lower()
+    if host.startswith(BEDROCK_STARTS):
+        return "bedrock"
+    if agent.startswith(GENERATED) and agent.endswith(OPENROUTER_ENDS):
+        return HOSTS.get(host, "openrouter")
+    own = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    return HOSTS.get(host, own)
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
@@ -25033,7 +25039,7 @@ class Answerer:
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        outcome = self.usual(wire, session)(call)
+        outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
@@ -25072,14 +25078,10 @@ class Answerer:
             return session.near(call, wire)
 
     @staticmethod
-    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
         """What an API answers where no mock says it."""
-
-        def answer(call: Call) -> Usually:
-            own = wire.own(call, session.state)
-            return echoed(call) if own is None else own
-
-        return answer
+        own = wire.own(call, session.state)
+        return echoed(call) if own is None else own
 
     @staticmethod
     def response(
@@ -25106,7 +25108,7 @@ class Answerer:
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {}, self.usual(wire, session))
+        outcome = answer.to(call, {}, partial(self.usual, wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
@@ -25122,7 +25124,7 @@ class Answerer:
         is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
+        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         status = found.answer.status

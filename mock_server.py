@@ -3045,6 +3045,10 @@ class Node:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
 
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
     def missing(self, what: str) -> NoReturn:
         """Raise the error of a value that must be there, and `what` it must be; null is none."""
         self.replaced(MISSING).expected(what)
@@ -4107,6 +4111,11 @@ def stop_of(reply: Reply) -> str:
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return "content_filter"
     return reply.stop
+
+
+def is_blocked(reply: Reply) -> bool:
+    """Whether a verdict on a text is no: a reply that refuses, or that a filter stopped."""
+    return reply.stop == "content_filter" or reply.text(Refusal) is not None
 
 
 def said_stop(words: Mapping[str, str], stop: str) -> str:
@@ -5190,7 +5199,8 @@ OLLAMA_PLACES = Places(
 
 
 # === formats/pydantic ========================================================
-# What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+# What pydantic says of a wrong field: Anthropic, Mistral, OpenAI's audio and model servers
+# are written in it.
 
 # Pure.
 
@@ -5218,6 +5228,16 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected == "false":  # the one value that there is
         return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
+
+
+def fastapi_detail(failure: Failure) -> ErrorBody:
+    """`{"detail"}` of a field that is wrong, at its `param`, as FastAPI has it."""
+    detail = {
+        "type": failure.type or "value_error",
+        "loc": ["body", *location(failure.param or "")],
+        "msg": failure.message,
+    }
+    return ErrorBody({"detail": [detail]})
 
 
 def location(path: str) -> List[Union[str, int]]:
@@ -6023,7 +6043,7 @@ def chat_turns(messages: Field) -> Iterator[Turn]:
         value = message.check(MESSAGE_FIELDS).value
         role = CHAT_ROLES.get(value["role"])
         if role is None:
-            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            message.get("role").one_from(CHAT_ROLES)
         text = value.get("content")
         if not isinstance(text, str):
             text = openai_text(message.get("content"))
@@ -6835,7 +6855,7 @@ def check_listed(field: Field, words: Sequence[str]) -> None:
     """BadField for a field that holds none of some words."""
     if not field.is_absent and field.value not in words:
         sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
-        field.expected("one from " + ", ".join(words), sentence)
+        field.one_from(words, sentence)
 
 
 def check_size(field: Field, model: str) -> None:
@@ -7165,7 +7185,7 @@ class OpenAIModerations(OpenAI):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         # One category stands for all: a mock does not say what is wrong with the text.
         categories = dict.fromkeys(MODERATED, False)
         scores = dict.fromkeys(MODERATED, 0.00001)
@@ -8694,7 +8714,7 @@ def item_role(item: Field) -> str:
     """Who speaks in a message of the input."""
     role = item.check({"role": "a string!"}).get("role")
     if role.value not in RESPONSE_ROLES:
-        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+        role.one_from(RESPONSE_ROLES)
     return RESPONSE_ROLES[role.value]
 
 
@@ -9910,13 +9930,13 @@ def units_of(texts: Sequence[str]) -> int:
     return max(1, -(-sum(map(len, texts)) // GUARDED_TEXT))
 
 
-def one_from(field: Field, words: Sequence[str]) -> None:
+def check_word(field: Field, words: Sequence[str]) -> None:
     """BadField for what is there and is none of some words."""
     if field.is_absent or field.value in words:
         return
     constraint = f"Member must satisfy enum value set: [{', '.join(words)}]"
-    field.expected(
-        "one from " + ", ".join(words),
+    field.one_from(
+        words,
         f"1 validation error detected: Value '{field.value}' at '{field.path}' failed to satisfy "
         f"constraint: {constraint}",
     )
@@ -9968,8 +9988,8 @@ class BedrockGuardrail(Guardrail):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to judge; an image has none."""
-        one_from(body.get("source"), ("INPUT", "OUTPUT"))
-        one_from(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
+        check_word(body.get("source"), ("INPUT", "OUTPUT"))
+        check_word(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
         texts = []
         for part in body.get("content").objects():
             part.check({"text": "an object", "image": "an object"})
@@ -10017,7 +10037,7 @@ class BedrockGuardrail(Guardrail):
     def assessments(self, call: Call, reply: Reply) -> List[Json]:
         """Those of the mock, or one by the filters, of which a full answer has all."""
         own: List[Json] = [part.value for part in reply.parts if isinstance(part, Block)]
-        blocks = stop_of(reply) == "content_filter"
+        blocks = is_blocked(reply)
         if own and not blocks:
             return own
         wanted: Iterable[str] = CONTENT_FILTERS
@@ -10050,7 +10070,7 @@ class BedrockGuardrailChecks(Guardrail):
         texts = []
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "an array!"})
-            one_from(message.get("role"), ("user", "assistant", "system"))
+            check_word(message.get("role"), ("user", "assistant", "system"))
             for part in message.get("content").objects():
                 texts.append(part.get("text").text())
         for name, kinds in GUARDRAIL_CHECKS.items():
@@ -10063,7 +10083,7 @@ class BedrockGuardrailChecks(Guardrail):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A score a category; of sensitive information nothing is found."""
-        score = float(stop_of(reply) == "content_filter")
+        score = float(is_blocked(reply))
         cost = {"textUnits": units_of(call.inputs)}
         results: Dict[str, Json] = {}
         for name, (items, kind) in GUARDRAIL_CHECKS.items():
@@ -11470,7 +11490,7 @@ class SafetyAnalyze(ContentSafety):
         """The text."""
         for category in body.get("categories").items():
             if category.value not in HARMS:
-                category.expected("one from " + ", ".join(HARMS))
+                category.one_from(HARMS)
         return [body.value["text"]]
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -11481,7 +11501,7 @@ class SafetyAnalyze(ContentSafety):
         """A severity a category."""
         asked = call.body.get("categories") or HARMS
         found: Dict[Json, Json] = dict.fromkeys(asked, 0)
-        if stop_of(reply) == "content_filter":
+        if is_blocked(reply):
             found[asked[-1]] = WORST
         blocks = [part.value for part in reply.parts if isinstance(part, Block)]
         found.update({one["category"]: one["severity"] for one in blocks if "category" in one})
@@ -11510,7 +11530,7 @@ class SafetyShield(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether each of them is an attack."""
-        attacks = stop_of(reply) == "content_filter"
+        attacks = is_blocked(reply)
         has_prompt = call.body.get("userPrompt") is not None
         document = {"attackDetected": attacks and not has_prompt}
         return {
@@ -11532,7 +11552,7 @@ class SafetyJailbreak(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether it is one."""
-        return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
+        return {"jailbreakAnalysis": {"detected": is_blocked(reply)}}
 
 
 # === formats/deepseek ========================================================
@@ -12054,7 +12074,8 @@ class GeminiBatchEmbed(GeminiEmbed):
 
 MOST_DIMENSIONS = 8192
 # Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
-WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
+# A text, as compiling it takes longer than all other regular expressions together.
+WORD = r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+"
 
 
 def echoed(call: Call) -> Reply:
@@ -12073,8 +12094,8 @@ def echoed(call: Call) -> Reply:
 
 def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
     """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(WORD.findall(query.lower()))
-    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
+    asked = set(re.findall(WORD, query.lower()))
+    shared = [len(asked.intersection(re.findall(WORD, text.lower()))) for text in texts]
     return tuple(round(number / max(1, len(asked)), 6) for number in shared)
 
 
@@ -13336,12 +13357,7 @@ class Mistral(OpenAI):
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
-            detail = {
-                "type": failure.type or "value_error",
-                "loc": ["body", *location(failure.param)],
-                "msg": failure.message,
-            }
-            return ErrorBody({"detail": [detail]})
+            return fastapi_detail(failure)
         return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
@@ -13385,7 +13401,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
         """As at OpenAI."""
         kind = body.get("output_dtype")
         if not kind.is_absent and kind.value not in OUTPUT_TYPES:
-            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+            kind.one_from(OUTPUT_TYPES)
         return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -13710,7 +13726,7 @@ class MistralModerations(Mistral, OpenAIModerations):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input, without a verdict over all categories; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         categories = dict.fromkeys(MISTRAL_MODERATED, False)
         scores = dict.fromkeys(MISTRAL_MODERATED, 0.00001)
         if flagged:
@@ -13938,7 +13954,7 @@ class MistralResponses(Mistral, OpenAIResponses):
         """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
         for tool in body.get("tools").objects():
             if tool.value.get("type") not in MISTRAL_TOOLS:
-                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+                tool.get("type").one_from(MISTRAL_TOOLS)
         return super().tools(body)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -14040,7 +14056,7 @@ class ArmorPrompt(Vertex):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""
-        results = self.results(stop_of(reply) == "content_filter")
+        results = self.results(is_blocked(reply))
         for part in reply.parts:
             if isinstance(part, Block):
                 results = merged(results, part.value)
@@ -14181,7 +14197,7 @@ class ModelServer(Mute):
         if wrong.found is not MISSING:
             told["input"] = vllm_input(wrong.found)
         sentence = f"1 validation error:\n  {told}"
-        return Failure(400, sentence, "Bad Request", param=place)
+        return Failure(400, sentence, BAD_FIELD, param=place)
 
 
 class Probe(ModelServer):
@@ -15238,12 +15254,7 @@ class JinaRerank(DetailedRerank):
         """`{"detail"}`, for a wrong field as FastAPI has it."""
         if failure.status != 422 or failure.param is None:
             return super().failure(call, failure)
-        detail = {
-            "type": failure.type or "value_error",
-            "loc": ["body", *location(failure.param)],
-            "msg": failure.message,
-        }
-        return ErrorBody({"detail": [detail]})
+        return fastapi_detail(failure)
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field; unverified."""
@@ -16339,7 +16350,7 @@ class VLLM(Host):
         kind, message = pydantic_error(wrong)
         place = ("body", *location(wrong.path))
         detail = {"type": kind, "loc": place, "msg": message}
-        return Failure(400, f"1 validation error:\n  {detail}\n", "Bad Request")
+        return Failure(400, f"1 validation error:\n  {detail}\n", BAD_FIELD)
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:

@@ -9,6 +9,7 @@ from typing import (
     Any,
     Collection,
     Dict,
+    Iterable,
     Iterator,
     List,
     Mapping,
@@ -103,6 +104,10 @@ class Node:
     def expected(self, what: str, sentence: str = "") -> NoReturn:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
 
     def missing(self, what: str) -> NoReturn:
         """Raise the error of a value that must be there, and `what` it must be; null is none."""

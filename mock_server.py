@@ -615,7 +615,6 @@ SYNONYMS = {
     "chunks": "events",
     "input": "arguments",
     "--mocks": "--data",
-    "mistral": "openai",
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
@@ -17213,6 +17212,17 @@ class FieldCondition(Condition):
         return self.key, got, self.wanted(got)
 
 
+class UsualOperation(Condition):
+    """The operation that a mock means which asks for none: whoever wrote it never said so."""
+
+    def wanted(self, got: Json) -> Json:
+        """What is meant, why, and what would ask for the operation of the call."""
+        told = f'{shown(self.expected)}, which a match without "operation" means'
+        if got != OTHER:
+            told += f'; "operation": {shown(got)} asks for this one'
+        return Because(told)
+
+
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
@@ -17325,8 +17335,12 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
         nodes = [node]
         if node.value and isinstance(node.value, list):
             nodes = node.items()
-        names = [one.choice(known) for one in nodes]
         key = str(node.key)
+        for one in nodes:
+            if key == "provider" and one.value in DIALECTS and one.value not in known:
+                told = shown(one.value)
+                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+        names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
 
@@ -17415,7 +17429,16 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     for key, read in MATCH_KEYS.items():
         if key in asked:
             found += read(asked[key])
-    return tuple(found)
+    if not match.is_absent and not match.get("operation").is_absent:
+        return tuple(found)
+    return tuple(usual_if_operation(one) for one in found)
+
+
+def usual_if_operation(condition: Condition) -> Condition:
+    """A condition, as one that nobody wrote if it is on the operation."""
+    if condition.key != "operation":
+        return condition
+    return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
 # === entries =================================================================
@@ -18316,8 +18339,11 @@ def readable(template: str) -> str:
 
 
 def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    """One placeholder as people write it: `{name}`, or the first word that may stand there, unless
+    any may."""
     name, _, choices = token[1:-1].rpartition("=")
+    if name and "+" in choices.split("|"):  # what is left of [^/]+
+        return "{" + name + "}"
     if name or "|" in choices:
         return choices.split("|")[0]
     return "{" + choices.rstrip(":*") + "}"
@@ -18402,6 +18428,7 @@ NEAR_PATH = 0.6  # from here on a path is told as the one that may have been mea
 TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
+EQUAL = 0.001  # by how little paths are as near, of which one has a placeholder for a word
 
 
 @functools.lru_cache(maxsize=None)
@@ -18502,13 +18529,15 @@ def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
         return len(pairs & own) / (len(own) + len(pairs))
 
     # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    likely = sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:]
+    # Of equals the one that says most itself is told, not one that takes anything there.
+    likely.sort(key=lambda at: (paths[at][0].count("{"), at))
     best = paths[0][0], paths[0][1], 0.0
     for known, wire, _ in [paths[at] for at in likely]:
         alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
+        if all(bound() > best[2] + EQUAL for bound in bounds):
             best = known, wire, alike.ratio()
     return best
 
@@ -19194,6 +19223,8 @@ def check_reach(
         refuse_contradiction(node.get("match"), conditions)
     if not node.get("dialect").is_absent:
         ways = ways_in_dialect(node.get("dialect"), ways)
+        if all(isinstance(answer.form, Raw) for answer in answers):
+            node.get("dialect").fail('has no effect: "raw" is the same in every dialect')
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -19248,7 +19279,10 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
+    said = shown(last.expected)
+    if match.get(last.key).is_absent:
+        said += ", which is meant where none is said,"
+    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:
@@ -21256,7 +21290,7 @@ def checked_dialect(node: OptionNode) -> str:
     """A port and the dialect that it speaks, as `5001=mistral`."""
     text = node.text()
     port, equals, name = text.partition("=")
-    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not equals or not port.isdecimal() or int(port) > 65535:
         node.expected("PORT=NAME, such as 5001=mistral")
     OptionNode(name, node.source, written=name).choice(DIALECTS)
     return f"{int(port)}={name}"
@@ -21492,7 +21526,7 @@ def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         if port not in ports:
             raise BadOption(
                 f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
-                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+                f"({', '.join(map(str, ports))})"
             )
         if port in told:
             raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
@@ -22876,8 +22910,12 @@ def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, in
     then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
     if not differences:
         return 1.0, holding, len(KEY_ORDER)
-    key, _, expected = differences[0]
+    key, got, expected = differences[0]
     key = re.split(r"[.\[]", key)[0]
+    if key == "operation" and got != OTHER:
+        # All else that it asks for is there, and that is something; it only never said for what.
+        only = isinstance(expected, Because) and len(differences) == 1 and holding
+        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
     if key == "times" or isinstance(expected, Because):
         # All that it asks for is there; it can't answer, for another reason.
         return 2.0, holding, 0
@@ -28400,6 +28438,9 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
+        dialects = self.core.settings.ports
+        if port in dialects:  # of 0 that of the port which was free
+            dialects[self.port] = dialects[port]
         self.core.ports += 1
 
     @property

@@ -300,6 +300,10 @@ def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta()
         ({"dialect": "groq", "match": {"path": "/x"}}, "dialect: has no effect"),
         ({"match": {"dialect": "groq", "provider": "azure"}}, "match.dialect: no request has"),
         ({"match": {"dialect": "groq", "api": "messages"}}, "no request has"),
+        (
+            {"dialect": "groq", "response": {"raw": "x"}},
+            'dialect: has no effect: "raw" is the same',
+        ),
     ],
 )
 def test_a_dialect_that_nothing_can_be_in_is_refused(mock: Any, message: str) -> None:
@@ -319,3 +323,9 @@ def test_a_dialect_belongs_to_one_port_of_the_server(given: Any, message: str) -
     with pytest.raises(m.BadOption) as caught:
         m.MockServer(5001, dialect=given)
     assert message in str(caught.value)
+
+
+def test_a_port_that_is_whichever_is_free_speaks_the_dialect_of_port_0() -> None:
+    server = m.MockServer(0, dialect="0=groq")
+    server.close()
+    assert server.core.settings.ports[server.port] == "groq"

@@ -50,7 +50,7 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("data", "/nowhere-at-all", "/nowhere-at-all", 'no directory "/nowhere-at-all"'),
     ("fallback", "ecko", "ecko", 'found "ecko"; did you mean "echo"?'),
     ("dialect", "mistral", "mistral", "expected PORT=NAME, such as 5001=mistral, found {}"),
-    ("dialect", "0=mistral", "0=mistral", "expected PORT=NAME, such as 5001=mistral, found {}"),
+    ("dialect", "65536=groq", "65536=groq", "expected PORT=NAME, such as 5001=mistral, found {}"),
     ("dialect", "5001=mistrel", "5001=mistrel", 'found "mistrel"; did you mean "mistral"?'),
     ("pace", "-1", -1, "expected seconds from 0 to 3600, found {}"),
     ("pace", "3600.5", 3600.5, "expected seconds from 0 to 3600, found {}"),

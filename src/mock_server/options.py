@@ -92,7 +92,7 @@ def checked_dialect(node: OptionNode) -> str:
     """A port and the dialect that it speaks, as `5001=mistral`."""
     text = node.text()
     port, equals, name = text.partition("=")
-    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not equals or not port.isdecimal() or int(port) > 65535:
         node.expected("PORT=NAME, such as 5001=mistral")
     OptionNode(name, node.source, written=name).choice(DIALECTS)
     return f"{int(port)}={name}"
@@ -328,7 +328,7 @@ def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         if port not in ports:
             raise BadOption(
                 f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
-                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+                f"({', '.join(map(str, ports))})"
             )
         if port in told:
             raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")

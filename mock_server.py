@@ -21597,6 +21597,11 @@ class Settings:
         """The dialects of ports that have one."""
         return dict(map(port_and_dialect, self.dialect))
 
+    def listens(self, asked: int, port: int) -> None:
+        """Say which port was listened on: one that was asked for as 0 speaks what 0 does."""
+        if asked in self.ports:
+            self.ports[port] = self.ports[asked]
+
 
 # === admission ===============================================================
 # Who may use the control API.  Touches nothing.
@@ -28438,9 +28443,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        dialects = self.core.settings.ports
-        if port in dialects:  # of 0 that of the port which was free
-            dialects[self.port] = dialects[port]
+        self.core.settings.listens(port, self.port)
         self.core.ports += 1
 
     @property
@@ -28638,7 +28641,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, path, headers, body ...
+  match     operation, provider, model, user, system, tools, path, body ...
   response  text, tool_calls, usage ...; or body, events; or raw; or error; or
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 

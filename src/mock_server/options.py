@@ -398,3 +398,8 @@ class Settings:
     def ports(self) -> Dict[int, str]:
         """The dialects of ports that have one."""
         return dict(map(port_and_dialect, self.dialect))
+
+    def listens(self, asked: int, port: int) -> None:
+        """Say which port was listened on: one that was asked for as 0 speaks what 0 does."""
+        if asked in self.ports:
+            self.ports[port] = self.ports[asked]

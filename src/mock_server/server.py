@@ -88,9 +88,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        dialects = self.core.settings.ports
-        if port in dialects:  # of 0 that of the port which was free
-            dialects[self.port] = dialects[port]
+        self.core.settings.listens(port, self.port)
         self.core.ports += 1
 
     @property

@@ -6695,7 +6695,7 @@ def check_once(form: Fields) -> None:
             Field(form).get(name).expected(ONE_VALUE)
 
 
-def files_in(field: Field) -> List[Mapping[str, Json]]:
+def files_in(field: Field) -> List[Field]:
     """The files of a field, of which there may be several in an array."""
     nodes = [field]
     if isinstance(field.value, list):
@@ -6704,7 +6704,7 @@ def files_in(field: Field) -> List[Mapping[str, Json]]:
         # What a form tells of a file, which a text in its place has nothing of.
         if not isinstance(node.value, dict):
             node.expected(A_FILE)
-    return [node.value for node in nodes]
+    return nodes
 
 
 class OpenAIForms(OpenAI):
@@ -6723,8 +6723,12 @@ class OpenAIForms(OpenAI):
         fields = Field(values)
         for name, is_needed in self.files.items():
             if is_needed or not fields.get(name).is_absent:
-                files_in(fields.get(name))
+                for file in files_in(fields.get(name)):
+                    self.check_file(file)
         return replace(call, body=body)
+
+    def check_file(self, file: Field) -> None:
+        """Raise BadField for a file that is none of those that the API takes."""
 
     def asked(self, call: Call) -> Mapping[str, Json]:
         """What a call asks for."""
@@ -6805,7 +6809,13 @@ TOO_LOW = (
     "Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {found} "
     "instead."
 )
+# Quoted: anasfik/openai, issue 216, and ComfyUI, issue 9329.
+PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp")
+NO_PICTURE = (
+    "Invalid file '{path}': unsupported mimetype ('{found}'). Supported file formats are {known}."
+)
 SENTENCE_CODES = {
+    "unsupported mimetype": "unsupported_file_mimetype",
     "Invalid value": "invalid_value",
     "above maximum": "integer_above_max_value",
     "below minimum": "integer_below_min_value",
@@ -6888,6 +6898,15 @@ def code_of(sentence: str) -> str:
     """The code of what was said of a number or a word; empty of anything else."""
     codes = [code for words, code in SENTENCE_CODES.items() if words in sentence]
     return next(iter(codes), "")
+
+
+def check_picture(file: Field) -> None:
+    """BadField for a file whose part of a form does not say that it is a picture."""
+    said = file.value["content_type"] or "application/octet-stream"
+    kind = said.partition(";")[0].strip().lower()
+    if kind not in PICTURE_TYPES:
+        known = in_words(PICTURE_TYPES)
+        file.expected("a picture", NO_PICTURE.format(path=file.path, found=kind, known=known))
 
 
 def settled_looks(asked: Mapping[str, Json]) -> Dict[str, str]:
@@ -7033,6 +7052,10 @@ class OpenAIImageEdits(OpenAIForms, OpenAIImages):
     routes: Tuple[str, ...] = ("POST /v1/images/edits", "POST {prefix*}/images/edits")
     files = {"image": True, "mask": False}
     event = "image_edit"
+
+    def check_file(self, file: Field) -> None:
+        """Its part of the form says that it is a picture; its bytes are not asked."""
+        check_picture(file)
 
 
 def picture_url(call: Call, index: int) -> str:
@@ -7830,6 +7853,10 @@ MOST_SOUND = 26_214_400  # bytes of a request
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
+# Quoted: UpstreetAI/usdk, issue 637.  How long it is nobody looks, but nothing is too short.
+LONG_ENOUGH = "a file with sound in it"
+NO_SOUND = "Audio file is too short. Minimum audio length is 0.1 seconds."
+INVALID = "invalid_request_error"
 TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
 # What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
@@ -7932,14 +7959,18 @@ class OpenAITranslations(OpenAIForms, OpenAIAudio):
             size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
             file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
         check_recording(file)
+        if not file.value["size"]:
+            file.expected(LONG_ENOUGH, NO_SOUND)
         return call
 
     def complaint(self, wrong: BadField) -> Failure:
         """Also of the file itself (buzz, issue 381; streamlit-mic-recorder, issue 10)."""
         if wrong.expected == SMALL_ENOUGH:
             return Failure(413, wrong.sentence, "server_error")
+        if wrong.expected == LONG_ENOUGH:
+            return Failure(400, wrong.sentence, INVALID, "audio_too_short", "file")
         if wrong.expected == KNOWN_ENDING:
-            return Failure(400, wrong.sentence, "invalid_request_error")
+            return Failure(400, wrong.sentence, INVALID)
         return super().complaint(wrong)
 
     def turns(self, body: Field) -> List[Turn]:

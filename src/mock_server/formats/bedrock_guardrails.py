@@ -36,7 +36,7 @@ def units_of(texts: Sequence[str]) -> int:
     return max(1, -(-sum(map(len, texts)) // GUARDED_TEXT))
 
 
-def check_word(field: Field, words: Sequence[str]) -> None:
+def check_enum(field: Field, words: Sequence[str]) -> None:
     """BadField for what is there and is none of some words."""
     if field.is_absent or field.value in words:
         return
@@ -94,8 +94,8 @@ class BedrockGuardrail(Guardrail):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to judge; an image has none."""
-        check_word(body.get("source"), ("INPUT", "OUTPUT"))
-        check_word(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
+        check_enum(body.get("source"), ("INPUT", "OUTPUT"))
+        check_enum(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
         texts = []
         for part in body.get("content").objects():
             part.check({"text": "an object", "image": "an object"})
@@ -176,7 +176,7 @@ class BedrockGuardrailChecks(Guardrail):
         texts = []
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "an array!"})
-            check_word(message.get("role"), ("user", "assistant", "system"))
+            check_enum(message.get("role"), ("user", "assistant", "system"))
             for part in message.get("content").objects():
                 texts.append(part.get("text").text())
         for name, kinds in GUARDRAIL_CHECKS.items():

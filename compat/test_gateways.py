@@ -5,10 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -24,24 +21,23 @@ if not PROGRAM.exists():
 import openai  # noqa: E402
 from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
-
-KEY = "sk-gateway"
-TEXT = "Hello — wörld <b> & more"
-THOUGHTS = "Let me see."
-USAGE = {"input_tokens": 12, "output_tokens": 9, "reasoning_tokens": 4, "cached_tokens": 8}
-CALLS = [
-    {"name": "get_weather", "arguments": {"city": "Oslo"}},
-    {"name": "get_weather", "arguments": {"city": "Rome"}},
-]
-ARGUMENTS = ['{"city":"Oslo"}', '{"city":"Rome"}']
-ASKED: Dict[str, Any] = {
-    "hello": {"text": TEXT, "usage": USAGE},
-    "think": {"reasoning": THOUGHTS, "text": TEXT},
-    "call": {"tool_calls": CALLS},
-    "limited": {"error": {"kind": "rate_limit"}},
-    "missing": {"error": {"kind": "not_found"}},
-    "break": {"text": TEXT, "error": {"kind": "overloaded"}, "after_events": 3},
-}
+from gateways import (  # noqa: E402
+    ANSWERS,
+    ARGUMENTS,
+    ASKED,
+    DOCUMENTS,
+    KEY,
+    PNG,
+    SAID,
+    TEXT,
+    THOUGHTS,
+    ask,
+    asked_of,
+    running,
+    streamed,
+    told,
+    whole,
+)
 
 
 class Host(NamedTuple):
@@ -80,7 +76,6 @@ GUARDRAILS = {
     "openai_moderation": "Violated OpenAI moderation policy",
     "model_armor": "Content blocked by Model Armor",
 }
-DOCUMENTS = ["Rome", "Paris is the capital of France.", "Lyon"]
 # LiteLLM's provider: model, and the path, the provider and the words of an error that are seen
 RERANKERS = {
     "cohere": ("rerank-v3.5", "/v2/rerank", "cohere", "documents must not be empty"),
@@ -100,15 +95,9 @@ VERTEX = {
     "jamba-1.5-mini": ("ai21", "rawPredict"),
     "meta/llama-4-scout": ("", "endpoints/openapi/chat/completions"),
 }
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mMwTpsJAAICATNoejH4AAAAAElFTkSuQmCC"
-)
-SAID = "Let us begin. Are all here?"
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 PAINTED = {"message": {"images": [{"type": "image_url", "image_url": {"url": PICTURE}}]}}
-MOCKS: List[Any] = [
-    {"match": {"user": user}, "response": response} for user, response in ASKED.items()
-]
+MOCKS: List[Any] = list(ANSWERS)
 MOCKS += [
     {"dialect": host, "match": {"user": f"{user} in {host}"}, "response": response}
     for host in HOSTS
@@ -116,15 +105,6 @@ MOCKS += [
 ]
 MOCKS += [
     {"match": {"path": "/token"}, "response": {"body": {"access_token": "t", "expires_in": 3600}}},
-    {"match": {"user": "capital"}, "response": {"scores": [0.02, 0.98, 0.31]}},
-    {"match": {"operation": "rerank"}, "response": {"error": {"kind": "rate_limit"}}},
-    {"match": {"operation": "image"}, "response": {"text": "A cat, in oil."}},
-    {"match": {"operation": "audio"}, "response": {"text": SAID}},
-    {
-        "match": {"operation": "moderate", "user": {"contains": "bomb"}},
-        "response": {"refusal": "I can't help with that."},
-    },
-    {"match": {"operation": "moderate"}, "response": {"text": "fine"}},
     {"match": {"operation": "embed"}, "response": {"embedding": [0.25, -0.5]}},
     {"match": {"api": "ocr"}, "response": {"text": "On the page."}},
     {"match": {"user": "paint"}, "response": {"text": "", "extra": {"choices": [PAINTED]}}},
@@ -257,54 +237,17 @@ class Config:
         )
 
 
-def told(url: str, method: str, path: str, body: Any = None) -> Any:
-    """The status of an answer, and its JSON or text."""
-    connection = HTTPConnection(url.partition("://")[2], timeout=30)
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
-    try:
-        connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = connection.getresponse()
-        data = response.read()
-        return response.status, json.loads(data) if data[:1] in (b"{", b"[") else data.decode()
-    finally:
-        connection.close()
-
-
 @contextmanager
 def proxy(config: str, folder: Path) -> Iterator[str]:
-    """A proxy process, once it answers.  Nothing of the machine's environment reaches it, and it
-    asks nobody for prices and news."""
+    """A proxy, which asks nobody for prices and news."""
     port = free_port()
     (folder / "config.yaml").write_text(config, encoding="utf-8")
     local = ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMPLATES")
-    environment = {f"LITELLM_LOCAL_{name}": "True" for name in (*local, "AUTOROUTER_PRESETS")}
-    environment.update(PATH=os.environ["PATH"], HOME=str(folder), LITELLM_MASTER_KEY=KEY)
+    names = {f"LITELLM_LOCAL_{name}": "True" for name in (*local, "AUTOROUTER_PRESETS")}
     command = [str(PROGRAM), "--config", "config.yaml", "--host", "127.0.0.1", "--port", port]
-    with open(folder / "log", "wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            if process.poll() is not None or ready(url):
-                break
-            time.sleep(0.2)
-        assert ready(url), (folder / "log").read_text(encoding="utf-8")[-2000:]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, url, "/health/liveliness", folder, LITELLM_MASTER_KEY=KEY, **names):
         yield url
-        process.terminate()
-        process.wait(timeout=20)
-    finally:
-        process.kill()
-        process.wait()
-
-
-def ready(url: str) -> bool:
-    """Whether the proxy answers."""
-    try:
-        return bool(told(url, "GET", "/health/liveliness")[0] == 200)
-    except OSError:
-        return False
 
 
 class Gateway(NamedTuple):
@@ -317,10 +260,7 @@ class Gateway(NamedTuple):
 
     def seen(self, **match: Any) -> List[Any]:
         """What the gateway asked of the server, all answered."""
-        body = {"match": match, "ended": "complete", "timeout": 10}
-        status, found = told(self.server, "POST", "/__mock__/requests/wait", body)
-        assert status == 200, found
-        return list(found["requests"])
+        return asked_of(self.server, **match)
 
 
 @pytest.fixture(scope="module")
@@ -352,55 +292,6 @@ def gateway(started: Gateway) -> Gateway:
 # --- chat ---
 
 
-class Heard(NamedTuple):
-    """What a client has of an answer."""
-
-    text: str
-    thoughts: str
-    calls: List[str]
-    finish: str
-    usage: Any
-
-
-def ask(gateway: Gateway, model: str, user: str, **options: Any) -> Any:
-    """What the client returns."""
-    messages: Any = [{"role": "user", "content": user}]
-    return gateway.client.chat.completions.create(model=model, messages=messages, **options)
-
-
-def thoughts_of(message: Any) -> str:
-    """LiteLLM calls them `reasoning_content`, and leaves Groq's whole ones where they are."""
-    found = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
-    return found or ""
-
-
-def whole(gateway: Gateway, model: str, user: str) -> Heard:
-    """A whole answer."""
-    answer = ask(gateway, model, user)
-    choice = answer.choices[0]
-    calls = [call.function.arguments for call in choice.message.tool_calls or ()]
-    said = choice.message.content or ""
-    return Heard(said, thoughts_of(choice.message), calls, choice.finish_reason, answer.usage)
-
-
-def streamed(gateway: Gateway, model: str, user: str) -> Heard:
-    """A stream, put together."""
-    options: Any = {"stream": True, "stream_options": {"include_usage": True}}
-    chunks = list(ask(gateway, model, user, **options))
-    choices = [choice for chunk in chunks for choice in chunk.choices]
-    calls: Dict[int, str] = {}
-    for choice in choices:
-        for call in choice.delta.tool_calls or ():
-            calls[call.index] = calls.get(call.index, "") + (call.function.arguments or "")
-    return Heard(
-        "".join(choice.delta.content or "" for choice in choices),
-        "".join(thoughts_of(choice.delta) for choice in choices),
-        list(calls.values()),
-        "".join(choice.finish_reason or "" for choice in choices),
-        [chunk.usage for chunk in chunks if chunk.usage][-1],
-    )
-
-
 def asked_in(way: str, host: str, user: str) -> str:
     """What the user says: where a mock has the dialect, it is another mock for each."""
     return f"{user} in {host}" if way == "key" else user
@@ -418,19 +309,19 @@ def test_a_dialect_is_read_by_the_gateway_whole_and_streamed(
 ) -> None:
     tags = HOSTS[host].tags
     for heard in (whole, streamed):
-        hello = heard(gateway, f"{host} by {way}", asked_in(way, host, "hello"))
+        hello = heard(gateway.client, f"{host} by {way}", asked_in(way, host, "hello"))
         assert (hello.text, hello.finish) == (TEXT, "stop")
         usage = hello.usage
         assert usage.prompt_tokens == 12
         # Gemini counts thoughts apart from what is said.
         assert usage.completion_tokens == (5 if host == "gemini" else 9)
         assert usage.prompt_tokens_details.cached_tokens == 8
-        thinking = heard(gateway, f"{host} by {way}", asked_in(way, host, "think"))
+        thinking = heard(gateway.client, f"{host} by {way}", asked_in(way, host, "think"))
         if tags:
             assert thinking.text == f"<{tags}>{THOUGHTS}</{tags}>{TEXT}"
         else:
             assert (thinking.text, thinking.thoughts) == (TEXT, THOUGHTS)
-        calling = heard(gateway, f"{host} by {way}", asked_in(way, host, "call"))
+        calling = heard(gateway.client, f"{host} by {way}", asked_in(way, host, "call"))
         assert (calling.text, calling.calls, calling.finish) == ("", ARGUMENTS, "tool_calls")
     seen = [(one["dialect"], one["stream"]) for one in gateway.seen(api="chat")]
     spoken = request_dialect(way, host)
@@ -443,16 +334,16 @@ def test_errors_of_a_dialect_pass_the_gateway(gateway: Gateway, host: str, way: 
     model, known = f"{host} by {way}", HOSTS[host]
     for stream in (False, True):
         with pytest.raises(openai.RateLimitError, match=known.limited or None):
-            ask(gateway, model, asked_in(way, host, "limited"), stream=stream)
+            ask(gateway.client, model, asked_in(way, host, "limited"), stream=stream)
         with pytest.raises(openai.APIStatusError) as caught:
-            ask(gateway, model, asked_in(way, host, "missing"), stream=stream)
+            ask(gateway.client, model, asked_in(way, host, "missing"), stream=stream)
         assert caught.value.status_code == known.missing
     with pytest.raises(openai.InternalServerError) as busy:
-        ask(gateway, model, asked_in(way, host, "break"))
+        ask(gateway.client, model, asked_in(way, host, "break"))
     assert busy.value.status_code == 503
     said = ""
     with pytest.raises(openai.APIError, match=known.busy):
-        for chunk in ask(gateway, model, asked_in(way, host, "break"), stream=True):
+        for chunk in ask(gateway.client, model, asked_in(way, host, "break"), stream=True):
             said += chunk.choices[0].delta.content or ""
     assert said and TEXT.startswith(said)
     seen = gateway.seen(api="chat")
@@ -464,11 +355,11 @@ def test_errors_of_a_dialect_pass_the_gateway(gateway: Gateway, host: str, way: 
 def test_partners_on_vertex_ai_are_asked_at_their_own_paths(gateway: Gateway, model: str) -> None:
     publisher, end = VERTEX[model]
     for heard in (whole, streamed):
-        hello = heard(gateway, model, "hello")
+        hello = heard(gateway.client, model, "hello")
         assert (hello.text, hello.usage.prompt_tokens) == (TEXT, 12)
-    assert whole(gateway, model, "call").calls == ARGUMENTS
+    assert whole(gateway.client, model, "call").calls == ARGUMENTS
     with pytest.raises(openai.RateLimitError, match="uota exceeded|Resource exhausted"):
-        ask(gateway, model, "limited")
+        ask(gateway.client, model, "limited")
     first, second, *_ = gateway.seen(provider="vertex_ai", operation="generate")
     assert f"publishers/{publisher}" in first["path"] or not publisher
     assert first["path"].endswith(end) and second["stream"]
@@ -601,9 +492,11 @@ def test_moderations_pass_the_gateway(gateway: Gateway) -> None:
 @pytest.mark.parametrize("kind", GUARDRAILS)
 def test_the_gateway_heeds_the_verdict_of_a_guardrail(gateway: Gateway, kind: str) -> None:
     options = {"extra_body": {"guardrails": [kind]}}
-    assert ask(gateway, "vllm by prefix", "hello", **options).choices[0].message.content == TEXT
+    assert (
+        ask(gateway.client, "vllm by prefix", "hello", **options).choices[0].message.content == TEXT
+    )
     with pytest.raises(openai.BadRequestError, match=GUARDRAILS[kind]):
-        ask(gateway, "vllm by prefix", "a bomb", **options)
+        ask(gateway.client, "vllm by prefix", "a bomb", **options)
     assert [one["user"] for one in gateway.seen(operation="moderate")] == ["hello", "a bomb"]
     assert len(gateway.seen(api="chat")) == 1
 

@@ -105,7 +105,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -1527,6 +1527,20 @@ def form_of(content_type: str, data: bytes) -> Optional[Fields]:
     found: Dict[str, List[Json]] = {}
     for head, body in parts:
         name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def plain_form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a body without files that is written as a query is; None for any other, and for
+    one with too many."""
+    if not content_type.lower().startswith("application/x-www-form-urlencoded"):
+        return None
+    text = data.decode("utf-8", "replace")
+    if text.count("&") >= MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
         found.setdefault(name, []).append(value)
     return by_name(found)
 
@@ -4538,6 +4552,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
@@ -13564,6 +13579,7 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
     may_stream = True
     routes = OpenAITranscriptions.routes
     files = {"file": False}
+    takes_plain_form = True  # so its client sends a file_url
     fields = {
         "model": "a string!",
         "file_url": "a string",
@@ -25221,6 +25237,10 @@ class Answerer:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
+            if wire.takes_plain_form:
+                plain = plain_form_of(kind, request.body)
+                if plain is not None:
+                    return plain
             problem = form_problem(kind, request.body, request.form)
             if problem:
                 raise Refused(400, wire.bad_form.format(problem))

@@ -610,6 +610,9 @@ def test_sound_is_transcribed_and_made(client: Plain) -> None:
     run = client.suffix
     found = client(lambda _: getattr(audio.transcriptions, "complete" + run)(**asked))
     assert (found.text, found.segments) == ("Let us begin. Are all here?", [])
+    elsewhere = {"model": "voxtral-mini-latest", "file_url": "https://example.com/a.mp3"}
+    found = client(lambda _: getattr(audio.transcriptions, "complete" + run)(**elsewhere))
+    assert found.text == "Let us begin. Are all here?"
     timed = {**asked, "timestamp_granularities": ["segment"], "language": "en"}
     found = client(lambda _: getattr(audio.transcriptions, "complete" + run)(**timed))
     assert [one.text for one in found.segments] == ["Let us begin.", "Are all here?"]

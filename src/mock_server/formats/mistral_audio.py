@@ -99,6 +99,7 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
     may_stream = True
     routes = OpenAITranscriptions.routes
     files = {"file": False}
+    takes_plain_form = True  # so its client sends a file_url
     fields = {
         "model": "a string!",
         "file_url": "a string",

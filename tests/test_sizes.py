@@ -7,7 +7,6 @@ import tracemalloc
 from typing import Any, Callable
 
 import pytest
-from cases import cases
 from samples import CHAT
 
 import mock_server as m
@@ -23,7 +22,7 @@ def measured(make: Callable[[], Any]) -> Any:
         tracemalloc.stop()
 
 
-@cases(
+@pytest.mark.parametrize(
     "text",
     [
         b"[" + b"0," * 5000 + b"0]",

@@ -68,6 +68,7 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -3057,6 +3058,10 @@ class Node:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
 
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
     def missing(self, what: str) -> NoReturn:
         """Raise the error of a value that must be there, and `what` it must be; null is none."""
         self.replaced(MISSING).expected(what)
@@ -3134,31 +3139,29 @@ class Node:
         """A pause from 0 to an hour."""
         return float(self.number("seconds from 0 to 3600", 0, 3600, default))
 
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
         """One of some words."""
         if self.is_absent and default is not MISSING:
             return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
+        if not isinstance(self.value, str) or self.value not in names:
             # Nobody meant one of the words by a number or an object.
             word = ""
             if isinstance(self.value, str):
                 word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
         return self.value
 
     # --- whole objects ---
 
     def only(
-        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
     ) -> Self:
         """This, if it is an object without other members than those named; `elsewhere` says where
         a key belongs that is often put here."""
-        known = list(names)
         for name in self.a("an object"):
-            if name not in known:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
-                self.get(name).fail(problem, ", ".join(known))
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
@@ -4121,6 +4124,11 @@ def stop_of(reply: Reply) -> str:
     if reply.stop == "stop" and reply.text(Refusal) is not None:
         return "content_filter"
     return reply.stop
+
+
+def is_blocked(reply: Reply) -> bool:
+    """Whether a verdict on a text is no: a reply that refuses, or that a filter stopped."""
+    return reply.stop == "content_filter" or reply.text(Refusal) is not None
 
 
 def said_stop(words: Mapping[str, str], stop: str) -> str:
@@ -5205,7 +5213,8 @@ OLLAMA_PLACES = Places(
 
 
 # === formats/pydantic ========================================================
-# What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+# What pydantic says of a wrong field: Anthropic, Mistral, OpenAI's audio and model servers
+# are written in it.
 
 # Pure.
 
@@ -5233,6 +5242,16 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected == "false":  # the one value that there is
         return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
+
+
+def fastapi_detail(failure: Failure) -> ErrorBody:
+    """`{"detail"}` of a field that is wrong, at its `param`, as FastAPI has it."""
+    detail = {
+        "type": failure.type or "value_error",
+        "loc": ["body", *location(failure.param or "")],
+        "msg": failure.message,
+    }
+    return ErrorBody({"detail": [detail]})
 
 
 def location(path: str) -> List[Union[str, int]]:
@@ -6038,7 +6057,7 @@ def chat_turns(messages: Field) -> Iterator[Turn]:
         value = message.check(MESSAGE_FIELDS).value
         role = CHAT_ROLES.get(value["role"])
         if role is None:
-            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            message.get("role").one_from(CHAT_ROLES)
         text = value.get("content")
         if not isinstance(text, str):
             text = openai_text(message.get("content"))
@@ -6860,7 +6879,7 @@ def check_listed(field: Field, words: Sequence[str]) -> None:
     """BadField for a field that holds none of some words."""
     if not field.is_absent and field.value not in words:
         sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
-        field.expected("one from " + ", ".join(words), sentence)
+        field.one_from(words, sentence)
 
 
 def check_size(field: Field, model: str) -> None:
@@ -7203,7 +7222,7 @@ class OpenAIModerations(OpenAI):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         # One category stands for all: a mock does not say what is wrong with the text.
         categories = dict.fromkeys(MODERATED, False)
         scores = dict.fromkeys(MODERATED, 0.00001)
@@ -8740,7 +8759,7 @@ def item_role(item: Field) -> str:
     """Who speaks in a message of the input."""
     role = item.check({"role": "a string!"}).get("role")
     if role.value not in RESPONSE_ROLES:
-        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+        role.one_from(RESPONSE_ROLES)
     return RESPONSE_ROLES[role.value]
 
 
@@ -9956,13 +9975,13 @@ def units_of(texts: Sequence[str]) -> int:
     return max(1, -(-sum(map(len, texts)) // GUARDED_TEXT))
 
 
-def one_from(field: Field, words: Sequence[str]) -> None:
+def check_enum(field: Field, words: Sequence[str]) -> None:
     """BadField for what is there and is none of some words."""
     if field.is_absent or field.value in words:
         return
     constraint = f"Member must satisfy enum value set: [{', '.join(words)}]"
-    field.expected(
-        "one from " + ", ".join(words),
+    field.one_from(
+        words,
         f"1 validation error detected: Value '{field.value}' at '{field.path}' failed to satisfy "
         f"constraint: {constraint}",
     )
@@ -10014,8 +10033,8 @@ class BedrockGuardrail(Guardrail):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to judge; an image has none."""
-        one_from(body.get("source"), ("INPUT", "OUTPUT"))
-        one_from(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
+        check_enum(body.get("source"), ("INPUT", "OUTPUT"))
+        check_enum(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
         texts = []
         for part in body.get("content").objects():
             part.check({"text": "an object", "image": "an object"})
@@ -10063,7 +10082,7 @@ class BedrockGuardrail(Guardrail):
     def assessments(self, call: Call, reply: Reply) -> List[Json]:
         """Those of the mock, or one by the filters, of which a full answer has all."""
         own: List[Json] = [part.value for part in reply.parts if isinstance(part, Block)]
-        blocks = stop_of(reply) == "content_filter"
+        blocks = is_blocked(reply)
         if own and not blocks:
             return own
         wanted: Iterable[str] = CONTENT_FILTERS
@@ -10096,7 +10115,7 @@ class BedrockGuardrailChecks(Guardrail):
         texts = []
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "an array!"})
-            one_from(message.get("role"), ("user", "assistant", "system"))
+            check_enum(message.get("role"), ("user", "assistant", "system"))
             for part in message.get("content").objects():
                 texts.append(part.get("text").text())
         for name, kinds in GUARDRAIL_CHECKS.items():
@@ -10109,7 +10128,7 @@ class BedrockGuardrailChecks(Guardrail):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A score a category; of sensitive information nothing is found."""
-        score = float(stop_of(reply) == "content_filter")
+        score = float(is_blocked(reply))
         cost = {"textUnits": units_of(call.inputs)}
         results: Dict[str, Json] = {}
         for name, (items, kind) in GUARDRAIL_CHECKS.items():
@@ -11516,7 +11535,7 @@ class SafetyAnalyze(ContentSafety):
         """The text."""
         for category in body.get("categories").items():
             if category.value not in HARMS:
-                category.expected("one from " + ", ".join(HARMS))
+                category.one_from(HARMS)
         return [body.value["text"]]
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -11527,7 +11546,7 @@ class SafetyAnalyze(ContentSafety):
         """A severity a category."""
         asked = call.body.get("categories") or HARMS
         found: Dict[Json, Json] = dict.fromkeys(asked, 0)
-        if stop_of(reply) == "content_filter":
+        if is_blocked(reply):
             found[asked[-1]] = WORST
         blocks = [part.value for part in reply.parts if isinstance(part, Block)]
         found.update({one["category"]: one["severity"] for one in blocks if "category" in one})
@@ -11556,7 +11575,7 @@ class SafetyShield(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether each of them is an attack."""
-        attacks = stop_of(reply) == "content_filter"
+        attacks = is_blocked(reply)
         has_prompt = call.body.get("userPrompt") is not None
         document = {"attackDetected": attacks and not has_prompt}
         return {
@@ -11578,7 +11597,7 @@ class SafetyJailbreak(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether it is one."""
-        return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
+        return {"jailbreakAnalysis": {"detected": is_blocked(reply)}}
 
 
 # === formats/deepseek ========================================================
@@ -12100,7 +12119,8 @@ class GeminiBatchEmbed(GeminiEmbed):
 
 MOST_DIMENSIONS = 8192
 # Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
-WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
+# A text, as compiling it takes longer than all other regular expressions together.
+WORD = r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+"
 
 
 def echoed(call: Call) -> Reply:
@@ -12119,8 +12139,8 @@ def echoed(call: Call) -> Reply:
 
 def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
     """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(WORD.findall(query.lower()))
-    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
+    asked = set(re.findall(WORD, query.lower()))
+    shared = [len(asked.intersection(re.findall(WORD, text.lower()))) for text in texts]
     return tuple(round(number / max(1, len(asked)), 6) for number in shared)
 
 
@@ -13382,12 +13402,7 @@ class Mistral(OpenAI):
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
-            detail = {
-                "type": failure.type or "value_error",
-                "loc": ["body", *location(failure.param)],
-                "msg": failure.message,
-            }
-            return ErrorBody({"detail": [detail]})
+            return fastapi_detail(failure)
         return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
@@ -13431,7 +13446,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
         """As at OpenAI."""
         kind = body.get("output_dtype")
         if not kind.is_absent and kind.value not in OUTPUT_TYPES:
-            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+            kind.one_from(OUTPUT_TYPES)
         return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -13921,7 +13936,7 @@ class MistralModerations(Mistral, OpenAIModerations):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input, without a verdict over all categories; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         categories = dict.fromkeys(MISTRAL_MODERATED, False)
         scores = dict.fromkeys(MISTRAL_MODERATED, 0.00001)
         if flagged:
@@ -14149,7 +14164,7 @@ class MistralResponses(Mistral, OpenAIResponses):
         """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
         for tool in body.get("tools").objects():
             if tool.value.get("type") not in MISTRAL_TOOLS:
-                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+                tool.get("type").one_from(MISTRAL_TOOLS)
         return super().tools(body)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -14251,7 +14266,7 @@ class ArmorPrompt(Vertex):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""
-        results = self.results(stop_of(reply) == "content_filter")
+        results = self.results(is_blocked(reply))
         for part in reply.parts:
             if isinstance(part, Block):
                 results = merged(results, part.value)
@@ -14392,7 +14407,7 @@ class ModelServer(Mute):
         if wrong.found is not MISSING:
             told["input"] = vllm_input(wrong.found)
         sentence = f"1 validation error:\n  {told}"
-        return Failure(400, sentence, "Bad Request", param=place)
+        return Failure(400, sentence, BAD_FIELD, param=place)
 
 
 class Probe(ModelServer):
@@ -15450,12 +15465,7 @@ class JinaRerank(DetailedRerank):
         """`{"detail"}`, for a wrong field as FastAPI has it."""
         if failure.status != 422 or failure.param is None:
             return super().failure(call, failure)
-        detail = {
-            "type": failure.type or "value_error",
-            "loc": ["body", *location(failure.param)],
-            "msg": failure.message,
-        }
-        return ErrorBody({"detail": [detail]})
+        return fastapi_detail(failure)
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field; unverified."""
@@ -16551,7 +16561,7 @@ class VLLM(Host):
         kind, message = pydantic_error(wrong)
         place = ("body", *location(wrong.path))
         detail = {"type": kind, "loc": place, "msg": message}
-        return Failure(400, f"1 validation error:\n  {detail}\n", "Bad Request")
+        return Failure(400, f"1 validation error:\n  {detail}\n", BAD_FIELD)
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:
@@ -17889,6 +17899,7 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
 # Pure.
 
 
+NAMES = frozenset(DIALECTS)
 Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
 
 # Where they are at home, for gateways that keep the Host (from the providers' documentation).
@@ -17904,7 +17915,7 @@ HOSTS: Mapping[str, str] = {
     "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
-HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+BEDROCK_STARTS = ("bedrock-runtime.", "bedrock-mantle.")
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
 AGENTS: Mapping[str, str] = {
@@ -17913,12 +17924,14 @@ AGENTS: Mapping[str, str] = {
     "asyncgroq/": "groq",
 }
 # OpenRouter's own begin as those of all whose SDKs one generator makes.
-AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
+GENERATED = "speakeasy-sdk/"
+OPENROUTER_ENDS = (" openrouter", "@openrouter/sdk")
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
 AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
+@functools.lru_cache(maxsize=None)
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
@@ -18000,20 +18013,22 @@ def dialect_of(request: Request, ports: Ports) -> str:
         return ports[request.port]
     first = request.path[1:].partition("/")[0]
     # Azure has a path that begins so.
-    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+    if first in NAMES and not request.path.startswith(AZURE_SHARED):
         return first
-    host = request.headers.get("host", "").partition(":")[0].lower()
-    found = HOSTS.get(host, "")
-    for start, name in HOST_STARTS:
-        if host.startswith(start):
-            found = name
-    if found:
-        return found
-    agent = request.headers.get("user-agent", "").lower()
-    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
-    if not found and agent.startswith("speakeasy-sdk/"):
-        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
-    return found
+    headers = request.headers
+    return dialect_of_names(headers.get("host", ""), headers.get("user-agent", ""))
+
+
+@functools.lru_cache(maxsize=32)  # few clients speak at a time; what they say may be long
+def dialect_of_names(host: str, agent: str) -> str:
+    """The same by Host and, where nobody is at home there, by what a client calls itself."""
+    host, agent = host.partition(":")[0].lower(), agent.lower()
+    if host.startswith(BEDROCK_STARTS):
+        return "bedrock"
+    if agent.startswith(GENERATED) and agent.endswith(OPENROUTER_ENDS):
+        return HOSTS.get(host, "openrouter")
+    own = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    return HOSTS.get(host, own)
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
@@ -19396,11 +19411,12 @@ def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
 @functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
 def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
     """The ways in which one of the values is found at each of some PLACES."""
-    found = []
-    for way in WAYS:
-        if all(not set(values).isdisjoint(PLACES[key](way)) for key, values in wanted):
-            found.append(way)
-    return tuple(found)
+    if not wanted:
+        return WAYS
+    key, values = wanted[-1]
+    look, among = PLACES[key], set(values)
+    # Many ask for the same provider or operation, and for some API of it.
+    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
 
 
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
@@ -25288,7 +25304,7 @@ class Answerer:
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        outcome = self.usual(wire, session)(call)
+        outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
@@ -25327,14 +25343,10 @@ class Answerer:
             return session.near(call, wire)
 
     @staticmethod
-    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
         """What an API answers where no mock says it."""
-
-        def answer(call: Call) -> Usually:
-            own = wire.own(call, session.state)
-            return echoed(call) if own is None else own
-
-        return answer
+        own = wire.own(call, session.state)
+        return echoed(call) if own is None else own
 
     @staticmethod
     def response(
@@ -25361,7 +25373,7 @@ class Answerer:
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {}, self.usual(wire, session))
+        outcome = answer.to(call, {}, partial(self.usual, wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
@@ -25377,7 +25389,7 @@ class Answerer:
         is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
+        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         status = found.answer.status

@@ -10,6 +10,7 @@ import wave
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import pytest
+from cases import cases
 from mocked import mock_of
 from readers import events_of
 from samples import (
@@ -356,7 +357,7 @@ def test_a_file_without_a_byte_is_too_short() -> None:
     assert error["message"] == "Audio file is too short. Minimum audio length is 0.1 seconds."
 
 
-@pytest.mark.parametrize("kind, more, sentence", WRONG)
+@cases("kind, more, sentence", WRONG)
 def test_what_is_wrong_is_said_in_openais_words(
     kind: type, more: Dict[str, Any], sentence: str
 ) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, Mapping
 
 import pytest
+from cases import cases
 from mocked import mock_of
 from readers import without_null
 from samples import answerer, bytes_of, request_of
@@ -17,7 +18,7 @@ CHAT = "/v1/chat/completions"
 MISTRAL_CLIENT = {"user-agent": "mistral-client-python/3.7.0"}
 
 
-@pytest.mark.parametrize(
+@cases(
     "path, headers, port, found",
     [
         (CHAT, {}, 1, ""),
@@ -242,7 +243,7 @@ def test_usage_is_in_the_chunks_that_the_host_has_it_in(dialect: str) -> None:
     assert [bool(chunk.get("usage")) for chunk in plain] == unasked
 
 
-@pytest.mark.parametrize(
+@cases(
     "dialect, path, expected",
     [
         ("openrouter", "usage.cost", 2.55e-06),

@@ -6,6 +6,7 @@ import re
 from typing import Any, List, Optional, Sequence
 
 import pytest
+from cases import cases
 from mocked import BASE, mock_of, requested
 from samples import wire_of
 
@@ -50,7 +51,7 @@ def test_every_match_key_has_a_variant() -> None:
     assert set(VARIANTS) == set(m.MATCH_KEYS)
 
 
-@pytest.mark.parametrize("matched", VARIANTS)
+@cases("matched", VARIANTS)
 def test_a_matcher_sees_only_its_own_key(matched: str) -> None:
     seen_by = {key: {key} for key in VARIANTS}
     of_the_body = {"body", "fields", "body_sha256"}
@@ -85,7 +86,7 @@ def test_a_text_matcher_holds_when_all_of_its_keys_do(
         assert found == ([] if text in holds else ["tool_result"]), text
 
 
-@pytest.mark.parametrize(
+@cases(
     "expected, body, path",
     [
         ({"a": 1}, {"a": 1, "b": 2}, None),
@@ -108,7 +109,7 @@ def test_a_body_matches_if_it_contains_the_json(
     assert differences({"body": expected}, m.replace(BASE, body=body)) == ([path] if path else [])
 
 
-@pytest.mark.parametrize(
+@cases(
     "match, found",
     [
         ({"headers": {"X-Tenant": "a"}}, []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from cases import cases
 from mocked import mock_of
 
 import mock_server as m
@@ -111,7 +112,7 @@ NEVER: List[Tuple[Any, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("match, response, problem", NEVER)
+@cases("match, response, problem", NEVER)
 def test_a_mock_that_can_not_answer_or_of_which_a_part_never_shows_is_refused(
     match: Any, response: Any, problem: str
 ) -> None:

@@ -3,7 +3,8 @@ provider."""
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Sequence, Tuple
+from functools import partial
+from typing import List, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -195,7 +196,7 @@ class Answerer:
             if heavy(ECHO_TEMPLATE, call.request):
                 yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        outcome = self.usual(wire, session)(call)
+        outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
@@ -234,14 +235,10 @@ class Answerer:
             return session.near(call, wire)
 
     @staticmethod
-    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
         """What an API answers where no mock says it."""
-
-        def answer(call: Call) -> Usually:
-            own = wire.own(call, session.state)
-            return echoed(call) if own is None else own
-
-        return answer
+        own = wire.own(call, session.state)
+        return echoed(call) if own is None else own
 
     @staticmethod
     def response(
@@ -268,7 +265,7 @@ class Answerer:
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {}, self.usual(wire, session))
+        outcome = answer.to(call, {}, partial(self.usual, wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
@@ -284,7 +281,7 @@ class Answerer:
         is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
+        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         status = found.answer.status

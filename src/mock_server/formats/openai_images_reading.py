@@ -80,7 +80,7 @@ def check_listed(field: Field, words: Sequence[str]) -> None:
     """BadField for a field that holds none of some words."""
     if not field.is_absent and field.value not in words:
         sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
-        field.expected("one from " + ", ".join(words), sentence)
+        field.one_from(words, sentence)
 
 
 def check_size(field: Field, model: str) -> None:

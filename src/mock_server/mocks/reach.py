@@ -168,11 +168,12 @@ def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
 @functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
 def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
     """The ways in which one of the values is found at each of some PLACES."""
-    found = []
-    for way in WAYS:
-        if all(not set(values).isdisjoint(PLACES[key](way)) for key, values in wanted):
-            found.append(way)
-    return tuple(found)
+    if not wanted:
+        return WAYS
+    key, values = wanted[-1]
+    look, among = PLACES[key], set(values)
+    # Many ask for the same provider or operation, and for some API of it.
+    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
 
 
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:

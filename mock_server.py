@@ -4540,6 +4540,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    has_status = False  # whether the code of an error is its status, which words would not fit
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -10163,7 +10164,6 @@ class Host(OpenAI):
     front_door: Tuple[int, ...] = ()
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
-    has_status = False  # whether the code of an error is its status, where it has no other
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
     host_headers: Headers = ()
     streaming_headers: Headers = ()
@@ -10580,6 +10580,8 @@ RERANK_FIELDS = {
 def reranker(request: Request) -> str:
     """Whose reranking is asked for on a path that several have: bedrock, voyage, cohere, jina, or
     vllm, which is meant where nothing tells another."""
+    if "x-amz-date" in request.headers:  # signed, whatever the body is (botocore)
+        return "bedrock"
     body: Json = None
     try:
         body = request.json
@@ -15271,6 +15273,7 @@ class VllmRerank(Reranking, OpenAI):
     returns_documents = True
     least_wanted = 0  # all of them
     errors = VLLM_ERRORS
+    has_status = True
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     bad_json = (
@@ -25003,8 +25006,7 @@ class Answerer:
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request, self.settings.ports)
-        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, wire.begun(request, {}), failure)
+        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
         headers = answered.response.headers + refused.headers
         return replace(answered, response=replace(answered.response, headers=headers))
 
@@ -25143,8 +25145,8 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
-        failure = wire.completed(call, failure)
+        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
@@ -25181,6 +25183,13 @@ def heavy(answer: str, request: Request) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request."""
     return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
 
 
 def health() -> Response:

@@ -615,7 +615,6 @@ SYNONYMS = {
     "chunks": "events",
     "input": "arguments",
     "--mocks": "--data",
-    "mistral": "openai",
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
@@ -6697,7 +6696,7 @@ def check_once(form: Fields) -> None:
             Field(form).get(name).expected(ONE_VALUE)
 
 
-def files_in(field: Field) -> List[Mapping[str, Json]]:
+def files_in(field: Field) -> List[Field]:
     """The files of a field, of which there may be several in an array."""
     nodes = [field]
     if isinstance(field.value, list):
@@ -6706,7 +6705,7 @@ def files_in(field: Field) -> List[Mapping[str, Json]]:
         # What a form tells of a file, which a text in its place has nothing of.
         if not isinstance(node.value, dict):
             node.expected(A_FILE)
-    return [node.value for node in nodes]
+    return nodes
 
 
 class OpenAIForms(OpenAI):
@@ -6725,8 +6724,12 @@ class OpenAIForms(OpenAI):
         fields = Field(values)
         for name, is_needed in self.files.items():
             if is_needed or not fields.get(name).is_absent:
-                files_in(fields.get(name))
+                for file in files_in(fields.get(name)):
+                    self.check_file(file)
         return replace(call, body=body)
+
+    def check_file(self, file: Field) -> None:
+        """Raise BadField for a file that is none of those that the API takes."""
 
     def asked(self, call: Call) -> Mapping[str, Json]:
         """What a call asks for."""
@@ -6807,7 +6810,13 @@ TOO_LOW = (
     "Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {found} "
     "instead."
 )
+# Quoted: anasfik/openai, issue 216, and ComfyUI, issue 9329.
+PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp")
+NO_PICTURE = (
+    "Invalid file '{path}': unsupported mimetype ('{found}'). Supported file formats are {known}."
+)
 SENTENCE_CODES = {
+    "unsupported mimetype": "unsupported_file_mimetype",
     "Invalid value": "invalid_value",
     "above maximum": "integer_above_max_value",
     "below minimum": "integer_below_min_value",
@@ -6890,6 +6899,15 @@ def code_of(sentence: str) -> str:
     """The code of what was said of a number or a word; empty of anything else."""
     codes = [code for words, code in SENTENCE_CODES.items() if words in sentence]
     return next(iter(codes), "")
+
+
+def check_picture(file: Field) -> None:
+    """BadField for a file whose part of a form does not say that it is a picture."""
+    said = file.value["content_type"] or "application/octet-stream"
+    kind = said.partition(";")[0].strip().lower()
+    if kind not in PICTURE_TYPES:
+        known = in_words(PICTURE_TYPES)
+        file.expected("a picture", NO_PICTURE.format(path=file.path, found=kind, known=known))
 
 
 def settled_looks(asked: Mapping[str, Json]) -> Dict[str, str]:
@@ -7035,6 +7053,10 @@ class OpenAIImageEdits(OpenAIForms, OpenAIImages):
     routes: Tuple[str, ...] = ("POST /v1/images/edits", "POST {prefix*}/images/edits")
     files = {"image": True, "mask": False}
     event = "image_edit"
+
+    def check_file(self, file: Field) -> None:
+        """Its part of the form says that it is a picture; its bytes are not asked."""
+        check_picture(file)
 
 
 def picture_url(call: Call, index: int) -> str:
@@ -7832,6 +7854,10 @@ MOST_SOUND = 26_214_400  # bytes of a request
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
+# Quoted: UpstreetAI/usdk, issue 637.  How long it is nobody looks, but nothing is too short.
+LONG_ENOUGH = "a file with sound in it"
+NO_SOUND = "Audio file is too short. Minimum audio length is 0.1 seconds."
+INVALID = "invalid_request_error"
 TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
 # What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
@@ -7934,14 +7960,18 @@ class OpenAITranslations(OpenAIForms, OpenAIAudio):
             size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
             file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
         check_recording(file)
+        if not file.value["size"]:
+            file.expected(LONG_ENOUGH, NO_SOUND)
         return call
 
     def complaint(self, wrong: BadField) -> Failure:
         """Also of the file itself (buzz, issue 381; streamlit-mic-recorder, issue 10)."""
         if wrong.expected == SMALL_ENOUGH:
             return Failure(413, wrong.sentence, "server_error")
+        if wrong.expected == LONG_ENOUGH:
+            return Failure(400, wrong.sentence, INVALID, "audio_too_short", "file")
         if wrong.expected == KNOWN_ENDING:
-            return Failure(400, wrong.sentence, "invalid_request_error")
+            return Failure(400, wrong.sentence, INVALID)
         return super().complaint(wrong)
 
     def turns(self, body: Field) -> List[Turn]:
@@ -17216,6 +17246,17 @@ class FieldCondition(Condition):
         return self.key, got, self.wanted(got)
 
 
+class UsualOperation(Condition):
+    """The operation that a mock means which asks for none: whoever wrote it never said so."""
+
+    def wanted(self, got: Json) -> Json:
+        """What is meant, why, and what would ask for the operation of the call."""
+        told = f'{shown(self.expected)}, which a match without "operation" means'
+        if got != OTHER:
+            told += f'; "operation": {shown(got)} asks for this one'
+        return Because(told)
+
+
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
@@ -17328,8 +17369,12 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
         nodes = [node]
         if node.value and isinstance(node.value, list):
             nodes = node.items()
-        names = [one.choice(known) for one in nodes]
         key = str(node.key)
+        for one in nodes:
+            if key == "provider" and one.value in DIALECTS and one.value not in known:
+                told = shown(one.value)
+                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+        names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
 
@@ -17418,7 +17463,16 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     for key, read in MATCH_KEYS.items():
         if key in asked:
             found += read(asked[key])
-    return tuple(found)
+    if not match.is_absent and not match.get("operation").is_absent:
+        return tuple(found)
+    return tuple(usual_if_operation(one) for one in found)
+
+
+def usual_if_operation(condition: Condition) -> Condition:
+    """A condition, as one that nobody wrote if it is on the operation."""
+    if condition.key != "operation":
+        return condition
+    return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
 # === entries =================================================================
@@ -18319,8 +18373,11 @@ def readable(template: str) -> str:
 
 
 def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    """One placeholder as people write it: `{name}`, or the first word that may stand there, unless
+    any may."""
     name, _, choices = token[1:-1].rpartition("=")
+    if name and "+" in choices.split("|"):  # what is left of [^/]+
+        return "{" + name + "}"
     if name or "|" in choices:
         return choices.split("|")[0]
     return "{" + choices.rstrip(":*") + "}"
@@ -18405,6 +18462,7 @@ NEAR_PATH = 0.6  # from here on a path is told as the one that may have been mea
 TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
+EQUAL = 0.001  # by how little paths are as near, of which one has a placeholder for a word
 
 
 @functools.lru_cache(maxsize=None)
@@ -18505,13 +18563,15 @@ def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
         return len(pairs & own) / (len(own) + len(pairs))
 
     # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    likely = sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:]
+    # Of equals the one that says most itself is told, not one that takes anything there.
+    likely.sort(key=lambda at: (paths[at][0].count("{"), at))
     best = paths[0][0], paths[0][1], 0.0
     for known, wire, _ in [paths[at] for at in likely]:
         alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
+        if all(bound() > best[2] + EQUAL for bound in bounds):
             best = known, wire, alike.ratio()
     return best
 
@@ -19197,6 +19257,8 @@ def check_reach(
         refuse_contradiction(node.get("match"), conditions)
     if not node.get("dialect").is_absent:
         ways = ways_in_dialect(node.get("dialect"), ways)
+        if all(isinstance(answer.form, Raw) for answer in answers):
+            node.get("dialect").fail('has no effect: "raw" is the same in every dialect')
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -19251,7 +19313,10 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
+    said = shown(last.expected)
+    if match.get(last.key).is_absent:
+        said += ", which is meant where none is said,"
+    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:
@@ -22879,8 +22944,12 @@ def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, in
     then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
     if not differences:
         return 1.0, holding, len(KEY_ORDER)
-    key, _, expected = differences[0]
+    key, got, expected = differences[0]
     key = re.split(r"[.\[]", key)[0]
+    if key == "operation" and got != OTHER:
+        # All else that it asks for is there, and that is something; it only never said for what.
+        only = isinstance(expected, Because) and len(differences) == 1 and holding
+        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
     if key == "times" or isinstance(expected, Because):
         # All that it asks for is there; it can't answer, for another reason.
         return 2.0, holding, 0
@@ -25456,6 +25525,8 @@ def request_line(entry: Entry) -> str:
         words.append(f"{sent.events} events")
     words.append(asked.provider or "")
     if asked.call:
+        if asked.call.dialect not in ("", asked.provider):
+            words[-1] += f"/{asked.call.dialect}"
         words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
     if asked.mock:
         words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
@@ -28606,7 +28677,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, path, headers, body ...
+  match     operation, provider, model, user, system, tools, path, body ...
   response  text, tool_calls, usage ...; or body, events; or raw; or error; or
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 

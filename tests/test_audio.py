@@ -349,6 +349,13 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
 ]
 
 
+def test_a_file_without_a_byte_is_too_short() -> None:
+    body = {**SAMPLES[HEARD][3], "file": {**MP3, "data": ""}}
+    error = json.loads(ask(answerer(fallback="echo"), HEARD, body=body).body)["error"]
+    assert (error["param"], error["code"]) == ("file", "audio_too_short")
+    assert error["message"] == "Audio file is too short. Minimum audio length is 0.1 seconds."
+
+
 @pytest.mark.parametrize("kind, more, sentence", WRONG)
 def test_what_is_wrong_is_said_in_openais_words(
     kind: type, more: Dict[str, Any], sentence: str

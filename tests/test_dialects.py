@@ -300,6 +300,10 @@ def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta()
         ({"dialect": "groq", "match": {"path": "/x"}}, "dialect: has no effect"),
         ({"match": {"dialect": "groq", "provider": "azure"}}, "match.dialect: no request has"),
         ({"match": {"dialect": "groq", "api": "messages"}}, "no request has"),
+        (
+            {"dialect": "groq", "response": {"raw": "x"}},
+            'dialect: has no effect: "raw" is the same',
+        ),
     ],
 )
 def test_a_dialect_that_nothing_can_be_in_is_refused(mock: Any, message: str) -> None:

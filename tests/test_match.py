@@ -181,7 +181,11 @@ def test_a_field_is_asked_for_by_its_path_and_a_difference_shows_what_is_there()
 
 BAD_MATCHES = [
     ({"method": "post"}, 'match.method: found "post"; did you mean "POST"?'),
-    ({"provider": "mistral"}, 'match.provider: found "mistral"; did you mean "openai"?'),
+    (
+        {"provider": "mistral"},
+        'provider: found "mistral", which is a dialect: "dialect": "mistral" a',
+    ),
+    ({"provider": ["openai", "groq"]}, 'match.provider[1]: found "groq", which is a dialect'),
     ({"userMessage": "x"}, 'match.userMessage: unknown key; did you mean "user"?'),
     ({"fields": "x"}, "match.fields: expected an object"),
     ({"fields": {}}, "match.fields: asks for nothing; leave it out"),

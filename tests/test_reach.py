@@ -59,6 +59,12 @@ NEVER: List[Tuple[Any, Any, str]] = [
         "is said; that leaves POST",
     ),
     (
+        {"provider": "vllm"},
+        {"status": 503},
+        'match.operation: no request has "generate", which is meant where none is said, beside '
+        'provider "vllm"; that leaves server',
+    ),
+    (
         {"path": "/v1/parse", "method": "PUT"},
         {"text": "x"},
         'expected one of a provider; on other paths, and with other methods, "body", "events"',

@@ -216,6 +216,7 @@ def test_health_is_answered_at_the_root() -> None:
         ("/v2/chatt", m.CohereChat, "/"),
         ("/api/chats", m.OllamaChat, "/"),
         (VERTEX_CLAUDE + ":rawPredicts", m.VertexMessages, "/"),
+        (VERTEX_CLAUDE.replace("anthropic", "meta") + ":rawpredict", m.VertexOpenModels, "/v1/pro"),
         ("/nothing/like/it", m.OpenAIChat, "/"),
     ],
 )

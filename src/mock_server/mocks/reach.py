@@ -207,6 +207,8 @@ def check_reach(
         refuse_contradiction(node.get("match"), conditions)
     if not node.get("dialect").is_absent:
         ways = ways_in_dialect(node.get("dialect"), ways)
+        if all(isinstance(answer.form, Raw) for answer in answers):
+            node.get("dialect").fail('has no effect: "raw" is the same in every dialect')
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -261,7 +263,10 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
+    said = shown(last.expected)
+    if match.get(last.key).is_absent:
+        said += ", which is meant where none is said,"
+    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:

@@ -93,12 +93,21 @@ class Voyage(TypedDict):
     document: NotRequired[str]
 
 
-class Jina(TypedDict):
-    """One of the documents that Jina and vLLM rank (wire formats, more, section 1)."""
+class Ranked(TypedDict):
+    """One of the documents that vLLM ranks (read in its source)."""
 
     index: int
     relevance_score: float
     document: NotRequired[TypedDict("Text", {"text": str})]
+
+
+class Jina(TypedDict):
+    """One of the documents that Jina ranks, which come as they were sent (wire formats, more,
+    section 1)."""
+
+    index: int
+    relevance_score: float
+    document: NotRequired[Union[str, TypedDict("Text", {"text": str})]]
 
 
 class SpokenDelta(TypedDict):
@@ -202,7 +211,6 @@ INVOKED = output_of("InvokeModelWithResponseStream", "body")
 SPEECH = Kinds(None, GPT_ERROR, Union[SpokenDelta, SpokenDone])
 HEARD = Kinds(gpt_audio.TranscriptionCreateResponse, GPT_ERROR, gpt_audio.TranscriptionStreamEvent)
 TRANSLATED = Kinds(gpt_audio.TranslationCreateResponse, GPT_ERROR)
-RERANKED = {"results": [TypedDict("Ranked", {"index": int, "relevance_score": float})]}
 GROQ_ERROR = {"error": Union[GroqErrorObject, GroqBroken]}
 OPENROUTER = Kinds(openrouter.ChatResult, OpenRouterError, openrouter.ChatStreamChunk)
 DETAIL = {"detail": Union[str, List[Dict[str, Any]]]}  # of the key, or of fields as FastAPI has it
@@ -232,7 +240,7 @@ VLLM_RANKED = {
     "id": str,
     "model": str,
     "usage": {"prompt_tokens": int, "total_tokens": int},
-    "results": [Jina],
+    "results": [Ranked],
 }
 NO_JSON = (
     *("ServerHealth", "ServerPing", "ServerMetrics", "ServerSleep", "ServerWake"),
@@ -355,7 +363,7 @@ KINDS: Dict[str, Kinds] = {
         {"object": str, "results": [Jina], "model": str, "usage": {"total_tokens": int}}, DETAIL
     ),
     "BedrockRerank": Kinds(output_of("Rerank", service=AGENTS), AWS_ERROR),
-    "BedrockInvokeRerank": Kinds(RERANKED, AWS_ERROR),
+    "BedrockInvokeRerank": Kinds({"results": [Voyage]}, AWS_ERROR),
     "VertexRank": Kinds({"records": [Ranking]}, GOOGLE_ERROR),
     "OpenRouterChat": OPENROUTER,
     "OpenRouterEmbeddings": OPENROUTER._replace(whole=CreateEmbeddingsResponseBody),

@@ -26,11 +26,12 @@ const stored = (type, name, { path = "", method, background, of = "/v1" } = {}) 
   type, path: `${of}/responses/resp_${name}${path}`, method,
   before: { path: `${of}/responses`, body: { model: "gpt-4o-mini", input: `store ${name}`, background } } }];
 
-/** A form with a file. */
-function form(fields, name, file = "a.wav") {
+/** A form with a file: a recording or a picture. */
+function form(fields, name) {
   const data = new FormData();
   for (const [key, value] of Object.entries(fields)) data.append(key, value);
-  data.append(name, new Blob([file.endsWith("png") ? PNG : "RIFF"]), file);
+  if (name === "image") data.append(name, new Blob([PNG], { type: "image/png" }), "a.png");
+  else data.append(name, new Blob(["RIFF"], { type: "audio/wav" }), "a.wav");
   return data;
 }
 
@@ -93,8 +94,8 @@ export const QUESTIONS = [
   ...asks("OpenAI.Responses.CompactedResponse", "/v1/responses/compact", [{ model: "m", input: "hello" }]),
   ...asks("OpenAI.ImagesResponse", "/v1/images/generations", drawn),
   ...asks("OpenAI.ImageGenStreamEvent", "/v1/images/generations", streamed([{ ...painted, partial_images: 1 }])),
-  ...asks("OpenAI.ImagesResponse", "/v1/images/edits", [form(painted, "image", "a.png")]),
-  ...asks("OpenAI.ImageEditStreamEvent", "/v1/images/edits", [form({ ...painted, stream: true }, "image", "a.png")]),
+  ...asks("OpenAI.ImagesResponse", "/v1/images/edits", [form(painted, "image")]),
+  ...asks("OpenAI.ImageEditStreamEvent", "/v1/images/edits", [form({ ...painted, stream: true }, "image")]),
   ...asks(SPEECH, "/v1/audio/speech", [{ model: "tts", voice: "alloy", input: "hello", stream_format: "sse" }]),
   ...asks("OpenAI.Audio.Transcription", "/v1/audio/transcriptions", listened(heard, logged, { model: "whisper-1" })),
   ...asks("OpenAI.Audio.TranscriptionVerbose", "/v1/audio/transcriptions",

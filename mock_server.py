@@ -10298,6 +10298,7 @@ class HostMessage(HostObject):
     call_id_shape = "call_{alnum:24}"
     whole_frame = Members("id object created model choices usage system_fingerprint")
     choice_frame = Members("index message logprobs finish_reason")
+    likely_frame = Members("content refusal")  # of log probabilities
     message_frame = Members("role content reasoning? tool_calls?")
     call_frame = Members("id type function")
     blank: Optional[str] = None  # the content of a message that only calls tools
@@ -10359,6 +10360,13 @@ class HostMessage(HostObject):
             values["refusal"] = reply.text(Refusal) or None
         return self.message_frame.of(values)
 
+    def likely(self, call: Call, pieces: Iterable[Optional[str]]) -> Optional[Dict[str, Json]]:
+        """The log probabilities of pieces of text, if the request wants them."""
+        found = logprobs(pieces, call.body)
+        if found is None:
+            return None
+        return self.likely_frame.of(found)
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
         finish = self.finish_reason(call, reply)
@@ -10366,7 +10374,7 @@ class HostMessage(HostObject):
         choices = []
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = logprobs(text_pieces(reply), call.body)
+            values["logprobs"] = self.likely(call, text_pieces(reply))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -10511,7 +10519,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = logprobs([delta.get("content")], call.body)
+            sure = self.likely(call, [delta.get("content")])
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 
@@ -11636,6 +11644,7 @@ class DeepSeekChat(DeepSeek, HostChat):
     """Chat completions: numbered calls, usage on the last chunk, and cached tokens told twice."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     id_shape = "{uuid}"
     call_id_shape = "call_{number:02}_{alnum:24}"
     fingerprint = ("", 32)
@@ -13152,6 +13161,7 @@ class GroqChat(Groq, HostChat):
     """Chat completions: reasoning apart, whole tool calls, usage on the last chunk, `x_groq`."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     stream_layout = staticmethod(go_json)
     call_id_shape = "{lower_alnum:9}"
     fixed: Mapping[str, Json] = {"service_tier": "on_demand"}
@@ -14818,6 +14828,7 @@ class OllamaOpenAIChat(OllamaCompatible, HostChat):
     """Chat completions: the role in every delta, tool calls whole, one fingerprint for all."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     places = TOGETHER_PLACES
     stream_layout = staticmethod(go_json)
     id_shape = "chatcmpl-{digits:3}"
@@ -16392,6 +16403,7 @@ class VLLMChat(VLLM, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     # Of 16 digits since the end of 2025, which not all that is deployed has.
     id_shape = "chatcmpl-{hex:32}"
     call_id_shape = "chatcmpl-tool-{hex:32}"

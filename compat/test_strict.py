@@ -477,9 +477,10 @@ DEVIATIONS: Dict[Tuple[str, str], str] = {
         r"Response(Text|Refusal|ReasoningSummaryText|FunctionCallArguments|CustomToolCallInput)"
         r"DeltaEvent\.obfuscation is unknown",
     ): "recorded (5.5)",
-    ("(OpenAI|Azure)Responses", r"ResponseFunctionCallArgumentsDoneEvent\.name is unknown"): (
-        "which mistralai requires"
-    ),
+    (
+        "(OpenAI|Azure)(Responses|Retrieve)",
+        r"ResponseFunctionCallArgumentsDoneEvent\.name is unknown",
+    ): ("which mistralai requires"),
     ("(OpenAI|Azure)Responses", r"ResponseCustomToolCall\.status is unknown"): (
         "which openai has in ResponseCustomToolCallItem"
     ),

@@ -105,7 +105,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -1527,6 +1527,20 @@ def form_of(content_type: str, data: bytes) -> Optional[Fields]:
     found: Dict[str, List[Json]] = {}
     for head, body in parts:
         name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def plain_form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a body without files that is written as a query is; None for any other, and for
+    one with too many."""
+    if not content_type.lower().startswith("application/x-www-form-urlencoded"):
+        return None
+    text = data.decode("utf-8", "replace")
+    if text.count("&") >= MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
         found.setdefault(name, []).append(value)
     return by_name(found)
 
@@ -4538,6 +4552,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     has_status = False  # whether the code of an error is its status, which words would not fit
     stream_type = "text/event-stream"
@@ -13496,6 +13511,171 @@ class MistralModels(Mistral, OpenAIModels):
         }
 
 
+# === formats/mistral_audio ===================================================
+# Mistral's speech and transcriptions, as its clients read them (typed).  Pure.
+
+
+SPOKEN_FORMATS = ("pcm", "wav", "mp3", "flac", "opus")
+LISTS = ("context_bias", "timestamp_granularities")  # fields that stand several times
+GRANULARITIES = ("segment", "word")
+
+
+def spent(usage: Usage, **more: Json) -> Dict[str, Json]:
+    """The token counts."""
+    counts = {"prompt_tokens": usage.input, "total_tokens": usage.total}
+    return {**more, **counts, "completion_tokens": usage.output}
+
+
+class MistralAudio(Mistral):
+    """What both share."""
+
+    operation = "audio"
+    speaks = frozenset((Text,))
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of a word that is none of those, and of a text that is too long."""
+        if wrong.expected == A_WORD:
+            return Failure(422, wrong.sentence, "enum", param=wrong.path)
+        if wrong.sentence in FIELD_BOUNDS:
+            kind, _ = FIELD_BOUNDS[wrong.sentence]
+            return Failure(422, wrong.sentence, kind, param=wrong.path)
+        return super().complaint(wrong)
+
+
+class MistralSpeech(MistralAudio, OpenAISpeech):
+    """Speech: a file in base64, or in a stream pieces of it."""
+
+    routes = OpenAISpeech.routes
+    fields = {
+        "model": "a string",
+        "input": "a string!",
+        "voice_id": "a string",
+        "ref_audio": "a string",
+        "response_format": "a string",
+        "stream": "a boolean",
+        "expressiveness": "a number",
+        "metadata": "an object",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """What is to be said counts as the user's text."""
+        a_word_of(body.get("response_format"), SPOKEN_FORMATS)
+        return [Turn("user", bounded_text(body.get("input")))]
+
+    def whole_type(self, call: Call) -> str:
+        """JSON."""
+        return self.json_type
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The file."""
+        return {"audio_data": base64.b64encode(super().whole(call, reply)).decode()}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """OpenAI's pieces, each in an event with a name."""
+        for _, event in super().events(call, reply):
+            kind = event["type"]
+            if "usage" in event:
+                yield kind, {"type": kind, "usage": spent(reply.usage)}
+            else:
+                yield kind, {"type": kind, "audio_data": event["audio"]}
+
+
+class MistralTranscriptions(MistralAudio, OpenAIForms):
+    """Transcriptions, whose times and speakers are asked for."""
+
+    api = "transcriptions"
+    may_stream = True
+    routes = OpenAITranscriptions.routes
+    files = {"file": False}
+    takes_plain_form = True  # so its client sends a file_url
+    fields = {
+        "model": "a string!",
+        "file_url": "a string",
+        "file_id": "a string",
+        "language": "a string",
+        "temperature": "a number",
+        "stream": "a boolean",
+        "diarize": "a boolean",
+        "context_bias": "an array",
+        "speaker_references": "a string",
+        "timestamp_granularities": "an array",
+    }
+    places = TRANSCRIPTION_PLACES
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call; a list is a field that stands several times, without brackets."""
+        for name in LISTS:
+            if name in body:
+                body = {**body, name + "[]": listed(body[name])}
+                del body[name]
+        return super().read(request, params, body)
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """Where the sound is, or its id, counts as the user's text, unless it came along."""
+        for item in body.get("timestamp_granularities").items():
+            a_word_of(item, GRANULARITIES)
+        if not body.get("file").is_absent:
+            return []
+        places = [body.value.get(name) for name in ("file_url", "file_id")]
+        if not any(places):
+            body.get("file").missing(A_FILE)
+        return [Turn("user", str(places[0] or places[1]))]
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Without a mock it says what the file is called, or where it is."""
+        if call.user:
+            return None
+        text = f"This is what was said in {call.body['file']['filename']}."
+        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
+
+    def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:
+        """What is said when, and by whom, as far as it is asked for."""
+        asked = self.asked(call)
+        granularities = asked.get("timestamp_granularities") or []
+        if not granularities and not asked.get("diarize"):
+            return []
+        pieces = WORDS_ALONE if "word" in granularities else SENTENCES
+        speaker = {"speaker_id": "speaker_1"} if asked.get("diarize") else {}
+        return [
+            {"text": cue.text, "start": cue.start, "end": cue.end, **speaker}
+            for cue in timed(text, pieces)
+        ]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The text, with what it took."""
+        text = reply.text(Text) or ""
+        return {
+            "model": reply.model,
+            "text": text,
+            "language": self.asked(call).get("language"),
+            "segments": [
+                {**segment, "type": "transcription_segment"}
+                for segment in self.segments(call, text)
+            ],
+            "usage": spent(reply.usage, prompt_audio_seconds=math.ceil(second_of(len(text)))),
+        }
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The language if it is known, the text in pieces, its times, then all of it."""
+        done = self.whole(call, reply)
+        if done["language"]:
+            kind = "transcription.language"
+            yield kind, {"type": kind, "audio_language": done["language"]}
+        for piece in text_pieces(reply):
+            yield "transcription.text.delta", {"type": "transcription.text.delta", "text": piece}
+        for segment in self.segments(call, done["text"]):
+            yield "transcription.segment", {"type": "transcription.segment", **segment}
+        yield "transcription.done", {"type": "transcription.done", **done}
+
+
 # === formats/mistral_chat ====================================================
 # Mistral's chat completions, and fill in the middle (wire formats, section 12).  Pure.
 
@@ -15267,6 +15447,7 @@ class JinaRerank(DetailedRerank):
 
     routes = ("POST {prefix*}/rerank",)
     host = "jina"
+    returns_documents = True  # documented
     errors = JINA_ERRORS
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -25071,6 +25252,10 @@ class Answerer:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
+            if wire.takes_plain_form:
+                plain = plain_form_of(kind, request.body)
+                if plain is not None:
+                    return plain
             problem = form_problem(kind, request.body, request.form)
             if problem:
                 raise Refused(400, wire.bad_form.format(problem))

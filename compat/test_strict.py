@@ -330,6 +330,12 @@ KINDS: Dict[str, Kinds] = {
     "MistralClassifications": Kinds(mistral.ClassificationResponse, MISTRAL_ERROR),
     "MistralChatClassifications": Kinds(mistral.ClassificationResponse, MISTRAL_ERROR),
     "MistralOCR": Kinds(mistral.OCRResponse, MISTRAL_ERROR),
+    "MistralSpeech": Kinds(
+        mistral.SpeechResponse, MISTRAL_ERROR, mistral.SpeechV1AudioSpeechPostData
+    ),
+    "MistralTranscriptions": Kinds(
+        mistral.TranscriptionResponse, MISTRAL_ERROR, mistral.TranscriptionStreamEventsData
+    ),
     "OllamaChat": Kinds(ollama.ChatResponse, OLLAMA_ERROR, ollama.ChatResponse),
     "OllamaGenerate": Kinds(ollama.GenerateResponse, OLLAMA_ERROR, ollama.GenerateResponse),
     "OllamaEmbed": Kinds(ollama.EmbedResponse, OLLAMA_ERROR),

@@ -312,6 +312,18 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
             "input": {"messages": [{"role": "user", "content": "Hi"}]},
         },
     ),
+    m.MistralSpeech: (
+        "POST",
+        "/v1/audio/speech",
+        "/v1/audio/speech",
+        {"model": "voxtral-mini-tts-latest", "voice_id": "v", "input": "Hi"},
+    ),
+    m.MistralTranscriptions: (
+        "POST",
+        "/v1/audio/transcriptions",
+        "/v1/audio/transcriptions",
+        {"model": "voxtral-mini-latest", "file": MP3},
+    ),
     m.MistralOCR: (
         "POST",
         "/v1/ocr",
@@ -565,6 +577,8 @@ OWNER_HEADERS = {
     m.MistralModerations: MISTRAL,
     m.MistralResponses: MISTRAL,
     m.BedrockRerank: {"x-amz-date": "20261126T073000Z"},
+    m.MistralSpeech: MISTRAL,
+    m.MistralTranscriptions: MISTRAL,
     m.CohereRerankV1: {"user-agent": "cohere/7.3.1", "x-fern-sdk-name": "cohere"},
 }
 

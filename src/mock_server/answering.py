@@ -12,7 +12,7 @@ from .deliveries import Delivery, Pace
 from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .formats.echo import echoed
-from .forms import form_problem
+from .forms import form_problem, plain_form_of
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .ids import share
@@ -144,6 +144,10 @@ class Answerer:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
+            if wire.takes_plain_form:
+                plain = plain_form_of(kind, request.body)
+                if plain is not None:
+                    return plain
             problem = form_problem(kind, request.body, request.form)
             if problem:
                 raise Refused(400, wire.bad_form.format(problem))

@@ -114,6 +114,7 @@ class JinaRerank(DetailedRerank):
 
     routes = ("POST {prefix*}/rerank",)
     host = "jina"
+    returns_documents = True  # documented
     errors = JINA_ERRORS
 
     def whole(self, call: Call, reply: Reply) -> Json:

@@ -168,6 +168,9 @@ export const QUESTIONS = [
   ...asks("Snaked<Mistral.ClassificationResponse>", "/v1/chat/classifications",
     [{ model: "m", input: { messages: messages("spam") } }], MISTRAL),
   ...asks("Snaked<Mistral.OCRResponse>", "/v1/ocr", [{ model: "m", document: { document_url: "hello" } }], MISTRAL),
+  ...asks("Snaked<Mistral.TranscriptionResponse>", "/v1/audio/transcriptions", listened({ model: "voxtral-mini-latest" }), MISTRAL),
+  ...asks("Snaked<Mistral.TranscriptionStreamEventsData>", "/v1/audio/transcriptions",
+    listened({ model: "voxtral-mini-latest", stream: true, timestamp_granularities: "segment" }), MISTRAL),
   ...gets("Snaked<Mistral.ModelList>", "/v1/models", MISTRAL),
   ...gets("Snaked<Mistral.BaseModelCard>", "/v1/models/mine", MISTRAL),
 

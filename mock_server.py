@@ -4562,6 +4562,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     takes_form = False  # whether its body is a form, which then stands for the JSON
     takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    has_status = False  # whether the code of an error is its status, which words would not fit
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -10227,7 +10228,6 @@ class Host(OpenAI):
     front_door: Tuple[int, ...] = ()
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
-    has_status = False  # whether the code of an error is its status, where it has no other
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
     host_headers: Headers = ()
     streaming_headers: Headers = ()
@@ -10332,6 +10332,7 @@ class HostMessage(HostObject):
     call_id_shape = "call_{alnum:24}"
     whole_frame = Members("id object created model choices usage system_fingerprint")
     choice_frame = Members("index message logprobs finish_reason")
+    likely_frame = Members("content refusal")  # of log probabilities
     message_frame = Members("role content reasoning? tool_calls?")
     call_frame = Members("id type function")
     blank: Optional[str] = None  # the content of a message that only calls tools
@@ -10393,6 +10394,13 @@ class HostMessage(HostObject):
             values["refusal"] = reply.text(Refusal) or None
         return self.message_frame.of(values)
 
+    def likely(self, call: Call, pieces: Iterable[Optional[str]]) -> Optional[Dict[str, Json]]:
+        """The log probabilities of pieces of text, if the request wants them."""
+        found = logprobs(pieces, call.body)
+        if found is None:
+            return None
+        return self.likely_frame.of(found)
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
         finish = self.finish_reason(call, reply)
@@ -10400,7 +10408,7 @@ class HostMessage(HostObject):
         choices = []
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = logprobs(text_pieces(reply), call.body)
+            values["logprobs"] = self.likely(call, text_pieces(reply))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -10545,7 +10553,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = logprobs([delta.get("content")], call.body)
+            sure = self.likely(call, [delta.get("content")])
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 
@@ -10644,6 +10652,8 @@ RERANK_FIELDS = {
 def reranker(request: Request) -> str:
     """Whose reranking is asked for on a path that several have: bedrock, voyage, cohere, jina, or
     vllm, which is meant where nothing tells another."""
+    if "x-amz-date" in request.headers:  # signed, whatever the body is (botocore)
+        return "bedrock"
     body: Json = None
     try:
         body = request.json
@@ -11668,6 +11678,7 @@ class DeepSeekChat(DeepSeek, HostChat):
     """Chat completions: numbered calls, usage on the last chunk, and cached tokens told twice."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     id_shape = "{uuid}"
     call_id_shape = "call_{number:02}_{alnum:24}"
     fingerprint = ("", 32)
@@ -13185,6 +13196,7 @@ class GroqChat(Groq, HostChat):
     """Chat completions: reasoning apart, whole tool calls, usage on the last chunk, `x_groq`."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     stream_layout = staticmethod(go_json)
     call_id_shape = "{lower_alnum:9}"
     fixed: Mapping[str, Json] = {"service_tier": "on_demand"}
@@ -15011,6 +15023,7 @@ class OllamaOpenAIChat(OllamaCompatible, HostChat):
     """Chat completions: the role in every delta, tool calls whole, one fingerprint for all."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     places = TOGETHER_PLACES
     stream_layout = staticmethod(go_json)
     id_shape = "chatcmpl-{digits:3}"
@@ -15492,6 +15505,7 @@ class VllmRerank(Reranking, OpenAI):
     returns_documents = True
     least_wanted = 0  # all of them
     errors = VLLM_ERRORS
+    has_status = True
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     bad_json = (
@@ -16580,6 +16594,7 @@ class VLLMChat(VLLM, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     # Of 16 digits since the end of 2025, which not all that is deployed has.
     id_shape = "chatcmpl-{hex:32}"
     call_id_shape = "chatcmpl-tool-{hex:32}"
@@ -25273,8 +25288,7 @@ class Answerer:
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request, self.settings.ports)
-        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, wire.begun(request, {}), failure)
+        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
         headers = answered.response.headers + refused.headers
         return replace(answered, response=replace(answered.response, headers=headers))
 
@@ -25409,8 +25423,8 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
-        failure = wire.completed(call, failure)
+        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
@@ -25447,6 +25461,13 @@ def heavy(answer: str, request: Request) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request."""
     return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
 
 
 def health() -> Response:

@@ -576,6 +576,7 @@ OWNER_HEADERS = {
     m.MistralModels: MISTRAL,
     m.MistralModerations: MISTRAL,
     m.MistralResponses: MISTRAL,
+    m.BedrockRerank: {"x-amz-date": "20261126T073000Z"},
     m.MistralSpeech: MISTRAL,
     m.MistralTranscriptions: MISTRAL,
     m.CohereRerankV1: {"user-agent": "cohere/7.3.1", "x-fern-sdk-name": "cohere"},

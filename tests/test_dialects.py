@@ -267,6 +267,16 @@ def test_a_host_has_members_of_its_own(dialect: str, path: str, expected: Any) -
     assert m.within(value, *path.split(".")) == expected
 
 
+def test_not_every_host_tells_log_probabilities_of_refusals() -> None:
+    for dialect in ("openrouter", "vllm", "deepseek", "groq", "ollama"):
+        members = ["content", "refusal"] if dialect == "openrouter" else ["content"]
+        for stream in (False, True):
+            said = answer(dialect, {"text": "Hi"}, stream, logprobs=True)
+            choices = [one["choices"][0] for one in (said if stream else [said]) if one["choices"]]
+            found = [list(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
+            assert found == [members]
+
+
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
     for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
         (choice,) = answer("openrouter", {"finish_reason": said})["choices"]

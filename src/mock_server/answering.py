@@ -165,8 +165,7 @@ class Answerer:
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request, self.settings.ports)
-        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, wire.begun(request, {}), failure)
+        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
         headers = answered.response.headers + refused.headers
         return replace(answered, response=replace(answered.response, headers=headers))
 
@@ -301,8 +300,8 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
-        failure = wire.completed(call, failure)
+        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
@@ -339,6 +338,13 @@ def heavy(answer: str, request: Request) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request."""
     return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
 
 
 def health() -> Response:

@@ -70,6 +70,7 @@ class VLLMChat(VLLM, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     # Of 16 digits since the end of 2025, which not all that is deployed has.
     id_shape = "chatcmpl-{hex:32}"
     call_id_shape = "chatcmpl-tool-{hex:32}"

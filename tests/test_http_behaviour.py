@@ -219,7 +219,9 @@ def test_an_interrupt_while_it_starts_ends_it_without_a_traceback(
 def test_a_program_that_imports_it_keeps_its_own_interrupt(form: Path, tmp_path: Path) -> None:
     app = tmp_path / "app"
     app.mkdir()
-    (app / "__init__.py").write_text("import mock_server")
+    # As Python itself has it; where tests run in the background it is ignored.
+    usual = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    (app / "__init__.py").write_text(f"{usual}; import mock_server")
     ask = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     (app / "__main__.py").write_text(ask)
     env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(form)])}

@@ -4374,8 +4374,8 @@ class State:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing would be lost without it."""
-        return not (self.gauges or self.sleeps or self.adapters)
+        """Whether a test has set nothing; what clients of a provider did may be forgotten."""
+        return not self.gauges
 
     def gauge_of(self, name: str, port: int) -> Optional[Gauge]:
         """What a metric is set to for who asks on a port, if it is."""
@@ -14315,7 +14315,7 @@ class ArmorAnswer(ArmorPrompt):
 
 
 # === formats/vllm_errors =====================================================
-# What vLLM calls errors, and its own sentences.  Pure.
+# What vLLM calls errors, its own sentences and its front's.  Pure.
 
 
 MODEL_LENGTH = 131_072  # tokens of a model's context
@@ -14352,15 +14352,26 @@ VLLM_ERRORS: Mapping[str, Failure] = {
     ),
 }
 
-
-# === formats/model_server ====================================================
-# What model servers have beside /v1: vLLM's own paths, and SGLang's.  Pure.
-
-
-SERVED_MODEL = "mock-model"  # what a server that has but one model calls it
-ERROR_INPUT = 200  # characters of a wrong value that are told
-
 UVICORN: Headers = (("server", "uvicorn"),)
+ERROR_INPUT = 200  # characters of a wrong value that are told
+# With the reason in place of {} (recorded, vLLM 0.26).
+VLLM_BAD_JSON = (
+    "1 validation error:\n  {{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode "
+    "error', 'input': {{}}, 'ctx': {{'error': '{}'}}}}"
+)
+
+
+def vllm_complaint(wrong: BadField) -> Failure:
+    """What pydantic says of a wrong field, as vLLM writes it (read in its source)."""
+    kind, message = pydantic_error(wrong)
+    if wrong.sentence:
+        kind, message = "value_error", f"Value error, {wrong.sentence}"
+    place = ("body", *location(wrong.path))
+    told: Dict[str, Any] = {"type": kind, "loc": place, "msg": message}
+    if wrong.found is not MISSING:
+        told["input"] = vllm_input(wrong.found)
+    param = ".".join(map(str, place))
+    return Failure(400, f"1 validation error:\n  {told}", BAD_FIELD, param=param)
 
 
 def vllm_input(value: Json) -> Json:
@@ -14372,6 +14383,13 @@ def vllm_input(value: Json) -> Json:
     return value
 
 
+# === formats/model_server ====================================================
+# What model servers have beside /v1: vLLM's own paths, and SGLang's.  Pure.
+
+
+SERVED_MODEL = "mock-model"  # what a server that has but one model calls it
+
+
 class ModelServer(Mute):
     """What all paths of a model server share: no credential, errors in vLLM's form, and an answer
     without a mock."""
@@ -14381,11 +14399,7 @@ class ModelServer(Mute):
     credentials: Tuple[str, ...] = ()
     needs_mock = False
     errors: Mapping[str, Failure] = VLLM_ERRORS
-    bad_json = (
-        "1 validation error:\n"
-        "  {{'type': 'json_invalid', 'loc': 'body', 'msg': 'JSON decode error', "
-        "'ctx': {{'error': \"{}\"}}}}"
-    )
+    bad_json = VLLM_BAD_JSON
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Who serves it."""
@@ -14410,16 +14424,8 @@ class ModelServer(Mute):
         yield "", self.failure(call, failure).value
 
     def complaint(self, wrong: BadField) -> Failure:
-        """What pydantic says, as vLLM writes it since 0.12 (read in its source)."""
-        place = ".".join(map(str, ["body", *location(wrong.path)]))
-        kind, message = pydantic_error(wrong)
-        if wrong.sentence:
-            kind, message = "value_error", f"Value error, {wrong.sentence}"
-        told = {"type": kind, "loc": place, "msg": message}
-        if wrong.found is not MISSING:
-            told["input"] = vllm_input(wrong.found)
-        sentence = f"1 validation error:\n  {told}"
-        return Failure(400, sentence, BAD_FIELD, param=place)
+        """vLLM's own."""
+        return vllm_complaint(wrong)
 
 
 class Probe(ModelServer):
@@ -15486,11 +15492,181 @@ class JinaRerank(DetailedRerank):
         return Failure(422, message, kind, param=wrong.path)
 
 
+# === formats/vllm ============================================================
+# The dialect of OpenAI's format that vLLM speaks.  Pure.
+
+# What its objects have was read in its source, as it was in 2026, and recorded answers have it so;
+# what is unverified says so.
+
+
+class VLLM(Host):
+    """What vLLM does in its own way: no credential but the one that it is started with, errors
+    named after exceptions."""
+
+    dialect = "vllm"
+    stream_type = "text/event-stream; charset=utf-8"
+    errors = VLLM_ERRORS
+    bad_json = VLLM_BAD_JSON
+    error_types = {0: "BadRequestError", **VLLM_TYPES}
+    has_status = True
+    host_headers = UVICORN
+    closes_with = ("[DONE]",)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """An object, or a bare text from the middleware that looks at keys."""
+        if failure.status == 401:
+            return ErrorBody({"error": failure.message})
+        return super().failure(call, failure)
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Its own."""
+        return vllm_complaint(wrong)
+
+
+def vllm_usage(reply: Reply) -> Dict[str, Json]:
+    """Token counts; cached ones are told where the server is started so."""
+    usage = reply.usage
+    details = {"cached_tokens": usage.cached}
+    return {
+        "prompt_tokens": usage.input,
+        "total_tokens": usage.total,
+        "completion_tokens": usage.output,
+        **present(prompt_tokens_details=details if usage.cached else None),
+    }
+
+
+class VLLMChat(VLLM, HostChat):
+    """Chat completions: all members that its models have, null or not, `reasoning` among them."""
+
+    routes = HostChat.routes
+    likely_frame = Members("content")
+    # Of 16 digits since the end of 2025, which not all that is deployed has.
+    id_shape = "chatcmpl-{hex:32}"
+    call_id_shape = "chatcmpl-tool-{hex:32}"
+    fixed: Mapping[str, Json] = {"system_fingerprint": None}
+    whole_frame = Members(
+        "id object created model choices service_tier system_fingerprint usage prompt_logprobs "
+        "prompt_token_ids kv_transfer_params"
+    )
+    choice_frame = Members("index message logprobs finish_reason stop_reason token_ids")
+    message_frame = Members(
+        "role content refusal annotations audio function_call tool_calls? reasoning"
+    )
+    chunk_frame = Members("id object created model choices")
+    opening_frame = Members("index delta logprobs finish_reason")
+    piece_frame = Members("index delta logprobs finish_reason token_ids")
+    closing_frame = Members("index delta logprobs finish_reason stop_reason token_ids")
+    called_frame = Members("id type index function")
+    silence = ""
+    plain = Deltas(closing={"content": ""})
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        return vllm_usage(reply)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """With details in the usage, if only that there are none."""
+        value = super().whole(call, reply)
+        value["usage"].setdefault("prompt_tokens_details", None)
+        return value
+
+    def first_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The numbers of the prompt's tokens, which are not asked for."""
+        return {"prompt_token_ids": None}
+
+
+# The order of what all completions and chunks have; OpenAI's has the model elsewhere in chunks.
+COMPLETION_ORDER = ("id", "object", "created", "model", "choices", "usage")
+
+
+class VLLMCompletions(VLLM, OpenAICompletions):
+    """Completions, with all members that its models have."""
+
+    routes = OpenAICompletions.routes
+    chosen_frame = Members(
+        "index text logprobs finish_reason stop_reason token_ids prompt_logprobs prompt_token_ids"
+    )
+
+    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """With an id as those of chats."""
+        return {**super().head(call, reply), "id": reply.id or drawn("cmpl-{hex:32}", call)}
+
+    def choice(
+        self, index: int, text: str, finish: Optional[str], likely: Json = None
+    ) -> Dict[str, Json]:
+        """One choice, or a piece of one."""
+        said = {"index": index, "text": text, "logprobs": likely, "finish_reason": finish}
+        return self.chosen_frame.of(said)
+
+    def usage(self, reply: Reply) -> Dict[str, Json]:
+        """Token counts."""
+        return vllm_usage(reply)
+
+    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
+        """The model before the choices."""
+        return {name: value[name] for name in COMPLETION_ORDER if name in value}
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """With what only whole ones have."""
+        value = super().whole(call, reply)
+        usage = {"prompt_tokens_details": None, **value.pop("usage")}
+        none = {"service_tier": None, "system_fingerprint": None}
+        return {**value, **none, "usage": usage, "kv_transfer_params": None}
+
+
+class VLLMEmbeddings(VLLM, OpenAIEmbeddings):
+    """Embeddings, with an id and a date."""
+
+    routes = OpenAIEmbeddings.routes
+    layout = staticmethod(by_rows(compact))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The list of embeddings."""
+        value = super().whole(call, reply)
+        rows = [{"index": row["index"], **row} for row in value["data"]]
+        usage = {**value["usage"], "completion_tokens": 0, "prompt_tokens_details": None}
+        return {
+            "id": drawn("embd-{hex:32}", call),
+            "object": "list",
+            "created": call.second,
+            "model": reply.model,
+            "data": rows,
+            "usage": usage,
+        }
+
+
+class VLLMModels(VLLM, OpenAIModels):
+    """The one model that it was started with, and who may use it."""
+
+    routes = OpenAIModels.routes
+    known = ("meta-llama/Llama-3.1-8B-Instruct",)
+
+    def entry(self, name: str) -> Dict[str, Json]:
+        """One model."""
+        entry = {**super().entry(name), "owned_by": "vllm"}
+        permission = {
+            "id": "modelperm-" + token(name, 16, HEX),
+            "object": "model_permission",
+            "created": entry["created"],
+            "allow_create_engine": False,
+            "allow_sampling": True,
+            "allow_logprobs": True,
+            "allow_search_indices": False,
+            "allow_view": True,
+            "allow_fine_tuning": False,
+            "organization": "*",
+            "group": None,
+            "is_blocking": False,
+        }
+        more = {"root": name, "parent": None, "max_model_len": MODEL_LENGTH}
+        return {**entry, **more, "permission": [permission]}
+
+
 # === formats/rerank_vllm =====================================================
 # Rerank as vLLM serves it, which is what other model servers and hosts take from it.  Pure.
 
 
-class VllmRerank(Reranking, OpenAI):
+class VllmRerank(Reranking, VLLM):
     """Rerank of vLLM, and of whatever has its shape: documents come back unless the request does
     not want them."""
 
@@ -15504,18 +15680,6 @@ class VllmRerank(Reranking, OpenAI):
     order = ("index", "document", "relevance_score")
     returns_documents = True
     least_wanted = 0  # all of them
-    errors = VLLM_ERRORS
-    has_status = True
-    layout: Callable[..., str] = staticmethod(compact)
-    ending = ""
-    bad_json = (
-        "1 validation error:\n  {{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode "
-        "error', 'input': {{}}, 'ctx': {{'error': '{}'}}}}"
-    )
-
-    def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """The server's name."""
-        return (("Server", "uvicorn"),)
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The results, with what was read."""
@@ -15527,38 +15691,11 @@ class VllmRerank(Reranking, OpenAI):
             "results": self.results(call, reply),
         }
 
-    def error(self, failure: Failure) -> Dict[str, Json]:
-        """The inner object of an error, whose code is the status."""
-        usual = "BadRequestError" if failure.status < 500 else "InternalServerError"
-        return {
-            "message": failure.message,
-            "type": failure.type or VLLM_TYPES.get(failure.status, usual),
-            "param": failure.param,
-            "code": failure.code or failure.status,
-        }
-
-    def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """`{"error": {…}}`; without its key only that."""
-        if failure.status == 401 and failure.message == VLLM_KEY.message:
-            return ErrorBody({"error": failure.message})
-        return ErrorBody({"error": self.error(failure)})
-
     def complaint(self, wrong: BadField) -> Failure:
-        """What pydantic says, as Python writes it."""
+        """That there is nothing to rank; else vLLM's usual words."""
         if wrong.path == "documents" and wrong.found == []:
             return Failure(400, "At least one text_pair element must be given")
-        kind, message = pydantic_error(wrong)
-        error: Dict[str, Any] = {
-            "type": kind,
-            "loc": ("body", *location(wrong.path)),
-            "msg": message,
-        }
-        if wrong.found is None or isinstance(wrong.found, (int, float)):
-            error["input"] = wrong.found
-        elif wrong.found is not MISSING:
-            error["input"] = shown(wrong.found)  # not all of it, which may be long
-        param = ".".join(filter(None, ("body", wrong.path)))
-        return Failure(400, f"1 validation error:\n  {error}", BAD_FIELD, param=param)
+        return vllm_complaint(wrong)
 
 
 # === formats/responses_input =================================================
@@ -16539,182 +16676,6 @@ class VertexRank(Reranking, Vertex):
             record = {name: value for name, value in record.items() if value is not None}
             records.append({**record, "score": score})
         return {"records": records}
-
-
-# === formats/vllm ============================================================
-# The dialect of OpenAI's format that vLLM speaks.  Pure.
-
-# What its objects have was read in its source, as it was in 2026, and recorded answers have it so;
-# what is unverified says so.
-
-
-class VLLM(Host):
-    """What vLLM does in its own way: no credential but the one that it is started with, errors
-    named after exceptions."""
-
-    dialect = "vllm"
-    stream_type = "text/event-stream; charset=utf-8"
-    errors = VLLM_ERRORS
-    bad_json = (
-        "[{{'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode error', 'input': {{}}, "
-        "'ctx': {{'error': '{}'}}}}]"
-    )
-    error_types = {0: "BadRequestError", **VLLM_TYPES}
-    has_status = True
-    host_headers = (("Server", "uvicorn"),)
-    closes_with = ("[DONE]",)
-
-    def failure(self, call: Call, failure: Failure) -> ErrorBody:
-        """An object, or a bare text from the middleware that looks at keys."""
-        if failure.status == 401:
-            return ErrorBody({"error": failure.message})
-        return super().failure(call, failure)
-
-    def complaint(self, wrong: BadField) -> Failure:
-        """What pydantic says, as Python shows it."""
-        kind, message = pydantic_error(wrong)
-        place = ("body", *location(wrong.path))
-        detail = {"type": kind, "loc": place, "msg": message}
-        return Failure(400, f"1 validation error:\n  {detail}\n", BAD_FIELD)
-
-
-def vllm_usage(reply: Reply) -> Dict[str, Json]:
-    """Token counts; cached ones are told where the server is started so."""
-    usage = reply.usage
-    details = {"cached_tokens": usage.cached}
-    return {
-        "prompt_tokens": usage.input,
-        "total_tokens": usage.total,
-        "completion_tokens": usage.output,
-        **present(prompt_tokens_details=details if usage.cached else None),
-    }
-
-
-class VLLMChat(VLLM, HostChat):
-    """Chat completions: all members that its models have, null or not, `reasoning` among them."""
-
-    routes = HostChat.routes
-    likely_frame = Members("content")
-    # Of 16 digits since the end of 2025, which not all that is deployed has.
-    id_shape = "chatcmpl-{hex:32}"
-    call_id_shape = "chatcmpl-tool-{hex:32}"
-    fixed: Mapping[str, Json] = {"system_fingerprint": None}
-    whole_frame = Members(
-        "id object created model choices service_tier system_fingerprint usage prompt_logprobs "
-        "prompt_token_ids kv_transfer_params"
-    )
-    choice_frame = Members("index message logprobs finish_reason stop_reason token_ids")
-    message_frame = Members(
-        "role content refusal annotations audio function_call tool_calls? reasoning"
-    )
-    chunk_frame = Members("id object created model choices")
-    opening_frame = Members("index delta logprobs finish_reason")
-    piece_frame = Members("index delta logprobs finish_reason token_ids")
-    closing_frame = Members("index delta logprobs finish_reason stop_reason token_ids")
-    called_frame = Members("id type index function")
-    silence = ""
-    plain = Deltas(closing={"content": ""})
-
-    def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts."""
-        return vllm_usage(reply)
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """With details in the usage, if only that there are none."""
-        value = super().whole(call, reply)
-        value["usage"].setdefault("prompt_tokens_details", None)
-        return value
-
-    def first_members(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """The numbers of the prompt's tokens, which are not asked for."""
-        return {"prompt_token_ids": None}
-
-
-# The order of what all completions and chunks have; OpenAI's has the model elsewhere in chunks.
-COMPLETION_ORDER = ("id", "object", "created", "model", "choices", "usage")
-
-
-class VLLMCompletions(VLLM, OpenAICompletions):
-    """Completions, with all members that its models have."""
-
-    routes = OpenAICompletions.routes
-    chosen_frame = Members(
-        "index text logprobs finish_reason stop_reason token_ids prompt_logprobs prompt_token_ids"
-    )
-
-    def head(self, call: Call, reply: Reply) -> Dict[str, Json]:
-        """With an id as those of chats."""
-        return {**super().head(call, reply), "id": reply.id or drawn("cmpl-{hex:32}", call)}
-
-    def choice(
-        self, index: int, text: str, finish: Optional[str], likely: Json = None
-    ) -> Dict[str, Json]:
-        """One choice, or a piece of one."""
-        said = {"index": index, "text": text, "logprobs": likely, "finish_reason": finish}
-        return self.chosen_frame.of(said)
-
-    def usage(self, reply: Reply) -> Dict[str, Json]:
-        """Token counts."""
-        return vllm_usage(reply)
-
-    def arranged(self, value: Dict[str, Json]) -> Dict[str, Json]:
-        """The model before the choices."""
-        return {name: value[name] for name in COMPLETION_ORDER if name in value}
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """With what only whole ones have."""
-        value = super().whole(call, reply)
-        usage = {"prompt_tokens_details": None, **value.pop("usage")}
-        none = {"service_tier": None, "system_fingerprint": None}
-        return {**value, **none, "usage": usage, "kv_transfer_params": None}
-
-
-class VLLMEmbeddings(VLLM, OpenAIEmbeddings):
-    """Embeddings, with an id and a date."""
-
-    routes = OpenAIEmbeddings.routes
-    layout = staticmethod(by_rows(compact))
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """The list of embeddings."""
-        value = super().whole(call, reply)
-        rows = [{"index": row["index"], **row} for row in value["data"]]
-        usage = {**value["usage"], "completion_tokens": 0, "prompt_tokens_details": None}
-        return {
-            "id": drawn("embd-{hex:32}", call),
-            "object": "list",
-            "created": call.second,
-            "model": reply.model,
-            "data": rows,
-            "usage": usage,
-        }
-
-
-class VLLMModels(VLLM, OpenAIModels):
-    """The one model that it was started with, and who may use it."""
-
-    routes = OpenAIModels.routes
-    known = ("meta-llama/Llama-3.1-8B-Instruct",)
-
-    def entry(self, name: str) -> Dict[str, Json]:
-        """One model."""
-        entry = {**super().entry(name), "owned_by": "vllm"}
-        permission = {
-            "id": "modelperm-" + token(name, 16, HEX),
-            "object": "model_permission",
-            "created": entry["created"],
-            "allow_create_engine": False,
-            "allow_sampling": True,
-            "allow_logprobs": True,
-            "allow_search_indices": False,
-            "allow_view": True,
-            "allow_fine_tuning": False,
-            "organization": "*",
-            "group": None,
-            "is_blocking": False,
-        }
-        more = {"root": name, "parent": None, "max_model_len": MODEL_LENGTH}
-        return {**entry, **more, "permission": [permission]}
 
 
 # === formats/other ===========================================================

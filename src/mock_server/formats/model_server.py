@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, Optional, Tuple
 
-from ..errors import MISSING, BadField, http_phrase
+from ..errors import BadField, http_phrase
 from ..limits import Headers, Json
 from ..outcomes import Original, Recorded, Usually
 from ..state import State
 from ..values import Call, ErrorBody, Failure
 from .mute import Mute
-from .pydantic import location, pydantic_error
-from .vllm_errors import BAD_FIELD, MODEL_LENGTH, VLLM_ERRORS, VLLM_TYPES
+from .vllm_errors import (
+    MODEL_LENGTH,
+    UVICORN,
+    VLLM_BAD_JSON,
+    VLLM_ERRORS,
+    VLLM_TYPES,
+    vllm_complaint,
+)
 
 SERVED_MODEL = "mock-model"  # what a server that has but one model calls it
-ERROR_INPUT = 200  # characters of a wrong value that are told
-
-UVICORN: Headers = (("server", "uvicorn"),)
-
-
-def vllm_input(value: Json) -> Json:
-    """A wrong value as an error tells it: a container is named, a long text is cut."""
-    if isinstance(value, (list, dict)):
-        return f"<{type(value).__name__} of {len(value)} items>"
-    if isinstance(value, str) and len(value) > ERROR_INPUT:
-        return value[:ERROR_INPUT] + "...[truncated]"
-    return value
 
 
 class ModelServer(Mute):
@@ -37,11 +31,7 @@ class ModelServer(Mute):
     credentials: Tuple[str, ...] = ()
     needs_mock = False
     errors: Mapping[str, Failure] = VLLM_ERRORS
-    bad_json = (
-        "1 validation error:\n"
-        "  {{'type': 'json_invalid', 'loc': 'body', 'msg': 'JSON decode error', "
-        "'ctx': {{'error': \"{}\"}}}}"
-    )
+    bad_json = VLLM_BAD_JSON
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Who serves it."""
@@ -66,16 +56,8 @@ class ModelServer(Mute):
         yield "", self.failure(call, failure).value
 
     def complaint(self, wrong: BadField) -> Failure:
-        """What pydantic says, as vLLM writes it since 0.12 (read in its source)."""
-        place = ".".join(map(str, ["body", *location(wrong.path)]))
-        kind, message = pydantic_error(wrong)
-        if wrong.sentence:
-            kind, message = "value_error", f"Value error, {wrong.sentence}"
-        told = {"type": kind, "loc": place, "msg": message}
-        if wrong.found is not MISSING:
-            told["input"] = vllm_input(wrong.found)
-        sentence = f"1 validation error:\n  {told}"
-        return Failure(400, sentence, BAD_FIELD, param=place)
+        """vLLM's own."""
+        return vllm_complaint(wrong)
 
 
 class Probe(ModelServer):

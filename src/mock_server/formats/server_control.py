@@ -9,7 +9,8 @@ from ..node import Field
 from ..outcomes import Original, Recorded, Usually
 from ..state import State
 from ..values import Call, Failure
-from .model_server import UVICORN, ModelServer
+from .model_server import ModelServer
+from .vllm_errors import UVICORN
 
 MOST_ADAPTERS = 1000  # of a session
 

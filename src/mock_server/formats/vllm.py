@@ -19,9 +19,15 @@ from .members import Members, drawn
 from .openai_completions import OpenAICompletions
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
-from .pydantic import location, pydantic_error
 from .shapes import present
-from .vllm_errors import BAD_FIELD, MODEL_LENGTH, VLLM_ERRORS, VLLM_TYPES
+from .vllm_errors import (
+    MODEL_LENGTH,
+    UVICORN,
+    VLLM_BAD_JSON,
+    VLLM_ERRORS,
+    VLLM_TYPES,
+    vllm_complaint,
+)
 
 
 class VLLM(Host):
@@ -31,13 +37,10 @@ class VLLM(Host):
     dialect = "vllm"
     stream_type = "text/event-stream; charset=utf-8"
     errors = VLLM_ERRORS
-    bad_json = (
-        "[{{'type': 'json_invalid', 'loc': ('body', 0), 'msg': 'JSON decode error', 'input': {{}}, "
-        "'ctx': {{'error': '{}'}}}}]"
-    )
+    bad_json = VLLM_BAD_JSON
     error_types = {0: "BadRequestError", **VLLM_TYPES}
     has_status = True
-    host_headers = (("Server", "uvicorn"),)
+    host_headers = UVICORN
     closes_with = ("[DONE]",)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
@@ -47,11 +50,8 @@ class VLLM(Host):
         return super().failure(call, failure)
 
     def complaint(self, wrong: BadField) -> Failure:
-        """What pydantic says, as Python shows it."""
-        kind, message = pydantic_error(wrong)
-        place = ("body", *location(wrong.path))
-        detail = {"type": kind, "loc": place, "msg": message}
-        return Failure(400, f"1 validation error:\n  {detail}\n", BAD_FIELD)
+        """Its own."""
+        return vllm_complaint(wrong)
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:

@@ -1,10 +1,13 @@
-"""What vLLM calls errors, and its own sentences.  Pure."""
+"""What vLLM calls errors, its own sentences and its front's.  Pure."""
 
 from __future__ import annotations
 
-from typing import Mapping
+from typing import Any, Dict, Mapping
 
+from ..errors import MISSING, BadField
+from ..limits import Headers, Json
 from ..values import Failure
+from .pydantic import location, pydantic_error
 
 MODEL_LENGTH = 131_072  # tokens of a model's context
 
@@ -39,3 +42,33 @@ VLLM_ERRORS: Mapping[str, Failure] = {
         param="input_tokens",
     ),
 }
+
+UVICORN: Headers = (("server", "uvicorn"),)
+ERROR_INPUT = 200  # characters of a wrong value that are told
+# With the reason in place of {} (recorded, vLLM 0.26).
+VLLM_BAD_JSON = (
+    "1 validation error:\n  {{'type': 'json_invalid', 'loc': ('body',), 'msg': 'JSON decode "
+    "error', 'input': {{}}, 'ctx': {{'error': '{}'}}}}"
+)
+
+
+def vllm_complaint(wrong: BadField) -> Failure:
+    """What pydantic says of a wrong field, as vLLM writes it (read in its source)."""
+    kind, message = pydantic_error(wrong)
+    if wrong.sentence:
+        kind, message = "value_error", f"Value error, {wrong.sentence}"
+    place = ("body", *location(wrong.path))
+    told: Dict[str, Any] = {"type": kind, "loc": place, "msg": message}
+    if wrong.found is not MISSING:
+        told["input"] = vllm_input(wrong.found)
+    param = ".".join(map(str, place))
+    return Failure(400, f"1 validation error:\n  {told}", BAD_FIELD, param=param)
+
+
+def vllm_input(value: Json) -> Json:
+    """A wrong value as an error tells it: a container is named, a long text is cut."""
+    if isinstance(value, (list, dict)):
+        return f"<{type(value).__name__} of {len(value)} items>"
+    if isinstance(value, str) and len(value) > ERROR_INPUT:
+        return value[:ERROR_INPUT] + "...[truncated]"
+    return value

@@ -5955,6 +5955,7 @@ class OpenAIGeneration(OpenAI):
 
 
 MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+LONG_PIECE = 64  # characters; longer ones, whose bytes are told one by one, count as several
 LOGPROB = -0.01  # of every piece (5.2)
 
 
@@ -5972,8 +5973,10 @@ def text_pieces(reply: Reply) -> Iterator[str]:
 
 def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
     """Those of the pieces that have text; Refused where one answer has too many."""
-    for number, piece in enumerate(filter(None, pieces)):
-        if number >= MOST_LOGPROBS:
+    number = 0
+    for piece in filter(None, pieces):
+        number += 1 + len(piece) // LONG_PIECE
+        if number > MOST_LOGPROBS:
             message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
             raise Refused(400, message, code="answer_too_large")
         yield piece
@@ -7771,7 +7774,8 @@ class OpenAISpeech(OpenAIAudio):
 
 PACE = 15  # characters a second
 MOST_CAPTIONS = 10_000  # of one answer: each takes hundreds of bytes
-SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n])*")  # or lines
+# Or lines; none is longer, for the expression takes 100 bytes of memory for each character.
+SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n]){0,9999}")
 WORDS_ALONE = re.compile(r"\S+")
 
 
@@ -10613,6 +10617,7 @@ class Reranking(WireFormat):
     host = ""  # one of those of `reranker`, where others have the same paths
     order: Tuple[str, ...] = ("index", "relevance_score", "document")  # of a result's members
     returns_documents = False  # where the request does not say whether it wants them
+    most_inputs = 100_000  # where nobody says how many: each takes a thousand bytes of memory
     least_wanted = 1  # results that a request may ask for
     too_few = ""  # what is said of fewer: with {value} and {found}, the documents
 
@@ -10656,7 +10661,7 @@ class Reranking(WireFormat):
         given = body.get("documents")
         if not given.value:
             given.expected("an array with at least one document")
-        return given
+        return self.counted(given)
 
     def text_of(self, document: Field) -> str:
         """The text that a document is or has, or else all that it has."""
@@ -15463,6 +15468,7 @@ NO_RESPONSE = Failure(404, "Response with id '{id}' not found.")
 # An event stream of nothing, where all events were seen already.
 NOTHING_LEFT = Recorded(frames=(b": nothing more\n\n",), kind="an event stream")
 LONG_STORED = 64 * 1024  # bytes of memory
+MOST_REPLAYED = 50_000  # events of one stream: each takes a thousand bytes of memory
 SPELT_FLAGS = {"true": True, "false": False}
 
 
@@ -15596,9 +15602,13 @@ def events_now(stored: Stored) -> List[Json]:
     """The events of a response as it is now: one that was cancelled went no further than to be in
     progress."""
     if stored.status != CANCELLED:
-        return list(stored.events())
+        values = list(itertools.islice(stored.events(), MOST_REPLAYED + 1))
+        if len(values) > MOST_REPLAYED:
+            message = f"streams of at most {MOST_REPLAYED} events are told once more"
+            raise Refused(400, message, code="answer_too_large")
+        return values
     begun = ("response.created", *(f"response.{status}" for status in UNFINISHED))
-    values = [value for value in stored.events() if value.get("type") in begun]
+    values = list(itertools.takewhile(lambda value: value.get("type") in begun, stored.events()))
     last = {"type": "response.cancelled", "response": as_it_is(stored)}
     return [*values, {**last, "sequence_number": len(values)}]
 
@@ -15709,6 +15719,7 @@ class AzureInputItems(AzureStored, OpenAIInputItems):
 
 
 MOST_ADAPTERS = 1000  # of a session
+LONGEST_NAME = 1000  # of one, in characters: they stay
 
 
 def plain_answer(text: str) -> Recorded:
@@ -15768,7 +15779,10 @@ class LoadAdapter(ModelServer):
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The adapter: it is asked for as a model."""
-        return str(body.value["lora_name"])
+        given = body.get("lora_name")
+        if len(given.value) > LONGEST_NAME:
+            given.expected("a name", f"at most {LONGEST_NAME} characters are kept of it")
+        return str(given.value)
 
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """Loaded, unless it is already."""
@@ -15993,6 +16007,7 @@ ASCII_BITS = 7
 FOREIGN = 1 << 29  # tokens from here on are one character each; all are less than 2**31
 UNKNOWN = "\ufffd"  # what a token that is none of these stands for
 MOST_TOKEN = 2**63 - 1  # as vLLM bounds it
+MOST_TOKENS = 250_000  # of one answer: twice what the model takes
 
 CHAT_REQUEST = ChatRequest()
 
@@ -16055,7 +16070,11 @@ class Tokenize(ModelServer):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The tokens, and their texts if they are asked for."""
-        pieces = TOKEN_PIECE.findall(call.prompt)
+        found = itertools.islice(TOKEN_PIECE.finditer(call.prompt), MOST_TOKENS + 1)
+        pieces = [match.group() for match in found]
+        if len(pieces) > MOST_TOKENS:
+            message = f"the answer has at most {MOST_TOKENS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
         known: Dict[str, int] = {piece: piece_number(piece) for piece in set(pieces)}
         texts = None
         if call.body.get("return_token_strs"):
@@ -25031,8 +25050,8 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-            if heavy(ECHO_TEMPLATE, call.request):
-                yield ASIDE
+        if heavy(ECHO_TEMPLATE, call.request):
+            yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session)(call)
         response = self.response(wire, call, session, outcome, 200, delivery)

@@ -188,8 +188,8 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-            if heavy(ECHO_TEMPLATE, call.request):
-                yield ASIDE
+        if heavy(ECHO_TEMPLATE, call.request):
+            yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session)(call)
         response = self.response(wire, call, session, outcome, 200, delivery)

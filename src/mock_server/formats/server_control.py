@@ -12,6 +12,7 @@ from ..values import Call, Failure
 from .model_server import UVICORN, ModelServer
 
 MOST_ADAPTERS = 1000  # of a session
+LONGEST_NAME = 1000  # of one, in characters: they stay
 
 
 def plain_answer(text: str) -> Recorded:
@@ -71,7 +72,10 @@ class LoadAdapter(ModelServer):
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The adapter: it is asked for as a model."""
-        return str(body.value["lora_name"])
+        given = body.get("lora_name")
+        if len(given.value) > LONGEST_NAME:
+            given.expected("a name", f"at most {LONGEST_NAME} characters are kept of it")
+        return str(given.value)
 
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """Loaded, unless it is already."""

@@ -151,12 +151,18 @@ class OpenAIRetrieve(StoredResponse):
         if call.method == "GET":
             with state.lock:
                 stored.end()
-        values = [value for value in events_now(stored) if value.get("sequence_number", 0) > seen]
+        values = [value for value in events_now(stored) if sequence_number(value) > seen]
         if asked["include_obfuscation"] is False:
             values = [
                 {key: value[key] for key in value if key != "obfuscation"} for value in values
             ]
         return Recorded(values=tuple(values)) if values else NOTHING_LEFT
+
+
+def sequence_number(event: Mapping[str, Json]) -> float:
+    """The number of an event; 0 where one that was recorded has none."""
+    found = event.get("sequence_number")
+    return found if isinstance(found, (int, float)) else 0
 
 
 def events_now(stored: Stored) -> List[Json]:

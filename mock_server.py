@@ -7779,7 +7779,7 @@ class OpenAISpeech(OpenAIAudio):
 PACE = 15  # characters a second
 MOST_CAPTIONS = 10_000  # of one answer: each takes hundreds of bytes
 # Or lines; none is longer, for the expression takes 100 bytes of memory for each character.
-SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n]){0,9999}")
+SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n]){0,99999}")
 WORDS_ALONE = re.compile(r"\S+")
 
 

@@ -12,7 +12,7 @@ from ..values import Call, Failure
 from .model_server import UVICORN, ModelServer
 
 MOST_ADAPTERS = 1000  # of a session
-LONGEST_NAME = 1000  # of one, in characters: they stay
+LONGEST_ADAPTER = 1000  # of one, in characters: they stay
 
 
 def plain_answer(text: str) -> Recorded:
@@ -73,8 +73,8 @@ class LoadAdapter(ModelServer):
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The adapter: it is asked for as a model."""
         given = body.get("lora_name")
-        if len(given.value) > LONGEST_NAME:
-            given.expected("a name", f"at most {LONGEST_NAME} characters are kept of it")
+        if len(given.value) > LONGEST_ADAPTER:
+            given.expected("a name", f"at most {LONGEST_ADAPTER} characters are kept of it")
         return str(given.value)
 
     def own(self, call: Call, state: State) -> Optional[Usually]:

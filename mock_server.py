@@ -15728,8 +15728,8 @@ class AzureInputItems(AzureStored, OpenAIInputItems):
 # What steers a model server: sleep, and adapters that are loaded (vLLM's paths).  Pure.
 
 
-MOST_ADAPTERS = 1000  # of a session
-LONGEST_ADAPTER = 1000  # of one, in characters: they stay
+MOST_ADAPTERS = 100  # of a session
+LONGEST_ADAPTER = 200  # characters of a name: they stay
 
 
 def plain_answer(text: str) -> Recorded:
@@ -23453,7 +23453,7 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
-LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")  # the name of one (Prometheus, "Data model")
+LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,199}")  # the name of one (Prometheus, "Data model")
 LONGEST_LABEL = 1000  # characters of its value
 MOST_LABELS = 20
 MOST_GAUGES = 1000  # of a session
@@ -23476,7 +23476,7 @@ def read_gauge(asked: Given) -> GivenGauge:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
     for name, label in labels.items():
         if not LABEL.fullmatch(name):
-            label.fail("is no name of a label: letters, digits and _, no digit first")
+            label.fail("is no name of a label: up to 200 letters, digits and _, no digit first")
         if len(label.text()) > LONGEST_LABEL:
             label.expected(f"at most {LONGEST_LABEL} characters")
     texts = {name: label.value for name, label in labels.items()}
@@ -24977,7 +24977,8 @@ class Answerer:
         except BadField as wrong:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
-            return self.refuse(request, refused)
+            # The next use of the mock, or what the session remembers then, may be no reason to.
+            return replace(self.refuse(request, refused), is_repeatable=False)
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a

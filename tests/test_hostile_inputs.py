@@ -501,7 +501,7 @@ def test_logprobs_are_bounded() -> None:
 LONG_ANSWERS = [
     ("/tokenize", {"prompt": "abcd" * 250_001}, "the answer has at most 250000 tokens"),
     ("/v1/rerank", {"model": "m", "query": "q", "documents": ["x"] * 100_001}, "too long"),
-    ("/v1/load_lora_adapter", {"lora_name": "x" * 1001, "lora_path": "/"}, "at most 1000"),
+    ("/v1/load_lora_adapter", {"lora_name": "x" * 201, "lora_path": "/"}, "at most 200"),
 ]
 
 

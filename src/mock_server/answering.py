@@ -105,7 +105,8 @@ class Answerer:
         except BadField as wrong:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
-            return self.refuse(request, refused)
+            # The next use of the mock, or what the session remembers then, may be no reason to.
+            return replace(self.refuse(request, refused), is_repeatable=False)
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a

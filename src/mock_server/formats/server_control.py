@@ -11,8 +11,8 @@ from ..state import State
 from ..values import Call, Failure
 from .model_server import UVICORN, ModelServer
 
-MOST_ADAPTERS = 1000  # of a session
-LONGEST_ADAPTER = 1000  # of one, in characters: they stay
+MOST_ADAPTERS = 100  # of a session
+LONGEST_ADAPTER = 200  # characters of a name: they stay
 
 
 def plain_answer(text: str) -> Recorded:

@@ -68,6 +68,7 @@ import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -105,7 +106,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -615,7 +616,6 @@ SYNONYMS = {
     "chunks": "events",
     "input": "arguments",
     "--mocks": "--data",
-    "mistral": "openai",
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
@@ -1532,6 +1532,20 @@ def form_of(content_type: str, data: bytes) -> Optional[Fields]:
     found: Dict[str, List[Json]] = {}
     for head, body in parts:
         name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def plain_form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a body without files that is written as a query is; None for any other, and for
+    one with too many."""
+    if not content_type.lower().startswith("application/x-www-form-urlencoded"):
+        return None
+    text = data.decode("utf-8", "replace")
+    if text.count("&") >= MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
         found.setdefault(name, []).append(value)
     return by_name(found)
 
@@ -3048,6 +3062,10 @@ class Node:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
 
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
     def missing(self, what: str) -> NoReturn:
         """Raise the error of a value that must be there, and `what` it must be; null is none."""
         self.replaced(MISSING).expected(what)
@@ -3125,31 +3143,29 @@ class Node:
         """A pause from 0 to an hour."""
         return float(self.number("seconds from 0 to 3600", 0, 3600, default))
 
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
         """One of some words."""
         if self.is_absent and default is not MISSING:
             return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
+        if not isinstance(self.value, str) or self.value not in names:
             # Nobody meant one of the words by a number or an object.
             word = ""
             if isinstance(self.value, str):
                 word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
         return self.value
 
     # --- whole objects ---
 
     def only(
-        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
     ) -> Self:
         """This, if it is an object without other members than those named; `elsewhere` says where
         a key belongs that is often put here."""
-        known = list(names)
         for name in self.a("an object"):
-            if name not in known:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
-                self.get(name).fail(problem, ", ".join(known))
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:
@@ -4114,6 +4130,11 @@ def stop_of(reply: Reply) -> str:
     return reply.stop
 
 
+def is_blocked(reply: Reply) -> bool:
+    """Whether a verdict on a text is no: a reply that refuses, or that a filter stopped."""
+    return reply.stop == "content_filter" or reply.text(Refusal) is not None
+
+
 def said_stop(words: Mapping[str, str], stop: str) -> str:
     """A provider's word for why an answer stopped; one of its own is said as it is."""
     return words.get(stop, stop)
@@ -4543,7 +4564,9 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
+    has_status = False  # whether the code of an error is its status, which words would not fit
     stream_type = "text/event-stream"
     # What keeps a stream alive where a mock gives no text for that; nothing where there is no such
     # thing.  OpenAI's hosts send comments, DeepSeek this one (quoted).
@@ -5195,7 +5218,8 @@ OLLAMA_PLACES = Places(
 
 
 # === formats/pydantic ========================================================
-# What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+# What pydantic says of a wrong field: Anthropic, Mistral, OpenAI's audio and model servers
+# are written in it.
 
 # Pure.
 
@@ -5223,6 +5247,16 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected == "false":  # the one value that there is
         return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
+
+
+def fastapi_detail(failure: Failure) -> ErrorBody:
+    """`{"detail"}` of a field that is wrong, at its `param`, as FastAPI has it."""
+    detail = {
+        "type": failure.type or "value_error",
+        "loc": ["body", *location(failure.param or "")],
+        "msg": failure.message,
+    }
+    return ErrorBody({"detail": [detail]})
 
 
 def location(path: str) -> List[Union[str, int]]:
@@ -6031,7 +6065,7 @@ def chat_turns(messages: Field) -> Iterator[Turn]:
         value = message.check(MESSAGE_FIELDS).value
         role = CHAT_ROLES.get(value["role"])
         if role is None:
-            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            message.get("role").one_from(CHAT_ROLES)
         text = value.get("content")
         if not isinstance(text, str):
             text = openai_text(message.get("content"))
@@ -6703,7 +6737,7 @@ def check_once(form: Fields) -> None:
             Field(form).get(name).expected(ONE_VALUE)
 
 
-def files_in(field: Field) -> List[Mapping[str, Json]]:
+def files_in(field: Field) -> List[Field]:
     """The files of a field, of which there may be several in an array."""
     nodes = [field]
     if isinstance(field.value, list):
@@ -6712,7 +6746,7 @@ def files_in(field: Field) -> List[Mapping[str, Json]]:
         # What a form tells of a file, which a text in its place has nothing of.
         if not isinstance(node.value, dict):
             node.expected(A_FILE)
-    return [node.value for node in nodes]
+    return nodes
 
 
 class OpenAIForms(OpenAI):
@@ -6731,8 +6765,12 @@ class OpenAIForms(OpenAI):
         fields = Field(values)
         for name, is_needed in self.files.items():
             if is_needed or not fields.get(name).is_absent:
-                files_in(fields.get(name))
+                for file in files_in(fields.get(name)):
+                    self.check_file(file)
         return replace(call, body=body)
+
+    def check_file(self, file: Field) -> None:
+        """Raise BadField for a file that is none of those that the API takes."""
 
     def asked(self, call: Call) -> Mapping[str, Json]:
         """What a call asks for."""
@@ -6813,7 +6851,13 @@ TOO_LOW = (
     "Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {found} "
     "instead."
 )
+# Quoted: anasfik/openai, issue 216, and ComfyUI, issue 9329.
+PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp")
+NO_PICTURE = (
+    "Invalid file '{path}': unsupported mimetype ('{found}'). Supported file formats are {known}."
+)
 SENTENCE_CODES = {
+    "unsupported mimetype": "unsupported_file_mimetype",
     "Invalid value": "invalid_value",
     "above maximum": "integer_above_max_value",
     "below minimum": "integer_below_min_value",
@@ -6843,7 +6887,7 @@ def check_listed(field: Field, words: Sequence[str]) -> None:
     """BadField for a field that holds none of some words."""
     if not field.is_absent and field.value not in words:
         sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
-        field.expected("one from " + ", ".join(words), sentence)
+        field.one_from(words, sentence)
 
 
 def check_size(field: Field, model: str) -> None:
@@ -6896,6 +6940,15 @@ def code_of(sentence: str) -> str:
     """The code of what was said of a number or a word; empty of anything else."""
     codes = [code for words, code in SENTENCE_CODES.items() if words in sentence]
     return next(iter(codes), "")
+
+
+def check_picture(file: Field) -> None:
+    """BadField for a file whose part of a form does not say that it is a picture."""
+    said = file.value["content_type"] or "application/octet-stream"
+    kind = said.partition(";")[0].strip().lower()
+    if kind not in PICTURE_TYPES:
+        known = in_words(PICTURE_TYPES)
+        file.expected("a picture", NO_PICTURE.format(path=file.path, found=kind, known=known))
 
 
 def settled_looks(asked: Mapping[str, Json]) -> Dict[str, str]:
@@ -7042,6 +7095,10 @@ class OpenAIImageEdits(OpenAIForms, OpenAIImages):
     files = {"image": True, "mask": False}
     event = "image_edit"
 
+    def check_file(self, file: Field) -> None:
+        """Its part of the form says that it is a picture; its bytes are not asked."""
+        check_picture(file)
+
 
 def picture_url(call: Call, index: int) -> str:
     """Where a picture of an answer is: at the server itself, under the name it was called by."""
@@ -7173,7 +7230,7 @@ class OpenAIModerations(OpenAI):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         # One category stands for all: a mock does not say what is wrong with the text.
         categories = dict.fromkeys(MODERATED, False)
         scores = dict.fromkeys(MODERATED, 0.00001)
@@ -7839,6 +7896,10 @@ MOST_SOUND = 26_214_400  # bytes of a request
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
+# Quoted: UpstreetAI/usdk, issue 637.  How long it is nobody looks, but nothing is too short.
+LONG_ENOUGH = "a file with sound in it"
+NO_SOUND = "Audio file is too short. Minimum audio length is 0.1 seconds."
+INVALID = "invalid_request_error"
 TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
 # What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
@@ -7941,14 +8002,18 @@ class OpenAITranslations(OpenAIForms, OpenAIAudio):
             size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
             file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
         check_recording(file)
+        if not file.value["size"]:
+            file.expected(LONG_ENOUGH, NO_SOUND)
         return call
 
     def complaint(self, wrong: BadField) -> Failure:
         """Also of the file itself (buzz, issue 381; streamlit-mic-recorder, issue 10)."""
         if wrong.expected == SMALL_ENOUGH:
             return Failure(413, wrong.sentence, "server_error")
+        if wrong.expected == LONG_ENOUGH:
+            return Failure(400, wrong.sentence, INVALID, "audio_too_short", "file")
         if wrong.expected == KNOWN_ENDING:
-            return Failure(400, wrong.sentence, "invalid_request_error")
+            return Failure(400, wrong.sentence, INVALID)
         return super().complaint(wrong)
 
     def turns(self, body: Field) -> List[Turn]:
@@ -8703,7 +8768,7 @@ def item_role(item: Field) -> str:
     """Who speaks in a message of the input."""
     role = item.check({"role": "a string!"}).get("role")
     if role.value not in RESPONSE_ROLES:
-        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+        role.one_from(RESPONSE_ROLES)
     return RESPONSE_ROLES[role.value]
 
 
@@ -9919,13 +9984,13 @@ def units_of(texts: Sequence[str]) -> int:
     return max(1, -(-sum(map(len, texts)) // GUARDED_TEXT))
 
 
-def one_from(field: Field, words: Sequence[str]) -> None:
+def check_enum(field: Field, words: Sequence[str]) -> None:
     """BadField for what is there and is none of some words."""
     if field.is_absent or field.value in words:
         return
     constraint = f"Member must satisfy enum value set: [{', '.join(words)}]"
-    field.expected(
-        "one from " + ", ".join(words),
+    field.one_from(
+        words,
         f"1 validation error detected: Value '{field.value}' at '{field.path}' failed to satisfy "
         f"constraint: {constraint}",
     )
@@ -9977,8 +10042,8 @@ class BedrockGuardrail(Guardrail):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to judge; an image has none."""
-        one_from(body.get("source"), ("INPUT", "OUTPUT"))
-        one_from(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
+        check_enum(body.get("source"), ("INPUT", "OUTPUT"))
+        check_enum(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
         texts = []
         for part in body.get("content").objects():
             part.check({"text": "an object", "image": "an object"})
@@ -10026,7 +10091,7 @@ class BedrockGuardrail(Guardrail):
     def assessments(self, call: Call, reply: Reply) -> List[Json]:
         """Those of the mock, or one by the filters, of which a full answer has all."""
         own: List[Json] = [part.value for part in reply.parts if isinstance(part, Block)]
-        blocks = stop_of(reply) == "content_filter"
+        blocks = is_blocked(reply)
         if own and not blocks:
             return own
         wanted: Iterable[str] = CONTENT_FILTERS
@@ -10059,7 +10124,7 @@ class BedrockGuardrailChecks(Guardrail):
         texts = []
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "an array!"})
-            one_from(message.get("role"), ("user", "assistant", "system"))
+            check_enum(message.get("role"), ("user", "assistant", "system"))
             for part in message.get("content").objects():
                 texts.append(part.get("text").text())
         for name, kinds in GUARDRAIL_CHECKS.items():
@@ -10072,7 +10137,7 @@ class BedrockGuardrailChecks(Guardrail):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A score a category; of sensitive information nothing is found."""
-        score = float(stop_of(reply) == "content_filter")
+        score = float(is_blocked(reply))
         cost = {"textUnits": units_of(call.inputs)}
         results: Dict[str, Json] = {}
         for name, (items, kind) in GUARDRAIL_CHECKS.items():
@@ -10171,7 +10236,6 @@ class Host(OpenAI):
     front_door: Tuple[int, ...] = ()
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
-    has_status = False  # whether the code of an error is its status, where it has no other
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
     host_headers: Headers = ()
     streaming_headers: Headers = ()
@@ -10276,6 +10340,7 @@ class HostMessage(HostObject):
     call_id_shape = "call_{alnum:24}"
     whole_frame = Members("id object created model choices usage system_fingerprint")
     choice_frame = Members("index message logprobs finish_reason")
+    likely_frame = Members("content refusal")  # of log probabilities
     message_frame = Members("role content reasoning? tool_calls?")
     call_frame = Members("id type function")
     blank: Optional[str] = None  # the content of a message that only calls tools
@@ -10337,6 +10402,13 @@ class HostMessage(HostObject):
             values["refusal"] = reply.text(Refusal) or None
         return self.message_frame.of(values)
 
+    def likely(self, call: Call, pieces: Iterable[Optional[str]]) -> Optional[Dict[str, Json]]:
+        """The log probabilities of pieces of text, if the request wants them."""
+        found = logprobs(pieces, call.body)
+        if found is None:
+            return None
+        return self.likely_frame.of(found)
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
         finish = self.finish_reason(call, reply)
@@ -10344,7 +10416,7 @@ class HostMessage(HostObject):
         choices = []
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = logprobs(text_pieces(reply), call.body)
+            values["logprobs"] = self.likely(call, text_pieces(reply))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -10489,7 +10561,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = logprobs([delta.get("content")], call.body)
+            sure = self.likely(call, [delta.get("content")])
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 
@@ -10588,6 +10660,8 @@ RERANK_FIELDS = {
 def reranker(request: Request) -> str:
     """Whose reranking is asked for on a path that several have: bedrock, voyage, cohere, jina, or
     vllm, which is meant where nothing tells another."""
+    if "x-amz-date" in request.headers:  # signed, whatever the body is (botocore)
+        return "bedrock"
     body: Json = None
     try:
         body = request.json
@@ -11480,7 +11554,7 @@ class SafetyAnalyze(ContentSafety):
         """The text."""
         for category in body.get("categories").items():
             if category.value not in HARMS:
-                category.expected("one from " + ", ".join(HARMS))
+                category.one_from(HARMS)
         return [body.value["text"]]
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -11491,7 +11565,7 @@ class SafetyAnalyze(ContentSafety):
         """A severity a category."""
         asked = call.body.get("categories") or HARMS
         found: Dict[Json, Json] = dict.fromkeys(asked, 0)
-        if stop_of(reply) == "content_filter":
+        if is_blocked(reply):
             found[asked[-1]] = WORST
         blocks = [part.value for part in reply.parts if isinstance(part, Block)]
         found.update({one["category"]: one["severity"] for one in blocks if "category" in one})
@@ -11520,7 +11594,7 @@ class SafetyShield(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether each of them is an attack."""
-        attacks = stop_of(reply) == "content_filter"
+        attacks = is_blocked(reply)
         has_prompt = call.body.get("userPrompt") is not None
         document = {"attackDetected": attacks and not has_prompt}
         return {
@@ -11542,7 +11616,7 @@ class SafetyJailbreak(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether it is one."""
-        return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
+        return {"jailbreakAnalysis": {"detected": is_blocked(reply)}}
 
 
 # === formats/deepseek ========================================================
@@ -11613,6 +11687,7 @@ class DeepSeekChat(DeepSeek, HostChat):
     """Chat completions: numbered calls, usage on the last chunk, and cached tokens told twice."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     id_shape = "{uuid}"
     call_id_shape = "call_{number:02}_{alnum:24}"
     fingerprint = ("", 32)
@@ -12064,7 +12139,8 @@ class GeminiBatchEmbed(GeminiEmbed):
 
 MOST_DIMENSIONS = 8192
 # Chinese, Japanese and Korean have no spaces between words: each sign is taken for one.
-WORD = re.compile(r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+")
+# A text, as compiling it takes longer than all other regular expressions together.
+WORD = r"[\u2e80-\U0003ffff]|[^\W\u2e80-\U0003ffff]+"
 
 
 def echoed(call: Call) -> Reply:
@@ -12083,8 +12159,8 @@ def echoed(call: Call) -> Reply:
 
 def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
     """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(WORD.findall(query.lower()))
-    shared = [len(asked.intersection(WORD.findall(text.lower()))) for text in texts]
+    asked = set(re.findall(WORD, query.lower()))
+    shared = [len(asked.intersection(re.findall(WORD, text.lower()))) for text in texts]
     return tuple(round(number / max(1, len(asked)), 6) for number in shared)
 
 
@@ -13129,6 +13205,7 @@ class GroqChat(Groq, HostChat):
     """Chat completions: reasoning apart, whole tool calls, usage on the last chunk, `x_groq`."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     stream_layout = staticmethod(go_json)
     call_id_shape = "{lower_alnum:9}"
     fixed: Mapping[str, Json] = {"service_tier": "on_demand"}
@@ -13346,12 +13423,7 @@ class Mistral(OpenAI):
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
-            detail = {
-                "type": failure.type or "value_error",
-                "loc": ["body", *location(failure.param)],
-                "msg": failure.message,
-            }
-            return ErrorBody({"detail": [detail]})
+            return fastapi_detail(failure)
         return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
@@ -13395,7 +13467,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
         """As at OpenAI."""
         kind = body.get("output_dtype")
         if not kind.is_absent and kind.value not in OUTPUT_TYPES:
-            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+            kind.one_from(OUTPUT_TYPES)
         return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -13461,6 +13533,171 @@ class MistralModels(Mistral, OpenAIModels):
             "billing_model_name": name,
             "type": "base",
         }
+
+
+# === formats/mistral_audio ===================================================
+# Mistral's speech and transcriptions, as its clients read them (typed).  Pure.
+
+
+SPOKEN_FORMATS = ("pcm", "wav", "mp3", "flac", "opus")
+LISTS = ("context_bias", "timestamp_granularities")  # fields that stand several times
+GRANULARITIES = ("segment", "word")
+
+
+def spent(usage: Usage, **more: Json) -> Dict[str, Json]:
+    """The token counts."""
+    counts = {"prompt_tokens": usage.input, "total_tokens": usage.total}
+    return {**more, **counts, "completion_tokens": usage.output}
+
+
+class MistralAudio(Mistral):
+    """What both share."""
+
+    operation = "audio"
+    speaks = frozenset((Text,))
+
+    def complaint(self, wrong: BadField) -> Failure:
+        """Also of a word that is none of those, and of a text that is too long."""
+        if wrong.expected == A_WORD:
+            return Failure(422, wrong.sentence, "enum", param=wrong.path)
+        if wrong.sentence in FIELD_BOUNDS:
+            kind, _ = FIELD_BOUNDS[wrong.sentence]
+            return Failure(422, wrong.sentence, kind, param=wrong.path)
+        return super().complaint(wrong)
+
+
+class MistralSpeech(MistralAudio, OpenAISpeech):
+    """Speech: a file in base64, or in a stream pieces of it."""
+
+    routes = OpenAISpeech.routes
+    fields = {
+        "model": "a string",
+        "input": "a string!",
+        "voice_id": "a string",
+        "ref_audio": "a string",
+        "response_format": "a string",
+        "stream": "a boolean",
+        "expressiveness": "a number",
+        "metadata": "an object",
+    }
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """What is to be said counts as the user's text."""
+        a_word_of(body.get("response_format"), SPOKEN_FORMATS)
+        return [Turn("user", bounded_text(body.get("input")))]
+
+    def whole_type(self, call: Call) -> str:
+        """JSON."""
+        return self.json_type
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The file."""
+        return {"audio_data": base64.b64encode(super().whole(call, reply)).decode()}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """OpenAI's pieces, each in an event with a name."""
+        for _, event in super().events(call, reply):
+            kind = event["type"]
+            if "usage" in event:
+                yield kind, {"type": kind, "usage": spent(reply.usage)}
+            else:
+                yield kind, {"type": kind, "audio_data": event["audio"]}
+
+
+class MistralTranscriptions(MistralAudio, OpenAIForms):
+    """Transcriptions, whose times and speakers are asked for."""
+
+    api = "transcriptions"
+    may_stream = True
+    routes = OpenAITranscriptions.routes
+    files = {"file": False}
+    takes_plain_form = True  # so its client sends a file_url
+    fields = {
+        "model": "a string!",
+        "file_url": "a string",
+        "file_id": "a string",
+        "language": "a string",
+        "temperature": "a number",
+        "stream": "a boolean",
+        "diarize": "a boolean",
+        "context_bias": "an array",
+        "speaker_references": "a string",
+        "timestamp_granularities": "an array",
+    }
+    places = TRANSCRIPTION_PLACES
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The call; a list is a field that stands several times, without brackets."""
+        for name in LISTS:
+            if name in body:
+                body = {**body, name + "[]": listed(body[name])}
+                del body[name]
+        return super().read(request, params, body)
+
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
+    def turns(self, body: Field) -> List[Turn]:
+        """Where the sound is, or its id, counts as the user's text, unless it came along."""
+        for item in body.get("timestamp_granularities").items():
+            a_word_of(item, GRANULARITIES)
+        if not body.get("file").is_absent:
+            return []
+        places = [body.value.get(name) for name in ("file_url", "file_id")]
+        if not any(places):
+            body.get("file").missing(A_FILE)
+        return [Turn("user", str(places[0] or places[1]))]
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Without a mock it says what the file is called, or where it is."""
+        if call.user:
+            return None
+        text = f"This is what was said in {call.body['file']['filename']}."
+        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
+
+    def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:
+        """What is said when, and by whom, as far as it is asked for."""
+        asked = self.asked(call)
+        granularities = asked.get("timestamp_granularities") or []
+        if not granularities and not asked.get("diarize"):
+            return []
+        pieces = WORDS_ALONE if "word" in granularities else SENTENCES
+        speaker = {"speaker_id": "speaker_1"} if asked.get("diarize") else {}
+        return [
+            {"text": cue.text, "start": cue.start, "end": cue.end, **speaker}
+            for cue in timed(text, pieces)
+        ]
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The text, with what it took."""
+        text = reply.text(Text) or ""
+        return {
+            "model": reply.model,
+            "text": text,
+            "language": self.asked(call).get("language"),
+            "segments": [
+                {**segment, "type": "transcription_segment"}
+                for segment in self.segments(call, text)
+            ],
+            "usage": spent(reply.usage, prompt_audio_seconds=math.ceil(second_of(len(text)))),
+        }
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """The language if it is known, the text in pieces, its times, then all of it."""
+        done = self.whole(call, reply)
+        if done["language"]:
+            kind = "transcription.language"
+            yield kind, {"type": kind, "audio_language": done["language"]}
+        for piece in text_pieces(reply):
+            yield "transcription.text.delta", {"type": "transcription.text.delta", "text": piece}
+        for segment in self.segments(call, done["text"]):
+            yield "transcription.segment", {"type": "transcription.segment", **segment}
+        yield "transcription.done", {"type": "transcription.done", **done}
 
 
 # === formats/mistral_chat ====================================================
@@ -13720,7 +13957,7 @@ class MistralModerations(Mistral, OpenAIModerations):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input, without a verdict over all categories; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         categories = dict.fromkeys(MISTRAL_MODERATED, False)
         scores = dict.fromkeys(MISTRAL_MODERATED, 0.00001)
         if flagged:
@@ -13948,7 +14185,7 @@ class MistralResponses(Mistral, OpenAIResponses):
         """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
         for tool in body.get("tools").objects():
             if tool.value.get("type") not in MISTRAL_TOOLS:
-                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+                tool.get("type").one_from(MISTRAL_TOOLS)
         return super().tools(body)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -14050,7 +14287,7 @@ class ArmorPrompt(Vertex):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""
-        results = self.results(stop_of(reply) == "content_filter")
+        results = self.results(is_blocked(reply))
         for part in reply.parts:
             if isinstance(part, Block):
                 results = merged(results, part.value)
@@ -14191,7 +14428,7 @@ class ModelServer(Mute):
         if wrong.found is not MISSING:
             told["input"] = vllm_input(wrong.found)
         sentence = f"1 validation error:\n  {told}"
-        return Failure(400, sentence, "Bad Request", param=place)
+        return Failure(400, sentence, BAD_FIELD, param=place)
 
 
 class Probe(ModelServer):
@@ -14795,6 +15032,7 @@ class OllamaOpenAIChat(OllamaCompatible, HostChat):
     """Chat completions: the role in every delta, tool calls whole, one fingerprint for all."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     places = TOGETHER_PLACES
     stream_layout = staticmethod(go_json)
     id_shape = "chatcmpl-{digits:3}"
@@ -15233,6 +15471,7 @@ class JinaRerank(DetailedRerank):
 
     routes = ("POST {prefix*}/rerank",)
     host = "jina"
+    returns_documents = True  # documented
     errors = JINA_ERRORS
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -15248,12 +15487,7 @@ class JinaRerank(DetailedRerank):
         """`{"detail"}`, for a wrong field as FastAPI has it."""
         if failure.status != 422 or failure.param is None:
             return super().failure(call, failure)
-        detail = {
-            "type": failure.type or "value_error",
-            "loc": ["body", *location(failure.param)],
-            "msg": failure.message,
-        }
-        return ErrorBody({"detail": [detail]})
+        return fastapi_detail(failure)
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field; unverified."""
@@ -15280,6 +15514,7 @@ class VllmRerank(Reranking, OpenAI):
     returns_documents = True
     least_wanted = 0  # all of them
     errors = VLLM_ERRORS
+    has_status = True
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     bad_json = (
@@ -16369,7 +16604,7 @@ class VLLM(Host):
         kind, message = pydantic_error(wrong)
         place = ("body", *location(wrong.path))
         detail = {"type": kind, "loc": place, "msg": message}
-        return Failure(400, f"1 validation error:\n  {detail}\n", "Bad Request")
+        return Failure(400, f"1 validation error:\n  {detail}\n", BAD_FIELD)
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:
@@ -16388,6 +16623,7 @@ class VLLMChat(VLLM, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     # Of 16 digits since the end of 2025, which not all that is deployed has.
     id_shape = "chatcmpl-{hex:32}"
     call_id_shape = "chatcmpl-tool-{hex:32}"
@@ -17242,6 +17478,17 @@ class FieldCondition(Condition):
         return self.key, got, self.wanted(got)
 
 
+class UsualOperation(Condition):
+    """The operation that a mock means which asks for none: whoever wrote it never said so."""
+
+    def wanted(self, got: Json) -> Json:
+        """What is meant, why, and what would ask for the operation of the call."""
+        told = f'{shown(self.expected)}, which a match without "operation" means'
+        if got != OTHER:
+            told += f'; "operation": {shown(got)} asks for this one'
+        return Because(told)
+
+
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
@@ -17354,8 +17601,12 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
         nodes = [node]
         if node.value and isinstance(node.value, list):
             nodes = node.items()
-        names = [one.choice(known) for one in nodes]
         key = str(node.key)
+        for one in nodes:
+            if key == "provider" and one.value in DIALECTS and one.value not in known:
+                told = shown(one.value)
+                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+        names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
 
@@ -17444,7 +17695,16 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     for key, read in MATCH_KEYS.items():
         if key in asked:
             found += read(asked[key])
-    return tuple(found)
+    if not match.is_absent and not match.get("operation").is_absent:
+        return tuple(found)
+    return tuple(usual_if_operation(one) for one in found)
+
+
+def usual_if_operation(condition: Condition) -> Condition:
+    """A condition, as one that nobody wrote if it is on the operation."""
+    if condition.key != "operation":
+        return condition
+    return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
 # === entries =================================================================
@@ -17683,6 +17943,7 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
 # Pure.
 
 
+NAMES = frozenset(DIALECTS)
 Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
 
 # Where they are at home, for gateways that keep the Host (from the providers' documentation).
@@ -17698,7 +17959,7 @@ HOSTS: Mapping[str, str] = {
     "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
-HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+BEDROCK_STARTS = ("bedrock-runtime.", "bedrock-mantle.")
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
 AGENTS: Mapping[str, str] = {
@@ -17707,12 +17968,14 @@ AGENTS: Mapping[str, str] = {
     "asyncgroq/": "groq",
 }
 # OpenRouter's own begin as those of all whose SDKs one generator makes.
-AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
+GENERATED = "speakeasy-sdk/"
+OPENROUTER_ENDS = (" openrouter", "@openrouter/sdk")
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
 AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
+@functools.lru_cache(maxsize=None)
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
@@ -17794,20 +18057,22 @@ def dialect_of(request: Request, ports: Ports) -> str:
         return ports[request.port]
     first = request.path[1:].partition("/")[0]
     # Azure has a path that begins so.
-    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+    if first in NAMES and not request.path.startswith(AZURE_SHARED):
         return first
-    host = request.headers.get("host", "").partition(":")[0].lower()
-    found = HOSTS.get(host, "")
-    for start, name in HOST_STARTS:
-        if host.startswith(start):
-            found = name
-    if found:
-        return found
-    agent = request.headers.get("user-agent", "").lower()
-    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
-    if not found and agent.startswith("speakeasy-sdk/"):
-        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
-    return found
+    headers = request.headers
+    return dialect_of_names(headers.get("host", ""), headers.get("user-agent", ""))
+
+
+@functools.lru_cache(maxsize=32)  # few clients speak at a time; what they say may be long
+def dialect_of_names(host: str, agent: str) -> str:
+    """The same by Host and, where nobody is at home there, by what a client calls itself."""
+    host, agent = host.partition(":")[0].lower(), agent.lower()
+    if host.startswith(BEDROCK_STARTS):
+        return "bedrock"
+    if agent.startswith(GENERATED) and agent.endswith(OPENROUTER_ENDS):
+        return HOSTS.get(host, "openrouter")
+    own = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    return HOSTS.get(host, own)
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
@@ -18345,8 +18610,11 @@ def readable(template: str) -> str:
 
 
 def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    """One placeholder as people write it: `{name}`, or the first word that may stand there, unless
+    any may."""
     name, _, choices = token[1:-1].rpartition("=")
+    if name and "+" in choices.split("|"):  # what is left of [^/]+
+        return "{" + name + "}"
     if name or "|" in choices:
         return choices.split("|")[0]
     return "{" + choices.rstrip(":*") + "}"
@@ -18431,6 +18699,7 @@ NEAR_PATH = 0.6  # from here on a path is told as the one that may have been mea
 TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
+EQUAL = 0.001  # by how little paths are as near, of which one has a placeholder for a word
 
 
 @functools.lru_cache(maxsize=None)
@@ -18531,13 +18800,15 @@ def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
         return len(pairs & own) / (len(own) + len(pairs))
 
     # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    likely = sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:]
+    # Of equals the one that says most itself is told, not one that takes anything there.
+    likely.sort(key=lambda at: (paths[at][0].count("{"), at))
     best = paths[0][0], paths[0][1], 0.0
     for known, wire, _ in [paths[at] for at in likely]:
         alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
+        if all(bound() > best[2] + EQUAL for bound in bounds):
             best = known, wire, alike.ratio()
     return best
 
@@ -19184,11 +19455,12 @@ def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
 @functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
 def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
     """The ways in which one of the values is found at each of some PLACES."""
-    found = []
-    for way in WAYS:
-        if all(not set(values).isdisjoint(PLACES[key](way)) for key, values in wanted):
-            found.append(way)
-    return tuple(found)
+    if not wanted:
+        return WAYS
+    key, values = wanted[-1]
+    look, among = PLACES[key], set(values)
+    # Many ask for the same provider or operation, and for some API of it.
+    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
 
 
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
@@ -19223,6 +19495,8 @@ def check_reach(
         refuse_contradiction(node.get("match"), conditions)
     if not node.get("dialect").is_absent:
         ways = ways_in_dialect(node.get("dialect"), ways)
+        if all(isinstance(answer.form, Raw) for answer in answers):
+            node.get("dialect").fail('has no effect: "raw" is the same in every dialect')
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -19277,7 +19551,10 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
+    said = shown(last.expected)
+    if match.get(last.key).is_absent:
+        said += ", which is meant where none is said,"
+    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:
@@ -22905,8 +23182,12 @@ def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, in
     then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
     if not differences:
         return 1.0, holding, len(KEY_ORDER)
-    key, _, expected = differences[0]
+    key, got, expected = differences[0]
     key = re.split(r"[.\[]", key)[0]
+    if key == "operation" and got != OTHER:
+        # All else that it asks for is there, and that is something; it only never said for what.
+        only = isinstance(expected, Because) and len(differences) == 1 and holding
+        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
     if key == "times" or isinstance(expected, Because):
         # All that it asks for is there; it can't answer, for another reason.
         return 2.0, holding, 0
@@ -25017,6 +25298,10 @@ class Answerer:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
+            if wire.takes_plain_form:
+                plain = plain_form_of(kind, request.body)
+                if plain is not None:
+                    return plain
             problem = form_problem(kind, request.body, request.form)
             if problem:
                 raise Refused(400, wire.bad_form.format(problem))
@@ -25033,8 +25318,7 @@ class Answerer:
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request, self.settings.ports)
-        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, wire.begun(request, {}), failure)
+        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
         headers = answered.response.headers + refused.headers
         return replace(answered, response=replace(answered.response, headers=headers))
 
@@ -25064,7 +25348,7 @@ class Answerer:
         if heavy(ECHO_TEMPLATE, call.request):
             yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        outcome = self.usual(wire, session)(call)
+        outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
@@ -25103,14 +25387,10 @@ class Answerer:
             return session.near(call, wire)
 
     @staticmethod
-    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
         """What an API answers where no mock says it."""
-
-        def answer(call: Call) -> Usually:
-            own = wire.own(call, session.state)
-            return echoed(call) if own is None else own
-
-        return answer
+        own = wire.own(call, session.state)
+        return echoed(call) if own is None else own
 
     @staticmethod
     def response(
@@ -25137,7 +25417,7 @@ class Answerer:
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {}, self.usual(wire, session))
+        outcome = answer.to(call, {}, partial(self.usual, wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
@@ -25153,7 +25433,7 @@ class Answerer:
         is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
+        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         status = found.answer.status
@@ -25173,8 +25453,8 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
-        failure = wire.completed(call, failure)
+        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
@@ -25211,6 +25491,13 @@ def heavy(answer: str, request: Request) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request."""
     return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
 
 
 def health() -> Response:
@@ -25477,6 +25764,8 @@ def request_line(entry: Entry) -> str:
         words.append(f"{sent.events} events")
     words.append(asked.provider or "")
     if asked.call:
+        if asked.call.dialect not in ("", asked.provider):
+            words[-1] += f"/{asked.call.dialect}"
         words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
     if asked.mock:
         words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
@@ -28627,7 +28916,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, path, headers, body ...
+  match     operation, provider, model, user, system, tools, path, body ...
   response  text, tool_calls, usage ...; or body, events; or raw; or error; or
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 

@@ -308,7 +308,7 @@ def test_a_port_in_use_is_one_line_and_status_1() -> None:
 
 def test_the_file_alone_starts_in_an_empty_folder(tmp_path: Path) -> None:
     shutil.copy(str(HERE / "mock_server.py"), str(tmp_path))
-    command = [sys.executable, "-B", "-S", "mock_server.py", "0"]
+    command = [sys.executable, "-S", "mock_server.py", "0"]
     nowhere = {"stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=str(tmp_path), stdout=subprocess.PIPE, **nowhere)
     try:
@@ -1030,7 +1030,7 @@ def test_a_wrong_call_of_convert_says_what_would_do(
 def test_the_twins_that_come_with_it_are_fresh() -> None:
     twins = list((HERE / "data").rglob("*.json.gz"))
     names = [str(twin)[: -len(".gz")] for twin in twins]
-    command = [sys.executable, "-B", str(HERE / "convert_to_gzip.py"), "--check", *names]
+    command = [sys.executable, str(HERE / "convert_to_gzip.py"), "--check", *names]
     assert twins and subprocess.run(command, timeout=PATIENCE).returncode == 0
 
 

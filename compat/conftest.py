@@ -3,7 +3,8 @@ to.
 
     python -m pip install -r compat/requirements.txt && python -m pytest compat
 
-.ci/run has a second environment for vertexai (requirements-vertexai.txt).
+.ci/run has environments of their own for vertexai (requirements-vertexai.txt) and for gateways
+(requirements-gateways.txt).
 
 A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the
 address of a server with them, for the whole module.
@@ -16,12 +17,13 @@ import inspect
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, NamedTuple
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 import pytest
 from fuzzing import add_options
@@ -139,14 +141,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:.*deprecat:UserWarning")
 
 
+def free_port() -> str:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
 @contextmanager
-def serving(*options: str) -> Iterator[str]:
-    """A server process; the address that it prints.  It ends when its standard input closes."""
+def serving(*options: str, ports: Sequence[str] = ("0",)) -> Iterator[str]:
+    """A server process; the address of its first port.  It ends when its standard input closes."""
     command = [
         sys.executable,
         "-B",
         str(SCRIPT),
-        "0",
+        *ports,
         "--log",
         "off",
         "--exit-on-stdin-close",
@@ -155,11 +164,11 @@ def serving(*options: str) -> Iterator[str]:
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout
     try:
-        line = process.stdout.readline()
-        assert re.match("listening on https?://127.0.0.1:", line), (
-            f"the server said {line!r}, exit status {process.poll()}"
+        lines = [process.stdout.readline() for _ in ports]
+        assert all(re.match("listening on https?://127.0.0.1:", line) for line in lines), (
+            f"the server said {lines!r}, exit status {process.poll()}"
         )
-        yield line.split()[-1]
+        yield lines[0].split()[-1]
         process.stdin.close()
         assert process.wait(timeout=10) == 0
     finally:

@@ -127,3 +127,5 @@ def test_openrouters_own_sdk_is_answered_in_its_dialect(server: str) -> None:
         assert client.models.list().result.data[0].pricing.prompt
         with pytest.raises(errors.TooManyRequestsResponseError):
             client.chat.send(model="m", messages=messages("limited"), retries=None)
+        with pytest.raises(errors.NotFoundResponseError, match="no mock matches"):
+            client.chat.send(model="m", messages=messages("nobody"), retries=None)

@@ -592,7 +592,9 @@ class Generativeai:
     """google-generativeai over REST."""
 
     def __init__(self, url: str) -> None:
-        self.sdk = pytest.importorskip("google.generativeai")
+        self.sdk = pytest.importorskip(
+            "google.generativeai", reason="google-generativeai is in requirements.txt"
+        )
         self.sdk.configure(api_key="key", transport="rest", client_options={"api_endpoint": url})
         self.tools = [{"function_declarations": [DECLARATION]}]
 
@@ -617,7 +619,7 @@ class Vertexai:
     """vertexai, of google-cloud-aiplatform, over REST."""
 
     def __init__(self, url: str) -> None:
-        reason = "this google-cloud-aiplatform has no vertexai.generative_models any more"
+        reason = "vertexai is in requirements-vertexai.txt, up to the version that has these models"
         self.models = pytest.importorskip("vertexai.generative_models", reason=reason)
         import vertexai
 

@@ -3,6 +3,7 @@ the server."""
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, Dict, Iterator, List
 
@@ -80,6 +81,7 @@ MOCKS = [
     },
     {"match": {"api": "fim", "user": "def add("}, "response": {"text": "a, b):"}},
     {"match": {"api": "ocr", "user": {"contains": ".pdf"}}, "response": {"text": "# Title"}},
+    {"match": {"operation": "audio"}, "response": {"text": "Let us begin. Are all here?"}},
     {"match": {"api": "classifications", "user": "news"}, "response": {"text": "weather"}},
     {"match": {"api": "chat_classifications", "user": "spam"}, "response": {"text": "spam"}},
     {
@@ -595,6 +597,36 @@ def test_texts_and_chats_are_moderated_and_classified(client: Plain) -> None:
     assert found.results[0]["default"].scores == {"weather": 0.98}
     found = call(client, "classifiers", "classify_chat", model="m", input={"messages": chat})
     assert len(found.results) == 1
+
+
+@every_way
+def test_sound_is_transcribed_and_made(client: Plain) -> None:
+    latest(client, "audio")
+    audio = client(lambda sdk: sdk.audio)
+    asked: Dict[str, Any] = {
+        "model": "voxtral-mini-latest",
+        "file": {"file_name": "a.mp3", "content": b"ID3 and more"},
+    }
+    run = client.suffix
+    found = client(lambda _: getattr(audio.transcriptions, "complete" + run)(**asked))
+    assert (found.text, found.segments) == ("Let us begin. Are all here?", [])
+    elsewhere = {"model": "voxtral-mini-latest", "file_url": "https://example.com/a.mp3"}
+    found = client(lambda _: getattr(audio.transcriptions, "complete" + run)(**elsewhere))
+    assert found.text == "Let us begin. Are all here?"
+    timed = {**asked, "timestamp_granularities": ["segment"], "language": "en"}
+    found = client(lambda _: getattr(audio.transcriptions, "complete" + run)(**timed))
+    assert [one.text for one in found.segments] == ["Let us begin.", "Are all here?"]
+    events = client(lambda _: getattr(audio.transcriptions, "stream" + run)(**timed))
+    kinds = [event.event for event in events]
+    assert kinds[:2] == ["transcription.language", "transcription.text.delta"]
+    assert kinds[-2:] == ["transcription.segment", "transcription.done"]
+    assert events[-1].data.text == found.text
+    said: Dict[str, Any] = {"input": "hello", "response_format": "wav"}
+    spoken = client(lambda _: getattr(audio.speech, "complete" + run)(**said))
+    assert base64.b64decode(spoken.audio_data).startswith(b"RIFF")
+    *pieces, done = client(lambda _: getattr(audio.speech, "complete" + run)(**said, stream=True))
+    sound = b"".join(base64.b64decode(piece.data.audio_data) for piece in pieces)
+    assert sound == base64.b64decode(spoken.audio_data) and done.event == "speech.audio.done"
 
 
 @every_way

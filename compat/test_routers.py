@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from conftest import serving
+from conftest import free_port, serving
 
 ROUTERS = {"vllm-router": (), "sglang-router": ("launch",)}
 CHAT = {"model": "mock-model", "messages": [{"role": "user", "content": "Hi there"}]}
@@ -40,13 +39,6 @@ def told(url: str, method: str, path: str, body: Any = None) -> Any:
         return 0
     finally:
         connection.close()
-
-
-def free_port() -> str:
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
 
 
 def until(holds: Any) -> None:

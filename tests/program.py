@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
-import marshal
+import importlib.util
 import os
+import py_compile
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -13,11 +15,18 @@ from typing import List
 import mock_server as m
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPT = [sys.executable, "-B", str(ROOT / "mock_server.py")]
+
+# What is started compiles what it imports once for all: that takes Python longer than all else at a
+# start.  It is kept in a folder of this run, and not beside the sources.
+BYTECODE = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, BYTECODE)
+os.environ["PYTHONPYCACHEPREFIX"] = BYTECODE
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+SCRIPT = [sys.executable, str(ROOT / "mock_server.py")]
 # As `-m` does it, but with src/ first on the path, where `-m` puts the working directory.
 MODULE = [
     sys.executable,
-    "-B",
     "-c",
     f"import runpy, sys; sys.path[0], sys.argv[0] = {str(ROOT / 'src')!r}, '-m'; "
     "runpy.run_module('mock_server', run_name='__main__', alter_sys=True)",
@@ -25,15 +34,14 @@ MODULE = [
 
 
 def compiled() -> List[str]:
-    """The file, started as a script is, but compiled once for all who start it: that takes Python
-    longer than all else at a start."""
-    source = Path(SCRIPT[-1])
-    descriptor, name = tempfile.mkstemp()
-    with open(descriptor, "wb") as file:
-        marshal.dump(compile(source.read_bytes(), str(source), "exec"), file)
-    atexit.register(os.remove, name)
-    start = f"sys.argv[0] = __file__ = {str(source)!r}; exec(marshal.load(open({name!r}, 'rb')))"
-    return [sys.executable, "-B", "-c", "import marshal, sys; " + start]
+    """The file, started as a script is, but compiled as for those who import it."""
+    source, usual = SCRIPT[-1], sys.pycache_prefix
+    sys.pycache_prefix = BYTECODE
+    path = py_compile.compile(source, importlib.util.cache_from_source(source))
+    sys.pycache_prefix = usual
+    code = f"marshal.loads(pathlib.Path({path!r}).read_bytes()[16:])"  # after a head
+    start = f"import marshal, pathlib, sys; sys.argv[0] = __file__ = {source!r}; exec({code})"
+    return [sys.executable, "-c", start]
 
 
 PROGRAM = MODULE if hasattr(m, "__path__") else compiled()

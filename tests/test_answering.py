@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
+from cases import cases
 from mocked import loaded, texts_of
 from samples import GENERATE, answerer, ask, complaint_of, request_of
 
@@ -152,8 +153,8 @@ def test_jitter_depends_on_the_seed_of_the_server_and_is_drawn_anew_for_each_use
     assert first != second != third and drawn(1) == [first, second, third] != drawn(2)
 
 
-@pytest.mark.parametrize("kind", GENERATE)
-@pytest.mark.parametrize("stream", [False, True])
+@cases("kind", GENERATE)
+@cases("stream", [False, True])
 def test_one_neutral_text_serves_every_provider(kind: type, stream: bool) -> None:
     request = request_of(kind, stream)
     request = m.replace(

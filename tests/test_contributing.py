@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
+from cases import cases
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
@@ -28,9 +29,7 @@ def with_parrot(tmp_path: Path) -> Iterator[Any]:
     (formats / "all.py").write_text(
         listed.replace("    responses,\n", "    parrot,\n    responses,\n"), "utf-8"
     )
-    subprocess.run(
-        [sys.executable, "-B", str(tmp_path / "src" / "weld.py")], check=True, timeout=60
-    )
+    subprocess.run([sys.executable, str(tmp_path / "src" / "weld.py")], check=True, timeout=60)
     spec = importlib.util.spec_from_file_location("extended", str(tmp_path / "mock_server.py"))
     assert spec and spec.loader
     sys.modules["extended"] = module = importlib.util.module_from_spec(spec)
@@ -101,3 +100,21 @@ def test_the_tables_and_functions_that_it_names_are_there() -> None:
     for name, file in named:
         [path] = found(file)
         assert re.search(rf"^(def )?{name}\b", path.read_text("utf-8"), re.M), f"{name} in {file}"
+
+
+# --- tables of cases that are one test ---
+
+
+def test_a_table_of_cases_tries_all_and_names_those_that_fail() -> None:
+    tried = []
+
+    @cases("a", [1, 2])
+    @cases("b, kind", [("x", int), ("y", str)])
+    def check(a: int, b: str, kind: type) -> None:
+        tried.append((a, b))
+        assert a == 1 or kind is int
+
+    with pytest.raises(AssertionError, match="1 of 2 cases fail:\n  a=2") as failed:
+        check()
+    assert len(tried) == 4
+    assert str(failed.value.__cause__) == "1 of 2 cases fail:\n  b='y', kind=str"

@@ -8,6 +8,7 @@ from typing import Any, Tuple
 from urllib.parse import parse_qsl
 
 import pytest
+from cases import cases
 from clients import chat, control, fetch
 from mocked import loaded
 from samples import answerer, ask
@@ -183,7 +184,7 @@ BAD_CONTROL = [
 ]
 
 
-@pytest.mark.parametrize("method, path, body, status, said_so", BAD_CONTROL)
+@cases("method, path, body, status, said_so", BAD_CONTROL)
 def test_a_bad_control_request_is_told_what_is_wrong(
     method: str, path: str, body: Any, status: int, said_so: str
 ) -> None:
@@ -204,7 +205,7 @@ def test_a_bad_mock_is_refused_with_the_same_message_as_in_a_file(folder: Any) -
     assert said_so.replace("added-1", "mocks/a.json#1") == problems[0]
 
 
-@pytest.mark.parametrize(
+@cases(
     "peer, headers, token, status, code",
     [
         ("127.0.0.1", {"host": "localhost:1"}, "", 200, None),

@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, Mapping
 
 import pytest
+from cases import cases
 from mocked import mock_of
 from readers import without_null
 from samples import answerer, bytes_of, request_of
@@ -17,7 +18,7 @@ CHAT = "/v1/chat/completions"
 MISTRAL_CLIENT = {"user-agent": "mistral-client-python/3.7.0"}
 
 
-@pytest.mark.parametrize(
+@cases(
     "path, headers, port, found",
     [
         (CHAT, {}, 1, ""),
@@ -242,7 +243,7 @@ def test_usage_is_in_the_chunks_that_the_host_has_it_in(dialect: str) -> None:
     assert [bool(chunk.get("usage")) for chunk in plain] == unasked
 
 
-@pytest.mark.parametrize(
+@cases(
     "dialect, path, expected",
     [
         ("openrouter", "usage.cost", 2.55e-06),
@@ -264,6 +265,16 @@ def test_a_host_has_members_of_its_own(dialect: str, path: str, expected: Any) -
     usage = {"input_tokens": 5, "output_tokens": 3, "cached_tokens": 3, "reasoning_tokens": 1}
     value = answer(dialect, {"text": "Hi", "usage": usage})
     assert m.within(value, *path.split(".")) == expected
+
+
+def test_not_every_host_tells_log_probabilities_of_refusals() -> None:
+    for dialect in ("openrouter", "vllm", "deepseek", "groq", "ollama"):
+        members = ["content", "refusal"] if dialect == "openrouter" else ["content"]
+        for stream in (False, True):
+            said = answer(dialect, {"text": "Hi"}, stream, logprobs=True)
+            choices = [one["choices"][0] for one in (said if stream else [said]) if one["choices"]]
+            found = [list(choice["logprobs"]) for choice in choices if choice.get("logprobs")]
+            assert found == [members]
 
 
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
@@ -300,6 +311,10 @@ def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta()
         ({"dialect": "groq", "match": {"path": "/x"}}, "dialect: has no effect"),
         ({"match": {"dialect": "groq", "provider": "azure"}}, "match.dialect: no request has"),
         ({"match": {"dialect": "groq", "api": "messages"}}, "no request has"),
+        (
+            {"dialect": "groq", "response": {"raw": "x"}},
+            'dialect: has no effect: "raw" is the same',
+        ),
     ],
 )
 def test_a_dialect_that_nothing_can_be_in_is_refused(mock: Any, message: str) -> None:

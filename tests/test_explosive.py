@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Iterator, Tuple
 
-import pytest
+from cases import cases
 
 import mock_server as m
 
@@ -23,12 +23,12 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize("text", EXPLOSIVE)
+@cases("text", EXPLOSIVE)
 def test_a_regular_expression_that_may_take_for_ever_is_seen(text: str) -> None:
     assert m.may_explode(re.compile(text))
 
 
-@pytest.mark.parametrize("text", HARMLESS)
+@cases("text", HARMLESS)
 def test_a_harmless_regular_expression_is_no_doubt(text: str) -> None:
     assert not m.may_explode(re.compile(text))
 

@@ -6,6 +6,7 @@ import json
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+from cases import cases
 from readers import events_of
 from samples import (
     FORMS,
@@ -213,8 +214,9 @@ def shown_place(path: Tuple[Any, ...]) -> str:
     return "".join(steps).lstrip(".")
 
 
-@pytest.mark.parametrize("kind", GENERATE)
+@cases("kind", GENERATE)
 def test_each_place_of_a_whole_answer_is_said_in_the_stream_or_refused(kind: type) -> None:
+    whole_call, stream_call = call_of(kind), call_of(kind, True)
     for name in ("all", "text", "reasoning", "refusal", "tools", "filter", "usage"):
         if not expressible(kind, name):
             continue
@@ -224,14 +226,14 @@ def test_each_place_of_a_whole_answer_is_said_in_the_stream_or_refused(kind: typ
         for path in places_in(whole):
             extra = m.put({}, path, "MARK")
             form = m.parse_neutral(m.Node({**FORMS[name], "extra": extra}))
-            lacking = form.lacks(wire_of(kind), call_of(kind, True))
+            lacking = form.lacks(wire_of(kind), stream_call)
             if lacking is None:
                 laid = m.merged(laid, extra)
                 continue
             refused += 1
             # What is past the end of an array is refused for whole answers, too.
             assert shown_place(path) in f"{lacking[1]} {lacking[2]}", path
-            assert lacking[0] == "stream" or form.lacks(wire_of(kind), call_of(kind)) == lacking
+            assert lacking[0] == "stream" or form.lacks(wire_of(kind), whole_call) == lacking
         assert laid and refused, f"places of {kind.__name__}"
         response = {**FORMS[name], "extra": laid}
         assert json.loads(said(kind, response)) == m.merged(whole, laid)

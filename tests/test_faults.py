@@ -7,6 +7,7 @@ import zlib
 from typing import Any, Callable, Iterable, List, Optional, Tuple
 
 import pytest
+from cases import cases
 from samples import STREAMED, answerer, ask, bytes_of, call_of, steps_of, wire_of
 
 import mock_server as m
@@ -76,7 +77,7 @@ FAULT_BYTES: List[Tuple[Any, bool, Expect, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("fault, stream, expected, end", FAULT_BYTES)
+@cases("fault, stream, expected, end", FAULT_BYTES)
 def test_a_fault_sends_exactly_these_bytes_and_ends_the_connection_like_this(
     fault: Any, stream: bool, expected: Expect, end: Any
 ) -> None:
@@ -169,7 +170,7 @@ def payload_of(kind: type, frame: bytes) -> Any:
     return frame
 
 
-@pytest.mark.parametrize("kind", STREAMED)
+@cases("kind", STREAMED)
 def test_a_malformed_answer_holds_broken_json_and_is_fine_otherwise(kind: type) -> None:
     recorded = [
         {"type": "message_start", "delta": {"a": 1}},

@@ -8,6 +8,7 @@ import re
 from typing import Any, Dict, Optional
 
 import pytest
+from cases import cases
 from readers import compact, decoded, indented
 from samples import (
     GENERATE,
@@ -294,7 +295,7 @@ def test_every_api_that_says_something_has_its_errors_of_every_kind() -> None:
     assert all(set(rows) == set(m.ERROR_KINDS) for rows in SAYS.values())
 
 
-@pytest.mark.parametrize("kind", SAYS)
+@cases("kind", SAYS)
 def test_an_error_of_a_kind_is_the_providers_own(kind: type) -> None:
     for error, stream in itertools.product(m.ERROR_KINDS, (False, True)):
         if SAYS[kind][error]:
@@ -314,8 +315,8 @@ def check_error(kind: type, error: str, stream: bool) -> None:
     assert complaint_of(own.body) == "mine", (error, stream)
 
 
-@pytest.mark.parametrize("kind", GENERATE)
-@pytest.mark.parametrize("stream", [False, True])
+@cases("kind", GENERATE)
+@cases("stream", [False, True])
 def test_a_miss_is_a_404_that_explains_in_every_providers_shape(kind: type, stream: bool) -> None:
     mock = {"name": "the one", "match": {"user": "Ho"}, "response": {"text": "x"}}
     response = ask(answerer(mock), kind, stream)
@@ -401,7 +402,7 @@ MISTRAL_ERROR = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     "kind, expected",
     [
         (m.OpenAIChat, indented(OPENAI_ERROR)),
@@ -415,7 +416,7 @@ MISTRAL_ERROR = {
         (m.MistralChat, compact(MISTRAL_ERROR)),
     ],
 )
-@pytest.mark.parametrize("stream", [False, True])
+@cases("stream", [False, True])
 def test_an_error_has_the_providers_shape_and_layout(
     kind: type, expected: str, stream: bool
 ) -> None:
@@ -433,7 +434,7 @@ STOPPED = (  # what says in an answer that a filter stopped it
 )
 
 
-@pytest.mark.parametrize("kind", [kind for kind in SAYS if not SAYS[kind]["content_filter"]])
+@cases("kind", [kind for kind in SAYS if not SAYS[kind]["content_filter"]])
 def test_what_a_filter_stopped_is_an_answer_where_the_provider_says_it_that_way(kind: type) -> None:
     answers = answerer({"response": {"error": {"kind": "content_filter"}}})
     whole, stream = ask(answers, kind), ask(answers, kind, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, List, Tuple
 
 import pytest
+from cases import cases
 from samples import (
     SAMPLES,
     call_of,
@@ -390,7 +391,7 @@ def test_a_result_is_known_by_its_call_or_else_by_its_tool() -> None:
         assert (call.user, call.blank) == ("", ()), result
 
 
-@pytest.mark.parametrize(
+@cases(
     "kind, body, inputs, choices",
     [
         (m.OpenAICompletions, {"model": "x", "prompt": ["a", "b"], "n": 2}, ("a", "b"), 4),

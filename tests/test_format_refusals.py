@@ -7,6 +7,7 @@ import re
 from typing import Any, Dict, Iterator, List
 
 import pytest
+from cases import cases
 from samples import (
     SAMPLES,
     answerer,
@@ -28,7 +29,7 @@ POSTED = [
 NO_OBJECTS = [b"[1, 2]", b'"text"', b"null", b"7"]
 
 
-@pytest.mark.parametrize("kind", POSTED)
+@cases("kind", POSTED)
 def test_a_body_that_is_no_json_object_is_refused_and_the_place_is_named(kind: type) -> None:
     answers = answerer({"response": {"text": "x"}})
     cases = [(b"", wire_of(kind).no_body), *BAD_JSON]
@@ -40,7 +41,7 @@ def test_a_body_that_is_no_json_object_is_refused_and_the_place_is_named(kind: t
         assert re.search(pattern, complaint_of(refused.body)), body[:40]
 
 
-@pytest.mark.parametrize("kind, more, field", WRONG_BODIES)
+@cases("kind, more, field", WRONG_BODIES)
 def test_a_wrong_field_is_named_in_the_providers_shape(kind: type, more: Any, field: str) -> None:
     response = ask(answerer({"response": {"text": "x"}}), kind, more=more)
     statuses = {True: 422, False: 400}
@@ -141,7 +142,7 @@ def test_no_value_anywhere_in_a_body_brings_the_server_down() -> None:
             assert bytes_of(response) and response.status in (200, 400, 404, 422), (kind, body)
 
 
-@pytest.mark.parametrize(
+@cases(
     "kind, status, headers, query",
     [
         (m.OpenAIChat, 401, [{"authorization": "Bearer k"}], []),

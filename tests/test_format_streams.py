@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from cases import cases
 from readers import both, events_of
 from samples import (
     BLOCKS,
@@ -23,8 +24,8 @@ from samples import (
 import mock_server as m
 
 
-@pytest.mark.parametrize("kind", GENERATE)
-@pytest.mark.parametrize("choices", [1, 2])
+@cases("kind", GENERATE)
+@cases("choices", [1, 2])
 def test_a_stream_adds_up_to_the_whole_answer(kind: type, choices: int) -> None:
     several = issubclass(kind, (m.ChatRequest, m.OpenAICompletions, m.GeminiGenerate))
     more: Dict[str, Any] = {"n": choices}
@@ -168,8 +169,8 @@ BREAKS[m.MistralResponses] = [
 ]
 
 
-@pytest.mark.parametrize("kind", GENERATE)
-@pytest.mark.parametrize("content", [{"text": "one two three four"}, {}])
+@cases("kind", GENERATE)
+@cases("content", [{"text": "one two three four"}, {}])
 def test_an_error_in_mid_stream_comes_as_the_provider_sends_it(kind: type, content: Any) -> None:
     response = {**content, "error": {"kind": "overloaded", "message": "boom"}, "after_events": 2}
 

@@ -7,6 +7,7 @@ import re
 from typing import Any, Dict, List, Sequence
 
 import pytest
+from cases import cases
 from readers import decoded, events_of
 from samples import (
     COUNTS,
@@ -47,7 +48,7 @@ IDS: Dict[type, Any] = {  # of answers and tool calls: prefix, length, alphabet 
 }
 
 
-@pytest.mark.parametrize("kind", IDS)
+@cases("kind", IDS)
 def test_ids_have_the_providers_form_and_are_the_same_in_every_event(kind: type) -> None:
     response = {"tool_calls": [{"name": "now"}]}
     whole = said(kind, response).decode()
@@ -159,8 +160,8 @@ HEADERS: Dict[type, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", HEADERS)
-@pytest.mark.parametrize("stream", [False, True])
+@cases("kind", HEADERS)
+@cases("stream", [False, True])
 def test_the_headers_that_clients_read_are_there_and_the_same_each_time(
     kind: type, stream: bool
 ) -> None:
@@ -203,7 +204,7 @@ def usage_of(kind: type, value: Any) -> List[int]:
     return [m.within(value, *place.split(".")) for place in USAGE_PLACES[base]]
 
 
-@pytest.mark.parametrize("kind", GENERATE)
+@cases("kind", GENERATE)
 def test_usage_is_what_the_mock_says_or_estimated_above_zero(kind: type) -> None:
     told = usage_of(kind, json.loads(said(kind, NEUTRAL)))
     assert told == [9, 2][: len(told)]
@@ -280,7 +281,7 @@ def test_a_refusal_without_a_field_of_its_own_is_text_with_the_providers_finish_
     assert (choice["text"], choice["finish_reason"]) == ("No.", "content_filter")
 
 
-@pytest.mark.parametrize("kind", EMBEDS)
+@cases("kind", EMBEDS)
 def test_every_api_that_embeds_gives_the_vector_of_the_mock(kind: type) -> None:
     sent = said(kind, {"embedding": [0.25, -0.5, 1.0]})
     assert b"[0.25,-0.5,1.0]" in re.sub(rb"\s", b"", sent)
@@ -305,7 +306,7 @@ def test_models_are_answered_without_a_mock_and_one_by_name() -> None:
     assert json.loads(ask(answers, m.AnthropicModels).body)["data"][0]["type"] == "model"
 
 
-@pytest.mark.parametrize("kind", [*EMBEDS, m.BedrockOther])
+@cases("kind", [*EMBEDS, m.BedrockOther])
 def test_a_filter_is_an_error_where_no_text_can_say_it(kind: type) -> None:
     response = {"error": {"kind": "content_filter"}}
     answers = answerer({"match": {"operation": ["embed", "generate"]}, "response": response})

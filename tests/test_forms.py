@@ -93,3 +93,15 @@ def test_nothing_is_wrong_with_a_whole_form() -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
     kind = "multipart/form-data; boundary=x"
     assert m.form_problem(kind, body, m.form_of(kind, body)) == ""
+
+
+def test_what_is_written_as_a_query_is_a_form_where_that_is_taken() -> None:
+    kind = "Application/X-WWW-Form-Urlencoded; charset=utf-8"
+    for body, fields in (
+        (b"a=1&b=%C3%A4+x&b=&c", {"a": "1", "b": ["ä x", ""], "c": ""}),
+        (b"", {}),
+        (b"a=%FF", {"a": "\ufffd"}),
+        (b"&".join([b"a=1"] * 1001), None),
+    ):
+        assert m.plain_form_of(kind, body) == fields
+    assert m.plain_form_of("multipart/form-data", b"a=1") is None

@@ -6,6 +6,7 @@ import json
 from typing import Any, List
 
 import pytest
+from cases import cases
 from samples import (
     FORMS,
     GENERATE,
@@ -82,7 +83,7 @@ def test_lines_of_json_are_framed_and_split_byte_for_byte() -> None:
     assert m.NDJSON.split(sent) == [{"a": "ü\n"}, {"b": None}]
 
 
-@pytest.mark.parametrize("kind", STREAMED)
+@cases("kind", STREAMED)
 def test_every_frame_of_an_answer_is_one_event(kind: type) -> None:
     responses: List[Any] = [{"events": [{"a": 1}, {"b": "x"}]}]
     if kind in GENERATE:

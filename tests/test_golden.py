@@ -546,6 +546,24 @@ ASKED: Dict[type, Dict[str, Form]] = {
     m.MistralModerations: FLAGGED,
     m.MistralChatModerations: {"flagged": FLAGGED["flagged"], "echo": echoed()},
     m.MistralClassifications: {"several": FLAGGED["several"]},
+    m.MistralSpeech: {
+        "spoken": said({"text": "Hi"}, {"response_format": "wav"}),
+        "streamed": said({"text": "Hi there"}, {"response_format": "pcm"}, streams=STREAM),
+    },
+    m.MistralTranscriptions: {
+        "timed": said(
+            {"text": "Hello there. How are you?", "usage": USAGE},
+            {"language": "en", "diarize": "true", "timestamp_granularities": "segment"},
+        ),
+        "elsewhere": said(
+            NEUTRAL, body={"model": "v", "file_url": "https://e.com/a.mp3"}, streams=WHOLE
+        ),
+        "nothing to hear": said(NEUTRAL, body={"model": "v"}, streams=WHOLE),
+        "unknown granularity": said(
+            NEUTRAL, {"timestamp_granularities": ["segment", "page"]}, streams=WHOLE
+        ),
+        "broken": said(BROKEN, streams=STREAM),
+    },
     m.MistralOCR: {
         "annotated": said(
             {"text": "{}"}, {"document_annotation_format": {"type": "json_object"}, "pages": [2]}

@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict
 
 import pytest
+from cases import cases
 from readers import events_of
 from samples import answerer, ask, bytes_of
 
@@ -85,8 +86,8 @@ def test_a_canonical_name_is_the_status_in_mid_stream_too(kind: type) -> None:
     assert error["status"] == "DATA_LOSS" and error_infos({"details": [], **error}) == []
 
 
-@pytest.mark.parametrize("kind", GOOGLES)
-@pytest.mark.parametrize("name", ["OK", "invalid_argument", "429"])
+@cases("kind", GOOGLES)
+@cases("name", ["OK", "invalid_argument", "429"])
 def test_what_only_looks_like_a_canonical_name_is_none(kind: type, name: str) -> None:
     error = whole_error(kind, {"type": name})
     assert error["status"] == "RESOURCE_EXHAUSTED"

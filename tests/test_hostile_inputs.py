@@ -10,6 +10,7 @@ import zlib
 from typing import Any, List, Tuple
 
 import pytest
+from cases import cases
 from clients import post
 from samples import (
     STREAMED,
@@ -146,7 +147,7 @@ TOO_MANY: List[Tuple[type, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("kind, more, said_so", TOO_MANY)
+@cases("kind, more, said_so", TOO_MANY)
 def test_no_more_inputs_are_answered_than_the_provider_takes(
     kind: type, more: Any, said_so: str
 ) -> None:

@@ -1,25 +1,20 @@
-"""The house rules that a syntax tree can tell, whatever files the sources are in."""
+"""The house rules that the syntax tree of any room can tell."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import sys
-from pathlib import Path
 from typing import Iterator, Tuple, Union
 
 import pytest
+from rooms import ALL, ROOMS
 
-import mock_server as m
-
-PROGRAM = Path(str(m.__file__))
-FILES = sorted(PROGRAM.parent.rglob("*.py")) if PROGRAM.name == "__init__.py" else [PROGRAM]
+# The one file is made of the rooms, as test_rooms.py holds.
+TREES = {room.name: room.tree for room in ALL}
+TREES["__init__"] = ast.parse((ROOMS / "__init__.py").read_text("utf-8"))
+NODES = {**{room.name: room.nodes for room in ALL}, "__init__": list(ast.walk(TREES["__init__"]))}
 Definition = Union[ast.FunctionDef, ast.ClassDef]
-
-
-@pytest.fixture(scope="module", params=FILES, ids=lambda path: path.name)
-def tree(request: pytest.FixtureRequest) -> ast.Module:
-    """The syntax tree of a source file."""
-    return ast.parse(request.param.read_text(encoding="utf-8"))
 
 
 def definitions(tree: ast.Module) -> Iterator[Tuple[str, Definition]]:
@@ -32,27 +27,28 @@ def definitions(tree: ast.Module) -> Iterator[Tuple[str, Definition]]:
                 yield f"{node.name}.{inner.name}", inner
 
 
-def test_everything_public_is_documented(tree: ast.Module) -> None:
-    assert ast.get_docstring(tree) or not tree.body
-    bare = []
-    for name, node in definitions(tree):
-        private = name.rpartition(".")[2].startswith("_")
-        if not private and not ast.get_docstring(node):
-            bare.append(name)
+def test_everything_public_is_documented() -> None:
+    bare = [name for name, tree in TREES.items() if not ast.get_docstring(tree)]
+    for room, tree in TREES.items():
+        for name, node in definitions(tree):
+            private = name.rpartition(".")[2].startswith("_")
+            if not private and not ast.get_docstring(node):
+                bare.append(f"{room}: {name}")
     assert bare == []
 
 
-def test_every_function_is_annotated(tree: ast.Module) -> None:
+def test_every_function_is_annotated() -> None:
     bare = []
-    for name, node in definitions(tree):
-        if isinstance(node, ast.FunctionDef) and not node.returns:
-            bare.append(name)
+    for room, tree in TREES.items():
+        for name, node in definitions(tree):
+            if isinstance(node, ast.FunctionDef) and not node.returns:
+                bare.append(f"{room}: {name}")
     assert bare == []
 
 
-def imports(tree: ast.Module) -> Iterator[str]:
-    """The modules that a file imports from elsewhere."""
-    for node in ast.walk(tree):
+def imports() -> Iterator[str]:
+    """The modules that rooms import from elsewhere."""
+    for node in itertools.chain.from_iterable(NODES.values()):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -60,11 +56,15 @@ def imports(tree: ast.Module) -> Iterator[str]:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="Python does not know its own modules")
-def test_only_the_standard_library_is_imported(tree: ast.Module) -> None:
-    found = {name.partition(".")[0] for name in imports(tree)}
-    assert found <= set(sys.stdlib_module_names)
+def test_only_the_standard_library_is_imported() -> None:
+    assert {name.partition(".")[0] for name in imports()} <= set(sys.stdlib_module_names)
 
 
-def test_no_exception_is_caught_without_its_name(tree: ast.Module) -> None:
-    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
-    assert [node.lineno for node in handlers if node.type is None] == []
+def test_no_exception_is_caught_without_its_name() -> None:
+    bare = [
+        f"{room}:{node.lineno}"
+        for room, nodes in NODES.items()
+        for node in nodes
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+    assert bare == []

@@ -8,6 +8,7 @@ import zlib
 from typing import Any, Optional
 
 import pytest
+from cases import cases
 
 import mock_server as m
 
@@ -96,7 +97,7 @@ def test_a_malformed_request_is_answered_as_what_it_seems_to_be(
     assert (head.method, head.path, head.query) == (method, path, {})
 
 
-@pytest.mark.parametrize("data, status, message", BAD_HEADS)
+@cases("data, status, message", BAD_HEADS)
 def test_a_malformed_head_is_refused_and_the_connection_with_it(
     data: bytes, status: int, message: str
 ) -> None:
@@ -206,7 +207,7 @@ def test_a_body_that_is_not_what_it_says_is_refused(
     assert caught.value.status == status and message in caught.value.message
 
 
-@pytest.mark.parametrize(
+@cases(
     "accept, coding",
     [
         (None, "identity"),

@@ -216,6 +216,25 @@ def test_an_edit_without_its_picture_names_the_field(kind: type) -> None:
         assert text in error["message"]
 
 
+@pytest.mark.parametrize("kind", EDITS)
+def test_a_file_that_is_not_said_to_be_a_picture_is_refused_by_its_type(kind: type) -> None:
+    for name, media_type, path, told in (
+        ("image", "application/octet-stream", "image", "application/octet-stream"),
+        ("image", "", "image", "application/octet-stream"),
+        ("image[]", "text/plain; charset=utf-8", "image[0]", "text/plain"),
+        ("mask", "image/gif", "mask", "image/gif"),
+    ):
+        file = {**PNG, "content_type": media_type}
+        form = {"prompt": "Hi", **({} if name == "image[]" else {"image": PNG}), name: file}
+        error = json.loads(ask(answerer(ANY), kind, body=form_of(form)).body)["error"]
+        assert (error["param"], error["code"]) == (path, "unsupported_file_mimetype")
+        assert error["message"].startswith(
+            f"Invalid file '{path}': unsupported mimetype ('{told}'). Supported file formats are "
+        )
+    form = {"prompt": "Hi", "image": {**PNG, "content_type": "Image/WebP"}}
+    assert ask(answerer(ANY), kind, body=form_of(form)).status == 200
+
+
 def test_the_texts_of_a_form_are_read_as_json_would_say_them() -> None:
     kinds = {"n": "an integer", "t": "a number", "stream": "a boolean", "prompt": "a string"}
     for text, value in (("7", 7), ("-1", -1), ("1.5", 1.5), ("1e3", "1e3"), ("", ""), (" 7", " 7")):

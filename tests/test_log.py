@@ -55,7 +55,9 @@ def test_a_line_says_session_mock_events_and_how_it_ended(capfd: Any) -> None:
     with MockServer(log="text") as server:
         server.session("s").mock(name="greeting", response={"text": "a b", "fault": "truncate"})
         chat(server.port, prefix="/@s", stream=True)
-    line = capfd.readouterr().err
+        chat(server.port, prefix="/groq")
+    line, other = capfd.readouterr().err.splitlines(keepends=True)
+    assert " openai/groq chat gpt-4o-mini " in other
     assert re.search(r"POST /@s/v1/chat/completions 200 fault [\d.]+ms \d+B 2 events ", line), line
     assert line.endswith(' openai chat gpt-4o-mini "greeting"\n')
 

@@ -6,6 +6,7 @@ import re
 from typing import Any, List, Optional, Sequence
 
 import pytest
+from cases import cases
 from mocked import BASE, mock_of, requested
 from samples import wire_of
 
@@ -50,7 +51,7 @@ def test_every_match_key_has_a_variant() -> None:
     assert set(VARIANTS) == set(m.MATCH_KEYS)
 
 
-@pytest.mark.parametrize("matched", VARIANTS)
+@cases("matched", VARIANTS)
 def test_a_matcher_sees_only_its_own_key(matched: str) -> None:
     seen_by = {key: {key} for key in VARIANTS}
     of_the_body = {"body", "fields", "body_sha256"}
@@ -85,7 +86,7 @@ def test_a_text_matcher_holds_when_all_of_its_keys_do(
         assert found == ([] if text in holds else ["tool_result"]), text
 
 
-@pytest.mark.parametrize(
+@cases(
     "expected, body, path",
     [
         ({"a": 1}, {"a": 1, "b": 2}, None),
@@ -108,7 +109,7 @@ def test_a_body_matches_if_it_contains_the_json(
     assert differences({"body": expected}, m.replace(BASE, body=body)) == ([path] if path else [])
 
 
-@pytest.mark.parametrize(
+@cases(
     "match, found",
     [
         ({"headers": {"X-Tenant": "a"}}, []),
@@ -181,7 +182,11 @@ def test_a_field_is_asked_for_by_its_path_and_a_difference_shows_what_is_there()
 
 BAD_MATCHES = [
     ({"method": "post"}, 'match.method: found "post"; did you mean "POST"?'),
-    ({"provider": "mistral"}, 'match.provider: found "mistral"; did you mean "openai"?'),
+    (
+        {"provider": "mistral"},
+        'provider: found "mistral", which is a dialect: "dialect": "mistral" a',
+    ),
+    ({"provider": ["openai", "groq"]}, 'match.provider[1]: found "groq", which is a dialect'),
     ({"userMessage": "x"}, 'match.userMessage: unknown key; did you mean "user"?'),
     ({"fields": "x"}, "match.fields: expected an object"),
     ({"fields": {}}, "match.fields: asks for nothing; leave it out"),

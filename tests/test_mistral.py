@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any, Mapping, Optional
@@ -326,3 +327,36 @@ def test_a_document_is_read_as_the_first_page_that_is_asked_for() -> None:
             (first, "# Title")
         ]
         assert found["document_annotation"] is None and found["model"] == "mistral-ocr-latest"
+
+
+def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
+    answers = answerer(
+        {
+            "match": {"operation": "audio", "user": {"contains": "/a.mp3"}},
+            "response": {"text": "One. Two."},
+        }
+    )
+    plain = {"content-type": "application/x-www-form-urlencoded"}
+    asked = b"model=v&file_url=https%3A%2F%2Fe.com%2Fa.mp3"
+    for more, segments in (
+        (b"", []),
+        (b"&diarize=true", ["One.", "Two."]),
+        (b"&timestamp_granularities=segment", ["One.", "Two."]),
+        (b"&timestamp_granularities=segment&timestamp_granularities=word", ["One.", "Two."]),
+    ):
+        found = json.loads(
+            ask(answers, m.MistralTranscriptions, headers=plain, body=asked + more).body
+        )
+        assert found["text"] == "One. Two."
+        assert [one["text"] for one in found["segments"]] == segments
+    sound = ask(answerer(fallback="echo"), m.MistralTranscriptions)
+    assert json.loads(sound.body)["text"] == "This is what was said in a.mp3."
+
+
+def test_speech_is_json_whose_pieces_are_the_whole() -> None:
+    whole = json.loads(said(m.MistralSpeech, {"text": "Hello there"}))["audio_data"]
+    stream = said(m.MistralSpeech, {"text": "Hello there"}, stream=True)
+    *pieces, done = [value for _, value in events_of(m.MistralSpeech, stream)]
+    parts = [base64.b64decode(piece["audio_data"]) for piece in pieces]
+    assert b"".join(parts) == base64.b64decode(whole) and len(parts) == 2
+    assert done["usage"]["total_tokens"] > 0

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from cases import cases
 from clients import chat, control
 from mocked import BASE, mock_of, texts_of
 from samples import answerer, ask, complaint_of
@@ -214,7 +215,7 @@ BAD_MOCKS = [
 ]
 
 
-@pytest.mark.parametrize("spec, message", BAD_MOCKS)
+@cases("spec, message", BAD_MOCKS)
 def test_a_bad_mock_is_refused_with_its_place_and_what_would_do(spec: Any, message: str) -> None:
     with pytest.raises(BadMock) as caught:
         mock_of(spec)

@@ -82,6 +82,25 @@ def test_a_typo_away_is_nearer_than_a_mock_of_which_more_holds() -> None:
     assert [miss.mock.name for miss in near] == ["a typo away", "more holds"]
 
 
+def test_a_mock_that_never_said_its_operation_is_told_what_would_ask_for_the_requests() -> None:
+    answers = answerer(
+        {"name": "any chat", "response": {"text": "x"}},
+        {
+            "name": "picture",
+            "match": {"operation": "image", "user": "a dog"},
+            "response": {"raw": ""},
+        },
+        {"name": "said", "match": {"user": "a cat"}, "response": {"text": "x"}},
+    )
+    body = json.loads(ask(answers, m.OpenAIImages, more={"prompt": "a cat"}).body)
+    assert (
+        'closest is "said" (added-3): operation is "image", expected "generate", which a'
+        in (body["error"]["message"])
+    )
+    assert '"operation": "image" asks for this one' in body["error"]["message"]
+    assert [miss["mock"] for miss in body["near_misses"]] == ["said", "picture", "any chat"]
+
+
 def test_a_mock_that_only_can_not_answer_is_nearest() -> None:
     mocks = m.Mocks()
     for name in ("st1", "st3"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import pytest
+from cases import cases
 
 import mock_server as m
 
@@ -40,7 +41,7 @@ def test_a_node_knows_the_way_that_leads_to_it(steps: Any, path: str, value: Any
     assert found.is_absent == (value is m.MISSING)
 
 
-@pytest.mark.parametrize(
+@cases(
     "read, expected",
     [
         (lambda: node("wait").seconds(), 2.0),

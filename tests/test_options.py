@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, List, Tuple
 
 import pytest
+from cases import cases
 
 import mock_server as m
 from mock_server import MockServer
@@ -124,7 +125,7 @@ def from_all_three(name: str, text: str, value: Any) -> List[Any]:
     return found
 
 
-@pytest.mark.parametrize("name, text, value", GOOD)
+@cases("name, text, value", GOOD)
 def test_a_value_is_the_same_wherever_it_is_from(name: str, text: str, value: Any) -> None:
     expected = [value] if name in REPEATABLE else value
     for found in from_all_three(name, text, value):
@@ -135,7 +136,7 @@ def test_every_option_has_a_good_value_here() -> None:
     assert {name for name, _, _ in GOOD} == {option.name for option in m.OPTIONS}
 
 
-@pytest.mark.parametrize("name, text, value, message", BAD)
+@cases("name, text, value, message", BAD)
 def test_what_is_wrong_is_said_in_the_same_words_wherever_it_is_from(
     name: str, text: str, value: Any, message: str
 ) -> None:

@@ -10,11 +10,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, List
 
 import pytest
 from program import MODULE, PROGRAM, ROOT, SCRIPT
-from test_rooms import ALL, defined
+from rooms import ALL, defined
 
 import mock_server as m
 
@@ -33,23 +33,24 @@ print(json.dumps({"form": hasattr(m, "__path__"), "doc": m.__doc__, "all": m.__a
 """
 
 
-def look(path: Path) -> Dict[str, Any]:
-    """What LOOK prints with this folder first on the path."""
+def look(path: Path) -> "subprocess.Popen[str]":
+    """A process that prints what LOOK does with this folder first on the path."""
     rooms = [room for room in ALL if room.name != "__main__"]  # which is started, not imported
     names = sorted(set().union(*map(defined, rooms)))
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],
-        input=json.dumps(names),
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{LOOK}"],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         universal_newlines=True,
-        timeout=60,
-        check=True,
     )
-    return dict(json.loads(done.stdout))
+    assert process.stdin
+    process.stdin.write(json.dumps(names))
+    return process
 
 
 def test_the_file_and_the_package_give_the_same_names() -> None:
-    file, package = look(ROOT), look(ROOT / "src")
+    processes = look(ROOT), look(ROOT / "src")  # both at once
+    file, package = (json.loads(one.communicate(timeout=60)[0]) for one in processes)
     assert (file.pop("form"), package.pop("form")) == (False, True)
     assert file == package
 
@@ -63,7 +64,7 @@ def test_what_is_rarely_needed_is_not_imported_at_start() -> None:
     code = f"import sys, mock_server; print([name for name in {RARE} if name in sys.modules])"
     # Without site: what is installed on this machine may import anything.
     done = subprocess.run(
-        [sys.executable, "-S", "-B", "-c", code],
+        [sys.executable, "-S", "-c", code],
         cwd=str(ROOT / "src" if hasattr(m, "__path__") else ROOT),
         capture_output=True,
         text=True,
@@ -102,12 +103,13 @@ def start(command: List[str], folder: Path, *arguments: str) -> str:
         process.communicate()
 
 
-def checked(command: List[str], folder: Path) -> str:
-    """What `--check` says in a folder."""
-    done = subprocess.run(
-        [*command, "--check"], cwd=str(folder), stderr=subprocess.PIPE, timeout=20
-    )
-    return done.stderr.decode()
+def checked(folder: Path, *commands: List[str]) -> List[str]:
+    """What `--check` says in a folder, by each command; all run at once."""
+    processes = [
+        subprocess.Popen([*command, "--check"], cwd=str(folder), stderr=subprocess.PIPE)
+        for command in commands
+    ]
+    return [process.communicate(timeout=20)[1].decode() for process in processes]
 
 
 def write_mocks(folder: Path, count: int) -> None:
@@ -143,8 +145,9 @@ def test_a_script_finds_the_data_beside_it_through_a_link_too(tmp_path: Path) ->
         (link / "mock_server.py").symlink_to(home / "mock_server.py")
     except OSError:
         pytest.skip("no symbolic links here")
-    for path in ("../bin/mock_server.py", str(home / "mock_server.py")):
-        assert checked([sys.executable, "-B", path], here) == "2 mocks, nothing wrong\n"
+    paths = "../bin/mock_server.py", str(home / "mock_server.py")
+    said = checked(here, *([sys.executable, path] for path in paths))
+    assert said == ["2 mocks, nothing wrong\n"] * 2
 
 
 def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> None:
@@ -155,12 +158,12 @@ def test_a_module_finds_the_data_of_the_working_directory(tmp_path: Path) -> Non
     write_mocks(here, 3)
     file = [
         sys.executable,
-        "-B",
         "-c",
         MODULE[-1].replace(repr(str(ROOT / "src")), repr(str(home))),
     ]
-    assert checked(MODULE, here) == checked(file, here) == "3 mocks, nothing wrong\n"
-    assert checked([sys.executable, "-B", "-m", "mock_server"], home) == "2 mocks, nothing wrong\n"
+    assert checked(here, MODULE, file) == ["3 mocks, nothing wrong\n"] * 2
+    said = checked(home, [sys.executable, "-m", "mock_server"])
+    assert said == ["2 mocks, nothing wrong\n"]
 
 
 def test_the_tests_start_the_form_that_they_import_and_were_told_to(pytestconfig: Any) -> None:

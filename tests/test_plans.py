@@ -8,6 +8,7 @@ import re
 from typing import Any, List, Optional, Sequence
 
 import pytest
+from cases import cases
 from samples import STREAMED, answerer, ask, call_of, steps_of, wire_of
 
 import mock_server as m
@@ -81,8 +82,8 @@ def test_the_plans_are_tried_with_every_framing() -> None:
     assert tried >= {type(framing_of(kind, {})) for kind in STREAMED}
 
 
-@pytest.mark.parametrize("plan", m.WIRE_PLANS)
-@pytest.mark.parametrize("accept", ["gzip", None])
+@cases("plan", m.WIRE_PLANS)
+@cases("accept", ["gzip", None])
 def test_no_wire_plan_changes_what_is_read(plan: str, accept: Optional[str]) -> None:
     for kind, query, idle in FRAMED:
         check_plan(plan, accept, kind, query, idle)
@@ -106,7 +107,7 @@ def check_plan(
         assert (sends[1:] == expected[1:]) == changes_nothing
 
 
-@pytest.mark.parametrize("plan", m.WIRE_PLANS)
+@cases("plan", m.WIRE_PLANS)
 def test_a_planned_stream_reads_the_same_in_every_split(plan: str) -> None:
     events = [{"type": "message_start", "a": "ü 東"}, {"type": "ping"}, {"type": "message_stop"}]
     answers = answerer({"response": {"body": {}, "events": events, "wire": plan}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Tuple
 
 import pytest
+from cases import cases
 from mocked import mock_of
 
 import mock_server as m
@@ -59,6 +60,12 @@ NEVER: List[Tuple[Any, Any, str]] = [
         "is said; that leaves POST",
     ),
     (
+        {"provider": "vllm"},
+        {"status": 503},
+        'match.operation: no request has "generate", which is meant where none is said, beside '
+        'provider "vllm"; that leaves server',
+    ),
+    (
         {"path": "/v1/parse", "method": "PUT"},
         {"text": "x"},
         'expected one of a provider; on other paths, and with other methods, "body", "events"',
@@ -105,7 +112,7 @@ NEVER: List[Tuple[Any, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize("match, response, problem", NEVER)
+@cases("match, response, problem", NEVER)
 def test_a_mock_that_can_not_answer_or_of_which_a_part_never_shows_is_refused(
     match: Any, response: Any, problem: str
 ) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import Any, Dict, List
 
 import pytest
+from cases import cases
 from samples import answerer, ask, call_of, request_of
 
 import mock_server as m
@@ -95,7 +96,7 @@ WRONG: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
+@cases("name", WRONG)
 def test_a_bad_mock_is_told_with_its_whole_path_once(name: str) -> None:
     spec, (path, expected, found), problem = WRONG[name]
     with pytest.raises(m.BadMock) as caught:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
+from cases import cases
 from clients import STREAMING, Raw, post, wait_until
 from samples import CHAT, STREAMED, answerer, call_of
 
@@ -167,7 +168,7 @@ def test_answers_and_journal_are_what_they_would_be_without_it(
     assert not slow.server.core.repeats.known and not slow.server.core.answerer.memory.answers
 
 
-@pytest.mark.parametrize("kind", STREAMED)
+@cases("kind", STREAMED)
 def test_a_repeated_answer_has_its_own_date_and_number_and_nothing_else_of_its_own(
     kind: type,
 ) -> None:

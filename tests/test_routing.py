@@ -7,6 +7,7 @@ import re
 from typing import Any, Dict, Optional
 
 import pytest
+from cases import cases
 from samples import (
     BEDROCK,
     GEMINI,
@@ -123,13 +124,13 @@ PATH_OWNERS = [
 ]
 
 
-@pytest.mark.parametrize("method, path, owner", PATH_OWNERS)
+@cases("method, path, owner", PATH_OWNERS)
 def test_every_path_has_one_owner(method: str, path: str, owner: type) -> None:
     request = m.replace(request_of(owner), method=method, path=path)
     assert isinstance(m.route(request)[0], owner)  # or one of its dialects
 
 
-@pytest.mark.parametrize(
+@cases(
     "headers, query, owner",
     [
         ({}, {}, m.OpenAIModels),
@@ -140,7 +141,7 @@ def test_every_path_has_one_owner(method: str, path: str, owner: type) -> None:
         (MISTRAL, {}, m.MistralModels),
     ],
 )
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/some-model"])
+@cases("path", ["/v1/models", "/v1/models/some-model"])
 def test_the_shared_models_path_is_told_apart_by_what_its_clients_send(
     path: str, headers: Any, query: Any, owner: type
 ) -> None:
@@ -216,6 +217,7 @@ def test_health_is_answered_at_the_root() -> None:
         ("/v2/chatt", m.CohereChat, "/"),
         ("/api/chats", m.OllamaChat, "/"),
         (VERTEX_CLAUDE + ":rawPredicts", m.VertexMessages, "/"),
+        (VERTEX_CLAUDE.replace("anthropic", "meta") + ":rawpredict", m.VertexOpenModels, "/v1/pro"),
         ("/nothing/like/it", m.OpenAIChat, "/"),
     ],
 )
@@ -232,7 +234,7 @@ def test_an_unknown_path_is_told_the_nearest_one_in_the_shape_of_its_provider(
 # === Templates ===============================================================
 
 
-@pytest.mark.parametrize(
+@cases(
     "template, path, params",
     [
         ("/a/{model}/b", "/a/x:y%2Fz/b", {"model": "x:y%2Fz"}),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, Callable, List
 
 import pytest
+from cases import cases
 
 import mock_server as m
 
 PIECES = ["", "a", "\n<&", 'say "ü"', "\ud800"]
 
 
-@pytest.mark.parametrize("write", [m.compact, m.sorted_compact, m.spaced, m.loose, m.go_json])
-@pytest.mark.parametrize("piece", PIECES)
+@cases("write", [m.compact, m.sorted_compact, m.spaced, m.loose, m.go_json])
+@cases("piece", PIECES)
 def test_a_filled_stencil_is_what_the_whole_value_would_be_written_as(
     piece: str, write: Callable[[Any], str]
 ) -> None:

@@ -7,6 +7,7 @@ import json
 from typing import Any, Dict
 
 import pytest
+from cases import cases
 from samples import (
     CHAT,
     answerer,
@@ -68,8 +69,8 @@ SCHEMAS[m.AzureChat] = SCHEMAS[m.GeminiChat] = SCHEMAS[m.OpenAIChat]
 MISFIT = "the answer does not fit the request's JSON schema: "
 
 
-@pytest.mark.parametrize("kind", SCHEMAS)
-@pytest.mark.parametrize("stream", [False, True])
+@cases("kind", SCHEMAS)
+@cases("stream", [False, True])
 def test_an_object_is_answered_as_json_text_and_a_misfit_is_noted(kind: type, stream: bool) -> None:
     def answered(text: Any) -> m.Answered:
         asked = request_of(kind, stream, more=SCHEMAS[kind])
@@ -96,7 +97,7 @@ def test_the_log_says_when_an_answer_does_not_fit(capfd: pytest.CaptureFixture[s
     assert said_so in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
+@cases(
     "value, schema, said_so",
     [
         ({"city": "Oslo"}, WEATHER, ""),

@@ -6,6 +6,7 @@ import re
 from typing import Any, List
 
 import pytest
+from cases import cases
 from samples import answerer, request_of
 
 import mock_server as m
@@ -50,7 +51,7 @@ OTHER_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", [*SECRET_NAMES, "api\nkey"])
+@cases("name", [*SECRET_NAMES, "api\nkey"])
 def test_names_of_credentials_are_known(name: str) -> None:
     assert "abc" not in m.masked(name, "abc")
 

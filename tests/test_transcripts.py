@@ -6,6 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
+from cases import cases
 
 import mock_server as m
 
@@ -107,7 +108,7 @@ SAVED = {
 }
 
 
-@pytest.mark.parametrize("name", SAVED)
+@cases("name", SAVED)
 def test_what_curl_saved_is_the_answer_that_it_got(name: str) -> None:
     data, frames, is_coded = SAVED[name]
     read = m.streaming(m.parse_transcript(data))
@@ -146,7 +147,7 @@ def test_the_last_head_of_a_transcript_counts_whatever_its_version_and_line_ends
     assert read == m.Original(201, (("X-A", "1"), *cookies), b'{"a":1}')
 
 
-@pytest.mark.parametrize(
+@cases(
     "data, problem",
     [
         (b"", 'begins with "", not with HTTP/1.1 200 OK'),

@@ -7,6 +7,7 @@ import zlib
 from typing import Any, List, Optional
 
 import pytest
+from cases import cases
 from samples import answerer, ask, steps_of
 
 import mock_server as m
@@ -27,7 +28,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: now\r\nX-Mock-Requ
 ZIPPED = b"Vary: Accept-Encoding\r\nContent-Encoding: gzip\r\n"
 
 
-@pytest.mark.parametrize(
+@cases(
     "response, exchange, expected",
     [
         (

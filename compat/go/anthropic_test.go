@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/anthropics/anthropic-sdk-go"
-	"github.com/anthropics/anthropic-sdk-go/bedrock"
-	"github.com/anthropics/anthropic-sdk-go/option"
-	"github.com/anthropics/anthropic-sdk-go/vertex"
+	"github.com/anthropics/anthropic-sdk-go/v2"
+	"github.com/anthropics/anthropic-sdk-go/v2/bedrock"
+	"github.com/anthropics/anthropic-sdk-go/v2/option"
+	"github.com/anthropics/anthropic-sdk-go/v2/vertex"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
@@ -221,7 +221,7 @@ func TestBetaMessagesParseAStructuredAnswer(t *testing.T) {
 		OutputConfig: anthropic.BetaOutputConfigParam{Format: anthropic.BetaJSONOutputFormatParam{Schema: &got}}}
 	must[*anthropic.BetaMessage](t)(client.Beta.Messages.New(t.Context(), params))
 	equal(t, got, weather{"Oslo", 12})
-	params.Messages[0].Content[0].OfText.Text = "text"
+	params.Messages[0].OfUser.Content[0].OfText.Text = "text"
 	_, err := client.Beta.Messages.New(t.Context(), params)
 	equal(t, errors.Is(err, anthropic.ErrStructuredOutputParse), true)
 }

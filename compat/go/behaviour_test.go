@@ -149,6 +149,7 @@ func mocks() []object {
 			{"status": 500, "error": "final", "headers": object{"x-should-retry": "false"}}, {"text": "was retried"}}},
 		{"match": object{"user": "squeeze"}, "response": object{"text": text, "gzip": "always"}},
 	}
+	found = append(found, operationMocks()...)
 	for _, content := range contents {
 		found = append(found, object{"match": object{"user": content.name}, "response": content.response})
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,8 +77,8 @@ var openaiWays = []way{
 	chatWay("openai chat", "gpt-4o-mini", under("/v1"), openaiErrors),
 	chatWay("openai chat at an azure deployment", "gpt-4o-mini", deployed, azureErrors),
 	chatWay("openai chat at azure v1", "gpt-4o-mini", under("/openai/v1"), azureErrors),
-	chatWay("openai chat at gemini", "gemini-2.5-flash", under("/v1beta/openai"), geminiErrors),
-	chatWay("openai chat at vertex", "google/gemini-2.5-flash",
+	googleChatWay("openai chat at gemini", "gemini-2.5-flash", under("/v1beta/openai"), geminiErrors),
+	googleChatWay("openai chat at vertex", "google/gemini-2.5-flash",
 		under("/v1/projects/my-project/locations/us-central1/endpoints/openapi"), vertexErrors),
 	responsesWay("openai responses", under("/v1"), responsesErrors),
 	responsesWay("openai responses at azure", deployed, azureResponsesErrors),
@@ -99,6 +100,19 @@ func chatWay(name, model string, connect connection, errors map[string]failure) 
 	return way{name: name, stops: chatStops, refuses: true, errors: errors, waits: errors["overloaded"].code == "server_error",
 		failure: openaiFailure, broken: openaiBroken,
 		connect: func(spot spot) asker { return chat{dial(spot, connect), model}.ask }}
+}
+
+// googleChatWay is the same at Google, whose thoughts count in the total alone, and who has no field for refusals.
+func googleChatWay(name, model string, connect connection, errors map[string]failure) way {
+	made := chatWay(name, model, connect, errors)
+	made.refuses, made.stops = false, map[string]string{"refusal": "content_filter"}
+	for stop, own := range chatStops {
+		if stop != "refusal" {
+			made.stops[stop] = own
+		}
+	}
+	made.said = func(all usage) usage { return usage{all.input, all.output - all.reasoning, 0, all.cached} }
+	return made
 }
 
 func responsesWay(name string, connect connection, errors map[string]failure) way {
@@ -158,6 +172,9 @@ type chat struct {
 	model  string
 }
 
+// atGoogle says whether thoughts are in the text, calls have no index, and each chunk has the usage.
+func (c chat) atGoogle() bool { return strings.Contains(c.model, "gemini") }
+
 func (c chat) ask(ctx context.Context, asked question) (reply, error) {
 	params := openai.ChatCompletionNewParams{Model: c.model,
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(asked.user)},
@@ -174,7 +191,11 @@ func (c chat) ask(ctx context.Context, asked question) (reply, error) {
 		}
 		message := completion.Choices[0].Message
 		if err != nil || asked.result == "" || len(message.ToolCalls) == 0 {
-			return chatReply(completion, reasoning), err
+			found := chatReply(completion, reasoning)
+			if thought, rest, is := strings.Cut(found.text, "</thought>"); is && c.atGoogle() {
+				found.reasoning, found.text = strings.TrimPrefix(thought, "<thought>"), rest
+			}
+			return found, err
 		}
 		params.Messages = append(params.Messages, message.ToParam())
 		for _, call := range message.ToolCalls {
@@ -195,9 +216,18 @@ func (c chat) complete(ctx context.Context, params openai.ChatCompletionNewParam
 	params.StreamOptions.IncludeUsage = openai.Bool(true)
 	stream := c.client.Chat.Completions.NewStreaming(ctx, params)
 	defer stream.Close()
-	gathered, reasoning := openai.ChatCompletionAccumulator{}, ""
+	gathered, reasoning, calls := openai.ChatCompletionAccumulator{}, "", int64(0)
 	for stream.Next() {
 		chunk := stream.Current()
+		if c.atGoogle() { // the accumulator adds up the usage of all chunks, and takes all calls for one
+			gathered.Usage = openai.CompletionUsage{}
+			for _, choice := range chunk.Choices {
+				for index := range choice.Delta.ToolCalls {
+					choice.Delta.ToolCalls[index].Index = calls
+					calls++
+				}
+			}
+		}
 		if !gathered.AddChunk(chunk) {
 			return openai.ChatCompletion{}, "", fmt.Errorf("the accumulator refused %s", chunk.RawJSON())
 		}

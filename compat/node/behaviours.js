@@ -9,7 +9,7 @@
 //   errors    by kind, [class, status, members]; without an entry the answer is 200
 //
 // and optionally embed, (client, texts) → vectors, and what differs: called and refused (of answers with tool calls, with a
-// refusal), denied (the error without a credential), broken (the error in mid-stream), lacks (what the SDK does not read:
+// refusal), spent (of the usage that the mock says), denied (the error without a credential), broken (the error in mid-stream), lacks (what the SDK does not read:
 // members of answers, of usage such as usage.cached, refused, interruption; retries and denied where it has none).
 // An answer is { id, text, reasoning, refusal, calls: [{ id, name, arguments }], stop, usage, parsed, raw }.
 import assert from "node:assert/strict";
@@ -132,7 +132,7 @@ function behaves(way, server, guarded) {
   });
 
   if (!lacks.has("usage")) {
-    const expected = { input: 12, output: 9, reasoning: 4, cached: 8 };
+    const expected = { input: 12, output: 9, reasoning: 4, cached: 8, ...way.spent };
     for (const name of Object.keys(expected)) if (lacks.has(`usage.${name}`)) delete expected[name];
     test("usage is what the mock says", () => every({ user: "spend" }, ({ usage }, mode) =>
       assert.deepEqual(usage, expected, mode)));

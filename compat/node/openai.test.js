@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DEGREES, TEXT, TOOL, each, fails, replays, suite } from "./behaviours.js";
+import { DEGREES, REFUSAL, TEXT, TOOL, each, fails, replays, suite } from "./behaviours.js";
 
 import OpenAI, { APIError, AuthenticationError, AzureOpenAI, BadRequestError, InternalServerError, NotFoundError,
   PermissionDeniedError, RateLimitError } from "openai";
@@ -66,8 +66,9 @@ async function gathered(chunks, seen) {
     assert.equal(whole.choices[0].finish_reason, undefined, "nothing follows the finish reason");
     seen.push(choice.delta.content ?? "");
     for (const name of ["content", "refusal", "reasoning_content"]) message[name] += choice.delta[name] ?? "";
-    for (const { index, id: own, function: { name, arguments: piece } } of choice.delta.tool_calls ?? []) {
+    for (const { index: at, id: own, function: { name, arguments: piece } } of choice.delta.tool_calls ?? []) {
       const calls = message.tool_calls ??= [];
+      const index = at ?? calls.length;                 // Google's calls come whole, and without one
       calls[index] ??= { id: own, type: "function", function: { name, arguments: "" } };
       calls[index].function.arguments += piece;
     }
@@ -98,6 +99,21 @@ const chat = {
   broken: [APIError, undefined],
   embed: async (client, input) =>
     (await client.embeddings.create({ model: "text-embedding-3-small", input })).data.map(({ embedding }) => embedding) };
+
+// --- The same at Google, with thoughts in the text ---
+
+function thinking({ text, ...answer }) {
+  const [, reasoning = "", rest] = /^(?:<thought>(.*)<\/thought>)?(.*)$/s.exec(text);
+  return { ...answer, text: rest, reasoning };
+}
+
+const google = {
+  ...chat,
+  modes: {
+    whole: async (...asked) => thinking(await chat.modes.whole(...asked)),
+    streamed: async (...asked) => thinking(await chat.modes.streamed(...asked)) },
+  refused: { text: REFUSAL, refusal: "", stop: "content_filter" },
+  spent: { output: 5, reasoning: undefined } };         // thoughts count in the total alone
 
 // --- Responses ---
 
@@ -164,14 +180,14 @@ const WAYS = [
     errors: { ...ERRORS, not_found: [BadRequestError, 400, { code: "model_not_found" }] } },
   { name: "AzureOpenAI responses", connect: azure, errors: AZURE, ...responses },
   { name: "Azure v1 responses", connect: openai("/openai/v1"), errors: AZURE, ...responses },
-  { name: "OpenAI chat at Gemini", connect: openai("/v1beta/openai"), ...chat,
+  { name: "OpenAI chat at Gemini", connect: openai("/v1beta/openai"), ...google,
     errors: { ...GOOGLE, authentication: [BadRequestError, 400] }, denied: [PermissionDeniedError, 403] },
-  { name: "OpenAI chat at Vertex AI", connect: openai("/v1beta1/projects/p/locations/global/endpoints/openapi"), ...chat,
+  { name: "OpenAI chat at Vertex AI", connect: openai("/v1beta1/projects/p/locations/global/endpoints/openapi"), ...google,
     errors: GOOGLE, embed: undefined },
 ];
 
 suite("openai", WAYS, server => {
-  const chats = check => each(WAYS.filter(({ modes }) => modes === chat.modes), server, check);
+  const chats = check => each(WAYS.filter(({ follow }) => follow === chat.follow), server, check);
   const first = () => WAYS[0].connect(server.url, { key: "key", retries: 0 });
 
   replays(WAYS.filter(({ name }) => ["OpenAI chat", "AzureOpenAI chat", "Azure v1 chat"].includes(name)));
@@ -195,6 +211,11 @@ suite("openai", WAYS, server => {
     assert.equal(await loop.finalContent(), "Rome is warmer.");
     assert.deepEqual(asked, Object.keys(DEGREES));
   }));
+
+  // As with the real API (openai-python has the same, issue 2806).
+  test("the SDK's helper does not take Google's streamed tool calls without an index", () => each(WAYS.slice(-2), server, client =>
+    assert.rejects(client.chat.completions.stream(chatting({ user: "think", tools: true })).finalChatCompletion(),
+      /invalid tool call index: undefined/)));
 
   test("a stream has usage only when asked", () => chats(async client => {
     const chunks = await client.chat.completions.create({ ...chatting({ user: "hello" }), stream: true });

@@ -17,6 +17,7 @@ const has = name => object => name in object;
 const lacks = (name, others) => object => !(name in object) && others(object);
 const isNull = name => object => object[name] === null;
 const RECORDED = "recorded so", OTHERS = "another provider's own", LEFT = "recorded without, of 2026";
+const MESSAGES = "what the user said, which the SDK's documentation has there";
 const COUNTS = {
   total_duration: 0, load_duration: 0, prompt_eval_count: 0, prompt_eval_duration: 0, eval_count: 0, eval_duration: 0 };
 const UNTYPED = { billing: undefined, frequency_penalty: undefined, presence_penalty: undefined, store: undefined };
@@ -37,6 +38,14 @@ const DEVIATIONS = [
   [/OpenAI.Responses/, has("billing"), { output_text: "" }, "put together by the SDK"],
   [/OpenAI.Responses/, is("custom_tool_call"), { status: undefined }, "as ResponseCustomToolCallItem has it"],
   [/OpenAI.Responses/, is("error"), { code: "", message: "", param: null, error: undefined }, "nested: else SDKs do not raise"],
+  [/OpenAI.Responses/, is("response.function_call_arguments.done"), { name: undefined }, "which mistralai requires"],
+  [/OpenAI.Responses.Compact/, object => object.role === "user", { role: "assistant" }, MESSAGES],
+  [/OpenAI.Responses.Compact/, is("input_text"), { type: "output_text", annotations: [] }, MESSAGES],
+  [/OpenAI.Audio.*Verbose/, has("task"), { task: undefined }, "in the API's reference"],
+  [/OpenAI.ChatCompletion$/, lacks("refusal", has("role")), { refusal: null }, OTHERS],
+  [/OpenAI.ChatCompletionChunk/, lacks("finish_reason", has("delta")), { finish_reason: null }, OTHERS],
+  [/OpenAI.ChatCompletionChunk/, lacks("index", has("function")), { index: 0 }, OTHERS],
+  [/OpenAI.ChatCompletionChunk/, has("extra_content"), { extra_content: undefined }, OTHERS],
   [/OpenAI/, has("reasoning_content"), { reasoning_content: undefined }, OTHERS],
   [/OpenAI.Chat/, has("content_filter_results"), { content_filter_results: undefined }, OTHERS],
   [/OpenAI.Chat/, has("prompt_filter_results"), { prompt_filter_results: undefined }, OTHERS],
@@ -64,7 +73,10 @@ const DEVIATIONS = [
   [/Ollama/, has("arguments"), { index: undefined }, RECORDED],
   [/Ollama/, object => object.done === false, { done_reason: "", ...COUNTS }, "recorded of the last line only"],
   [/Ollama.Generate/, lacks("context", has("response")), { context: [] }, "recorded of the last line only"],
-  [/Ollama.List/, has("digest"), { expires_at: "", size_vram: 0 }, "told of models that are loaded"],
+  [/Ollama.List/, lacks("modified_at", has("digest")), { modified_at: "" }, "told of models that are not loaded"],
+  [/Ollama.Show/, has("model_info"), { system: "", messages: [] }, "left out where there are none, as in the server's source"],
+  [/Ollama.List/, has("context_length"), { context_length: undefined }, "read in the server's source"],
+  [/Ollama.List/, lacks("size_vram", has("digest")), { expires_at: "", size_vram: 0 }, "told of models that are loaded"],
 ];
 
 const HEAD = `
@@ -77,7 +89,8 @@ import type * as Ollama from "ollama";
 import type OpenAI from "openai";
 
 /** What is in JSON: an enum or a date is its text. */
-type Wire<T> = 0 extends 1 & T ? any : unknown extends T ? unknown : T extends Date ? string : T extends string ? \`\${T}\`
+type Wire<T> = 0 extends 1 & T ? any : unknown extends T ? unknown : T extends Date ? string
+  : T extends Map<string, infer V> ? Record<string, Wire<V>> : T extends string ? \`\${T}\`
   : T extends (infer E)[] ? Wire<E>[] : T extends object ? { [K in keyof T]: Wire<T[K]> } : T;
 /** finish_reason for finishReason: names as they are before an SDK gives them its own. */
 type Snake<S extends string> = string extends S ? S : S extends \`\${infer First}\${infer Rest}\`
@@ -88,6 +101,8 @@ type Snaked<T> = unknown extends T ? T : T extends Date ? T : T extends (infer E
 type GoogleAnswer = Omit<Google.GenerateContentResponse,
   "text" | "data" | "functionCalls" | "executableCode" | "codeExecutionResult" | "initialPromptTokenCount">;
 type GoogleModel = Omit<Google.Model, "supportedActions"> & { supportedGenerationMethods?: string[] };
+/** What the SDK does not read. */
+type Deleted = { id: string; object: "response"; deleted: true };
 type Page<T> = { object: "list"; data: T[] };
 type ClaudePage<T> = { data: T[]; has_more: boolean; first_id: string | null; last_id: string | null };
 `;

@@ -3,7 +3,8 @@ provider."""
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Sequence, Tuple
+from functools import partial
+from typing import List, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -12,7 +13,7 @@ from .deliveries import Delivery, Pace
 from .errors import BadField, Refused
 from .formats.base import WireFormat
 from .formats.echo import echoed
-from .forms import form_problem
+from .forms import form_problem, plain_form_of
 from .gates import ASIDE, Work, done_here
 from .http import METHODS
 from .ids import share
@@ -145,6 +146,10 @@ class Answerer:
             return None
         if wire.takes_form:
             kind = request.headers.get("content-type", "")
+            if wire.takes_plain_form:
+                plain = plain_form_of(kind, request.body)
+                if plain is not None:
+                    return plain
             problem = form_problem(kind, request.body, request.form)
             if problem:
                 raise Refused(400, wire.bad_form.format(problem))
@@ -161,8 +166,7 @@ class Answerer:
         if request.path.startswith(CONTROL_PREFIX):
             return control_refusal(refused)
         wire = shape_of(request, self.settings.ports)
-        failure = Failure(refused.status, refused.message, code=refused.code, param=refused.param)
-        answered = self.fail(wire, wire.begun(request, {}), failure)
+        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
         headers = answered.response.headers + refused.headers
         return replace(answered, response=replace(answered.response, headers=headers))
 
@@ -192,7 +196,7 @@ class Answerer:
         if heavy(ECHO_TEMPLATE, call.request):
             yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        outcome = self.usual(wire, session)(call)
+        outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
@@ -231,14 +235,10 @@ class Answerer:
             return session.near(call, wire)
 
     @staticmethod
-    def usual(wire: WireFormat, session: Session) -> Callable[[Call], Usually]:
+    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
         """What an API answers where no mock says it."""
-
-        def answer(call: Call) -> Usually:
-            own = wire.own(call, session.state)
-            return echoed(call) if own is None else own
-
-        return answer
+        own = wire.own(call, session.state)
+        return echoed(call) if own is None else own
 
     @staticmethod
     def response(
@@ -265,7 +265,7 @@ class Answerer:
         if lacking:
             message = f"{HEADER} can't answer this request: {explained(lacking)}"
             raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {}, self.usual(wire, session))
+        outcome = answer.to(call, {}, partial(self.usual, wire, session))
         delivery = self.drawn(answer.delivery, "header/0")
         response = self.response(wire, call, session, outcome, answer.status, delivery)
         # The same header draws the same, so that the same request gets the same.
@@ -281,7 +281,7 @@ class Answerer:
         is_repeatable: bool,
     ) -> Answered:
         """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups, self.usual(wire, session))
+        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
         use = f"{found.mock.place}/{found.used}"
         delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
         status = found.answer.status
@@ -301,8 +301,8 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        failure = Failure(404, f"{why}; {session.hint}", code="mock_not_found")
-        failure = wire.completed(call, failure)
+        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
         note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
@@ -339,6 +339,13 @@ def heavy(answer: str, request: Request) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request."""
     return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
 
 
 def health() -> Response:

@@ -116,7 +116,6 @@ SYNONYMS = {
     "chunks": "events",
     "input": "arguments",
     "--mocks": "--data",
-    "mistral": "openai",
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",

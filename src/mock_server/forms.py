@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from .jsons import text_of
 from .limits import Json
@@ -41,6 +41,20 @@ def form_of(content_type: str, data: bytes) -> Optional[Fields]:
     found: Dict[str, List[Json]] = {}
     for head, body in parts:
         name, value = field_of(head, body)
+        found.setdefault(name, []).append(value)
+    return by_name(found)
+
+
+def plain_form_of(content_type: str, data: bytes) -> Optional[Fields]:
+    """The fields of a body without files that is written as a query is; None for any other, and for
+    one with too many."""
+    if not content_type.lower().startswith("application/x-www-form-urlencoded"):
+        return None
+    text = data.decode("utf-8", "replace")
+    if text.count("&") >= MOST_FORM_PARTS:
+        return None
+    found: Dict[str, List[Json]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
         found.setdefault(name, []).append(value)
     return by_name(found)
 

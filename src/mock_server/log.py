@@ -241,6 +241,8 @@ def request_line(entry: Entry) -> str:
         words.append(f"{sent.events} events")
     words.append(asked.provider or "")
     if asked.call:
+        if asked.call.dialect not in ("", asked.provider):
+            words[-1] += f"/{asked.call.dialect}"
         words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
     if asked.mock:
         words.append(f'"{asked.mock[:TEXT_LIMIT]}"')

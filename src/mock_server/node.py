@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import (
     Any,
+    Collection,
     Dict,
     Iterable,
     Iterator,
@@ -104,6 +105,10 @@ class Node:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
 
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
     def missing(self, what: str) -> NoReturn:
         """Raise the error of a value that must be there, and `what` it must be; null is none."""
         self.replaced(MISSING).expected(what)
@@ -181,31 +186,29 @@ class Node:
         """A pause from 0 to an hour."""
         return float(self.number("seconds from 0 to 3600", 0, 3600, default))
 
-    def choice(self, names: Iterable[str], default: Json = MISSING) -> Any:
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
         """One of some words."""
         if self.is_absent and default is not MISSING:
             return default
-        known = list(names)
-        if not isinstance(self.value, str) or self.value not in known:
+        if not isinstance(self.value, str) or self.value not in names:
             # Nobody meant one of the words by a number or an object.
             word = ""
             if isinstance(self.value, str):
                 word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, known)}", ", ".join(known))
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
         return self.value
 
     # --- whole objects ---
 
     def only(
-        self: Self, names: Iterable[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
     ) -> Self:
         """This, if it is an object without other members than those named; `elsewhere` says where
         a key belongs that is often put here."""
-        known = list(names)
         for name in self.a("an object"):
-            if name not in known:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, known)}"
-                self.get(name).fail(problem, ", ".join(known))
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
         return self
 
     def check(self: Self, fields: Mapping[str, str]) -> Self:

@@ -65,8 +65,11 @@ def readable(template: str) -> str:
 
 
 def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there."""
+    """One placeholder as people write it: `{name}`, or the first word that may stand there, unless
+    any may."""
     name, _, choices = token[1:-1].rpartition("=")
+    if name and "+" in choices.split("|"):  # what is left of [^/]+
+        return "{" + name + "}"
     if name or "|" in choices:
         return choices.split("|")[0]
     return "{" + choices.rstrip(":*") + "}"
@@ -151,6 +154,7 @@ NEAR_PATH = 0.6  # from here on a path is told as the one that may have been mea
 TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
 PATH_ROOM = 150  # characters of a wrong path that are compared
 LIKELY_PATHS = 5  # with so many known ones
+EQUAL = 0.001  # by how little paths are as near, of which one has a placeholder for a word
 
 
 @functools.lru_cache(maxsize=None)
@@ -251,13 +255,15 @@ def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
         return len(pairs & own) / (len(own) + len(pairs))
 
     # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:])
+    likely = sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:]
+    # Of equals the one that says most itself is told, not one that takes anything there.
+    likely.sort(key=lambda at: (paths[at][0].count("{"), at))
     best = paths[0][0], paths[0][1], 0.0
     for known, wire, _ in [paths[at] for at in likely]:
         alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
         # The quick ratios are upper bounds, and cheap.
         bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] for bound in bounds):
+        if all(bound() > best[2] + EQUAL for bound in bounds):
             best = known, wire, alike.ratio()
     return best
 

@@ -31,7 +31,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
    "response": {"text": "Sunny."}}
 
-  match     provider, api, model, user, system, tools, path, headers, body ...
+  match     operation, provider, model, user, system, tools, path, body ...
   response  text, tool_calls, usage ...; or body, events; or raw; or error; or
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 

@@ -28,6 +28,7 @@ from . import (  # noqa: F401  defining a class registers it
     groq,
     imagen,
     mistral,
+    mistral_audio,
     mistral_chat,
     mistral_classifiers,
     mistral_ocr,

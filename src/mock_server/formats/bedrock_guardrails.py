@@ -9,7 +9,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Failure, Refusal, Reply, Text
 from .bedrock import BEDROCK_ERRORS, Bedrock
-from .shapes import stop_of
+from .shapes import is_blocked
 
 # The members of an assessment, each of them a policy of the guardrail, or what it cost.
 POLICIES = frozenset(
@@ -36,13 +36,13 @@ def units_of(texts: Sequence[str]) -> int:
     return max(1, -(-sum(map(len, texts)) // GUARDED_TEXT))
 
 
-def one_from(field: Field, words: Sequence[str]) -> None:
+def check_enum(field: Field, words: Sequence[str]) -> None:
     """BadField for what is there and is none of some words."""
     if field.is_absent or field.value in words:
         return
     constraint = f"Member must satisfy enum value set: [{', '.join(words)}]"
-    field.expected(
-        "one from " + ", ".join(words),
+    field.one_from(
+        words,
         f"1 validation error detected: Value '{field.value}' at '{field.path}' failed to satisfy "
         f"constraint: {constraint}",
     )
@@ -94,8 +94,8 @@ class BedrockGuardrail(Guardrail):
 
     def inputs(self, body: Field) -> List[str]:
         """The texts to judge; an image has none."""
-        one_from(body.get("source"), ("INPUT", "OUTPUT"))
-        one_from(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
+        check_enum(body.get("source"), ("INPUT", "OUTPUT"))
+        check_enum(body.get("outputScope"), ("INTERVENTIONS", "FULL"))
         texts = []
         for part in body.get("content").objects():
             part.check({"text": "an object", "image": "an object"})
@@ -143,7 +143,7 @@ class BedrockGuardrail(Guardrail):
     def assessments(self, call: Call, reply: Reply) -> List[Json]:
         """Those of the mock, or one by the filters, of which a full answer has all."""
         own: List[Json] = [part.value for part in reply.parts if isinstance(part, Block)]
-        blocks = stop_of(reply) == "content_filter"
+        blocks = is_blocked(reply)
         if own and not blocks:
             return own
         wanted: Iterable[str] = CONTENT_FILTERS
@@ -176,7 +176,7 @@ class BedrockGuardrailChecks(Guardrail):
         texts = []
         for message in body.get("messages").objects():
             message.check({"role": "a string!", "content": "an array!"})
-            one_from(message.get("role"), ("user", "assistant", "system"))
+            check_enum(message.get("role"), ("user", "assistant", "system"))
             for part in message.get("content").objects():
                 texts.append(part.get("text").text())
         for name, kinds in GUARDRAIL_CHECKS.items():
@@ -189,7 +189,7 @@ class BedrockGuardrailChecks(Guardrail):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A score a category; of sensitive information nothing is found."""
-        score = float(stop_of(reply) == "content_filter")
+        score = float(is_blocked(reply))
         cost = {"textUnits": units_of(call.inputs)}
         results: Dict[str, Json] = {}
         for name, (items, kind) in GUARDRAIL_CHECKS.items():

@@ -12,7 +12,7 @@ from ..values import Block, Call, ErrorBody, Failure, Refusal, Reply, Text
 from .azure import AZURE_KEY_ERROR, Azure
 from .base import uuid
 from .openai import openai_sentence
-from .shapes import stop_of, texts_of
+from .shapes import is_blocked, texts_of
 
 HARMS = ("Hate", "SelfHarm", "Sexual", "Violence")
 WORST = 6  # of the severities 0, 2, 4 and 6
@@ -83,7 +83,7 @@ class SafetyAnalyze(ContentSafety):
         """The text."""
         for category in body.get("categories").items():
             if category.value not in HARMS:
-                category.expected("one from " + ", ".join(HARMS))
+                category.one_from(HARMS)
         return [body.value["text"]]
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
@@ -94,7 +94,7 @@ class SafetyAnalyze(ContentSafety):
         """A severity a category."""
         asked = call.body.get("categories") or HARMS
         found: Dict[Json, Json] = dict.fromkeys(asked, 0)
-        if stop_of(reply) == "content_filter":
+        if is_blocked(reply):
             found[asked[-1]] = WORST
         blocks = [part.value for part in reply.parts if isinstance(part, Block)]
         found.update({one["category"]: one["severity"] for one in blocks if "category" in one})
@@ -123,7 +123,7 @@ class SafetyShield(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether each of them is an attack."""
-        attacks = stop_of(reply) == "content_filter"
+        attacks = is_blocked(reply)
         has_prompt = call.body.get("userPrompt") is not None
         document = {"attackDetected": attacks and not has_prompt}
         return {
@@ -145,4 +145,4 @@ class SafetyJailbreak(ContentSafety):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """Whether it is one."""
-        return {"jailbreakAnalysis": {"detected": stop_of(reply) == "content_filter"}}
+        return {"jailbreakAnalysis": {"detected": is_blocked(reply)}}

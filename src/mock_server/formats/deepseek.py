@@ -79,6 +79,7 @@ class DeepSeekChat(DeepSeek, HostChat):
     """Chat completions: numbered calls, usage on the last chunk, and cached tokens told twice."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     id_shape = "{uuid}"
     call_id_shape = "call_{number:02}_{alnum:24}"
     fingerprint = ("", 32)

@@ -13,6 +13,7 @@ from ..values import Request
 from .base import WIRE_FORMATS, WireFormat
 from .openai import OpenAI
 
+NAMES = frozenset(DIALECTS)
 Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
 
 # Where they are at home, for gateways that keep the Host (from the providers' documentation).
@@ -28,7 +29,7 @@ HOSTS: Mapping[str, str] = {
     "ollama.com": "ollama",
 }
 # Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
-HOST_STARTS = (("bedrock-runtime.", "bedrock"), ("bedrock-mantle.", "bedrock"))
+BEDROCK_STARTS = ("bedrock-runtime.", "bedrock-mantle.")
 
 # How the clients of a provider begin to call themselves; other SDKs speak to anybody.
 AGENTS: Mapping[str, str] = {
@@ -37,12 +38,14 @@ AGENTS: Mapping[str, str] = {
     "asyncgroq/": "groq",
 }
 # OpenRouter's own begin as those of all whose SDKs one generator makes.
-AGENT_ENDS: Mapping[str, str] = {" openrouter": "openrouter", "@openrouter/sdk": "openrouter"}
+GENERATED = "speakeasy-sdk/"
+OPENROUTER_ENDS = (" openrouter", "@openrouter/sdk")
 
 AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
 AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
 
 
+@functools.lru_cache(maxsize=None)
 def speaks_dialects(wire: WireFormat) -> bool:
     """Whether other hosts have an API, too, in dialects of their own."""
     if wire.provider == "openai":
@@ -124,20 +127,22 @@ def dialect_of(request: Request, ports: Ports) -> str:
         return ports[request.port]
     first = request.path[1:].partition("/")[0]
     # Azure has a path that begins so.
-    if first in DIALECTS and not request.path.startswith(AZURE_SHARED):
+    if first in NAMES and not request.path.startswith(AZURE_SHARED):
         return first
-    host = request.headers.get("host", "").partition(":")[0].lower()
-    found = HOSTS.get(host, "")
-    for start, name in HOST_STARTS:
-        if host.startswith(start):
-            found = name
-    if found:
-        return found
-    agent = request.headers.get("user-agent", "").lower()
-    found = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
-    if not found and agent.startswith("speakeasy-sdk/"):
-        found = next((name for end, name in AGENT_ENDS.items() if agent.endswith(end)), "")
-    return found
+    headers = request.headers
+    return dialect_of_names(headers.get("host", ""), headers.get("user-agent", ""))
+
+
+@functools.lru_cache(maxsize=32)  # few clients speak at a time; what they say may be long
+def dialect_of_names(host: str, agent: str) -> str:
+    """The same by Host and, where nobody is at home there, by what a client calls itself."""
+    host, agent = host.partition(":")[0].lower(), agent.lower()
+    if host.startswith(BEDROCK_STARTS):
+        return "bedrock"
+    if agent.startswith(GENERATED) and agent.endswith(OPENROUTER_ENDS):
+        return HOSTS.get(host, "openrouter")
+    own = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    return HOSTS.get(host, own)
 
 
 def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:

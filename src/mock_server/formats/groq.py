@@ -108,6 +108,7 @@ class GroqChat(Groq, HostChat):
     """Chat completions: reasoning apart, whole tool calls, usage on the last chunk, `x_groq`."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     stream_layout = staticmethod(go_json)
     call_id_shape = "{lower_alnum:9}"
     fixed: Mapping[str, Json] = {"service_tier": "on_demand"}

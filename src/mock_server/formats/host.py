@@ -27,7 +27,6 @@ class Host(OpenAI):
     front_door: Tuple[int, ...] = ()
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
-    has_status = False  # whether the code of an error is its status, where it has no other
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
     host_headers: Headers = ()
     streaming_headers: Headers = ()

@@ -12,7 +12,6 @@ from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall
 from .host_message import HostMessage
 from .members import Members
 from .openai import wants_usage
-from .openai_chat import logprobs
 from .runs import ONCE, Run, Texts, filled_in, hole, walk
 
 ROLE = {"role": "assistant"}
@@ -151,7 +150,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = logprobs([delta.get("content")], call.body)
+            sure = self.likely(call, [delta.get("content")])
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 

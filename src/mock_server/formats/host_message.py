@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional, Tuple
+from typing import Dict, Iterable, Mapping, Optional, Tuple
 
 from ..ids import HEX, token
 from ..limits import Json
@@ -71,6 +71,7 @@ class HostMessage(HostObject):
     call_id_shape = "call_{alnum:24}"
     whole_frame = Members("id object created model choices usage system_fingerprint")
     choice_frame = Members("index message logprobs finish_reason")
+    likely_frame = Members("content refusal")  # of log probabilities
     message_frame = Members("role content reasoning? tool_calls?")
     call_frame = Members("id type function")
     blank: Optional[str] = None  # the content of a message that only calls tools
@@ -132,6 +133,13 @@ class HostMessage(HostObject):
             values["refusal"] = reply.text(Refusal) or None
         return self.message_frame.of(values)
 
+    def likely(self, call: Call, pieces: Iterable[Optional[str]]) -> Optional[Dict[str, Json]]:
+        """The log probabilities of pieces of text, if the request wants them."""
+        found = logprobs(pieces, call.body)
+        if found is None:
+            return None
+        return self.likely_frame.of(found)
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """The `chat.completion` object."""
         finish = self.finish_reason(call, reply)
@@ -139,6 +147,6 @@ class HostMessage(HostObject):
         choices = []
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = logprobs(text_pieces(reply), call.body)
+            values["logprobs"] = self.likely(call, text_pieces(reply))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}

@@ -15,7 +15,7 @@ from .cohere_embed import VECTOR_TYPES
 from .openai import OpenAI
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
-from .pydantic import location, pydantic_error
+from .pydantic import fastapi_detail, pydantic_error
 
 # The texts are unverified; the codes are numbers in strings (section 12).
 MISTRAL_ERRORS: Mapping[str, Failure] = {
@@ -87,12 +87,7 @@ class Mistral(OpenAI):
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
         if failure.status == 422 and failure.param is not None:
-            detail = {
-                "type": failure.type or "value_error",
-                "loc": ["body", *location(failure.param)],
-                "msg": failure.message,
-            }
-            return ErrorBody({"detail": [detail]})
+            return fastapi_detail(failure)
         return ErrorBody(self.error(failure))
 
     def error(self, failure: Failure) -> Dict[str, Json]:
@@ -136,7 +131,7 @@ class MistralEmbeddings(Mistral, OpenAIEmbeddings):
         """As at OpenAI."""
         kind = body.get("output_dtype")
         if not kind.is_absent and kind.value not in OUTPUT_TYPES:
-            kind.expected("one from " + ", ".join(OUTPUT_TYPES))
+            kind.one_from(OUTPUT_TYPES)
         return super().turns(body)
 
     def whole(self, call: Call, reply: Reply) -> Json:

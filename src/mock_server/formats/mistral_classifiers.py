@@ -7,12 +7,13 @@ from typing import Dict, Iterable, List, Tuple
 from ..ids import HEX
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Refusal, Reply, Text, Turn
+from ..values import Call, Reply, Text, Turn
 from .base import conversation
 from .mistral import Mistral
 from .openai import plain_texts
 from .openai_chat_reading import chat_turns
 from .openai_moderations import OpenAIModerations
+from .shapes import is_blocked
 
 # As the thresholds of guardrails are called in the SDK's types (version 1 of the moderation).
 MISTRAL_MODERATED = (
@@ -50,7 +51,7 @@ class MistralModerations(Mistral, OpenAIModerations):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input, without a verdict over all categories; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         categories = dict.fromkeys(MISTRAL_MODERATED, False)
         scores = dict.fromkeys(MISTRAL_MODERATED, 0.00001)
         if flagged:

@@ -66,7 +66,7 @@ class MistralResponses(Mistral, OpenAIResponses):
         """Functions, alone or in a namespace: nothing else is called (in the SDK's types)."""
         for tool in body.get("tools").objects():
             if tool.value.get("type") not in MISTRAL_TOOLS:
-                tool.get("type").expected("one from " + ", ".join(MISTRAL_TOOLS))
+                tool.get("type").one_from(MISTRAL_TOOLS)
         return super().tools(body)
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:

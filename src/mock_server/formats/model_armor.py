@@ -9,7 +9,7 @@ from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Failure, Refusal, Reply, Text
 from .gemini import pick, snake
-from .shapes import stop_of
+from .shapes import is_blocked
 from .vertex import VERTEX_ERRORS, Vertex
 
 ARMOR_TEMPLATE = "POST /v1/projects/{project}/locations/{location}/templates/{model}:"
@@ -65,7 +65,7 @@ class ArmorPrompt(Vertex):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""
-        results = self.results(stop_of(reply) == "content_filter")
+        results = self.results(is_blocked(reply))
         for part in reply.parts:
             if isinstance(part, Block):
                 results = merged(results, part.value)

@@ -11,7 +11,7 @@ from ..state import State
 from ..values import Call, ErrorBody, Failure
 from .mute import Mute
 from .pydantic import location, pydantic_error
-from .vllm_errors import MODEL_LENGTH, VLLM_ERRORS, VLLM_TYPES
+from .vllm_errors import BAD_FIELD, MODEL_LENGTH, VLLM_ERRORS, VLLM_TYPES
 
 SERVED_MODEL = "mock-model"  # what a server that has but one model calls it
 ERROR_INPUT = 200  # characters of a wrong value that are told
@@ -75,7 +75,7 @@ class ModelServer(Mute):
         if wrong.found is not MISSING:
             told["input"] = vllm_input(wrong.found)
         sentence = f"1 validation error:\n  {told}"
-        return Failure(400, sentence, "Bad Request", param=place)
+        return Failure(400, sentence, BAD_FIELD, param=place)
 
 
 class Probe(ModelServer):

@@ -58,6 +58,7 @@ class OllamaOpenAIChat(OllamaCompatible, HostChat):
     """Chat completions: the role in every delta, tool calls whole, one fingerprint for all."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     places = TOGETHER_PLACES
     stream_layout = staticmethod(go_json)
     id_shape = "chatcmpl-{digits:3}"

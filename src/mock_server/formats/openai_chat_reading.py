@@ -31,7 +31,7 @@ def chat_turns(messages: Field) -> Iterator[Turn]:
         value = message.check(MESSAGE_FIELDS).value
         role = CHAT_ROLES.get(value["role"])
         if role is None:
-            message.get("role").expected("one from " + ", ".join(CHAT_ROLES))
+            message.get("role").one_from(CHAT_ROLES)
         text = value.get("content")
         if not isinstance(text, str):
             text = openai_text(message.get("content"))

@@ -56,7 +56,7 @@ def check_once(form: Fields) -> None:
             Field(form).get(name).expected(ONE_VALUE)
 
 
-def files_in(field: Field) -> List[Mapping[str, Json]]:
+def files_in(field: Field) -> List[Field]:
     """The files of a field, of which there may be several in an array."""
     nodes = [field]
     if isinstance(field.value, list):
@@ -65,7 +65,7 @@ def files_in(field: Field) -> List[Mapping[str, Json]]:
         # What a form tells of a file, which a text in its place has nothing of.
         if not isinstance(node.value, dict):
             node.expected(A_FILE)
-    return [node.value for node in nodes]
+    return nodes
 
 
 class OpenAIForms(OpenAI):
@@ -84,8 +84,12 @@ class OpenAIForms(OpenAI):
         fields = Field(values)
         for name, is_needed in self.files.items():
             if is_needed or not fields.get(name).is_absent:
-                files_in(fields.get(name))
+                for file in files_in(fields.get(name)):
+                    self.check_file(file)
         return replace(call, body=body)
+
+    def check_file(self, file: Field) -> None:
+        """Raise BadField for a file that is none of those that the API takes."""
 
     def asked(self, call: Call) -> Mapping[str, Json]:
         """What a call asks for."""

@@ -17,6 +17,7 @@ from .openai_forms import OpenAIForms
 from .openai_images_reading import (
     GPT_IMAGE,
     PICTURE_FIELDS,
+    check_picture,
     check_wishes,
     code_of,
     number_between,
@@ -145,6 +146,10 @@ class OpenAIImageEdits(OpenAIForms, OpenAIImages):
     routes: Tuple[str, ...] = ("POST /v1/images/edits", "POST {prefix*}/images/edits")
     files = {"image": True, "mask": False}
     event = "image_edit"
+
+    def check_file(self, file: Field) -> None:
+        """Its part of the form says that it is a picture; its bytes are not asked."""
+        check_picture(file)
 
 
 def picture_url(call: Call, index: int) -> str:

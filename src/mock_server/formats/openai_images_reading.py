@@ -44,7 +44,13 @@ TOO_LOW = (
     "Invalid '{path}': integer below minimum value. Expected a value >= {least}, but got {found} "
     "instead."
 )
+# Quoted: anasfik/openai, issue 216, and ComfyUI, issue 9329.
+PICTURE_TYPES = ("image/jpeg", "image/png", "image/webp")
+NO_PICTURE = (
+    "Invalid file '{path}': unsupported mimetype ('{found}'). Supported file formats are {known}."
+)
 SENTENCE_CODES = {
+    "unsupported mimetype": "unsupported_file_mimetype",
     "Invalid value": "invalid_value",
     "above maximum": "integer_above_max_value",
     "below minimum": "integer_below_min_value",
@@ -74,7 +80,7 @@ def check_listed(field: Field, words: Sequence[str]) -> None:
     """BadField for a field that holds none of some words."""
     if not field.is_absent and field.value not in words:
         sentence = NO_WORD.format(found=f"'{field.value}'", known=in_words(words))
-        field.expected("one from " + ", ".join(words), sentence)
+        field.one_from(words, sentence)
 
 
 def check_size(field: Field, model: str) -> None:
@@ -127,6 +133,15 @@ def code_of(sentence: str) -> str:
     """The code of what was said of a number or a word; empty of anything else."""
     codes = [code for words, code in SENTENCE_CODES.items() if words in sentence]
     return next(iter(codes), "")
+
+
+def check_picture(file: Field) -> None:
+    """BadField for a file whose part of a form does not say that it is a picture."""
+    said = file.value["content_type"] or "application/octet-stream"
+    kind = said.partition(";")[0].strip().lower()
+    if kind not in PICTURE_TYPES:
+        known = in_words(PICTURE_TYPES)
+        file.expected("a picture", NO_PICTURE.format(path=file.path, found=kind, known=known))
 
 
 def settled_looks(asked: Mapping[str, Json]) -> Dict[str, str]:

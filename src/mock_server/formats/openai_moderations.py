@@ -7,8 +7,9 @@ from typing import List, Mapping, Tuple
 from ..ids import HEX
 from ..limits import Json
 from ..node import Field
-from ..values import Call, Refusal, Reply
+from ..values import Call, Reply
 from .openai import OpenAI, openai_text, plain_texts
+from .shapes import is_blocked
 
 # The categories in the order of the provider's answers (5.7).
 MODERATED = (
@@ -51,7 +52,7 @@ class OpenAIModerations(OpenAI):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
-        flagged = reply.stop == "content_filter" or reply.text(Refusal) is not None
+        flagged = is_blocked(reply)
         # One category stands for all: a mock does not say what is wrong with the text.
         categories = dict.fromkeys(MODERATED, False)
         scores = dict.fromkeys(MODERATED, 0.00001)

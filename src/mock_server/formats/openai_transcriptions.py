@@ -24,6 +24,10 @@ MOST_SOUND = 26_214_400  # bytes of a request
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
+# Quoted: UpstreetAI/usdk, issue 637.  How long it is nobody looks, but nothing is too short.
+LONG_ENOUGH = "a file with sound in it"
+NO_SOUND = "Audio file is too short. Minimum audio length is 0.1 seconds."
+INVALID = "invalid_request_error"
 TEXT_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 LISTED_WORDS = {"include": ("logprobs",), "timestamp_granularities": ("word", "segment")}
 # What verbose_json calls some languages (whisper's tokenizer.py); others are told as they came.
@@ -126,14 +130,18 @@ class OpenAITranslations(OpenAIForms, OpenAIAudio):
             size = f"({MOST_SOUND}) exceeded ({len(request.body)} bytes read)"
             file.expected(SMALL_ENOUGH, f"Maximum content size limit {size}")
         check_recording(file)
+        if not file.value["size"]:
+            file.expected(LONG_ENOUGH, NO_SOUND)
         return call
 
     def complaint(self, wrong: BadField) -> Failure:
         """Also of the file itself (buzz, issue 381; streamlit-mic-recorder, issue 10)."""
         if wrong.expected == SMALL_ENOUGH:
             return Failure(413, wrong.sentence, "server_error")
+        if wrong.expected == LONG_ENOUGH:
+            return Failure(400, wrong.sentence, INVALID, "audio_too_short", "file")
         if wrong.expected == KNOWN_ENDING:
-            return Failure(400, wrong.sentence, "invalid_request_error")
+            return Failure(400, wrong.sentence, INVALID)
         return super().complaint(wrong)
 
     def turns(self, body: Field) -> List[Turn]:

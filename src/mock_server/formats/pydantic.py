@@ -1,4 +1,5 @@
-"""What pydantic says of a wrong field: Anthropic, Mistral and OpenAI's audio are written in it.
+"""What pydantic says of a wrong field: Anthropic, Mistral, OpenAI's audio and model servers
+are written in it.
 
 Pure.
 """
@@ -9,6 +10,7 @@ import re
 from typing import List, Tuple, Union
 
 from ..errors import MISSING, BadField
+from ..values import ErrorBody, Failure
 
 # What an error calls the kinds of JSON values, in its type and in its message.
 PYDANTIC_NAMES = {
@@ -33,6 +35,16 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
     if wrong.expected == "false":  # the one value that there is
         return "literal_error", "Input should be False"
     return "value_error", f"Input should be {wrong.expected}"
+
+
+def fastapi_detail(failure: Failure) -> ErrorBody:
+    """`{"detail"}` of a field that is wrong, at its `param`, as FastAPI has it."""
+    detail = {
+        "type": failure.type or "value_error",
+        "loc": ["body", *location(failure.param or "")],
+        "msg": failure.message,
+    }
+    return ErrorBody({"detail": [detail]})
 
 
 def location(path: str) -> List[Union[str, int]]:

@@ -10,7 +10,7 @@ from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, ErrorBody, Failure, Reply
 from .openai import OpenAI
-from .pydantic import PYDANTIC_NAMES, location, pydantic_error
+from .pydantic import PYDANTIC_NAMES, fastapi_detail, pydantic_error
 from .reranking import RERANK_FIELDS, Reranking
 
 # All of it quoted from logs, but for what is said of a number that is too small or too large.
@@ -114,6 +114,7 @@ class JinaRerank(DetailedRerank):
 
     routes = ("POST {prefix*}/rerank",)
     host = "jina"
+    returns_documents = True  # documented
     errors = JINA_ERRORS
 
     def whole(self, call: Call, reply: Reply) -> Json:
@@ -129,12 +130,7 @@ class JinaRerank(DetailedRerank):
         """`{"detail"}`, for a wrong field as FastAPI has it."""
         if failure.status != 422 or failure.param is None:
             return super().failure(call, failure)
-        detail = {
-            "type": failure.type or "value_error",
-            "loc": ["body", *location(failure.param)],
-            "msg": failure.message,
-        }
-        return ErrorBody({"detail": [detail]})
+        return fastapi_detail(failure)
 
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field; unverified."""

@@ -30,6 +30,7 @@ class VllmRerank(Reranking, OpenAI):
     returns_documents = True
     least_wanted = 0  # all of them
     errors = VLLM_ERRORS
+    has_status = True
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
     bad_json = (

@@ -30,6 +30,8 @@ RERANK_FIELDS = {
 def reranker(request: Request) -> str:
     """Whose reranking is asked for on a path that several have: bedrock, voyage, cohere, jina, or
     vllm, which is meant where nothing tells another."""
+    if "x-amz-date" in request.headers:  # signed, whatever the body is (botocore)
+        return "bedrock"
     body: Json = None
     try:
         body = request.json

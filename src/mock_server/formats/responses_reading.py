@@ -67,7 +67,7 @@ def item_role(item: Field) -> str:
     """Who speaks in a message of the input."""
     role = item.check({"role": "a string!"}).get("role")
     if role.value not in RESPONSE_ROLES:
-        role.expected("one from " + ", ".join(RESPONSE_ROLES))
+        role.one_from(RESPONSE_ROLES)
     return RESPONSE_ROLES[role.value]
 
 

@@ -30,6 +30,11 @@ def stop_of(reply: Reply) -> str:
     return reply.stop
 
 
+def is_blocked(reply: Reply) -> bool:
+    """Whether a verdict on a text is no: a reply that refuses, or that a filter stopped."""
+    return reply.stop == "content_filter" or reply.text(Refusal) is not None
+
+
 def said_stop(words: Mapping[str, str], stop: str) -> str:
     """A provider's word for why an answer stopped; one of its own is said as it is."""
     return words.get(stop, stop)

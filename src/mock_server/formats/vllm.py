@@ -21,7 +21,7 @@ from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
 from .pydantic import location, pydantic_error
 from .shapes import present
-from .vllm_errors import MODEL_LENGTH, VLLM_ERRORS, VLLM_TYPES
+from .vllm_errors import BAD_FIELD, MODEL_LENGTH, VLLM_ERRORS, VLLM_TYPES
 
 
 class VLLM(Host):
@@ -51,7 +51,7 @@ class VLLM(Host):
         kind, message = pydantic_error(wrong)
         place = ("body", *location(wrong.path))
         detail = {"type": kind, "loc": place, "msg": message}
-        return Failure(400, f"1 validation error:\n  {detail}\n", "Bad Request")
+        return Failure(400, f"1 validation error:\n  {detail}\n", BAD_FIELD)
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:
@@ -70,6 +70,7 @@ class VLLMChat(VLLM, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
+    likely_frame = Members("content")
     # Of 16 digits since the end of 2025, which not all that is deployed has.
     id_shape = "chatcmpl-{hex:32}"
     call_id_shape = "chatcmpl-tool-{hex:32}"

@@ -205,6 +205,17 @@ class FieldCondition(Condition):
         return self.key, got, self.wanted(got)
 
 
+class UsualOperation(Condition):
+    """The operation that a mock means which asks for none: whoever wrote it never said so."""
+
+    def wanted(self, got: Json) -> Json:
+        """What is meant, why, and what would ask for the operation of the call."""
+        told = f'{shown(self.expected)}, which a match without "operation" means'
+        if got != OTHER:
+            told += f'; "operation": {shown(got)} asks for this one'
+        return Because(told)
+
+
 def lacking(got: Json, expected: Json, path: str) -> Optional[Difference]:
     """The first difference that keeps `got` from containing `expected`: objects are subsets, arrays
     equally long and compared item by item, anything else is equal, and true is not 1."""
@@ -317,8 +328,12 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
         nodes = [node]
         if node.value and isinstance(node.value, list):
             nodes = node.items()
-        names = [one.choice(known) for one in nodes]
         key = str(node.key)
+        for one in nodes:
+            if key == "provider" and one.value in DIALECTS and one.value not in known:
+                told = shown(one.value)
+                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+        names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
 
@@ -407,4 +422,13 @@ def conditions(match: Node, default_operation: str) -> Tuple[Condition, ...]:
     for key, read in MATCH_KEYS.items():
         if key in asked:
             found += read(asked[key])
-    return tuple(found)
+    if not match.is_absent and not match.get("operation").is_absent:
+        return tuple(found)
+    return tuple(usual_if_operation(one) for one in found)
+
+
+def usual_if_operation(condition: Condition) -> Condition:
+    """A condition, as one that nobody wrote if it is on the operation."""
+    if condition.key != "operation":
+        return condition
+    return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)

@@ -74,8 +74,12 @@ def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, in
     then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
     if not differences:
         return 1.0, holding, len(KEY_ORDER)
-    key, _, expected = differences[0]
+    key, got, expected = differences[0]
     key = re.split(r"[.\[]", key)[0]
+    if key == "operation" and got != OTHER:
+        # All else that it asks for is there, and that is something; it only never said for what.
+        only = isinstance(expected, Because) and len(differences) == 1 and holding
+        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
     if key == "times" or isinstance(expected, Because):
         # All that it asks for is there; it can't answer, for another reason.
         return 2.0, holding, 0

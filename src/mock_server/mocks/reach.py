@@ -168,11 +168,12 @@ def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
 @functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
 def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
     """The ways in which one of the values is found at each of some PLACES."""
-    found = []
-    for way in WAYS:
-        if all(not set(values).isdisjoint(PLACES[key](way)) for key, values in wanted):
-            found.append(way)
-    return tuple(found)
+    if not wanted:
+        return WAYS
+    key, values = wanted[-1]
+    look, among = PLACES[key], set(values)
+    # Many ask for the same provider or operation, and for some API of it.
+    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
 
 
 def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
@@ -207,6 +208,8 @@ def check_reach(
         refuse_contradiction(node.get("match"), conditions)
     if not node.get("dialect").is_absent:
         ways = ways_in_dialect(node.get("dialect"), ways)
+        if all(isinstance(answer.form, Raw) for answer in answers):
+            node.get("dialect").fail('has no effect: "raw" is the same in every dialect')
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
@@ -261,7 +264,10 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    match.get(last.key).fail(f"no request has {shown(last.expected)} beside {beside}{hint}")
+    said = shown(last.expected)
+    if match.get(last.key).is_absent:
+        said += ", which is meant where none is said,"
+    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
 
 
 def values_at(key: str, way: Way) -> Iterable[Json]:

@@ -1,0 +1,156 @@
+"""What the tests of gateways share: how one is started, what is asked through it, what it asked of
+the server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import time
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+
+import openai
+
+KEY = "sk-gateway"
+TEXT = "Hello — wörld <b> & more"
+THOUGHTS = "Let me see."
+USAGE = {"input_tokens": 12, "output_tokens": 9, "reasoning_tokens": 4, "cached_tokens": 8}
+CALLS = [
+    {"name": "get_weather", "arguments": {"city": "Oslo"}},
+    {"name": "get_weather", "arguments": {"city": "Rome"}},
+]
+ARGUMENTS = ['{"city":"Oslo"}', '{"city":"Rome"}']
+ASKED: Dict[str, Any] = {
+    "hello": {"text": TEXT, "usage": USAGE},
+    "think": {"reasoning": THOUGHTS, "text": TEXT},
+    "call": {"tool_calls": CALLS},
+    "limited": {"error": {"kind": "rate_limit"}},
+    "missing": {"error": {"kind": "not_found"}},
+    "break": {"text": TEXT, "error": {"kind": "overloaded"}, "after_events": 3},
+}
+DOCUMENTS = ["Rome", "Paris is the capital of France.", "Lyon"]
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mMwTpsJAAICATNoejH4AAAAAElFTkSuQmCC"
+)
+SAID = "Let us begin. Are all here?"
+# What every gateway's server answers.
+ANSWERS: List[Any] = [
+    *({"match": {"user": user}, "response": response} for user, response in ASKED.items()),
+    {"match": {"user": "capital"}, "response": {"scores": [0.02, 0.98, 0.31]}},
+    {"match": {"operation": "rerank"}, "response": {"error": {"kind": "rate_limit"}}},
+    {"match": {"operation": "image"}, "response": {"text": "A cat, in oil."}},
+    {"match": {"operation": "audio"}, "response": {"text": SAID}},
+    {
+        "match": {"operation": "moderate", "user": {"contains": "bomb"}},
+        "response": {"refusal": "I can't help with that."},
+    },
+    {"match": {"operation": "moderate"}, "response": {"text": "fine"}},
+]
+
+
+def told(url: str, method: str, path: str, body: Any = None) -> Any:
+    """The status of an answer, and its JSON or text."""
+    connection = HTTPConnection(url.partition("://")[2], timeout=30)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        response = connection.getresponse()
+        data = response.read()
+        return response.status, json.loads(data) if data[:1] in (b"{", b"[") else data.decode()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def running(
+    command: Sequence[str], url: str, health: str, folder: Path, **names: str
+) -> Iterator[None]:
+    """A gateway's process, once it answers.  Of the machine's environment it has the path alone."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **names}
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        for _ in range(600):
+            if process.poll() is not None or ready(url, health):
+                break
+            time.sleep(0.2)
+        assert ready(url, health), (folder / "log").read_text(encoding="utf-8")[-2000:]
+        yield
+        process.terminate()
+        process.wait(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def ready(url: str, path: str) -> bool:
+    """Whether a gateway answers."""
+    try:
+        return bool(told(url, "GET", path)[0] == 200)
+    except OSError:
+        return False
+
+
+def asked_of(server: str, **match: Any) -> List[Any]:
+    """What a gateway asked of the server, all answered."""
+    body = {"match": match, "ended": "complete", "timeout": 10}
+    status, found = told(server, "POST", "/__mock__/requests/wait", body)
+    assert status == 200, found
+    return list(found["requests"])
+
+
+class Heard(NamedTuple):
+    """What a client has of an answer."""
+
+    text: str
+    thoughts: str
+    calls: List[str]
+    finish: str
+    usage: Any
+
+
+def ask(client: openai.OpenAI, model: str, user: str, **options: Any) -> Any:
+    """What the client returns."""
+    messages: Any = [{"role": "user", "content": user}]
+    return client.chat.completions.create(model=model, messages=messages, **options)
+
+
+def thoughts_of(message: Any) -> str:
+    """LiteLLM calls them `reasoning_content`, and leaves Groq's whole ones where they are."""
+    found = getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None)
+    return found or ""
+
+
+def whole(client: openai.OpenAI, model: str, user: str) -> Heard:
+    """A whole answer."""
+    answer = ask(client, model, user)
+    choice = answer.choices[0]
+    calls = [call.function.arguments for call in choice.message.tool_calls or ()]
+    said = choice.message.content or ""
+    return Heard(said, thoughts_of(choice.message), calls, choice.finish_reason, answer.usage)
+
+
+def streamed(client: openai.OpenAI, model: str, user: str) -> Heard:
+    """A stream, put together."""
+    options: Any = {"stream": True, "stream_options": {"include_usage": True}}
+    chunks = list(ask(client, model, user, **options))
+    choices = [choice for chunk in chunks for choice in chunk.choices]
+    calls: Dict[int, str] = {}
+    for choice in choices:
+        for number, call in enumerate(choice.delta.tool_calls or ()):
+            # Gemini's have no index, and come all at once.
+            place = number if call.index is None else call.index
+            calls[place] = calls.get(place, "") + (call.function.arguments or "")
+    return Heard(
+        "".join(choice.delta.content or "" for choice in choices),
+        "".join(thoughts_of(choice.delta) for choice in choices),
+        list(calls.values()),
+        "".join(choice.finish_reason or "" for choice in choices),
+        [chunk.usage for chunk in chunks if chunk.usage][-1],
+    )

@@ -981,6 +981,9 @@ def _integer(digits: str) -> int:
 
 LARGE_TEXT = 64 * 1024  # characters
 MOST_VALUES = 1_000_000  # in a request's body
+# Arrays and objects among them: everybody waits while the collector goes through those that are
+# new, a second for a million of them.
+MOST_NESTED = 250_000
 BLOCK = 64 * 1024  # bytes of it that are looked through at once
 SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
 MANY_VALUES = 2000
@@ -1098,17 +1101,18 @@ def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
 def parse_request(data: bytes, unique: bool = False) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
-    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if commas_and_brackets <= MOST_VALUES:
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets <= MOST_NESTED and data.count(b",") + brackets <= MOST_VALUES:
         return parse_json(data, unique)
     # To make millions of objects, and to free them, would stop everybody: they are counted before.
     value = None
-    is_too_much = announces_more(data, MOST_VALUES)
+    is_too_much = announces_more(data, MOST_VALUES, MOST_NESTED)
     if not is_too_much:
         value = parse_json(data, unique)
         is_too_much = holds_more(value, MOST_VALUES)
     if is_too_much:
-        raise ValueError(f"it holds more than {MOST_VALUES} values")
+        most = f"{MOST_VALUES} values, or {MOST_NESTED} arrays and objects"
+        raise ValueError(f"it holds more than {most}")
     return value
 
 
@@ -1119,9 +1123,9 @@ def takes_long(data: bytes) -> bool:
     return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
 
 
-def announces_more(data: bytes, most: int) -> bool:
-    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
-    outside of its strings."""
+def announces_more(data: bytes, most: int, most_nested: int) -> bool:
+    """Whether more than so many values begin in JSON, or so many arrays and objects: as many
+    commas, or brackets, lie outside of its strings."""
     data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
     commas = brackets = quotes = 0
     for at in range(0, len(data), BLOCK):
@@ -1130,7 +1134,7 @@ def announces_more(data: bytes, most: int) -> bool:
         quotes += len(pieces) - 1
         commas += outside.count(b",")
         brackets += outside.count(b"[") + outside.count(b"{")
-        if max(commas, brackets) > most:
+        if commas > most or brackets > most_nested:
             return True
     return False
 
@@ -5989,6 +5993,7 @@ class OpenAIGeneration(OpenAI):
 
 
 MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+LONG_PIECE = 64  # characters; longer ones, whose bytes are told one by one, count as several
 LOGPROB = -0.01  # of every piece (5.2)
 
 
@@ -6006,8 +6011,10 @@ def text_pieces(reply: Reply) -> Iterator[str]:
 
 def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
     """Those of the pieces that have text; Refused where one answer has too many."""
-    for number, piece in enumerate(filter(None, pieces)):
-        if number >= MOST_LOGPROBS:
+    number = 0
+    for piece in filter(None, pieces):
+        number += 1 + len(piece) // LONG_PIECE
+        if number > MOST_LOGPROBS:
             message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
             raise Refused(400, message, code="answer_too_large")
         yield piece
@@ -7828,7 +7835,8 @@ class OpenAISpeech(OpenAIAudio):
 
 PACE = 15  # characters a second
 MOST_CAPTIONS = 10_000  # of one answer: each takes hundreds of bytes
-SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n])*")  # or lines
+# Or lines; none is longer, for the expression takes 100 bytes of memory for each character.
+SENTENCES = re.compile(r"\S(?:\S|(?<![.!?。！？])[^\S\n]){0,99999}")
 WORDS_ALONE = re.compile(r"\S+")
 
 
@@ -10687,6 +10695,7 @@ class Reranking(WireFormat):
     host = ""  # one of those of `reranker`, where others have the same paths
     order: Tuple[str, ...] = ("index", "relevance_score", "document")  # of a result's members
     returns_documents = False  # where the request does not say whether it wants them
+    most_inputs = 100_000  # where nobody says how many: each takes a thousand bytes of memory
     least_wanted = 1  # results that a request may ask for
     too_few = ""  # what is said of fewer: with {value} and {found}, the documents
 
@@ -10730,7 +10739,7 @@ class Reranking(WireFormat):
         given = body.get("documents")
         if not given.value:
             given.expected("an array with at least one document")
-        return given
+        return self.counted(given)
 
     def text_of(self, document: Field) -> str:
         """The text that a document is or has, or else all that it has."""
@@ -15835,6 +15844,7 @@ NO_RESPONSE = Failure(404, "Response with id '{id}' not found.")
 # An event stream of nothing, where all events were seen already.
 NOTHING_LEFT = Recorded(frames=(b": nothing more\n\n",), kind="an event stream")
 LONG_STORED = 64 * 1024  # bytes of memory
+MOST_REPLAYED = 50_000  # events of one stream: each takes a thousand bytes of memory
 SPELT_FLAGS = {"true": True, "false": False}
 
 
@@ -15956,7 +15966,7 @@ class OpenAIRetrieve(StoredResponse):
         if call.method == "GET":
             with state.lock:
                 stored.end()
-        values = [value for value in events_now(stored) if value.get("sequence_number", 0) > seen]
+        values = [value for value in events_now(stored) if sequence_number(value) > seen]
         if asked["include_obfuscation"] is False:
             values = [
                 {key: value[key] for key in value if key != "obfuscation"} for value in values
@@ -15964,13 +15974,23 @@ class OpenAIRetrieve(StoredResponse):
         return Recorded(values=tuple(values)) if values else NOTHING_LEFT
 
 
+def sequence_number(event: Mapping[str, Json]) -> float:
+    """The number of an event; 0 where one that was recorded has none."""
+    found = event.get("sequence_number")
+    return found if isinstance(found, (int, float)) else 0
+
+
 def events_now(stored: Stored) -> List[Json]:
     """The events of a response as it is now: one that was cancelled went no further than to be in
     progress."""
     if stored.status != CANCELLED:
-        return list(stored.events())
+        values = list(itertools.islice(stored.events(), MOST_REPLAYED + 1))
+        if len(values) > MOST_REPLAYED:
+            message = f"streams of at most {MOST_REPLAYED} events are told once more"
+            raise Refused(400, message, code="answer_too_large")
+        return values
     begun = ("response.created", *(f"response.{status}" for status in UNFINISHED))
-    values = [value for value in stored.events() if value.get("type") in begun]
+    values = list(itertools.takewhile(lambda value: value.get("type") in begun, stored.events()))
     last = {"type": "response.cancelled", "response": as_it_is(stored)}
     return [*values, {**last, "sequence_number": len(values)}]
 
@@ -16080,7 +16100,8 @@ class AzureInputItems(AzureStored, OpenAIInputItems):
 # What steers a model server: sleep, and adapters that are loaded (vLLM's paths).  Pure.
 
 
-MOST_ADAPTERS = 1000  # of a session
+MOST_ADAPTERS = 100  # of a session
+LONGEST_ADAPTER = 200  # characters of a name: they stay
 
 
 def plain_answer(text: str) -> Recorded:
@@ -16140,7 +16161,10 @@ class LoadAdapter(ModelServer):
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The adapter: it is asked for as a model."""
-        return str(body.value["lora_name"])
+        given = body.get("lora_name")
+        if len(given.value) > LONGEST_ADAPTER:
+            given.expected("a name", f"at most {LONGEST_ADAPTER} characters are kept of it")
+        return str(given.value)
 
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """Loaded, unless it is already."""
@@ -16365,6 +16389,7 @@ ASCII_BITS = 7
 FOREIGN = 1 << 29  # tokens from here on are one character each; all are less than 2**31
 UNKNOWN = "\ufffd"  # what a token that is none of these stands for
 MOST_TOKEN = 2**63 - 1  # as vLLM bounds it
+MOST_TOKENS = 250_000  # of one answer: twice what the model takes
 
 CHAT_REQUEST = ChatRequest()
 
@@ -16427,7 +16452,11 @@ class Tokenize(ModelServer):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The tokens, and their texts if they are asked for."""
-        pieces = TOKEN_PIECE.findall(call.prompt)
+        found = itertools.islice(TOKEN_PIECE.finditer(call.prompt), MOST_TOKENS + 1)
+        pieces = [match.group() for match in found]
+        if len(pieces) > MOST_TOKENS:
+            message = f"the answer has at most {MOST_TOKENS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
         known: Dict[str, int] = {piece: piece_number(piece) for piece in set(pieces)}
         texts = None
         if call.body.get("return_token_strs"):
@@ -23666,7 +23695,7 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
-LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")  # the name of one (Prometheus, "Data model")
+LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,199}")  # the name of one (Prometheus, "Data model")
 LONGEST_LABEL = 1000  # characters of its value
 MOST_LABELS = 20
 MOST_GAUGES = 1000  # of a session
@@ -23689,7 +23718,7 @@ def read_gauge(asked: Given) -> GivenGauge:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
     for name, label in labels.items():
         if not LABEL.fullmatch(name):
-            label.fail("is no name of a label: letters, digits and _, no digit first")
+            label.fail("is no name of a label: up to 200 letters, digits and _, no digit first")
         if len(label.text()) > LONGEST_LABEL:
             label.expected(f"at most {LONGEST_LABEL} characters")
     texts = {name: label.value for name, label in labels.items()}
@@ -25190,7 +25219,8 @@ class Answerer:
         except BadField as wrong:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
-            return self.refuse(request, refused)
+            # The next use of the mock, or what the session remembers then, may be no reason to.
+            return replace(self.refuse(request, refused), is_repeatable=False)
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
@@ -25276,8 +25306,8 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-            if heavy(ECHO_TEMPLATE, call.request):
-                yield ASIDE
+        if heavy(ECHO_TEMPLATE, call.request):
+            yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)

@@ -497,3 +497,41 @@ def test_logprobs_are_bounded() -> None:
         refused = ask(answers, kind, stream, more=more)
         assert refused.status == 400 and "logprobs for at most 50000" in complaint_of(refused.body)
     assert ask(answers, m.OpenAIChat).status == 200
+
+
+LONG_ANSWERS = [
+    ("/tokenize", {"prompt": "abcd" * 250_001}, "the answer has at most 250000 tokens"),
+    ("/v1/rerank", {"model": "m", "query": "q", "documents": ["x"] * 100_001}, "too long"),
+    ("/v1/load_lora_adapter", {"lora_name": "x" * 201, "lora_path": "/"}, "at most 200"),
+]
+
+
+def test_what_a_short_request_would_make_much_of_is_refused() -> None:
+    answers = answerer(fallback="echo")
+    for path, body, reason in LONG_ANSWERS:
+        request = m.Request("POST", path, body=json.dumps(body).encode())
+        response = answers.answer(request).response
+        assert response.status == 400 and reason.encode() in response.body, path
+    with pytest.raises(m.Refused, match="at most 50000 tokens"):
+        list(m.bounded_pieces(["x" * 3_200_001]))  # of which each byte would be told
+
+
+def test_a_long_stream_is_not_told_once_more() -> None:
+    call = call_of(m.OpenAIResponses)
+    many = ({"type": "x"} for _ in itertools.count())
+    stored = m.Stored("a", call, dict, lambda: many, 1, ("queued",))
+    with pytest.raises(m.Refused, match="at most 50000 events"):
+        m.events_now(stored)
+    stored.cancel()  # of which only the beginning is looked at
+    assert [event["type"] for event in m.events_now(stored)] == ["response.cancelled"]
+
+
+def test_no_caption_is_so_long_that_the_expression_takes_the_memory() -> None:
+    cues = m.timed("a" * 250_000, m.SENTENCES)
+    assert [len(cue.text) for cue in cues] == [100_000, 100_000, 50_000]
+
+
+def test_tokens_of_a_long_text_are_told_aside() -> None:
+    body = json.dumps({"prompt": "a" * 20_000}).encode()
+    work = answerer().answering(m.Request("POST", "/tokenize", body=body))
+    assert next(work) is m.ASIDE

@@ -80,14 +80,16 @@ def test_values_are_counted_before_they_are_made(
     text: str, is_more: bool, block: int, monkeypatch: Any
 ) -> None:
     monkeypatch.setitem(m.announces_more.__globals__, "BLOCK", block)
-    assert m.announces_more(text.encode(), 10) == is_more
+    assert m.announces_more(text.encode(), 10, 10) == is_more
 
 
 def test_a_body_of_too_many_values_makes_none_of_them(monkeypatch: Any) -> None:
     monkeypatch.setitem(m.parse_request.__globals__, "MOST_VALUES", 10)
     monkeypatch.setitem(m.parse_request.__globals__, "parse_json", None)
     with pytest.raises(ValueError, match="more than 10 values"):
-        m.parse_request(b"[" + b"[]," * 20 + b"1]")
+        m.parse_request(b"[" + b"1," * 20 + b"1]")
+    with pytest.raises(ValueError, match="or 250000 arrays and objects"):
+        m.parse_request(b"[" + b"[]," * 250_000 + b"1]")
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,15 @@ def test_a_credential_is_asked_for_however_often_the_request_came() -> None:
     assert found == [200, 401, 200]
 
 
+def test_a_refusal_is_not_remembered_for_the_next_use_may_be_none() -> None:
+    huge = {"text": "{{user}}" * 1000}
+    answers = answerer({"responses": [huge, {"text": "small"}], "cycle": True})
+    message = {"role": "user", "content": "x" * 5000}
+    body = json.dumps({"model": "m", "messages": [message]}).encode()
+    request = m.Request("POST", "/v1/chat/completions", body=body)
+    assert [answers.answer(request).response.status for _ in range(6)] == [400, 200] * 3
+
+
 def test_memory_stays_within_its_room() -> None:
     answers = answerer(fallback="echo")
     text = "x" * 500_000

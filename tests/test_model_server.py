@@ -202,6 +202,7 @@ WRONG_METRICS = [
     (RUNNING, {"value": True}, 400, "value: expected a finite number"),
     (RUNNING, {"value": 1, "port": 0}, 400, "port: expected a port from 1 to 65535"),
     (RUNNING, {"value": 1, "labels": {"a-b": "c"}}, 400, "labels.a-b: is no name of a label"),
+    (RUNNING, {"value": 1, "labels": {"a" * 201: "c"}}, 400, "up to 200 letters"),
     (RUNNING, {"value": 1, "labels": {"a": 1}}, 400, "labels.a: expected a string"),
     (RUNNING, {"value": 1, "labels": {"a": "b" * 2000}}, 400, "at most 1000 characters"),
     (RUNNING, {"value": 1, "labels": {f"l{n}": "" for n in range(21)}}, 400, "at most 20 labels"),

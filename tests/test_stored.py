@@ -152,6 +152,14 @@ def test_a_recorded_body_of_any_kind_is_told_again() -> None:
             assert len(items) >= 2 and items[0]["content"][0]["text"] == "Hi"
 
 
+def test_events_that_were_recorded_may_have_any_number_or_none() -> None:
+    recorded: List[Any] = [{"sequence_number": found} for found in ("x", None, 7)]
+    client = Client({"response": {"events": [{"response": RECORDED}, *recorded]}})
+    client.create({**ASK, "stream": True})
+    assert client.get("resp_own", stream="true", starting_after="1") == recorded[2:]
+    assert client.get("resp_own", stream="true")[1:] == recorded
+
+
 def test_a_transcript_is_found_under_the_id_that_it_holds(tmp_path: Any) -> None:
     (tmp_path / "mocks").mkdir()
     head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"

@@ -106,7 +106,8 @@ class Answerer:
         except BadField as wrong:
             return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
         except Refused as refused:
-            return self.refuse(request, refused)
+            # The next use of the mock, or what the session remembers then, may be no reason to.
+            return replace(self.refuse(request, refused), is_repeatable=False)
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
@@ -192,8 +193,8 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-            if heavy(ECHO_TEMPLATE, call.request):
-                yield ASIDE
+        if heavy(ECHO_TEMPLATE, call.request):
+            yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session, call)
         response = self.response(wire, call, session, outcome, 200, delivery)

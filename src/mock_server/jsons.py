@@ -152,6 +152,9 @@ def _integer(digits: str) -> int:
 
 LARGE_TEXT = 64 * 1024  # characters
 MOST_VALUES = 1_000_000  # in a request's body
+# Arrays and objects among them: everybody waits while the collector goes through those that are
+# new, a second for a million of them.
+MOST_NESTED = 250_000
 BLOCK = 64 * 1024  # bytes of it that are looked through at once
 SHORT = 8 * 1024  # bytes of JSON that take no time worth mentioning, whatever it holds
 MANY_VALUES = 2000
@@ -269,17 +272,18 @@ def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
 def parse_request(data: bytes, unique: bool = False) -> Json:
     """The JSON value of a request's body, which may hold no more than MOST_VALUES values: no
     provider answers so many, and to look at them takes seconds."""
-    commas_and_brackets = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if commas_and_brackets <= MOST_VALUES:
+    brackets = data.count(b"[") + data.count(b"{")
+    if brackets <= MOST_NESTED and data.count(b",") + brackets <= MOST_VALUES:
         return parse_json(data, unique)
     # To make millions of objects, and to free them, would stop everybody: they are counted before.
     value = None
-    is_too_much = announces_more(data, MOST_VALUES)
+    is_too_much = announces_more(data, MOST_VALUES, MOST_NESTED)
     if not is_too_much:
         value = parse_json(data, unique)
         is_too_much = holds_more(value, MOST_VALUES)
     if is_too_much:
-        raise ValueError(f"it holds more than {MOST_VALUES} values")
+        most = f"{MOST_VALUES} values, or {MOST_NESTED} arrays and objects"
+        raise ValueError(f"it holds more than {most}")
     return value
 
 
@@ -290,9 +294,9 @@ def takes_long(data: bytes) -> bool:
     return data.count(b",") + data.count(b"[") + data.count(b"{") > MANY_VALUES
 
 
-def announces_more(data: bytes, most: int) -> bool:
-    """Whether more than so many values begin in JSON: as many arrays and objects, or commas, lie
-    outside of its strings."""
+def announces_more(data: bytes, most: int, most_nested: int) -> bool:
+    """Whether more than so many values begin in JSON, or so many arrays and objects: as many
+    commas, or brackets, lie outside of its strings."""
     data = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote ends a string but its last
     commas = brackets = quotes = 0
     for at in range(0, len(data), BLOCK):
@@ -301,7 +305,7 @@ def announces_more(data: bytes, most: int) -> bool:
         quotes += len(pieces) - 1
         commas += outside.count(b",")
         brackets += outside.count(b"[") + outside.count(b"{")
-        if max(commas, brackets) > most:
+        if commas > most or brackets > most_nested:
             return True
     return False
 

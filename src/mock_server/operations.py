@@ -95,7 +95,7 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
-LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")  # the name of one (Prometheus, "Data model")
+LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,199}")  # the name of one (Prometheus, "Data model")
 LONGEST_LABEL = 1000  # characters of its value
 MOST_LABELS = 20
 MOST_GAUGES = 1000  # of a session
@@ -118,7 +118,7 @@ def read_gauge(asked: Given) -> GivenGauge:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
     for name, label in labels.items():
         if not LABEL.fullmatch(name):
-            label.fail("is no name of a label: letters, digits and _, no digit first")
+            label.fail("is no name of a label: up to 200 letters, digits and _, no digit first")
         if len(label.text()) > LONGEST_LABEL:
             label.expected(f"at most {LONGEST_LABEL} characters")
     texts = {name: label.value for name, label in labels.items()}

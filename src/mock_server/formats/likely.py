@@ -12,6 +12,7 @@ from ..values import Call, Reply, Text
 from .runs import walk
 
 MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
+LONG_PIECE = 64  # characters; longer ones, whose bytes are told one by one, count as several
 LOGPROB = -0.01  # of every piece (5.2)
 
 
@@ -29,8 +30,10 @@ def text_pieces(reply: Reply) -> Iterator[str]:
 
 def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
     """Those of the pieces that have text; Refused where one answer has too many."""
-    for number, piece in enumerate(filter(None, pieces)):
-        if number >= MOST_LOGPROBS:
+    number = 0
+    for piece in filter(None, pieces):
+        number += 1 + len(piece) // LONG_PIECE
+        if number > MOST_LOGPROBS:
             message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
             raise Refused(400, message, code="answer_too_large")
         yield piece

@@ -65,6 +65,7 @@ class Reranking(WireFormat):
     host = ""  # one of those of `reranker`, where others have the same paths
     order: Tuple[str, ...] = ("index", "relevance_score", "document")  # of a result's members
     returns_documents = False  # where the request does not say whether it wants them
+    most_inputs = 100_000  # where nobody says how many: each takes a thousand bytes of memory
     least_wanted = 1  # results that a request may ask for
     too_few = ""  # what is said of fewer: with {value} and {found}, the documents
 
@@ -108,7 +109,7 @@ class Reranking(WireFormat):
         given = body.get("documents")
         if not given.value:
             given.expected("an array with at least one document")
-        return given
+        return self.counted(given)
 
     def text_of(self, document: Field) -> str:
         """The text that a document is or has, or else all that it has."""

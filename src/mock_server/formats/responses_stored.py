@@ -3,8 +3,10 @@ deleted, its input listed (wire formats, 5.5).  Pure, but for what the session r
 
 from __future__ import annotations
 
+import itertools
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
+from ..errors import Refused
 from ..limits import Json
 from ..node import Field
 from ..outcomes import Recorded, Usually
@@ -27,6 +29,7 @@ NO_RESPONSE = Failure(404, "Response with id '{id}' not found.")
 # An event stream of nothing, where all events were seen already.
 NOTHING_LEFT = Recorded(frames=(b": nothing more\n\n",), kind="an event stream")
 LONG_STORED = 64 * 1024  # bytes of memory
+MOST_REPLAYED = 50_000  # events of one stream: each takes a thousand bytes of memory
 SPELT_FLAGS = {"true": True, "false": False}
 
 
@@ -148,7 +151,7 @@ class OpenAIRetrieve(StoredResponse):
         if call.method == "GET":
             with state.lock:
                 stored.end()
-        values = [value for value in events_now(stored) if value.get("sequence_number", 0) > seen]
+        values = [value for value in events_now(stored) if sequence_number(value) > seen]
         if asked["include_obfuscation"] is False:
             values = [
                 {key: value[key] for key in value if key != "obfuscation"} for value in values
@@ -156,13 +159,23 @@ class OpenAIRetrieve(StoredResponse):
         return Recorded(values=tuple(values)) if values else NOTHING_LEFT
 
 
+def sequence_number(event: Mapping[str, Json]) -> float:
+    """The number of an event; 0 where one that was recorded has none."""
+    found = event.get("sequence_number")
+    return found if isinstance(found, (int, float)) else 0
+
+
 def events_now(stored: Stored) -> List[Json]:
     """The events of a response as it is now: one that was cancelled went no further than to be in
     progress."""
     if stored.status != CANCELLED:
-        return list(stored.events())
+        values = list(itertools.islice(stored.events(), MOST_REPLAYED + 1))
+        if len(values) > MOST_REPLAYED:
+            message = f"streams of at most {MOST_REPLAYED} events are told once more"
+            raise Refused(400, message, code="answer_too_large")
+        return values
     begun = ("response.created", *(f"response.{status}" for status in UNFINISHED))
-    values = [value for value in stored.events() if value.get("type") in begun]
+    values = list(itertools.takewhile(lambda value: value.get("type") in begun, stored.events()))
     last = {"type": "response.cancelled", "response": as_it_is(stored)}
     return [*values, {**last, "sequence_number": len(values)}]
 

@@ -12,7 +12,8 @@ from ..values import Call, Failure
 from .model_server import ModelServer
 from .vllm_errors import UVICORN
 
-MOST_ADAPTERS = 1000  # of a session
+MOST_ADAPTERS = 100  # of a session
+LONGEST_ADAPTER = 200  # characters of a name: they stay
 
 
 def plain_answer(text: str) -> Recorded:
@@ -72,7 +73,10 @@ class LoadAdapter(ModelServer):
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The adapter: it is asked for as a model."""
-        return str(body.value["lora_name"])
+        given = body.get("lora_name")
+        if len(given.value) > LONGEST_ADAPTER:
+            given.expected("a name", f"at most {LONGEST_ADAPTER} characters are kept of it")
+        return str(given.value)
 
     def own(self, call: Call, state: State) -> Optional[Usually]:
         """Loaded, unless it is already."""

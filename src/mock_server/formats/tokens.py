@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Dict, Iterable, Iterator, Mapping
 
+from ..errors import Refused
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Reply, Turn
@@ -19,6 +21,7 @@ ASCII_BITS = 7
 FOREIGN = 1 << 29  # tokens from here on are one character each; all are less than 2**31
 UNKNOWN = "\ufffd"  # what a token that is none of these stands for
 MOST_TOKEN = 2**63 - 1  # as vLLM bounds it
+MOST_TOKENS = 250_000  # of one answer: twice what the model takes
 
 CHAT_REQUEST = ChatRequest()
 
@@ -81,7 +84,11 @@ class Tokenize(ModelServer):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The tokens, and their texts if they are asked for."""
-        pieces = TOKEN_PIECE.findall(call.prompt)
+        found = itertools.islice(TOKEN_PIECE.finditer(call.prompt), MOST_TOKENS + 1)
+        pieces = [match.group() for match in found]
+        if len(pieces) > MOST_TOKENS:
+            message = f"the answer has at most {MOST_TOKENS} tokens; ask for less"
+            raise Refused(400, message, code="answer_too_large")
         known: Dict[str, int] = {piece: piece_number(piece) for piece in set(pieces)}
         texts = None
         if call.body.get("return_token_strs"):

@@ -46,10 +46,15 @@ from .server import MockServer, SessionView
 # Type checkers take this for true: to them a name that is not imported above is an error.
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
+    OWN = __name__ + "."
+    ROOM_OF: dict = {}  # by name, once it was asked for
 
     def __getattr__(name: str) -> object:
         """Any name that a room defines, so that the package gives the same names as the file."""
-        for path, room in list(sys.modules.items()):
-            if path.startswith(__name__ + ".") and name in vars(room):
-                return vars(room)[name]
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in ROOM_OF:
+            rooms = [room for path, room in list(sys.modules.items()) if path.startswith(OWN)]
+            found = [room for room in rooms if name in vars(room)]
+            if not found:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            ROOM_OF[name] = found[0]
+        return vars(ROOM_OF[name])[name]

@@ -203,6 +203,8 @@ WRONG_METRICS = [
     (RUNNING, {"value": 1, "port": 0}, 400, "port: expected a port from 1 to 65535"),
     (RUNNING, {"value": 1, "labels": {"a-b": "c"}}, 400, "labels.a-b: is no name of a label"),
     (RUNNING, {"value": 1, "labels": {"a" * 201: "c"}}, 400, "up to 200 letters"),
+    (RUNNING, {"value": 1, "labels": {"__name__": "c"}}, 400, "__name__: is no name of a label"),
+    (RUNNING, {"value": 1, "labels": {"a": "b\rc"}}, 400, "labels.a: expected a text without line"),
     (RUNNING, {"value": 1, "labels": {"a": 1}}, 400, "labels.a: expected a string"),
     (RUNNING, {"value": 1, "labels": {"a": "b" * 2000}}, 400, "at most 1000 characters"),
     (RUNNING, {"value": 1, "labels": {f"l{n}": "" for n in range(21)}}, 400, "at most 20 labels"),
@@ -239,6 +241,16 @@ def test_a_session_with_a_metric_is_not_forgotten_for_others(
     for number in range(5):
         got(answers, "/health", session=f"s{number}")
     assert samples(answers, RUNNING, session="kept")[0].endswith(" 5.0")
+
+
+def test_what_clients_did_keeps_no_session_from_being_forgotten_for_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys.modules[m.Mocks.__module__], "SESSIONS", 3)
+    answers = answerer()
+    for number in range(5):
+        request = m.Request("POST", "/sleep", session=f"s{number}")
+        assert answers.answer(request).response.status == 200
 
 
 def test_python_sets_metrics_and_forgets_them() -> None:

@@ -95,7 +95,10 @@ def read_wait(asked: Given) -> WaitFor:
     )
 
 
-LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,199}")  # the name of one (Prometheus, "Data model")
+# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
+# value would begin a line for some who read the text.
+LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
+LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
 LONGEST_LABEL = 1000  # characters of its value
 MOST_LABELS = 20
 MOST_GAUGES = 1000  # of a session
@@ -118,9 +121,13 @@ def read_gauge(asked: Given) -> GivenGauge:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
     for name, label in labels.items():
         if not LABEL.fullmatch(name):
-            label.fail("is no name of a label: up to 200 letters, digits and _, no digit first")
+            label.fail(
+                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
+            )
         if len(label.text()) > LONGEST_LABEL:
             label.expected(f"at most {LONGEST_LABEL} characters")
+        if LINE_ENDS.search(label.value):
+            label.expected("a text without line ends but \\n")
     texts = {name: label.value for name, label in labels.items()}
     return GivenGauge(Gauge(float(value), texts), port)
 

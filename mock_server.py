@@ -19450,27 +19450,49 @@ def check_reach(
 ) -> None:
     """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
     can give."""
-    check_path([condition for condition in conditions if condition.key == "path"], node)
+    paths = [condition for condition in conditions if condition.key == "path"]
+    check_path(paths, node)
     ways = ways_of(conditions)
     if not ways:
         refuse_contradiction(node.get("match"), conditions)
     if not node.get("dialect").is_absent:
-        ways = ways_in_dialect(node.get("dialect"), ways)
-        if all(isinstance(answer.form, Raw) for answer in answers):
-            node.get("dialect").fail('has no effect: "raw" is the same in every dialect')
+        ways = ways_in_dialect(node.get("dialect"), ways, paths)
+        # What a limit refuses is said in the dialect, whatever else is answered.
+        if all(map(is_foreign, answers)) and node.get("limit").is_absent:
+            told = "raw bytes, transcripts, and faults that come before all, are"
+            node.get("dialect").fail(f"has no effect: {told} the same in every dialect")
     for response, answer in zip(responses, answers):
         check_answer(response, answer, ways)
 
 
-def ways_in_dialect(dialect: Node, ways: Sequence[Way]) -> Tuple[Way, ...]:
-    """The ways in which a mock answers that names a dialect; BadMock if none of them has one."""
-    if not any(speaks_dialects(way.wire) for way in ways):
+def is_foreign(answer: Answer) -> bool:
+    """Whether nothing of an answer is written in any API's way."""
+    form, fault = answer.form, answer.delivery.fault
+    if isinstance(form, Recorded):
+        return not (form.body is not MISSING or form.frames or form.values)
+    if fault is not None and fault.probability >= 1 and is_before_all(fault):
+        return True
+    return isinstance(form, Raw)
+
+
+def ways_in_dialect(
+    dialect: Node, ways: Sequence[Way], paths: Sequence[Condition]
+) -> Tuple[Way, ...]:
+    """The ways in which a mock answers that names a dialect, and may ask for a path; BadMock if
+    none of them has one."""
+    requests = [Request("POST", one.expected) for one in paths if isinstance(one.expected, str)]
+
+    def has_dialects(wire: WireFormat) -> bool:
+        """Whether hosts of other dialects have an API, and that at the path."""
+        return speaks_dialects(wire) and all(shares_path(wire, one) for one in requests)
+
+    if not any(has_dialects(way.wire) for way in ways):
         told = some(sorted({way.api for way in ways}))
         dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
     found: Dict[Way, None] = {}  # a set in order
     for way in ways:
         wire = way.wire
-        if speaks_dialects(wire):
+        if has_dialects(wire):
             wire = in_dialect(wire, dialect.value)
         found[replace(way, wire=wire)] = None
     return tuple(found)

@@ -313,7 +313,12 @@ def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta()
         ({"match": {"dialect": "groq", "api": "messages"}}, "no request has"),
         (
             {"dialect": "groq", "response": {"raw": "x"}},
-            'dialect: has no effect: "raw" is the same',
+            "dialect: has no effect: raw bytes",
+        ),
+        ({"dialect": "groq", "response": {"fault": "reset"}}, "dialect: has no effect: raw bytes"),
+        (
+            {"dialect": "groq", "match": {"path": "/openai/deployments/d/chat/completions"}},
+            "dialect: has no effect: azure chat",
         ),
     ],
 )

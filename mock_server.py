@@ -6002,11 +6002,19 @@ def wants_likely(call: Call) -> bool:
     return call.body.get("logprobs") is True
 
 
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
+def text_pieces(reply: Reply, *others: Type[Part]) -> Iterator[str]:
+    """The pieces in which the text of an answer streams, and parts of other kinds."""
     for run in walk(reply):
-        if isinstance(run.part, Text):
+        if isinstance(run.part, (Text, *others)):
             yield from run.texts
+
+
+def held_text(delta: Mapping[str, Json]) -> List[str]:
+    """The text that a delta holds itself, and has no hole for."""
+    content = delta.get("content")
+    if isinstance(content, str) and content != hole(0):
+        return [content]
+    return []
 
 
 def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
@@ -10414,9 +10422,11 @@ class HostMessage(HostObject):
         finish = self.finish_reason(call, reply)
         shared = self.framed(self.whole_frame, call, reply, "chat.completion")
         choices = []
+        others = () if self.says_refusal else (Refusal,)
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = self.likely(call, text_pieces(reply))
+            # Those of thoughts are not told, also where these are in the content.
+            values["logprobs"] = self.likely(call, text_pieces(reply, *others))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -10561,7 +10571,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = self.likely(call, [delta.get("content")])
+            sure = self.likely(call, held_text(delta))
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 
@@ -13737,14 +13747,6 @@ def mistral_cached(usage: Usage) -> Optional[Dict[str, Json]]:
     if usage.cached:
         details = {"cached_tokens": usage.cached, **details}
     return details or None
-
-
-def held_text(delta: Dict[str, Json]) -> List[str]:
-    """The text that a delta holds itself, and has no hole for."""
-    content = delta["content"]
-    if isinstance(content, str) and content != hole(0):
-        return [content]
-    return []
 
 
 def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:

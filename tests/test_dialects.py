@@ -277,6 +277,16 @@ def test_not_every_host_tells_log_probabilities_of_refusals() -> None:
             assert found == [members]
 
 
+def test_log_probabilities_are_of_texts_and_refusals_in_the_content_and_of_no_thought() -> None:
+    hosts = ("vllm", "deepseek", "groq", "gemini", "ollama", "bedrock")
+    parts = [{"reasoning": "Hm."}, {"text": "a b"}, {"refusal": "no"}]
+    for dialect, stream in [(host, stream) for host in hosts for stream in (False, True)]:
+        said = answer(dialect, {"parts": parts}, stream, logprobs=True)
+        choices = [one["choices"][0] for one in (said if stream else [said]) if one["choices"]]
+        told = [choice["logprobs"]["content"] for choice in choices if choice.get("logprobs")]
+        assert [one["token"] for some in told for one in some] == ["a", " b", "no"], dialect
+
+
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
     for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
         (choice,) = answer("openrouter", {"finish_reason": said})["choices"]

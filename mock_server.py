@@ -9304,6 +9304,7 @@ class Bedrock(WireFormat):
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     ping = b""  # Claude's are left out there (10.1), and there are no others
+    limit_headers = WireFormat.limit_headers  # none, not even Claude's
     stream_types = STREAM_EXCEPTIONS
     bad_json = "Unable to parse the request body as JSON: {}"
 
@@ -10258,6 +10259,10 @@ class Host(OpenAI):
         shapes = (*self.host_headers, *more, *spent)
         return tuple((name, drawn(shape, call)) for name, shape in shapes)
 
+    def limit_headers(self, limit: Limit) -> Headers:
+        """How long to wait; of what is left most hosts say nothing."""
+        return retry_after(limit)
+
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error."""
         usual = self.error_types.get(500 if failure.status >= 500 else 0)
@@ -10620,6 +10625,7 @@ class BedrockCompatible(Host):
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
+    limit_headers = Bedrock.limit_headers
 
 
 class BedrockOpenAIChat(BedrockCompatible, HostChat):
@@ -12998,6 +13004,7 @@ class GoogleCompatible(Gemini):
     bad_json = OpenAI.bad_json
     too_many = ""
     ping = OpenAI.ping
+    limit_headers = Gemini.limit_headers  # none: its errors say it (section 7)
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
@@ -13182,6 +13189,7 @@ class Groq(Host):
     streaming_headers = (("Cache-Control", "no-cache"),)
     whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
+    limit_headers = OpenAI.limit_headers
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event of its own name, which tells the status, too."""
@@ -15015,6 +15023,7 @@ class OllamaCompatible(Host):
     error_layout: Callable[..., str] = staticmethod(go_json)
     ending = "\n"
     ping = b""  # none was seen
+    limit_headers = Ollama.limit_headers
     errors = OLLAMA_ERRORS
     bad_json = "{}"
     error_types = {
@@ -15416,6 +15425,10 @@ class DetailedRerank(Reranking, OpenAI):
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """None that clients read."""
         return ()
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """How long to wait."""
+        return retry_after(limit)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}`."""

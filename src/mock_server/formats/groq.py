@@ -16,6 +16,7 @@ from .host import Host
 from .host_chat import Deltas, HostChat
 from .host_message import host_usage
 from .members import Members, drawn
+from .openai import OpenAI
 from .openai_models import OpenAIModels
 
 GROQ_ERRORS: Mapping[str, Failure] = {
@@ -75,6 +76,7 @@ class Groq(Host):
     streaming_headers = (("Cache-Control", "no-cache"),)
     whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
+    limit_headers = OpenAI.limit_headers
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """One event of its own name, which tells the status, too."""

@@ -6,7 +6,8 @@ from typing import Callable, Dict, Iterator, Mapping, Sequence, Tuple
 
 from ..jsons import compact
 from ..limits import Headers, Json
-from ..values import Call, ErrorBody, Failure, Reply
+from ..values import Call, ErrorBody, Failure, Limit, Reply
+from .base import retry_after
 from .members import Members, drawn
 from .openai import OpenAI
 
@@ -40,6 +41,10 @@ class Host(OpenAI):
         spent = self.spent_headers if status == 429 else ()
         shapes = (*self.host_headers, *more, *spent)
         return tuple((name, drawn(shape, call)) for name, shape in shapes)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """How long to wait; of what is left most hosts say nothing."""
+        return retry_after(limit)
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error."""

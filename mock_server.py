@@ -9004,7 +9004,8 @@ class ResponseObject(ResponsesRequest):
 
     def response_error(self, failure: Failure) -> Dict[str, Json]:
         """What a response that failed says of it (recorded)."""
-        error = self.error(failure)
+        # Also where errors of a host have other members: its clients know OpenAI's codes.
+        error = OpenAI.error(self, failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def items(self, call: Call, reply: Reply, status: str) -> List[Json]:

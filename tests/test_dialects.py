@@ -287,6 +287,16 @@ def test_log_probabilities_are_of_texts_and_refusals_in_the_content_and_of_no_th
         assert [one["token"] for some in told for one in some] == ["a", " b", "no"], dialect
 
 
+def test_a_response_that_failed_tells_one_of_openais_codes_in_every_dialect() -> None:
+    answers = answerer({"response": {"finish_reason": "failed"}})
+    for dialect in m.DIALECTS:
+        request = m.Request(
+            "POST", f"/{dialect}/x/v1/responses", body=b'{"input":"Hi","model":"m"}'
+        )
+        said = json.loads(answers.answer(request).response.body)
+        assert said["error"]["code"] == "server_error", dialect
+
+
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
     for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
         (choice,) = answer("openrouter", {"finish_reason": said})["choices"]

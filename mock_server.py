@@ -19156,6 +19156,7 @@ def asking(wire: WireFormat, stream: bool) -> Call:
             "stream_options": {"include_usage": True},
             "documents": ["hi"],
             "records": [{"id": "hi"}],
+            "checks": {"promptAttack": {"categories": [{"category": "hi"}]}},
         },
     )
 

@@ -11141,6 +11141,16 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     return message
 
 
+def cohere_said(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of the content streams; of a plan nobody says how likely."""
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall) or is_plan(reply, run.part) or citation_in(run.part):
+            continue
+        block = cohere_block(run.part, run.text)
+        if block["type"] == "text":
+            yield from pieces(block["text"], run.size)
+
+
 # --- streamed ---
 
 CohereEvent = Tuple[str, Json]
@@ -11251,7 +11261,7 @@ class CohereChat(Cohere):
         """The message with its usage."""
         more: Dict[str, Json] = {}
         if wants_likely(call):
-            texts = bounded_pieces(text_pieces(reply))
+            texts = bounded_pieces(cohere_said(reply))
             more["logprobs"] = [cohere_likely(text) for text in texts]
         return {
             "id": reply.id or uuid(call, "id"),
@@ -12582,7 +12592,9 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         candidates: List[Json] = []
         for index in range(call.choices):
             candidate = self.candidate(call, index, parts, end, True)
-            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
+            streamed = google_answer_parts(call, reply, joined=False)
+            said = itertools.chain.from_iterable(map(spoken_in, streamed))
+            candidates.append(google_likely(call, candidate, said, True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:

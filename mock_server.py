@@ -9094,7 +9094,7 @@ class OpenAIResponses(ResponseObject):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
-        error = self.error(failure)
+        error = OpenAI.error(self, failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
 
@@ -10230,11 +10230,6 @@ class Members:
 # What the hosts of OpenAI's format share: errors and headers that are data.  Pure.
 
 
-def nameless(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Values as events without a name."""
-    return (("", value) for value in values)
-
-
 class Host(OpenAI):
     """Another host with OpenAI's paths.  Its dialect is a subclass that sets what it does
     otherwise, and is the first base of each of its APIs."""
@@ -10251,7 +10246,6 @@ class Host(OpenAI):
     streaming_headers: Headers = ()
     whole_headers: Headers = ()
     spent_headers: Headers = ()
-    closes_with: Tuple[Json, ...] = ()  # behind an error in mid-stream
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Those of the host."""
@@ -10282,16 +10276,6 @@ class Host(OpenAI):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}`, in the layout of the host."""
         return ErrorBody({"error": self.error(failure)}, self.error_layout, self.ending)
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event that holds an error, and what the host sends behind it."""
-        return nameless([{"error": self.error(failure)}, *self.closes_with])
-
-    def broken_off(
-        self, call: Call, reply: Reply, failure: Failure, sent: int
-    ) -> Iterator[Tuple[str, Json]]:
-        """The same."""
-        return self.interruption(call, failure, sent)
 
 
 # === formats/host_message ====================================================
@@ -13204,10 +13188,6 @@ class Groq(Host):
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
     limit_headers = OpenAI.limit_headers
 
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event of its own name, which tells the status, too."""
-        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
-
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
         # The form is quoted, the sentence of a missing one unverified.
@@ -13250,6 +13230,10 @@ class GroqChat(Groq, HostChat):
     silence = ""
     cut = "whole"
     usage_at = "finish"
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event of its own name, which tells the status, too."""
+        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
 
     def seeded(self, call: Call) -> Dict[str, Json]:
         """Its id of a request, and the seed."""
@@ -15317,7 +15301,7 @@ class OpenRouterChat(OpenRouter, HostChat):
         """A chunk with an error beside its choice, which ends with one (documented)."""
         shared = self.framed(self.chunk_frame, call, reply, "chat.completion.chunk")
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-        return nameless([{**shared, "error": self.error(failure), "choices": [choice]}])
+        yield "", {**shared, "error": self.error(failure), "choices": [choice]}
 
 
 class OpenRouterEmbeddings(OpenRouter, OpenAIEmbeddings):
@@ -15547,7 +15531,6 @@ class VLLM(Host):
     error_types = {0: "BadRequestError", **VLLM_TYPES}
     has_status = True
     host_headers = UVICORN
-    closes_with = ("[DONE]",)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """An object, or a bare text from the middleware that looks at keys."""
@@ -15558,6 +15541,15 @@ class VLLM(Host):
     def complaint(self, wrong: BadField) -> Failure:
         """Its own."""
         return vllm_complaint(wrong)
+
+
+class VLLMStreams(VLLM):
+    """What its chat and completions share besides."""
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """With the usual end behind the error."""
+        yield from super().interruption(call, failure, sent)
+        yield "", "[DONE]"
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:
@@ -15572,7 +15564,7 @@ def vllm_usage(reply: Reply) -> Dict[str, Json]:
     }
 
 
-class VLLMChat(VLLM, HostChat):
+class VLLMChat(VLLMStreams, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
@@ -15616,7 +15608,7 @@ class VLLMChat(VLLM, HostChat):
 COMPLETION_ORDER = ("id", "object", "created", "model", "choices", "usage")
 
 
-class VLLMCompletions(VLLM, OpenAICompletions):
+class VLLMCompletions(VLLMStreams, OpenAICompletions):
     """Completions, with all members that its models have."""
 
     routes = OpenAICompletions.routes

@@ -297,6 +297,18 @@ def test_a_response_that_failed_tells_one_of_openais_codes_in_every_dialect() ->
         assert said["error"]["code"] == "server_error", dialect
 
 
+def test_a_stream_of_responses_breaks_off_as_openais_at_every_host_of_its_format() -> None:
+    broken = {"text": "a b", "status": 503, "error": "boom", "after_events": 4}
+    body = b'{"input":"Hi","model":"m","stream":true}'
+    answers = answerer({"response": broken})
+    for dialect in ("openai", *sorted(set(m.DIALECTS) - {"openai", "mistral", "gemini"})):
+        request = m.Request("POST", f"/{dialect}/x/v1/responses", body=body)
+        sent = bytes_of(answers.answer(request).response)
+        *_, error, failed = [m.SSE.decoded(frame) for frame in m.SSE.split(sent)]
+        assert (error[0], error[1]["error"]["message"]) == ("error", "boom"), dialect
+        assert (failed[0], failed[1]["response"]["status"]) == ("response.failed", "failed")
+
+
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
     for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
         (choice,) = answer("openrouter", {"finish_reason": said})["choices"]

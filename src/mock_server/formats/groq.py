@@ -78,10 +78,6 @@ class Groq(Host):
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
     limit_headers = OpenAI.limit_headers
 
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event of its own name, which tells the status, too."""
-        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
-
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
         # The form is quoted, the sentence of a missing one unverified.
@@ -124,6 +120,10 @@ class GroqChat(Groq, HostChat):
     silence = ""
     cut = "whole"
     usage_at = "finish"
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event of its own name, which tells the status, too."""
+        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
 
     def seeded(self, call: Call) -> Dict[str, Json]:
         """Its id of a request, and the seed."""

@@ -232,7 +232,7 @@ class OpenAIResponses(ResponseObject):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
-        error = self.error(failure)
+        error = OpenAI.error(self, failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
 

@@ -19103,7 +19103,6 @@ def parting_of(one: str, other: str, default: int) -> int:
 
 USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
 ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
-USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
 CHANGES: Mapping[str, Mapping[str, Any]] = {
@@ -19172,14 +19171,19 @@ def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
     return list(wire.events(call, reply))
 
 
-@functools.lru_cache(maxsize=None)
-def shows_in_error(wire: WireFormat, key: str) -> bool:
-    """Whether an API's error is another one for what a key of an error says."""
-    call = asking(wire, False)
-    nothing: Mapping[str, Any] = {key: None}
-    changed = replace(USUAL_FAILURE, **nothing)
-    before = wire.failed(call, USUAL_FAILURE, {})
-    return wire.failed(call, changed, {}) != before
+@functools.lru_cache(maxsize=256)
+def shows_in_error(wire: WireFormat, stream: bool, key: str, failure: Failure) -> bool:
+    """Whether an API's error, alone or in mid-stream, is another one for what a key of it says,
+    which may depend on the status."""
+    call = asking(wire, stream)
+    said: List[object] = []
+    for word in (None, "its own"):
+        changed: Mapping[str, Any] = {key: word}
+        told = wire.completed(call, replace(failure, **changed))
+        said.append(
+            list(wire.interruption(call, told, 1)) if stream else wire.failed(call, told, {})
+        )
+    return said[0] != said[1]
 
 
 # === mocks/needless ==========================================================
@@ -19699,11 +19703,14 @@ ERROR_SHOWN = ("type", "code", "param")
 
 def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
     """What no API says of an error."""
-    if not isinstance(response.value.get("error"), dict):
+    error, failure = response.get("error"), answer.failure or answer.form
+    if not (isinstance(error.value, dict) and isinstance(failure, Failure)):
         return None
-    error = response.get("error")
+    # A stream is broken off; one that never begins is answered as whole ones are.
+    usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
     for node in (error.get(key) for key in ERROR_SHOWN):
-        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+        places = ((way.wire, way.stream and breaks, str(node.key)) for way in ways)
+        if node.is_null or any(shows_in_error(*place, usual) for place in places):
             continue
         return node, f"has no effect: {no_place(ways)} for it"
     return None

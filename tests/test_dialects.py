@@ -309,6 +309,12 @@ def test_a_stream_of_responses_breaks_off_as_openais_at_every_host_of_its_format
         assert (failed[0], failed[1]["response"]["status"]) == ("response.failed", "failed")
 
 
+def test_vectors_are_laid_out_one_at_a_time_in_every_dialect() -> None:
+    for dialect in sorted(set(m.DIALECTS) - {"openai"}):  # indented, which is no single call
+        wire = m.in_dialect(m.plain_formats()["embeddings"], dialect)
+        assert wire.layout.__qualname__.startswith(m.by_rows.__qualname__), dialect
+
+
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
     for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
         (choice,) = answer("openrouter", {"finish_reason": said})["choices"]

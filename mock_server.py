@@ -6002,11 +6002,19 @@ def wants_likely(call: Call) -> bool:
     return call.body.get("logprobs") is True
 
 
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
+def text_pieces(reply: Reply, *others: Type[Part]) -> Iterator[str]:
+    """The pieces in which the text of an answer streams, and parts of other kinds."""
     for run in walk(reply):
-        if isinstance(run.part, Text):
+        if isinstance(run.part, (Text, *others)):
             yield from run.texts
+
+
+def held_text(delta: Mapping[str, Json]) -> List[str]:
+    """The text that a delta holds itself, and has no hole for."""
+    content = delta.get("content")
+    if isinstance(content, str) and content != hole(0):
+        return [content]
+    return []
 
 
 def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
@@ -8996,7 +9004,8 @@ class ResponseObject(ResponsesRequest):
 
     def response_error(self, failure: Failure) -> Dict[str, Json]:
         """What a response that failed says of it (recorded)."""
-        error = self.error(failure)
+        # Also where errors of a host have other members: its clients know OpenAI's codes.
+        error = OpenAI.error(self, failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
@@ -9085,7 +9094,7 @@ class OpenAIResponses(ResponseObject):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
-        error = self.error(failure)
+        error = OpenAI.error(self, failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
 
@@ -9296,6 +9305,7 @@ class Bedrock(WireFormat):
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     ping = b""  # Claude's are left out there (10.1), and there are no others
+    limit_headers = WireFormat.limit_headers  # none, not even Claude's
     stream_types = STREAM_EXCEPTIONS
     bad_json = "Unable to parse the request body as JSON: {}"
 
@@ -10220,11 +10230,6 @@ class Members:
 # What the hosts of OpenAI's format share: errors and headers that are data.  Pure.
 
 
-def nameless(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Values as events without a name."""
-    return (("", value) for value in values)
-
-
 class Host(OpenAI):
     """Another host with OpenAI's paths.  Its dialect is a subclass that sets what it does
     otherwise, and is the first base of each of its APIs."""
@@ -10241,7 +10246,6 @@ class Host(OpenAI):
     streaming_headers: Headers = ()
     whole_headers: Headers = ()
     spent_headers: Headers = ()
-    closes_with: Tuple[Json, ...] = ()  # behind an error in mid-stream
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Those of the host."""
@@ -10249,6 +10253,10 @@ class Host(OpenAI):
         spent = self.spent_headers if status == 429 else ()
         shapes = (*self.host_headers, *more, *spent)
         return tuple((name, drawn(shape, call)) for name, shape in shapes)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """How long to wait; of what is left most hosts say nothing."""
+        return retry_after(limit)
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error."""
@@ -10268,16 +10276,6 @@ class Host(OpenAI):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}`, in the layout of the host."""
         return ErrorBody({"error": self.error(failure)}, self.error_layout, self.ending)
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event that holds an error, and what the host sends behind it."""
-        return nameless([{"error": self.error(failure)}, *self.closes_with])
-
-    def broken_off(
-        self, call: Call, reply: Reply, failure: Failure, sent: int
-    ) -> Iterator[Tuple[str, Json]]:
-        """The same."""
-        return self.interruption(call, failure, sent)
 
 
 # === formats/host_message ====================================================
@@ -10414,9 +10412,11 @@ class HostMessage(HostObject):
         finish = self.finish_reason(call, reply)
         shared = self.framed(self.whole_frame, call, reply, "chat.completion")
         choices = []
+        others = () if self.says_refusal else (Refusal,)
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = self.likely(call, text_pieces(reply))
+            # Those of thoughts are not told, also where these are in the content.
+            values["logprobs"] = self.likely(call, text_pieces(reply, *others))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -10561,7 +10561,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = self.likely(call, [delta.get("content")])
+            sure = self.likely(call, held_text(delta))
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 
@@ -10610,6 +10610,7 @@ class BedrockCompatible(Host):
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
+    limit_headers = Bedrock.limit_headers
 
 
 class BedrockOpenAIChat(BedrockCompatible, HostChat):
@@ -11124,6 +11125,16 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     return message
 
 
+def cohere_said(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of the content streams; of a plan nobody says how likely."""
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall) or is_plan(reply, run.part) or citation_in(run.part):
+            continue
+        block = cohere_block(run.part, run.text)
+        if block["type"] == "text":
+            yield from pieces(block["text"], run.size)
+
+
 # --- streamed ---
 
 CohereEvent = Tuple[str, Json]
@@ -11234,7 +11245,7 @@ class CohereChat(Cohere):
         """The message with its usage."""
         more: Dict[str, Json] = {}
         if wants_likely(call):
-            texts = bounded_pieces(text_pieces(reply))
+            texts = bounded_pieces(cohere_said(reply))
             more["logprobs"] = [cohere_likely(text) for text in texts]
         return {
             "id": reply.id or uuid(call, "id"),
@@ -12565,7 +12576,9 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         candidates: List[Json] = []
         for index in range(call.choices):
             candidate = self.candidate(call, index, parts, end, True)
-            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
+            streamed = google_answer_parts(call, reply, joined=False)
+            said = itertools.chain.from_iterable(map(spoken_in, streamed))
+            candidates.append(google_likely(call, candidate, said, True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
@@ -12988,6 +13001,7 @@ class GoogleCompatible(Gemini):
     bad_json = OpenAI.bad_json
     too_many = ""
     ping = OpenAI.ping
+    limit_headers = Gemini.limit_headers  # none: its errors say it (section 7)
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
@@ -13172,10 +13186,7 @@ class Groq(Host):
     streaming_headers = (("Cache-Control", "no-cache"),)
     whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event of its own name, which tells the status, too."""
-        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
+    limit_headers = OpenAI.limit_headers
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
@@ -13219,6 +13230,10 @@ class GroqChat(Groq, HostChat):
     silence = ""
     cut = "whole"
     usage_at = "finish"
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event of its own name, which tells the status, too."""
+        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
 
     def seeded(self, call: Call) -> Dict[str, Json]:
         """Its id of a request, and the seed."""
@@ -13737,14 +13752,6 @@ def mistral_cached(usage: Usage) -> Optional[Dict[str, Json]]:
     if usage.cached:
         details = {"cached_tokens": usage.cached, **details}
     return details or None
-
-
-def held_text(delta: Dict[str, Json]) -> List[str]:
-    """The text that a delta holds itself, and has no hole for."""
-    content = delta["content"]
-    if isinstance(content, str) and content != hole(0):
-        return [content]
-    return []
 
 
 def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:
@@ -15013,6 +15020,7 @@ class OllamaCompatible(Host):
     error_layout: Callable[..., str] = staticmethod(go_json)
     ending = "\n"
     ping = b""  # none was seen
+    limit_headers = Ollama.limit_headers
     errors = OLLAMA_ERRORS
     bad_json = "{}"
     error_types = {
@@ -15293,7 +15301,7 @@ class OpenRouterChat(OpenRouter, HostChat):
         """A chunk with an error beside its choice, which ends with one (documented)."""
         shared = self.framed(self.chunk_frame, call, reply, "chat.completion.chunk")
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-        return nameless([{**shared, "error": self.error(failure), "choices": [choice]}])
+        yield "", {**shared, "error": self.error(failure), "choices": [choice]}
 
 
 class OpenRouterEmbeddings(OpenRouter, OpenAIEmbeddings):
@@ -15415,6 +15423,10 @@ class DetailedRerank(Reranking, OpenAI):
         """None that clients read."""
         return ()
 
+    def limit_headers(self, limit: Limit) -> Headers:
+        """How long to wait."""
+        return retry_after(limit)
+
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}`."""
         return ErrorBody({"detail": failure.message})
@@ -15519,7 +15531,6 @@ class VLLM(Host):
     error_types = {0: "BadRequestError", **VLLM_TYPES}
     has_status = True
     host_headers = UVICORN
-    closes_with = ("[DONE]",)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """An object, or a bare text from the middleware that looks at keys."""
@@ -15530,6 +15541,15 @@ class VLLM(Host):
     def complaint(self, wrong: BadField) -> Failure:
         """Its own."""
         return vllm_complaint(wrong)
+
+
+class VLLMStreams(VLLM):
+    """What its chat and completions share besides."""
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """With the usual end behind the error."""
+        yield from super().interruption(call, failure, sent)
+        yield "", "[DONE]"
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:
@@ -15544,7 +15564,7 @@ def vllm_usage(reply: Reply) -> Dict[str, Json]:
     }
 
 
-class VLLMChat(VLLM, HostChat):
+class VLLMChat(VLLMStreams, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
@@ -15588,7 +15608,7 @@ class VLLMChat(VLLM, HostChat):
 COMPLETION_ORDER = ("id", "object", "created", "model", "choices", "usage")
 
 
-class VLLMCompletions(VLLM, OpenAICompletions):
+class VLLMCompletions(VLLMStreams, OpenAICompletions):
     """Completions, with all members that its models have."""
 
     routes = OpenAICompletions.routes
@@ -17993,8 +18013,14 @@ def in_dialect(wire: WireFormat, name: str) -> WireFormat:
     found = own_formats().get((name, wire.api))
     if found is None:
         plain = type(plain_formats()[wire.api])
-        shared = (hosts()[name], plain) if name in hosts() else (plain,)
-        made: Type[WireFormat] = type(name + plain.__name__, shared, {"dialect": name})
+        shared: Tuple[Type[WireFormat], ...] = (plain,)
+        members: Dict[str, object] = {"dialect": name}
+        if name in hosts():
+            shared = (hosts()[name], plain)
+            # Thousands of vectors at once would stop all others.
+            if Embedding in wire.speaks:
+                members["layout"] = staticmethod(by_rows(hosts()[name].layout))
+        made: Type[WireFormat] = type(name + plain.__name__, shared, members)
         found = made()
     return found
 
@@ -19083,7 +19109,6 @@ def parting_of(one: str, other: str, default: int) -> int:
 
 USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
 ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
-USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
 CHANGES: Mapping[str, Mapping[str, Any]] = {
@@ -19140,6 +19165,7 @@ def asking(wire: WireFormat, stream: bool) -> Call:
             "stream_options": {"include_usage": True},
             "documents": ["hi"],
             "records": [{"id": "hi"}],
+            "checks": {"promptAttack": {"categories": [{"category": "hi"}]}},
         },
     )
 
@@ -19151,14 +19177,19 @@ def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
     return list(wire.events(call, reply))
 
 
-@functools.lru_cache(maxsize=None)
-def shows_in_error(wire: WireFormat, key: str) -> bool:
-    """Whether an API's error is another one for what a key of an error says."""
-    call = asking(wire, False)
-    nothing: Mapping[str, Any] = {key: None}
-    changed = replace(USUAL_FAILURE, **nothing)
-    before = wire.failed(call, USUAL_FAILURE, {})
-    return wire.failed(call, changed, {}) != before
+@functools.lru_cache(maxsize=256)
+def shows_in_error(wire: WireFormat, stream: bool, key: str, failure: Failure) -> bool:
+    """Whether an API's error, alone or in mid-stream, is another one for what a key of it says,
+    which may depend on the status."""
+    call = asking(wire, stream)
+    said: List[object] = []
+    for word in (None, "its own"):
+        changed: Mapping[str, Any] = {key: word}
+        told = wire.completed(call, replace(failure, **changed))
+        said.append(
+            list(wire.interruption(call, told, 1)) if stream else wire.failed(call, told, {})
+        )
+    return said[0] != said[1]
 
 
 # === mocks/needless ==========================================================
@@ -19678,11 +19709,14 @@ ERROR_SHOWN = ("type", "code", "param")
 
 def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
     """What no API says of an error."""
-    if not isinstance(response.value.get("error"), dict):
+    error, failure = response.get("error"), answer.failure or answer.form
+    if not (isinstance(error.value, dict) and isinstance(failure, Failure)):
         return None
-    error = response.get("error")
+    # A stream is broken off; one that never begins is answered as whole ones are.
+    usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
     for node in (error.get(key) for key in ERROR_SHOWN):
-        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+        places = ((way.wire, way.stream and breaks, str(node.key)) for way in ways)
+        if node.is_null or any(shows_in_error(*place, usual) for place in places):
             continue
         return node, f"has no effect: {no_place(ways)} for it"
     return None

@@ -277,6 +277,44 @@ def test_not_every_host_tells_log_probabilities_of_refusals() -> None:
             assert found == [members]
 
 
+def test_log_probabilities_are_of_texts_and_refusals_in_the_content_and_of_no_thought() -> None:
+    hosts = ("vllm", "deepseek", "groq", "gemini", "ollama", "bedrock")
+    parts = [{"reasoning": "Hm."}, {"text": "a b"}, {"refusal": "no"}]
+    for dialect, stream in [(host, stream) for host in hosts for stream in (False, True)]:
+        said = answer(dialect, {"parts": parts}, stream, logprobs=True)
+        choices = [one["choices"][0] for one in (said if stream else [said]) if one["choices"]]
+        told = [choice["logprobs"]["content"] for choice in choices if choice.get("logprobs")]
+        assert [one["token"] for some in told for one in some] == ["a", " b", "no"], dialect
+
+
+def test_a_response_that_failed_tells_one_of_openais_codes_in_every_dialect() -> None:
+    answers = answerer({"response": {"finish_reason": "failed"}})
+    for dialect in m.DIALECTS:
+        request = m.Request(
+            "POST", f"/{dialect}/x/v1/responses", body=b'{"input":"Hi","model":"m"}'
+        )
+        said = json.loads(answers.answer(request).response.body)
+        assert said["error"]["code"] == "server_error", dialect
+
+
+def test_a_stream_of_responses_breaks_off_as_openais_at_every_host_of_its_format() -> None:
+    broken = {"text": "a b", "status": 503, "error": "boom", "after_events": 4}
+    body = b'{"input":"Hi","model":"m","stream":true}'
+    answers = answerer({"response": broken})
+    for dialect in ("openai", *sorted(set(m.DIALECTS) - {"openai", "mistral", "gemini"})):
+        request = m.Request("POST", f"/{dialect}/x/v1/responses", body=body)
+        sent = bytes_of(answers.answer(request).response)
+        *_, error, failed = [m.SSE.decoded(frame) for frame in m.SSE.split(sent)]
+        assert (error[0], error[1]["error"]["message"]) == ("error", "boom"), dialect
+        assert (failed[0], failed[1]["response"]["status"]) == ("response.failed", "failed")
+
+
+def test_vectors_are_laid_out_one_at_a_time_in_every_dialect() -> None:
+    for dialect in sorted(set(m.DIALECTS) - {"openai"}):  # indented, which is no single call
+        wire = m.in_dialect(m.plain_formats()["embeddings"], dialect)
+        assert wire.layout.__qualname__.startswith(m.by_rows.__qualname__), dialect
+
+
 def test_openrouter_tells_the_providers_finish_reason_beside_its_own() -> None:
     for said, usual in [("end_turn", "stop"), ("stop", "stop"), ("error", "error")]:
         (choice,) = answer("openrouter", {"finish_reason": said})["choices"]

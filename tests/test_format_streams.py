@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any, Dict, List, Tuple
 
@@ -18,6 +19,7 @@ from samples import (
     complaint_of,
     expressible,
     request_of,
+    said,
     with_blocks,
 )
 
@@ -50,6 +52,23 @@ def holds(value: Any, inner: Any) -> bool:
     """Whether something stands somewhere in a JSON value."""
     inside = list(value.values()) if isinstance(value, dict) else value
     return value == inner or (isinstance(inside, list) and any(holds(one, inner) for one in inside))
+
+
+SURE: Dict[type, Any] = {  # how requests ask for log probabilities, where not as at OpenAI
+    m.OpenAICompletions: {"logprobs": 1},
+    m.GeminiRequest: {"generationConfig": {"responseLogprobs": True}},
+}
+
+
+def test_log_probabilities_are_of_the_same_pieces_whole_and_streamed() -> None:
+    forms = {**FORMS, "both": {"text": "a b", "refusal": "no"}}
+    for kind, (name, form) in itertools.product(GENERATE, forms.items()):
+        if name in FORMS and not expressible(kind, name) or issubclass(kind, m.OpenAIResponses):
+            continue  # which say each twice in a stream
+        ways = [more for asked, more in SURE.items() if issubclass(kind, asked)]
+        more = [*ways, {"logprobs": True}][0]
+        whole, streamed = (said(kind, form, way, more=more) for way in (False, True))
+        assert whole.count(b"-0.01") == streamed.count(b"-0.01"), (kind, name)
 
 
 # The event that says an error in mid-stream, as (name, value); "@" is what is not looked at.

@@ -11,7 +11,7 @@ import pytest
 from cases import cases
 from clients import chat, control
 from mocked import BASE, mock_of, texts_of
-from samples import answerer, ask, complaint_of
+from samples import answerer, ask, complaint_of, wire_of
 
 import mock_server as m
 from mock_server import BadMock, MockServer
@@ -347,6 +347,26 @@ def test_a_limit_counts_and_says_the_truth_in_the_providers_way(
     assert ask(answers, kind, stream).status == 429
     clock.now += 1
     assert ask(answers, kind, stream).status == 200
+
+
+def test_a_limit_shows_in_no_headers_that_a_host_does_not_have() -> None:
+    waits, requests = ["retry-after"], ["x-ratelimit-limit-requests", "retry-after"]
+    for kind, expected in [
+        (m.GroqChat, requests),
+        (m.VLLMChat, waits),
+        (m.DeepSeekChat, waits),
+        (m.VoyageRerank, waits),
+        (m.BedrockOpenAIChat, []),
+        (m.BedrockClaude, []),
+        (m.GeminiChat, []),
+        (m.GeminiDialectChat, []),
+        (m.VertexChat, []),
+        (m.OllamaOpenAIChat, []),
+    ]:
+        limit = m.Limit(2, 0, 90, 1_795_691_295, True)
+        names = [name for name, _ in wire_of(kind).limit_headers(limit)]
+        assert [name for name in names if name in requests] == expected, kind
+        assert expected == requests or names == expected
 
 
 def test_a_limit_counts_per_session_and_what_exceeds_it_is_no_use(server: MockServer) -> None:

@@ -103,6 +103,24 @@ NEVER: List[Tuple[Any, Any, str]] = [
         "response.error.param: has no effect",
     ),
     ({}, {"error": {"message": "no", "param": "x"}}, ""),
+    # What is said of an error may depend on its status, and on where it is said.
+    (
+        {"dialect": "vllm", "api": "chat"},
+        {"status": 401, "error": {"type": "x"}},
+        "response.error.type: has no effect",
+    ),
+    ({"dialect": "vllm", "api": "chat"}, {"status": 400, "error": {"type": "x"}}, ""),
+    ({"dialect": "mistral", "api": "chat"}, {"status": 401, "error": {"code": "x"}}, ""),
+    (
+        {"dialect": "mistral", "provider": "openai", "api": "chat"},
+        {"status": 401, "error": {"code": "x"}},
+        "response.error.code: has no effect",
+    ),
+    (
+        {"dialect": "mistral", "provider": "openai", "api": "chat"},
+        {"status": 401, "error": {"code": "x"}, "text": "a", "after_events": 1},
+        "",
+    ),
     (
         {"provider": "gemini"},
         {"tool_calls": [{"name": "f", "arguments": "1 + 1"}]},

@@ -7,7 +7,7 @@ import json
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from mocked import mock_of
-from samples import SAMPLES, request_of, wire_of
+from samples import COUNTS, GENERATE, SAMPLES, call_of, request_of, wire_of
 
 import mock_server as m
 from mock_server import BadMock
@@ -29,6 +29,7 @@ BASES = (
     ERROR,
     RAW,
 )
+MODERATES = [type(wire) for wire in m.WIRE_FORMATS if wire.operation == "moderate"]
 Asked = Tuple[m.WireFormat, m.Call]
 CALL = {"name": "f", "arguments": {"a": 1}}
 
@@ -187,6 +188,19 @@ def test_each_key_of_a_response_shows_or_its_mock_is_refused() -> None:
                 vain.append((api.match, base, key, added))
     assert not vain, "\n".join(map(str, vain[:40]))
     assert accepted == set(ADDED)
+
+
+def test_no_key_is_refused_that_shows_in_the_answer_to_a_usual_request() -> None:
+    usual, refused = m.USUAL_REPLY, []
+    for kind in set(GENERATE + COUNTS + MODERATES):
+        call, wire = call_of(kind), wire_of(kind)
+        for key, change in m.CHANGES.items():
+            parts = change.get("parts", ())
+            if not all(type(part) in wire.speaks for part in parts) or m.shows(wire, False, key):
+                continue
+            if m.said(wire, call, m.replace(usual, **change)) != m.said(wire, call, usual):
+                refused.append((kind.__name__, key))
+    assert not refused
 
 
 def test_a_match_is_taken_if_there_is_an_api_that_it_names_and_no_other() -> None:

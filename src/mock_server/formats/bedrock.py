@@ -103,6 +103,7 @@ class Bedrock(WireFormat):
     layout: Callable[..., str] = staticmethod(sorted_compact)
     stream_type = "application/vnd.amazon.eventstream"
     ping = b""  # Claude's are left out there (10.1), and there are no others
+    limit_headers = WireFormat.limit_headers  # none, not even Claude's
     stream_types = STREAM_EXCEPTIONS
     bad_json = "Unable to parse the request body as JSON: {}"
 

@@ -10,6 +10,7 @@ from typing import Dict, Mapping
 
 from ..limits import Json
 from ..values import Failure
+from .bedrock import Bedrock
 from .host import Host
 from .host_chat import HostChat
 from .members import Members
@@ -45,6 +46,7 @@ class BedrockCompatible(Host):
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
+    limit_headers = Bedrock.limit_headers
 
 
 class BedrockOpenAIChat(BedrockCompatible, HostChat):

@@ -25,7 +25,7 @@ from ..values import (
     Usage,
 )
 from .base import WireFormat, retry_after, uuid
-from .likely import LOGPROB, bounded_pieces, text_pieces, token_number, wants_likely
+from .likely import LOGPROB, bounded_pieces, token_number, wants_likely
 from .openai_chat_reading import ChatRequest
 from .places import COHERE_PLACES
 from .runs import Run, filled_in, hole, pieces, walk
@@ -200,6 +200,16 @@ def cohere_message(call: Call, reply: Reply) -> Dict[str, Json]:
     return message
 
 
+def cohere_said(reply: Reply) -> Iterator[str]:
+    """The pieces in which the text of the content streams; of a plan nobody says how likely."""
+    for run in walk(reply):
+        if isinstance(run.part, ToolCall) or is_plan(reply, run.part) or citation_in(run.part):
+            continue
+        block = cohere_block(run.part, run.text)
+        if block["type"] == "text":
+            yield from pieces(block["text"], run.size)
+
+
 # --- streamed ---
 
 CohereEvent = Tuple[str, Json]
@@ -310,7 +320,7 @@ class CohereChat(Cohere):
         """The message with its usage."""
         more: Dict[str, Json] = {}
         if wants_likely(call):
-            texts = bounded_pieces(text_pieces(reply))
+            texts = bounded_pieces(cohere_said(reply))
             more["logprobs"] = [cohere_likely(text) for text in texts]
         return {
             "id": reply.id or uuid(call, "id"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 from typing import Dict, FrozenSet, Iterator, Mapping, Tuple, Type
 
+from ..jsons import by_rows
 from ..limits import DIALECTS
-from ..values import Request
+from ..values import Embedding, Request
 from .base import WIRE_FORMATS, WireFormat
 from .openai import OpenAI
 
@@ -102,8 +103,14 @@ def in_dialect(wire: WireFormat, name: str) -> WireFormat:
     found = own_formats().get((name, wire.api))
     if found is None:
         plain = type(plain_formats()[wire.api])
-        shared = (hosts()[name], plain) if name in hosts() else (plain,)
-        made: Type[WireFormat] = type(name + plain.__name__, shared, {"dialect": name})
+        shared: Tuple[Type[WireFormat], ...] = (plain,)
+        members: Dict[str, object] = {"dialect": name}
+        if name in hosts():
+            shared = (hosts()[name], plain)
+            # Thousands of vectors at once would stop all others.
+            if Embedding in wire.speaks:
+                members["layout"] = staticmethod(by_rows(hosts()[name].layout))
+        made: Type[WireFormat] = type(name + plain.__name__, shared, members)
         found = made()
     return found
 

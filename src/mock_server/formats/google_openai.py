@@ -36,6 +36,7 @@ class GoogleCompatible(Gemini):
     bad_json = OpenAI.bad_json
     too_many = ""
     ping = OpenAI.ping
+    limit_headers = Gemini.limit_headers  # none: its errors say it (section 7)
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""

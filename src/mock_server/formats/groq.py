@@ -16,6 +16,7 @@ from .host import Host
 from .host_chat import Deltas, HostChat
 from .host_message import host_usage
 from .members import Members, drawn
+from .openai import OpenAI
 from .openai_models import OpenAIModels
 
 GROQ_ERRORS: Mapping[str, Failure] = {
@@ -75,10 +76,7 @@ class Groq(Host):
     streaming_headers = (("Cache-Control", "no-cache"),)
     whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event of its own name, which tells the status, too."""
-        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
+    limit_headers = OpenAI.limit_headers
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
@@ -122,6 +120,10 @@ class GroqChat(Groq, HostChat):
     silence = ""
     cut = "whole"
     usage_at = "finish"
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """One event of its own name, which tells the status, too."""
+        yield "error", {"error": {**self.error(failure), "status_code": failure.status}}
 
     def seeded(self, call: Call) -> Dict[str, Json]:
         """Its id of a request, and the seed."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Iterator, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Mapping, Tuple
 
 from ..jsons import compact
 from ..limits import Headers, Json
-from ..values import Call, ErrorBody, Failure, Reply
+from ..values import Call, ErrorBody, Failure, Limit
+from .base import retry_after
 from .members import Members, drawn
 from .openai import OpenAI
-
-
-def nameless(values: Sequence[Json]) -> Iterator[Tuple[str, Json]]:
-    """Values as events without a name."""
-    return (("", value) for value in values)
 
 
 class Host(OpenAI):
@@ -32,7 +28,6 @@ class Host(OpenAI):
     streaming_headers: Headers = ()
     whole_headers: Headers = ()
     spent_headers: Headers = ()
-    closes_with: Tuple[Json, ...] = ()  # behind an error in mid-stream
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """Those of the host."""
@@ -40,6 +35,10 @@ class Host(OpenAI):
         spent = self.spent_headers if status == 429 else ()
         shapes = (*self.host_headers, *more, *spent)
         return tuple((name, drawn(shape, call)) for name, shape in shapes)
+
+    def limit_headers(self, limit: Limit) -> Headers:
+        """How long to wait; of what is left most hosts say nothing."""
+        return retry_after(limit)
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error."""
@@ -59,13 +58,3 @@ class Host(OpenAI):
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error": {…}}`, in the layout of the host."""
         return ErrorBody({"error": self.error(failure)}, self.error_layout, self.ending)
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """One event that holds an error, and what the host sends behind it."""
-        return nameless([{"error": self.error(failure)}, *self.closes_with])
-
-    def broken_off(
-        self, call: Call, reply: Reply, failure: Failure, sent: int
-    ) -> Iterator[Tuple[str, Json]]:
-        """The same."""
-        return self.interruption(call, failure, sent)

@@ -10,6 +10,7 @@ from ..limits import Json
 from ..records import record
 from ..values import Call, Reasoning, Refusal, Reply, Text, ToolCall
 from .host_message import HostMessage
+from .likely import held_text
 from .members import Members
 from .openai import wants_usage
 from .runs import ONCE, Run, Texts, filled_in, hole, walk
@@ -150,7 +151,7 @@ class HostChat(HostDeltas):
             values = {"index": choice, "delta": opening}
             yield self.chosen(self.opening_frame, values, None), ONCE
         for delta, texts in self.deltas(call, reply, choice):
-            sure = self.likely(call, [delta.get("content")])
+            sure = self.likely(call, held_text(delta))
             values = {"index": choice, "delta": delta, "logprobs": sure}
             yield self.chosen(self.piece_frame, values, None), texts
 

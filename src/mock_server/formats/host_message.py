@@ -145,8 +145,10 @@ class HostMessage(HostObject):
         finish = self.finish_reason(call, reply)
         shared = self.framed(self.whole_frame, call, reply, "chat.completion")
         choices = []
+        others = () if self.says_refusal else (Refusal,)
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = self.likely(call, text_pieces(reply))
+            # Those of thoughts are not told, also where these are in the content.
+            values["logprobs"] = self.likely(call, text_pieces(reply, *others))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}

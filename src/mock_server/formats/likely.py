@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Optional
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Type
 
 from ..errors import Refused
 from ..ids import HEX, token
 from ..jsons import utf8
 from ..limits import Json
-from ..values import Call, Reply, Text
-from .runs import walk
+from ..values import Call, Part, Reply, Text
+from .runs import hole, walk
 
 MOST_LOGPROBS = 50_000  # of one answer: each takes a thousand bytes of memory
 LONG_PIECE = 64  # characters; longer ones, whose bytes are told one by one, count as several
@@ -21,11 +21,19 @@ def wants_likely(call: Call) -> bool:
     return call.body.get("logprobs") is True
 
 
-def text_pieces(reply: Reply) -> Iterator[str]:
-    """The pieces in which the text of an answer streams."""
+def text_pieces(reply: Reply, *others: Type[Part]) -> Iterator[str]:
+    """The pieces in which the text of an answer streams, and parts of other kinds."""
     for run in walk(reply):
-        if isinstance(run.part, Text):
+        if isinstance(run.part, (Text, *others)):
             yield from run.texts
+
+
+def held_text(delta: Mapping[str, Json]) -> List[str]:
+    """The text that a delta holds itself, and has no hole for."""
+    content = delta.get("content")
+    if isinstance(content, str) and content != hole(0):
+        return [content]
+    return []
 
 
 def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from ..jsons import compact
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, Text, ToolCall, Turn, Usage
+from .likely import held_text
 from .mistral import Mistral
 from .openai_chat import OpenAIChat, logprobs, written_tokens
 from .places import MISTRAL_PLACES
@@ -49,14 +50,6 @@ def mistral_cached(usage: Usage) -> Optional[Dict[str, Json]]:
     if usage.cached:
         details = {"cached_tokens": usage.cached, **details}
     return details or None
-
-
-def held_text(delta: Dict[str, Json]) -> List[str]:
-    """The text that a delta holds itself, and has no hole for."""
-    content = delta["content"]
-    if isinstance(content, str) and content != hole(0):
-        return [content]
-    return []
 
 
 def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Dict[str, Json]]:

@@ -15,7 +15,7 @@ from .host import Host
 from .host_chat import EMPTY, Deltas, HostChat
 from .host_message import host_usage
 from .members import Members, drawn
-from .ollama import OLLAMA_ERRORS
+from .ollama import OLLAMA_ERRORS, Ollama
 from .openai_completions import OpenAICompletions
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
@@ -33,6 +33,7 @@ class OllamaCompatible(Host):
     error_layout: Callable[..., str] = staticmethod(go_json)
     ending = "\n"
     ping = b""  # none was seen
+    limit_headers = Ollama.limit_headers
     errors = OLLAMA_ERRORS
     bad_json = "{}"
     error_types = {

@@ -14,7 +14,7 @@ from ..jsons import by_rows, compact
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure, Limit, Reply, Usage
 from .base import retry_after
-from .host import Host, nameless
+from .host import Host
 from .host_chat import EMPTY, ROLE, Deltas, HostChat
 from .members import Members, drawn
 from .openai_embeddings import OpenAIEmbeddings
@@ -200,7 +200,7 @@ class OpenRouterChat(OpenRouter, HostChat):
         """A chunk with an error beside its choice, which ends with one (documented)."""
         shared = self.framed(self.chunk_frame, call, reply, "chat.completion.chunk")
         choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
-        return nameless([{**shared, "error": self.error(failure), "choices": [choice]}])
+        yield "", {**shared, "error": self.error(failure), "choices": [choice]}
 
 
 class OpenRouterEmbeddings(OpenRouter, OpenAIEmbeddings):

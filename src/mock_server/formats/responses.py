@@ -10,6 +10,7 @@ from ..jsons import within
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Failure, Reply, Turn, Usage
+from .openai import OpenAI
 from .places import RESPONSES_PLACES
 from .responses_events import ONE, ItemEvents, ItemStream
 from .responses_items import output_items, response_id, wants_text_logprobs
@@ -141,7 +142,8 @@ class ResponseObject(ResponsesRequest):
 
     def response_error(self, failure: Failure) -> Dict[str, Json]:
         """What a response that failed says of it (recorded)."""
-        error = self.error(failure)
+        # Also where errors of a host have other members: its clients know OpenAI's codes.
+        error = OpenAI.error(self, failure)
         return {"code": error["code"] or error["type"], "message": error["message"]}
 
     def items(self, call: Call, reply: Reply, status: str) -> List[Json]:
@@ -230,7 +232,7 @@ class OpenAIResponses(ResponseObject):
 
     def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
         """The event `error`, nested: the SDKs raise on that form only (5.5, verified)."""
-        error = self.error(failure)
+        error = OpenAI.error(self, failure)
         ordered = {name: error[name] for name in ("type", "code", "message", "param")}
         yield "error", {"type": "error", "error": ordered, "sequence_number": sent}
 

@@ -6,7 +6,7 @@ what is unverified says so.
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional
+from typing import Dict, Iterator, Mapping, Optional, Tuple
 
 from ..errors import BadField
 from ..ids import HEX, token
@@ -41,7 +41,6 @@ class VLLM(Host):
     error_types = {0: "BadRequestError", **VLLM_TYPES}
     has_status = True
     host_headers = UVICORN
-    closes_with = ("[DONE]",)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """An object, or a bare text from the middleware that looks at keys."""
@@ -52,6 +51,15 @@ class VLLM(Host):
     def complaint(self, wrong: BadField) -> Failure:
         """Its own."""
         return vllm_complaint(wrong)
+
+
+class VLLMStreams(VLLM):
+    """What its chat and completions share besides."""
+
+    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
+        """With the usual end behind the error."""
+        yield from super().interruption(call, failure, sent)
+        yield "", "[DONE]"
 
 
 def vllm_usage(reply: Reply) -> Dict[str, Json]:
@@ -66,7 +74,7 @@ def vllm_usage(reply: Reply) -> Dict[str, Json]:
     }
 
 
-class VLLMChat(VLLM, HostChat):
+class VLLMChat(VLLMStreams, HostChat):
     """Chat completions: all members that its models have, null or not, `reasoning` among them."""
 
     routes = HostChat.routes
@@ -110,7 +118,7 @@ class VLLMChat(VLLM, HostChat):
 COMPLETION_ORDER = ("id", "object", "created", "model", "choices", "usage")
 
 
-class VLLMCompletions(VLLM, OpenAICompletions):
+class VLLMCompletions(VLLMStreams, OpenAICompletions):
     """Completions, with all members that its models have."""
 
     routes = OpenAICompletions.routes

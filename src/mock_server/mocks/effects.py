@@ -25,7 +25,6 @@ from ..values import (
 
 USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
 ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
-USUAL_FAILURE = Failure(429, "slow down", "a_type", "a_code", "a_param")
 
 # Values in which an answer may differ from the usual one, by the keys of a mock.
 CHANGES: Mapping[str, Mapping[str, Any]] = {
@@ -82,6 +81,7 @@ def asking(wire: WireFormat, stream: bool) -> Call:
             "stream_options": {"include_usage": True},
             "documents": ["hi"],
             "records": [{"id": "hi"}],
+            "checks": {"promptAttack": {"categories": [{"category": "hi"}]}},
         },
     )
 
@@ -93,11 +93,16 @@ def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
     return list(wire.events(call, reply))
 
 
-@functools.lru_cache(maxsize=None)
-def shows_in_error(wire: WireFormat, key: str) -> bool:
-    """Whether an API's error is another one for what a key of an error says."""
-    call = asking(wire, False)
-    nothing: Mapping[str, Any] = {key: None}
-    changed = replace(USUAL_FAILURE, **nothing)
-    before = wire.failed(call, USUAL_FAILURE, {})
-    return wire.failed(call, changed, {}) != before
+@functools.lru_cache(maxsize=256)
+def shows_in_error(wire: WireFormat, stream: bool, key: str, failure: Failure) -> bool:
+    """Whether an API's error, alone or in mid-stream, is another one for what a key of it says,
+    which may depend on the status."""
+    call = asking(wire, stream)
+    said: List[object] = []
+    for word in (None, "its own"):
+        changed: Mapping[str, Any] = {key: word}
+        told = wire.completed(call, replace(failure, **changed))
+        said.append(
+            list(wire.interruption(call, told, 1)) if stream else wire.failed(call, told, {})
+        )
+    return said[0] != said[1]

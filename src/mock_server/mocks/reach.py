@@ -431,11 +431,14 @@ ERROR_SHOWN = ("type", "code", "param")
 
 def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
     """What no API says of an error."""
-    if not isinstance(response.value.get("error"), dict):
+    error, failure = response.get("error"), answer.failure or answer.form
+    if not (isinstance(error.value, dict) and isinstance(failure, Failure)):
         return None
-    error = response.get("error")
+    # A stream is broken off; one that never begins is answered as whole ones are.
+    usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
     for node in (error.get(key) for key in ERROR_SHOWN):
-        if node.is_null or any(shows_in_error(way.wire, str(node.key)) for way in ways):
+        places = ((way.wire, way.stream and breaks, str(node.key)) for way in ways)
+        if node.is_null or any(shows_in_error(*place, usual) for place in places):
             continue
         return node, f"has no effect: {no_place(ways)} for it"
     return None

@@ -619,6 +619,9 @@ SYNONYMS = {
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
+    "images": "generations",
+    "transcription": "audio",
+    "guardrails": "moderate",
 }
 
 LONG_NAME = 100  # characters of a name that are compared with known ones
@@ -17555,6 +17558,23 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
     return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
+# The keys of which one is often taken for another, and what each may be.
+NAMES_OF: Mapping[str, FrozenSet[str]] = {
+    "provider": PROVIDERS,
+    "dialect": frozenset(DIALECTS),
+    "operation": OPERATIONS,
+    "api": APIS,
+}
+
+
+def check_key(node: Node, key: str) -> None:
+    """Raise BadMock for a name that is none of this key's, but one of another's."""
+    keys = [one for one, names in NAMES_OF.items() if node.is_a("a string") and node.value in names]
+    if keys and key in NAMES_OF and key not in keys:
+        told = shown(node.value)
+        node.fail(f'found {told}; did you mean "{keys[0]}": {told}?')
+
+
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
     """One of the known names, or a list of them."""
 
@@ -17564,9 +17584,7 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
             nodes = node.items()
         key = str(node.key)
         for one in nodes:
-            if key == "provider" and one.value in DIALECTS and one.value not in known:
-                told = shown(one.value)
-                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+            check_key(one, key)
         names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
@@ -17614,10 +17632,10 @@ def match_sha256(node: Node) -> List[Condition]:
 
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
-    "provider": match_name(PROVIDERS),
-    "dialect": match_name(frozenset(DIALECTS)),
-    "operation": match_name(OPERATIONS),
-    "api": match_name(APIS),
+    "provider": match_name(NAMES_OF["provider"]),
+    "dialect": match_name(NAMES_OF["dialect"]),
+    "operation": match_name(NAMES_OF["operation"]),
+    "api": match_name(NAMES_OF["api"]),
     "model": match_text,
     "stream": match_exact("a boolean"),
     "user": match_text_or_none,
@@ -19534,6 +19552,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
+    if others and others[0].key == "provider" and others[0].expected in DIALECTS:
+        hint += f'; "dialect": {shown(others[0].expected)} asks for its way of OpenAI\'s format'
     said = shown(last.expected)
     if match.get(last.key).is_absent:
         said += ", which is meant where none is said,"

@@ -119,6 +119,9 @@ SYNONYMS = {
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
+    "images": "generations",
+    "transcription": "audio",
+    "guardrails": "moderate",
 }
 
 LONG_NAME = 100  # characters of a name that are compared with known ones

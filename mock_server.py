@@ -21565,8 +21565,9 @@ def checked_dialect(node: OptionNode) -> str:
     """A port and the dialect that it speaks, as `5001=mistral`."""
     text = node.text()
     port, equals, name = text.partition("=")
-    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
     OptionNode(name, node.source, written=name).choice(DIALECTS)
     return f"{int(port)}={name}"
 
@@ -29031,8 +29032,16 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     variables = without_links(environment)
     for option in OPTIONS:
         values[option.name] = option_value(option, getattr(given, option.name), variables)
+
+    def spelled(name: str) -> str:
+        """An option as whoever set it knows it."""
+        option = BY_NAME[name]
+        if variables.get(option.variable) and getattr(given, name) in (None, []):
+            return option.variable
+        return option.flag
+
     check_ports(values["port"])
-    check_together(values, lambda name: BY_NAME[name].flag)
+    check_together(values, spelled)
     return values
 
 

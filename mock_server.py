@@ -23524,6 +23524,7 @@ class Mocks:
         self.awaited: Callable[[], Set[str]] = set
         self.archive = Archive(forgot=self.has_forgotten)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
+        self.ports: Set[int] = set()  # that are listened on
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
         self.generation = 0
@@ -23755,10 +23756,12 @@ class GivenGauge(NamedTuple):
     port: int
 
 
-def read_gauge(asked: Given) -> GivenGauge:
-    """What is asked for in an object with value, labels and port."""
+def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
+    """What is asked for in an object with value, labels and port, which is one of these."""
     value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
     port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    if port and ports and port not in ports:
+        asked.get("port").one_from(map(str, sorted(ports)))
     labels = dict(asked.get("labels").members())
     if len(labels) > MOST_LABELS:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
@@ -23778,6 +23781,7 @@ def read_gauge(asked: Given) -> GivenGauge:
 def metric_name(name: str) -> str:
     """The name of a metric of a model server that can be set; Unavailable for any other.  Without
     a prefix it is vLLM's."""
+    name = str(name)  # which Python may have as something else
     full = name if ":" in name else "vllm:" + name
     if full in SETTABLE:
         return full
@@ -24213,7 +24217,7 @@ class Control:
     def set_metric(self, asked: ControlRequest) -> Response:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
-        given = read_gauge(asked.body("value", "labels", "port"))
+        given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
@@ -24271,7 +24275,8 @@ class Control:
         ControlRoute(
             "POST /reset",
             reset,
-            "forget journal, run-time mocks, how often mocks were used, and metrics that were set",
+            "forget journal, run-time mocks, how often mocks were used, metrics that were set, and "
+            "stored responses",
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
         ControlRoute(
@@ -28678,9 +28683,12 @@ class SessionMethods:
             return
         asked: Dict[str, Json] = {"value": value, "port": port}
         if labels is not None:
-            asked["labels"] = dict(labels)
+            asked["labels"] = labels
+        if isinstance(labels, Mapping):
+            asked["labels"] = {str(key): label for key, label in labels.items()}
         given = {key: one for key, one in asked.items() if one is not None}
-        self.operations.set_metric(name, read_gauge(Given(given, "set_metric")))
+        ports = self.operations.mocks.ports
+        self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that
@@ -28750,6 +28758,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
+        self.core.mocks.ports.add(self.port)
 
     @property
     def url(self) -> str:
@@ -28852,6 +28861,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.mocks.ports.discard(self.port)
         self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()

@@ -257,7 +257,7 @@ class Control:
     def set_metric(self, asked: ControlRequest) -> Response:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
-        given = read_gauge(asked.body("value", "labels", "port"))
+        given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
@@ -315,7 +315,8 @@ class Control:
         ControlRoute(
             "POST /reset",
             reset,
-            "forget journal, run-time mocks, how often mocks were used, and metrics that were set",
+            "forget journal, run-time mocks, how often mocks were used, metrics that were set, and "
+            "stored responses",
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
         ControlRoute(

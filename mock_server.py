@@ -5843,6 +5843,15 @@ def plain_texts(items: Iterable[Json]) -> List[str]:
     return [item if isinstance(item, str) else "" for item in items]
 
 
+def strings_of(given: Field) -> List[str]:
+    """The items of a list, all of which must be strings; none where there is no list."""
+    values: List[str] = given.value or []
+    if not all(isinstance(one, str) for one in values):
+        for item in given.items():
+            item.text()
+    return values
+
+
 def input_texts(value: Json) -> List[str]:
     """The texts that are to be answered one by one: a string, or a list of them.
 
@@ -6637,9 +6646,14 @@ class OpenAIEmbeddings(OpenAI):
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
         given = body.get("input")
-        if not is_tokens(given.value):
-            self.counted(given)
-        return input_texts(given.value)
+        if is_tokens(given.value):
+            return [""]
+        texts = input_texts(self.counted(given).value)
+        # Objects are what some hosts take beside texts: pictures and the like.
+        if not all(isinstance(one, (str, list, dict)) for one in given.value or ()):
+            for item in given.items():
+                item.a("a string or an array")
+        return texts
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
@@ -7225,7 +7239,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return plain_texts(self.counted(node).value or ())
+        return strings_of(self.counted(node))
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
@@ -14028,7 +14042,7 @@ class MistralClassifications(Mistral):
         node = inputs_of(body)
         if isinstance(node.value, str):
             return [node.value]
-        return plain_texts(self.counted(node).value)
+        return strings_of(self.counted(node))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""

@@ -622,6 +622,18 @@ SYNONYMS = {
     "images": "generations",
     "transcription": "audio",
     "guardrails": "moderate",
+    "relevance_score": "scores",
+    "relevance_scores": "scores",
+    "results": "scores",
+    "documents": "fields",
+    "file": "fields",
+    "voice": "fields",
+    "language": "fields",
+    "flagged": "refusal",
+    "audio": "raw",
+    "revised_prompt": "text",
+    "transcript": "text",
+    "markdown": "text",
 }
 
 LONG_NAME = 100  # characters of a name that are compared with known ones
@@ -17551,6 +17563,8 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    if key == "query" and node.is_a("a string"):
+        node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
@@ -17585,8 +17599,7 @@ def check_key(node: Node, key: str) -> None:
     """Raise BadMock for a name that is none of this key's, but one of another's."""
     keys = [one for one, names in NAMES_OF.items() if node.is_a("a string") and node.value in names]
     if keys and key in NAMES_OF and key not in keys:
-        told = shown(node.value)
-        node.fail(f'found {told}; did you mean "{keys[0]}": {told}?')
+        node.fail(f'found {shown(node.value)}; did you mean "{keys[0]}": {shown(node.value)}?')
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
@@ -19096,7 +19109,11 @@ def explained(difference: Difference) -> str:
     parting = 0
     if isinstance(got, str) and isinstance(expected, str):
         parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    # A host of that name has its own paths, too, which may have been meant.
+    if (key, got) == ("provider", "openai") and expected in DIALECTS:
+        told += f'; "dialect": {shown(expected)} asks for its way of OpenAI\'s format'
+    return told
 
 
 def parting_of(one: str, other: str, default: int) -> int:

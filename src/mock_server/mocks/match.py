@@ -300,6 +300,8 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    if key == "query" and node.is_a("a string"):
+        node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
@@ -334,8 +336,7 @@ def check_key(node: Node, key: str) -> None:
     """Raise BadMock for a name that is none of this key's, but one of another's."""
     keys = [one for one, names in NAMES_OF.items() if node.is_a("a string") and node.value in names]
     if keys and key in NAMES_OF and key not in keys:
-        told = shown(node.value)
-        node.fail(f'found {told}; did you mean "{keys[0]}": {told}?')
+        node.fail(f'found {shown(node.value)}; did you mean "{keys[0]}": {shown(node.value)}?')
 
 
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:

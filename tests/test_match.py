@@ -189,7 +189,10 @@ BAD_MATCHES = [
     ({"dialect": "azure"}, 'match.dialect: found "azure"; did you mean "provider": "azure"?'),
     ({"operation": "guardrails"}, 'match.operation: found "guardrails"; did you mean "moderate"?'),
     ({"api": "images"}, 'match.api: found "images"; did you mean "generations"?'),
-    ({"query": "x"}, 'match.query: expected an object, by the URL\'s parameters; what a rerank asks'),
+    (
+        {"query": "x"},
+        "match.query: expected an object, by the URL's parameters; what a rerank asks",
+    ),
     ({"voice": "alloy"}, 'match.voice: unknown key; did you mean "fields"?'),
     ({"userMessage": "x"}, 'match.userMessage: unknown key; did you mean "user"?'),
     ({"fields": "x"}, "match.fields: expected an object"),

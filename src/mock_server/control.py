@@ -409,4 +409,4 @@ def below(path: str, method: str) -> str:
         for route in Control.ROUTES
         if route.method == method and route.path.startswith(path.rstrip("/") + "/")
     ]
-    return f"; {method} is of {' and '.join(others)}" if others else ""
+    return f"; {method} is of {', '.join(others)}" if others else ""

@@ -18795,6 +18795,10 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    first, slash, rest = path[1:].partition("/")
+    # Behind the name of a dialect; what begins with /openai is Azure's.
+    if slash and first in DIALECTS and first != "openai":
+        path = "/" + rest
     return nearest_known(f"{method} {path[:PATH_ROOM]}")
 
 

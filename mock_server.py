@@ -11712,6 +11712,8 @@ class DeepSeek(Host):
         """What Rust's decoder says, but for the line and the column."""
         place = wrong.path.rpartition(".")[2]
         text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
+        if " from " in wrong.expected:  # the kind may be right
+            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"missing field `{place}`"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
@@ -15232,8 +15234,11 @@ class OpenRouter(Host):
     def complaint(self, wrong: BadField) -> Failure:
         """What its validation says of a field; the sentences are unverified."""
         text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
-        text += "undefined" if wrong.found is MISSING else kind_of(wrong.found)
-        return Failure(400, text.lstrip(": "))
+        if wrong.found is MISSING:
+            return Failure(400, text.lstrip(": ") + "undefined")
+        # Of a value that is none of some, or out of bounds, the kind may be right.
+        found = shown(wrong.found) if " from " in wrong.expected else kind_of(wrong.found)
+        return Failure(400, text.lstrip(": ") + found)
 
 
 def openrouter_usage(usage: Usage) -> Dict[str, Json]:

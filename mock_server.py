@@ -619,6 +619,21 @@ SYNONYMS = {
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
+    "images": "generations",
+    "transcription": "audio",
+    "guardrails": "moderate",
+    "relevance_score": "scores",
+    "relevance_scores": "scores",
+    "results": "scores",
+    "documents": "fields",
+    "file": "fields",
+    "voice": "fields",
+    "language": "fields",
+    "flagged": "refusal",
+    "audio": "raw",
+    "revised_prompt": "text",
+    "transcript": "text",
+    "markdown": "text",
 }
 
 LONG_NAME = 100  # characters of a name that are compared with known ones
@@ -1560,12 +1575,14 @@ def form_problem(content_type: str, data: bytes, form: Optional[Fields]) -> str:
     mark = b"--" + boundary.encode("latin-1", "replace")
     if mark not in data:
         return f"there is no part: nothing begins with the boundary --{boundary}"
+    if mark + b"\n" in data and mark + b"\r\n" not in data:
+        return "its lines end with LF alone, where a form's end with CRLF"
     if mark + b"--" not in data:
         return f"it is cut off: nothing ends with the boundary --{boundary}--"
     if form is None:
         return f"expected from 1 to {MOST_FORM_PARTS} parts"
     if "" in form:
-        return "a part has no name in its Content-Disposition"
+        return "a part has no name in its Content-Disposition, or no empty line behind its head"
     return ""
 
 
@@ -1585,7 +1602,10 @@ def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], byt
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
             return
-        head, _, body = piece.partition(b"\r\n\r\n")
+        head, empty_line, body = piece.partition(b"\r\n\r\n")
+        # A part may end behind its head: the line end after that is then the boundary's.
+        if not empty_line and not head.endswith(b"\r\n"):
+            head = b""  # cut off
         yield part_headers(head[:PART_HEAD_LIMIT]), body
 
 
@@ -5840,6 +5860,15 @@ def plain_texts(items: Iterable[Json]) -> List[str]:
     return [item if isinstance(item, str) else "" for item in items]
 
 
+def strings_of(given: Field) -> List[str]:
+    """The items of a list, all of which must be strings; none where there is no list."""
+    values: List[str] = given.value or []
+    if not all(isinstance(one, str) for one in values):
+        for item in given.items():
+            item.text()
+    return values
+
+
 def input_texts(value: Json) -> List[str]:
     """The texts that are to be answered one by one: a string, or a list of them.
 
@@ -6642,9 +6671,14 @@ class OpenAIEmbeddings(OpenAI):
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
         given = body.get("input")
-        if not is_tokens(given.value):
-            self.counted(given)
-        return input_texts(given.value)
+        if is_tokens(given.value):
+            return [""]
+        texts = input_texts(self.counted(given).value)
+        # Objects are what some hosts take beside texts: pictures and the like.
+        if not all(isinstance(one, (str, list, dict)) for one in given.value or ()):
+            for item in given.items():
+                item.a("a string or an array")
+        return texts
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""
@@ -7230,7 +7264,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return plain_texts(self.counted(node).value or ())
+        return strings_of(self.counted(node))
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""
@@ -11689,6 +11723,8 @@ class DeepSeek(Host):
         """What Rust's decoder says, but for the line and the column."""
         place = wrong.path.rpartition(".")[2]
         text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
+        if " from " in wrong.expected:  # the kind may be right
+            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"missing field `{place}`"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
@@ -14032,7 +14068,7 @@ class MistralClassifications(Mistral):
         node = inputs_of(body)
         if isinstance(node.value, str):
             return [node.value]
-        return plain_texts(self.counted(node).value)
+        return strings_of(self.counted(node))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
@@ -15206,8 +15242,11 @@ class OpenRouter(Host):
     def complaint(self, wrong: BadField) -> Failure:
         """What its validation says of a field; the sentences are unverified."""
         text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
-        text += "undefined" if wrong.found is MISSING else kind_of(wrong.found)
-        return Failure(400, text.lstrip(": "))
+        if wrong.found is MISSING:
+            return Failure(400, text.lstrip(": ") + "undefined")
+        # Of a value that is none of some, or out of bounds, the kind may be right.
+        found = shown(wrong.found) if " from " in wrong.expected else kind_of(wrong.found)
+        return Failure(400, text.lstrip(": ") + found)
 
 
 def openrouter_usage(usage: Usage) -> Dict[str, Json]:
@@ -17554,6 +17593,8 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    if key == "query" and node.is_a("a string"):
+        node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
@@ -17575,6 +17616,22 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
     return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
+# The keys of which one is often taken for another, and what each may be.
+NAMES_OF: Mapping[str, FrozenSet[str]] = {
+    "provider": PROVIDERS,
+    "dialect": frozenset(DIALECTS),
+    "operation": OPERATIONS,
+    "api": APIS,
+}
+
+
+def check_key(node: Node, key: str) -> None:
+    """Raise BadMock for a name that is none of this key's, but one of another's."""
+    keys = [one for one, names in NAMES_OF.items() if node.is_a("a string") and node.value in names]
+    if keys and key in NAMES_OF and key not in keys:
+        node.fail(f'found {shown(node.value)}; did you mean "{keys[0]}": {shown(node.value)}?')
+
+
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
     """One of the known names, or a list of them."""
 
@@ -17584,9 +17641,7 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
             nodes = node.items()
         key = str(node.key)
         for one in nodes:
-            if key == "provider" and one.value in DIALECTS and one.value not in known:
-                told = shown(one.value)
-                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+            check_key(one, key)
         names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
@@ -17634,10 +17689,10 @@ def match_sha256(node: Node) -> List[Condition]:
 
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
-    "provider": match_name(PROVIDERS),
-    "dialect": match_name(frozenset(DIALECTS)),
-    "operation": match_name(OPERATIONS),
-    "api": match_name(APIS),
+    "provider": match_name(NAMES_OF["provider"]),
+    "dialect": match_name(NAMES_OF["dialect"]),
+    "operation": match_name(NAMES_OF["operation"]),
+    "api": match_name(NAMES_OF["api"]),
     "model": match_text,
     "stream": match_exact("a boolean"),
     "user": match_text_or_none,
@@ -18771,6 +18826,10 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    first, slash, rest = path[1:].partition("/")
+    # Behind the name of a dialect; what begins with /openai is Azure's.
+    if slash and first in DIALECTS and first != "openai":
+        path = "/" + rest
     return nearest_known(f"{method} {path[:PATH_ROOM]}")
 
 
@@ -19090,7 +19149,11 @@ def explained(difference: Difference) -> str:
     parting = 0
     if isinstance(got, str) and isinstance(expected, str):
         parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    # A host of that name has its own paths, too, which may have been meant.
+    if (key, got) == ("provider", "openai") and expected in DIALECTS:
+        told += f'; "dialect": {shown(expected)} asks for its way of OpenAI\'s format'
+    return told
 
 
 def parting_of(one: str, other: str, default: int) -> int:
@@ -19565,6 +19628,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
+    if others and others[0].key == "provider" and others[0].expected in DIALECTS:
+        hint += f'; "dialect": {shown(others[0].expected)} asks for its way of OpenAI\'s format'
     said = shown(last.expected)
     if match.get(last.key).is_absent:
         said += ", which is meant where none is said,"
@@ -21579,8 +21644,9 @@ def checked_dialect(node: OptionNode) -> str:
     """A port and the dialect that it speaks, as `5001=mistral`."""
     text = node.text()
     port, equals, name = text.partition("=")
-    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
     OptionNode(name, node.source, written=name).choice(DIALECTS)
     return f"{int(port)}={name}"
 
@@ -23537,6 +23603,7 @@ class Mocks:
         self.awaited: Callable[[], Set[str]] = set
         self.archive = Archive(forgot=self.has_forgotten)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
+        self.ports: Set[int] = set()  # that are listened on
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
         self.generation = 0
@@ -23768,10 +23835,12 @@ class GivenGauge(NamedTuple):
     port: int
 
 
-def read_gauge(asked: Given) -> GivenGauge:
-    """What is asked for in an object with value, labels and port."""
+def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
+    """What is asked for in an object with value, labels and port, which is one of these."""
     value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
     port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    if port and ports and port not in ports:
+        asked.get("port").one_from(map(str, sorted(ports)))
     labels = dict(asked.get("labels").members())
     if len(labels) > MOST_LABELS:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
@@ -23791,6 +23860,7 @@ def read_gauge(asked: Given) -> GivenGauge:
 def metric_name(name: str) -> str:
     """The name of a metric of a model server that can be set; Unavailable for any other.  Without
     a prefix it is vLLM's."""
+    name = str(name)  # which Python may have as something else
     full = name if ":" in name else "vllm:" + name
     if full in SETTABLE:
         return full
@@ -24226,7 +24296,7 @@ class Control:
     def set_metric(self, asked: ControlRequest) -> Response:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
-        given = read_gauge(asked.body("value", "labels", "port"))
+        given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
@@ -24284,7 +24354,8 @@ class Control:
         ControlRoute(
             "POST /reset",
             reset,
-            "forget journal, run-time mocks, how often mocks were used, and metrics that were set",
+            "forget journal, run-time mocks, how often mocks were used, metrics that were set, and "
+            "stored responses",
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
         ControlRoute(
@@ -24346,19 +24417,38 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
         # RFC 9110, 15.5.6: a 405 says in Allow what would do.
         raise Refused(
             405,
-            f"{request.path} takes {allowed}, not {request.method}",
+            f"{request.path} takes {allowed}, not {request.method}{below(path, method)}",
             headers=(("Allow", allowed),),
             code="method_not_allowed",
         )
-    known = {
-        CONTROL_PREFIX + route.path.replace("{id}", "ID").replace("{name}", "NAME")
-        for route in Control.ROUTES
-    }
+    known = {shown_path(route, path) for route in Control.ROUTES}
     raise Refused(
         404,
         f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",
         code="unknown_path",
     )
+
+
+def shown_path(route: ControlRoute, path: str = "") -> str:
+    """The path of a route as people read it; with what a request has in place of a placeholder, of
+    an equally long path, which then is the nearer one."""
+    pieces, given = route.path.split("/"), path.split("/")
+    for at, piece in enumerate(pieces):
+        if piece.startswith("{"):
+            pieces[at] = piece[1:-1].upper()
+        if piece.startswith("{") and len(given) == len(pieces) and given[at]:
+            pieces[at] = shown(given[at])[1:-1]
+    return CONTROL_PREFIX + "/".join(pieces)
+
+
+def below(path: str, method: str) -> str:
+    """What is said of a method that a path does not take, but others that begin with it."""
+    others = [
+        shown_path(route)
+        for route in Control.ROUTES
+        if route.method == method and route.path.startswith(path.rstrip("/") + "/")
+    ]
+    return f"; {method} is of {', '.join(others)}" if others else ""
 
 
 # === writing =================================================================
@@ -28672,9 +28762,12 @@ class SessionMethods:
             return
         asked: Dict[str, Json] = {"value": value, "port": port}
         if labels is not None:
-            asked["labels"] = dict(labels)
+            asked["labels"] = labels
+        if isinstance(labels, Mapping):
+            asked["labels"] = {str(key): label for key, label in labels.items()}
         given = {key: one for key, one in asked.items() if one is not None}
-        self.operations.set_metric(name, read_gauge(Given(given, "set_metric")))
+        ports = self.operations.mocks.ports
+        self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that
@@ -28744,6 +28837,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
+        self.core.mocks.ports.add(self.port)
 
     @property
     def url(self) -> str:
@@ -28846,6 +28940,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.mocks.ports.discard(self.port)
         self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()
@@ -29045,8 +29140,16 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     variables = without_links(environment)
     for option in OPTIONS:
         values[option.name] = option_value(option, getattr(given, option.name), variables)
+
+    def spelled(name: str) -> str:
+        """An option as whoever set it knows it."""
+        option = BY_NAME[name]
+        if variables.get(option.variable) and getattr(given, name) in (None, []):
+            return option.variable
+        return option.flag
+
     check_ports(values["port"])
-    check_together(values, lambda name: BY_NAME[name].flag)
+    check_together(values, spelled)
     return values
 
 

@@ -42,6 +42,7 @@ USAGE_ERRORS = [
     (["--journal", "-1"], "--journal: expected a number of requests from 0 to 1000000000, found"),
     (["--journal", "1" + "0" * 10], "--journal: expected a number of requests from 0 to"),
     (["5005", "0", "0", "5005"], "port: 5005 is named twice; name each once, or 0 for a free one"),
+    (["--dialect", "9" * 5000 + "=groq"], "--dialect: expected PORT=NAME, such as 5001=mistral, w"),
     (["--seed", "one"], '--seed: expected a whole number, found "one"'),
     (["--log"], "--log"),
     (["--cert", "a.pem"], "--cert and --key go together"),
@@ -70,6 +71,8 @@ def test_a_usage_error_is_one_line_with_what_would_do(
         ("MOCK_SERVER_FALLBACK", "x", 'MOCK_SERVER_FALLBACK: found "x"'),
         ("MOCK_SERVER_PORT", "a", "MOCK_SERVER_PORT"),
         ("MOCK_SERVER_REQUIRE_AUTH", "yes", "expected 1, 0, true or false"),
+        ("MOCK_SERVER_DIALECT", "5009=groq", "MOCK_SERVER_DIALECT: 5009=groq is for a port that"),
+        ("MOCK_SERVER_CERT", "a.pem", "MOCK_SERVER_CERT and --key go together"),
     ],
 )
 def test_a_wrong_value_in_the_environment_is_named_too(

@@ -73,7 +73,24 @@ REFUSED = [
         404,
         "unknown_path",
         'unknown control path "/__mock__/requests/1/releas"; '
-        'did you mean "/__mock__/requests/ID/release"?',
+        'did you mean "/__mock__/requests/1/release"?',
+    ),
+    (
+        "PUT",
+        "/metric/num_requests_waiting",
+        {},
+        404,
+        "unknown_path",
+        'unknown control path "/__mock__/metric/num_requests_waiting"; '
+        'did you mean "/__mock__/metrics/num_requests_waiting"?',
+    ),
+    (
+        "PUT",
+        "/metrics",
+        {},
+        405,
+        "method_not_allowed",
+        "/__mock__/metrics takes GET, not PUT; PUT is of /__mock__/metrics/NAME",
     ),
     (
         "PUT",

@@ -267,6 +267,18 @@ def test_a_host_has_members_of_its_own(dialect: str, path: str, expected: Any) -
     assert m.within(value, *path.split(".")) == expected
 
 
+@cases(
+    "dialect, message",
+    [
+        ("openrouter", ', received "bot"'),
+        ("deepseek", 'messages[0].role: invalid value: "bot", expected one from system'),
+    ],
+)
+def test_a_wrong_value_of_the_right_kind_is_shown(dialect: str, message: str) -> None:
+    wrong = [{"role": "bot", "content": "Hi"}]
+    assert message in answer(dialect, {"text": "x"}, messages=wrong)["error"]["message"]
+
+
 def test_not_every_host_tells_log_probabilities_of_refusals() -> None:
     for dialect in ("openrouter", "vllm", "deepseek", "groq", "ollama"):
         members = ["content", "refusal"] if dialect == "openrouter" else ["content"]

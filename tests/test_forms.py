@@ -69,6 +69,9 @@ def test_of_long_texts_the_beginning_is_kept() -> None:
     assert kept == {"a": "x" * 9, "b": ["y", file_of(b"")], "c": ""}
 
 
+HEAD_ALONE = b'--x\r\nContent-Disposition: form-data; name="a"'
+
+
 @pytest.mark.parametrize(
     "content_type, body, problem",
     [
@@ -83,6 +86,16 @@ def test_of_long_texts_the_beginning_is_kept() -> None:
         ("multipart/form-data; boundary=x", b"--x\r\n\r\nhalf", "ends with the boundary --x--"),
         ("multipart/form-data; boundary=x", b"--x--\r\n", "expected from 1 to 1000 parts"),
         ("multipart/form-data; boundary=x", b"--x\r\n\r\na\r\n--x--", "a part has no name"),
+        (
+            "multipart/form-data; boundary=x",
+            HEAD_ALONE + b"\r\n--x--",
+            "no empty line behind its head",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            HEAD_ALONE.replace(b"\r", b"") + b"\n\nb\n--x--\n",
+            "its lines end with LF alone",
+        ),
     ],
 )
 def test_what_is_no_whole_form_says_why(content_type: str, body: bytes, problem: str) -> None:
@@ -90,9 +103,10 @@ def test_what_is_no_whole_form_says_why(content_type: str, body: bytes, problem:
 
 
 def test_nothing_is_wrong_with_a_whole_form() -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
     kind = "multipart/form-data; boundary=x"
-    assert m.form_problem(kind, body, m.form_of(kind, body)) == ""
+    for value in (b"\r\nb", b"\r\n", b""):
+        body = HEAD_ALONE + b"\r\n" + value + b"\r\n--x--\r\n"
+        assert m.form_problem(kind, body, m.form_of(kind, body)) == ""
 
 
 def test_what_is_written_as_a_query_is_a_form_where_that_is_taken() -> None:

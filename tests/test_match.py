@@ -182,11 +182,18 @@ def test_a_field_is_asked_for_by_its_path_and_a_difference_shows_what_is_there()
 
 BAD_MATCHES = [
     ({"method": "post"}, 'match.method: found "post"; did you mean "POST"?'),
+    ({"provider": "mistral"}, 'provider: found "mistral"; did you mean "dialect": "mistral"?'),
+    ({"provider": ["openai", "groq"]}, 'match.provider[1]: found "groq"; did you mean "dialect"'),
+    ({"operation": "speech"}, 'match.operation: found "speech"; did you mean "api": "speech"?'),
+    ({"api": "image"}, 'match.api: found "image"; did you mean "operation": "image"?'),
+    ({"dialect": "azure"}, 'match.dialect: found "azure"; did you mean "provider": "azure"?'),
+    ({"operation": "guardrails"}, 'match.operation: found "guardrails"; did you mean "moderate"?'),
+    ({"api": "images"}, 'match.api: found "images"; did you mean "generations"?'),
     (
-        {"provider": "mistral"},
-        'provider: found "mistral", which is a dialect: "dialect": "mistral" a',
+        {"query": "x"},
+        "match.query: expected an object, by the URL's parameters; what a rerank asks",
     ),
-    ({"provider": ["openai", "groq"]}, 'match.provider[1]: found "groq", which is a dialect'),
+    ({"voice": "alloy"}, 'match.voice: unknown key; did you mean "fields"?'),
     ({"userMessage": "x"}, 'match.userMessage: unknown key; did you mean "user"?'),
     ({"fields": "x"}, "match.fields: expected an object"),
     ({"fields": {}}, "match.fields: asks for nothing; leave it out"),

@@ -163,6 +163,8 @@ WRONG = [
     ("/v1/responses/input_tokens", {"model": "m"}, "missing", ["input"]),
     ("/v1/moderations", {"input": "a"}, "missing", ["model"]),
     ("/v1/moderations", {"model": "m", "input": []}, "too_short", ["input"]),
+    ("/v1/moderations", {"model": "m", "input": [7]}, "string_type", ["input", 0]),
+    ("/v1/classifications", {"model": "m", "input": ["a", {}]}, "string_type", ["input", 1]),
     ("/v1/chat/moderations", {"model": "m", "input": "a"}, "value_error", ["input"]),
     ("/v1/chat/moderations", {"model": "m", "input": []}, "too_short", ["input"]),
     (

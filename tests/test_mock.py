@@ -49,6 +49,8 @@ BAD_MOCKS = [
     (7, "expected an object, found 7"),
     ({"response": {"text": "x"}, "responses": []}, "found both"),
     ({"response": {"content": "x"}}, 'response.content: unknown key; did you mean "text"?'),
+    ({"response": {"relevance_scores": [1]}}, 'relevance_scores: unknown key; did you mean "sc'),
+    ({"response": {"flagged": True}}, 'response.flagged: unknown key; did you mean "refusal"?'),
     (
         {"response": {"text": "x", "usage": {"prompt_tokens": 1}}},
         'response.usage.prompt_tokens: unknown key; did you mean "input_tokens"?',

@@ -262,9 +262,20 @@ def test_python_sets_metrics_and_forgets_them() -> None:
     assert state.gauges == {("vllm:kv_cache_usage_perc", 5001): m.Gauge(0.9, {"engine": "1"})}
     session.set_metric("kv_cache_usage_perc", None)
     assert state.gauges == {}
-    for name, value, error in (("vllm:none", 1, KeyError), (RUNNING, float("nan"), ValueError)):
-        with pytest.raises(error):
-            session.set_metric(name, value)
+    mocks.ports = {5001, 5002}
+    labels = "set_metric: labels"
+    wrong: Any = [
+        (("vllm:none", 1), KeyError, 'no metric "vllm:none"; known: '),
+        ((7, 1), KeyError, 'no metric "7"'),
+        ((RUNNING, float("nan")), ValueError, "set_metric: value: expected a finite number"),
+        ((RUNNING, 1, "a"), ValueError, f'{labels}: expected an object, found "a"'),
+        ((RUNNING, 1, {1: "a"}), ValueError, f"{labels}.1: is no name of a label"),
+        ((RUNNING, 1, {"a": 1}), ValueError, f"{labels}.a: expected a string, found 1"),
+        ((RUNNING, 1, {}, 5003), ValueError, "port: expected one from 5001, 5002, found 5003"),
+    ]
+    for given, error, said_so in wrong:
+        with pytest.raises(error, match=re.escape(said_so)):
+            session.set_metric(*given)
 
 
 def test_the_journal_leaves_scrapes_out_and_keeps_what_a_mock_answers() -> None:

@@ -39,6 +39,10 @@ def explained(*specs: Any, **more: Any) -> str:
         ({"body": {"n": 2}}, "body.n is 1, expected 2"),
         ({"user": {"regex": "^Ho"}}, 'user is "Hi there", expected {"regex": "^Ho"}'),
         ({"operation": "moderate"}, 'operation is "generate", expected "moderate"'),
+        (
+            {"provider": "ollama"},
+            'provider is "openai", expected "ollama"; "dialect": "ollama" asks for its way of Open',
+        ),
         ({"model": "x", "stream": True}, 'model is "gpt-4o", expected "x"'),
     ],
 )

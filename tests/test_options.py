@@ -44,14 +44,15 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("schema", "True", True),
 ]
 
+PORT_AND_NAME = "expected PORT=NAME, such as 5001=mistral, with a port from 1 to 65535, found {}"
 # A text and a value that can't be followed, and what is said of both behind the option's name.
 BAD: List[Tuple[str, str, Any, str]] = [
     ("port", "70000", 70000, "expected a port from 0 to 65535, found {}"),
     ("port", "x", "x", "expected a port from 0 to 65535, found {}"),
     ("data", "/nowhere-at-all", "/nowhere-at-all", 'no directory "/nowhere-at-all"'),
     ("fallback", "ecko", "ecko", 'found "ecko"; did you mean "echo"?'),
-    ("dialect", "mistral", "mistral", "expected PORT=NAME, such as 5001=mistral, found {}"),
-    ("dialect", "0=mistral", "0=mistral", "expected PORT=NAME, such as 5001=mistral, found {}"),
+    ("dialect", "mistral", "mistral", PORT_AND_NAME),
+    ("dialect", "0=mistral", "0=mistral", PORT_AND_NAME),
     ("dialect", "5001=mistrel", "5001=mistrel", 'found "mistrel"; did you mean "mistral"?'),
     ("pace", "-1", -1, "expected seconds from 0 to 3600, found {}"),
     ("pace", "3600.5", 3600.5, "expected seconds from 0 to 3600, found {}"),

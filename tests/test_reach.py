@@ -63,7 +63,7 @@ NEVER: List[Tuple[Any, Any, str]] = [
         {"provider": "vllm"},
         {"status": 503},
         'match.operation: no request has "generate", which is meant where none is said, beside '
-        'provider "vllm"; that leaves server',
+        'provider "vllm"; that leaves server; "dialect": "vllm" asks for its way of OpenAI\'s form',
     ),
     (
         {"path": "/v1/parse", "method": "PUT"},

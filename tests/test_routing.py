@@ -219,6 +219,9 @@ def test_health_is_answered_at_the_root() -> None:
         (VERTEX_CLAUDE + ":rawPredicts", m.VertexMessages, "/"),
         (VERTEX_CLAUDE.replace("anthropic", "meta") + ":rawpredict", m.VertexOpenModels, "/v1/pro"),
         ("/nothing/like/it", m.OpenAIChat, "/"),
+        ("/gemini/v1/chat/complete", m.GeminiDialectChat, "/v1/chat/completions"),
+        ("/ollama/api/chats", m.OllamaChat, "/api/chat"),
+        ("/bedrock/model/x/convers", m.BedrockConverse, "/model/{model}/converse"),
     ],
 )
 def test_an_unknown_path_is_told_the_nearest_one_in_the_shape_of_its_provider(

@@ -94,6 +94,7 @@ def test_a_port_that_was_never_opened_ends_no_other() -> None:
         server.mock(response={"text": "pong"})
         MockServer(core=server.core).close()
         assert chat(server.port) == (200, "pong")
+        assert server.core.mocks.ports == {server.port}
     first = MockServer()
     MockServer(core=first.core).close()
     with first:

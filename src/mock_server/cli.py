@@ -44,8 +44,16 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     variables = without_links(environment)
     for option in OPTIONS:
         values[option.name] = option_value(option, getattr(given, option.name), variables)
+
+    def spelled(name: str) -> str:
+        """An option as whoever set it knows it."""
+        option = BY_NAME[name]
+        if variables.get(option.variable) and getattr(given, name) in (None, []):
+            return option.variable
+        return option.flag
+
     check_ports(values["port"])
-    check_together(values, lambda name: BY_NAME[name].flag)
+    check_together(values, spelled)
     return values
 
 

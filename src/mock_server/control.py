@@ -257,7 +257,7 @@ class Control:
     def set_metric(self, asked: ControlRequest) -> Response:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
-        given = read_gauge(asked.body("value", "labels", "port"))
+        given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
@@ -315,7 +315,8 @@ class Control:
         ControlRoute(
             "POST /reset",
             reset,
-            "forget journal, run-time mocks, how often mocks were used, and metrics that were set",
+            "forget journal, run-time mocks, how often mocks were used, metrics that were set, and "
+            "stored responses",
         ),
         ControlRoute("GET /metrics", metrics, "counts for Prometheus"),
         ControlRoute(
@@ -377,16 +378,35 @@ def control_route(request: Request) -> Tuple[ControlRoute, Mapping[str, str]]:
         # RFC 9110, 15.5.6: a 405 says in Allow what would do.
         raise Refused(
             405,
-            f"{request.path} takes {allowed}, not {request.method}",
+            f"{request.path} takes {allowed}, not {request.method}{below(path, method)}",
             headers=(("Allow", allowed),),
             code="method_not_allowed",
         )
-    known = {
-        CONTROL_PREFIX + route.path.replace("{id}", "ID").replace("{name}", "NAME")
-        for route in Control.ROUTES
-    }
+    known = {shown_path(route, path) for route in Control.ROUTES}
     raise Refused(
         404,
         f"unknown control path {shown(request.path)}; {nearest(request.path, known)}",
         code="unknown_path",
     )
+
+
+def shown_path(route: ControlRoute, path: str = "") -> str:
+    """The path of a route as people read it; with what a request has in place of a placeholder, of
+    an equally long path, which then is the nearer one."""
+    pieces, given = route.path.split("/"), path.split("/")
+    for at, piece in enumerate(pieces):
+        if piece.startswith("{"):
+            pieces[at] = piece[1:-1].upper()
+        if piece.startswith("{") and len(given) == len(pieces) and given[at]:
+            pieces[at] = shown(given[at])[1:-1]
+    return CONTROL_PREFIX + "/".join(pieces)
+
+
+def below(path: str, method: str) -> str:
+    """What is said of a method that a path does not take, but others that begin with it."""
+    others = [
+        shown_path(route)
+        for route in Control.ROUTES
+        if route.method == method and route.path.startswith(path.rstrip("/") + "/")
+    ]
+    return f"; {method} is of {', '.join(others)}" if others else ""

@@ -119,6 +119,21 @@ SYNONYMS = {
     "google": "gemini",
     "claude": "anthropic",
     "aws": "bedrock",
+    "images": "generations",
+    "transcription": "audio",
+    "guardrails": "moderate",
+    "relevance_score": "scores",
+    "relevance_scores": "scores",
+    "results": "scores",
+    "documents": "fields",
+    "file": "fields",
+    "voice": "fields",
+    "language": "fields",
+    "flagged": "refusal",
+    "audio": "raw",
+    "revised_prompt": "text",
+    "transcript": "text",
+    "markdown": "text",
 }
 
 LONG_NAME = 100  # characters of a name that are compared with known ones

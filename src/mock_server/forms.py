@@ -69,12 +69,14 @@ def form_problem(content_type: str, data: bytes, form: Optional[Fields]) -> str:
     mark = b"--" + boundary.encode("latin-1", "replace")
     if mark not in data:
         return f"there is no part: nothing begins with the boundary --{boundary}"
+    if mark + b"\n" in data and mark + b"\r\n" not in data:
+        return "its lines end with LF alone, where a form's end with CRLF"
     if mark + b"--" not in data:
         return f"it is cut off: nothing ends with the boundary --{boundary}--"
     if form is None:
         return f"expected from 1 to {MOST_FORM_PARTS} parts"
     if "" in form:
-        return "a part has no name in its Content-Disposition"
+        return "a part has no name in its Content-Disposition, or no empty line behind its head"
     return ""
 
 
@@ -94,7 +96,10 @@ def parts_of(boundary: bytes, data: bytes) -> Iterator[Tuple[Dict[str, str], byt
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
             return
-        head, _, body = piece.partition(b"\r\n\r\n")
+        head, empty_line, body = piece.partition(b"\r\n\r\n")
+        # A part may end behind its head: the line end after that is then the boundary's.
+        if not empty_line and not head.endswith(b"\r\n"):
+            head = b""  # cut off
         yield part_headers(head[:PART_HEAD_LIMIT]), body
 
 

@@ -6,7 +6,7 @@ The control API and MockServer only translate to this and back.
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
 
 from .control_requests import Given
 from .entries import ENDS, Ended, Entry
@@ -112,10 +112,12 @@ class GivenGauge(NamedTuple):
     port: int
 
 
-def read_gauge(asked: Given) -> GivenGauge:
-    """What is asked for in an object with value, labels and port."""
+def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
+    """What is asked for in an object with value, labels and port, which is one of these."""
     value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
     port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    if port and ports and port not in ports:
+        asked.get("port").one_from(map(str, sorted(ports)))
     labels = dict(asked.get("labels").members())
     if len(labels) > MOST_LABELS:
         asked.get("labels").expected(f"at most {MOST_LABELS} labels")
@@ -135,6 +137,7 @@ def read_gauge(asked: Given) -> GivenGauge:
 def metric_name(name: str) -> str:
     """The name of a metric of a model server that can be set; Unavailable for any other.  Without
     a prefix it is vLLM's."""
+    name = str(name)  # which Python may have as something else
     full = name if ":" in name else "vllm:" + name
     if full in SETTABLE:
         return full

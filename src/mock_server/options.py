@@ -92,8 +92,9 @@ def checked_dialect(node: OptionNode) -> str:
     """A port and the dialect that it speaks, as `5001=mistral`."""
     text = node.text()
     port, equals, name = text.partition("=")
-    if not equals or not port.isdecimal() or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
     OptionNode(name, node.source, written=name).choice(DIALECTS)
     return f"{int(port)}={name}"
 

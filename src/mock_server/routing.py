@@ -12,6 +12,7 @@ from .formats.base import WIRE_FORMATS, WireFormat
 from .formats.dialects import Ports, speaks_dialects, spoken
 from .formats.other import Other
 from .http import METHODS, unquote
+from .limits import DIALECTS
 from .records import found_once, record
 from .values import Request
 
@@ -239,6 +240,10 @@ def allow(path: str) -> str:
 def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
     """The known path most like one that isn't, of the same method if there is a choice, whose it
     is, and how alike, up to 1."""
+    first, slash, rest = path[1:].partition("/")
+    # Behind the name of a dialect; what begins with /openai is Azure's.
+    if slash and first in DIALECTS and first != "openai":
+        path = "/" + rest
     return nearest_known(f"{method} {path[:PATH_ROOM]}")
 
 

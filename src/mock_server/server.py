@@ -89,6 +89,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
+        self.core.mocks.ports.add(self.port)
 
     @property
     def url(self) -> str:
@@ -191,6 +192,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             return
         self.stopping = True
         self.core.ports -= 1
+        self.core.mocks.ports.discard(self.port)
         self.core.ending += 1
         if not self.core.ports:
             self.core.journal.close()

@@ -88,9 +88,12 @@ class SessionMethods:
             return
         asked: Dict[str, Json] = {"value": value, "port": port}
         if labels is not None:
-            asked["labels"] = dict(labels)
+            asked["labels"] = labels
+        if isinstance(labels, Mapping):
+            asked["labels"] = {str(key): label for key, label in labels.items()}
         given = {key: one for key, one in asked.items() if one is not None}
-        self.operations.set_metric(name, read_gauge(Given(given, "set_metric")))
+        ports = self.operations.mocks.ports
+        self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that

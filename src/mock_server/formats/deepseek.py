@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, Mapping
 
-from ..errors import MISSING, BadField, kind_of
+from ..errors import MISSING, BadField, kind_of, shown
 from ..limits import Json
 from ..values import Failure, Reply
 from .host import Host
@@ -70,6 +70,8 @@ class DeepSeek(Host):
         """What Rust's decoder says, but for the line and the column."""
         place = wrong.path.rpartition(".")[2]
         text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
+        if " from " in wrong.expected:  # the kind may be right
+            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"missing field `{place}`"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")

@@ -10,7 +10,7 @@ from ..node import Field
 from ..values import Call, Reply, Text, Turn
 from .base import conversation
 from .mistral import Mistral
-from .openai import plain_texts
+from .openai import strings_of
 from .openai_chat_reading import chat_turns
 from .openai_moderations import OpenAIModerations
 from .shapes import is_blocked
@@ -119,7 +119,7 @@ class MistralClassifications(Mistral):
         node = inputs_of(body)
         if isinstance(node.value, str):
             return [node.value]
-        return plain_texts(self.counted(node).value)
+        return strings_of(self.counted(node))
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""

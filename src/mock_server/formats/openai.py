@@ -151,6 +151,15 @@ def plain_texts(items: Iterable[Json]) -> List[str]:
     return [item if isinstance(item, str) else "" for item in items]
 
 
+def strings_of(given: Field) -> List[str]:
+    """The items of a list, all of which must be strings; none where there is no list."""
+    values: List[str] = given.value or []
+    if not all(isinstance(one, str) for one in values):
+        for item in given.items():
+            item.text()
+    return values
+
+
 def input_texts(value: Json) -> List[str]:
     """The texts that are to be answered one by one: a string, or a list of them.
 

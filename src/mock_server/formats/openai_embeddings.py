@@ -37,9 +37,14 @@ class OpenAIEmbeddings(OpenAI):
     def inputs(self, body: Field) -> List[str]:
         """The texts to embed; token numbers have no text."""
         given = body.get("input")
-        if not is_tokens(given.value):
-            self.counted(given)
-        return input_texts(given.value)
+        if is_tokens(given.value):
+            return [""]
+        texts = input_texts(self.counted(given).value)
+        # Objects are what some hosts take beside texts: pictures and the like.
+        if not all(isinstance(one, (str, list, dict)) for one in given.value or ()):
+            for item in given.items():
+                item.a("a string or an array")
+        return texts
 
     def turns(self, body: Field) -> List[Turn]:
         """The input counts as the user's text."""

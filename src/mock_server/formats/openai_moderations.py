@@ -8,7 +8,7 @@ from ..ids import HEX
 from ..limits import Json
 from ..node import Field
 from ..values import Call, Reply
-from .openai import OpenAI, openai_text, plain_texts
+from .openai import OpenAI, openai_text, strings_of
 from .shapes import is_blocked
 
 # The categories in the order of the provider's answers (5.7).
@@ -44,7 +44,7 @@ class OpenAIModerations(OpenAI):
             return [value]
         if value and isinstance(value[0], dict):
             return [openai_text(node)]
-        return plain_texts(self.counted(node).value or ())
+        return strings_of(self.counted(node))
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
         """The model, which the request may leave out."""

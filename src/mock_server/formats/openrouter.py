@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, Iterator, Mapping, Optional, Tuple
 
-from ..errors import MISSING, BadField, kind_of
+from ..errors import MISSING, BadField, kind_of, shown
 from ..framings import SSE, Framing
 from ..jsons import by_rows, compact
 from ..limits import Headers, Json
@@ -105,8 +105,11 @@ class OpenRouter(Host):
     def complaint(self, wrong: BadField) -> Failure:
         """What its validation says of a field; the sentences are unverified."""
         text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
-        text += "undefined" if wrong.found is MISSING else kind_of(wrong.found)
-        return Failure(400, text.lstrip(": "))
+        if wrong.found is MISSING:
+            return Failure(400, text.lstrip(": ") + "undefined")
+        # Of a value that is none of some, or out of bounds, the kind may be right.
+        found = shown(wrong.found) if " from " in wrong.expected else kind_of(wrong.found)
+        return Failure(400, text.lstrip(": ") + found)
 
 
 def openrouter_usage(usage: Usage) -> Dict[str, Json]:

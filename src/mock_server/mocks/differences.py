@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import shown
-from ..limits import Difference
+from ..limits import DIALECTS, Difference
 from ..secrets import unsecret
 
 
@@ -13,7 +13,11 @@ def explained(difference: Difference) -> str:
     parting = 0
     if isinstance(got, str) and isinstance(expected, str):
         parting = parting_of(got, expected, 0)
-    return f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    # A host of that name has its own paths, too, which may have been meant.
+    if (key, got) == ("provider", "openai") and expected in DIALECTS:
+        told += f'; "dialect": {shown(expected)} asks for its way of OpenAI\'s format'
+    return told
 
 
 def parting_of(one: str, other: str, default: int) -> int:

@@ -300,6 +300,8 @@ def field_condition(path: str, node: Node) -> Condition:
 def match_named(node: Node) -> List[Condition]:
     """Text matchers by name (of a header or query parameter); null means absent."""
     key = str(node.key)
+    if key == "query" and node.is_a("a string"):
+        node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
     return [named_condition(key, name, inner) for name, inner in node.members()]
 
@@ -321,6 +323,22 @@ def named_condition(key: str, name: str, node: Node) -> Condition:
     return Condition(f"{key}.{name}", node.value, get, matcher)
 
 
+# The keys of which one is often taken for another, and what each may be.
+NAMES_OF: Mapping[str, FrozenSet[str]] = {
+    "provider": PROVIDERS,
+    "dialect": frozenset(DIALECTS),
+    "operation": OPERATIONS,
+    "api": APIS,
+}
+
+
+def check_key(node: Node, key: str) -> None:
+    """Raise BadMock for a name that is none of this key's, but one of another's."""
+    keys = [one for one, names in NAMES_OF.items() if node.is_a("a string") and node.value in names]
+    if keys and key in NAMES_OF and key not in keys:
+        node.fail(f'found {shown(node.value)}; did you mean "{keys[0]}": {shown(node.value)}?')
+
+
 def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
     """One of the known names, or a list of them."""
 
@@ -330,9 +348,7 @@ def match_name(known: FrozenSet[str]) -> Callable[[Node], List[Condition]]:
             nodes = node.items()
         key = str(node.key)
         for one in nodes:
-            if key == "provider" and one.value in DIALECTS and one.value not in known:
-                told = shown(one.value)
-                one.fail(f'found {told}, which is a dialect: "dialect": {told} asks for it')
+            check_key(one, key)
         names = [one.choice(known) for one in nodes]
         holds = names.__contains__ if len(names) > 1 else text_equal(names[0])
         return [Condition(key, node.value, attrgetter(key), holds)]
@@ -380,10 +396,10 @@ def match_sha256(node: Node) -> List[Condition]:
 
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
-    "provider": match_name(PROVIDERS),
-    "dialect": match_name(frozenset(DIALECTS)),
-    "operation": match_name(OPERATIONS),
-    "api": match_name(APIS),
+    "provider": match_name(NAMES_OF["provider"]),
+    "dialect": match_name(NAMES_OF["dialect"]),
+    "operation": match_name(NAMES_OF["operation"]),
+    "api": match_name(NAMES_OF["api"]),
     "model": match_text,
     "stream": match_exact("a boolean"),
     "user": match_text_or_none,

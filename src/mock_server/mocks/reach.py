@@ -27,7 +27,7 @@ from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
 from ..formats.dialects import dialects_of, in_dialect, shares_path, speaks_dialects
 from ..framings import Framing
 from ..http import METHODS
-from ..limits import CONTROL_PREFIX, Json
+from ..limits import CONTROL_PREFIX, DIALECTS, Json
 from ..node import Node
 from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
@@ -287,6 +287,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
+    if others and others[0].key == "provider" and others[0].expected in DIALECTS:
+        hint += f'; "dialect": {shown(others[0].expected)} asks for its way of OpenAI\'s format'
     said = shown(last.expected)
     if match.get(last.key).is_absent:
         said += ", which is meant where none is said,"

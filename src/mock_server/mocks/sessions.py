@@ -230,6 +230,7 @@ class Mocks:
         self.awaited: Callable[[], Set[str]] = set
         self.archive = Archive(forgot=self.has_forgotten)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
+        self.ports: Set[int] = set()  # that are listened on
         self.numbers = itertools.count(1)
         self.generations = itertools.count(1)
         self.generation = 0

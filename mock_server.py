@@ -13556,6 +13556,10 @@ class MistralAudio(Mistral):
     operation = "audio"
     speaks = frozenset((Text,))
 
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
     def complaint(self, wrong: BadField) -> Failure:
         """Also of a word that is none of those, and of a text that is too long."""
         if wrong.expected == A_WORD:
@@ -13580,10 +13584,6 @@ class MistralSpeech(MistralAudio, OpenAISpeech):
         "expressiveness": "a number",
         "metadata": "an object",
     }
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
 
     def turns(self, body: Field) -> List[Turn]:
         """What is to be said counts as the user's text."""
@@ -13629,6 +13629,7 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         "timestamp_granularities": "an array",
     }
     places = TRANSCRIPTION_PLACES
+    own = OpenAITranscriptions.own  # where the sound is it says, too, if none came along
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The call; a list is a field that stands several times, without brackets."""
@@ -13637,10 +13638,6 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
                 body = {**body, name + "[]": listed(body[name])}
                 del body[name]
         return super().read(request, params, body)
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
 
     def turns(self, body: Field) -> List[Turn]:
         """Where the sound is, or its id, counts as the user's text, unless it came along."""
@@ -13652,13 +13649,6 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         if not any(places):
             body.get("file").missing(A_FILE)
         return [Turn("user", str(places[0] or places[1]))]
-
-    def own(self, call: Call, state: State) -> Optional[Usually]:
-        """Without a mock it says what the file is called, or where it is."""
-        if call.user:
-            return None
-        text = f"This is what was said in {call.body['file']['filename']}."
-        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
 
     def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:
         """What is said when, and by whom, as far as it is asked for."""
@@ -13761,7 +13751,7 @@ def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Di
 
 def numbered_token(entry: Dict[str, Json]) -> Dict[str, Json]:
     """A token with its number in the vocabulary, made from its text."""
-    return {**entry, "token_id": int(token(entry["token"], 4, HEX), 16)}
+    return {**entry, "token_id": token_number(entry["token"])}
 
 
 def mistral_padding(call: Call, number: int) -> str:
@@ -14427,10 +14417,6 @@ class ModelServer(Mute):
         }
         # Also where the answers of an API are no JSON.
         return ErrorBody({"error": error}, content_type="application/json")
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The same as an event; no answer streams yet."""
-        yield "", self.failure(call, failure).value
 
     def complaint(self, wrong: BadField) -> Failure:
         """vLLM's own."""
@@ -16567,7 +16553,7 @@ class VertexFIM(BehindGoogle, MistralFIM):
         if "codestral" not in params["model"]:
             return False
         try:
-            return within(parse_json(request.body), "prompt") is not None
+            return within(request.json, "prompt") is not None
         except ValueError:
             return False
 

@@ -5906,6 +5906,7 @@ class OpenAI(WireFormat):
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
     usual_limit = 10_000
+    tells_limits = True  # whether headers say what is left of a limit, not only when to try again
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 
     def has_rate_limits(self, stream: bool) -> bool:
@@ -5931,6 +5932,8 @@ class OpenAI(WireFormat):
 
     def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the time until there are new ones (5.1)."""
+        if not self.tells_limits:
+            return retry_after(limit)
         return (
             ("x-ratelimit-limit-requests", str(limit.requests)),
             ("x-ratelimit-remaining-requests", str(limit.left)),
@@ -10234,6 +10237,7 @@ class Host(OpenAI):
     ending = ""
     stream_type = "text/event-stream"
     front_door: Tuple[int, ...] = ()
+    tells_limits = False
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
@@ -10347,7 +10351,7 @@ class HostMessage(HostObject):
     silence: Optional[str] = None  # and of one that does not even that
     reasoning_key = "reasoning"
     reasoning_tags: Tuple[str, ...] = ()  # around thoughts, where they are in the content
-    says_refusal = False  # whether it is apart from the text, which a filter stopped then
+    says_refusal = False  # whether it is apart from the text
     stops: Mapping[str, str] = {}  # finish reasons that it has another word for
 
     def is_said(self, part: Part) -> bool:
@@ -10357,11 +10361,8 @@ class HostMessage(HostObject):
         return isinstance(part, Text) or (isinstance(part, Refusal) and not self.says_refusal)
 
     def finish_reason(self, call: Call, reply: Reply) -> str:
-        """Why the answer ends; a refusal that is not told apart is text that a filter stopped."""
-        stop = reply.stop
-        if not self.says_refusal:
-            stop = stop_of(reply)
-        return said_stop(self.stops, stop)
+        """Why the answer ends; a refusal is text that a filter stopped."""
+        return said_stop(self.stops, stop_of(reply))
 
     def thought(self, text: str) -> Dict[str, Json]:
         """The members that hold a thought, or a piece of one."""
@@ -11515,6 +11516,7 @@ class ContentSafety(Azure):
     ending = ""
     credentials = ("ocp-apim-subscription-key", "authorization")
     errors: Mapping[str, Failure] = SAFETY_ERRORS
+    tells_limits = False
     speaks: FrozenSet[Any] = frozenset((Text, Refusal))
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
@@ -12983,6 +12985,7 @@ class GoogleCompatible(Gemini):
     dialect = "gemini"
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
+    limit_headers = WireFormat.limit_headers  # none: Google tells it in the error
     # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
@@ -13161,6 +13164,7 @@ class Groq(Host):
     ending = "\n"  # unverified, as the rate limits that it sends with a 200
     errors = GROQ_ERRORS
     usual_limit = 30
+    tells_limits = True
     error_frame = Members("message type param? code?")
     error_types = {0: "invalid_request_error", 500: "internal_server_error"}
     host_headers = (
@@ -15396,6 +15400,7 @@ class DetailedRerank(Reranking, OpenAI):
 
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
+    tells_limits = False
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """None that clients read."""

@@ -64,6 +64,7 @@ class Groq(Host):
     ending = "\n"  # unverified, as the rate limits that it sends with a 200
     errors = GROQ_ERRORS
     usual_limit = 30
+    tells_limits = True
     error_frame = Members("message type param? code?")
     error_types = {0: "invalid_request_error", 500: "internal_server_error"}
     host_headers = (

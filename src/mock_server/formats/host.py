@@ -25,6 +25,7 @@ class Host(OpenAI):
     ending = ""
     stream_type = "text/event-stream"
     front_door: Tuple[int, ...] = ()
+    tells_limits = False
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.

@@ -47,6 +47,7 @@ class DetailedRerank(Reranking, OpenAI):
 
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
+    tells_limits = False
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """None that clients read."""

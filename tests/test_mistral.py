@@ -327,6 +327,10 @@ def test_a_document_is_read_as_the_first_page_that_is_asked_for() -> None:
             (first, "# Title")
         ]
         assert found["document_annotation"] is None and found["model"] == "mistral-ocr-latest"
+    prompted = {**document, "document_annotation_prompt": "In brief."}
+    brief = answerer({"match": {"api": "ocr", "system": "In brief."}, "response": {"text": "x"}})
+    for body, status in ((prompted, 200), (document, 404)):
+        assert asked(brief, "/v1/ocr", body).status == status
 
 
 def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
@@ -351,6 +355,8 @@ def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
         assert [one["text"] for one in found["segments"]] == segments
     sound = ask(answerer(fallback="echo"), m.MistralTranscriptions)
     assert json.loads(sound.body)["text"] == "This is what was said in a.mp3."
+    echo = ask(answerer(fallback="echo"), m.MistralTranscriptions, headers=plain, body=asked)
+    assert json.loads(echo.body)["text"] == "https://e.com/a.mp3"
 
 
 def test_speech_is_json_whose_pieces_are_the_whole() -> None:

@@ -300,6 +300,9 @@ def test_an_adapter_is_loaded_once_and_unloaded_once() -> None:
     assert got(answers, *unloading)[0] == 200
     status, found = got(answers, *unloading)
     assert (status, found["error"]["type"]) == (404, "NotFoundError")
+    answers.mocks.session("").state.adapters.update(map(str, range(m.MOST_ADAPTERS)))
+    status, found = got(answers, *loading)
+    assert status == 400 and "100 adapters are loaded" in found["error"]["message"]
 
 
 def test_a_key_is_asked_for_where_vllm_does() -> None:

@@ -200,6 +200,10 @@ def test_a_path_that_several_have_is_told_apart_by_the_body_and_by_coheres_clien
 
 VOYAGE = m.VOYAGE_WRONG
 CONSTRAINT = "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must "
+NUMBER_CONSTRAINT = (
+    CONSTRAINT.format("rerankingConfiguration.bedrockRerankingConfiguration.numberOfResults")
+    + "have value "
+)
 MALFORMED = m.MALFORMED
 REFUSED: List[Tuple[type, Any, int, str]] = [
     (m.CohereRerank, {"model": m.MISSING}, 400, "a model parameter is required for this endpoint."),
@@ -331,18 +335,25 @@ REFUSED: List[Tuple[type, Any, int, str]] = [
         400,
         CONSTRAINT.format("sources") + "not be null",
     ),
-    (
-        m.BedrockRerank,
-        {
-            "rerankingConfiguration": {
-                "bedrockRerankingConfiguration": {
-                    "numberOfResults": 3,
-                    "modelConfiguration": {"modelArn": "m"},
+    *(
+        (
+            m.BedrockRerank,
+            {
+                "rerankingConfiguration": {
+                    "bedrockRerankingConfiguration": {
+                        "numberOfResults": number,
+                        "modelConfiguration": {"modelArn": "m"},
+                    }
                 }
-            }
-        },
-        400,
-        "Cannot provide numberOfResults value that exceeds the number of sources.",
+            },
+            400,
+            sentence,
+        )
+        for number, sentence in (
+            (3, "Cannot provide numberOfResults value that exceeds the number of sources."),
+            (0, NUMBER_CONSTRAINT + "greater than or equal to 1"),
+            (1001, NUMBER_CONSTRAINT + "less than or equal to 1000"),
+        )
     ),
     (
         m.BedrockInvokeRerank,

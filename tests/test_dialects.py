@@ -317,6 +317,10 @@ def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta()
         ),
         ({"dialect": "groq", "response": {"fault": "reset"}}, "dialect: has no effect: raw bytes"),
         (
+            {"dialect": "groq", "response": {"body": {}, "fault": "reset"}},
+            "dialect: has no effect: raw bytes, transcripts, and faults",
+        ),
+        (
             {"dialect": "groq", "match": {"path": "/openai/deployments/d/chat/completions"}},
             "dialect: has no effect: azure chat",
         ),
@@ -326,6 +330,14 @@ def test_a_dialect_that_nothing_can_be_in_is_refused(mock: Any, message: str) ->
     with pytest.raises(BadMock) as caught:
         mock_of({"response": {"status": 500}, **mock})
     assert message in str(caught.value)
+
+
+def test_a_recording_is_in_a_dialect_unless_its_head_was_recorded_too() -> None:
+    for response in ({"body": {}}, {"events": [{"a": 1}]}, {"events": "data: 1\n\n"}):
+        for fault in ({}, {"fault": "reset", "probability": 0.5}):
+            mock_of({"dialect": "groq", "response": {**response, **fault}})
+    transcript = m.Recorded(whole=m.Original(200, (), b""))
+    assert m.is_foreign(m.Answer(transcript, 200, m.Delivery()))
 
 
 @pytest.mark.parametrize(

@@ -221,10 +221,10 @@ def check_reach(
 def is_foreign(answer: Answer) -> bool:
     """Whether nothing of an answer is written in any API's way."""
     form, fault = answer.form, answer.delivery.fault
-    if isinstance(form, Recorded):
-        return not (form.body is not MISSING or form.frames or form.values)
     if fault is not None and fault.probability >= 1 and is_before_all(fault):
         return True
+    if isinstance(form, Recorded):
+        return not (form.body is not MISSING or form.frames or form.values)
     return isinstance(form, Raw)
 
 

@@ -189,7 +189,8 @@ def test_labels_are_laid_over_the_usual_ones() -> None:
         LORA + '{max_lora="4",running_lora_adapters="sql,\\"a\\\\b\\"\\n",'
         'waiting_lora_adapters=""} 1787780112.5'
     ]
-    put(answers, "sglang:token_usage", {"value": 0.25, "labels": {"model_name": "m"}})
+    long = {"a" * 200: "b" * 1000, **{f"l{number}": "" for number in range(18)}}
+    put(answers, "sglang:token_usage", {"value": 0.25, "labels": {"model_name": "m", **long}})
     assert 'model_name="m"' in samples(answers, "sglang:token_usage")[0]
 
 
@@ -297,6 +298,7 @@ def test_an_adapter_is_loaded_once_and_unloaded_once() -> None:
     status, found = got(answers, *loading)
     assert (status, found["error"]["type"]) == (400, "InvalidUserInput")
     assert got(answers, loading[0], {**loading[1], "load_inplace": True})[0] == 200
+    assert got(answers, loading[0], {**loading[1], "lora_name": "x" * 200})[0] == 200
     assert got(answers, *unloading)[0] == 200
     status, found = got(answers, *unloading)
     assert (status, found["error"]["type"]) == (404, "NotFoundError")

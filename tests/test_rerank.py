@@ -331,6 +331,12 @@ REFUSED: List[Tuple[type, Any, int, str]] = [
     ),
     (
         m.BedrockRerank,
+        {"queries": [{"type": "TEXT", "textQuery": {"text": None}}]},
+        400,
+        CONSTRAINT.format("queries[0].textQuery.text") + "not be null",
+    ),
+    (
+        m.BedrockRerank,
         {"sources": m.MISSING},
         400,
         CONSTRAINT.format("sources") + "not be null",

@@ -10056,7 +10056,7 @@ class BedrockGuardrail(Guardrail):
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """An assessment."""
-        return bool(block) and block.keys() <= POLICIES
+        return block.keys() <= POLICIES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What was found, and the text that is to stand for the one that was judged."""
@@ -14277,7 +14277,7 @@ class ArmorPrompt(Vertex):
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Results of filters."""
-        return bool(block) and block.keys() <= ARMOR_FILTERS.keys()
+        return block.keys() <= ARMOR_FILTERS.keys()
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""

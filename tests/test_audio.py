@@ -297,7 +297,10 @@ def test_a_recording_is_matched_on_its_prompt_and_on_what_the_form_says() -> Non
 
 # --- what is wrong ---
 
-SUPPORTED = "Unrecognized file format. Supported formats: ['flac', 'm4a', 'mp3', 'mp4', 'mpeg'"
+SUPPORTED = (
+    "Unrecognized file format. Supported formats: ['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', "
+    "'oga', 'ogg', 'wav', 'webm']"
+)
 NO_FILE = "[{'type': 'missing', 'loc': ('body', 'file'), 'msg': 'Field required', 'input': None}]"
 WRONG: List[Tuple[type, Dict[str, Any], str]] = [
     (HEARD, {"file": None}, NO_FILE),
@@ -345,8 +348,18 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
     (SPEECH, {"voice": {}}, "'missing', 'loc': ('body', 'voice', 'id')"),
     (SPEECH, {"response_format": "ogg"}, "should be 'mp3', 'opus', 'aac', 'flac', 'wav' or 'pcm'"),
     (SPEECH, {"stream_format": "ws"}, "should be 'sse' or 'audio'"),
-    (SPEECH, {"speed": 0.2}, "'msg': 'Input should be greater than or equal to 0.25'"),
-    (m.AzureSpeech, {"speed": 4.5}, "'msg': 'Input should be less than or equal to 4'"),
+    (
+        SPEECH,
+        {"speed": 0.2},
+        "[{'type': 'greater_than_equal', 'loc': ('body', 'speed'), 'msg': 'Input should be greater "
+        "than or equal to 0.25', 'input': 0.2, 'ctx': {'ge': 0.25}}]",
+    ),
+    (
+        m.AzureSpeech,
+        {"speed": 4.5},
+        "[{'type': 'less_than_equal', 'loc': ('body', 'speed'), 'msg': 'Input should be less than "
+        "or equal to 4', 'input': 4.5, 'ctx': {'le': 4.0}}]",
+    ),
 ]
 
 

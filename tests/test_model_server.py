@@ -192,6 +192,15 @@ def test_labels_are_laid_over_the_usual_ones() -> None:
     long = {"a" * 200: "b" * 1000, **{f"l{number}": "" for number in range(18)}}
     put(answers, "sglang:token_usage", {"value": 0.25, "labels": {"model_name": "m", **long}})
     assert 'model_name="m"' in samples(answers, "sglang:token_usage")[0]
+    usual = {
+        LORA: 'max_lora="1",running_lora_adapters="",waiting_lora_adapters=""',
+        "sglang:num_queue_reqs": 'engine_type="unified",model_name="mock-model"',
+        "sglang:cache_config_info": 'num_pages="1024",page_size="16"',
+        "vllm:gpu_cache_usage_perc": 'engine="0",model_name="mock-model"',
+    }
+    for name, told in usual.items():
+        put(answers, name, {"value": 1})
+        assert samples(answers, name) == [f"{name}{{{told}}} 1.0"]
 
 
 WRONG_METRICS = [
@@ -313,6 +322,8 @@ def test_a_key_is_asked_for_where_vllm_does() -> None:
         assert answers.answer(request_of(kind)).response.status == 200, kind
     refused = answers.answer(request_of(m.LoadAdapter)).response
     assert (refused.status, refused.body) == (401, b'{"error":"Unauthorized"}')
+    with_key = request_of(m.LoadAdapter, headers={"authorization": "Bearer k"})
+    assert answers.answer(with_key).response.status == 200
 
 
 def test_faults_and_headers_reach_what_needs_no_mock() -> None:

@@ -337,6 +337,12 @@ REFUSED: List[Tuple[type, Any, int, str]] = [
     ),
     (
         m.BedrockRerank,
+        {"queries": [{"type": "TEXT", "textQuery": {"text": ""}}]},
+        400,
+        CONSTRAINT.format("queries[0].textQuery.text") + "have length greater than or equal to 1",
+    ),
+    (
+        m.BedrockRerank,
         {"sources": m.MISSING},
         400,
         CONSTRAINT.format("sources") + "not be null",

@@ -320,7 +320,8 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
         HEARD,
         {"response_format": "xml"},
         "[{'type': 'enum', 'loc': ('body', 'response_format'), 'msg': \"Input should be 'json', "
-        "'text', 'srt', 'verbose_json', 'vtt' or 'diarized_json'\", 'input': 'xml', 'ctx'",
+        "'text', 'srt', 'verbose_json', 'vtt' or 'diarized_json'\", 'input': 'xml', 'ctx': "
+        "{'expected': \"'json', 'text', 'srt', 'verbose_json', 'vtt' or 'diarized_json'\"}}]",
     ),
     (TRANSLATED, {"response_format": "diarized_json"}, "'verbose_json' or 'vtt'\", 'input'"),
     (HEARD, {"temperature": "hot"}, "'loc': ('body', 'temperature'), 'msg': 'Input should be a"),

@@ -174,6 +174,9 @@ WRONG = [
     ("/v1/classifications", {"model": "m"}, "missing", ["input"]),
     ("/v1/classifications", {"model": "m", "input": []}, "too_short", ["input"]),
     ("/v1/chat/classifications", {"model": "m", "input": {}}, "missing", ["input", "messages"]),
+    ("/v1/audio/speech", {**ASKED, "stream": "x"}, "bool_type", ["stream"]),
+    ("/v1/audio/speech", {**ASKED, "response_format": "aac"}, "enum", ["response_format"]),
+    ("/v1/audio/speech", {**ASKED, "input": "x" * 4097}, "string_too_long", ["input"]),
     ("/v1/ocr", {"model": "m", "document": "a"}, "dict_type", ["document"]),
     ("/v1/ocr", {"model": "m", "document": {}}, "value_error", ["document"]),
     ("/v1/ocr", {"document": {"image_url": {"url": 1}}}, "string_type", None),
@@ -344,6 +347,7 @@ def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
     asked = b"model=v&file_url=https%3A%2F%2Fe.com%2Fa.mp3"
     for more, segments in (
         (b"", []),
+        (b"&stream=false&diarize=false", []),
         (b"&diarize=true", ["One.", "Two."]),
         (b"&timestamp_granularities=segment", ["One.", "Two."]),
         (b"&timestamp_granularities=segment&timestamp_granularities=word", ["One.", "Two."]),

@@ -5241,6 +5241,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
         return "missing", "Field required"
     if wrong.sentence:  # of an array, whose length is all that is asked for in pydantic's words
         return "too_long", wrong.sentence
+    if wrong.found == [] and "array" in wrong.expected:
+        return "too_short", "List should have at least 1 item after validation, not 0"
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
@@ -11682,6 +11684,12 @@ class DeepSeek(Host):
         text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"missing field `{place}`"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"{wrong.path}: invalid length 0, expected {wrong.expected}"
+        elif isinstance(wrong.found, str) and wrong.expected.startswith("one from "):
+            # Quoted: decolua/9router, issue 773.
+            words = ", ".join(f"`{word}`" for word in wrong.expected[9:].split(", "))
+            text = f"{wrong.path}: unknown variant `{wrong.found}`, expected one of {words}"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
 
 
@@ -13183,11 +13191,13 @@ class Groq(Host):
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
-        # The form is quoted, the sentence of a missing one unverified.
+        # The form is quoted, the sentences of a missing and of an empty one are unverified.
         place = wrong.path.replace("[", ".").replace("]", "") or "body"
         text = f"'{place}' : value must be {wrong.expected}"
         if wrong.found is MISSING:
             text = f"'{place}' : property '{place}' is missing"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"'{place}' : minimum number of items is 1"
         return Failure(400, text, "invalid_request_error")
 
 
@@ -13445,9 +13455,6 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
-        if wrong.found == []:
-            kind = "too_short"
-            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 
@@ -15186,7 +15193,10 @@ class OpenRouter(Host):
         return ErrorBody(value)
 
     def complaint(self, wrong: BadField) -> Failure:
-        """What its validation says of a field; the sentences are unverified."""
+        """What its validation says of a field; the sentences are unverified but for one."""
+        if wrong.path == "messages" and wrong.found in (MISSING, []):
+            # Quoted: BerriAI/litellm, issue 14402.
+            return Failure(400, 'Input required: specify "prompt" or "messages"')
         text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
         text += "undefined" if wrong.found is MISSING else kind_of(wrong.found)
         return Failure(400, text.lstrip(": "))

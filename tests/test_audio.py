@@ -247,6 +247,7 @@ def test_a_verbose_transcription_has_segments_or_words() -> None:
     assert heard(verbose, text="")["segments"] == []
     late = heard(verbose, text="x" * 60_000 + "! y")["segments"][1]
     assert (late["seek"], late["start"]) == (399_000, 4000.13)
+    assert late["tokens"][0] == 50364 + 506  # of the 10.13 s since the window began
     assert m.clock(4000.13, ",") == "01:06:40,130"
 
 

@@ -318,6 +318,12 @@ REFUSED: List[Tuple[type, Any, int, str]] = [
         "body.documents: Input should be a valid list",
     ),
     (
+        m.JinaRerank,
+        {"documents": []},
+        422,
+        "body.documents: List should have at least 1 item after validation, not 0",
+    ),
+    (
         m.BedrockRerank,
         {"sources": []},
         400,

@@ -72,6 +72,12 @@ class DeepSeek(Host):
         text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"missing field `{place}`"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"{wrong.path}: invalid length 0, expected {wrong.expected}"
+        elif isinstance(wrong.found, str) and wrong.expected.startswith("one from "):
+            # Quoted: decolua/9router, issue 773.
+            words = ", ".join(f"`{word}`" for word in wrong.expected[9:].split(", "))
+            text = f"{wrong.path}: unknown variant `{wrong.found}`, expected one of {words}"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
 
 

@@ -83,11 +83,13 @@ class Groq(Host):
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
-        # The form is quoted, the sentence of a missing one unverified.
+        # The form is quoted, the sentences of a missing and of an empty one are unverified.
         place = wrong.path.replace("[", ".").replace("]", "") or "body"
         text = f"'{place}' : value must be {wrong.expected}"
         if wrong.found is MISSING:
             text = f"'{place}' : property '{place}' is missing"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"'{place}' : minimum number of items is 1"
         return Failure(400, text, "invalid_request_error")
 
 

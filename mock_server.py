@@ -5261,6 +5261,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
         return "missing", "Field required"
     if wrong.sentence:  # of an array, whose length is all that is asked for in pydantic's words
         return "too_long", wrong.sentence
+    if wrong.found == [] and "array" in wrong.expected:
+        return "too_short", "List should have at least 1 item after validation, not 0"
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"
@@ -5935,6 +5937,7 @@ class OpenAI(WireFormat):
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
     usual_limit = 10_000
+    tells_limits = True  # whether headers say what is left of a limit, not only when to try again
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 
     def has_rate_limits(self, stream: bool) -> bool:
@@ -5960,6 +5963,8 @@ class OpenAI(WireFormat):
 
     def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the time until there are new ones (5.1)."""
+        if not self.tells_limits:
+            return retry_after(limit)
         return (
             ("x-ratelimit-limit-requests", str(limit.requests)),
             ("x-ratelimit-remaining-requests", str(limit.left)),
@@ -10097,7 +10102,7 @@ class BedrockGuardrail(Guardrail):
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """An assessment."""
-        return bool(block) and block.keys() <= POLICIES
+        return block.keys() <= POLICIES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What was found, and the text that is to stand for the one that was judged."""
@@ -10273,6 +10278,7 @@ class Host(OpenAI):
     ending = ""
     stream_type = "text/event-stream"
     front_door: Tuple[int, ...] = ()
+    tells_limits = False
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
@@ -10287,10 +10293,6 @@ class Host(OpenAI):
         spent = self.spent_headers if status == 429 else ()
         shapes = (*self.host_headers, *more, *spent)
         return tuple((name, drawn(shape, call)) for name, shape in shapes)
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """How long to wait; of what is left most hosts say nothing."""
-        return retry_after(limit)
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error."""
@@ -10379,7 +10381,7 @@ class HostMessage(HostObject):
     silence: Optional[str] = None  # and of one that does not even that
     reasoning_key = "reasoning"
     reasoning_tags: Tuple[str, ...] = ()  # around thoughts, where they are in the content
-    says_refusal = False  # whether it is apart from the text, which a filter stopped then
+    says_refusal = False  # whether it is apart from the text
     stops: Mapping[str, str] = {}  # finish reasons that it has another word for
 
     def is_said(self, part: Part) -> bool:
@@ -10389,11 +10391,8 @@ class HostMessage(HostObject):
         return isinstance(part, Text) or (isinstance(part, Refusal) and not self.says_refusal)
 
     def finish_reason(self, call: Call, reply: Reply) -> str:
-        """Why the answer ends; a refusal that is not told apart is text that a filter stopped."""
-        stop = reply.stop
-        if not self.says_refusal:
-            stop = stop_of(reply)
-        return said_stop(self.stops, stop)
+        """Why the answer ends; a refusal is text that a filter stopped."""
+        return said_stop(self.stops, stop_of(reply))
 
     def thought(self, text: str) -> Dict[str, Json]:
         """The members that hold a thought, or a piece of one."""
@@ -11560,6 +11559,7 @@ class ContentSafety(Azure):
     ending = ""
     credentials = ("ocp-apim-subscription-key", "authorization")
     errors: Mapping[str, Failure] = SAFETY_ERRORS
+    tells_limits = False
     speaks: FrozenSet[Any] = frozenset((Text, Refusal))
 
     def model(self, params: Mapping[str, str], body: Field) -> str:
@@ -11721,12 +11721,19 @@ class DeepSeek(Host):
 
     def complaint(self, wrong: BadField) -> Failure:
         """What Rust's decoder says, but for the line and the column."""
-        place = wrong.path.rpartition(".")[2]
-        text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
-        if " from " in wrong.expected:  # the kind may be right
-            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
-            text = f"missing field `{place}`"
+            text = f"missing field `{wrong.path.rpartition('.')[2]}`"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"{wrong.path}: invalid length 0, expected {wrong.expected}"
+        elif isinstance(wrong.found, str) and wrong.expected.startswith("one from "):
+            # Quoted: decolua/9router, issue 773.
+            words = ", ".join(f"`{word}`" for word in wrong.expected[9:].split(", "))
+            found = shown(wrong.found)[1:-1]
+            text = f"{wrong.path}: unknown variant `{found}`, expected one of {words}"
+        elif " from " in wrong.expected:  # the kind may be right
+            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
+        else:
+            text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
 
 
@@ -13032,12 +13039,12 @@ class GoogleCompatible(Gemini):
     dialect = "gemini"
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
+    limit_headers = WireFormat.limit_headers  # none: Google tells it in the error
     # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
     too_many = ""
     ping = OpenAI.ping
-    limit_headers = Gemini.limit_headers  # none: its errors say it (section 7)
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""
@@ -13211,6 +13218,7 @@ class Groq(Host):
     ending = "\n"  # unverified, as the rate limits that it sends with a 200
     errors = GROQ_ERRORS
     usual_limit = 30
+    tells_limits = True
     error_frame = Members("message type param? code?")
     error_types = {0: "invalid_request_error", 500: "internal_server_error"}
     host_headers = (
@@ -13222,15 +13230,16 @@ class Groq(Host):
     streaming_headers = (("Cache-Control", "no-cache"),)
     whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
-    limit_headers = OpenAI.limit_headers
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
-        # The form is quoted, the sentence of a missing one unverified.
+        # The form is quoted, the sentences of a missing and of an empty one are unverified.
         place = wrong.path.replace("[", ".").replace("]", "") or "body"
         text = f"'{place}' : value must be {wrong.expected}"
         if wrong.found is MISSING:
             text = f"'{place}' : property '{place}' is missing"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"'{place}' : minimum number of items is 1"
         return Failure(400, text, "invalid_request_error")
 
 
@@ -13492,9 +13501,6 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
-        if wrong.found == []:
-            kind = "too_short"
-            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 
@@ -13607,6 +13613,10 @@ class MistralAudio(Mistral):
     operation = "audio"
     speaks = frozenset((Text,))
 
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
     def complaint(self, wrong: BadField) -> Failure:
         """Also of a word that is none of those, and of a text that is too long."""
         if wrong.expected == A_WORD:
@@ -13631,10 +13641,6 @@ class MistralSpeech(MistralAudio, OpenAISpeech):
         "expressiveness": "a number",
         "metadata": "an object",
     }
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
 
     def turns(self, body: Field) -> List[Turn]:
         """What is to be said counts as the user's text."""
@@ -13680,6 +13686,7 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         "timestamp_granularities": "an array",
     }
     places = TRANSCRIPTION_PLACES
+    own = OpenAITranscriptions.own  # where the sound is it says, too, if none came along
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The call; a list is a field that stands several times, without brackets."""
@@ -13688,10 +13695,6 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
                 body = {**body, name + "[]": listed(body[name])}
                 del body[name]
         return super().read(request, params, body)
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
 
     def turns(self, body: Field) -> List[Turn]:
         """Where the sound is, or its id, counts as the user's text, unless it came along."""
@@ -13703,13 +13706,6 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         if not any(places):
             body.get("file").missing(A_FILE)
         return [Turn("user", str(places[0] or places[1]))]
-
-    def own(self, call: Call, state: State) -> Optional[Usually]:
-        """Without a mock it says what the file is called, or where it is."""
-        if call.user:
-            return None
-        text = f"This is what was said in {call.body['file']['filename']}."
-        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
 
     def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:
         """What is said when, and by whom, as far as it is asked for."""
@@ -13804,7 +13800,7 @@ def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Di
 
 def numbered_token(entry: Dict[str, Json]) -> Dict[str, Json]:
     """A token with its number in the vocabulary, made from its text."""
-    return {**entry, "token_id": int(token(entry["token"], 4, HEX), 16)}
+    return {**entry, "token_id": token_number(entry["token"])}
 
 
 def mistral_padding(call: Call, number: int) -> str:
@@ -14326,7 +14322,7 @@ class ArmorPrompt(Vertex):
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Results of filters."""
-        return bool(block) and block.keys() <= ARMOR_FILTERS.keys()
+        return block.keys() <= ARMOR_FILTERS.keys()
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""
@@ -14470,10 +14466,6 @@ class ModelServer(Mute):
         }
         # Also where the answers of an API are no JSON.
         return ErrorBody({"error": error}, content_type="application/json")
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The same as an event; no answer streams yet."""
-        yield "", self.failure(call, failure).value
 
     def complaint(self, wrong: BadField) -> Failure:
         """vLLM's own."""
@@ -15073,8 +15065,8 @@ class OllamaCompatible(Host):
         text = f"json: cannot unmarshal {kind} into field {place}: expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"{place} is required"
-        elif wrong.path == "messages" and wrong.found == []:
-            text = "[] is too short - 'messages'"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"[] is too short - '{place}'"  # of others than messages unverified
         return Failure(400, text, "invalid_request_error")
 
 
@@ -15240,7 +15232,10 @@ class OpenRouter(Host):
         return ErrorBody(value)
 
     def complaint(self, wrong: BadField) -> Failure:
-        """What its validation says of a field; the sentences are unverified."""
+        """What its validation says of a field; the sentences are unverified but for one."""
+        if wrong.path == "messages" and wrong.found in (MISSING, []):
+            # Quoted: BerriAI/litellm, issue 14402.
+            return Failure(400, 'Input required: specify "prompt" or "messages"')
         text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
         if wrong.found is MISSING:
             return Failure(400, text.lstrip(": ") + "undefined")
@@ -15457,14 +15452,11 @@ class DetailedRerank(Reranking, OpenAI):
 
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
+    tells_limits = False
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """None that clients read."""
         return ()
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """How long to wait."""
-        return retry_after(limit)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}`."""
@@ -16626,7 +16618,7 @@ class VertexFIM(BehindGoogle, MistralFIM):
         if "codestral" not in params["model"]:
             return False
         try:
-            return within(parse_json(request.body), "prompt") is not None
+            return within(request.json, "prompt") is not None
         except ValueError:
             return False
 
@@ -19150,10 +19142,16 @@ def explained(difference: Difference) -> str:
     if isinstance(got, str) and isinstance(expected, str):
         parting = parting_of(got, expected, 0)
     told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-    # A host of that name has its own paths, too, which may have been meant.
-    if (key, got) == ("provider", "openai") and expected in DIALECTS:
-        told += f'; "dialect": {shown(expected)} asks for its way of OpenAI\'s format'
+    if (key, got) == ("provider", "openai"):
+        told += other_dialect(expected)
     return told
+
+
+def other_dialect(provider: Json) -> str:
+    """What is said of a provider whose way of OpenAI's format may have been meant."""
+    if provider not in DIALECTS:
+        return ""
+    return f'; "dialect": {shown(provider)} asks for its way of OpenAI\'s format'
 
 
 def parting_of(one: str, other: str, default: int) -> int:
@@ -19562,10 +19560,10 @@ def check_reach(
 def is_foreign(answer: Answer) -> bool:
     """Whether nothing of an answer is written in any API's way."""
     form, fault = answer.form, answer.delivery.fault
-    if isinstance(form, Recorded):
-        return not (form.body is not MISSING or form.frames or form.values)
     if fault is not None and fault.probability >= 1 and is_before_all(fault):
         return True
+    if isinstance(form, Recorded):
+        return not (form.body is not MISSING or form.frames or form.values)
     return isinstance(form, Raw)
 
 
@@ -19628,8 +19626,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    if others and others[0].key == "provider" and others[0].expected in DIALECTS:
-        hint += f'; "dialect": {shown(others[0].expected)} asks for its way of OpenAI\'s format'
+    if others and others[0].key == "provider":
+        hint += other_dialect(others[0].expected)
     said = shown(last.expected)
     if match.get(last.key).is_absent:
         said += ", which is meant where none is said,"

@@ -79,7 +79,7 @@ GUARDRAILS = {
 # LiteLLM's provider: model, and the path, the provider and the words of an error that are seen
 RERANKERS = {
     "cohere": ("rerank-v3.5", "/v2/rerank", "cohere", "documents must not be empty"),
-    "jina_ai": ("jina-reranker-v3", "/v1/rerank", "openai", "at least one document"),
+    "jina_ai": ("jina-reranker-v3", "/v1/rerank", "openai", "at least 1 item"),
     "voyage": ("rerank-2.5", "/v1/rerank", "openai", "empty strings or empty lists"),
     "hosted_vllm": ("bge", "/rerank", "openai", "At least one text_pair"),
     "bedrock": (

@@ -123,8 +123,10 @@ def test_speech_is_matched_on_what_is_to_be_said_and_echoes_it() -> None:
     assert missed.status == 404 and 'user is "Ho"' in complaint_of(missed.body)
     echo = ask(answerer(fallback="echo"), SPEECH, more={"input": "Ho ho", "voice": {"id": "v"}})
     assert bytes_of(echo) == sound("Ho ho", "mp3")
-    other = {"model": "orpheus", "voice": "tara", "speed": 4, "instructions": "slowly"}
-    assert ask(answerer(fallback="echo"), SPEECH, more=other).status == 200
+    other = {"model": "orpheus", "voice": "tara", "instructions": "slowly"}
+    for speed in (0.25, 4):
+        more = {**other, "speed": speed}
+        assert ask(answerer(fallback="echo"), SPEECH, more=more).status == 200
 
 
 # --- how sound travels ---
@@ -247,7 +249,8 @@ def test_a_verbose_transcription_has_segments_or_words() -> None:
     assert heard(verbose, text="")["segments"] == []
     late = heard(verbose, text="x" * 60_000 + "! y")["segments"][1]
     assert (late["seek"], late["start"]) == (399_000, 4000.13)
-    assert m.clock(4000.13, ",") == "01:06:40,130"
+    assert late["tokens"][0] == 50364 + 506  # of the 10.13 s since the window began
+    assert (m.clock(4000.13, ","), m.clock(7200.0, ".")) == ("01:06:40,130", "02:00:00.000")
 
 
 def test_speakers_take_turns() -> None:
@@ -297,7 +300,10 @@ def test_a_recording_is_matched_on_its_prompt_and_on_what_the_form_says() -> Non
 
 # --- what is wrong ---
 
-SUPPORTED = "Unrecognized file format. Supported formats: ['flac', 'm4a', 'mp3', 'mp4', 'mpeg'"
+SUPPORTED = (
+    "Unrecognized file format. Supported formats: ['flac', 'm4a', 'mp3', 'mp4', 'mpeg', 'mpga', "
+    "'oga', 'ogg', 'wav', 'webm']"
+)
 NO_FILE = "[{'type': 'missing', 'loc': ('body', 'file'), 'msg': 'Field required', 'input': None}]"
 WRONG: List[Tuple[type, Dict[str, Any], str]] = [
     (HEARD, {"file": None}, NO_FILE),
@@ -317,7 +323,8 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
         HEARD,
         {"response_format": "xml"},
         "[{'type': 'enum', 'loc': ('body', 'response_format'), 'msg': \"Input should be 'json', "
-        "'text', 'srt', 'verbose_json', 'vtt' or 'diarized_json'\", 'input': 'xml', 'ctx'",
+        "'text', 'srt', 'verbose_json', 'vtt' or 'diarized_json'\", 'input': 'xml', 'ctx': "
+        "{'expected': \"'json', 'text', 'srt', 'verbose_json', 'vtt' or 'diarized_json'\"}}]",
     ),
     (TRANSLATED, {"response_format": "diarized_json"}, "'verbose_json' or 'vtt'\", 'input'"),
     (HEARD, {"temperature": "hot"}, "'loc': ('body', 'temperature'), 'msg': 'Input should be a"),
@@ -345,8 +352,18 @@ WRONG: List[Tuple[type, Dict[str, Any], str]] = [
     (SPEECH, {"voice": {}}, "'missing', 'loc': ('body', 'voice', 'id')"),
     (SPEECH, {"response_format": "ogg"}, "should be 'mp3', 'opus', 'aac', 'flac', 'wav' or 'pcm'"),
     (SPEECH, {"stream_format": "ws"}, "should be 'sse' or 'audio'"),
-    (SPEECH, {"speed": 0.2}, "'msg': 'Input should be greater than or equal to 0.25'"),
-    (m.AzureSpeech, {"speed": 4.5}, "'msg': 'Input should be less than or equal to 4'"),
+    (
+        SPEECH,
+        {"speed": 0.2},
+        "[{'type': 'greater_than_equal', 'loc': ('body', 'speed'), 'msg': 'Input should be greater "
+        "than or equal to 0.25', 'input': 0.2, 'ctx': {'ge': 0.25}}]",
+    ),
+    (
+        m.AzureSpeech,
+        {"speed": 4.5},
+        "[{'type': 'less_than_equal', 'loc': ('body', 'speed'), 'msg': 'Input should be less than "
+        "or equal to 4', 'input': 4.5, 'ctx': {'le': 4.0}}]",
+    ),
 ]
 
 

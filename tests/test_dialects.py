@@ -271,7 +271,7 @@ def test_a_host_has_members_of_its_own(dialect: str, path: str, expected: Any) -
     "dialect, message",
     [
         ("openrouter", ', received "bot"'),
-        ("deepseek", 'messages[0].role: invalid value: "bot", expected one from system'),
+        ("deepseek", 'messages[0].role: unknown variant `bot`, expected one of `system`'),
     ],
 )
 def test_a_wrong_value_of_the_right_kind_is_shown(dialect: str, message: str) -> None:
@@ -367,6 +367,10 @@ def test_a_tool_call_may_have_the_index_of_another_where_all_come_in_one_delta()
         ),
         ({"dialect": "groq", "response": {"fault": "reset"}}, "dialect: has no effect: raw bytes"),
         (
+            {"dialect": "groq", "response": {"body": {}, "fault": "reset"}},
+            "dialect: has no effect: raw bytes, transcripts, and faults",
+        ),
+        (
             {"dialect": "groq", "match": {"path": "/openai/deployments/d/chat/completions"}},
             "dialect: has no effect: azure chat",
         ),
@@ -376,6 +380,66 @@ def test_a_dialect_that_nothing_can_be_in_is_refused(mock: Any, message: str) ->
     with pytest.raises(BadMock) as caught:
         mock_of({"response": {"status": 500}, **mock})
     assert message in str(caught.value)
+
+
+ROLES = "`system`, `developer`, `user`, `assistant`, `tool`, `function`"
+# What is said of messages that are missing, empty, no array, and of a role that nobody has.
+WRONG: Dict[str, Any] = {
+    "openrouter": (
+        'Input required: specify "prompt" or "messages"',
+        'Input required: specify "prompt" or "messages"',
+        "messages: Invalid input: expected an array, received an integer",
+        "messages[0].role: Invalid input: expected one from system, developer, user, assistant",
+    ),
+    "vllm": (
+        "'loc': ('body', 'messages'), 'msg': 'Field required'}",
+        "{'type': 'too_short', 'loc': ('body', 'messages'), 'msg': 'List should have at least 1",
+        "'msg': 'Input should be a valid list', 'input': 3}",
+        "'loc': ('body', 'messages', 0, 'role'), 'msg': 'Input should be one from system, dev",
+    ),
+    "deepseek": (
+        "into the target type: missing field `messages`",
+        "messages: invalid length 0, expected an array",
+        "messages: invalid type: an integer, expected an array",
+        f"messages[0].role: unknown variant `x`, expected one of {ROLES}",
+    ),
+    "groq": (
+        "'messages' : property 'messages' is missing",
+        "'messages' : minimum number of items is 1",
+        "'messages' : value must be an array",
+        "'messages.0.role' : value must be one from system, developer",
+    ),
+    "ollama": (
+        "messages is required",
+        "[] is too short - 'messages'",
+        "json: cannot unmarshal integer into field messages: expected an array",
+        "json: cannot unmarshal string into field messages[0].role: expected one from system",
+    ),
+    "bedrock": (
+        "Missing required parameter: 'messages'.",
+        "Invalid 'messages': empty array. Expected an array with minimum length 1",
+        "Invalid type for 'messages': expected an array, but got an integer instead.",
+        "Invalid 'messages[0].role': expected one from system, developer",
+    ),
+}
+
+
+def test_what_is_wrong_with_a_request_is_said_as_the_host_says_it() -> None:
+    for dialect, sentences in WRONG.items():
+        for messages, sentence in zip((None, [], 3, [{"role": "x"}]), sentences):
+            asked = {"model": "m", **({} if messages is None else {"messages": messages})}
+            request = m.Request("POST", f"/{dialect}{CHAT}", body=json.dumps(asked).encode())
+            found = answerer().answer(request).response
+            assert found.status == 400
+            assert sentence in json.loads(found.body)["error"]["message"], (dialect, messages)
+
+
+def test_a_recording_is_in_a_dialect_unless_its_head_was_recorded_too() -> None:
+    for response in ({"body": {}}, {"events": [{"a": 1}]}, {"events": "data: 1\n\n"}):
+        for fault in ({}, {"fault": "reset", "probability": 0.5}):
+            mock_of({"dialect": "groq", "response": {**response, **fault}})
+    transcript = m.Recorded(whole=m.Original(200, (), b""))
+    assert m.is_foreign(m.Answer(transcript, 200, m.Delivery()))
 
 
 @pytest.mark.parametrize(

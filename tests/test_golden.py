@@ -336,6 +336,13 @@ GUARDRAIL = {
     "all of it": said({"text": "fine"}, {"outputScope": "FULL"}),
     "all that was flagged": said({"refusal": "Not this."}, {"outputScope": "FULL"}),
 }
+CHECKED = {
+    "checks": {
+        "contentFilter": {"categories": [{"category": "HATE"}, {"category": "SEXUAL"}]},
+        "promptAttack": {"categories": [{"category": "JAILBREAK"}]},
+        "sensitiveInformation": {"entities": [{"type": "EMAIL"}]},
+    }
+}
 LISTED = {"blocklistName": "l", "blocklistItemId": "i", "blocklistItemText": "Hi"}
 JAILBREAK = {"pi_and_jailbreak": {"piAndJailbreakFilterResult": {"matchState": "MATCH_FOUND"}}}
 CHATTED = {"messages": [{"role": "user", "content": "Grüße"}], "return_token_strs": True}
@@ -583,6 +590,7 @@ ASKED: Dict[type, Dict[str, Form]] = {
         "int8": said({"embedding": [0.25, -0.5]}, {"output_dtype": "int8"}),
     },
     m.MistralModels: one("/v1/models/any"),
+    m.OpenRouterModels: one("/openrouter/v1/models/any"),
     m.AnthropicMessages: {**CLAUDE, "unknown path": Form(path="/v1/message", streams=WHOLE)},
     m.AnthropicCountTokens: {"managed context": said({"usage": {"input_tokens": 9}}, MANAGED)},
     m.AnthropicModels: one("/v1/models/any"),
@@ -644,14 +652,20 @@ ASKED: Dict[type, Dict[str, Form]] = {
         ),
         "load": said({"finish_reason": "load"}),
         "logprobs": LIKELY,
+        "logprobs alone": said({**FORMS["tool"], "text": "Hello"}, {"logprobs": True}),
+        "logprobs of nothing": said(FORMS["tool"], {"logprobs": True}),
         "streamed by default": said(
             NEUTRAL, body={"model": "llama3.2", "messages": []}, streams=WHOLE
         ),
         "unknown path": Form(path="/api/chats", streams=WHOLE),
     },
     m.BedrockGuardrail: GUARDRAIL,
-    m.BedrockGuardrailChecks: VERDICTS,
-    m.SafetyAnalyze: {**VERDICTS, "blocklist": said({"parts": [{"block": LISTED}]})},
+    m.BedrockGuardrailChecks: {**VERDICTS, "all checks": said({"refusal": "No."}, CHECKED)},
+    m.SafetyAnalyze: {
+        **VERDICTS,
+        "blocklist": said({"parts": [{"block": LISTED}]}),
+        "two harms": said({"refusal": "No."}, {"categories": ["Violence", "Hate"]}),
+    },
     m.SafetyShield: VERDICTS,
     m.SafetyJailbreak: VERDICTS,
     m.ArmorPrompt: {**VERDICTS, "jailbreak": said({"parts": [{"block": JAILBREAK}]})},

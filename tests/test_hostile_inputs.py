@@ -514,6 +514,9 @@ def test_what_a_short_request_would_make_much_of_is_refused() -> None:
         assert response.status == 400 and reason.encode() in response.body, path
     with pytest.raises(m.Refused, match="at most 50000 tokens"):
         list(m.bounded_pieces(["x" * 3_200_001]))  # of which each byte would be told
+    with pytest.raises(m.Refused, match="times for at most 10000 pieces"):
+        m.timed("x " * 10_001, m.WORDS_ALONE)
+    assert len(m.timed("x " * 10_000, m.WORDS_ALONE)) == 10_000
 
 
 def test_a_long_stream_is_not_told_once_more() -> None:

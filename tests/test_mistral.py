@@ -176,6 +176,9 @@ WRONG = [
     ("/v1/classifications", {"model": "m"}, "missing", ["input"]),
     ("/v1/classifications", {"model": "m", "input": []}, "too_short", ["input"]),
     ("/v1/chat/classifications", {"model": "m", "input": {}}, "missing", ["input", "messages"]),
+    ("/v1/audio/speech", {**ASKED, "stream": "x"}, "bool_type", ["stream"]),
+    ("/v1/audio/speech", {**ASKED, "response_format": "aac"}, "enum", ["response_format"]),
+    ("/v1/audio/speech", {**ASKED, "input": "x" * 4097}, "string_too_long", ["input"]),
     ("/v1/ocr", {"model": "m", "document": "a"}, "dict_type", ["document"]),
     ("/v1/ocr", {"model": "m", "document": {}}, "value_error", ["document"]),
     ("/v1/ocr", {"document": {"image_url": {"url": 1}}}, "string_type", None),
@@ -329,6 +332,10 @@ def test_a_document_is_read_as_the_first_page_that_is_asked_for() -> None:
             (first, "# Title")
         ]
         assert found["document_annotation"] is None and found["model"] == "mistral-ocr-latest"
+    prompted = {**document, "document_annotation_prompt": "In brief."}
+    brief = answerer({"match": {"api": "ocr", "system": "In brief."}, "response": {"text": "x"}})
+    for body, status in ((prompted, 200), (document, 404)):
+        assert asked(brief, "/v1/ocr", body).status == status
 
 
 def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
@@ -342,6 +349,7 @@ def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
     asked = b"model=v&file_url=https%3A%2F%2Fe.com%2Fa.mp3"
     for more, segments in (
         (b"", []),
+        (b"&stream=false&diarize=false", []),
         (b"&diarize=true", ["One.", "Two."]),
         (b"&timestamp_granularities=segment", ["One.", "Two."]),
         (b"&timestamp_granularities=segment&timestamp_granularities=word", ["One.", "Two."]),
@@ -353,6 +361,8 @@ def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
         assert [one["text"] for one in found["segments"]] == segments
     sound = ask(answerer(fallback="echo"), m.MistralTranscriptions)
     assert json.loads(sound.body)["text"] == "This is what was said in a.mp3."
+    echo = ask(answerer(fallback="echo"), m.MistralTranscriptions, headers=plain, body=asked)
+    assert json.loads(echo.body)["text"] == "https://e.com/a.mp3"
 
 
 def test_speech_is_json_whose_pieces_are_the_whole() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple
 
@@ -323,6 +324,14 @@ LIMITS: Dict[type, Tuple[Dict[str, str], Dict[str, str]]] = {
     ),
     m.GeminiGenerate: ({}, {}),
     m.BedrockConverse: ({}, {}),
+    m.GroqChat: (
+        {"x-ratelimit-limit-requests": "2", "x-ratelimit-remaining-requests": "1"},
+        {"retry-after": "90", "x-ratelimit-remaining-requests": "0"},
+    ),
+    m.OpenRouterChat: (
+        {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "1"},
+        {"retry-after": "90", "X-RateLimit-Remaining": "0"},
+    ),
 }
 
 
@@ -344,6 +353,8 @@ def test_a_limit_counts_and_says_the_truth_in_the_providers_way(
         assert "limit: 2\n" in error["message"]
     if kind is m.OpenAIChat:
         assert "Limit 2, Used 2, Requested 1. Please try again in 90s" in complaint_of(third.body)
+    if kind is m.OpenRouterChat:
+        assert re.fullmatch(r"\d{10}000", dict(third.headers)["X-RateLimit-Reset"])
     assert "retry-after" not in dict(second.headers)  # which is the last that is not refused
     clock.now += 89
     assert ask(answers, kind, stream).status == 429
@@ -351,24 +362,28 @@ def test_a_limit_counts_and_says_the_truth_in_the_providers_way(
     assert ask(answers, kind, stream).status == 200
 
 
-def test_a_limit_shows_in_no_headers_that_a_host_does_not_have() -> None:
-    waits, requests = ["retry-after"], ["x-ratelimit-limit-requests", "retry-after"]
-    for kind, expected in [
-        (m.GroqChat, requests),
-        (m.VLLMChat, waits),
-        (m.DeepSeekChat, waits),
-        (m.VoyageRerank, waits),
-        (m.BedrockOpenAIChat, []),
-        (m.BedrockClaude, []),
-        (m.GeminiChat, []),
-        (m.GeminiDialectChat, []),
-        (m.VertexChat, []),
-        (m.OllamaOpenAIChat, []),
-    ]:
-        limit = m.Limit(2, 0, 90, 1_795_691_295, True)
-        names = [name for name, _ in wire_of(kind).limit_headers(limit)]
-        assert [name for name in names if name in requests] == expected, kind
-        assert expected == requests or names == expected
+# Who has no headers for limits, and whether one says when to try again.
+SILENT: Dict[type, bool] = {
+    **dict.fromkeys((m.VLLMChat, m.DeepSeekChat, m.VllmRerank, m.VoyageRerank), True),
+    **dict.fromkeys((m.JinaRerank, m.SafetyAnalyze), True),
+    **dict.fromkeys((m.OllamaOpenAIChat, m.BedrockOpenAIChat, m.BedrockClaude), False),
+    **dict.fromkeys((m.GeminiChat, m.VertexChat, m.GeminiDialectChat), False),
+    **dict.fromkeys((m.VertexMistral, m.VertexMessages, m.VertexOpenModels), False),
+}
+
+
+def test_a_limit_adds_no_headers_that_the_provider_does_not_have() -> None:
+    match = {"operation": ["generate", "rerank", "moderate"]}
+    for kind, says_when in SILENT.items():
+        answers = answerer(
+            {"match": match, "limit": {"requests": 1, "per": 90}, "response": {"body": {}}}
+        )
+        first, second = ask(answers, kind), ask(answers, kind)
+        assert (first.status, second.status) == (200, 429)
+        assert not [
+            name for name, _ in (*first.headers, *second.headers) if "limit" in name.lower()
+        ]
+        assert ("retry-after" in dict(second.headers)) == says_when, kind
 
 
 def test_a_limit_counts_per_session_and_what_exceeds_it_is_no_use(server: MockServer) -> None:

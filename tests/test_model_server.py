@@ -189,8 +189,18 @@ def test_labels_are_laid_over_the_usual_ones() -> None:
         LORA + '{max_lora="4",running_lora_adapters="sql,\\"a\\\\b\\"\\n",'
         'waiting_lora_adapters=""} 1787780112.5'
     ]
-    put(answers, "sglang:token_usage", {"value": 0.25, "labels": {"model_name": "m"}})
+    long = {"a" * 200: "b" * 1000, **{f"l{number}": "" for number in range(18)}}
+    put(answers, "sglang:token_usage", {"value": 0.25, "labels": {"model_name": "m", **long}})
     assert 'model_name="m"' in samples(answers, "sglang:token_usage")[0]
+    usual = {
+        LORA: 'max_lora="1",running_lora_adapters="",waiting_lora_adapters=""',
+        "sglang:num_queue_reqs": 'engine_type="unified",model_name="mock-model"',
+        "sglang:cache_config_info": 'num_pages="1024",page_size="16"',
+        "vllm:gpu_cache_usage_perc": 'engine="0",model_name="mock-model"',
+    }
+    for name, told in usual.items():
+        put(answers, name, {"value": 1})
+        assert samples(answers, name) == [f"{name}{{{told}}} 1.0"]
 
 
 WRONG_METRICS = [
@@ -308,9 +318,13 @@ def test_an_adapter_is_loaded_once_and_unloaded_once() -> None:
     status, found = got(answers, *loading)
     assert (status, found["error"]["type"]) == (400, "InvalidUserInput")
     assert got(answers, loading[0], {**loading[1], "load_inplace": True})[0] == 200
+    assert got(answers, loading[0], {**loading[1], "lora_name": "x" * 200})[0] == 200
     assert got(answers, *unloading)[0] == 200
     status, found = got(answers, *unloading)
     assert (status, found["error"]["type"]) == (404, "NotFoundError")
+    answers.mocks.session("").state.adapters.update(map(str, range(m.MOST_ADAPTERS)))
+    status, found = got(answers, *loading)
+    assert status == 400 and "100 adapters are loaded" in found["error"]["message"]
 
 
 def test_a_key_is_asked_for_where_vllm_does() -> None:
@@ -319,6 +333,8 @@ def test_a_key_is_asked_for_where_vllm_does() -> None:
         assert answers.answer(request_of(kind)).response.status == 200, kind
     refused = answers.answer(request_of(m.LoadAdapter)).response
     assert (refused.status, refused.body) == (401, b'{"error":"Unauthorized"}')
+    with_key = request_of(m.LoadAdapter, headers={"authorization": "Bearer k"})
+    assert answers.answer(with_key).response.status == 200
 
 
 def test_faults_and_headers_reach_what_needs_no_mock() -> None:

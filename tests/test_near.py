@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from clients import chat
 from mocked import requested
-from samples import answerer, ask, request_of, wire_of
+from samples import answerer, ask, complaint_of, request_of, wire_of
 
 import mock_server as m
 from mock_server import MockServer
@@ -103,6 +103,9 @@ def test_a_mock_that_never_said_its_operation_is_told_what_would_ask_for_the_req
     )
     assert '"operation": "image" asks for this one' in body["error"]["message"]
     assert [miss["mock"] for miss in body["near_misses"]] == ["said", "picture", "any chat"]
+    chats = {"match": {"operation": "generate", "user": "a cat"}, "response": {"text": "x"}}
+    missed = complaint_of(ask(answerer(chats), m.OpenAIImages, more={"prompt": "a cat"}).body)
+    assert 'expected "generate"; ' in missed and "asks for this one" not in missed
 
 
 def test_a_mock_that_only_can_not_answer_is_nearest() -> None:

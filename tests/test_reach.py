@@ -59,6 +59,14 @@ NEVER: List[Tuple[Any, Any, str]] = [
         'match.method: no request has "GET" beside operation "generate", which is meant where none '
         "is said; that leaves POST",
     ),
+    *(
+        ({"api": api}, {"parts": [{"block": block}]}, "one whose answers have blocks such as {")
+        for api, block in (
+            ("guardrail", {"topicPolicy": {}, "x": 1}),
+            ("text:analyze", {"category": "Hate"}),
+            ("sanitizeUserPrompt", {"rai": {}, "x": {}}),
+        )
+    ),
     (
         {"provider": "vllm"},
         {"status": 503},

@@ -200,6 +200,10 @@ def test_a_path_that_several_have_is_told_apart_by_the_body_and_by_coheres_clien
 
 VOYAGE = m.VOYAGE_WRONG
 CONSTRAINT = "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must "
+NUMBER_CONSTRAINT = (
+    CONSTRAINT.format("rerankingConfiguration.bedrockRerankingConfiguration.numberOfResults")
+    + "have value "
+)
 MALFORMED = m.MALFORMED
 REFUSED: List[Tuple[type, Any, int, str]] = [
     (m.CohereRerank, {"model": m.MISSING}, 400, "a model parameter is required for this endpoint."),
@@ -314,6 +318,12 @@ REFUSED: List[Tuple[type, Any, int, str]] = [
         "body.documents: Input should be a valid list",
     ),
     (
+        m.JinaRerank,
+        {"documents": []},
+        422,
+        "body.documents: List should have at least 1 item after validation, not 0",
+    ),
+    (
         m.BedrockRerank,
         {"sources": []},
         400,
@@ -327,22 +337,41 @@ REFUSED: List[Tuple[type, Any, int, str]] = [
     ),
     (
         m.BedrockRerank,
+        {"queries": [{"type": "TEXT", "textQuery": {"text": None}}]},
+        400,
+        CONSTRAINT.format("queries[0].textQuery.text") + "not be null",
+    ),
+    (
+        m.BedrockRerank,
+        {"queries": [{"type": "TEXT", "textQuery": {"text": ""}}]},
+        400,
+        CONSTRAINT.format("queries[0].textQuery.text") + "have length greater than or equal to 1",
+    ),
+    (
+        m.BedrockRerank,
         {"sources": m.MISSING},
         400,
         CONSTRAINT.format("sources") + "not be null",
     ),
-    (
-        m.BedrockRerank,
-        {
-            "rerankingConfiguration": {
-                "bedrockRerankingConfiguration": {
-                    "numberOfResults": 3,
-                    "modelConfiguration": {"modelArn": "m"},
+    *(
+        (
+            m.BedrockRerank,
+            {
+                "rerankingConfiguration": {
+                    "bedrockRerankingConfiguration": {
+                        "numberOfResults": number,
+                        "modelConfiguration": {"modelArn": "m"},
+                    }
                 }
-            }
-        },
-        400,
-        "Cannot provide numberOfResults value that exceeds the number of sources.",
+            },
+            400,
+            sentence,
+        )
+        for number, sentence in (
+            (3, "Cannot provide numberOfResults value that exceeds the number of sources."),
+            (0, NUMBER_CONSTRAINT + "greater than or equal to 1"),
+            (1001, NUMBER_CONSTRAINT + "less than or equal to 1000"),
+        )
     ),
     (
         m.BedrockInvokeRerank,

@@ -105,7 +105,7 @@ class BedrockGuardrail(Guardrail):
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """An assessment."""
-        return bool(block) and block.keys() <= POLICIES
+        return block.keys() <= POLICIES
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What was found, and the text that is to stand for the one that was judged."""

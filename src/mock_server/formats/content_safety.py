@@ -44,6 +44,7 @@ class ContentSafety(Azure):
     ending = ""
     credentials = ("ocp-apim-subscription-key", "authorization")
     errors: Mapping[str, Failure] = SAFETY_ERRORS
+    tells_limits = False
     speaks: FrozenSet[Any] = frozenset((Text, Refusal))
 
     def model(self, params: Mapping[str, str], body: Field) -> str:

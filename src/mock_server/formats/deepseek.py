@@ -68,12 +68,19 @@ class DeepSeek(Host):
 
     def complaint(self, wrong: BadField) -> Failure:
         """What Rust's decoder says, but for the line and the column."""
-        place = wrong.path.rpartition(".")[2]
-        text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
-        if " from " in wrong.expected:  # the kind may be right
-            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
         if wrong.found is MISSING:
-            text = f"missing field `{place}`"
+            text = f"missing field `{wrong.path.rpartition('.')[2]}`"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"{wrong.path}: invalid length 0, expected {wrong.expected}"
+        elif isinstance(wrong.found, str) and wrong.expected.startswith("one from "):
+            # Quoted: decolua/9router, issue 773.
+            words = ", ".join(f"`{word}`" for word in wrong.expected[9:].split(", "))
+            found = shown(wrong.found)[1:-1]
+            text = f"{wrong.path}: unknown variant `{found}`, expected one of {words}"
+        elif " from " in wrong.expected:  # the kind may be right
+            text = f"{wrong.path}: invalid value: {shown(wrong.found)}, expected {wrong.expected}"
+        else:
+            text = f"{wrong.path}: invalid type: {kind_of(wrong.found)}, expected {wrong.expected}"
         return Failure(400, RUST_BODY + text.lstrip(": "), "invalid_request_error")
 
 

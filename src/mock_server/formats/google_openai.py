@@ -8,6 +8,7 @@ from ..jsons import by_rows, indented, sorted_compact
 from ..limits import Json
 from ..records import replace
 from ..values import Call, ErrorBody, Failure, Reply, Request
+from .base import WireFormat
 from .gemini import RESOURCE, Gemini
 from .gemini_models import GeminiModels
 from .host_chat import ROLE, Deltas, HostChat
@@ -31,12 +32,12 @@ class GoogleCompatible(Gemini):
     dialect = "gemini"
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
+    limit_headers = WireFormat.limit_headers  # none: Google tells it in the error
     # Recorded, other than Gemini's own type (section 7).
     json_type = "application/json"
     bad_json = OpenAI.bad_json
     too_many = ""
     ping = OpenAI.ping
-    limit_headers = Gemini.limit_headers  # none: its errors say it (section 7)
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """These paths are Google's alone."""

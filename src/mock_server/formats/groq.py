@@ -16,7 +16,6 @@ from .host import Host
 from .host_chat import Deltas, HostChat
 from .host_message import host_usage
 from .members import Members, drawn
-from .openai import OpenAI
 from .openai_models import OpenAIModels
 
 GROQ_ERRORS: Mapping[str, Failure] = {
@@ -65,6 +64,7 @@ class Groq(Host):
     ending = "\n"  # unverified, as the rate limits that it sends with a 200
     errors = GROQ_ERRORS
     usual_limit = 30
+    tells_limits = True
     error_frame = Members("message type param? code?")
     error_types = {0: "invalid_request_error", 500: "internal_server_error"}
     host_headers = (
@@ -76,15 +76,16 @@ class Groq(Host):
     streaming_headers = (("Cache-Control", "no-cache"),)
     whole_headers = (("Cache-Control", "private, max-age=0, no-store, no-cache, must-revalidate"),)
     spent_headers = (("retry-after", str(RETRY_SECONDS)),)
-    limit_headers = OpenAI.limit_headers
 
     def complaint(self, wrong: BadField) -> Failure:
         """The field in quotes, and what it must be."""
-        # The form is quoted, the sentence of a missing one unverified.
+        # The form is quoted, the sentences of a missing and of an empty one are unverified.
         place = wrong.path.replace("[", ".").replace("]", "") or "body"
         text = f"'{place}' : value must be {wrong.expected}"
         if wrong.found is MISSING:
             text = f"'{place}' : property '{place}' is missing"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"'{place}' : minimum number of items is 1"
         return Failure(400, text, "invalid_request_error")
 
 

@@ -6,8 +6,7 @@ from typing import Callable, Dict, Mapping, Tuple
 
 from ..jsons import compact
 from ..limits import Headers, Json
-from ..values import Call, ErrorBody, Failure, Limit
-from .base import retry_after
+from ..values import Call, ErrorBody, Failure
 from .members import Members, drawn
 from .openai import OpenAI
 
@@ -21,6 +20,7 @@ class Host(OpenAI):
     ending = ""
     stream_type = "text/event-stream"
     front_door: Tuple[int, ...] = ()
+    tells_limits = False
     error_frame = Members("message type param code")
     error_types: Mapping[int, str] = {}  # by status; 0 and 500 stand for all below and above
     # Names and shapes of headers: of every answer, and besides of a stream, a whole one and a 429.
@@ -35,10 +35,6 @@ class Host(OpenAI):
         spent = self.spent_headers if status == 429 else ()
         shapes = (*self.host_headers, *more, *spent)
         return tuple((name, drawn(shape, call)) for name, shape in shapes)
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """How long to wait; of what is left most hosts say nothing."""
-        return retry_after(limit)
 
     def error(self, failure: Failure) -> Dict[str, Json]:
         """The inner object of an error."""

@@ -78,7 +78,7 @@ class HostMessage(HostObject):
     silence: Optional[str] = None  # and of one that does not even that
     reasoning_key = "reasoning"
     reasoning_tags: Tuple[str, ...] = ()  # around thoughts, where they are in the content
-    says_refusal = False  # whether it is apart from the text, which a filter stopped then
+    says_refusal = False  # whether it is apart from the text
     stops: Mapping[str, str] = {}  # finish reasons that it has another word for
 
     def is_said(self, part: Part) -> bool:
@@ -88,11 +88,8 @@ class HostMessage(HostObject):
         return isinstance(part, Text) or (isinstance(part, Refusal) and not self.says_refusal)
 
     def finish_reason(self, call: Call, reply: Reply) -> str:
-        """Why the answer ends; a refusal that is not told apart is text that a filter stopped."""
-        stop = reply.stop
-        if not self.says_refusal:
-            stop = stop_of(reply)
-        return said_stop(self.stops, stop)
+        """Why the answer ends; a refusal is text that a filter stopped."""
+        return said_stop(self.stops, stop_of(reply))
 
     def thought(self, text: str) -> Dict[str, Json]:
         """The members that hold a thought, or a piece of one."""

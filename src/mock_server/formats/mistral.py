@@ -105,9 +105,6 @@ class Mistral(OpenAI):
     def complaint(self, wrong: BadField) -> Failure:
         """422 with the place of the field."""
         kind, message = pydantic_error(wrong)
-        if wrong.found == []:
-            kind = "too_short"
-            message = "List should have at least 1 item after validation, not 0"
         return Failure(422, message, kind, param=wrong.path)
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import base64
 import math
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, List, Mapping, Tuple
 
 from ..errors import BadField
 from ..forms import listed
-from ..ids import estimate
 from ..limits import Json
 from ..node import Field
-from ..outcomes import Usually
-from ..state import State
 from ..values import Call, Failure, Reply, Request, Text, Turn, Usage
 from .captions import SENTENCES, WORDS_ALONE, second_of, timed
 from .likely import text_pieces
@@ -40,6 +37,10 @@ class MistralAudio(Mistral):
     operation = "audio"
     speaks = frozenset((Text,))
 
+    def streams(self, params: Mapping[str, str], body: Field) -> bool:
+        """`stream`."""
+        return bool(body.value.get("stream"))
+
     def complaint(self, wrong: BadField) -> Failure:
         """Also of a word that is none of those, and of a text that is too long."""
         if wrong.expected == A_WORD:
@@ -64,10 +65,6 @@ class MistralSpeech(MistralAudio, OpenAISpeech):
         "expressiveness": "a number",
         "metadata": "an object",
     }
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
 
     def turns(self, body: Field) -> List[Turn]:
         """What is to be said counts as the user's text."""
@@ -113,6 +110,7 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         "timestamp_granularities": "an array",
     }
     places = TRANSCRIPTION_PLACES
+    own = OpenAITranscriptions.own  # where the sound is it says, too, if none came along
 
     def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
         """The call; a list is a field that stands several times, without brackets."""
@@ -121,10 +119,6 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
                 body = {**body, name + "[]": listed(body[name])}
                 del body[name]
         return super().read(request, params, body)
-
-    def streams(self, params: Mapping[str, str], body: Field) -> bool:
-        """`stream`."""
-        return bool(body.value.get("stream"))
 
     def turns(self, body: Field) -> List[Turn]:
         """Where the sound is, or its id, counts as the user's text, unless it came along."""
@@ -136,13 +130,6 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         if not any(places):
             body.get("file").missing(A_FILE)
         return [Turn("user", str(places[0] or places[1]))]
-
-    def own(self, call: Call, state: State) -> Optional[Usually]:
-        """Without a mock it says what the file is called, or where it is."""
-        if call.user:
-            return None
-        text = f"This is what was said in {call.body['file']['filename']}."
-        return Reply((Text(text),), "stop", Usage(estimate(""), estimate(text)), call.model)
 
     def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:
         """What is said when, and by whom, as far as it is asked for."""

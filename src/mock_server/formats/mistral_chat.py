@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from ..ids import HEX, LOWER_ALNUM, token
+from ..ids import HEX, LOWER_ALNUM
 from ..jsons import compact
 from ..limits import Json
 from ..node import Field
 from ..values import Block, Call, Part, Reasoning, Reply, Text, ToolCall, Turn, Usage
-from .likely import held_text
+from .likely import held_text, token_number
 from .mistral import Mistral
 from .openai_chat import OpenAIChat, logprobs, written_tokens
 from .places import MISTRAL_PLACES
@@ -66,7 +66,7 @@ def mistral_logprobs(pieces: Iterable[Optional[str]], body: Json) -> Optional[Di
 
 def numbered_token(entry: Dict[str, Json]) -> Dict[str, Json]:
     """A token with its number in the vocabulary, made from its text."""
-    return {**entry, "token_id": int(token(entry["token"], 4, HEX), 16)}
+    return {**entry, "token_id": token_number(entry["token"])}
 
 
 def mistral_padding(call: Call, number: int) -> str:

@@ -61,7 +61,7 @@ class ArmorPrompt(Vertex):
 
     def holds(self, block: Mapping[str, Json], stream: bool) -> bool:
         """Results of filters."""
-        return bool(block) and block.keys() <= ARMOR_FILTERS.keys()
+        return block.keys() <= ARMOR_FILTERS.keys()
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """What each filter found, and whether any did."""

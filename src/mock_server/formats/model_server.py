@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, Optional, Tuple
+from typing import Mapping, Optional, Tuple
 
 from ..errors import BadField, http_phrase
-from ..limits import Headers, Json
+from ..limits import Headers
 from ..outcomes import Original, Recorded, Usually
 from ..state import State
 from ..values import Call, ErrorBody, Failure
@@ -50,10 +50,6 @@ class ModelServer(Mute):
         }
         # Also where the answers of an API are no JSON.
         return ErrorBody({"error": error}, content_type="application/json")
-
-    def interruption(self, call: Call, failure: Failure, sent: int) -> Iterator[Tuple[str, Json]]:
-        """The same as an event; no answer streams yet."""
-        yield "", self.failure(call, failure).value
 
     def complaint(self, wrong: BadField) -> Failure:
         """vLLM's own."""

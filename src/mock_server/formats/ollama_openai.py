@@ -50,8 +50,8 @@ class OllamaCompatible(Host):
         text = f"json: cannot unmarshal {kind} into field {place}: expected {wrong.expected}"
         if wrong.found is MISSING:
             text = f"{place} is required"
-        elif wrong.path == "messages" and wrong.found == []:
-            text = "[] is too short - 'messages'"
+        elif wrong.found == [] and "array" in wrong.expected:
+            text = f"[] is too short - '{place}'"  # of others than messages unverified
         return Failure(400, text, "invalid_request_error")
 
 

@@ -226,6 +226,7 @@ class OpenAI(WireFormat):
     # Errors that never reach the engine have another layout and other headers (5.8, recorded).
     front_door: Tuple[int, ...] = (401, 404)
     usual_limit = 10_000
+    tells_limits = True  # whether headers say what is left of a limit, not only when to try again
     duration: Callable[[int], str] = staticmethod(go_duration)  # seconds in a header
 
     def has_rate_limits(self, stream: bool) -> bool:
@@ -251,6 +252,8 @@ class OpenAI(WireFormat):
 
     def limit_headers(self, limit: Limit) -> Headers:
         """Requests, and the time until there are new ones (5.1)."""
+        if not self.tells_limits:
+            return retry_after(limit)
         return (
             ("x-ratelimit-limit-requests", str(limit.requests)),
             ("x-ratelimit-remaining-requests", str(limit.left)),

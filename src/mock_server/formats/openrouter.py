@@ -103,7 +103,10 @@ class OpenRouter(Host):
         return ErrorBody(value)
 
     def complaint(self, wrong: BadField) -> Failure:
-        """What its validation says of a field; the sentences are unverified."""
+        """What its validation says of a field; the sentences are unverified but for one."""
+        if wrong.path == "messages" and wrong.found in (MISSING, []):
+            # Quoted: BerriAI/litellm, issue 14402.
+            return Failure(400, 'Input required: specify "prompt" or "messages"')
         text = f"{wrong.path}: Invalid input: expected {wrong.expected}, received "
         if wrong.found is MISSING:
             return Failure(400, text.lstrip(": ") + "undefined")

@@ -29,6 +29,8 @@ def pydantic_error(wrong: BadField) -> Tuple[str, str]:
         return "missing", "Field required"
     if wrong.sentence:  # of an array, whose length is all that is asked for in pydantic's words
         return "too_long", wrong.sentence
+    if wrong.found == [] and "array" in wrong.expected:
+        return "too_short", "List should have at least 1 item after validation, not 0"
     if wrong.expected in PYDANTIC_NAMES:
         kind, name = PYDANTIC_NAMES[wrong.expected]
         return f"{kind}_type", f"Input should be a valid {name}"

@@ -8,8 +8,7 @@ from ..errors import MISSING, BadField, shown
 from ..jsons import compact
 from ..limits import Headers, Json
 from ..node import Field
-from ..values import Call, ErrorBody, Failure, Limit, Reply
-from .base import retry_after
+from ..values import Call, ErrorBody, Failure, Reply
 from .openai import OpenAI
 from .pydantic import PYDANTIC_NAMES, fastapi_detail, pydantic_error
 from .reranking import RERANK_FIELDS, Reranking
@@ -48,14 +47,11 @@ class DetailedRerank(Reranking, OpenAI):
 
     layout: Callable[..., str] = staticmethod(compact)
     ending = ""
+    tells_limits = False
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """None that clients read."""
         return ()
-
-    def limit_headers(self, limit: Limit) -> Headers:
-        """How long to wait."""
-        return retry_after(limit)
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"detail"}`."""

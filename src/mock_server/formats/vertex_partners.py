@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Mapping, Tuple
 
-from ..jsons import compact, parse_json, within
+from ..jsons import compact, within
 from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, ErrorBody, Failure, Limit, Request
@@ -91,7 +91,7 @@ class VertexFIM(BehindGoogle, MistralFIM):
         if "codestral" not in params["model"]:
             return False
         try:
-            return within(parse_json(request.body), "prompt") is not None
+            return within(request.json, "prompt") is not None
         except ValueError:
             return False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import shown
-from ..limits import DIALECTS, Difference
+from ..limits import DIALECTS, Difference, Json
 from ..secrets import unsecret
 
 
@@ -14,10 +14,16 @@ def explained(difference: Difference) -> str:
     if isinstance(got, str) and isinstance(expected, str):
         parting = parting_of(got, expected, 0)
     told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-    # A host of that name has its own paths, too, which may have been meant.
-    if (key, got) == ("provider", "openai") and expected in DIALECTS:
-        told += f'; "dialect": {shown(expected)} asks for its way of OpenAI\'s format'
+    if (key, got) == ("provider", "openai"):
+        told += other_dialect(expected)
     return told
+
+
+def other_dialect(provider: Json) -> str:
+    """What is said of a provider whose way of OpenAI's format may have been meant."""
+    if provider == "openai" or provider not in DIALECTS:
+        return ""
+    return f'; "dialect": {shown(provider)} asks for its way of OpenAI\'s format'
 
 
 def parting_of(one: str, other: str, default: int) -> int:

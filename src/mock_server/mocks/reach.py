@@ -27,7 +27,7 @@ from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
 from ..formats.dialects import dialects_of, in_dialect, shares_path, speaks_dialects
 from ..framings import Framing
 from ..http import METHODS
-from ..limits import CONTROL_PREFIX, DIALECTS, Json
+from ..limits import CONTROL_PREFIX, Json
 from ..node import Node
 from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
@@ -35,7 +35,7 @@ from ..routing import other_like, owners
 from ..values import Call, Failure, Request
 from .answer import Answer, Neutral
 from .delivery import AFTER_KEYS, DELIVERY_KEYS
-from .differences import explained
+from .differences import explained, other_dialect
 from .effects import shows, shows_in_error, shows_stop
 from .match import Condition
 from .needless import Reached, vain_in_all
@@ -221,10 +221,10 @@ def check_reach(
 def is_foreign(answer: Answer) -> bool:
     """Whether nothing of an answer is written in any API's way."""
     form, fault = answer.form, answer.delivery.fault
-    if isinstance(form, Recorded):
-        return not (form.body is not MISSING or form.frames or form.values)
     if fault is not None and fault.probability >= 1 and is_before_all(fault):
         return True
+    if isinstance(form, Recorded):
+        return not (form.body is not MISSING or form.frames or form.values)
     return isinstance(form, Raw)
 
 
@@ -287,8 +287,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     elif last.key == "path":
         own = {way.api for way in ways_of([last])}
         hint = f": it is one of {some(sorted(own))}"
-    if others and others[0].key == "provider" and others[0].expected in DIALECTS:
-        hint += f'; "dialect": {shown(others[0].expected)} asks for its way of OpenAI\'s format'
+    if others and others[0].key == "provider":
+        hint += other_dialect(others[0].expected)
     said = shown(last.expected)
     if match.get(last.key).is_absent:
         said += ", which is meant where none is said,"

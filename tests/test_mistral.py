@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional
 
 import pytest
 from readers import both, derived, events_of, whole_of
-from samples import CALLS, MISTRAL, NEUTRAL, answerer, ask, said
+from samples import CALLS, MISTRAL, NEUTRAL, SAMPLES, answerer, ask, said
 
 import mock_server as m
 
@@ -351,6 +351,9 @@ def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
         assert [one["text"] for one in found["segments"]] == segments
     sound = ask(answerer(fallback="echo"), m.MistralTranscriptions)
     assert json.loads(sound.body)["text"] == "This is what was said in a.mp3."
+    listed = {"file": None, "file[]": SAMPLES[m.MistralTranscriptions][3]["file"]}
+    refused = ask(answerer(fallback="echo"), m.MistralTranscriptions, more=listed)
+    assert refused.status == 422 and json.loads(refused.body)["detail"][0]["loc"][-1] == "file"
 
 
 def test_speech_is_json_whose_pieces_are_the_whole() -> None:

@@ -4665,6 +4665,10 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
         """How many answers are asked for."""
         return 1
 
+    def tellings(self, call: Call) -> int:
+        """How often an answer says its text."""
+        return call.choices
+
     def schema(self, body: Field) -> Json:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
@@ -6009,11 +6013,17 @@ def text_pieces(reply: Reply) -> Iterator[str]:
             yield from run.texts
 
 
-def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
-    """Those of the pieces that have text; Refused where one answer has too many."""
+def whole_pieces(call: Call, reply: Reply) -> Iterator[str]:
+    """The pieces of the text of a whole answer, which are told once for each choice."""
+    return bounded_pieces(text_pieces(reply), call.choices)
+
+
+def bounded_pieces(pieces: Iterable[Optional[str]], choices: int = 1) -> Iterator[str]:
+    """Those of the pieces that have text; Refused where one answer has too many in all of its
+    choices."""
     number = 0
     for piece in filter(None, pieces):
-        number += 1 + len(piece) // LONG_PIECE
+        number += choices * (1 + len(piece) // LONG_PIECE)
         if number > MOST_LOGPROBS:
             message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
             raise Refused(400, message, code="answer_too_large")
@@ -6353,7 +6363,7 @@ class OpenAIChat(ChatCompletion):
         choices = []
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
-            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+            choices.append(self.choice(call, index, message, finish, whole_pieces(call, reply)))
         # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
         return self.arranged(
             {
@@ -6465,13 +6475,15 @@ def completion_text(reply: Reply) -> str:
     return (reply.text(Text) or "") + (reply.text(Refusal) or "")
 
 
-def likely_completion(call: Call, texts: Iterable[str], offset: int) -> Optional[Dict[str, Json]]:
+def likely_completion(
+    call: Call, texts: Iterable[str], offset: int, choices: int = 1
+) -> Optional[Dict[str, Json]]:
     """How likely the pieces of a text were, where a request has the number of the most likely
     tokens that it wants of each; the first has so many characters before it."""
     most = call.body.get("logprobs")
     if most is None:
         return None
-    tokens = list(bounded_pieces(texts))
+    tokens = list(bounded_pieces(texts, choices))
     ends = list(itertools.accumulate(map(len, tokens), initial=offset))
     return {
         "tokens": tokens,
@@ -6560,7 +6572,7 @@ class OpenAICompletions(CompletionRequest):
         texts = pieces(text, reply.chunk_size)
         choices = []
         for index in range(call.choices):
-            likely = likely_completion(call, texts, self.offset(call, index))
+            likely = likely_completion(call, texts, self.offset(call, index), call.choices)
             choices.append(self.choice(index, text, finish, likely))
         return self.arranged(
             {
@@ -7893,6 +7905,7 @@ def vtt(cues: Sequence[Caption]) -> str:
 
 
 MOST_SOUND = 26_214_400  # bytes of a request
+MOST_NAMED = 1_000_000  # characters of the speakers' names in one answer
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
@@ -7960,8 +7973,12 @@ def told_segments(cues: Iterable[Caption]) -> List[Json]:
     ]
 
 
-def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str, Json]]:
-    """The segments of a diarized answer, in which the speakers take turns."""
+def spoken_segments(cues: Sequence[Caption], names: List[str]) -> List[Dict[str, Json]]:
+    """The segments of a diarized answer, in which the speakers take turns; Refused if it would
+    consist of long names."""
+    if len(cues) * max(map(len, names)) > MOST_NAMED:
+        message = f"the answer's speakers have at most {MOST_NAMED} characters; use shorter names"
+        raise Refused(400, message, code="answer_too_large")
     return [
         {
             "type": "transcript.text.segment",
@@ -8153,15 +8170,18 @@ class OpenAITranscriptions(OpenAITranslations):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The text in pieces, its speakers if they are asked for, then all of it."""
         text = reply.text(Text) or ""
-        for piece in text_pieces(reply):
-            delta = {"type": "transcript.text.delta", "delta": piece}
-            yield "", self.with_logprobs(call, delta, [piece])
+        # Before anything is sent: what is too much is refused as a whole answer is.
+        segments: List[Dict[str, Json]] = []
         if self.format_of(call) == "diarized_json":
-            for segment in self.spoken(call, text):
-                yield "", segment
+            segments = self.spoken(call, text)
         done: Dict[str, Json] = {"type": "transcript.text.done", "text": text}
         self.with_logprobs(call, done, text_pieces(reply))
         done["usage"] = self.usage(call, reply, text)
+        for piece in text_pieces(reply):
+            delta = {"type": "transcript.text.delta", "delta": piece}
+            yield "", self.with_logprobs(call, delta, [piece])
+        for segment in segments:
+            yield "", segment
         yield "", done
 
 
@@ -10416,7 +10436,7 @@ class HostMessage(HostObject):
         choices = []
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
-            values["logprobs"] = self.likely(call, text_pieces(reply))
+            values["logprobs"] = self.likely(call, whole_pieces(call, reply))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -12159,9 +12179,14 @@ def echoed(call: Call) -> Reply:
 
 def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
     """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(re.findall(WORD, query.lower()))
-    shared = [len(asked.intersection(re.findall(WORD, text.lower()))) for text in texts]
+    asked = set(words_of(query))
+    shared = [len(asked.intersection(words_of(text))) for text in texts]
     return tuple(round(number / max(1, len(asked)), 6) for number in shared)
+
+
+def words_of(text: str) -> Iterator[str]:
+    """The words of a text, one by one: while a list of millions is made, nobody else has a turn."""
+    return (match.group() for match in re.finditer(WORD, text.lower()))
 
 
 def dimensions(call: Call) -> int:
@@ -12565,7 +12590,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         candidates: List[Json] = []
         for index in range(call.choices):
             candidate = self.candidate(call, index, parts, end, True)
-            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
+            candidates.append(google_likely(call, candidate, whole_pieces(call, reply), True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
@@ -14030,13 +14055,17 @@ class MistralClassifications(Mistral):
             return [node.value]
         return plain_texts(self.counted(node).value)
 
+    def tellings(self, call: Call) -> int:
+        """Once for each input: the text is the class that all are in."""
+        return max(1, len(call.inputs))
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
         scores: Dict[str, float] = {reply.text(Text) or "": 0.98}
         return {
             "id": reply.id or call.token("id", 32, HEX),
             "model": reply.model,
-            "results": [{"default": {"scores": scores}}] * max(1, len(call.inputs)),
+            "results": [{"default": {"scores": scores}}] * self.tellings(call),
         }
 
 
@@ -24386,7 +24415,7 @@ def written(
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
-        check_repeats(call, outcome)
+        check_repeats(wire, call, outcome)
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
@@ -24427,16 +24456,17 @@ def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded])
     return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
-def check_repeats(call: Call, reply: Reply) -> None:
+def check_repeats(wire: WireFormat, call: Call, reply: Reply) -> None:
     """Refuse an answer that says one thing so often that to write it would stop everybody else: a
     vector for each input, a text for each choice."""
     size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
+    times = wire.tellings(call)
     for part in reply.parts:
         if isinstance(part, Embedding):
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
-        elif call.choices > 1:
-            most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(told_text(part))
+        elif times > 1:
+            most, what = MOST_REPEATED, f"characters, its text {times} times"
+            size += times * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -25341,7 +25371,7 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-        if heavy(ECHO_TEMPLATE, call.request):
+        if heavy(ECHO_TEMPLATE, call.request, call.choices):
             yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session, call)
@@ -25359,6 +25389,8 @@ class Answerer:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
         if brought.answer:
+            if call.choices > 1:  # each says what was weighed once, before it was read
+                yield ASIDE
             return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
@@ -25368,7 +25400,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found is None:
             return None, is_repeatable
-        if is_heavy(found, call.request):
+        if is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -25478,15 +25510,15 @@ class Answerer:
         return replace(delivery, pace=pace, fault=fault)
 
 
-def is_heavy(found: Found, request: Request) -> bool:
+def is_heavy(found: Found, call: Call) -> bool:
     """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, request)
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
 
 
-def heavy(answer: str, request: Request) -> bool:
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request."""
-    return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 def own_failure(wire: WireFormat, refused: Refused) -> Failure:

@@ -35,7 +35,7 @@ from .echo import echoed
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, modalities, pick_field
 from .gemini_likely import google_likely, most_likely, spoken_in
-from .likely import text_pieces
+from .likely import whole_pieces
 from .pictures import PICTURES
 from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
@@ -362,7 +362,7 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
         candidates: List[Json] = []
         for index in range(call.choices):
             candidate = self.candidate(call, index, parts, end, True)
-            candidates.append(google_likely(call, candidate, text_pieces(reply), True))
+            candidates.append(google_likely(call, candidate, whole_pieces(call, reply), True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:

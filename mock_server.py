@@ -106,7 +106,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -1523,6 +1523,8 @@ PART_HEAD_LIMIT = 4096  # bytes of the head of a part
 
 # A parameter of a header: quoted, with what is escaped in it, or a plain word.
 HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
+ESCAPED_BLOCK = 64 * 1024  # bytes of a text whose escapes are undone at once: each takes memory
+ESCAPED_BYTES = re.compile(rb"(?:%[0-9A-Fa-f]{2}){1,1000}")
 QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -1556,13 +1558,33 @@ def plain_form_of(content_type: str, data: bytes) -> Optional[Fields]:
     one with too many."""
     if not content_type.lower().startswith("application/x-www-form-urlencoded"):
         return None
-    text = data.decode("utf-8", "replace")
-    if text.count("&") >= MOST_FORM_PARTS:
+    if data.count(b"&") >= MOST_FORM_PARTS:
         return None
     found: Dict[str, List[Json]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(name, []).append(value)
+    for pair in filter(None, data.split(b"&")):
+        name, _, value = pair.partition(b"=")
+        found.setdefault(plain_text(name), []).append(plain_text(value))
     return by_name(found)
+
+
+def plain_text(data: bytes) -> str:
+    """What a name or a value says in such a body."""
+    # urllib takes 80 times the memory of what is escaped, and lets nobody else have a turn.
+    found, at = [], 0
+    data = data.replace(b"+", b" ")
+    while at < len(data):
+        end = at + ESCAPED_BLOCK
+        cut = data.find(b"%", end - 2, end)
+        if cut >= 0:  # what would be cut through belongs to the next block
+            end = cut
+        found.append(ESCAPED_BYTES.sub(escaped_bytes, data[at:end]))
+        at = end
+    return b"".join(found).decode("utf-8", "replace")
+
+
+def escaped_bytes(match: "re.Match[bytes]") -> bytes:
+    """The bytes that %41%42 stands for."""
+    return bytes.fromhex(match.group().replace(b"%", b"").decode())
 
 
 def form_problem(content_type: str, data: bytes, form: Optional[Fields]) -> str:
@@ -4685,6 +4707,10 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
         """How many answers are asked for."""
         return 1
 
+    def tellings(self, call: Call) -> int:
+        """How often an answer says its text."""
+        return call.choices
+
     def schema(self, body: Field) -> Json:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None
@@ -6051,11 +6077,17 @@ def held_text(delta: Mapping[str, Json]) -> List[str]:
     return []
 
 
-def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
-    """Those of the pieces that have text; Refused where one answer has too many."""
+def whole_pieces(call: Call, reply: Reply, *others: Type[Part]) -> Iterator[str]:
+    """The pieces of the text of a whole answer, which are told once for each choice."""
+    return bounded_pieces(text_pieces(reply, *others), call.choices)
+
+
+def bounded_pieces(pieces: Iterable[Optional[str]], choices: int = 1) -> Iterator[str]:
+    """Those of the pieces that have text; Refused where one answer has too many in all of its
+    choices."""
     number = 0
     for piece in filter(None, pieces):
-        number += 1 + len(piece) // LONG_PIECE
+        number += choices * (1 + len(piece) // LONG_PIECE)
         if number > MOST_LOGPROBS:
             message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
             raise Refused(400, message, code="answer_too_large")
@@ -6395,7 +6427,7 @@ class OpenAIChat(ChatCompletion):
         choices = []
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
-            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+            choices.append(self.choice(call, index, message, finish, whole_pieces(call, reply)))
         # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
         return self.arranged(
             {
@@ -6507,13 +6539,15 @@ def completion_text(reply: Reply) -> str:
     return (reply.text(Text) or "") + (reply.text(Refusal) or "")
 
 
-def likely_completion(call: Call, texts: Iterable[str], offset: int) -> Optional[Dict[str, Json]]:
+def likely_completion(
+    call: Call, texts: Iterable[str], offset: int, choices: int = 1
+) -> Optional[Dict[str, Json]]:
     """How likely the pieces of a text were, where a request has the number of the most likely
     tokens that it wants of each; the first has so many characters before it."""
     most = call.body.get("logprobs")
     if most is None:
         return None
-    tokens = list(bounded_pieces(texts))
+    tokens = list(bounded_pieces(texts, choices))
     ends = list(itertools.accumulate(map(len, tokens), initial=offset))
     return {
         "tokens": tokens,
@@ -6602,7 +6636,7 @@ class OpenAICompletions(CompletionRequest):
         texts = pieces(text, reply.chunk_size)
         choices = []
         for index in range(call.choices):
-            likely = likely_completion(call, texts, self.offset(call, index))
+            likely = likely_completion(call, texts, self.offset(call, index), call.choices)
             choices.append(self.choice(index, text, finish, likely))
         return self.arranged(
             {
@@ -7940,6 +7974,7 @@ def vtt(cues: Sequence[Caption]) -> str:
 
 
 MOST_SOUND = 26_214_400  # bytes of a request
+MOST_NAMED = 1_000_000  # characters of the speakers' names in one answer
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
@@ -8007,8 +8042,12 @@ def told_segments(cues: Iterable[Caption]) -> List[Json]:
     ]
 
 
-def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str, Json]]:
-    """The segments of a diarized answer, in which the speakers take turns."""
+def spoken_segments(cues: Sequence[Caption], names: List[str]) -> List[Dict[str, Json]]:
+    """The segments of a diarized answer, in which the speakers take turns; Refused if it would
+    consist of long names."""
+    if len(cues) * max(map(len, names)) > MOST_NAMED:
+        message = f"the answer's speakers have at most {MOST_NAMED} characters; use shorter names"
+        raise Refused(400, message, code="answer_too_large")
     return [
         {
             "type": "transcript.text.segment",
@@ -8200,15 +8239,18 @@ class OpenAITranscriptions(OpenAITranslations):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The text in pieces, its speakers if they are asked for, then all of it."""
         text = reply.text(Text) or ""
-        for piece in text_pieces(reply):
-            delta = {"type": "transcript.text.delta", "delta": piece}
-            yield "", self.with_logprobs(call, delta, [piece])
+        # Before anything is sent: what is too much is refused as a whole answer is.
+        segments: List[Dict[str, Json]] = []
         if self.format_of(call) == "diarized_json":
-            for segment in self.spoken(call, text):
-                yield "", segment
+            segments = self.spoken(call, text)
         done: Dict[str, Json] = {"type": "transcript.text.done", "text": text}
         self.with_logprobs(call, done, text_pieces(reply))
         done["usage"] = self.usage(call, reply, text)
+        for piece in text_pieces(reply):
+            delta = {"type": "transcript.text.delta", "delta": piece}
+            yield "", self.with_logprobs(call, delta, [piece])
+        for segment in segments:
+            yield "", segment
         yield "", done
 
 
@@ -10449,7 +10491,7 @@ class HostMessage(HostObject):
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
             # Those of thoughts are not told, also where these are in the content.
-            values["logprobs"] = self.likely(call, text_pieces(reply, *others))
+            values["logprobs"] = self.likely(call, whole_pieces(call, reply, *others))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}
 
@@ -12213,9 +12255,14 @@ def echoed(call: Call) -> Reply:
 
 def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
     """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(re.findall(WORD, query.lower()))
-    shared = [len(asked.intersection(re.findall(WORD, text.lower()))) for text in texts]
+    asked = set(words_of(query))
+    shared = [len(asked.intersection(words_of(text))) for text in texts]
     return tuple(round(number / max(1, len(asked)), 6) for number in shared)
+
+
+def words_of(text: str) -> Iterator[str]:
+    """The words of a text, one by one: while a list of millions is made, nobody else has a turn."""
+    return (match.group() for match in re.finditer(WORD, text.lower()))
 
 
 def dimensions(call: Call) -> int:
@@ -12621,7 +12668,8 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             candidate = self.candidate(call, index, parts, end, True)
             streamed = google_answer_parts(call, reply, joined=False)
             said = itertools.chain.from_iterable(map(spoken_in, streamed))
-            candidates.append(google_likely(call, candidate, said, True))
+            told = bounded_pieces(said, call.choices)
+            candidates.append(google_likely(call, candidate, told, True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:
@@ -13700,11 +13748,14 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         """Where the sound is, or its id, counts as the user's text, unless it came along."""
         for item in body.get("timestamp_granularities").items():
             a_word_of(item, GRANULARITIES)
-        if not body.get("file").is_absent:
+        file = body.get("file")
+        if not file.is_absent:
+            if isinstance(file.value, list):  # it came in a field `file[]`
+                file.missing(A_FILE)
             return []
         places = [body.value.get(name) for name in ("file_url", "file_id")]
         if not any(places):
-            body.get("file").missing(A_FILE)
+            file.missing(A_FILE)
         return [Turn("user", str(places[0] or places[1]))]
 
     def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:
@@ -14066,13 +14117,17 @@ class MistralClassifications(Mistral):
             return [node.value]
         return strings_of(self.counted(node))
 
+    def tellings(self, call: Call) -> int:
+        """Once for each input: the text is the class that all are in."""
+        return max(1, len(call.inputs))
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
         scores: Dict[str, float] = {reply.text(Text) or "": 0.98}
         return {
             "id": reply.id or call.token("id", 32, HEX),
             "model": reply.model,
-            "results": [{"default": {"scores": scores}}] * max(1, len(call.inputs)),
+            "results": [{"default": {"scores": scores}}] * self.tellings(call),
         }
 
 
@@ -19149,7 +19204,7 @@ def explained(difference: Difference) -> str:
 
 def other_dialect(provider: Json) -> str:
     """What is said of a provider whose way of OpenAI's format may have been meant."""
-    if provider not in DIALECTS:
+    if provider == "openai" or provider not in DIALECTS:
         return ""
     return f'; "dialect": {shown(provider)} asks for its way of OpenAI\'s format'
 
@@ -19616,8 +19671,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     beside = "the rest"
     if others:
         beside = f"{others[0].key} {shown(others[0].expected)}"
-    if others and match.get(others[0].key).is_absent:
-        beside += ", which is meant where none is said"
+        if match.get(others[0].key).is_absent:
+            beside += ", which is meant where none is said"
     left = ways_of(before)
     known = sorted({str(value) for way in left for value in values_at(last.key, way)})
     hint = ""
@@ -19777,11 +19832,10 @@ def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[
         return None
     # A stream is broken off; one that never begins is answered as whole ones are.
     usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
-    for node in (error.get(key) for key in ERROR_SHOWN):
-        places = ((way.wire, way.stream and breaks, str(node.key)) for way in ways)
-        if node.is_null or any(shows_in_error(*place, usual) for place in places):
-            continue
-        return node, f"has no effect: {no_place(ways)} for it"
+    for key in ERROR_SHOWN:
+        places = ((way.wire, way.stream and breaks, key) for way in ways)
+        if not (error.get(key).is_null or any(shows_in_error(*one, usual) for one in places)):
+            return error.get(key), f"has no effect: {no_place(ways)} for it"
     return None
 
 
@@ -23820,6 +23874,7 @@ def read_wait(asked: Given) -> WaitFor:
 # value would begin a line for some who read the text.
 LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
 LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
+LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
 LONGEST_LABEL = 1000  # characters of its value
 MOST_LABELS = 20
 MOST_GAUGES = 1000  # of a session
@@ -23851,6 +23906,8 @@ def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
             label.expected(f"at most {LONGEST_LABEL} characters")
         if LINE_ENDS.search(label.value):
             label.expected("a text without line ends but \\n")
+        if LONE.search(label.value):
+            label.expected("a text without halves of characters")
     texts = {name: label.value for name, label in labels.items()}
     return GivenGauge(Gauge(float(value), texts), port)
 
@@ -24502,7 +24559,7 @@ def written(
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
-        check_repeats(call, outcome)
+        check_repeats(wire, call, outcome)
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
@@ -24543,16 +24600,17 @@ def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded])
     return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
-def check_repeats(call: Call, reply: Reply) -> None:
+def check_repeats(wire: WireFormat, call: Call, reply: Reply) -> None:
     """Refuse an answer that says one thing so often that to write it would stop everybody else: a
     vector for each input, a text for each choice."""
     size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
+    times = wire.tellings(call)
     for part in reply.parts:
         if isinstance(part, Embedding):
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
-        elif call.choices > 1:
-            most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(told_text(part))
+        elif times > 1:
+            most, what = MOST_REPEATED, f"characters, its text {times} times"
+            size += times * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")
@@ -25457,7 +25515,7 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-        if heavy(ECHO_TEMPLATE, call.request):
+        if heavy(ECHO_TEMPLATE, call.request, call.choices):
             yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session, call)
@@ -25475,6 +25533,8 @@ class Answerer:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
         if brought.answer:
+            if call.choices > 1:  # each says what was weighed once, before it was read
+                yield ASIDE
             return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
@@ -25484,7 +25544,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found is None:
             return None, is_repeatable
-        if is_heavy(found, call.request):
+        if is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -25594,15 +25654,15 @@ class Answerer:
         return replace(delivery, pace=pace, fault=fault)
 
 
-def is_heavy(found: Found, request: Request) -> bool:
+def is_heavy(found: Found, call: Call) -> bool:
     """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, request)
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
 
 
-def heavy(answer: str, request: Request) -> bool:
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request."""
-    return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 def own_failure(wire: WireFormat, refused: Refused) -> Failure:

@@ -271,7 +271,7 @@ def test_a_host_has_members_of_its_own(dialect: str, path: str, expected: Any) -
     "dialect, message",
     [
         ("openrouter", ', received "bot"'),
-        ("deepseek", 'messages[0].role: unknown variant `bot`, expected one of `system`'),
+        ("deepseek", "messages[0].role: unknown variant `bot`, expected one of `system`"),
     ],
 )
 def test_a_wrong_value_of_the_right_kind_is_shown(dialect: str, message: str) -> None:

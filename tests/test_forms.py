@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from typing import Any, Optional
 
 import pytest
@@ -119,3 +120,19 @@ def test_what_is_written_as_a_query_is_a_form_where_that_is_taken() -> None:
     ):
         assert m.plain_form_of(kind, body) == fields
     assert m.plain_form_of("multipart/form-data", b"a=1") is None
+
+
+def test_escapes_are_undone_wherever_a_block_ends() -> None:
+    for before in range(4):
+        body = b"x" * before + b"%25%41+" * 20_000
+        assert m.plain_text(body) == "x" * before + "%A " * 20_000
+
+
+def test_a_text_full_of_escapes_takes_no_more_memory_than_a_few_times_its_length() -> None:
+    body = b"a%41" * 40_000
+    tracemalloc.start()
+    try:
+        assert m.plain_text(body) == "aA" * 40_000
+        assert tracemalloc.get_traced_memory()[1] < 40 * len(body)
+    finally:
+        tracemalloc.stop()

@@ -173,6 +173,12 @@ PRODUCTS: List[Tuple[type, Any, Any]] = [
         {"tool_calls": [{"name": "f", "arguments": {"a": "x" * 400_000}}]},
     ),
     (m.MistralChat, {"n": 128}, {"parts": [{"block": {"a": "x" * 400_000}}]}),
+    (m.MistralClassifications, {"input": ["a"] * 2000}, {"text": "x" * 20_000}),
+    (
+        m.MistralChatClassifications,
+        {"input": [[{"role": "user", "content": "a"}]] * 2000},
+        {"text": "x" * 20_000},
+    ),
 ]
 
 
@@ -351,21 +357,25 @@ def test_a_mock_has_no_more_parts_than_it_takes_no_time_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "header, user, is_aside",
+    "header, user, choices, is_aside",
     [
-        ({"text": "x"}, "a" * 200_000, False),
-        ({"text": "{{user}}"}, "a" * 200_000, True),
-        ({"text": "x" * 20_000}, "a", True),
-        ({"text": "{{user}}"}, "a", False),
+        ({"text": "x"}, "a" * 200_000, 1, False),
+        ({"text": "{{user}}"}, "a" * 200_000, 1, True),
+        ({"text": "x" * 20_000}, "a", 1, True),
+        ({"text": "{{user}}"}, "a", 1, False),
+        ({"text": "x"}, "a", 20, True),
+        (None, "a" * 1000, 1, False),
+        (None, "a" * 1000, 20, True),
     ],
 )
 def test_an_answer_that_may_be_long_is_written_aside(
-    header: Any, user: str, is_aside: bool
+    header: Any, user: str, choices: int, is_aside: bool
 ) -> None:
-    more = {"messages": [{"role": "user", "content": user}]}
-    headers = {"x-mock-response": json.dumps(header)}
-    work = answerer().answering(request_of(m.OpenAIChat, more=more, headers=headers))
-    assert (next(work, None) is m.ASIDE) == is_aside
+    more = {"messages": [{"role": "user", "content": user}], "n": choices}
+    headers = {"x-mock-response": json.dumps(header)} if header else {}
+    request = request_of(m.OpenAIChat, more=more, headers=headers)
+    for answers in (answerer({"response": {"text": "{{user}}"}}), answerer(fallback="echo")):
+        assert (next(answers.answering(request), None) is m.ASIDE) == is_aside
 
 
 def test_a_long_recording_is_written_aside() -> None:
@@ -499,6 +509,29 @@ def test_logprobs_are_bounded() -> None:
     assert ask(answers, m.OpenAIChat).status == 200
 
 
+# (format, what is laid over its sample, whether it is answered)
+LIKELY_CHOICES: List[Tuple[type, Any, bool]] = [
+    (m.OpenAIChat, {"logprobs": True, "n": 128}, False),
+    (m.OpenAIChat, {"logprobs": True, "n": 2}, True),
+    (m.OpenAIChat, {"n": 128}, True),
+    (m.VLLMChat, {"logprobs": True, "n": 128}, False),
+    (m.OpenAICompletions, {"logprobs": 1, "n": 128}, False),
+    (
+        m.GeminiGenerate,
+        {"generationConfig": {"responseLogprobs": True, "candidateCount": 8}},
+        False,
+    ),
+]
+
+
+def test_logprobs_of_all_choices_are_bounded_together() -> None:
+    answers = answerer({"response": {"text": "x" * 7000, "chunk_size": 1}})
+    for kind, more, is_answered in LIKELY_CHOICES:
+        found = ask(answers, kind, more=more)
+        assert (found.status == 200) == is_answered, (kind, more)
+        assert is_answered or "at most 50000 tokens" in complaint_of(found.body)
+
+
 LONG_ANSWERS = [
     ("/tokenize", {"prompt": "abcd" * 250_001}, "the answer has at most 250000 tokens"),
     ("/v1/rerank", {"model": "m", "query": "q", "documents": ["x"] * 100_001}, "too long"),
@@ -517,6 +550,30 @@ def test_what_a_short_request_would_make_much_of_is_refused() -> None:
     with pytest.raises(m.Refused, match="times for at most 10000 pieces"):
         m.timed("x " * 10_001, m.WORDS_ALONE)
     assert len(m.timed("x " * 10_000, m.WORDS_ALONE)) == 10_000
+
+
+# What is laid over the sample of a transcription, and the text that it would be answered with.
+LONG_TRANSCRIPTS: List[Tuple[Any, str]] = [
+    ({"response_format": "diarized_json", "known_speaker_names[]": "n" * 5000}, "a.\n" * 300),
+    ({"response_format": "diarized_json"}, "a.\n" * 10_001),
+    ({"include[]": "logprobs"}, "x" * 100_002),
+]
+
+
+def test_a_transcript_with_too_much_beside_it_is_refused_before_it_begins() -> None:
+    for more, text in LONG_TRANSCRIPTS:
+        answers = answerer(
+            {"match": {"operation": "audio"}, "response": {"text": text, "chunk_size": 2}}
+        )
+        refused = ask(answers, m.OpenAITranscriptions, more=more)
+        assert refused.status == 400 and "at most" in complaint_of(refused.body), more
+        with pytest.raises(m.Refused, match="at most"):  # and not when the stream has begun
+            ask(answers, m.OpenAITranscriptions, True, more=more)
+
+
+def test_words_to_rank_by_are_looked_at_one_by_one() -> None:
+    words = m.words_of("a " * 5_000_000)  # a list of them would let nobody else have a turn
+    assert list(itertools.islice(words, 2)) == ["a", "a"]
 
 
 def test_a_long_stream_is_not_told_once_more() -> None:

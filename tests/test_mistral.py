@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional
 
 import pytest
 from readers import both, derived, events_of, whole_of
-from samples import CALLS, MISTRAL, NEUTRAL, answerer, ask, said
+from samples import CALLS, MISTRAL, NEUTRAL, SAMPLES, answerer, ask, said
 
 import mock_server as m
 
@@ -363,6 +363,9 @@ def test_where_a_sound_is_counts_as_what_the_user_says() -> None:
     assert json.loads(sound.body)["text"] == "This is what was said in a.mp3."
     echo = ask(answerer(fallback="echo"), m.MistralTranscriptions, headers=plain, body=asked)
     assert json.loads(echo.body)["text"] == "https://e.com/a.mp3"
+    listed = {"file": None, "file[]": SAMPLES[m.MistralTranscriptions][3]["file"]}
+    refused = ask(answerer(fallback="echo"), m.MistralTranscriptions, more=listed)
+    assert refused.status == 422 and json.loads(refused.body)["detail"][0]["loc"][-1] == "file"
 
 
 def test_speech_is_json_whose_pieces_are_the_whole() -> None:

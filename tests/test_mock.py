@@ -12,7 +12,7 @@ import pytest
 from cases import cases
 from clients import chat, control
 from mocked import BASE, mock_of, texts_of
-from samples import answerer, ask, complaint_of, wire_of
+from samples import answerer, ask, complaint_of
 
 import mock_server as m
 from mock_server import BadMock, MockServer

@@ -215,6 +215,7 @@ WRONG_METRICS = [
     (RUNNING, {"value": 1, "labels": {"a" * 201: "c"}}, 400, "up to 200 letters"),
     (RUNNING, {"value": 1, "labels": {"__name__": "c"}}, 400, "__name__: is no name of a label"),
     (RUNNING, {"value": 1, "labels": {"a": "b\rc"}}, 400, "labels.a: expected a text without line"),
+    (RUNNING, {"value": 1, "labels": {"a": "b\ud800"}}, 400, "text without halves of characters"),
     (RUNNING, {"value": 1, "labels": {"a": 1}}, 400, "labels.a: expected a string"),
     (RUNNING, {"value": 1, "labels": {"a": "b" * 2000}}, 400, "at most 1000 characters"),
     (RUNNING, {"value": 1, "labels": {f"l{n}": "" for n in range(21)}}, 400, "at most 20 labels"),

@@ -193,7 +193,7 @@ class Answerer:
             echoes = self.settings.fallback == "echo" or brought.has_fault
             if not (wire.speaks and echoes):
                 return (yield from self.miss(wire, call, session, is_repeatable))
-        if heavy(ECHO_TEMPLATE, call.request):
+        if heavy(ECHO_TEMPLATE, call.request, call.choices):
             yield ASIDE
         delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
         outcome = self.usual(wire, session, call)
@@ -211,6 +211,8 @@ class Answerer:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
         if brought.answer:
+            if call.choices > 1:  # each says what was weighed once, before it was read
+                yield ASIDE
             return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
@@ -220,7 +222,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed)
         if found is None:
             return None, is_repeatable
-        if is_heavy(found, call.request):
+        if is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -330,15 +332,15 @@ class Answerer:
         return replace(delivery, pace=pace, fault=fault)
 
 
-def is_heavy(found: Found, request: Request) -> bool:
+def is_heavy(found: Found, call: Call) -> bool:
     """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, request)
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
 
 
-def heavy(answer: str, request: Request) -> bool:
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request."""
-    return len(answer) + answer.count("{{") * len(request.body) > HEAVY
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 def own_failure(wire: WireFormat, refused: Refused) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from .jsons import text_of
 from .limits import Json
@@ -17,6 +17,8 @@ PART_HEAD_LIMIT = 4096  # bytes of the head of a part
 
 # A parameter of a header: quoted, with what is escaped in it, or a plain word.
 HEADER_PARAMETER = re.compile(r';[ \t]*([\w*-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))')
+ESCAPED_BLOCK = 64 * 1024  # bytes of a text whose escapes are undone at once: each takes memory
+ESCAPED_BYTES = re.compile(rb"(?:%[0-9A-Fa-f]{2}){1,1000}")
 QUOTED_PAIR = re.compile(r"\\(.)")
 
 
@@ -50,13 +52,33 @@ def plain_form_of(content_type: str, data: bytes) -> Optional[Fields]:
     one with too many."""
     if not content_type.lower().startswith("application/x-www-form-urlencoded"):
         return None
-    text = data.decode("utf-8", "replace")
-    if text.count("&") >= MOST_FORM_PARTS:
+    if data.count(b"&") >= MOST_FORM_PARTS:
         return None
     found: Dict[str, List[Json]] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        found.setdefault(name, []).append(value)
+    for pair in filter(None, data.split(b"&")):
+        name, _, value = pair.partition(b"=")
+        found.setdefault(plain_text(name), []).append(plain_text(value))
     return by_name(found)
+
+
+def plain_text(data: bytes) -> str:
+    """What a name or a value says in such a body."""
+    # urllib takes 80 times the memory of what is escaped, and lets nobody else have a turn.
+    found, at = [], 0
+    data = data.replace(b"+", b" ")
+    while at < len(data):
+        end = at + ESCAPED_BLOCK
+        cut = data.find(b"%", end - 2, end)
+        if cut >= 0:  # what would be cut through belongs to the next block
+            end = cut
+        found.append(ESCAPED_BYTES.sub(escaped_bytes, data[at:end]))
+        at = end
+    return b"".join(found).decode("utf-8", "replace")
+
+
+def escaped_bytes(match: "re.Match[bytes]") -> bytes:
+    """The bytes that %41%42 stands for."""
+    return bytes.fromhex(match.group().replace(b"%", b"").decode())
 
 
 def form_problem(content_type: str, data: bytes, form: Optional[Fields]) -> str:

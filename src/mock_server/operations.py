@@ -99,6 +99,7 @@ def read_wait(asked: Given) -> WaitFor:
 # value would begin a line for some who read the text.
 LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
 LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
+LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
 LONGEST_LABEL = 1000  # characters of its value
 MOST_LABELS = 20
 MOST_GAUGES = 1000  # of a session
@@ -130,6 +131,8 @@ def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
             label.expected(f"at most {LONGEST_LABEL} characters")
         if LINE_ENDS.search(label.value):
             label.expected("a text without line ends but \\n")
+        if LONE.search(label.value):
+            label.expected("a text without halves of characters")
     texts = {name: label.value for name, label in labels.items()}
     return GivenGauge(Gauge(float(value), texts), port)
 

@@ -76,7 +76,7 @@ def written(
     if isinstance(outcome, Broken):
         return streamed(wire, call, outcome, status, delivery)
     if isinstance(outcome, Reply):
-        check_repeats(call, outcome)
+        check_repeats(wire, call, outcome)
         if call.stream:
             return streamed(wire, call, outcome, status, delivery)
         value = wire.whole(call, outcome)
@@ -117,16 +117,17 @@ def goes_streamed(wire: WireFormat, call: Call, content: Union[Reply, Recorded])
     return isinstance(content, Recorded) and content.has_events and not content.has_body
 
 
-def check_repeats(call: Call, reply: Reply) -> None:
+def check_repeats(wire: WireFormat, call: Call, reply: Reply) -> None:
     """Refuse an answer that says one thing so often that to write it would stop everybody else: a
     vector for each input, a text for each choice."""
     size, most, what = 0, MOST_NUMBERS, f"numbers in {len(call.inputs)} vectors"
+    times = wire.tellings(call)
     for part in reply.parts:
         if isinstance(part, Embedding):
             size = sum(len(part.of(index)) for index in range(len(call.inputs)))
-        elif call.choices > 1:
-            most, what = MOST_REPEATED, f"characters in {call.choices} choices"
-            size += call.choices * len(told_text(part))
+        elif times > 1:
+            most, what = MOST_REPEATED, f"characters, its text {times} times"
+            size += times * len(told_text(part))
     if size > most:
         message = f"the answer would have {size} {what}, and has at most {most}; ask for less"
         raise Refused(400, message, code="answer_too_large")

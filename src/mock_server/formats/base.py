@@ -228,6 +228,10 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
         """How many answers are asked for."""
         return 1
 
+    def tellings(self, call: Call) -> int:
+        """How often an answer says its text."""
+        return call.choices
+
     def schema(self, body: Field) -> Json:
         """The JSON schema that the text of the answer is to fit, or None."""
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from typing import List, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from ..ids import estimate
 from ..jsons import utf8
@@ -38,9 +38,14 @@ def echoed(call: Call) -> Reply:
 
 def shared_words(query: str, texts: Sequence[str]) -> Tuple[float, ...]:
     """The share of a query's words that each text has: what has all of them comes first."""
-    asked = set(re.findall(WORD, query.lower()))
-    shared = [len(asked.intersection(re.findall(WORD, text.lower()))) for text in texts]
+    asked = set(words_of(query))
+    shared = [len(asked.intersection(words_of(text))) for text in texts]
     return tuple(round(number / max(1, len(asked)), 6) for number in shared)
+
+
+def words_of(text: str) -> Iterator[str]:
+    """The words of a text, one by one: while a list of millions is made, nobody else has a turn."""
+    return (match.group() for match in re.finditer(WORD, text.lower()))
 
 
 def dimensions(call: Call) -> int:

@@ -35,6 +35,7 @@ from .echo import echoed
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
 from .gemini_contents import google_turns, modalities, pick_field
 from .gemini_likely import google_likely, most_likely, spoken_in
+from .likely import bounded_pieces
 from .pictures import PICTURES
 from .places import GEMINI_PLACES
 from .runs import Run, Stencil, hole, walk, with_last
@@ -363,7 +364,8 @@ class GeminiGenerate(GeminiRequest, GeminiAnswer):
             candidate = self.candidate(call, index, parts, end, True)
             streamed = google_answer_parts(call, reply, joined=False)
             said = itertools.chain.from_iterable(map(spoken_in, streamed))
-            candidates.append(google_likely(call, candidate, said, True))
+            told = bounded_pieces(said, call.choices)
+            candidates.append(google_likely(call, candidate, told, True))
         return self.envelope(call, reply, candidates, self.usage(reply.usage, True))
 
     def blocked(self, call: Call, reply: Reply) -> Dict[str, Json]:

@@ -8,7 +8,7 @@ from ..ids import HEX, token
 from ..limits import Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall
 from .extras import Places
-from .likely import text_pieces
+from .likely import whole_pieces
 from .members import Members, drawn
 from .openai_chat import OpenAIChat, logprobs
 from .places import HOST_PLACES
@@ -146,6 +146,6 @@ class HostMessage(HostObject):
         for index in range(call.choices):
             values = {"index": index, "message": self.message(call, reply, index)}
             # Those of thoughts are not told, also where these are in the content.
-            values["logprobs"] = self.likely(call, text_pieces(reply, *others))
+            values["logprobs"] = self.likely(call, whole_pieces(call, reply, *others))
             choices.append(self.chosen(self.choice_frame, values, finish))
         return {**shared, "choices": choices, "usage": self.usage(reply)}

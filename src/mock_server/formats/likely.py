@@ -36,11 +36,17 @@ def held_text(delta: Mapping[str, Json]) -> List[str]:
     return []
 
 
-def bounded_pieces(pieces: Iterable[Optional[str]]) -> Iterator[str]:
-    """Those of the pieces that have text; Refused where one answer has too many."""
+def whole_pieces(call: Call, reply: Reply, *others: Type[Part]) -> Iterator[str]:
+    """The pieces of the text of a whole answer, which are told once for each choice."""
+    return bounded_pieces(text_pieces(reply, *others), call.choices)
+
+
+def bounded_pieces(pieces: Iterable[Optional[str]], choices: int = 1) -> Iterator[str]:
+    """Those of the pieces that have text; Refused where one answer has too many in all of its
+    choices."""
     number = 0
     for piece in filter(None, pieces):
-        number += 1 + len(piece) // LONG_PIECE
+        number += choices * (1 + len(piece) // LONG_PIECE)
         if number > MOST_LOGPROBS:
             message = f"the answer has logprobs for at most {MOST_LOGPROBS} tokens; ask for less"
             raise Refused(400, message, code="answer_too_large")

@@ -124,11 +124,14 @@ class MistralTranscriptions(MistralAudio, OpenAIForms):
         """Where the sound is, or its id, counts as the user's text, unless it came along."""
         for item in body.get("timestamp_granularities").items():
             a_word_of(item, GRANULARITIES)
-        if not body.get("file").is_absent:
+        file = body.get("file")
+        if not file.is_absent:
+            if isinstance(file.value, list):  # it came in a field `file[]`
+                file.missing(A_FILE)
             return []
         places = [body.value.get(name) for name in ("file_url", "file_id")]
         if not any(places):
-            body.get("file").missing(A_FILE)
+            file.missing(A_FILE)
         return [Turn("user", str(places[0] or places[1]))]
 
     def segments(self, call: Call, text: str) -> List[Dict[str, Json]]:

@@ -121,13 +121,17 @@ class MistralClassifications(Mistral):
             return [node.value]
         return strings_of(self.counted(node))
 
+    def tellings(self, call: Call) -> int:
+        """Once for each input: the text is the class that all are in."""
+        return max(1, len(call.inputs))
+
     def whole(self, call: Call, reply: Reply) -> Json:
         """A result an input; all are the same."""
         scores: Dict[str, float] = {reply.text(Text) or "": 0.98}
         return {
             "id": reply.id or call.token("id", 32, HEX),
             "model": reply.model,
-            "results": [{"default": {"scores": scores}}] * max(1, len(call.inputs)),
+            "results": [{"default": {"scores": scores}}] * self.tellings(call),
         }
 
 

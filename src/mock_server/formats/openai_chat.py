@@ -11,7 +11,7 @@ from ..ids import HEX, token
 from ..jsons import quoted, utf8, within
 from ..limits import Difference, Json
 from ..values import Call, Part, Reasoning, Refusal, Reply, Text, ToolCall, Usage
-from .likely import likely_tokens, text_pieces, wants_likely
+from .likely import likely_tokens, wants_likely, whole_pieces
 from .openai import is_reasoning_model, wants_obfuscation, wants_usage
 from .openai_chat_reading import ChatRequest
 from .places import CHAT_PLACES
@@ -231,7 +231,7 @@ class OpenAIChat(ChatCompletion):
         choices = []
         for index in range(call.choices):
             message = {"message": self.message(call, reply, index)}
-            choices.append(self.choice(call, index, message, finish, text_pieces(reply)))
+            choices.append(self.choice(call, index, message, finish, whole_pieces(call, reply)))
         # Tier and fingerprint come last here, and before the choices in a chunk (5.2, 5.3).
         return self.arranged(
             {

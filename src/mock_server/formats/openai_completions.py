@@ -35,13 +35,15 @@ def completion_text(reply: Reply) -> str:
     return (reply.text(Text) or "") + (reply.text(Refusal) or "")
 
 
-def likely_completion(call: Call, texts: Iterable[str], offset: int) -> Optional[Dict[str, Json]]:
+def likely_completion(
+    call: Call, texts: Iterable[str], offset: int, choices: int = 1
+) -> Optional[Dict[str, Json]]:
     """How likely the pieces of a text were, where a request has the number of the most likely
     tokens that it wants of each; the first has so many characters before it."""
     most = call.body.get("logprobs")
     if most is None:
         return None
-    tokens = list(bounded_pieces(texts))
+    tokens = list(bounded_pieces(texts, choices))
     ends = list(itertools.accumulate(map(len, tokens), initial=offset))
     return {
         "tokens": tokens,
@@ -130,7 +132,7 @@ class OpenAICompletions(CompletionRequest):
         texts = pieces(text, reply.chunk_size)
         choices = []
         for index in range(call.choices):
-            likely = likely_completion(call, texts, self.offset(call, index))
+            likely = likely_completion(call, texts, self.offset(call, index), call.choices)
             choices.append(self.choice(index, text, finish, likely))
         return self.arranged(
             {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..errors import BadField
+from ..errors import BadField, Refused
 from ..ids import estimate
 from ..jsons import compact, utf8
 from ..limits import Json
@@ -21,6 +21,7 @@ from .places import TRANSCRIPTION_PLACES
 from .shapes import texts_of
 
 MOST_SOUND = 26_214_400  # bytes of a request
+MOST_NAMED = 1_000_000  # characters of the speakers' names in one answer
 SMALL_ENOUGH = f"at most {MOST_SOUND} bytes"
 ENDINGS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 KNOWN_ENDING = "a known file format"
@@ -88,8 +89,12 @@ def told_segments(cues: Iterable[Caption]) -> List[Json]:
     ]
 
 
-def spoken_segments(cues: Iterable[Caption], names: List[str]) -> List[Dict[str, Json]]:
-    """The segments of a diarized answer, in which the speakers take turns."""
+def spoken_segments(cues: Sequence[Caption], names: List[str]) -> List[Dict[str, Json]]:
+    """The segments of a diarized answer, in which the speakers take turns; Refused if it would
+    consist of long names."""
+    if len(cues) * max(map(len, names)) > MOST_NAMED:
+        message = f"the answer's speakers have at most {MOST_NAMED} characters; use shorter names"
+        raise Refused(400, message, code="answer_too_large")
     return [
         {
             "type": "transcript.text.segment",
@@ -281,13 +286,16 @@ class OpenAITranscriptions(OpenAITranslations):
     def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
         """The text in pieces, its speakers if they are asked for, then all of it."""
         text = reply.text(Text) or ""
-        for piece in text_pieces(reply):
-            delta = {"type": "transcript.text.delta", "delta": piece}
-            yield "", self.with_logprobs(call, delta, [piece])
+        # Before anything is sent: what is too much is refused as a whole answer is.
+        segments: List[Dict[str, Json]] = []
         if self.format_of(call) == "diarized_json":
-            for segment in self.spoken(call, text):
-                yield "", segment
+            segments = self.spoken(call, text)
         done: Dict[str, Json] = {"type": "transcript.text.done", "text": text}
         self.with_logprobs(call, done, text_pieces(reply))
         done["usage"] = self.usage(call, reply, text)
+        for piece in text_pieces(reply):
+            delta = {"type": "transcript.text.delta", "delta": piece}
+            yield "", self.with_logprobs(call, delta, [piece])
+        for segment in segments:
+            yield "", segment
         yield "", done

@@ -277,8 +277,8 @@ def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoRetu
     beside = "the rest"
     if others:
         beside = f"{others[0].key} {shown(others[0].expected)}"
-    if others and match.get(others[0].key).is_absent:
-        beside += ", which is meant where none is said"
+        if match.get(others[0].key).is_absent:
+            beside += ", which is meant where none is said"
     left = ways_of(before)
     known = sorted({str(value) for way in left for value in values_at(last.key, way)})
     hint = ""
@@ -438,11 +438,10 @@ def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[
         return None
     # A stream is broken off; one that never begins is answered as whole ones are.
     usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
-    for node in (error.get(key) for key in ERROR_SHOWN):
-        places = ((way.wire, way.stream and breaks, str(node.key)) for way in ways)
-        if node.is_null or any(shows_in_error(*place, usual) for place in places):
-            continue
-        return node, f"has no effect: {no_place(ways)} for it"
+    for key in ERROR_SHOWN:
+        places = ((way.wire, way.stream and breaks, key) for way in ways)
+        if not (error.get(key).is_null or any(shows_in_error(*one, usual) for one in places)):
+            return error.get(key), f"has no effect: {no_place(ways)} for it"
     return None
 
 

@@ -18,6 +18,7 @@ from .sizes import json_size, strings_size, walked_size
 from .steps import Exchange, Step
 from .transport import answer_steps
 from .values import Call, Request, Response
+from .violations import Violations
 
 ITEM_SIZE = 64  # of a short string in a tuple
 TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
@@ -28,6 +29,7 @@ PROBES = frozenset(
         *("/health_generate", "/health/ready", "/metrics", "/load"),
     )
 )
+VIOLATION_SIZE = 500  # about what the objects of one take beside its sentence
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
@@ -92,6 +94,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
     call = answered.call
+    violations = call.violations if call else ()
     if call and not call.was_read:
         call = None
     body: Json
@@ -103,8 +106,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     else:
         body = request.body.decode("utf-8", "replace")
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
+    size += told_size(answered, violations)
     provider = None
     if answered.wire:
         provider = answered.wire.provider or None
@@ -116,6 +118,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked.note = answered.note
     asked.unmatched = answered.unmatched
     asked.near = answered.near
+    asked.violations = violations
     response = answered.response
     asked.status = response.status
     if response.delivery.fault:
@@ -128,6 +131,16 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
+
+
+def told_size(answered: Answered, violations: Violations) -> int:
+    """About the bytes of memory that what was said of a request takes."""
+    size = VIOLATION_SIZE * len(violations)
+    if violations:
+        size += strings_size(one.message for one in violations)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
 
 
 def told_and_steps(

@@ -37,7 +37,7 @@ MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
     """The value of each option: from the command line, else the environment, else its default."""
-    given, unknown = parser().parse_known_args(list(arguments))
+    given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
         raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
@@ -55,6 +55,15 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_ports(values["port"])
     check_together(values, spelled)
     return values
+
+
+def with_value(word: str) -> str:
+    """A word of the command line, with a value if it is an option that need not have one: argparse
+    would take the next word for it."""
+    alone = {option.flag: option.alone for option in OPTIONS if option.alone}
+    if word in alone:
+        return f"{word}={alone[word]}"
+    return word
 
 
 def meant_by(unknown: str) -> str:

@@ -15,10 +15,15 @@ from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
 from .records import replace
 from .values import Call, Request
+from .violations import Violation, Violations
 
 RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
 Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+
+
+# What stands in conditions for that a request could not be read.
+UNREAD: Violations = (Violation("", "", ""),)
 
 
 class Asked:
@@ -31,7 +36,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        "is_probe",
+        *("is_probe", "violations"),
     )
 
     def __init__(
@@ -60,6 +65,7 @@ class Asked:
         self.fault = ""
         self.unmatched = False
         self.near: Tuple[Json, ...] = ()
+        self.violations: Violations = ()  # what its provider would have said
         self.note = ""
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
@@ -77,8 +83,10 @@ class Asked:
 
     @property
     def is_invalid(self) -> bool:
-        """Whether it was refused because it could not be read as its provider reads it."""
-        return self.call is None and self.status in (400, 422)
+        """Whether it could not be read as its provider reads it, or breaks one of its rules."""
+        if self.call is None and self.status in (400, 422):
+            return True
+        return any(one.counts for one in self.violations)
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -100,6 +108,8 @@ class Asked:
         query, headers = self.head.kept["query"], self.head.kept["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         call = self.call or Call(request, self.provider or "", "", "", "", body=None)
+        if call is not self.call and self.is_invalid:
+            call = replace(call, violations=self.violations or UNREAD)
         if self.form is not None:
             return replace(call, request=request, body=self.form)
         return replace(call, request=request)
@@ -211,6 +221,7 @@ class Entry:
             "status": self.status,
             "unmatched": asked.unmatched,
             "near_misses": [copied(miss) for miss in asked.near],
+            "violations": [one.json() for one in asked.violations],
             "note": asked.note,
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),

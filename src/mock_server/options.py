@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from .errors import MISSING, WrongValue, shown
 from .limits import DEFAULT_PORT, DIALECTS, JOURNAL, MAX_BODY
@@ -18,6 +29,7 @@ HOST_NAME = re.compile(
     r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
     r"|[0-9A-Fa-f:.]+"  # an address
 )
+ALL = "all"  # rules of providers, those among them that are off unless asked for
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -72,6 +84,15 @@ def checked_flag(node: OptionNode) -> bool:
     return bool(node.value)
 
 
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
 def whole(what: str, least: float, most: float) -> Kind:
     """A whole number from `least` to `most`; `what` says so in words."""
     return Kind(int, lambda node: node.integer(what, least, most))
@@ -104,6 +125,7 @@ FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = whole("a port from 0 to 65535", 0, 65535)
@@ -135,6 +157,7 @@ class Option(NamedTuple):
     help: str
     is_keyword: bool = True
     python_default: Any = MISSING
+    alone: str = ""  # what it means on the command line without its value, which it may have
 
     @property
     def name(self) -> str:
@@ -236,6 +259,16 @@ OPTIONS = (
         FLAG,
         False,
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--strict",
+        "[=all]",
+        STRICT,
+        False,
+        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
+        "because nobody knows which models they hold for",
+        alone="1",
     ),
     Option(
         HTTPS,
@@ -384,6 +417,7 @@ class Settings:
     dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
+    strict: Union[bool, str] = keyword_default("strict")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")
     log: str = keyword_default("log")

@@ -60,6 +60,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
+        strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
         seed: int = 0,
         log: str = "off",
@@ -88,8 +89,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
             raise no_listening(host, port, error) from None
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        self.core.ports += 1
-        self.core.mocks.ports.add(self.port)
+        self.core.opened(self.port)
 
     @property
     def url(self) -> str:

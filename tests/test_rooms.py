@@ -27,7 +27,16 @@ LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
     "options": ["options", "environment"],
-    "values": ["forms", "marks", "deliveries", "values", "outcomes", "prometheus", "state"],
+    "values": [
+        "forms",
+        "marks",
+        "deliveries",
+        "values",
+        "issuing",
+        "outcomes",
+        "prometheus",
+        "state",
+    ],
     "framings": ["framings"],
     "HTTP as values": [
         *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),

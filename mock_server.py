@@ -67,7 +67,8 @@ import warnings
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from email.utils import formatdate
+from datetime import datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -496,6 +497,12 @@ LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the l
 DIALECTS = (
     *("openai", "mistral", "openrouter", "vllm", "deepseek", "groq", "gemini", "ollama"),
     "bedrock",
+)
+
+# Whose credentials can be told apart: providers, and hosts with OpenAI's format or a rerank API.
+CREDENTIAL_NAMES = (
+    *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "mistral"),
+    *("openrouter", "vllm", "deepseek", "groq", "voyage", "jina"),
 )
 
 # --- types ---
@@ -1747,6 +1754,11 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
+    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
+    # its content codings.
+    target: str = ""
+    lines: bytes = b""
+    sent: bytes = b""
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1761,7 +1773,8 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        return Request(self.method, self.path, self.query, headers, self.body, *where)
+        raw = self.target, self.lines, self.sent
+        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
 
 
 @record
@@ -2335,934 +2348,6 @@ def drops(step: Send) -> Iterator[Step]:
         yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
-# === gates ===================================================================
-# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
-
-# May touch threading.
-
-
-class Gate:
-    """Lets as many events of a stream out as were released; `wake` is called for more."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0  # events that may go out
-        self.wake: Callable[[], None] = lambda: None
-
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
-
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
-
-
-class Wanting(NamedTuple):
-    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
-    what comes next, which takes long, is done where it delays nobody."""
-
-    gate: Optional[Gate] = None
-    timeout: float = 0.0
-
-
-ASIDE = Wanting()
-Result = TypeVar("Result")
-Work = Generator[Wanting, None, Result]  # it yields what it waits for
-
-
-def done_here(work: Work[Result]) -> Result:
-    """Do all of some work in this thread, which waits where the work does."""
-    try:
-        while True:
-            wanting = next(work)
-            if wanting.gate:
-                wait_here(wanting.gate, wanting.timeout)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-
-
-def wait_here(gate: Gate, timeout: float) -> None:
-    """Wait in this thread until a gate opens, for so many seconds."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.size = 0  # bytes that wait
-        self.dropped = 0
-
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
-        past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Frame]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
-                frame = notice.encode() + frame
-                self.dropped = 0
-            yield frame
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
-
-
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
-
-
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
-
-
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
-
-
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
-
-
-# === sizes ===================================================================
-# How many bytes of memory values take, in objects and not as text.  Touches nothing.
-
-
-ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
-DICT_SIZE = 216  # of one with a few members, made by json.loads
-LIST_SIZE = 96  # of one with a few items
-QUOTE_SIZE = 16  # half of a short string
-COMMA_SIZE = 24  # an item's place, and a part of a number
-# What has more than this a byte of its text is made of small objects, which are looked at.
-DENSE = 4
-SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
-SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
-SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
-PLAIN = frozenset((str, bytes, int, float))
-COLLECTIONS = frozenset((list, tuple, set, frozenset))
-EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
-
-
-def json_size(text: bytes, value: Json) -> int:
-    """About the bytes that a JSON value takes which came as this text.
-
-    Most are told by the signs in the text, in less than a microsecond; only one that is made of
-    many small objects is walked through, for of `[[],[],…` each sign is an object."""
-    count = text.count
-    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
-    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
-    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
-    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
-        return size
-    return walked_size(value)
-
-
-def walked_size(value: Json) -> int:
-    """The bytes that a JSON value takes, from a look at all that is in it."""
-    size = 0
-    names: Set[str] = set()  # json.loads makes each name once a document
-    parts: List[Json] = [value]
-    for part in parts:  # which grows meanwhile
-        kind = type(part)
-        if kind is dict:
-            names.update(part)
-            parts.extend(part.values())
-        elif kind is list:
-            parts.extend(part)
-        elif kind is int and part in SHARED_INTEGERS:
-            continue
-        elif kind is str and len(part) < 2:
-            continue  # made once, too
-        size += getsizeof(part) + ROUNDING
-    return size + strings_size(names)
-
-
-def strings_size(strings: Iterable[str]) -> int:
-    """The bytes that strings take."""
-    return sum(map(getsizeof, strings))
-
-
-def pairs_size(pairs: Mapping[str, str]) -> int:
-    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
-    which credentials are masked."""
-    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
-    return size + strings_size(pairs) + strings_size(pairs.values())
-
-
-def object_size(value: Any) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is.
-
-    Each object counts once; classes, functions and modules are everybody's.  A look at every one
-    of them takes its time: it is for what stays."""
-    size = 0
-    seen = set(map(id, SINGLE))
-    parts = [value]
-    for part in parts:  # which grows meanwhile
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        size += getsizeof(part) + ROUNDING
-        kind = type(part)
-        if kind is dict:
-            parts.extend(part)
-            parts.extend(part.values())
-        elif kind in COLLECTIONS:
-            parts.extend(part)
-        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
-            attributes, values = attributes_of(part)
-            size += attributes
-            parts.extend(values)
-    return size
-
-
-def attributes_of(value: Any) -> Tuple[int, List[Any]]:
-    """The bytes of the dict of an object, without the names, and what it holds."""
-    held = []
-    for kind in type(value).__mro__:
-        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
-    if isinstance(value, tuple):  # a named one
-        held.extend(value)
-    if not hasattr(value, "__dict__"):
-        return 0, held
-    return getsizeof(vars(value)), [*held, *vars(value).values()]
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-HEADER_NAME = re.compile(TOKEN.decode())
-short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
-NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-def masked_target(target: str) -> str:
-    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
-    masked; all else is as it was sent."""
-    absolute = ABSOLUTE.match(target)
-    end = 0
-    if absolute:
-        end = absolute.end()
-    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
-
-
-def masked_pair(match: "Match[str]") -> str:
-    """One parameter of a target as it may be kept."""
-    before, name, value = match.groups()
-    plain = unquote(value.replace("+", " "))
-    kept = masked(unquote(name.replace("+", " ")), plain)
-    if kept == plain:
-        return match.group()
-    return f"{before}{name}={kept}"
-
-
-# --- request heads ---
-
-
-@record
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once, `lines` all of them as they
-    came."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-    lines: bytes = b""
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @found_once
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @found_once
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @found_once
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @found_once
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    def kept_target(self) -> str:
-        """The target as it was sent, without credentials; made anew for each who looks."""
-        return masked_target(self.target)
-
-    def kept_lines(self) -> List[List[str]]:
-        """Names and values of the header lines as they came, without credentials; made anew for
-        each who looks."""
-        pairs = [line.partition(":") for line in header_lines(self.lines)]
-        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
-
-    @found_once
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = strings_size((self.target, self.path)) + len(self.lines)
-        return size + pairs_size(self.query) + pairs_size(self.headers)
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
-    check_head(head)
-    return head
-
-
-def told(line: bytes) -> str:
-    """What may be said of a line that is no request line."""
-    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-    # It may be a header, Authorization even, or the rest of a body.
-    if begun.partition(" ")[0] not in METHODS:
-        return f" of {len(line)} bytes that begins with no known method"
-    return " " + shown(unkeyed(begun))
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=256)(new_head)
-
-
-def header_lines(fields: bytes) -> List[str]:
-    """The lines of headers, each of which ends with CR LF."""
-    return fields.decode("latin-1").split("\r\n")[:-1]
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Dict[str, List[str]] = {}
-    lines = header_lines(fields)
-    if len(lines) > MOST_FIELDS:
-        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
-    for field_line in lines:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.setdefault(name, [headers[name]]).append(value)
-        else:
-            headers[name] = value
-    for name, values in repeated.items():
-        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-        headers[name] = separator.join(values)
-    return headers, frozenset(repeated)
-
-
-def begun_head(data: bytes) -> Head:
-    """The head that the beginning of a malformed request seems to be: its method and its path.
-
-    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
-    if not match:
-        return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2) or b"/"
-    if method not in METHODS:
-        method = "GET"
-    return Head(method, parse_target(target.decode())[0], 1, {})
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
-        raise malformed(f"the Host header is malformed: {shown(host)}")
-    if not good_target(head):
-        begun = shown(unkeyed(head.target.partition("?")[0]))
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-def is_header_name(name: str) -> bool:
-    """Whether a header may be called so."""
-    if len(name) > 100:
-        return bool(HEADER_NAME.fullmatch(name))
-    return bool(short_name(name))
-
-
-def field_lines(headers: Headers) -> bytes:
-    """Headers as the lines of a head: the one place where they become bytes.
-
-    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
-    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
-    question mark.  What is no name is no header."""
-    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
-    if not "".join(lines).isprintable():  # most are
-        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
-    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
-
-
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-NOTHING_ELSEWHERE: Mapping[str, str] = {}
-
-
-class Kinds(Dict[str, str]):
-    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
-    of many members are there."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
-        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
-
-    def hold(self, value: Mapping[str, Json]) -> bool:
-        """Whether all members are as they must be."""
-        for name in self.needed:
-            if value.get(name) is None:
-                return False
-        for name, found in value.items():
-            if name in self.plain and found is not None and not fits(found, self.plain[name]):
-                return False
-        return True
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        # The path is made only here, as most values are as they must be.
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is none of these words."""
-        self.expected("one from " + ", ".join(words), sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not isinstance(self.value, str) or self.value not in names:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(
-        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
-    ) -> Self:
-        """This, if it is an object without other members than those named; `elsewhere` says where
-        a key belongs that is often put here."""
-        for name in self.a("an object"):
-            if name not in names:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
-                self.get(name).fail(problem, ", ".join(names))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.expected("an object")
-        if isinstance(fields, Kinds) and fields.hold(value):
-            return self
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:  # null is the same as none in a request
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-class Written(Node):
-    """A value that may have been read from a text; messages show it as it was `written`."""
-
-    __slots__ = ("written",)
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
-
-
 # === framings ================================================================
 # Framings: how events follow each other, frames out and `split` back in.
 
@@ -3582,8 +2667,346 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not isinstance(self.value, str) or self.value not in names:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
+        for name in self.a("an object"):
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:  # null is the same as none in a request
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion)"
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
 # === formats/credentials =====================================================
-# Where a credential stands in a request, and what is said of one that is missing.  Pure.
+# Where a credential stands in a request, and what is said of one that is
+# missing or wrong.  Pure.
+
+
+WRONG_KEY = Failure(0, "", kind="authentication")
 
 
 class Credentialed:
@@ -3593,6 +3016,12 @@ class Credentialed:
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+    key_holder = ""  # whose credential it is, where that is neither the provider nor a dialect
+    # What is said of a wrong one, by its place, and of a token that has expired, where it is not
+    # the usual word for a wrong key.
+    wrong_keys: Mapping[str, Failure] = {}
+    expired_token: Optional[Failure] = None
+    has_bearer_keys = True  # whether a key may come as a bearer token, and not tokens alone
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
@@ -3602,8 +3031,15 @@ class Credentialed:
                 return Failure(0, "", kind=unusable)
         return Failure(0, "", kind=missing)
 
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
+    def wrong_key(self, place: str, has_expired: bool = False) -> Failure:
+        """What the provider says of a credential in this place that is not right."""
+        if has_expired and self.expired_token:
+            return self.expired_token
+        return self.wrong_keys.get(place, WRONG_KEY)
+
+    def presented(self, request: Request) -> Tuple[str, str]:
+        """The place of the credential that came with the request, and the credential; both empty
+        for none."""
         for name in self.credentials:
             if name[0] == "?":
                 key = request.query.get(name[1:], "").strip()
@@ -3612,8 +3048,12 @@ class Credentialed:
             else:
                 key = request.headers.get(name, "").strip()
             if key:
-                return key
-        return ""
+                return name, key
+        return "", ""
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        return self.presented(request)[1]
 
 
 # === formats/runs ============================================================
@@ -4971,6 +4411,600 @@ def retry_after(limit: Limit) -> Headers:
     return (("retry-after", str(limit.wait)),)
 
 
+# === gates ===================================================================
+# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+# May touch threading.
+
+
+class Gate:
+    """Lets as many events of a stream out as were released; `wake` is called for more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0  # events that may go out
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
+
+
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
+    try:
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.size = 0  # bytes that wait
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
+        past a bound."""
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.size += len(frame or b"")
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Frame]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            self.size -= len(frame)
+            if self.dropped:
+                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
+                frame = notice.encode() + frame
+                self.dropped = 0
+            yield frame
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 216  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 16  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, SINGLE))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+def masked_target(target: str) -> str:
+    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
+    masked; all else is as it was sent."""
+    absolute = ABSOLUTE.match(target)
+    end = 0
+    if absolute:
+        end = absolute.end()
+    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
+
+
+def masked_pair(match: "Match[str]") -> str:
+    """One parameter of a target as it may be kept."""
+    before, name, value = match.groups()
+    plain = unquote(value.replace("+", " "))
+    kept = masked(unquote(name.replace("+", " ")), plain)
+    if kept == plain:
+        return match.group()
+    return f"{before}{name}={kept}"
+
+
+# --- request heads ---
+
+
+@record
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once, `lines` all of them as they
+    came."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+    lines: bytes = b""
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @found_once
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @found_once
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @found_once
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @found_once
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    def kept_target(self) -> str:
+        """The target as it was sent, without credentials; made anew for each who looks."""
+        return masked_target(self.target)
+
+    def kept_lines(self) -> List[List[str]]:
+        """Names and values of the header lines as they came, without credentials; made anew for
+        each who looks."""
+        pairs = [line.partition(":") for line in header_lines(self.lines)]
+        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
+
+    @found_once
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path)) + len(self.lines)
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
+    check_head(head)
+    return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=256)(new_head)
+
+
+def header_lines(fields: bytes) -> List[str]:
+    """The lines of headers, each of which ends with CR LF."""
+    return fields.decode("latin-1").split("\r\n")[:-1]
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Dict[str, List[str]] = {}
+    lines = header_lines(fields)
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
+    return headers, frozenset(repeated)
+
+
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
+
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
+    if not match:
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
+    if not good_target(head):
+        begun = shown(unkeyed(head.target.partition("?")[0]))
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
 # === formats/message_content =================================================
 # What is in a message whose tool results stand among its texts: Anthropic's, Google's.  Pure.
 
@@ -5509,6 +5543,8 @@ class Anthropic(WireFormat):
     provider = "anthropic"
     # The same plain key comes in either, depending on the SDK and its version (2.3).
     credentials: Tuple[str, ...] = ("x-api-key", "authorization")
+    # Quoted, by many who sent a wrong token.
+    wrong_keys: Mapping[str, Failure] = {"authorization": Failure(401, "Invalid bearer token")}
     errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
     bad_json = "The request body is not valid JSON: {}"
     request_id_prefix = "req_011"
@@ -7514,6 +7550,12 @@ AZURE_KEY_ERROR = Failure(
     "resource.",
 )
 
+# Of a token, in a shape of its own (section 6, and many reports).
+AZURE_TOKEN_ERROR = Failure(
+    401,
+    "Unauthorized. Access token is missing, invalid, audience is incorrect "
+    "(https://cognitiveservices.azure.com), or have expired.",
+)
 AZURE_ERRORS: Mapping[str, Failure] = {
     **OPENAI_ERRORS,
     "no_key": AZURE_KEY_ERROR,
@@ -7566,6 +7608,8 @@ class Azure(OpenAI):
         "/openai/responses",
     )
     credentials = ("api-key", "authorization")
+    wrong_keys = {"authorization": AZURE_TOKEN_ERROR}
+    expired_token = AZURE_TOKEN_ERROR
     errors = AZURE_ERRORS
     # Errors from before the engine, in a shape of their own (section 6).
     gateway: Tuple[int, ...] = (401, 403, 404, 429)
@@ -7598,6 +7642,8 @@ class Azure(OpenAI):
             return ErrorBody({"error": self.filtered(failure)})
         if failure.status not in self.gateway:
             return super().failure(call, failure)
+        if failure.message == AZURE_TOKEN_ERROR.message:
+            return ErrorBody({"statusCode": failure.status, "message": failure.message})
         error = {"code": failure.code or str(failure.status), "message": failure.message}
         if failure.code == "DeploymentNotFound":
             kind = failure.type or "invalid_request_error"
@@ -9454,6 +9500,11 @@ BEDROCK_ERRORS = {
     "context_length": Failure(400, "Input is too long for requested model."),
 }
 
+# Of an API key; quoted, as clients report it.
+BEDROCK_KEY = Failure(
+    403, "Authentication failed: Please make sure your API Key is valid.", "AccessDeniedException"
+)
+
 # What follows the type in x-amzn-ErrorType; clients drop it (10.2, recorded).
 BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 
@@ -9500,7 +9551,9 @@ class Bedrock(WireFormat):
 
     provider = "bedrock"
     # botocore signs (SigV4); an API key comes as Bearer (2.3).
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    wrong_keys: Mapping[str, Failure] = {"authorization": BEDROCK_KEY}
     errors: Mapping[str, Failure] = BEDROCK_ERRORS
     # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
@@ -10802,6 +10855,7 @@ class BedrockCompatible(Host):
     """What they share: SigV4 or an API key as bearer token, AWS's request id."""
 
     dialect = "bedrock"
+    schemes = Bedrock.schemes
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
@@ -11972,6 +12026,17 @@ GOOGLE_CODES = frozenset(
     (*GOOGLE_STATUS.values(), "UNKNOWN", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS")
 )
 
+# Of a token that is missing, wrong or of another kind; quoted (8.1).
+GOOGLE_TOKEN_ERROR = Failure(
+    401,
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+# And of one that has expired.
+GOOGLE_TOKEN_EXPIRED = replace(GOOGLE_TOKEN_ERROR, code="ACCESS_TOKEN_EXPIRED")
+
 
 def canonical_status(failure: Failure) -> str:
     """The name of an error: its type, if that is one, else what its HTTP status stands for."""
@@ -12102,17 +12167,21 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_SSE
 
 
+GEMINI_AREA = (
+    *("/v1beta/models", "/v1alpha/models"),
+    *("/v1beta/openai/", "/v1alpha/openai/"),
+)
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
-    area: Tuple[str, ...] = (
-        "/v1beta/models",
-        "/v1alpha/models",
-        "/v1beta/openai/",
-        "/v1alpha/openai/",
-    )
+    area: Tuple[str, ...] = GEMINI_AREA
     credentials = ("x-goog-api-key", "?key", "authorization")
+    wrong_keys: Mapping[str, Failure] = {"authorization": GOOGLE_TOKEN_ERROR}
+    expired_token = GOOGLE_TOKEN_EXPIRED
+    has_bearer_keys = False
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.
     refusals = ("no_key", "no_key")
@@ -12958,18 +13027,11 @@ VERTEX_MODELS = (
     # Express mode: with an API key no project is named.
     "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-VERTEX_KEY = Failure(
-    401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
-    "or other valid authentication credential. "
-    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
-)
 # Those of the Gemini API but for these, which were recorded or quoted here.
 VERTEX_ERRORS = {
     **GEMINI_ERRORS,
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": Failure(404, "Publisher Model `{path}` not found."),
     "rate_limit": Failure(
         429,
@@ -12995,6 +13057,11 @@ class Vertex(Gemini):
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
     credentials = ("authorization", "x-goog-api-key", "?key")
+    # Express mode's keys are refused as those of the Gemini API are.
+    wrong_keys: Mapping[str, Failure] = dict.fromkeys(
+        credentials[1:], GEMINI_ERRORS["authentication"]
+    )
+    has_bearer_keys = True
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     always_details = True  # even if there are none (recorded)
     service = "aiplatform.googleapis.com"
@@ -13205,6 +13272,9 @@ class GoogleCompatible(Gemini):
     (section 7)."""
 
     dialect = "gemini"
+    # OpenAI's clients send the key as a bearer token; a wrong one is told as anywhere (reports).
+    wrong_keys: Mapping[str, Failure] = {}
+    has_bearer_keys = True
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     limit_headers = WireFormat.limit_headers  # none: Google tells it in the error
@@ -15642,7 +15712,7 @@ class VoyageRerank(DetailedRerank):
     """Rerank of Voyage, whose results are `data` and whose documents are plain texts."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "voyage"
+    host = key_holder = "voyage"
     fields = {**RERANK_FIELDS, "top_k": "an integer", "truncation": "a boolean"}
     order = ("relevance_score", "index", "document")
     errors = VOYAGE_ERRORS
@@ -15694,7 +15764,7 @@ class JinaRerank(DetailedRerank):
     """Rerank of Jina, which has no id."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "jina"
+    host = key_holder = "jina"
     returns_documents = True  # documented
     errors = JINA_ERRORS
 
@@ -15910,7 +15980,7 @@ class VllmRerank(Reranking, VLLM):
         "POST {prefix*}/rerank",
         "POST {prefix*}/reranks",  # as Qwen's host and Higress call it
     )
-    host = "vllm"
+    host = key_holder = "vllm"
     fields = {**RERANK_FIELDS, "model": "a string"}
     order = ("index", "document", "relevance_score")
     returns_documents = True
@@ -16722,8 +16792,8 @@ class Detokenize(ModelServer):
 # Errors with these statuses come from Google's front, before the model has seen the request.
 FRONT_STATUSES = (401, 403, 404, 429)
 FRONT_ERRORS: Mapping[str, Failure] = {
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": VERTEX_ERRORS["not_found"],
     "permission": VERTEX_ERRORS["permission"],
     "rate_limit": Failure(
@@ -16751,6 +16821,8 @@ class BehindGoogle(WireFormat):
 
     provider = "vertex_ai"
     credentials: Tuple[str, ...] = Vertex.credentials
+    wrong_keys: Mapping[str, Failure] = {}  # whatever it is, the front refuses it
+    expired_token = Vertex.expired_token
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
@@ -17929,7 +18001,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        "is_probe",
+        *("is_probe", "wire", "auth"),
     )
 
     def __init__(
@@ -17959,6 +18031,8 @@ class Asked:
         self.unmatched = False
         self.near: Tuple[Json, ...] = ()
         self.note = ""
+        self.wire: Optional[WireFormat] = None
+        self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
 
@@ -17976,7 +18050,17 @@ class Asked:
     @property
     def is_invalid(self) -> bool:
         """Whether it was refused because it could not be read as its provider reads it."""
-        return self.call is None and self.status in (400, 422)
+        is_wrong_key = self.auth.startswith("wrong")  # 400 at Gemini
+        return self.call is None and self.status in (400, 422) and not is_wrong_key
+
+    def authentication(self) -> Optional[str]:
+        """What is shown of the credential: `none`, `present`, or, where it was checked, `right` or
+        `wrong` and why; null on paths of no provider."""
+        if self.auth or not self.wire or not self.wire.provider:
+            return self.auth or None
+        head = self.head
+        request = Request(self.method, self.path, head.query, head.headers)
+        return ("none", "present")[bool(self.wire.credential(request))]
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -18104,6 +18188,7 @@ class Entry:
             "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
+            "auth": asked.authentication(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
             "status": self.status,
@@ -21473,7 +21558,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own."""
+    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
+    that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -21486,6 +21572,7 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+    auth: str = ""
 
     @property
     def is_lasting(self) -> bool:
@@ -21549,6 +21636,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
         asked.size += walked_size(asked.form)
+    asked.wire, asked.auth = answered.wire, answered.auth
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -21597,7 +21685,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b""),
+        request=replace(call.request, body=b"", sent=b""),
         body=None,
         prompt="",
         inputs=(),
@@ -21732,6 +21820,72 @@ def no_file(name: str) -> bytes:
     raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if found and not PAIR.match(piece):
+            found[-1] += separator + piece
+        else:
+            found.append(piece)
+    return [one.strip(separator) for one in found if one.strip(separator)]
+
+
 # === options =================================================================
 # The options: one table that the command line, the environment, MockServer and the docs read.
 
@@ -21759,12 +21913,19 @@ class OptionNode(Written):
 # --- kinds of options ---
 
 
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
 class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from."""
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
 
     parse: Callable[[str], Any]
     check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
 
 
 def checked_path(node: OptionNode, what: str = "a file") -> str:
@@ -21794,6 +21955,14 @@ def checked_flag(node: OptionNode) -> bool:
     if node.value not in (True, False):  # 1 == True
         node.expected("1, 0, true or false")
     return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
 
 
 def whole(what: str, least: float, most: float) -> Kind:
@@ -21830,7 +21999,8 @@ NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = whole("a port from 0 to 65535", 0, 65535)
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
@@ -21960,6 +22130,15 @@ OPTIONS = (
         FLAG,
         False,
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
     ),
     Option(
         HTTPS,
@@ -22108,6 +22287,7 @@ class Settings:
     dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")
     log: str = keyword_default("log")
@@ -24630,6 +24810,460 @@ def below(path: str, method: str) -> str:
     return f"; {method} is of {', '.join(others)}" if others else ""
 
 
+# === sigv4 ===================================================================
+# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
+
+# Pure: secrets and the time are its caller's.
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+SKEW = 300  # seconds by which the clocks of client and server may differ
+MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
+
+# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
+# DynamoDB's, of which it is known.
+SIGNATURE_DIFFERS = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details."
+)
+HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+BOTH_SIGNED = (
+    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+)
+SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
+Pairs = Tuple[Tuple[str, str], ...]
+
+
+class BadSignature(Exception):
+    """A signature that is not right: what AWS says of it, and why in few words."""
+
+    def __init__(self, failure: Failure, why: str) -> None:
+        super().__init__(why)
+        self.failure, self.why = failure, why
+
+
+@record
+class Signed:
+    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
+    how many seconds a signed URL holds, None where a header has the signature."""
+
+    algorithm: str
+    credential: str  # access key and scope
+    moment: str
+    names: Tuple[str, ...]  # of the headers that are signed
+    signature: str
+    token: str  # of a session
+    query: Pairs
+    expires: Optional[str] = None
+
+    @property
+    def access(self) -> str:
+        """The access key."""
+        return self.credential.partition("/")[0]
+
+    @property
+    def scope(self) -> str:
+        """Date, region, service, and what ends them."""
+        return self.credential.partition("/")[2]
+
+
+def invalid(message: str, why: str) -> BadSignature:
+    """That a signature is wrong."""
+    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
+
+
+def incomplete(message: str) -> BadSignature:
+    """That there is no whole signature."""
+    failure = Failure(403, message, "IncompleteSignatureException")
+    return BadSignature(failure, "signature is incomplete")
+
+
+def is_signed(request: Request) -> bool:
+    """Whether a request is signed, or means to be."""
+    given = request.headers.get("authorization", "")
+    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
+
+
+def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
+    """What a request says of its signature, if that is right for a service at this second.
+
+    BadSignature if it is not."""
+    if "X-Amz-Signature" not in request.query:
+        said = signed_by_header(request)
+    elif "authorization" in request.headers:
+        raise invalid(BOTH_SIGNED, "signed twice")
+    else:
+        said = signed_by_query(request)
+    check_moment(said, now)
+    if "host" not in said.names:
+        raise invalid(HOST_UNSIGNED, "host is not signed")
+    check_scope(said, service)
+    secrets = secrets_of(said.access, said.token)
+    canonical = canonical_request(request, said)
+    to_sign = string_to_sign(said, canonical)
+    is_right = False
+    for secret in secrets:  # all of them, whichever is right
+        made = signature_of(secret, said.scope, to_sign)
+        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
+    if not is_right:
+        raise invalid(
+            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
+            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
+            "signature differs, as the answer shows",
+        )
+    return said
+
+
+# --- what a request says ---
+
+
+def signed_by_header(request: Request) -> Signed:
+    """What the Authorization header says."""
+    given = request.headers.get("authorization", "").strip()
+    algorithm, _, rest = given.partition(" ")
+    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
+    found = {name: value for name, _, value in pairs}
+    lacking = [
+        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
+    ]
+    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
+    if not moment:
+        lacking.append(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    if lacking:
+        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
+        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
+        raise incomplete(" ".join(lacking))
+    return Signed(
+        algorithm,
+        found["Credential"],
+        moment,
+        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        found["Signature"],
+        request.headers.get("x-amz-security-token", ""),
+        query_pairs(request),
+    )
+
+
+def signed_by_query(request: Request) -> Signed:
+    """What the query of a signed URL says."""
+    query = request.query
+    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
+    lacking = [
+        f"AWS query-string parameters must include '{name}'."
+        for name in names
+        if not query.get(name)
+    ]
+    if lacking:
+        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
+    return Signed(
+        query["X-Amz-Algorithm"],
+        query["X-Amz-Credential"],
+        query["X-Amz-Date"],
+        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        query["X-Amz-Signature"],
+        query.get("X-Amz-Security-Token", ""),
+        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
+        query["X-Amz-Expires"],
+    )
+
+
+def basic_date(text: str) -> str:
+    """A Date header in ISO 8601's basic format; as it is, if it is none."""
+    try:
+        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
+    except (TypeError, ValueError):  # the first before Python 3.10
+        return text
+
+
+def moment_second(moment: str) -> Optional[int]:
+    """The Unix second of a moment in ISO 8601's basic format."""
+    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
+        return None
+    try:
+        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
+    except ValueError:
+        return None
+
+
+def basic_format(second: int) -> str:
+    """A Unix second in ISO 8601's basic format."""
+    return re.sub("[-:]", "", rfc3339(second)) + "Z"
+
+
+# --- what is checked before the signature ---
+
+
+def check_moment(said: Signed, now: int) -> None:
+    """BadSignature for one that was made too long ago, or will be made only."""
+    second = moment_second(said.moment)
+    if second is None:
+        raise incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
+            "See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+    lifetime = 0
+    if said.expires is not None:
+        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
+            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
+        lifetime = int(said.expires)
+    here = basic_format(now)
+    if second > now + SKEW:
+        raise invalid(
+            f"Signature not yet current: {said.moment} is still later than "
+            f"{basic_format(now + SKEW)} ({here} + 5 min.)",
+            f"signed for later, at {rfc3339(second)}Z",
+        )
+    last = second + max(lifetime, SKEW)
+    if last < now:
+        raise invalid(
+            f"Signature expired: {said.moment} is now earlier than "
+            f"{basic_format(now - SKEW)} ({here} - 5 min.)",
+            f"expired at {rfc3339(max(0, last))}Z",
+        )
+
+
+def check_scope(said: Signed, service: str) -> None:
+    """BadSignature for one that is for something else."""
+    if said.algorithm != ALGORITHM:
+        raise incomplete(
+            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
+        )
+    scope = said.scope.split("/")
+    if len(scope) != 4:
+        raise incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term."
+        )
+    date, region, scoped, terminator = scope
+    wrong = []
+    if not region:
+        wrong.append("Credential should be scoped to a valid region.")
+    if scoped != service:
+        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
+    if terminator != TERMINATOR:
+        wrong.append(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
+            f"'{terminator}'."
+        )
+    if date != said.moment[:8]:
+        wrong.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
+        )
+    if wrong:
+        raise invalid(" ".join(wrong), "scope is not that of this request")
+
+
+# --- the signature ---
+
+
+def split_target(request: Request) -> Tuple[str, str]:
+    """The path and the query as they were sent."""
+    target = request.target.partition("#")[0]
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def query_pairs(request: Request) -> Pairs:
+    """The query, its names and values encoded anew; of names that come again all."""
+    found = []
+    for pair in split_target(request)[1].split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.append((encoded(name), encoded(value)))
+    return tuple(sorted(found))
+
+
+def encoded(text: str) -> str:
+    """What a piece of the query stands for, encoded as AWS does."""
+    return quote(unquote_to_bytes(text), safe="")
+
+
+def canonical_path(path: str) -> str:
+    """A path without dots and empty segments, each segment encoded once more than it was sent."""
+    kept: List[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(quote(segment, safe=""))
+    ending = "/" if kept and path.endswith("/") else ""
+    return "/" + "/".join(kept) + ending
+
+
+def header_values(request: Request) -> Dict[str, str]:
+    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
+    found: Dict[str, List[str]] = {}
+    for line in header_lines(request.lines):
+        name, _, value = line.partition(":")
+        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
+    return {name: ",".join(values) for name, values in found.items()}
+
+
+def canonical_request(request: Request, said: Signed) -> str:
+    """What is hashed for the signature, whatever hash of the body the client names."""
+    values = header_values(request)
+    lines = [
+        request.method,
+        canonical_path(split_target(request)[0]),
+        "&".join(f"{name}={value}" for name, value in said.query),
+        *(f"{name}:{values.get(name, '')}" for name in said.names),
+        "",
+        ";".join(said.names),
+        hashlib.sha256(request.sent).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def as_sent(text: str) -> bytes:
+    """The bytes of a text, of which those from the head were read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def string_to_sign(said: Signed, canonical: str) -> str:
+    """What is signed."""
+    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
+    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
+
+
+def signature_of(secret: str, scope: str, to_sign: str) -> str:
+    """The signature."""
+    key = ("AWS4" + secret).encode()
+    for piece in scope.split("/"):
+        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
+    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
+
+
+# === guard ===================================================================
+# Guard: whether a credential is one of those that the server was given, or has issued.
+
+
+SERVICE = "bedrock"  # whose name is in the scope of what is signed for it
+# Recorded of other services of AWS.
+UNKNOWN_KEY = Failure(
+    403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+)
+EXPIRED_KEY = Failure(
+    403, "The security token included in the request is expired", "ExpiredTokenException"
+)
+GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
+
+
+@record
+class Finding:
+    """What is found of a credential: what the journal says, and what the provider, if it is not
+    right; `is_lasting` tells whether an equal request will always have the same."""
+
+    auth: str
+    failure: Optional[Failure] = None
+    is_lasting: bool = True
+
+
+def holder_of(wire: WireFormat) -> str:
+    """Whose credential an API wants."""
+    if wire.key_holder or wire.provider != DIALECTS[0]:
+        return wire.key_holder or wire.provider
+    return wire.dialect or wire.provider
+
+
+class Guard:
+    """What is right, for those whose credentials are checked."""
+
+    def __init__(self, given: Sequence[str], issuer: Issuer) -> None:
+        self.issuer = issuer
+        self.keys: Dict[str, List[str]] = {}  # by whose they are
+        self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
+        for one in map(GivenCredential, given):
+            keys = self.keys.setdefault(one.holder, [])
+            if one.holder == SERVICE and ":" in one.key:
+                self.pairs.append(one.key.split(":"))
+            else:
+                keys.append(one.key)
+
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Finding]:
+        """What is found of a request's credential; None where nothing is checked."""
+        holder = holder_of(wire)
+        if holder not in self.keys or not wire.credentials:
+            return None
+        if ALGORITHM.lower() in wire.schemes and is_signed(request):
+            return self.of_signature(request)
+        place, key = wire.presented(request)
+        if not key:
+            return missing(wire, request)
+        if place == "authorization":
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        is_right = False
+        for known in self.keys[holder]:  # all of them, whichever is right
+            is_right |= hmac.compare_digest(utf8(known), utf8(key))
+        if not is_right:
+            why = f"wrong: {place} has none that --credential names for {holder}"
+            return Finding(why, wire.wrong_key(place))
+        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
+            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+            return Finding(why, wire.wrong_key(place))
+        return Finding("right")
+
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Finding:
+        """What is found of a token that the server has issued."""
+        if self.issuer.now() < expires:
+            return Finding(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+        why = f"wrong: expired at {rfc3339(expires)}Z"
+        return Finding(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+
+    def of_signature(self, request: Request) -> Finding:
+        """What is found of a signature."""
+        try:
+            check_signature(request, SERVICE, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            return Finding(f"wrong: {bad.why}", bad.failure, is_lasting=False)
+        return Finding("right", is_lasting=False)
+
+    def secrets_of(self, access: str, token: str) -> Sequence[str]:
+        """The secrets of an access key, if there is a session with its token.
+
+        BadSignature if they belong to nobody, or have expired."""
+        if not token:
+            found = [
+                secret
+                for known, secret in self.pairs
+                if hmac.compare_digest(utf8(known), utf8(access))
+            ]
+            if not found:
+                raise BadSignature(
+                    UNKNOWN_KEY, f"no access key that --credential names for {SERVICE}"
+                )
+            return found
+        secret = self.issuer.aws_secret(access, token)
+        claims = self.issuer.claims("aws", token)
+        if not secret or not claims:
+            raise BadSignature(
+                UNKNOWN_KEY, "a session token that was not issued with its access key"
+            )
+        if self.issuer.now() >= claims["exp"]:
+            raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
+        return [secret]
+
+
+def missing(wire: WireFormat, request: Request) -> Finding:
+    """What is found where there is no credential, or none that can be one."""
+    failure = wire.unauthorized(request)
+    given = request.headers.get("authorization", "").strip().lower()
+    if "authorization" not in wire.credentials or given in ("", *wire.schemes):
+        return Finding("none", failure)
+    return Finding(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
+
+
 # === writing =================================================================
 # An outcome in the bytes of its provider, whole or streamed as the call asks.  Pure.
 
@@ -25059,7 +25693,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = call.request.with_headers({})
+    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
     return replace(answered, call=replace(call, request=bare))
 
 
@@ -25495,6 +26129,9 @@ class Answerer:
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
         self.memory = Memory()
+        self.guard = Guard(settings.credential, mocks.issuer)
+        # Where no credential is checked, nothing is to take longer for it.
+        self.worked = self.admitted if settings.credential else self.fresh
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -25514,16 +26151,16 @@ class Answerer:
         if brought is not None:
             if heavy(brought, request):
                 yield ASIDE
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
         if known is None and not self.memory.seen.has(key):
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = yield from self.fresh(request.with_headers(headers), session)
+            answered = yield from self.worked(request.with_headers(headers), session)
             answered = written_out(answered)
             self.memory.keep(request, generation, headers.noted, answered)
             return answered
@@ -25531,6 +26168,24 @@ class Answerer:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def admitted(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, if its credential is not wrong."""
+        try:
+            wire, params = route(request, self.settings.ports)
+        except Refused:  # no provider has the path, and nobody asks there
+            return (yield from self.fresh(request, session))
+        finding = self.guard.finding(wire, request)
+        if finding is None:
+            return (yield from self.fresh(request, session))
+        if finding.failure:
+            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            # AWS's sentence names headers that are signed, a session's token among them.
+            answered = replace(answered, note=finding.auth)
+        else:
+            answered = yield from self.fresh(request, session)
+        lasts = answered.is_repeatable and finding.is_lasting
+        return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
@@ -26023,6 +26678,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "path": asked.path,
         "provider": asked.provider,
         **asked.call_json(),
+        "auth": asked.authentication(),
         "mock": asked.mock or None,
         "status": entry.status,
         "duration": entry.duration,
@@ -27801,6 +28457,8 @@ CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f
 BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
 CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
 
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
 CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 
 
@@ -28477,8 +29135,8 @@ class Handler(Channel):
             data = yield from self.read_head()
             started = time.monotonic()
             head = parse_head(data)
-            body = yield from self.read_body(head)
-            request = self.request_of(head, head.session, body)
+            bodies = yield from self.read_body(head)
+            request = self.request_of(head, head.session, bodies)
             mocks = self.server.core.mocks
             if not mocks.files.is_current(self.loop.rounds):
                 yield from self.aside(mocks.files.refresh)
@@ -28503,12 +29161,12 @@ class Handler(Channel):
             yield from self.linger()
         return again
 
-    def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
-        """A request with this head."""
+    def request_of(self, head: Head, session: str = "", bodies: Bodies = (b"", b"")) -> Request:
+        """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls
-        return Request(head.method, path, query, head.headers, body, *where)
+        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.
@@ -28583,8 +29241,8 @@ class Handler(Channel):
             self.buffer += more
             self.raw += more
 
-    def read_body(self, head: Head) -> Waiting[bytes]:
-        """The request's body, its codings undone."""
+    def read_body(self, head: Head) -> Waiting[Bodies]:
+        """The request's body, its content codings undone, and with them."""
         limit = self.server.core.max_body
         self.has_body = True  # as long as nothing else is known
         reader = body_reader(head, limit)
@@ -28596,14 +29254,13 @@ class Handler(Channel):
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
-            return b""
+            return b"", b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        data = self.buffer
-        self.buffer = b""
+        data, self.buffer = self.buffer, b""
         wanted = reader.wanted
         while not reader.feed(data[:wanted]):
             data = data[wanted:]
@@ -28620,8 +29277,8 @@ class Handler(Channel):
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")
         if codings:  # of few bytes they may make many
-            return (yield from self.aside(functools.partial(decoded, body, codings, limit)))
-        return body
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
+        return body, body
 
     # --- writing ---
 
@@ -28990,6 +29647,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
+        credential: Union[str, Iterable[str]] = (),
         max_body: int = MAX_BODY,
         seed: int = 0,
         log: str = "off",
@@ -29009,17 +29667,21 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
-        try:
-            self.address_family = first_family(host, port)
-            super().__init__((host, port), Handler)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            if not core:
-                self.core.close()
-            raise no_listening(host, port, error) from None
+        self.take(host, port, is_further=core is not None)
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
         self.core.mocks.ports.add(self.port)
+
+    def take(self, host: str, port: int, is_further: bool) -> None:
+        """Take the port; if that fails, a server leaves nothing behind that is its own."""
+        try:
+            self.address_family = first_family(host, port)
+            super().__init__((host, port), Handler)
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
+            if not is_further:
+                self.core.close()
+            raise no_listening(host, port, error) from None
 
     @property
     def url(self) -> str:
@@ -29317,10 +29979,11 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args(list(arguments))
     if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     variables = without_links(environment)
-    for option in OPTIONS:
+    # Credentials first: what is wrong with a port may be that it is the secret of one.
+    for option in sorted(OPTIONS, key=lambda one: one.name != "credential"):
         values[option.name] = option_value(option, getattr(given, option.name), variables)
 
     def spelled(name: str) -> str:
@@ -29333,6 +29996,16 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_ports(values["port"])
     check_together(values, spelled)
     return values
+
+
+def without_secret(unknown: str) -> str:
+    """An argument that there is not, for a message: what may be a credential is not shown."""
+    word, equals, value = unknown.partition("=")
+    if word[:1] != "-" and not word.isdecimal():
+        return "that is neither an option nor a port"
+    if value.isdecimal():
+        return shown(unknown)
+    return shown(word + equals)
 
 
 def meant_by(unknown: str) -> str:
@@ -29352,7 +30025,7 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
         return option.read(given, option.flag)
     text = environment.get(option.variable, "")
     if option.is_repeatable:
-        parts = [part for part in text.split(os.pathsep) if part]
+        parts = option.kind.separate(text)
         return [option.read(part, option.variable) for part in parts] or list(option.default)
     if not text:
         return option.default

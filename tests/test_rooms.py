@@ -26,7 +26,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
-    "options": ["options", "environment"],
+    "options": ["credential_pairs", "options", "environment"],
     "values": [
         "forms",
         "marks",
@@ -39,13 +39,13 @@ LAYERS = {
     ],
     "framings": ["framings"],
     "HTTP as values": [
-        *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
+        *("http", "sigv4", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
     ],
     "wire formats": ["formats/*", "routing"],
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
-        *("answered", "inspector", "admission", "control_requests", "operations"),
+        *("answered", "guard", "inspector", "admission", "control_requests", "operations"),
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [

@@ -36,7 +36,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own."""
+    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
+    that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -49,6 +50,7 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+    auth: str = ""
 
     @property
     def is_lasting(self) -> bool:
@@ -112,6 +114,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
         asked.size += walked_size(asked.form)
+    asked.wire, asked.auth = answered.wire, answered.auth
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -160,7 +163,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b""),
+        request=replace(call.request, body=b"", sent=b""),
         body=None,
         prompt="",
         inputs=(),

@@ -7,8 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
+from .credential_pairs import checked_credential, separated_credentials
 from .errors import MISSING, WrongValue, shown
 from .limits import DEFAULT_PORT, DIALECTS, JOURNAL, MAX_BODY
 from .node import Written
@@ -35,12 +47,19 @@ class OptionNode(Written):
 # --- kinds of options ---
 
 
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
 class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from."""
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
 
     parse: Callable[[str], Any]
     check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
 
 
 def checked_path(node: OptionNode, what: str = "a file") -> str:
@@ -70,6 +89,14 @@ def checked_flag(node: OptionNode) -> bool:
     if node.value not in (True, False):  # 1 == True
         node.expected("1, 0, true or false")
     return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
 
 
 def whole(what: str, least: float, most: float) -> Kind:
@@ -106,7 +133,8 @@ NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = whole("a port from 0 to 65535", 0, 65535)
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
@@ -236,6 +264,15 @@ OPTIONS = (
         FLAG,
         False,
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
     ),
     Option(
         HTTPS,
@@ -384,6 +421,7 @@ class Settings:
     dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")
     log: str = keyword_default("log")

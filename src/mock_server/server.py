@@ -60,6 +60,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
+        credential: Union[str, Iterable[str]] = (),
         max_body: int = MAX_BODY,
         seed: int = 0,
         log: str = "off",
@@ -79,17 +80,21 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
-        try:
-            self.address_family = first_family(host, port)
-            super().__init__((host, port), Handler)
-        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            if not core:
-                self.core.close()
-            raise no_listening(host, port, error) from None
+        self.take(host, port, is_further=core is not None)
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
         self.core.ports += 1
         self.core.mocks.ports.add(self.port)
+
+    def take(self, host: str, port: int, is_further: bool) -> None:
+        """Take the port; if that fails, a server leaves nothing behind that is its own."""
+        try:
+            self.address_family = first_family(host, port)
+            super().__init__((host, port), Handler)
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
+            if not is_further:
+                self.core.close()
+            raise no_listening(host, port, error) from None
 
     @property
     def url(self) -> str:

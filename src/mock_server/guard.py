@@ -1,0 +1,132 @@
+"""Guard: whether a credential is one of those that the server was given, or has issued."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Dict, List, Optional, Sequence
+
+from .credential_pairs import GivenCredential
+from .formats.base import WireFormat
+from .ids import rfc3339
+from .issuing import Issuer
+from .jsons import utf8
+from .limits import DIALECTS
+from .records import record
+from .sigv4 import ALGORITHM, BadSignature, check_signature, is_signed
+from .values import Failure, Request
+
+SERVICE = "bedrock"  # whose name is in the scope of what is signed for it
+# Recorded of other services of AWS.
+UNKNOWN_KEY = Failure(
+    403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+)
+EXPIRED_KEY = Failure(
+    403, "The security token included in the request is expired", "ExpiredTokenException"
+)
+GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
+
+
+@record
+class Finding:
+    """What is found of a credential: what the journal says, and what the provider, if it is not
+    right; `is_lasting` tells whether an equal request will always have the same."""
+
+    auth: str
+    failure: Optional[Failure] = None
+    is_lasting: bool = True
+
+
+def holder_of(wire: WireFormat) -> str:
+    """Whose credential an API wants."""
+    if wire.key_holder or wire.provider != DIALECTS[0]:
+        return wire.key_holder or wire.provider
+    return wire.dialect or wire.provider
+
+
+class Guard:
+    """What is right, for those whose credentials are checked."""
+
+    def __init__(self, given: Sequence[str], issuer: Issuer) -> None:
+        self.issuer = issuer
+        self.keys: Dict[str, List[str]] = {}  # by whose they are
+        self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
+        for one in map(GivenCredential, given):
+            keys = self.keys.setdefault(one.holder, [])
+            if one.holder == SERVICE and ":" in one.key:
+                self.pairs.append(one.key.split(":"))
+            else:
+                keys.append(one.key)
+
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Finding]:
+        """What is found of a request's credential; None where nothing is checked."""
+        holder = holder_of(wire)
+        if holder not in self.keys or not wire.credentials:
+            return None
+        if ALGORITHM.lower() in wire.schemes and is_signed(request):
+            return self.of_signature(request)
+        place, key = wire.presented(request)
+        if not key:
+            return missing(wire, request)
+        if place == "authorization":
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        is_right = False
+        for known in self.keys[holder]:  # all of them, whichever is right
+            is_right |= hmac.compare_digest(utf8(known), utf8(key))
+        if not is_right:
+            why = f"wrong: {place} has none that --credential names for {holder}"
+            return Finding(why, wire.wrong_key(place))
+        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
+            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+            return Finding(why, wire.wrong_key(place))
+        return Finding("right")
+
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Finding:
+        """What is found of a token that the server has issued."""
+        if self.issuer.now() < expires:
+            return Finding(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+        why = f"wrong: expired at {rfc3339(expires)}Z"
+        return Finding(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+
+    def of_signature(self, request: Request) -> Finding:
+        """What is found of a signature."""
+        try:
+            check_signature(request, SERVICE, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            return Finding(f"wrong: {bad.why}", bad.failure, is_lasting=False)
+        return Finding("right", is_lasting=False)
+
+    def secrets_of(self, access: str, token: str) -> Sequence[str]:
+        """The secrets of an access key, if there is a session with its token.
+
+        BadSignature if they belong to nobody, or have expired."""
+        if not token:
+            found = [
+                secret
+                for known, secret in self.pairs
+                if hmac.compare_digest(utf8(known), utf8(access))
+            ]
+            if not found:
+                raise BadSignature(
+                    UNKNOWN_KEY, f"no access key that --credential names for {SERVICE}"
+                )
+            return found
+        secret = self.issuer.aws_secret(access, token)
+        claims = self.issuer.claims("aws", token)
+        if not secret or not claims:
+            raise BadSignature(
+                UNKNOWN_KEY, "a session token that was not issued with its access key"
+            )
+        if self.issuer.now() >= claims["exp"]:
+            raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
+        return [secret]
+
+
+def missing(wire: WireFormat, request: Request) -> Finding:
+    """What is found where there is no credential, or none that can be one."""
+    failure = wire.unauthorized(request)
+    given = request.headers.get("authorization", "").strip().lower()
+    if "authorization" not in wire.credentials or given in ("", *wire.schemes):
+        return Finding("none", failure)
+    return Finding(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)

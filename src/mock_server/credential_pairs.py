@@ -65,8 +65,8 @@ def separated_credentials(text: str, separator: str) -> List[str]:
     belongs to the one before it, as AWS's secrets do."""
     found: List[str] = []
     for piece in text.split(separator):
-        if found and not PAIR.match(piece):
-            found[-1] += separator + piece
-        else:
+        if PAIR.match(piece) or not found:
             found.append(piece)
-    return [one.strip(separator) for one in found if one.strip(separator)]
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]

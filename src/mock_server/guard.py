@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 from typing import Dict, List, Optional, Sequence
 
 from .credential_pairs import GivenCredential
 from .formats.base import WireFormat
+from .http import parse_target
 from .ids import rfc3339
 from .issuing import Issuer
 from .jsons import utf8
@@ -23,6 +25,7 @@ UNKNOWN_KEY = Failure(
 EXPIRED_KEY = Failure(
     403, "The security token included in the request is expired", "ExpiredTokenException"
 )
+SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
 GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
@@ -67,6 +70,8 @@ class Guard:
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
+        if holder == SERVICE and key.startswith(SHORT_TERM):
+            return self.of_signed_url(wire, place, key)
         if place == "authorization":
             claims = self.issuer.claims(holder, key)
             if claims:
@@ -97,6 +102,15 @@ class Guard:
             return Finding(f"wrong: {bad.why}", bad.failure, is_lasting=False)
         return Finding("right", is_lasting=False)
 
+    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Finding:
+        """What is found of a short-term key of Bedrock."""
+        try:
+            check_signature(behind_key(key), SERVICE, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            why = f"wrong: of the URL in the key, {bad.why}"
+            return Finding(why, wire.wrong_key(place), is_lasting=False)
+        return Finding("right", is_lasting=False)
+
     def secrets_of(self, access: str, token: str) -> Sequence[str]:
         """The secrets of an access key, if there is a session with its token.
 
@@ -121,6 +135,27 @@ class Guard:
         if self.issuer.now() >= claims["exp"]:
             raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
         return [secret]
+
+
+def behind_key(key: str) -> Request:
+    """The request that a short-term key of Bedrock stands for, which was signed as a URL."""
+    url = from_base64(key[len(SHORT_TERM) :])
+    host, _, rest = url.partition("/")
+    # What is signed has no version, which is put behind it (AWS's token generator).
+    target = "/" + rest.replace("&Version=1", "")
+    query = parse_target(target)[1]
+    # Without it there is nothing that could be signed.
+    query.setdefault("X-Amz-Signature", "")
+    lines = f"host:{host}\r\n".encode("utf-8", "replace")
+    return Request("POST", "/", query, target=target, lines=lines)
+
+
+def from_base64(text: str) -> str:
+    """The text that Base64 stands for; nothing, if it is none."""
+    try:
+        return base64.b64decode(text).decode("ascii")
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return ""
 
 
 def missing(wire: WireFormat, request: Request) -> Finding:

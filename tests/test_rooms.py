@@ -45,7 +45,7 @@ LAYERS = {
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
-        *("answered", "inspector", "admission", "control_requests", "operations"),
+        *("withheld", "answered", "inspector", "admission", "control_requests", "operations"),
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [

@@ -104,7 +104,7 @@ class Gemini(WireFormat):
         "/v1beta/openai/",
         "/v1alpha/openai/",
     )
-    credentials = ("x-goog-api-key", "?key", "authorization")
+    credentials: Tuple[str, ...] = ("x-goog-api-key", "?key", "authorization")
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.
     refusals = ("no_key", "no_key")

@@ -6090,12 +6090,12 @@ class Rule(NamedTuple):
 
 
 ROLE_RULE = Rule("RoleArn", True, 20, 2048)
-SESSION_RULE = Rule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
+NAME_RULE = Rule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
 DURATION_RULE = Rule("DurationSeconds", False, 900, 43200, is_number=True)
 IDENTITY_RULE = Rule("WebIdentityToken", True, 4, 20000)
 RULES: Mapping[str, Tuple[Rule, ...]] = {
-    "AssumeRole": (ROLE_RULE, SESSION_RULE, DURATION_RULE),
-    WEB_IDENTITY: (ROLE_RULE, SESSION_RULE, IDENTITY_RULE, DURATION_RULE),
+    "AssumeRole": (ROLE_RULE, NAME_RULE, DURATION_RULE),
+    WEB_IDENTITY: (ROLE_RULE, NAME_RULE, IDENTITY_RULE, DURATION_RULE),
 }
 
 

@@ -70,6 +70,7 @@ from collections import OrderedDict, deque
 from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -107,7 +108,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -1732,6 +1733,125 @@ def estimate(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
+# === issuing =================================================================
+# What token endpoints issue: credentials that carry all that is known of them, and a signature.
+
+# Nothing is kept of them, and nobody without the key of the process can make one.  Pure.
+
+
+# Whose word a provider takes: Google's tokens hold for all of its APIs.
+ISSUERS = {"gemini": "google", "vertex_ai": "google", "azure": "azure", "bedrock": "aws"}
+# How what they issue begins.  Azure's tokens are JWTs, as Google's identity tokens are.
+PREFIXES = {"google": "ya29.c.", "aws": "IQoJb3JpZ2luX2VjE", "imds": "AQAEA"}
+JWT_HEADER = {"typ": "JWT", "alg": "RS256", "kid": "mock-server"}
+SIGNATURE = 256  # bytes, of RSA with 2048 bits
+DIGEST = 32
+
+
+class AwsKeys(NamedTuple):
+    """Credentials of AWS that hold for a while."""
+
+    access: str
+    secret: str
+    session: str
+
+
+def base64url(data: bytes) -> str:
+    """Base64 for URLs, without padding (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def from_base64url(text: str) -> bytes:
+    """What such a text stands for; nothing, if it is none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return b""
+
+
+class Issuer:
+    """Who signs what one process issues.  `clock` tells what time it is, in Unix seconds.
+
+    A token is asked for by the name of the provider that it is for, whose word ISSUERS knows,
+    or by the name of an issuer itself."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        self.key, self.clock = key, clock
+
+    def __repr__(self) -> str:
+        return "Issuer(***)"  # and not the key
+
+    def now(self) -> int:
+        """The Unix second."""
+        return int(self.clock())
+
+    def token(self, provider: str, expires: int, **claims: Json) -> str:
+        """A token that a provider takes until then, with claims that can be read from it again;
+        they are to be few and short, for it stands in a header."""
+        issuer = ISSUERS.get(provider, provider)
+        payload = utf8(compact({**claims, "exp": expires}))
+        if issuer in PREFIXES:
+            return self.opaque(issuer, payload)
+        return self.jwt(issuer, f"{base64url(utf8(compact(JWT_HEADER)))}.{base64url(payload)}")
+
+    def opaque(self, issuer: str, payload: bytes) -> str:
+        """A token that only its issuer reads."""
+        return PREFIXES[issuer] + base64url(payload + self.signature(issuer, payload))
+
+    def jwt(self, issuer: str, signed: str) -> str:
+        """A token that everybody reads, of what of it is signed (RFC 7519)."""
+        return f"{signed}.{base64url(self.signature(issuer, utf8(signed), SIGNATURE))}"
+
+    def claims(self, provider: str, token: str) -> Optional[Mapping[str, Any]]:
+        """What such a token says, `exp` among it; None for one that this process did not issue for
+        this provider."""
+        issuer = ISSUERS.get(provider, provider)
+        if issuer in PREFIXES:
+            payload = from_base64url(token[len(PREFIXES[issuer]) :])[:-DIGEST]
+            made = self.opaque(issuer, payload)
+        else:
+            signed = token.rpartition(".")[0]
+            payload = from_base64url(signed.partition(".")[2])
+            made = self.jwt(issuer, signed)
+        # All of it, for base64 can say the same bytes in several ways.
+        if not hmac.compare_digest(utf8(made), utf8(token)):
+            return None
+        claims: Mapping[str, Any] = json.loads(payload)
+        return claims
+
+    def verdict(self, provider: str, token: str, now: float) -> str:
+        """`right`, `expired`, or nothing for what this process did not issue for this provider."""
+        claims = self.claims(provider, token)
+        if claims is None:
+            return ""
+        return "right" if now < claims["exp"] else "expired"
+
+    def aws_keys(self, expires: int, **claims: Json) -> AwsKeys:
+        """Credentials that AWS takes until then: those of one session token always are the same."""
+        session = self.token("aws", expires, **claims)
+        # What is temporary begins with ASIA (IAM's reference of unique identifiers).
+        access = "ASIA" + base64.b32encode(self.signature("access", session.encode())).decode()[:16]
+        return AwsKeys(access, self.aws_secret(access, session), session)
+
+    def aws_secret(self, access: str, session: str) -> str:
+        """The secret that belongs to an access key and its session token; nothing, if this process
+        did not issue the two together.  Whether they have expired `verdict` says."""
+        digest = self.signature("access", utf8(session))
+        fits = hmac.compare_digest(utf8(access), b"ASIA" + base64.b32encode(digest)[:16])
+        if not fits or self.claims("aws", session) is None:
+            return ""
+        return base64.b64encode(self.signature("secret", utf8(session))).decode()[:40]
+
+    def signature(self, purpose: str, data: bytes, size: int = DIGEST) -> bytes:
+        """A signature for one purpose alone."""
+        signed, number = b"", 0
+        while len(signed) < size:
+            begin = f"{purpose}/{number}/".encode()
+            signed += hmac.new(self.key, begin + data, hashlib.sha256).digest()
+            number += 1
+        return signed[:size]
+
+
 # === values ==================================================================
 # The values that the layers hand to each other: frozen records.  Touch nothing.
 
@@ -1817,6 +1937,7 @@ class Call:
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
+    issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
     def method(self) -> str:
@@ -2922,7 +3043,7 @@ SECRET = re.compile(
     r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
     r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
     r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
+    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
     r"(?:[-_]?[0-9]+)?",  # a second key beside the first
     re.IGNORECASE | re.DOTALL,
 )
@@ -3016,6 +3137,7 @@ class Credentialed:
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+    signed_for = ""  # the service of AWS that a signature is for; empty where nothing is signed
     key_holder = ""  # whose credential it is, where that is neither the provider nor a dialect
     # What is said of a wrong one, by its place, and of a token that has expired, where it is not
     # the usual word for a wrong key.
@@ -3036,6 +3158,10 @@ class Credentialed:
         if has_expired and self.expired_token:
             return self.expired_token
         return self.wrong_keys.get(place, WRONG_KEY)
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """What the provider says of a signature, from what most services of AWS say of it."""
+        return failure
 
     def presented(self, request: Request) -> Tuple[str, str]:
         """The place of the credential that came with the request, and the credential; both empty
@@ -3748,125 +3874,6 @@ Outcome = Union[Reply, Recorded, Raw, Failure, Broken]
 Usually = Union[Reply, Recorded, Failure]  # of what an API answers without a mock
 
 
-# === issuing =================================================================
-# What token endpoints issue: credentials that carry all that is known of them, and a signature.
-
-# Nothing is kept of them, and nobody without the key of the process can make one.  Pure.
-
-
-# Whose word a provider takes: Google's tokens hold for all of its APIs.
-ISSUERS = {"gemini": "google", "vertex_ai": "google", "azure": "azure", "bedrock": "aws"}
-# How what they issue begins.  Azure's tokens are JWTs, as Google's identity tokens are.
-PREFIXES = {"google": "ya29.c.", "aws": "IQoJb3JpZ2luX2VjE", "imds": "AQAEA"}
-JWT_HEADER = {"typ": "JWT", "alg": "RS256", "kid": "mock-server"}
-SIGNATURE = 256  # bytes, of RSA with 2048 bits
-DIGEST = 32
-
-
-class AwsKeys(NamedTuple):
-    """Credentials of AWS that hold for a while."""
-
-    access: str
-    secret: str
-    session: str
-
-
-def base64url(data: bytes) -> str:
-    """Base64 for URLs, without padding (RFC 7515, 2)."""
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def from_base64url(text: str) -> bytes:
-    """What such a text stands for; nothing, if it is none."""
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:  # binascii.Error is one, as is what no ASCII has
-        return b""
-
-
-class Issuer:
-    """Who signs what one process issues.  `clock` tells what time it is, in Unix seconds.
-
-    A token is asked for by the name of the provider that it is for, whose word ISSUERS knows,
-    or by the name of an issuer itself."""
-
-    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
-        self.key, self.clock = key, clock
-
-    def __repr__(self) -> str:
-        return "Issuer(***)"  # and not the key
-
-    def now(self) -> int:
-        """The Unix second."""
-        return int(self.clock())
-
-    def token(self, provider: str, expires: int, **claims: Json) -> str:
-        """A token that a provider takes until then, with claims that can be read from it again;
-        they are to be few and short, for it stands in a header."""
-        issuer = ISSUERS.get(provider, provider)
-        payload = utf8(compact({**claims, "exp": expires}))
-        if issuer in PREFIXES:
-            return self.opaque(issuer, payload)
-        return self.jwt(issuer, f"{base64url(utf8(compact(JWT_HEADER)))}.{base64url(payload)}")
-
-    def opaque(self, issuer: str, payload: bytes) -> str:
-        """A token that only its issuer reads."""
-        return PREFIXES[issuer] + base64url(payload + self.signature(issuer, payload))
-
-    def jwt(self, issuer: str, signed: str) -> str:
-        """A token that everybody reads, of what of it is signed (RFC 7519)."""
-        return f"{signed}.{base64url(self.signature(issuer, utf8(signed), SIGNATURE))}"
-
-    def claims(self, provider: str, token: str) -> Optional[Mapping[str, Any]]:
-        """What such a token says, `exp` among it; None for one that this process did not issue for
-        this provider."""
-        issuer = ISSUERS.get(provider, provider)
-        if issuer in PREFIXES:
-            payload = from_base64url(token[len(PREFIXES[issuer]) :])[:-DIGEST]
-            made = self.opaque(issuer, payload)
-        else:
-            signed = token.rpartition(".")[0]
-            payload = from_base64url(signed.partition(".")[2])
-            made = self.jwt(issuer, signed)
-        # All of it, for base64 can say the same bytes in several ways.
-        if not hmac.compare_digest(utf8(made), utf8(token)):
-            return None
-        claims: Mapping[str, Any] = json.loads(payload)
-        return claims
-
-    def verdict(self, provider: str, token: str, now: float) -> str:
-        """`right`, `expired`, or nothing for what this process did not issue for this provider."""
-        claims = self.claims(provider, token)
-        if claims is None:
-            return ""
-        return "right" if now < claims["exp"] else "expired"
-
-    def aws_keys(self, expires: int, **claims: Json) -> AwsKeys:
-        """Credentials that AWS takes until then: those of one session token always are the same."""
-        session = self.token("aws", expires, **claims)
-        # What is temporary begins with ASIA (IAM's reference of unique identifiers).
-        access = "ASIA" + base64.b32encode(self.signature("access", session.encode())).decode()[:16]
-        return AwsKeys(access, self.aws_secret(access, session), session)
-
-    def aws_secret(self, access: str, session: str) -> str:
-        """The secret that belongs to an access key and its session token; nothing, if this process
-        did not issue the two together.  Whether they have expired `verdict` says."""
-        digest = self.signature("access", utf8(session))
-        fits = hmac.compare_digest(utf8(access), b"ASIA" + base64.b32encode(digest)[:16])
-        if not fits or self.claims("aws", session) is None:
-            return ""
-        return base64.b64encode(self.signature("secret", utf8(session))).decode()[:40]
-
-    def signature(self, purpose: str, data: bytes, size: int = DIGEST) -> bytes:
-        """A signature for one purpose alone."""
-        signed, number = b"", 0
-        while len(signed) < size:
-            begin = f"{purpose}/{number}/".encode()
-            signed += hmac.new(self.key, begin + data, hashlib.sha256).digest()
-            number += 1
-        return signed[:size]
-
-
 # === state ===================================================================
 # What a session remembers beside its mocks, and answers from.  May touch threading.
 
@@ -4166,6 +4173,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    hides_body = False  # whether what it is sent is full of credentials
     takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     has_status = False  # whether the code of an error is its status, which words would not fit
@@ -5901,6 +5909,686 @@ class AnthropicModels(Anthropic):
             "first_id": self.known[0],
             "last_id": self.known[-1],
         }
+
+
+# === formats/mute ============================================================
+# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
+
+
+class Mute(WireFormat):
+    """A format of which nobody knows how an answer looks; what it would say is broken before any
+    of it is sent."""
+
+    speaks: FrozenSet[Any] = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Nothing."""
+        return {}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """None."""
+        return iter(())
+
+
+# === formats/issuance ========================================================
+# What token endpoints share: forms that are read as fields, how long a token holds, assertions.
+
+# Pure: the session's issuer knows the time.
+
+
+LIFE = "expires_in"  # the member of `extra` that says for how many seconds a token holds
+LONGEST_CLAIM = 500  # characters: a token stands in a header
+NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
+JWT = re.compile(r"[\w-]+(?:\.[\w-]+){2}", re.ASCII)
+JSON_TYPE = "application/json"
+
+
+class Grant(NamedTuple):
+    """A token that is issued, and when it expires."""
+
+    token: str
+    now: int
+    expires: int
+
+    @property
+    def life(self) -> int:
+        """The seconds from now on until it expires."""
+        return self.expires - self.now
+
+
+class Issuing(WireFormat):
+    """An API that issues tokens, which are right for the APIs of its provider as long as they say.
+
+    A mock may say a token of its own as `text`, and with `expires_in` in `extra` how long one
+    holds, also where the API has another word for that."""
+
+    operation = "token"
+    credentials: Tuple[str, ...] = ()
+    needs_mock = False
+    is_stateful = True  # the next token is another
+    hides_body = True
+    speaks: FrozenSet[Any] = frozenset((Text,))
+    usual_life = 3600
+
+    def informed(self, call: Call, state: State) -> Call:
+        """With who issues what it asks for."""
+        return replace(call, issuer=state.issuer)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Why nothing is issued, or its answer."""
+        return self.refusal(call)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """Why nothing is issued to a request, if it is not."""
+        return None
+
+    def asked_life(self, call: Call) -> int:
+        """For how many seconds a token is to hold, as a request has it."""
+        return self.usual_life
+
+    def grant(self, call: Call, reply: Reply, **claims: Json) -> Grant:
+        """A token with such claims; that of a mock is sent as it is."""
+        issuer = issuer_of(call)
+        now = issuer.now()
+        life = given_life(reply.extra)
+        expires = now + (self.asked_life(call) if life is None else life)
+        token = reply.text(Text) or issuer.token(self.provider, expires, **claims)
+        return Grant(token, now, expires)
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The answer with what a mock lays over it, in which the life of the token stands."""
+        if given_life(extra) is not None:
+            extra = {name: value for name, value in extra.items() if name != LIFE}
+        return merged(value, extra)
+
+
+class TokenEndpoint(Issuing, Mute):
+    """One that is asked by a form, or by GET."""
+
+    takes_body = False  # it is read here, whatever it is
+    takes_query = False  # whether the query stands for a form where there is none
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request with the fields of its form for a body."""
+        names = self.provider, self.operation, self.api, ""
+        fields: Json = None
+        if request.method == "POST":
+            fields = form_fields(request)
+        elif self.takes_query:
+            fields = dict(request.query)
+        return Call(request, *names, params=params, body=fields)
+
+
+def form_fields(request: Request) -> Dict[str, Json]:
+    """The fields that a request has in a form, or in a JSON object."""
+    kind = request.headers.get("content-type", "")
+    form = plain_form_of(kind, request.body)
+    if form is not None:
+        return form
+    try:
+        value = request.json
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def field_text(call: Call, name: str) -> str:
+    """A field of a request; empty, too, for one that is no text."""
+    value = within(call.body, name)
+    return value if isinstance(value, str) else ""
+
+
+def issuer_of(call: Call) -> Issuer:
+    """Who issues what a call asks for."""
+    return call.issuer or NOBODY
+
+
+def given_life(extra: Mapping[str, Json]) -> Optional[int]:
+    """For how many seconds a token holds by what a mock says, if it says it."""
+    life = extra.get(LIFE)
+    return life if type(life) is int else None
+
+
+def short(text: Json) -> str:
+    """A text as a claim has room for it."""
+    return str(text)[:LONGEST_CLAIM]
+
+
+# --- assertions ---
+
+
+class Assertion(NamedTuple):
+    """A JWT as it can be read without the key that signed it."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+
+    def second(self, name: str) -> Optional[float]:
+        """A claim that is a Unix second, in digits at least; None for any other."""
+        value = self.claims.get(name)
+        if isinstance(value, str) and value.isdecimal() and len(value) < 16:
+            return int(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value
+        return None
+
+    def text(self, name: str) -> str:
+        """A claim that is a text; empty for any other."""
+        value = self.claims.get(name)
+        return value if isinstance(value, str) else ""
+
+
+def read_assertion(text: str) -> Optional[Assertion]:
+    """What a JWT says; None for what is none."""
+    if not JWT.fullmatch(text):
+        return None
+    try:
+        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+    except ValueError:
+        return None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        return None
+    return Assertion(header, claims)
+
+
+# === formats/aws_sts =========================================================
+# AWS's Security Token Service: its Query protocol, with answers and errors in XML.
+
+# Members, constraints and sentences as its API reference has them, or quoted.  Pure.
+
+
+NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+ACCOUNT_ID = "123456789012"
+USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
+WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
+
+STS_TYPES = {403: "AccessDenied", 429: "Throttling", 503: "ServiceUnavailable"}
+# Of the same errors, by what they are called in JSON protocols.
+SIGNATURE_CODES = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "IncompleteSignatureException": "IncompleteSignature",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "ExpiredTokenException": "ExpiredToken",
+}
+STS_ERRORS = {
+    "no_key": Failure(403, "Request is missing Authentication Token", "MissingAuthenticationToken"),
+    "authentication": Failure(
+        403, "The security token included in the request is invalid.", "InvalidClientTokenId"
+    ),
+    "permission": Failure(403, "User is not authorized to perform this action", "AccessDenied"),
+    "rate_limit": Failure(400, "Rate exceeded", "Throttling"),
+    "server_error": Failure(
+        500, "We encountered an internal error. Please try again.", "InternalFailure"
+    ),
+}
+
+
+class Rule(NamedTuple):
+    """What a field of a request is to be."""
+
+    name: str
+    is_needed: bool
+    least: int
+    most: int
+    pattern: str = ""
+    is_number: bool = False
+
+
+ROLE_RULE = Rule("RoleArn", True, 20, 2048)
+NAME_RULE = Rule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
+DURATION_RULE = Rule("DurationSeconds", False, 900, 43200, is_number=True)
+IDENTITY_RULE = Rule("WebIdentityToken", True, 4, 20000)
+RULES: Mapping[str, Tuple[Rule, ...]] = {
+    "AssumeRole": (ROLE_RULE, NAME_RULE, DURATION_RULE),
+    WEB_IDENTITY: (ROLE_RULE, NAME_RULE, IDENTITY_RULE, DURATION_RULE),
+}
+
+
+def xml_of(value: Mapping[str, Json]) -> str:
+    """An answer as XML: its only member is the root."""
+    return "".join(element(name, inner, 0) for name, inner in value.items())
+
+
+def element(name: str, value: Json, depth: int) -> str:
+    """A member as an element; none for null."""
+    space = "  " * depth
+    if value is None:
+        return ""
+    opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
+    if isinstance(value, Mapping):
+        inner = "".join(element(key, one, depth + 1) for key, one in value.items())
+        return f"{space}<{opening}>\n{inner}{space}</{name}>\n"
+    text = escape(NOT_IN_XML.sub("?", str(value)), quote=False)
+    return f"{space}<{opening}>{text}</{name}>\n"
+
+
+class Sts(TokenEndpoint):
+    """What all actions share."""
+
+    provider = "bedrock"
+    api = "sts"
+    takes_query = True  # the Query protocol
+    json_type = "text/xml"
+    layout: Callable[..., str] = staticmethod(xml_of)
+    errors: Mapping[str, Failure] = STS_ERRORS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id."""
+        return (("x-amzn-RequestId", uuid(call, "request")),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`<ErrorResponse>`, which says whose fault it is."""
+        kind, fault = STS_TYPES.get(failure.status, "ValidationError"), "Sender"
+        if failure.status >= 500:
+            kind, fault = STS_TYPES.get(failure.status, "InternalFailure"), "Receiver"
+        error = {
+            "Type": fault,
+            "Code": failure.type or failure.code or kind,
+            "Message": failure.message,
+        }
+        answer = {"Error": error, "RequestId": uuid(call, "request")}
+        return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
+
+    def asked_life(self, call: Call) -> int:
+        """`DurationSeconds`."""
+        return int(field_text(call, "DurationSeconds") or self.usual_life)
+
+    def answer(self, call: Call, action: str, result: Json) -> Json:
+        """The result of an action, with what is around it."""
+        inner = {
+            f"{action}Result": result,
+            "ResponseMetadata": {"RequestId": uuid(call, "request")},
+        }
+        return {f"{action}Response": inner}
+
+    def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The credentials of a role, and who has them."""
+        role, session = field_text(call, "RoleArn"), field_text(call, "RoleSessionName")
+        match = ROLE_ARN.fullmatch(role)
+        account, name = match.groups() if match else (ACCOUNT_ID, "mock")
+        arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
+        user = f"AROA{token(role, 16, LOWER_ALNUM).upper()}:{session}"
+        keys, expires = granted_keys(self, call, reply, arn=arn, id=user)
+        return {
+            "Credentials": {
+                "AccessKeyId": keys.access,
+                "SecretAccessKey": keys.secret,
+                "SessionToken": keys.session,
+                "Expiration": rfc3339(expires) + "Z",
+            },
+            "AssumedRoleUser": {"AssumedRoleId": user, "Arn": arn},
+        }
+
+
+def granted_keys(wire: Issuing, call: Call, reply: Reply, **claims: Json) -> Tuple[AwsKeys, int]:
+    """Credentials that hold for a while, and until when; a mock's text is the session token."""
+    issuer, life = issuer_of(call), given_life(reply.extra)
+    expires = issuer.now() + (wire.asked_life(call) if life is None else life)
+    keys = issuer.aws_keys(expires, **claims)
+    return keys._replace(session=reply.text(Text) or keys.session), expires
+
+
+def action_of(request: Request) -> str:
+    """The action that a request asks for; empty if it asks for none."""
+    kind = request.headers.get("content-type", "")
+    if request.method == "POST" and not kind.startswith("application/x-www-form-urlencoded"):
+        return ""
+    fields = form_fields(request) if request.method == "POST" else request.query
+    action = fields.get("Action")
+    return action if isinstance(action, str) else ""
+
+
+def broken_rule(call: Call) -> Optional[Failure]:
+    """What is wrong with the fields of a request, the first first."""
+    for rule in RULES.get(field_text(call, "Action"), ()):
+        problem = ""
+        text = field_text(call, rule.name)
+        told = f"Value '{text[:200]}'"
+        if rule.name == IDENTITY_RULE.name:
+            told = "Value"  # a credential is told to nobody
+        if not text:
+            told, problem = "Value null", "not be null" if rule.is_needed else ""
+        elif rule.is_number:
+            problem = wrong_number(rule, text)
+        elif len(text) < rule.least:
+            problem = f"have length greater than or equal to {rule.least}"
+        elif len(text) > rule.most:
+            problem = f"have length less than or equal to {rule.most}"
+        elif rule.pattern and not re.fullmatch(rule.pattern, text, re.ASCII):
+            problem = f"satisfy regular expression pattern: {rule.pattern}"
+        if problem:
+            name = rule.name[0].lower() + rule.name[1:]
+            return Failure(
+                400,
+                f"1 validation error detected: {told} at '{name}' failed to satisfy constraint: "
+                f"Member must {problem}",
+                "ValidationError",
+            )
+    return None
+
+
+def wrong_number(rule: Rule, text: str) -> str:
+    """What a number is to be, if it is not."""
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
+    if number < rule.least:
+        return f"have value greater than or equal to {rule.least}"
+    if number > rule.most:
+        return f"have value less than or equal to {rule.most}"
+    return ""
+
+
+class StsSigned(Sts):
+    """AssumeRole and GetCallerIdentity, for who has credentials of AWS."""
+
+    routes = ("POST /", "GET /")
+    schemes = ("aws4-hmac-sha256",)
+    signed_for = "sts"
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """The same sentence, with the code that the Query protocol has for it."""
+        return replace(failure, type=SIGNATURE_CODES[failure.type or ""])
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Any action but the one that is not signed, also one that there is not."""
+        return action_of(request) not in ("", WEB_IDENTITY)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        action, headers, query = field_text(call, "Action"), call.headers, call.query
+        if action not in SIGNED_ACTIONS:
+            version = field_text(call, "Version") or "2011-06-15"
+            message = f"Could not find operation {action[:200]} for version {version[:20]}"
+            return Failure(400, message, "InvalidAction")
+        scheme = headers.get("authorization", "").partition(" ")[0].lower()
+        if scheme not in self.schemes and not query.get("X-Amz-Signature"):
+            return Failure(0, "", kind="no_key")
+        issuer, session = issuer_of(call), session_token(call)
+        if session and issuer.verdict(self.provider, session, issuer.now()) == "expired":
+            message = "The security token included in the request is expired"
+            return Failure(403, message, "ExpiredToken")
+        role = field_text(call, "RoleArn")
+        wrong = broken_rule(call)
+        if not wrong and action == "AssumeRole" and not ROLE_ARN.fullmatch(role):
+            return Failure(400, f"{role[:200]} is invalid", "ValidationError")
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials, or who it is that asks."""
+        if field_text(call, "Action") == "AssumeRole":
+            return self.answer(call, "AssumeRole", self.assumed(call, reply))
+        claims = issuer_of(call).claims(self.provider, session_token(call)) or {}
+        arn = claims.get("arn", USER_ARN)
+        result = {
+            "Arn": arn,
+            "UserId": claims.get("id", "AIDAMOCKMOCKMOCKMOCK"),
+            "Account": arn.split(":")[4],
+        }
+        return self.answer(call, "GetCallerIdentity", result)
+
+
+def session_token(call: Call) -> str:
+    """The session token that came with a request, in its head or its query."""
+    return call.headers.get("x-amz-security-token") or call.query.get("X-Amz-Security-Token", "")
+
+
+class StsWebIdentity(Sts):
+    """AssumeRoleWithWebIdentity, for who has a token of somebody else; its signature is taken as it
+    comes."""
+
+    routes = ("POST /", "GET /")
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """That action."""
+        return action_of(request) == WEB_IDENTITY
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request, or with the token in it."""
+        wrong = broken_rule(call)
+        if wrong:
+            return wrong
+        if not ROLE_ARN.fullmatch(field_text(call, "RoleArn")):
+            return Failure(400, "Request ARN is invalid", "ValidationError")
+        assertion = read_assertion(field_text(call, "WebIdentityToken"))
+        if assertion is None:
+            message = (
+                "The ID Token provided is not a valid JWT. (You may see this error if you sent an "
+                "Access Token)"
+            )
+            return Failure(400, message, "InvalidIdentityToken")
+        now, ends = issuer_of(call).now(), assertion.second("exp")
+        if ends is not None and ends <= now:
+            # Quoted, with the space that is missing in it.
+            message = (
+                f"Token expired: current date/time {now} must be before the expiration "
+                f"date/time{int(ends)}"
+            )
+            return Failure(400, message, "ExpiredTokenException")
+        if not assertion.text("iss"):
+            return Failure(400, "Missing a required claim: iss", "InvalidIdentityToken")
+        return None
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials, and what the token says of its subject."""
+        result = self.assumed(call, reply)
+        assertion = read_assertion(field_text(call, "WebIdentityToken"))
+        if assertion:
+            issuer = assertion.text("iss")
+            audience = assertion.claims.get("aud")
+            if isinstance(audience, list):
+                audience = audience[0] if audience else None
+            result["SubjectFromWebIdentityToken"] = assertion.text("sub")
+            result["Provider"] = issuer.partition("://")[2] or issuer
+            result["Audience"] = audience
+        return self.answer(call, WEB_IDENTITY, result)
+
+
+# === formats/aws_metadata ====================================================
+# AWS's credentials of machines and containers: IMDSv2, the ECS agent's, EKS Pod Identity's.
+
+# Paths, members and statuses as documented, and as the SDKs read them.  Pure.
+
+
+ROLES = "GET /latest/meta-data/iam/security-credentials"
+ROLE_NAME = "mock-role"
+REGION = "us-east-1"
+INSTANCE_ID = "i-0123456789abcdef0"
+LONGEST_SESSION = 21600  # seconds: six hours
+TTL = "x-aws-ec2-metadata-token-ttl-seconds"
+DOCUMENT = {
+    "accountId": ACCOUNT_ID,
+    "architecture": "x86_64",
+    "availabilityZone": REGION + "a",
+    "imageId": "ami-0123456789abcdef0",
+    "instanceId": INSTANCE_ID,
+    "instanceType": "t3.micro",
+    "privateIp": "10.0.0.1",
+    "region": REGION,
+    "version": "2017-09-30",
+}
+PROFILE = f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/{ROLE_NAME}"
+# What stands below /latest/meta-data/ and /latest/dynamic/.
+INSTANCE: Mapping[str, str] = {
+    "placement/region": REGION,
+    "placement/availability-zone": REGION + "a",
+    "instance-id": INSTANCE_ID,
+    "instance-type": DOCUMENT["instanceType"],
+    "local-ipv4": DOCUMENT["privateIp"],
+    "services/domain": "amazonaws.com",
+    "services/partition": "aws",
+    "iam/info": indented({"Code": "Success", "InstanceProfileArn": PROFILE}),
+    "instance-identity/document": indented(DOCUMENT),
+    "": "iam/\ninstance-id\ninstance-type\nplacement/\nservices/\n",
+}
+
+
+def instance_page(value: Mapping[str, Json]) -> str:
+    """An error as a page."""
+    title = f"{value['status']} - {value['message']}"
+    return (
+        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
+        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
+        f" <head>\n  <title>{title}</title>\n </head>\n"
+        f" <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    )
+
+
+class OnInstance(TokenEndpoint):
+    """What the paths of a machine share: a token of its own, without which nothing is told."""
+
+    provider = "bedrock"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Who serves it."""
+        return (("Server", "EC2ws"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A page."""
+        error = {"status": failure.status, "message": failure.message}
+        return ErrorBody(error, instance_page, content_type="text/html")
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the machine's token, or with one that is none any more."""
+        issuer, key = issuer_of(call), call.headers.get("x-aws-ec2-metadata-token", "")
+        if issuer.verdict("imds", key, issuer.now()) == "right":
+            return None
+        return Failure(401, http_phrase(401))
+
+
+class InstanceSession(OnInstance):
+    """The token with which a machine is asked for the rest."""
+
+    operation = "metadata"
+    api = "imds_session"
+    routes = ("PUT /latest/api/token",)
+    json_type = "text/plain"
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request that has come through others, or does not say for how long."""
+        if "x-forwarded-for" in call.headers:
+            return Failure(403, http_phrase(403))
+        life = call.headers.get(TTL, "")
+        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+            return Failure(400, http_phrase(400))
+        return None
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """For how long it holds."""
+        life: Headers = ()
+        if status < 400 and TTL in call.headers:
+            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
+        return (*life, *super().headers(call, stream, status))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and nothing around it."""
+        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
+
+
+class InstanceCredentials(OnInstance):
+    """The credentials of a machine's role, whatever that is called."""
+
+    api = "imds"
+    routes = (ROLES + "/{role}",)
+    json_type = "text/plain"
+    usual_life = 21600
+    layout = staticmethod(indented)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials as a machine has them."""
+        role, now = call.params.get("role", ROLE_NAME), issuer_of(call).now()
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role[:64]}/{INSTANCE_ID}"
+        keys, expires = granted_keys(self, call, reply, arn=arn)
+        return {
+            "Code": "Success",
+            "LastUpdated": rfc3339(now) + "Z",
+            "Type": "AWS-HMAC",
+            "AccessKeyId": keys.access,
+            "SecretAccessKey": keys.secret,
+            "Token": keys.session,
+            "Expiration": rfc3339(expires) + "Z",
+        }
+
+
+class InstanceFacts(OnInstance):
+    """What else a machine is; to a mock's `text` any of it."""
+
+    operation = "metadata"
+    api = "imds_metadata"
+    routes = (
+        ROLES + "[/]",
+        "GET /latest/meta-data[/]",
+        "GET /latest/meta-data/{place*}",
+        "GET /latest/dynamic/{place*}",
+    )
+    json_type = "text/plain"
+
+    def fact(self, call: Call) -> Optional[str]:
+        """What stands in a place; None where there is none."""
+        if "security-credentials" in call.path:
+            return ROLE_NAME
+        return INSTANCE.get(call.params.get("place", "").rstrip("/"))
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What there is not."""
+        wrong = super().refusal(call)
+        if not wrong and self.fact(call) is None:
+            return Failure(404, http_phrase(404))
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One of them."""
+        return utf8(reply.text(Text) or self.fact(call) or "")
+
+
+class ContainerCredentials(TokenEndpoint):
+    """The credentials of a container's role, from the agent of ECS or of EKS."""
+
+    provider = "bedrock"
+    api = "container"
+    routes = ("GET /v2/credentials/{id}", "GET /v1/credentials")
+    usual_life = 21600
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request to EKS without the token of a service account."""
+        if call.path.startswith("/v1/") and not call.headers.get("authorization", "").strip():
+            # The agent's own sentence (read in its source).
+            return Failure(400, "Service account token cannot be empty")
+        return None
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A line of EKS's agent, or what ECS's says."""
+        error = {
+            "code": failure.code or failure.type or "InternalServerError",
+            "message": failure.message,
+            "HTTPErrorCode": failure.status,
+        }
+        if call.path.startswith("/v1/"):
+            return ErrorBody(error, agent_line, content_type="text/plain; charset=utf-8")
+        return ErrorBody(error)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials as a container has them."""
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{ROLE_NAME}/container"
+        keys, expires = granted_keys(self, call, reply, arn=arn)
+        answer: Dict[str, Json] = {
+            "AccessKeyId": keys.access,
+            "SecretAccessKey": keys.secret,
+            "Token": keys.session,
+            "Expiration": rfc3339(expires) + "Z",
+        }
+        if call.path.startswith("/v1/"):
+            return {**answer, "AccountId": ACCOUNT_ID}
+        return {"RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}", **answer}
+
+
+def agent_line(value: Mapping[str, Json]) -> str:
+    """An error as a line."""
+    return f"{value['message']}\n"
 
 
 # === formats/openai ==========================================================
@@ -9457,6 +10145,312 @@ class AzureResponses(AzureEngine, OpenAIResponses):
         return value
 
 
+# === formats/azure_tokens ====================================================
+# Azure's token endpoints: an application's secret or assertion, and managed identities.
+
+# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities are
+# of Azure's instance metadata service.  Pure.
+
+
+BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SKEW_ALLOWED = 300  # seconds
+NO_STORE = (
+    ("Cache-Control", "no-store, no-cache"),
+    ("Pragma", "no-cache"),
+    ("Expires", "-1"),
+    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+CODE = re.compile(r"AADSTS([0-9]+)")
+# What Entra calls an error that says it in no other way, by status.
+ENTRA_ERRORS = {
+    401: "invalid_client",
+    403: "unauthorized_client",
+    429: "temporarily_unavailable",
+    503: "temporarily_unavailable",
+}
+ENTRA_FAILURES = {
+    "authentication": Failure(
+        401,
+        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the "
+        "request is the client secret value, not the client secret ID, for a secret added to app.",
+    ),
+    "permission": Failure(
+        400,
+        "AADSTS53003: Access has been blocked by Conditional Access policies. The access policy "
+        "does not allow token issuance.",
+        "interaction_required",
+    ),
+    "not_found": Failure(
+        400,
+        "AADSTS700016: Application was not found in the directory. This can happen if the "
+        "application has not been installed by the administrator of the tenant or consented to by "
+        "any user in the tenant. You may have sent your authentication request to the wrong "
+        "tenant.",
+        "unauthorized_client",
+    ),
+    "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
+    "rate_limit": Failure(
+        429, "AADSTS50196: The server terminated an operation because it encountered a loop."
+    ),
+}
+
+
+def entra(status: int, error: str, code: int, message: str) -> Failure:
+    """One of Entra's errors."""
+    return Failure(status, f"AADSTS{code}: {message}", error)
+
+
+class Entra(TokenEndpoint):
+    """What the paths of a tenant share."""
+
+    provider = "azure"
+    json_type = "application/json; charset=utf-8"
+    errors: Mapping[str, Failure] = ENTRA_FAILURES
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Nobody keeps what it says."""
+        return (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description", …}`; a code of digits is one of Entra's."""
+        message, code, error = failure.message, failure.code or "", failure.type
+        if code.isdecimal() and not message.startswith("AADSTS"):
+            message = f"AADSTS{code}: {message}"
+        elif not error:
+            error = code
+        usual = "invalid_request" if failure.status < 500 else "server_error"
+        codes = [int(digits[:18]) for digits in CODE.findall(message[:100])[:1]]
+        trace, correlation = uuid(call, "request"), uuid(call, "correlation")
+        moment = rfc3339(issuer_of(call).now()).replace("T", " ") + "Z"
+        error_body: Dict[str, Json] = {
+            "error": error or ENTRA_ERRORS.get(failure.status, usual),
+            "error_description": f"{message} Trace ID: {trace} Correlation ID: {correlation} "
+            f"Timestamp: {moment}",
+            "error_codes": codes,
+            "timestamp": moment,
+            "trace_id": trace,
+            "correlation_id": correlation,
+        }
+        if codes:
+            error_body["error_uri"] = f"https://login.microsoftonline.com/error?code={codes[0]}"
+        return ErrorBody(error_body)
+
+
+class EntraToken(Entra):
+    """token: an application's secret, or what it has signed, for an access token.  Secrets and
+    signatures are taken as they come."""
+
+    api = "oauth2"
+    routes = ("POST /{tenant}/oauth2[/v2.0]/token",)
+    usual_life = 3599
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        is_second = "/v2.0/" in call.path
+        for name in ("grant_type", "client_id", "scope" if is_second else "resource"):
+            if not field_text(call, name):
+                message = f"The request body must contain the following parameter: '{name}'."
+                return entra(400, "invalid_request", 900144, message)
+        kind, scope = field_text(call, "grant_type"), field_text(call, "scope")
+        if kind != "client_credentials":
+            message = f"The app requested an unsupported grant type '{short(kind)}'."
+            return entra(400, "unsupported_grant_type", 70003, message)
+        if is_second and not all(one.endswith("/.default") for one in scope.split()):
+            message = (
+                f"The provided value for scope {short(scope)} is not valid. Client credential "
+                "flows must have a scope value with /.default suffixed to the resource identifier "
+                "(application ID URI)."
+            )
+            return entra(400, "invalid_scope", 1002012, message)
+        return wrong_client(call, issuer_of(call).now())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token; the first version of the endpoint writes numbers as text, and says more."""
+        tenant, client = short(call.params.get("tenant")), short(field_text(call, "client_id"))
+        resource = field_text(call, "resource") or audience_of(field_text(call, "scope"))
+        grant = self.grant(call, reply, **token_claims(call, tenant, client, resource))
+        life, token = grant.life, {"access_token": grant.token}
+        if "/v2.0/" in call.path:
+            return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, **token}
+        return {
+            "token_type": "Bearer",
+            "expires_in": str(life),
+            "ext_expires_in": str(life),
+            "expires_on": str(grant.expires),
+            "not_before": str(grant.now),
+            "resource": resource,
+            **token,
+        }
+
+
+def wrong_client(call: Call, now: int) -> Optional[Failure]:
+    """What is wrong with how an application says who it is."""
+    assertion_text = field_text(call, "client_assertion")
+    if not assertion_text:
+        if field_text(call, "client_secret"):
+            return None
+        message = (
+            "The request body must contain the following parameter: 'client_assertion' or "
+            "'client_secret'."
+        )
+        return entra(401, "invalid_client", 7000218, message)
+    if field_text(call, "client_assertion_type") != BEARER_ASSERTION:
+        message = "The request body must contain the following parameter: 'client_assertion_type'."
+        return entra(400, "invalid_request", 900144, message)
+    assertion = read_assertion(assertion_text)
+    if assertion is None:
+        return entra(401, "invalid_client", 50027, "JWT token is invalid or malformed.")
+    begins, ends = assertion.second("nbf") or 0, assertion.second("exp")
+    if ends is None or not begins - SKEW_ALLOWED <= now <= ends + SKEW_ALLOWED:
+        message = (
+            "Client assertion is not within its valid time range. "
+            f"Current time: {rfc3339(now)}Z, expiry time of assertion {told_second(ends)}."
+        )
+        return entra(401, "invalid_client", 700024, message)
+    if not assertion.claims.get("aud"):
+        message = "Client assertion audience claim does not match Realm issuer."
+        return entra(401, "invalid_client", 700023, message)
+    return None
+
+
+def told_second(second: Optional[float]) -> str:
+    """A Unix second in words, as far as a calendar has it."""
+    if second is None or not 0 <= second < 32503680000:  # the year 3000
+        return "unknown"
+    return rfc3339(second) + "Z"
+
+
+def audience_of(scope: str) -> str:
+    """Whose token a scope asks for."""
+    first = (scope.split() or [""])[0]
+    return first[: -len("/.default")] if first.endswith("/.default") else first
+
+
+def token_claims(call: Call, tenant: str, client: str, resource: str) -> Dict[str, Json]:
+    """What one of Azure's tokens says of itself."""
+    now = issuer_of(call).now()
+    return {
+        "aud": short(resource),
+        "iss": f"https://sts.windows.net/{tenant}/",
+        "iat": now,
+        "nbf": now,
+        "appid": client,
+        "oid": client,
+        "sub": client,
+        "tid": tenant,
+        "ver": "1.0",
+    }
+
+
+class EntraDirectory(Entra):
+    """openid-configuration of a tenant: where its endpoints are, which is here."""
+
+    operation = "metadata"
+    api = "openid_configuration"
+    routes = ("GET /{tenant}[/v2.0]/.well-known/openid-configuration",)
+    speaks = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Those that clients look for."""
+        request, tenant = call.request, short(call.params.get("tenant"))
+        here = request.headers.get("host") or f"127.0.0.1:{request.port}"
+        scheme = "https" if request.is_tls else "http"
+        scheme = request.headers.get("x-forwarded-proto", scheme)  # behind what ends TLS
+        base = f"{scheme}://{here}/{tenant}"
+        return {
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "tenant_region_scope": None,
+            "cloud_instance_name": "microsoftonline.com",
+        }
+
+
+class EntraInstance(Entra):
+    """Instance discovery: which hosts are one cloud, for clients that ask before they trust one."""
+
+    operation = "metadata"
+    api = "instance_discovery"
+    routes = ("GET /common/discovery/instance",)
+    speaks = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The tenant that is asked for, and the hosts of the public cloud."""
+        asked = call.query.get("authorization_endpoint", "")
+        tenant = asked.replace("/oauth2/v2.0/authorize", "").replace("/oauth2/authorize", "")
+        hosts: List[str] = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"]
+        one = {
+            "preferred_network": hosts[0],
+            "preferred_cache": hosts[1],
+            "aliases": [*hosts, "sts.windows.net"],
+        }
+        return {
+            "tenant_discovery_endpoint": short(tenant) + "/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [one],
+        }
+
+
+class ManagedIdentity(TokenEndpoint):
+    """A managed identity's token, from a machine's metadata service or from App Service."""
+
+    provider = "azure"
+    api = "managed_identity"
+    routes = ("GET /metadata/identity/oauth2/token", "GET /{msi|MSI}/token")
+    usual_life = 86399  # a day
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """As a machine's says."""
+        return (("Server", "IMDS/150.870.65.1854"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description"}`."""
+        error = failure.code or failure.type or ENTRA_ERRORS.get(failure.status, "invalid_request")
+        return ErrorBody({"error": error, "error_description": failure.message})
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the header that nobody is made to send by a link, or without a name
+        for what the token is for."""
+        headers = call.headers
+        if call.path.startswith("/metadata/"):
+            if headers.get("metadata", "").lower() != "true":
+                message = "Required metadata header not specified"
+                return Failure(400, message, "bad_request_102")
+        elif not (headers.get("x-identity-header") or headers.get("secret")):
+            return Failure(401, "Missing or invalid X-IDENTITY-HEADER", "unauthorized")
+        if not call.query.get("api-version"):
+            message = "Required query variable 'api-version' is missing"
+            return Failure(400, message, "invalid_request")
+        if not call.query.get("resource"):
+            return Failure(400, "Required audience parameter not specified", "invalid_request")
+        return None
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token; numbers are text."""
+        query = call.query
+        asked = [query.get(name) for name in ("client_id", "clientid", "object_id", "mi_res_id")]
+        client = short(next(filter(None, asked), uuid(call, "client")))
+        resource = query.get("resource", "")
+        tenant = "00000000-0000-4000-a000-000000000000"
+        grant = self.grant(call, reply, **token_claims(call, tenant, client, resource.rstrip("/")))
+        answer = {"access_token": grant.token, "client_id": client}
+        if call.path.startswith("/metadata/"):
+            life = str(grant.life)
+            answer = {**answer, "expires_in": life, "ext_expires_in": life}
+            answer["not_before"] = str(grant.now)
+        answer["expires_on"] = str(grant.expires)
+        return {**answer, "resource": resource, "token_type": "Bearer"}
+
+
 # === formats/bedrock =========================================================
 # AWS Bedrock: what all of its APIs share (wire formats, section 10).  Pure.
 
@@ -9551,6 +10545,7 @@ class Bedrock(WireFormat):
 
     provider = "bedrock"
     # botocore signs (SigV4); an API key comes as Bearer (2.3).
+    signed_for = "bedrock"
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
     wrong_keys: Mapping[str, Failure] = {"authorization": BEDROCK_KEY}
@@ -9909,25 +10904,6 @@ class BedrockConverse(ConverseRequest):
             name, payload = recorded_converse_event(value)
             if name:
                 yield name, payload
-
-
-# === formats/mute ============================================================
-# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
-
-
-class Mute(WireFormat):
-    """A format of which nobody knows how an answer looks; what it would say is broken before any
-    of it is sent."""
-
-    speaks: FrozenSet[Any] = frozenset()
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """Nothing."""
-        return {}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """None."""
-        return iter(())
 
 
 # === formats/bedrock_invoke ==================================================
@@ -10856,6 +11832,7 @@ class BedrockCompatible(Host):
 
     dialect = "bedrock"
     schemes = Bedrock.schemes
+    signed_for = Bedrock.signed_for
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
@@ -12178,7 +13155,7 @@ class Gemini(WireFormat):
 
     provider = "gemini"
     area: Tuple[str, ...] = GEMINI_AREA
-    credentials = ("x-goog-api-key", "?key", "authorization")
+    credentials: Tuple[str, ...] = ("x-goog-api-key", "?key", "authorization")
     wrong_keys: Mapping[str, Failure] = {"authorization": GOOGLE_TOKEN_ERROR}
     expired_token = GOOGLE_TOKEN_EXPIRED
     has_bearer_keys = False
@@ -13056,7 +14033,7 @@ class Vertex(Gemini):
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
-    credentials = ("authorization", "x-goog-api-key", "?key")
+    credentials: Tuple[str, ...] = ("authorization", "x-goog-api-key", "?key")
     # Express mode's keys are refused as those of the Gemini API are.
     wrong_keys: Mapping[str, Failure] = dict.fromkeys(
         credentials[1:], GEMINI_ERRORS["authentication"]
@@ -13257,6 +14234,445 @@ class VertexModels(Vertex, GeminiModels):
         if call.model:
             return self.entry(call.model, call.params["publisher"])
         return super().whole(call, reply)
+
+
+# === formats/google_tokens ===================================================
+# Google's token endpoints: service accounts, refresh tokens, federation, impersonation.
+
+# Of `POST /token` the order of the checks and their sentences were recorded by others against the
+# real one; what is called unverified is from documentation.  Pure.
+
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
+SUBJECT_TYPES = (
+    *(TOKEN_TYPE + kind for kind in ("jwt", "id_token", "access_token", "saml2")),
+    "urn:ietf:params:aws:token-type:aws4_request",
+)
+# Whose path an audience may have: the endpoint's own, wherever it is, or one that Google has had.
+AUDIENCE_PATHS = ("/token", "/o/oauth2/token", "/oauth2/v4/token")
+HOUR = 3600
+DAY_HALF = 43200  # seconds, the longest life of a token that is asked for (documented)
+SKEW = 300  # seconds by which clocks may differ
+TIMEFRAME = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+    "Check your iat and exp values in the JWT claim."
+)
+POOL = re.compile(
+    r"//iam\.googleapis\.com/"
+    r"(?:projects/[^/]+/)?locations/[^/]+/(?:workloadIdentityPools|workforcePools)/.+"
+)
+DURATION = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
+
+# What OAuth calls errors that have no name of their own, by status.
+OAUTH_ERRORS = {
+    401: "invalid_client",
+    403: "access_denied",
+    429: "rate_limit_exceeded",
+    500: "internal_failure",
+    503: "temporarily_unavailable",
+}
+GOOGLE_TOKEN_ERRORS = {
+    "authentication": Failure(401, "The OAuth client was not found.", code="invalid_client"),
+    "permission": Failure(403, "Account restricted", code="access_denied"),
+    "rate_limit": Failure(429, "Rate Limit Exceeded", code="rate_limit_exceeded"),
+    "server_error": Failure(500, "Backend Error", code="internal_failure"),
+}
+
+
+def denied(error: str, message: str, status: int = 400) -> Failure:
+    """An error with the name that OAuth has for it."""
+    return Failure(status, message, code=error)
+
+
+def oauth_error(failure: Failure) -> str:
+    """The name of an error."""
+    usual = "invalid_request" if failure.status < 500 else "server_error"
+    return failure.code or failure.type or OAUTH_ERRORS.get(failure.status, usual)
+
+
+class GoogleOAuth(TokenEndpoint):
+    """What Google's endpoints share that are asked by forms."""
+
+    provider = "vertex_ai"
+    json_type = "application/json; charset=utf-8"
+    errors: Mapping[str, Failure] = GOOGLE_TOKEN_ERRORS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """No one keeps what it says."""
+        return (("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description"}`."""
+        error = {"error": oauth_error(failure), "error_description": failure.message}
+        return ErrorBody(error)
+
+
+class GoogleToken(GoogleOAuth):
+    """token: what a service account has signed, or a refresh token, for an access token.  The
+    signature is not looked at: nobody told the server its key."""
+
+    api = "oauth2"
+    routes = ("POST /token", "POST /o/oauth2/token", "POST /oauth2/{v4|v3}/token")
+    usual_life = 3599  # recorded
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        kind = field_text(call, "grant_type")
+        if kind == JWT_BEARER:
+            assertion = read_assertion(field_text(call, "assertion"))
+            # Recorded: whatever is missing or no JWT gets no more words than these.
+            if assertion is None:
+                return denied("invalid_request", "Bad Request")
+            return wrong_assertion(assertion, call.path, issuer_of(call).now())
+        if kind == "refresh_token":
+            return wrong_refresh(call)
+        if not kind:
+            return denied("invalid_request", "Required parameter is missing: grant_type")
+        return denied("unsupported_grant_type", f"Invalid grant_type: {short(kind)}")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token, or an identity token for who asks for an audience."""
+        assertion = read_assertion(field_text(call, "assertion"))
+        if assertion is None:
+            grant = self.grant(call, reply, sub=short(field_text(call, "client_id")))
+            scope = "https://www.googleapis.com/auth/cloud-platform"
+            more = {"scope": field_text(call, "scope") or scope}
+        else:
+            subject, audience = short(assertion.text("iss")), assertion.text("target_audience")
+            grant, more = self.grant(call, reply, sub=subject), {}
+            if audience:
+                identity = identity_token(issuer_of(call), subject, audience, grant.expires)
+                return {"id_token": reply.text(Text) or identity}
+        answer = {"access_token": grant.token, "expires_in": grant.life}
+        return {**answer, **more, "token_type": "Bearer"}
+
+
+def wrong_assertion(assertion: Assertion, path: str, now: int) -> Optional[Failure]:
+    """What is wrong with what a service account signed, in the order that was recorded."""
+    problem = ""
+    begun, ends = assertion.second("iat"), assertion.second("exp")
+    if assertion.header.get("alg") != "RS256":
+        problem = "Invalid JWT Signature."
+    elif not assertion.text("iss"):
+        problem = "Invalid grant: account not found"
+    elif begun is None:
+        problem = "Invalid JWT: iat (issued at) is not set."
+    elif ends is None:
+        problem = "Invalid JWT: exp (expiration time) is not set."
+    elif begun > now + SKEW or ends < now - SKEW or not 0 < ends - begun <= HOUR:
+        problem = TIMEFRAME
+    elif not (assertion.text("scope") or assertion.text("target_audience")):
+        return denied("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+    elif urlsplit_path(assertion.text("aud")) not in (path, *AUDIENCE_PATHS):
+        problem = "Invalid JWT: Failed audience check."
+    return denied("invalid_grant", problem) if problem else None
+
+
+def urlsplit_path(url: str) -> str:
+    """The path of a URL; empty for what is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def wrong_refresh(call: Call) -> Optional[Failure]:
+    """What a request lacks that brings a refresh token."""
+    # Google's own sentences, quoted.
+    if not field_text(call, "client_id"):
+        return denied("invalid_request", "Could not determine client ID from request.")
+    if not field_text(call, "client_secret"):
+        return denied("invalid_request", "client_secret is missing.")
+    if not field_text(call, "refresh_token"):
+        return denied("invalid_request", "Missing required parameter: refresh_token")
+    return None
+
+
+def identity_token(issuer: Issuer, email: str, audience: str, expires: int) -> str:
+    """Who somebody is, for an audience."""
+    claims = {"iss": "https://accounts.google.com", "aud": short(audience), "azp": email}
+    more = {"email": email, "email_verified": True, "sub": "100000000000000000001"}
+    return issuer.token("identity", expires, **claims, **more, iat=issuer.now())
+
+
+class GoogleExchange(GoogleOAuth):
+    """The exchange of workload identity federation: somebody else's token for one of Google's."""
+
+    api = "sts"
+    routes = ("POST /v1/token",)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request (names as documented; sentences quoted or unverified)."""
+        kind = exchange_field(call, "grant_type")
+        subject, subject_type = exchange_field(call, "subject_token"), subject_type_of(call)
+        if kind != TOKEN_EXCHANGE:
+            message = (
+                f'Invalid value for "grant_type". The only supported value is {TOKEN_EXCHANGE}.'
+            )
+            return denied("unsupported_grant_type", message)
+        if not POOL.fullmatch(exchange_field(call, "audience")):
+            return denied(
+                "invalid_request",
+                'Invalid value for "audience". This value should be the full resource name of the '
+                "Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/"
+                "TopLevel/token for the list of possible formats.",
+            )
+        if subject_type not in SUBJECT_TYPES:
+            return denied("invalid_request", 'Invalid value for "subject_token_type".')
+        if not subject:
+            return denied("invalid_request", 'Missing required field "subject_token".')
+        return wrong_subject(subject, subject_type, issuer_of(call).now())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token."""
+        grant = self.grant(call, reply, sub=short(exchange_field(call, "audience")))
+        return {
+            "access_token": grant.token,
+            "issued_token_type": TOKEN_TYPE + "access_token",
+            "token_type": "Bearer",
+            "expires_in": grant.life,
+        }
+
+
+def exchange_field(call: Call, name: str) -> str:
+    """A field of an exchange, which may come in JSON, under its name there."""
+    first, *rest = name.split("_")
+    return field_text(call, name) or field_text(call, first + "".join(map(str.title, rest)))
+
+
+def subject_type_of(call: Call) -> str:
+    """What kind of token is exchanged."""
+    return exchange_field(call, "subject_token_type")
+
+
+def wrong_subject(subject: str, kind: str, now: int) -> Optional[Failure]:
+    """What is wrong with a token of somebody else, where it is a JWT."""
+    if kind not in (TOKEN_TYPE + "jwt", TOKEN_TYPE + "id_token"):
+        return None
+    assertion = read_assertion(subject)
+    if assertion is None:
+        return denied("invalid_grant", "Unable to parse the ID Token.")
+    ends = assertion.second("exp")
+    if ends is not None and ends < now:
+        begun = int(assertion.second("iat") or 0)
+        return denied("invalid_grant", f"ID Token issued at {begun} is stale to sign-in.")
+    return None
+
+
+class GenerateAccessToken(Issuing, Vertex):
+    """generateAccessToken: who has a token gets one of a service account."""
+
+    api = "generateAccessToken"
+    routes = ("POST /v1/projects/{project}/serviceAccounts/{account}:generateAccessToken",)
+    credentials = ("authorization",)
+    service = "iamcredentials.googleapis.com"
+    refusals = ("no_key", "authentication")
+    fields = {"scope": "an array!", "lifetime": "a string", "delegates": "an array"}
+    errors: Mapping[str, Failure] = {
+        **VERTEX_ERRORS,
+        "no_key": Failure(
+            401,
+            "Request is missing required authentication credential. Expected OAuth 2 access token, "
+            "login cookie or other valid authentication credential. "
+            "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+            code="CREDENTIALS_MISSING",
+        ),
+        "not_found": Failure(404, "Requested entity was not found."),
+    }
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """Nothing is said."""
+        return ()
+
+    def read_life(self, lifetime: Json) -> Optional[int]:
+        """How long a token is to hold; None for what is no duration, or too long."""
+        if not lifetime:
+            return HOUR
+        match = DURATION.fullmatch(lifetime)
+        seconds = int(match.group(1)) if match else 0
+        return seconds if 0 < seconds <= DAY_HALF else None
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request, or with the token that came with it."""
+        key = self.credential(call.request)
+        issuer = issuer_of(call)
+        if not key:
+            return Failure(0, "", kind="no_key")
+        if issuer.verdict(self.provider, key, issuer.now()) == "expired":
+            return Failure(0, "", kind="authentication")
+        if not call.body["scope"]:
+            return Failure(400, "Request contains an invalid argument.", param="scope")
+        if self.read_life(call.body.get("lifetime")) is None:
+            lifetime = compact(short(call.body["lifetime"]))
+            kind = "type.googleapis.com/google.protobuf.Duration"
+            message = f"Invalid value at 'lifetime' ({kind}), {lifetime}"
+            return Failure(400, message, param="lifetime")
+        return None
+
+    def asked_life(self, call: Call) -> int:
+        """`lifetime`."""
+        return self.read_life(call.body.get("lifetime")) or HOUR
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and when it expires."""
+        grant = self.grant(call, reply, sub=short(call.params.get("account")))
+        return {"accessToken": grant.token, "expireTime": rfc3339(grant.expires) + "Z"}
+
+
+# === formats/google_metadata =================================================
+# Google's metadata server: the token of the machine's service account, and what the machine is.
+
+# Paths and texts as documented, and as google-auth and Go's metadata package ask for them.  Pure.
+
+
+ROOT = "GET /computeMetadata/v1"
+ACCOUNT = ROOT + "/instance/service-accounts/{account}"
+PROJECT = "mock-project"
+PROJECT_NUMBER = "123456789012"
+EMAIL = f"mock@{PROJECT}.iam.gserviceaccount.com"
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+FLAVOR: Headers = (("Metadata-Flavor", "Google"), ("Server", "Metadata Server for VM"))
+MISSING_FLAVOR = "Missing Metadata-Flavor:Google header."
+# What stands below /computeMetadata/v1/ beside accounts.
+FACTS: Mapping[str, str] = {
+    "project/project-id": PROJECT,
+    "project/numeric-project-id": PROJECT_NUMBER,
+    "universe/universe-domain": "googleapis.com",
+    "instance/id": "4520031799277581759",
+    "instance/name": "mock",
+    "instance/region": f"projects/{PROJECT_NUMBER}/regions/us-central1",
+    "instance/zone": f"projects/{PROJECT_NUMBER}/zones/us-central1-a",
+    "instance/service-accounts": f"default/\n{EMAIL}/\n",
+    "": "instance/\nproject/\nuniverse/\n",
+}
+
+
+def google_page(value: Mapping[str, Json]) -> str:
+    """An error as a page."""
+    status = value["status"]
+    phrase = http_phrase(status)
+    return (
+        "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n"
+        f"  <title>Error {status} ({phrase})!!1</title>\n"
+        f"  <p><b>{status}.</b> <ins>That’s an error.</ins>\n"
+        f"  <p>{escape(value['message'], quote=False)} <ins>That’s all we know.</ins>\n"
+    )
+
+
+def is_asked_well(request: Request) -> bool:
+    """Whether a request has the header that nobody is made to send by a link."""
+    return request.headers.get("metadata-flavor", "").lower() == "google"
+
+
+class OnMachine(TokenEndpoint):
+    """What all paths of the metadata server share."""
+
+    provider = "vertex_ai"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """By which clients know it."""
+        return FLAVOR
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A page."""
+        error = {"status": failure.status, "message": failure.message}
+        return ErrorBody(error, google_page, content_type="text/html; charset=UTF-8")
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the header."""
+        if is_asked_well(call.request):
+            return None
+        where = f"Your client does not have permission to get URL {call.path} from this server."
+        return Failure(403, f"{where} {MISSING_FLAVOR}")
+
+
+class MachineToken(OnMachine):
+    """token of the machine's account, whatever that is called."""
+
+    api = "metadata_token"
+    routes = (ACCOUNT + "/token",)
+    usual_life = HOUR - 1
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token."""
+        grant = self.grant(call, reply, sub=short(account_of(call)))
+        return {"access_token": grant.token, "expires_in": grant.life, "token_type": "Bearer"}
+
+
+class MachineIdentity(OnMachine):
+    """identity of the machine's account, for an audience."""
+
+    api = "metadata_identity"
+    routes = (ACCOUNT + "/identity",)
+    json_type = "text/html"  # as the real one has it
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request for nobody."""
+        if not call.query.get("audience"):
+            return super().refusal(call) or Failure(400, "non-empty audience parameter required")
+        return super().refusal(call)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and nothing around it."""
+        issuer, audience = issuer_of(call), call.query.get("audience", "")
+        token = identity_token(issuer, account_of(call), audience, issuer.now() + HOUR)
+        return utf8(reply.text(Text) or token)
+
+
+class MachineFacts(OnMachine):
+    """What else the machine is; to a mock's `text` any of it."""
+
+    operation = "metadata"
+    api = "metadata"
+    routes = (ROOT + "[/]", ROOT + "/{place*}", ACCOUNT + "[/]", ACCOUNT + "/{fact}", "GET /")
+    json_type = "application/text"
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The root for who asks for a metadata server there."""
+        return request.path != "/" or is_asked_well(request)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What the machine does not have."""
+        wrong = super().refusal(call)
+        if not wrong and fact_of(call) is None:
+            message = f"The requested URL {call.path} was not found on this server."
+            return Failure(404, message)
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One of them."""
+        return utf8(reply.text(Text) or fact_of(call) or "")
+
+    def whole_type(self, call: Call) -> str:
+        """All that is told of an account comes in JSON."""
+        return "application/json" if call.query.get("recursive") else self.json_type
+
+
+def account_of(call: Call) -> str:
+    """The account that is asked for, by its address."""
+    account = call.params.get("account", "default")
+    return EMAIL if account == "default" else account
+
+
+def fact_of(call: Call) -> Optional[str]:
+    """What stands in a place; None where there is none."""
+    if call.path == "/":
+        return "computeMetadata/\n"
+    if "account" not in call.params:
+        return FACTS.get(call.params.get("place", "").rstrip("/"))
+    told: Dict[str, List[str]] = {
+        "email": [account_of(call)],
+        "aliases": ["default"],
+        "scopes": list(SCOPES),
+    }
+    fact = call.params.get("fact", "")
+    if fact:
+        return "\n".join(told[fact]) if fact in told else None
+    if call.query.get("recursive", "").lower() != "true":
+        return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
+    return compact({**told, "email": account_of(call)})
 
 
 # === formats/google_openai ===================================================
@@ -18984,7 +20400,8 @@ def known_paths() -> Dict[str, WireFormat]:
     found: Dict[str, WireFormat] = {}
     for wire in WIRE_FORMATS:
         for route in wire.routes:
-            if "{prefix*}" not in route:
+            # Whatever is short is near to the root.
+            if "{prefix*}" not in route and not route.endswith(" /"):
                 found.setdefault(readable(route), wire)
     return found
 
@@ -19044,7 +20461,8 @@ def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mappin
         if wire.owns(request, params):
             return spoken(wire, request, ports), params
     allowed = allow(request.path)
-    if allowed and not found:
+    # A method of a shared path, which nobody answers to this request, is not one of it.
+    if allowed and request.method not in allowed.split(", "):
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -19143,7 +20561,7 @@ def plain_shape(request: Request) -> WireFormat:
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET", "PUT") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
             return wire
@@ -19727,8 +21145,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "image": CONVERSATION - {"user"},
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
-    "models": CONVERSATION,
-    "stored": CONVERSATION,
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
     "detokenize": CONVERSATION,
     **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
     **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
@@ -21537,6 +22954,57 @@ def one_of(sends: List[Send]) -> Send:
     return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
 
 
+# === withheld ================================================================
+# What is kept of bodies that bring credentials: their fields, with those masked.  Pure.
+
+
+PLAIN_FORM = "application/x-www-form-urlencoded"
+FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
+# RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
+CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
+
+
+def is_plain_form(request: Request) -> bool:
+    """Whether a body is written as a query is."""
+    return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
+
+
+def kept_form(text: str) -> str:
+    """A body that is written as a query is, as it may be kept."""
+    return FORM_PAIR.sub(masked_pair, "&" + text)[1:]
+
+
+def kept_fields(value: Json) -> Json:
+    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    if isinstance(value, list):
+        return [kept_fields(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: kept_field(name, inner) for name, inner in value.items()}
+
+
+def kept_field(name: str, value: Json) -> Json:
+    """One member of an object as it may be kept."""
+    if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
+        return kept_fields(value)
+    return masked("key", value if isinstance(value, str) else compact(value))
+
+
+def kept_call(call: Call) -> Call:
+    """What was read of such a body, as it may be kept."""
+    return replace(
+        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
+    )
+
+
+def kept_text(request: Request, text: str) -> str:
+    """A body that was not read, or is too long to be kept, as it may be."""
+    if is_plain_form(request):
+        return kept_form(text)
+    return f"*** ({len(request.body)} bytes)" if text else ""
+
+
 # === answered ================================================================
 # A response and where it comes from, and what the journal remembers of it.  Touches nothing.
 
@@ -21615,17 +23083,7 @@ def control_refusal(refused: Refused) -> Answered:
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
-    call = answered.call
-    if call and not call.was_read:
-        call = None
-    body: Json
-    if len(request.body) > JOURNAL_BODY:
-        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = shortened(call)
-    elif call:
-        body = call.body
-    else:
-        body = request.body.decode("utf-8", "replace")
+    body, call = body_and_call(request, answered)
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
     if answered.near:
         size += walked_size(list(answered.near))
@@ -21635,6 +23093,8 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked = Asked(request, head, body, provider, call, size)
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
+        if hides_body(answered):
+            asked.form = kept_fields(asked.form)
         asked.size += walked_size(asked.form)
     asked.wire, asked.auth = answered.wire, answered.auth
     asked.mock = answered.mock
@@ -21653,6 +23113,33 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
+
+
+def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
+    """The body of a request as the journal keeps it, and what was read of it."""
+    call = answered.call
+    if call and not call.was_read:
+        call = None
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        if hides_body(answered):
+            call = kept_call(call)
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
+        body = kept_text(request, body)
+        if call and call.body:
+            call = replace(call, body=body)
+    return body, call
+
+
+def hides_body(answered: Answered) -> bool:
+    """Whether what was sent is full of credentials."""
+    return answered.wire is not None and answered.wire.hides_body
 
 
 def told_and_steps(
@@ -24818,7 +26305,7 @@ def below(path: str, method: str) -> str:
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
-SKEW = 300  # seconds by which the clocks of client and server may differ
+CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
 MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
 MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 PARAMETERS = ("Credential", "Signature", "SignedHeaders")
@@ -25013,17 +26500,17 @@ def check_moment(said: Signed, now: int) -> None:
             raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
         lifetime = int(said.expires)
     here = basic_format(now)
-    if second > now + SKEW:
+    if second > now + CLOCK_SKEW:
         raise invalid(
             f"Signature not yet current: {said.moment} is still later than "
-            f"{basic_format(now + SKEW)} ({here} + 5 min.)",
+            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
             f"signed for later, at {rfc3339(second)}Z",
         )
-    last = second + max(lifetime, SKEW)
+    last = second + max(lifetime, CLOCK_SKEW)
     if last < now:
         raise invalid(
             f"Signature expired: {said.moment} is now earlier than "
-            f"{basic_format(now - SKEW)} ({here} - 5 min.)",
+            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
             f"expired at {rfc3339(max(0, last))}Z",
         )
 
@@ -25147,7 +26634,7 @@ def signature_of(secret: str, scope: str, to_sign: str) -> str:
 # Guard: whether a credential is one of those that the server was given, or has issued.
 
 
-SERVICE = "bedrock"  # whose name is in the scope of what is signed for it
+HOLDER = "bedrock"  # of AWS's credentials
 # Recorded of other services of AWS.
 UNKNOWN_KEY = Failure(
     403, "The security token included in the request is invalid.", "UnrecognizedClientException"
@@ -25185,7 +26672,7 @@ class Guard:
         self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
         for one in map(GivenCredential, given):
             keys = self.keys.setdefault(one.holder, [])
-            if one.holder == SERVICE and ":" in one.key:
+            if one.holder == HOLDER and ":" in one.key:
                 self.pairs.append(one.key.split(":"))
             else:
                 keys.append(one.key)
@@ -25193,14 +26680,16 @@ class Guard:
     def finding(self, wire: WireFormat, request: Request) -> Optional[Finding]:
         """What is found of a request's credential; None where nothing is checked."""
         holder = holder_of(wire)
-        if holder not in self.keys or not wire.credentials:
+        if holder not in self.keys:
             return None
-        if ALGORITHM.lower() in wire.schemes and is_signed(request):
-            return self.of_signature(request)
+        if wire.signed_for and is_signed(request):
+            return self.of_signature(wire, request)
+        if not wire.credentials:
+            return None
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
-        if holder == SERVICE and key.startswith(SHORT_TERM):
+        if holder == HOLDER and key.startswith(SHORT_TERM):
             return self.of_signed_url(wire, place, key)
         if place == "authorization":
             claims = self.issuer.claims(holder, key)
@@ -25224,18 +26713,19 @@ class Guard:
         why = f"wrong: expired at {rfc3339(expires)}Z"
         return Finding(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
 
-    def of_signature(self, request: Request) -> Finding:
+    def of_signature(self, wire: WireFormat, request: Request) -> Finding:
         """What is found of a signature."""
         try:
-            check_signature(request, SERVICE, self.issuer.now(), self.secrets_of)
+            check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
-            return Finding(f"wrong: {bad.why}", bad.failure, is_lasting=False)
+            said = wire.badly_signed(bad.failure)
+            return Finding(f"wrong: {bad.why}", said, is_lasting=False)
         return Finding("right", is_lasting=False)
 
     def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Finding:
         """What is found of a short-term key of Bedrock."""
         try:
-            check_signature(behind_key(key), SERVICE, self.issuer.now(), self.secrets_of)
+            check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
             why = f"wrong: of the URL in the key, {bad.why}"
             return Finding(why, wire.wrong_key(place), is_lasting=False)
@@ -25253,7 +26743,7 @@ class Guard:
             ]
             if not found:
                 raise BadSignature(
-                    UNKNOWN_KEY, f"no access key that --credential names for {SERVICE}"
+                    UNKNOWN_KEY, f"no access key that --credential names for {HOLDER}"
                 )
             return found
         secret = self.issuer.aws_secret(access, token)

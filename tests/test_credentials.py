@@ -563,6 +563,31 @@ def test_bedrocks_own_format_and_openais_take_the_same_credentials() -> None:
         assert answers.answer(request).response.status == status
 
 
+def test_who_asks_sts_for_keys_is_held_against_the_same_credentials() -> None:
+    answers = signing_answerer()
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    form = ("content-type", "application/x-www-form-urlencoded")
+    said: Any = {
+        "target": "/",
+        "body": body,
+        "path": "/",
+        "query": "",
+        "names": "content-type;host;x-amz-date",
+        "more": [form],
+        "scope": "20150830/us-east-1/sts/aws4_request",
+    }
+    bedrock = "20150830/us-east-1/bedrock/aws4_request"
+    for changed, status, told in (
+        ({}, 200, "<GetCallerIdentityResult>"),
+        ({"secret": "other"}, 403, "<Code>SignatureDoesNotMatch</Code>"),
+        ({"access": "other"}, 403, "<Code>InvalidClientTokenId</Code>"),
+        ({"scope": bedrock}, 403, "scoped to correct service: 'sts'."),
+        ({"changed": {"authorization": ""}}, 403, "<Code>MissingAuthenticationToken</Code>"),
+    ):
+        response = answers.answer(signed(**{**said, **changed})).response
+        assert response.status == status and told in response.body.decode(), response.body
+
+
 # --- what is remembered ---
 
 

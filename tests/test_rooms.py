@@ -45,7 +45,8 @@ LAYERS = {
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
-        *("answered", "guard", "inspector", "admission", "control_requests", "operations"),
+        *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
+        "operations",
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought", "answering"),
     ],
     "sockets": [

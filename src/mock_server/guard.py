@@ -14,10 +14,10 @@ from .issuing import Issuer
 from .jsons import utf8
 from .limits import DIALECTS
 from .records import record
-from .sigv4 import ALGORITHM, BadSignature, check_signature, is_signed
+from .sigv4 import BadSignature, check_signature, is_signed
 from .values import Failure, Request
 
-SERVICE = "bedrock"  # whose name is in the scope of what is signed for it
+HOLDER = "bedrock"  # of AWS's credentials
 # Recorded of other services of AWS.
 UNKNOWN_KEY = Failure(
     403, "The security token included in the request is invalid.", "UnrecognizedClientException"
@@ -55,7 +55,7 @@ class Guard:
         self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
         for one in map(GivenCredential, given):
             keys = self.keys.setdefault(one.holder, [])
-            if one.holder == SERVICE and ":" in one.key:
+            if one.holder == HOLDER and ":" in one.key:
                 self.pairs.append(one.key.split(":"))
             else:
                 keys.append(one.key)
@@ -63,14 +63,16 @@ class Guard:
     def finding(self, wire: WireFormat, request: Request) -> Optional[Finding]:
         """What is found of a request's credential; None where nothing is checked."""
         holder = holder_of(wire)
-        if holder not in self.keys or not wire.credentials:
+        if holder not in self.keys:
             return None
-        if ALGORITHM.lower() in wire.schemes and is_signed(request):
-            return self.of_signature(request)
+        if wire.signed_for and is_signed(request):
+            return self.of_signature(wire, request)
+        if not wire.credentials:
+            return None
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
-        if holder == SERVICE and key.startswith(SHORT_TERM):
+        if holder == HOLDER and key.startswith(SHORT_TERM):
             return self.of_signed_url(wire, place, key)
         if place == "authorization":
             claims = self.issuer.claims(holder, key)
@@ -94,18 +96,19 @@ class Guard:
         why = f"wrong: expired at {rfc3339(expires)}Z"
         return Finding(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
 
-    def of_signature(self, request: Request) -> Finding:
+    def of_signature(self, wire: WireFormat, request: Request) -> Finding:
         """What is found of a signature."""
         try:
-            check_signature(request, SERVICE, self.issuer.now(), self.secrets_of)
+            check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
-            return Finding(f"wrong: {bad.why}", bad.failure, is_lasting=False)
+            said = wire.badly_signed(bad.failure)
+            return Finding(f"wrong: {bad.why}", said, is_lasting=False)
         return Finding("right", is_lasting=False)
 
     def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Finding:
         """What is found of a short-term key of Bedrock."""
         try:
-            check_signature(behind_key(key), SERVICE, self.issuer.now(), self.secrets_of)
+            check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
             why = f"wrong: of the URL in the key, {bad.why}"
             return Finding(why, wire.wrong_key(place), is_lasting=False)
@@ -123,7 +126,7 @@ class Guard:
             ]
             if not found:
                 raise BadSignature(
-                    UNKNOWN_KEY, f"no access key that --credential names for {SERVICE}"
+                    UNKNOWN_KEY, f"no access key that --credential names for {HOLDER}"
                 )
             return found
         secret = self.issuer.aws_secret(access, token)

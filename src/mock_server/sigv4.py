@@ -21,7 +21,7 @@ from .values import Failure, Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
-SKEW = 300  # seconds by which the clocks of client and server may differ
+CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
 MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
 MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 PARAMETERS = ("Credential", "Signature", "SignedHeaders")
@@ -216,17 +216,17 @@ def check_moment(said: Signed, now: int) -> None:
             raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
         lifetime = int(said.expires)
     here = basic_format(now)
-    if second > now + SKEW:
+    if second > now + CLOCK_SKEW:
         raise invalid(
             f"Signature not yet current: {said.moment} is still later than "
-            f"{basic_format(now + SKEW)} ({here} + 5 min.)",
+            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
             f"signed for later, at {rfc3339(second)}Z",
         )
-    last = second + max(lifetime, SKEW)
+    last = second + max(lifetime, CLOCK_SKEW)
     if last < now:
         raise invalid(
             f"Signature expired: {said.moment} is now earlier than "
-            f"{basic_format(now - SKEW)} ({here} - 5 min.)",
+            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
             f"expired at {rfc3339(max(0, last))}Z",
         )
 

@@ -9,6 +9,7 @@ from .deliveries import Delivery
 from .errors import MISSING
 from .forms import Fields, form_of
 from .ids import ALNUM, HEX, token
+from .issuing import Issuer
 from .jsons import compact, parse_request, sorted_compact, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import Frame
@@ -95,6 +96,7 @@ class Call:
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
+    issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
     def method(self) -> str:

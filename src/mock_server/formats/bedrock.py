@@ -102,6 +102,7 @@ class Bedrock(WireFormat):
 
     provider = "bedrock"
     # botocore signs (SigV4); an API key comes as Bearer (2.3).
+    signed_for = "bedrock"
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
     wrong_keys: Mapping[str, Failure] = {"authorization": BEDROCK_KEY}

@@ -44,6 +44,7 @@ class BedrockCompatible(Host):
 
     dialect = "bedrock"
     schemes = Bedrock.schemes
+    signed_for = Bedrock.signed_for
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)

@@ -18,6 +18,7 @@ class Credentialed:
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+    signed_for = ""  # the service of AWS that a signature is for; empty where nothing is signed
     key_holder = ""  # whose credential it is, where that is neither the provider nor a dialect
     # What is said of a wrong one, by its place, and of a token that has expired, where it is not
     # the usual word for a wrong key.
@@ -38,6 +39,10 @@ class Credentialed:
         if has_expired and self.expired_token:
             return self.expired_token
         return self.wrong_keys.get(place, WRONG_KEY)
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """What the provider says of a signature, from what most services of AWS say of it."""
+        return failure
 
     def presented(self, request: Request) -> Tuple[str, str]:
         """The place of the credential that came with the request, and the credential; both empty

@@ -112,7 +112,7 @@ class Gemini(WireFormat):
 
     provider = "gemini"
     area: Tuple[str, ...] = GEMINI_AREA
-    credentials = ("x-goog-api-key", "?key", "authorization")
+    credentials: Tuple[str, ...] = ("x-goog-api-key", "?key", "authorization")
     wrong_keys: Mapping[str, Failure] = {"authorization": GOOGLE_TOKEN_ERROR}
     expired_token = GOOGLE_TOKEN_EXPIRED
     has_bearer_keys = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Tuple
 
 from ..ids import estimate, rfc3339
 from ..limits import Json
@@ -59,7 +59,7 @@ class Vertex(Gemini):
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
-    credentials = ("authorization", "x-goog-api-key", "?key")
+    credentials: Tuple[str, ...] = ("authorization", "x-goog-api-key", "?key")
     # Express mode's keys are refused as those of the Gemini API are.
     wrong_keys: Mapping[str, Failure] = dict.fromkeys(
         credentials[1:], GEMINI_ERRORS["authentication"]

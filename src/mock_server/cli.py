@@ -39,10 +39,11 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     variables = without_links(environment)
-    for option in OPTIONS:
+    # Credentials first: what is wrong with a port may be that it is the secret of one.
+    for option in sorted(OPTIONS, key=lambda one: one.name != "credential"):
         values[option.name] = option_value(option, getattr(given, option.name), variables)
 
     def spelled(name: str) -> str:
@@ -66,6 +67,16 @@ def with_value(word: str) -> str:
     return word
 
 
+def without_secret(unknown: str) -> str:
+    """An argument that there is not, for a message: what may be a credential is not shown."""
+    word, equals, value = unknown.partition("=")
+    if word[:1] != "-" and not word.isdecimal():
+        return "that is neither an option nor a port"
+    if value.isdecimal():
+        return shown(unknown)
+    return shown(word + equals)
+
+
 def meant_by(unknown: str) -> str:
     """What may be meant by an argument that there is not."""
     word = unknown.partition("=")[0]
@@ -83,7 +94,7 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
         return option.read(given, option.flag)
     text = environment.get(option.variable, "")
     if option.is_repeatable:
-        parts = [part for part in text.split(os.pathsep) if part]
+        parts = option.kind.separate(text)
         return [option.read(part, option.variable) for part in parts] or list(option.default)
     if not text:
         return option.default

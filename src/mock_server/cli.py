@@ -23,7 +23,8 @@ from .mocks.doubts import doubts_about
 from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
-from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_ports, check_together
+from .option_kinds import BadOption
+from .options import BY_NAME, OPTIONS, Option, Settings, check_ports, check_together
 from .records import field_names
 from .server import MockServer
 from .trimming import give_back_memory

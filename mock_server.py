@@ -6509,8 +6509,9 @@ class ContainerCredentials(TokenEndpoint):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """A line of EKS's agent, or what ECS's says."""
+        usual = "InvalidIdInRequest" if failure.status < 500 else "InternalServerError"
         error = {
-            "code": failure.code or failure.type or "InternalServerError",
+            "code": failure.code or failure.type or usual,
             "message": failure.message,
             "HTTPErrorCode": failure.status,
         }
@@ -10128,7 +10129,9 @@ ENTRA_FAILURES = {
     ),
     "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
     "rate_limit": Failure(
-        429, "AADSTS50196: The server terminated an operation because it encountered a loop."
+        429,
+        "AADSTS90055: There are too many incoming requests. This exception is thrown for blocked "
+        "tenants.",
     ),
 }
 
@@ -10146,8 +10149,11 @@ class Entra(TokenEndpoint):
     errors: Mapping[str, Failure] = ENTRA_FAILURES
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """Nobody keeps what it says."""
-        return (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        """Nobody keeps what it says; when to ask again, where it is too much."""
+        own: Headers = (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        if status in (429, 503):
+            own += (("Retry-After", str(RETRY_SECONDS)),)
+        return own
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error", "error_description", …}`; a code of digits is one of Entra's."""
@@ -14394,6 +14400,11 @@ class GenerateAccessToken(Issuing, Vertex):
             code="CREDENTIALS_MISSING",
         ),
         "not_found": Failure(404, "Requested entity was not found."),
+        "rate_limit": Failure(
+            429,
+            "Quota exceeded for quota metric 'Generate credential requests' and limit 'Generate "
+            "credential requests per minute per user' of service 'iamcredentials.googleapis.com'.",
+        ),
     }
 
     def turns(self, body: Field) -> Iterable[Turn]:

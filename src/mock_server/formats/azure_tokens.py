@@ -9,7 +9,7 @@ import re
 from typing import Dict, List, Mapping, Optional
 
 from ..ids import rfc3339
-from ..limits import Headers, Json
+from ..limits import RETRY_SECONDS, Headers, Json
 from ..values import Call, ErrorBody, Failure, Reply
 from .base import uuid
 from .issuance import (
@@ -59,7 +59,9 @@ ENTRA_FAILURES = {
     ),
     "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
     "rate_limit": Failure(
-        429, "AADSTS50196: The server terminated an operation because it encountered a loop."
+        429,
+        "AADSTS90055: There are too many incoming requests. This exception is thrown for blocked "
+        "tenants.",
     ),
 }
 
@@ -77,8 +79,11 @@ class Entra(TokenEndpoint):
     errors: Mapping[str, Failure] = ENTRA_FAILURES
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """Nobody keeps what it says."""
-        return (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        """Nobody keeps what it says; when to ask again, where it is too much."""
+        own: Headers = (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        if status in (429, 503):
+            own += (("Retry-After", str(RETRY_SECONDS)),)
+        return own
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error", "error_description", …}`; a code of digits is one of Entra's."""

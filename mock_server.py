@@ -10099,6 +10099,8 @@ NO_STORE = (
     ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
     ("X-Content-Type-Options", "nosniff"),
 )
+EVERYTHING = "/.default"
+OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
 ENTRA_ERRORS = {
@@ -10199,7 +10201,7 @@ class EntraToken(Entra):
         if kind != "client_credentials":
             message = f"The app requested an unsupported grant type '{short(kind)}'."
             return entra(400, "unsupported_grant_type", 70003, message)
-        if is_second and not all(one.endswith("/.default") for one in scope.split()):
+        if is_second and not audience_of(scope):
             message = (
                 f"The provided value for scope {short(scope)} is not valid. Client credential "
                 "flows must have a scope value with /.default suffixed to the resource identifier "
@@ -10265,9 +10267,12 @@ def told_second(second: Optional[float]) -> str:
 
 
 def audience_of(scope: str) -> str:
-    """Whose token a scope asks for."""
-    first = (scope.split() or [""])[0]
-    return first[: -len("/.default")] if first.endswith("/.default") else first
+    """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    # MSAL for Go asks for an identity, too (verified).
+    asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
+    if len(asked) != 1 or not asked[0].endswith(EVERYTHING):
+        return ""
+    return asked[0][: -len(EVERYTHING)]
 
 
 def token_claims(call: Call, tenant: str, client: str, resource: str) -> Dict[str, Json]:

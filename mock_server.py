@@ -6060,6 +6060,7 @@ NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACCOUNT_ID = "123456789012"
 USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_A_NAME = re.compile(r"[^\w.-]|^[^a-zA-Z]", re.ASCII)
 ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
@@ -6109,6 +6110,7 @@ def element(name: str, value: Json, depth: int) -> str:
     space = "  " * depth
     if value is None:
         return ""
+    name = NOT_IN_A_NAME.sub("_", name)
     opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
     if isinstance(value, Mapping):
         inner = "".join(element(key, one, depth + 1) for key, one in value.items())
@@ -6155,6 +6157,12 @@ class Sts(TokenEndpoint):
             "ResponseMetadata": {"RequestId": uuid(call, "request")},
         }
         return {f"{action}Response": inner}
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """What a mock lays over the answer goes into its root, of which there is one."""
+        return {
+            root: super(Sts, self).extended(call, inner, extra) for root, inner in value.items()
+        }
 
     def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The credentials of a role, and who has them."""
@@ -10086,8 +10094,8 @@ class AzureResponses(AzureEngine, OpenAIResponses):
 # === formats/azure_tokens ====================================================
 # Azure's token endpoints: an application's secret or assertion, and managed identities.
 
-# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities are
-# of Azure's instance metadata service.  Pure.
+# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities
+# are of Azure's instance metadata service.  Pure.
 
 
 BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -22884,7 +22892,15 @@ def is_plain_form(request: Request) -> bool:
 
 def kept_form(text: str) -> str:
     """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(masked_pair, "&" + text)[1:]
+    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+
+
+def kept_pair(match: "re.Match[str]") -> str:
+    """A field of such a body as it may be kept."""
+    before, name, value = match.groups()
+    if unquote(name).lower() in CODES:
+        return f"{before}{name}={masked('key', unquote(value))}"
+    return masked_pair(match)
 
 
 def kept_fields(value: Json) -> Json:

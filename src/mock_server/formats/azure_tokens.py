@@ -1,7 +1,7 @@
 """Azure's token endpoints: an application's secret or assertion, and managed identities.
 
-Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities are
-of Azure's instance metadata service.  Pure."""
+Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities
+are of Azure's instance metadata service.  Pure."""
 
 from __future__ import annotations
 

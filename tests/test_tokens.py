@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+import pytest
 from samples import ISSUER, OWNER_HEADERS, OWNER_QUERY, SAMPLES, answerer, ask, request_of, wire_of
 
 import mock_server as m
@@ -154,6 +155,14 @@ def test_a_mock_says_a_token_of_its_own_and_what_stands_beside_it() -> None:
     for kind, fields, path, member, _, _ in ISSUED:
         found = found_in(answerer(spec).answer(asked(kind, fields, path)).response)
         assert (found[member], found["scope"]) == ("mine", "a"), kind
+    far = {**spec, "response": {"extra": {"expires_in": 10**30}}}
+    for kind, fields, path, member, provider, life in ISSUED:  # which is no life, and only told
+        found = found_in(answerer(far).answer(asked(kind, fields, path)).response)
+        assert found["expires_in"] in (10**30, str(10**30)), kind
+        assert ISSUER.verdict(provider, found[member], NOW + life) == "expired"
+    assert text_of(ask(answerer(far), m.MachineIdentity)).startswith("eyJ")  # with no members
+    with pytest.raises(m.BadMock, match="expected nothing, in what is text/plain"):
+        answerer({"match": {"operation": "metadata"}, "response": {"extra": {"a": 1}}})
     identity = ask(answerer({**spec, "response": {"text": "mine"}}), m.MachineIdentity)
     assert text_of(identity) == "mine"
     project = {"match": {"operation": "metadata"}, "response": {"text": "my-project"}}
@@ -204,7 +213,7 @@ def test_a_machine_tells_what_it_is() -> None:
         response = answers.answer(asked(kind, path=path)).response
         assert (response.status, text_of(response)) == (200, said)
     account = "/computeMetadata/v1/instance/service-accounts/default/"
-    all_of_it = asked(m.MachineFacts, path=account, query={"recursive": "true"})
+    all_of_it = asked(m.MachineFacts, path=account, query={"recursive": "True"})
     found = found_in(answers.answer(all_of_it).response)
     assert found == {"aliases": ["default"], "email": m.EMAIL, "scopes": list(m.SCOPES)}
 
@@ -237,7 +246,9 @@ REFUSED: List[Tuple[type, Any, Dict[str, Any], int, str]] = [
     (m.GoogleToken, {**GRANT, "assertion": signed(iat=NOW - 9000)}, {}, 400, "60 minutes"),
     (m.GoogleToken, {**GRANT, "assertion": signed(scope="")}, {}, 400, "invalid_scope"),
     (m.GoogleToken, {**GRANT, "assertion": signed(aud="https://a/")}, {}, 400, "audience check"),
-    (m.GoogleToken, {**GRANT, "assertion": signed(aud="http://[/token")}, {}, 400, "audience"),
+    (m.GoogleToken, {**GRANT, "assertion": signed(aud=None)}, {}, 400, "Failed audience check"),
+    (m.GoogleToken, {**GRANT, "assertion": signed(exp=10**400)}, {}, 400, "60 minutes"),
+    (m.GoogleToken, {**GRANT, "assertion": signed(iat=-1.5, exp=10**400)}, {}, 400, "60 minutes"),
     (m.GoogleToken, {**REFRESH, "client_id": None}, {}, 400, "Could not determine client ID"),
     (m.GoogleToken, {**REFRESH, "client_secret": None}, {}, 400, "client_secret is missing."),
     (m.GoogleToken, {**REFRESH, "refresh_token": None}, {}, 400, "Missing required parameter"),

@@ -20,8 +20,10 @@ from .mute import Mute
 
 LIFE = "expires_in"  # the member of `extra` that says for how many seconds a token holds
 LONGEST_CLAIM = 500  # characters: a token stands in a header
+LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
+FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
-JWT = re.compile(r"[\w-]+(?:\.[\w-]+){2}", re.ASCII)
+JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
 JSON_TYPE = "application/json"
 
 
@@ -128,7 +130,9 @@ def issuer_of(call: Call) -> Issuer:
 def given_life(extra: Mapping[str, Json]) -> Optional[int]:
     """For how many seconds a token holds by what a mock says, if it says it."""
     life = extra.get(LIFE)
-    return life if type(life) is int else None
+    if type(life) is int and abs(life) <= LONGEST_LIFE:
+        return life
+    return None
 
 
 def short(text: Json) -> str:
@@ -151,7 +155,7 @@ class Assertion(NamedTuple):
         if isinstance(value, str) and value.isdecimal() and len(value) < 16:
             return int(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return value
+            return min(max(value, -FAR_SECOND), FAR_SECOND)
         return None
 
     def text(self, name: str) -> str:
@@ -162,7 +166,8 @@ class Assertion(NamedTuple):
 
 def read_assertion(text: str) -> Optional[Assertion]:
     """What a JWT says; None for what is none."""
-    if not JWT.fullmatch(text):
+    text = text.strip()  # it may come from a file
+    if not re.fullmatch(JWT, text):
         return None
     try:
         header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]

@@ -471,6 +471,7 @@ def test_the_journal_keeps_no_credential_that_is_exchanged() -> None:
             told = kept(answerer(), request)
             assert "SECRET" not in told, (path, content_type, told)
     told = kept(answerer(), m.Request("POST", "/token", {}, FORM, form))
+    assert '"note": "Required parameter is missing: grant_type"' in told
     assert "visible" in told and told.count("*** (sha256 ") == len(SECRETS) - 1
     # Where a typing error leads, and where nobody looked.
     for path in ("/tokens", "/login/oauth/access_token"):

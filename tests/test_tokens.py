@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
@@ -167,6 +168,18 @@ def test_a_mock_says_a_token_of_its_own_and_what_stands_beside_it() -> None:
     assert text_of(identity) == "mine"
     project = {"match": {"operation": "metadata"}, "response": {"text": "my-project"}}
     assert text_of(ask(answerer(project), m.MachineFacts)) == "my-project"
+
+
+def test_a_client_may_be_named_in_the_head() -> None:
+    basic = base64.b64encode(b"an%20app:SECRET").decode()
+    fields = {**APP, "client_id": None, "client_secret": None}
+    request = asked(m.EntraToken, fields, headers={"authorization": "Basic " + basic})
+    found = found_in(answerer().answer(request).response)
+    claims = ISSUER.claims("azure", found["access_token"])
+    assert claims and claims["appid"] == "an app"
+    for head in ("Basic", "Basic ", "Basic bm9uZQ==", "Basic ü", "Bearer " + basic):
+        request = asked(m.EntraToken, fields, headers={"authorization": head})
+        assert b"AADSTS900144" in answerer().answer(request).response.body, head
 
 
 def test_the_first_version_of_azures_endpoint_says_numbers_as_text() -> None:

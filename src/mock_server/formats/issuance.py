@@ -8,11 +8,13 @@ import re
 from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
 from ..forms import plain_form_of
+from ..http import unquote
 from ..issuing import Issuer, from_base64url
-from ..jsons import merged, parse_json, within
+from ..jsons import merged, parse_json, text_of, within
 from ..limits import Json
 from ..outcomes import Usually
 from ..records import replace
+from ..secrets import scheme_key
 from ..state import State
 from ..values import Call, Failure, Reply, Request, Text
 from .base import WireFormat
@@ -97,7 +99,7 @@ class TokenEndpoint(Issuing, Mute):
         names = self.provider, self.operation, self.api, ""
         fields: Json = None
         if request.method == "POST":
-            fields = form_fields(request)
+            fields = {**basic_client(request), **form_fields(request)}
         elif self.takes_query:
             fields = dict(request.query)
         return Call(request, *names, params=params, body=fields)
@@ -114,6 +116,16 @@ def form_fields(request: Request) -> Dict[str, Json]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def basic_client(request: Request) -> Dict[str, Json]:
+    """The client that a request names in its head in place of its form (RFC 6749, 2.3.1): so Go's
+    oauth2 does first."""
+    key = scheme_key(request.headers.get("authorization", ""), ("basic",))
+    client, colon, secret = text_of(from_base64url(key)).partition(":")
+    if not colon:
+        return {}
+    return {"client_id": unquote(client), "client_secret": unquote(secret)}
 
 
 def field_text(call: Call, name: str) -> str:

@@ -68,6 +68,7 @@ WEB = {
     "Action": "AssumeRoleWithWebIdentity",
     "WebIdentityToken": jwt(iss="https://idp.example", sub="me", aud=["a"], exp=NOW + 60),
 }
+FLAVORED = {"metadata-flavor": "Google"}
 IDENTITY = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
 
 
@@ -512,6 +513,13 @@ def test_the_journal_keeps_no_credential_of_a_machine_or_of_aws() -> None:
         ),
     ):
         assert "SECRET" not in kept(answerer(require_auth=True), request), request
+
+
+def test_who_asks_the_root_for_an_identity_is_no_probe() -> None:
+    for query, headers, is_probe in (({}, {}, True), (IDENTITY, {}, False), ({}, FLAVORED, False)):
+        request = m.Request("GET", "/", query, headers)
+        answered = answerer().answer(request)
+        assert m.asked_of(request, m.Head("GET", "/", 1, headers), answered).is_probe == is_probe
 
 
 def test_what_a_test_looks_for_in_the_journal_is_masked_too() -> None:

@@ -24416,8 +24416,14 @@ class AString(Shape):
         if self.choices:
             known = frozenset(self.choices)
             return lambda value: type(value) is str and value in known
-        if self.least or self.most or self.pattern:
-            return lambda value: type(value) is str and self.wrong(value) == ""
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
         self.plain = str
         return lambda value: type(value) is str
 

@@ -4385,6 +4385,8 @@ class Stored:
     ) -> None:
         self.name, self.call, self.whole, self.events, self.size = name, call, whole, events, size
         self.in_background = bool(call.body.get("background"))
+        # The places of its items in the output by their ids, once they were asked for.
+        self.items: Optional[Dict[str, int]] = None
         self.status, *self.ahead = *stages, NO_STATUS
 
     def poll(self) -> None:
@@ -4420,14 +4422,15 @@ class Archive:
         """Store a response in a session, in place of one with the same id."""
         freed = 0
         with self.lock:
-            self.take(state, stored.name)
+            replaced = self.take(state, stored.name)
             if stored.size > self.room:
-                return
-            if self.used + stored.size > self.room:
-                freed = self.make_room(stored.size)
-            self.kept[state, stored.name] = stored.size
-            self.used += stored.size
-            state.responses[stored.name] = stored
+                freed, state.has_lost = replaced.size if replaced else 0, True
+            else:
+                if self.used + stored.size > self.room:
+                    freed = self.make_room(stored.size)
+                self.kept[state, stored.name] = stored.size
+                self.used += stored.size
+                state.responses[stored.name] = stored
         if freed:
             self.forgot(freed)
 
@@ -4445,6 +4448,7 @@ class Archive:
             if self.used <= most:
                 break
             self.take(state, name)
+            state.has_lost = True
         return before - self.used
 
 
@@ -4468,6 +4472,7 @@ class State:
         self.adapters: Set[str] = set()  # that it has loaded
         self.archive = archive or Archive()
         self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
+        self.has_lost = False  # whether there was no room for some that were issued
 
     @property
     def is_empty(self) -> bool:
@@ -24324,6 +24329,11 @@ compiled_once = functools.lru_cache(maxsize=None)(re.compile)
 Fits = Callable[[Json], bool]
 
 
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
 class Shape:
     """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
     not the usual one for the kind of fault; `null` says that null is as good as nothing."""
@@ -24334,7 +24344,7 @@ class Shape:
     def __init__(self, null: bool = False, rule: str = "") -> None:
         self.null, self.rule = null, rule
         fits = self.made()
-        if null:
+        if null and fits is not fits_always:
             inner = fits
 
             def fits_or_null(value: Json) -> bool:
@@ -24345,7 +24355,7 @@ class Shape:
 
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
-        return lambda value: True
+        return fits_always
 
     def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
         """What is wrong with a value; nothing if it fits."""
@@ -24535,7 +24545,7 @@ class AnObject(Shape):
                 if test is None:
                     if closed:
                         return False
-                elif not test(inner):
+                elif test is not fits_always and not test(inner):
                     return False
             return needed <= value.keys()
 
@@ -25342,6 +25352,1239 @@ STRUCTURE_RULES = (
 )
 
 
+# === rules/openai_schemas ====================================================
+# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
+# completions and in responses.
+
+# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at where
+# it stands.  Pure.
+
+
+FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
+
+
+class SchemaOf(NamedTuple):
+    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
+    whether it is strict."""
+
+    schema: Json
+    kind: str
+    name: str
+    place: str
+    code: Optional[str] = None
+    strict: bool = False
+
+
+class SchemaPlace:
+    """A schema in a schema, and the steps to it from the one that holds it."""
+
+    __slots__ = ("schema", "steps", "above")
+
+    def __init__(
+        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
+    ) -> None:
+        self.schema, self.steps, self.above = schema, steps, above
+
+    @property
+    def context(self) -> str:
+        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
+        found: List[str] = []
+        place: Optional[SchemaPlace] = self
+        while place is not None:
+            found += reversed(place.steps)
+            place = place.above
+        return str(tuple(reversed(found)))
+
+
+# What may not stand in a strict schema; of `default` it is not known whether it may.
+NOT_PERMITTED = (
+    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
+    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+    *("contains", "uniqueItems"),
+)
+FORBIDDEN = frozenset(NOT_PERMITTED)
+ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
+SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
+
+
+def schema_findings(of: SchemaOf) -> Iterator[Finding]:
+    """What is wrong with a schema; each finding names its rule."""
+    if not isinstance(of.schema, dict) or not of.schema:
+        return  # none at all is as good as one without properties
+    where = f"{of.kind} '{of.name}'"
+    for id, values in (*root_faults(of), *inner_schema_faults(of)):
+        values["where"] = where
+        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
+
+
+def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong at its root, whether or not it is strict."""
+    schema: Any = of.schema
+    kind = schema.get("type")
+    # Seen of both kinds, and of roots that are a union and have no type.
+    if kind != "object":
+        yield "function-root-object", {"t": kind}
+    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
+        yield "function-root-union", {}
+    elif of.kind == FUNCTION and "properties" not in schema:
+        # Seen at the root alone: below it an object of any members is common.
+        yield "function-object-properties", {"ctx": "()"}
+
+
+def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong with it and the schemas in it, from its root downwards."""
+    todo = [SchemaPlace(of.schema)]
+    while todo:
+        place = todo.pop()
+        schema: Any = place.schema
+        if schema.get("type") == "array" and not ("items" in schema or "prefixItems" in schema):
+            yield "function-array-items", {"ctx": place.context}
+        if of.strict:
+            yield from strict_faults(schema, place)
+        todo += reversed(list(schemas_in(place)))
+
+
+def schemas_in(place: SchemaPlace) -> Iterator[SchemaPlace]:
+    """The schemas right in another one."""
+    schema: Any = place.schema
+    for key in ("properties", "$defs", "definitions"):
+        members = schema.get(key)
+        if isinstance(members, dict):
+            for name, one in members.items():
+                if isinstance(one, dict):
+                    yield SchemaPlace(one, (key, name), place)
+    if isinstance(schema.get("items"), dict):
+        yield SchemaPlace(schema["items"], ("items",), place)
+    choices = schema.get("anyOf")
+    if isinstance(choices, list):
+        for index, one in enumerate(choices):
+            if isinstance(one, dict):
+                yield SchemaPlace(one, ("anyOf", str(index)), place)
+
+
+def is_of_objects(schema: Any) -> bool:
+    """Whether objects fit a schema by its type, which may be one of several."""
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
+    """What is wrong with a strict schema itself."""
+    if not FORBIDDEN.isdisjoint(schema):
+        for word in NOT_PERMITTED:
+            if word in schema:
+                yield "strict-keyword", {"ctx": place.context, "kw": word}
+    if not is_of_objects(schema):
+        return
+    if schema.get("additionalProperties") is not False:
+        yield "strict-additional", {"ctx": place.context}
+    members, needed = schema.get("properties"), schema.get("required")
+    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
+    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
+    listed_once, named_once = frozenset(listed), frozenset(names)
+    lacking = next((name for name in names if name not in listed_once), None)
+    if lacking is not None:
+        yield "strict-required", {"ctx": place.context, "k": lacking}
+    extra = next((name for name in listed if name not in named_once), None)
+    if extra is not None:
+        yield "strict-extra-required", {"ctx": place.context, "k": extra}
+
+
+# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
+OPENAI_SCHEMA_RULES = (
+    Rule(
+        "openai/strict-additional",
+        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
+        "supplied and to be false.",
+        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
+    ),
+    Rule(
+        "openai/strict-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
+        "to be an array including every key in properties. Missing '{k}'.",
+        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
+    ),
+    Rule(
+        "openai/strict-extra-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
+        "every key in `properties`. Extra required key '{k}' supplied.",
+        "dotnet/extensions#6302",
+    ),
+    Rule(
+        "openai/strict-keyword",
+        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-object-properties",
+        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
+        "spring-projects/spring-ai#4776",
+    ),
+    Rule(
+        "openai/function-array-items",
+        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-object",
+        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
+        "'type: \"{t}\"'.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-union",
+        "Invalid schema for {where}: schema must have type 'object' and not have "
+        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
+        "documentation",
+    ),
+)
+
+
+# === rules/responses_stored ==================================================
+# What a session remembers of responses, as rules ask for it.
+
+# Whatever is there stays there for as long as an answer is remembered: one that asks for it depends
+# on the session only where it is not there.
+
+
+def was_issued(case: Case, id: str) -> bool:
+    """Whether the server issued a response that may be gone on from, as far as is known."""
+    state = case.state
+    if state is None or state.has_lost or id in state.responses:
+        return True
+    case.asks_state = True
+    return False
+
+
+def output_items_of(stored: Stored) -> List[Dict[str, Json]]:
+    """The output items of a response."""
+    return [item for item in items_within(stored.whole(), "output") if isinstance(item, dict)]
+
+
+def item_ids(stored: Stored) -> Dict[str, int]:
+    """The ids of a response's items, with their places in its output; -1 of its input.  They are
+    looked for once."""
+    if stored.items is None:
+        found = {str(item.get("id")): -1 for item in input_items(stored.call)}
+        output = enumerate(output_items_of(stored))
+        stored.items = {**found, **{str(item.get("id")): at for at, item in output}}
+    return stored.items
+
+
+def holder_of(case: Case, id: str) -> Optional[Stored]:
+    """The stored response that has an item."""
+    responses = case.state.responses if case.state else {}
+    for stored in list(responses.values()):
+        if id in item_ids(stored):
+            return stored
+    case.asks_state = True
+    return None
+
+
+def has_item(case: Case, id: str) -> bool:
+    """Whether an item is there to be referred to, as far as is known."""
+    state = case.state
+    return state is None or state.has_lost or holder_of(case, id) is not None
+
+
+# === rules/responses_conversation ============================================
+# The conversation of a Responses request, and what it may break (request rules, 2.3).  Pure.
+
+
+# Items that stand for others, which are not there to be looked at.
+STAND_FOR_OTHERS = ("item_reference", "compaction")
+
+
+class ResponsesView:
+    """A Responses request as its rules look at it: the case, its body, its items by their indexes.
+
+    `calls` are those of functions and `outputs` their results; `called` and `answered` are the ids
+    of all calls and outputs, of whatever tool.  `is_whole` says that nothing but the input is part
+    of the conversation."""
+
+    __slots__ = ("case", "body", "items", "calls", "outputs", "called", "answered", "is_whole")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.items: List[Tuple[int, str, Dict[str, Any]]] = []  # of all that is no message
+        self.calls: List[ToolMark] = []
+        self.outputs: List[ToolMark] = []
+        self.called: Set[str] = set()
+        self.answered: Set[str] = set()
+        self.is_whole = True
+        self.read(self.body.get("input"))
+
+    def read(self, given: Json) -> None:
+        """Sort the items."""
+        items = self.items
+        for index, item in enumerate(given if isinstance(given, list) else ()):
+            kind = item.get("type") if isinstance(item, dict) else "message"
+            if kind == "message":
+                continue
+            if kind is None and "role" not in item:
+                kind = "item_reference"
+            if not isinstance(kind, str):
+                continue
+            items.append((index, kind, item))
+            call_id = item.get("call_id")
+            if isinstance(call_id, str):
+                self.add(kind, ToolMark(call_id, index, 0))
+            elif kind in STAND_FOR_OTHERS:
+                self.is_whole = False
+
+    def add(self, kind: str, mark: ToolMark) -> None:
+        """Add a call or an output."""
+        if kind.endswith("_output"):
+            self.answered.add(mark.id)
+            if kind == "function_call_output":
+                self.outputs.append(mark)
+            return
+        self.called.add(mark.id)
+        if kind == "function_call":
+            self.calls.append(mark)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the conversation began earlier."""
+        return any(self.body.get(name) is not None for name in HELD_INPUT)
+
+
+def outputs_without_call(view: ResponsesView) -> Iterator[Finding]:
+    """Results of functions that nobody called."""
+    if view.outputs and view.is_whole and not view.goes_on:
+        for mark in view.outputs:
+            if mark.id not in view.called:
+                yield Finding(f"input[{mark.message}]", {"id": mark.id})
+
+
+def calls_without_output(view: ResponsesView) -> Iterator[Finding]:
+    """Calls of functions whose result is nowhere."""
+    if view.is_whole:
+        for mark in view.calls:
+            if mark.id not in view.answered:
+                yield Finding(f"input[{mark.message}]", {"id": mark.id})
+
+
+def lonely_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are last, or before a message that is not the model's."""
+    given: Any = view.body["input"]
+    for index, kind, item in view.items:
+        if kind != "reasoning" or not text_at(item, "id"):
+            continue
+        after = given[index + 1] if index + 1 < len(given) else {"role": "user"}
+        if text_at(after, "role") in ("user", "system", "developer"):
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
+def thoughtless_calls(view: ResponsesView) -> Iterator[Finding]:
+    """Items of a stored response without the thought that went before them."""
+    there = {text_at(item, "id") for _, _, item in view.items}
+    for index, kind, item in view.items:
+        id = text_at(item, "id")
+        stored = holder_of(view.case, id) if kind == "function_call" and id else None
+        if stored is None:
+            continue
+        output, at = output_items_of(stored), item_ids(stored)[id]
+        thought = output[at - 1] if at > 0 else {}
+        if thought.get("type") == "reasoning" and thought.get("id") not in there:
+            yield Finding(f"input[{index}]", {"id": id, "kind": kind, "rs": thought.get("id")})
+
+
+def lost_items(view: ResponsesView) -> Iterator[Finding]:
+    """References to items that are not there."""
+    if view.is_whole or view.body.get("conversation") is not None:
+        return
+    for index, kind, item in view.items:
+        id = text_at(item, "id")
+        if kind == "item_reference" and id and not has_item(view.case, id):
+            short = None if view.body.get("store") is False else "Item with id '{id}' not found."
+            yield Finding(f"input[{index}]", {"id": id}, sentence=short)
+
+
+def lost_response(view: ResponsesView) -> Iterator[Finding]:
+    """A response to go on from that is not there."""
+    id = view.body["previous_response_id"]
+    if isinstance(id, str) and id and not was_issued(view.case, id):
+        yield Finding("previous_response_id", {"id": id})
+
+
+def two_histories(view: ResponsesView) -> Iterator[Finding]:
+    """A response to go on from, and a conversation."""
+    body = view.body
+    if body["previous_response_id"] is not None and body["conversation"] is not None:
+        yield Finding("previous_response_id")
+
+
+def nothing_said(view: ResponsesView) -> Iterator[Finding]:
+    """An input of nothing, where nothing stands for it."""
+    if view.body["input"] in ("", []) and not view.goes_on:
+        yield Finding("input")
+
+
+def foreign_secrets(view: ResponsesView) -> Iterator[Finding]:
+    """Encrypted thoughts that the server did not make: its own begin as Fernet tokens do."""
+    for index, _, item in view.items:
+        secret = text_at(item, "encrypted_content")
+        if secret and not secret.startswith("gAAAAA"):
+            values = {"first": secret[:4], "last": secret[-4:]}
+            yield Finding(f"input[{index}].encrypted_content", values)
+
+
+ITEM_CHECKS: Tuple[Tuple[str, Check], ...] = (
+    ("responses/item-not-found", lost_items),
+    ("responses/output-without-call", outputs_without_call),
+    ("responses/call-without-output", calls_without_output),
+    ("responses/reasoning-needs-item", lonely_thoughts),
+)
+
+
+def item_faults(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the items, if there are any beside messages."""
+    for id, check in ITEM_CHECKS if view.items else ():
+        for finding in check(view):
+            yield finding._replace(rule=id)
+
+
+# === rules/responses_items_fields ============================================
+# What the items of a Responses request may be, and their parts (request rules, 1.2).  Pure.
+
+
+AnyShape = TypeVar("AnyShape", bound=Shape)
+
+
+def called(kind: str, shape: AnyShape) -> AnyShape:
+    """A shape under the name that OpenAI has for it."""
+    shape.kind = kind
+    return shape
+
+
+class InOrder(AnObject):
+    """An object of which what is missing is told first, then what is unknown, then what is wrong
+    with its members in their own order (seen)."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """In that order."""
+        members = self.members
+        for name in self.needed:
+            if name not in value:
+                yield FieldFault((*path, name), MISSING_FIELD, members[name], MISSING)
+        for name in value if self.closed else ():
+            if name not in members:
+                yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+        for name, shape in members.items():
+            if name in value and not shape.fits(value[name]):
+                yield from shape.faults(value[name], (*path, name))
+
+
+class AnId(AString):
+    """An id that begins as those of its kind do."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        super().__init__(null=True, rule="responses/item-id-prefix")
+
+    def made(self) -> Fits:
+        """By its beginning."""
+        prefix = self.prefix
+        return lambda value: type(value) is str and value.startswith(prefix)
+
+    def wrong(self, text: str) -> str:
+        """That it begins otherwise."""
+        return WRONG_PATTERN
+
+
+class ToldUnion(AUnion):
+    """A union whose errors list the members that are `told`, and tell of the whole value unless
+    they are `of_tag`; it has no tag where it has none of its own."""
+
+    def __init__(
+        self,
+        tag: str,
+        members: Mapping[str, AnObject],
+        told: Sequence[str] = (),
+        of_tag: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
+        super().__init__(tag, members, rule=rule)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """A missing tag is an empty one (seen)."""
+        named = self.named(value)
+        if named in self.members:
+            yield from self.members[named].faults(value, path)
+        else:
+            yield FieldFault(path, WRONG_TAG, self, named)
+
+    def named(self, value: Mapping[str, Json]) -> str:
+        """The tag of a value; empty if there is none."""
+        named = value.get(self.tag)
+        return named if isinstance(named, str) else ""
+
+
+WHATEVER = Anything()
+CACHED = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **CACHED}, ("text",))
+INPUT_IMAGE = InOrder(
+    {
+        "image_url": called("an image URL", AString(null=True)),
+        **dict.fromkeys(("file_id", "detail"), WHATEVER),
+        **CACHED,
+    }
+)
+INPUT_FILE = InOrder(
+    {
+        **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
+        **CACHED,
+    }
+)
+OUTPUT_PARTS: Dict[str, AnObject] = {
+    "output_text": InOrder(
+        {"text": AString(), "annotations": WHATEVER, "logprobs": WHATEVER}, ("text",)
+    ),
+    "refusal": InOrder({"refusal": AString()}, ("refusal",)),
+}
+INPUT_PARTS: Dict[str, AnObject] = {
+    "input_text": INPUT_TEXT,
+    "input_image": INPUT_IMAGE,
+    "output_text": OUTPUT_PARTS["output_text"],
+    "refusal": OUTPUT_PARTS["refusal"],
+    "input_file": INPUT_FILE,
+    "computer_screenshot": AnObject({}, closed=False),
+    "summary_text": AnObject({}, closed=False),
+}
+# These came later than the sentence, which lists them nowhere.
+LATER_PARTS = {
+    kind: AnObject({}, closed=False) for kind in ("input_audio", "reasoning_text", "encrypted_text")
+}
+PARTS_OF_INPUT = AnArray(
+    ToldUnion(
+        "type",
+        {**INPUT_PARTS, **LATER_PARTS},
+        tuple(INPUT_PARTS),
+        True,
+        rule="responses/user-part-type",
+    )
+)
+PARTS_OF_ASSISTANT = AnArray(
+    ToldUnion("type", OUTPUT_PARTS, rule="responses/assistant-part-type"),
+)
+
+
+def said_with(parts: Shape) -> Shape:
+    """Content: a text, or parts."""
+    return called("an array of objects or string", Either(AString(), parts))
+
+
+MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
+INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+OUTPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
+)
+
+
+BY_ROLE = ToldUnion(
+    "role",
+    {
+        "assistant": OUTPUT_MESSAGE,
+        "system": InOrder(INPUT_MESSAGE.members, ("content",)),
+        "developer": InOrder(INPUT_MESSAGE.members, ("content",)),
+        "user": INPUT_MESSAGE,
+    },
+)
+
+
+class Items(ToldUnion):
+    """Items by their type, which a message and a reference may leave out; messages by their
+    role."""
+
+    def made(self) -> Fits:
+        """By that; messages are looked at first, for most items are."""
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+        named, fits_role = self.named, BY_ROLE.fits
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            kind = value.get("type")
+            if kind == "message" or (kind is None and "role" in value):
+                return fits_role(value)
+            test = get(named(value))
+            return test is not None and test(value)
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Those of its type, or of its role."""
+        if self.named(value) == "message":
+            return BY_ROLE.faults(value, path)
+        return super().inner_faults(value, path)
+
+    def named(self, value: Mapping[str, Json]) -> str:
+        """The type as the server reads it."""
+        kind = value.get("type")
+        if kind is None:
+            return "message" if "role" in value or "id" not in value else "item_reference"
+        return kind if isinstance(kind, str) else ""
+
+
+# Request rules, 2.3: each length is a rule of its own.
+ID_OF_CALL = AString(least=1, most=64, null=True)
+# Who may call, and where a function is, came in 2026 (typed).
+CALLED_BY = dict.fromkeys(("status", "caller", "namespace"), WHATEVER)
+FUNCTION_CALL = InOrder(
+    {
+        "call_id": ID_OF_CALL,
+        "name": AString(),
+        "arguments": AString(),
+        "id": AnId("fc"),
+        **CALLED_BY,
+    },
+    ("call_id", "name", "arguments"),
+)
+# Its call_id may be missing since 2026 (typed).
+FUNCTION_OUTPUT = InOrder(
+    {
+        "call_id": ID_OF_CALL,
+        "output": called("a string or array of objects", Either(AString(), PARTS_OF_INPUT)),
+        **dict.fromkeys(("id", "name"), WHATEVER),
+        **CALLED_BY,
+    },
+    ("output",),
+)
+THOUGHT_ITEM = InOrder(
+    {
+        "id": AnId("rs"),
+        "summary": AnArray(WHATEVER),
+        "content": WHATEVER,
+        "encrypted_content": AString(null=True),
+    },
+    ("summary",),
+)
+# Each kind of action has members of its own; sources are said to be refused, but are typed.
+WEB_ACTION = AUnion(
+    "type",
+    {
+        "search": InOrder(dict.fromkeys(("query", "queries", "sources"), WHATEVER)),
+        "open_page": InOrder({"url": WHATEVER}),
+        "find_in_page": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
+        "find": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
+    },
+)
+
+
+def item_with(**members: Shape) -> AnObject:
+    """An item of which nothing but this is said."""
+    return AnObject(members, closed=False)
+
+
+OTHER_ITEMS = (
+    *("file_search_call", "computer_call", "computer_call_output", "tool_search_call"),
+    *("tool_search_output", "additional_tools", "configuration_update", "compaction"),
+    *("image_generation_call", "code_interpreter_call", "local_shell_call"),
+    *("local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call"),
+    *("apply_patch_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
+    *("mcp_call", "compaction_trigger", "program", "program_output"),
+)
+ITEMS = called(
+    "an input item",
+    Items(
+        "type",
+        {
+            "message": AnObject({}),  # for whoever lists them: those are told by their role
+            "function_call": FUNCTION_CALL,
+            "function_call_output": FUNCTION_OUTPUT,
+            "reasoning": THOUGHT_ITEM,
+            "item_reference": InOrder({"id": AString()}, ("id",), closed=False),
+            "custom_tool_call": item_with(id=AnId("ctc"), call_id=ID_OF_CALL),
+            "custom_tool_call_output": item_with(call_id=ID_OF_CALL),
+            "web_search_call": item_with(id=AnId("ws"), action=WEB_ACTION),
+            **{kind: AnObject({}, closed=False) for kind in OTHER_ITEMS},
+        },
+    ),
+)
+
+
+# === rules/responses_fields ==================================================
+# What the fields of a Responses request may be, but for its items (request rules, 1.2).  Pure.
+
+
+class Moved(Shape):
+    """A field of chat completions, which is called otherwise here; null says nothing."""
+
+    def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
+        self.to = to
+        super().__init__(null=True, rule=rule)
+
+    def made(self) -> Fits:
+        """Never."""
+        return lambda value: False
+
+
+MOVED: Mapping[str, Shape] = {
+    "messages": Moved("input", "responses/moved-messages"),
+    "response_format": Moved("text.format"),
+    "reasoning_effort": Moved("reasoning.effort"),
+    "max_tokens": Moved("max_output_tokens"),
+    "max_completion_tokens": Moved("max_output_tokens"),
+}
+
+
+def lacking_members(body: Mapping[str, Json]) -> List[str]:
+    """What a body must have, and has not; a prompt has a model, and what the server holds is as
+    good as an input."""
+    found = []
+    if not body.get("model") and body.get("prompt") is None:
+        found.append("model")
+    held = any(body.get(name) is not None for name in HELD_INPUT)
+    if body.get("input") is None and not held:
+        found.append("input")
+    return found
+
+
+class ABody(InOrder):
+    """A body: what was moved is told first, for a conversation in `messages` lacks its `input`,
+    too (seen)."""
+
+    def made(self) -> Fits:
+        """Its members, and that none is lacking."""
+        inner = super().made()
+        return lambda value: inner(value) and not lacking_members(value)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What was moved, what is lacking, then all else."""
+        for name, shape in self.members.items():
+            if isinstance(shape, Moved) and value.get(name) is not None:
+                yield FieldFault((*path, name), UNKNOWN_FIELD, shape, value[name])
+        for name in lacking_members(value):
+            yield FieldFault((*path, name), MISSING_FIELD, self.members[name], MISSING)
+        rest = {key: one for key, one in value.items() if key not in MOVED}
+        yield from super().inner_faults(rest, path)
+
+
+class AFunction(InOrder):
+    """A function; one that lies a level deeper, as chat completions have it, has no name."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That it has none, in a rule of its own, or what else is wrong."""
+        if "name" not in value and "function" in value:
+            yield FieldFault((*path, "name"), MISSING_FIELD, NESTED_NAME, MISSING)
+        else:
+            yield from super().inner_faults(value, path)
+
+
+NESTED_NAME = AString(rule="responses/tools-nested")
+OPEN = AnObject({}, closed=False)
+HOSTED_TOOLS = (
+    *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
+    *("web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11", "mcp"),
+    *("image_generation", "local_shell", "shell", "apply_patch", "tool_search", "namespace"),
+    *("programmatic_tool_calling",),
+)
+# Of a tool itself nothing more is said: which members each has changes from month to month.
+TOOLS = called(
+    "an array of tools",
+    AnArray(
+        AUnion(
+            "type",
+            {
+                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "custom": InOrder({"name": AString()}, ("name",), closed=False),
+                **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
+            },
+        ),
+        null=True,
+    ),
+)
+SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+FORMAT_TYPES = AUnion(
+    "type",
+    {
+        "json_object": AnObject({}, closed=False),
+        "text": AnObject({}, closed=False),
+        "json_schema": InOrder(
+            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
+        ),
+    },
+    null=True,
+)
+
+
+def choice(*choices: str) -> AString:
+    """One of several words."""
+    return AString(choices, null=True)
+
+
+def decimal(least: float, most: float) -> Shape:
+    """A number, which OpenAI calls a decimal here (seen)."""
+    return called("a decimal", ANumber(least, most, null=True))
+
+
+def text(most: int = 0) -> AString:
+    """A text of any or of so many characters."""
+    return AString(most=most, null=True)
+
+
+OPTIONAL_FLAG = ABoolean(null=True)
+ANY_OBJECT = AnObject({}, closed=False, null=True)
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+# In the order in which their types are checked (seen), those first that answer from memory.
+SHARED_MEMBERS: Dict[str, Shape] = {
+    "input": called(
+        "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
+    ),
+    "previous_response_id": text(),
+    "tools": TOOLS,
+    "tool_choice": called(
+        "an object or 'none', 'auto', or 'required'",
+        Either(AString(("none", "auto", "required")), OPEN, null=True),
+    ),
+    "text": InOrder(
+        {"format": FORMAT_TYPES, "verbosity": choice("low", "medium", "high")}, null=True
+    ),
+    "parallel_tool_calls": OPTIONAL_FLAG,
+    "reasoning": InOrder(
+        {
+            "effort": choice(*EFFORTS),
+            "summary": choice("concise", "detailed", "auto"),
+            "generate_summary": choice("concise", "detailed", "auto"),
+            **dict.fromkeys(("context", "mode"), Anything()),
+        },
+        null=True,
+    ),
+    "prompt_cache_options": ANY_OBJECT,
+    "prompt_cache_key": text(),
+    "prompt_cache_retention": choice("in_memory", "24h"),
+    "truncation": choice("auto", "disabled"),
+    # The server says it as an array, and who repeats it is not refused for certain.
+    "instructions": called("a string", Either(AString(), AnArray(Anything()), null=True)),
+    "service_tier": choice("auto", "default", "fast", "flex", "scale", "priority", "ultrafast"),
+    "conversation": called("a string or object", Either(AString(), OPEN, null=True)),
+    "prompt": InOrder(
+        {"id": AString(), **dict.fromkeys(("version", "variables"), Anything())}, ("id",), null=True
+    ),
+    "model": text(),
+}
+INCLUDABLE = (
+    *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
+    *("message.input_image.image_url", "computer_call_output.output.image_url"),
+    *("code_interpreter_call.outputs", "reasoning.encrypted_content"),
+    "message.output_text.logprobs",
+)
+CREATE_MEMBERS: Dict[str, Shape] = {
+    "include": AnArray(AString(INCLUDABLE), null=True),
+    "metadata": called(
+        "a metadata object", AMap(AString(most=512), AString(most=64), most=16, null=True)
+    ),
+    "temperature": decimal(0, 2),
+    "top_p": decimal(0, 1),
+    "presence_penalty": decimal(-2, 2),
+    "frequency_penalty": decimal(-2, 2),
+    "stream": OPTIONAL_FLAG,
+    "stream_options": InOrder({"include_obfuscation": OPTIONAL_FLAG}, null=True),
+    "background": OPTIONAL_FLAG,
+    "max_output_tokens": AnInteger(16, null=True, rule="responses/max-output-min"),
+    "max_tool_calls": AnInteger(1, null=True),
+    "user": text(),
+    "safety_identifier": text(64),
+    "store": OPTIONAL_FLAG,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "context_management": called("an array of objects", AnArray(OPEN, null=True)),
+    **dict.fromkeys(("moderation", "access_programs", "image", "background_options"), ANY_OBJECT),
+    "client_metadata": Anything(),  # which Codex sends
+}
+
+
+def body_of(members: Mapping[str, Shape], closed: bool) -> ABody:
+    """A body with these members beside those that were moved."""
+    return ABody({**members, **MOVED}, closed=closed)
+
+
+def in_order(members: Mapping[str, Shape], order: Sequence[str]) -> Dict[str, Shape]:
+    """Members in the order in which they are checked."""
+    first = {name: members[name] for name in order}
+    return {**first, **members}
+
+
+CREATE_ORDER = (
+    *("input", "previous_response_id", "prompt", "moderation", "include", "tools", "tool_choice"),
+    *("metadata", "text", "temperature", "top_p", "presence_penalty", "frequency_penalty"),
+    *("parallel_tool_calls", "stream", "stream_options", "background", "max_output_tokens"),
+    *("max_tool_calls", "reasoning", "user", "safety_identifier", "prompt_cache_options"),
+    *("prompt_cache_key", "prompt_cache_retention", "truncation", "instructions", "store"),
+    *("service_tier", "top_logprobs", "context_management"),
+)
+CREATE_BODY = body_of(in_order({**SHARED_MEMBERS, **CREATE_MEMBERS}, CREATE_ORDER), True)
+# What else may stand in a request to count its tokens or to compact it is not known for certain.
+READ_BODY = body_of(SHARED_MEMBERS, False)
+
+
+# === rules/responses_voice ===================================================
+# How OpenAI says that a field of a Responses request is wrong (request rules, 1.8).  Pure.
+
+
+MOVED_SENTENCE = (
+    "Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to '{to}'. "
+    "Try again with the new parameter. See the API documentation for more information: "
+    "https://platform.openai.com/docs/api-reference/responses/create."
+)
+ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefix}'."
+
+
+class ResponsesVoice(OpenAIVoice):
+    """As in chat completions, with what only this API has or calls otherwise."""
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        shape, kind = fault.shape, fault.kind
+        if isinstance(shape, Moved):
+            name = bracketed(fault.path)
+            return shape.rule, Finding(name, {"name": name, "to": shape.to})
+        id, finding = super().__call__(fault)
+        if shape is ID_OF_CALL and kind != WRONG_TYPE:
+            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
+        elif kind == MISSING_FIELD and shape is NESTED_NAME:
+            id = shape.rule
+        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
+            id = "responses/unknown-item-field"
+        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+            path = bracketed(fault.path)
+            finding = finding._replace(place=path, values={**finding.values, "path": path})
+        elif kind == WRONG_TYPE:
+            id = "responses/types"
+        return id, finding
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        shape, kind, value = fault.shape, fault.kind, fault.value
+        if kind == WRONG_TAG and isinstance(shape, ToldUnion):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
+        if kind == WRONG_TYPE and isinstance(shape, AString) and shape.choices:
+            sentence = "Invalid type for '{path}': expected one of {wanted}, but got {got} instead."
+            wanted = said_values(shape.choices).replace(" and ", " or ")
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if isinstance(shape, AnId) and kind != WRONG_TYPE:
+            return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
+        return OpenAIVoice.said(fault)
+
+
+# === rules/openai_responses ==================================================
+# What OpenAI's Responses refuse (request rules, 2.3), and Azure's.  Pure.
+
+
+def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
+    """A choice of a function or a custom tool by no name, as that of chat completions is."""
+    choice = view.body["tool_choice"]
+    if text_at(choice, "type") in ("function", "custom") and "name" not in choice:
+        code = "missing_required_parameter"
+        yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
+
+
+def function_schemas(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the schemas of functions.  One that does not say that it is strict is made
+    strict if that is possible."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        if tool.get("type") == "function":
+            place, name = f"tools[{index}].parameters", text_at(tool, "name")
+            strict = tool.get("strict") is True
+            code = "invalid_function_parameters"
+            given = SchemaOf(tool.get("parameters"), FUNCTION, name, place, code, strict)
+            yield from schema_findings(given)
+
+
+def answer_format(view: ResponsesView) -> Dict[str, Any]:
+    """The format of the answer, as far as one is asked for."""
+    text = view.body["text"]
+    found = text.get("format") if isinstance(text, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def answer_schema(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the schema of the answer."""
+    asked = answer_format(view)
+    if asked.get("type") == "json_schema":
+        place, strict = "text.format.schema", asked.get("strict") is True
+        name, code = text_at(asked, "name"), "invalid_json_schema"
+        yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
+
+
+def unasked_json(view: ResponsesView) -> Iterator[Finding]:
+    """An answer in JSON that nothing in the input speaks of."""
+    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
+        return
+    if not says_json(view.body.get("input")):
+        yield Finding("text.format")
+
+
+def says_json(given: Json) -> bool:
+    """Whether any text in a value speaks of JSON."""
+    todo = [given]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            if "json" in value.lower():
+                return True
+        elif isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, list):
+            todo += value
+    return False
+
+
+def asked_effort(view: ResponsesView) -> Json:
+    """How much a model is to think, if that is said."""
+    reasoning = view.body.get("reasoning")
+    return reasoning.get("effort") if isinstance(reasoning, dict) else None
+
+
+def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
+    may_not_think = view.case.name.startswith("gpt-5.")
+    if may_not_think and asked_effort(view) in (None, "none"):
+        return
+    for name in ("temperature", "top_p"):
+        value = view.body.get(name)
+        if isinstance(value, (int, float)) and value != 1:
+            yield Finding(name, {"name": name})
+
+
+def needless_effort(view: ResponsesView) -> Iterator[Finding]:
+    """How much to think, for a model that does not."""
+    if asked_effort(view) is not None:
+        yield Finding("reasoning.effort")
+
+
+# Said by the fields, with the words of request rules, 1.8.
+RESPONSES_FIELD_RULES = (
+    Rule(
+        "responses/unknown-field",
+        "Unknown parameter: '{path}'.",
+        "teabranch/open-responses-server#41, measured",
+    ),
+    Rule(
+        "responses/unknown-item-field",
+        "Unknown parameter: '{path}'.",
+        "1jehuang/jcode#1028, pydantic/pydantic-ai#3653, bestruirui/octopus#31, "
+        "openai/openai-python#3008",
+    ),
+    Rule(
+        "responses/missing",
+        "Missing required parameter: '{path}'.",
+        "pattern, measured",
+        nameless_choice,
+        needs=("tool_choice",),
+    ),
+    Rule(
+        "responses/types",
+        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        "pattern, measured",
+    ),
+    Rule(
+        "responses/limits",
+        "Invalid '{path}': {what} above maximum value. Expected a value <= {bound}, but got "
+        "{value} instead.",
+        "pattern, OpenAPI 2.3.0",
+    ),
+    Rule(
+        "responses/moved-messages",
+        MOVED_SENTENCE,
+        "several public source files; lobehub/lobehub#8116",
+        code="unsupported_parameter",
+    ),
+    Rule(
+        "responses/moved-others",
+        MOVED_SENTENCE,
+        "lobehub/lobehub#8116, several public source files",
+        code="unsupported_parameter",
+    ),
+    Rule(
+        "responses/tools-nested",
+        "Missing required parameter: '{path}'.",
+        "documentation, measured",
+    ),
+    Rule(
+        "responses/max-output-min",
+        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got "
+        "{value} instead.",
+        "vectorize-io/hindsight#58, QuantumNous/new-api#2438, OpenAPI 2.3.0",
+    ),
+    Rule(
+        "responses/call-id-empty",
+        "Invalid '{path}': empty string. Expected a string with minimum length 1, but got an empty "
+        "string instead.",
+        "BigPizzaV3/CodexPlusPlus#315",
+    ),
+    Rule(
+        "responses/call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 64, but got a "
+        "string with length {n} instead.",
+        "AnswerDotAI/fastllm#45",
+    ),
+    Rule(
+        "responses/item-id-prefix",
+        ID_SENTENCE,
+        "several public source files",
+    ),
+    Rule(
+        "responses/assistant-part-type",
+        "Invalid value: '{value}'. Supported values are: 'output_text' and 'refusal'.",
+        "google/adk-go#1197",
+    ),
+    Rule(
+        "responses/user-part-type",
+        "Invalid value: '{value}'. Supported values are: 'input_text', 'input_image', "
+        "'output_text', 'refusal', 'input_file', 'computer_screenshot', and 'summary_text'.",
+        "several public source files",
+    ),
+)
+
+# Not in the input alone: what the server holds, and whether it is there.  These are looked at when
+# all fields are right, and before what the model can (measured).
+RESPONSES_STATE_RULES = (
+    Rule(
+        "responses/two-histories",
+        "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
+        "'conversation'.",
+        "measured; documentation",
+        two_histories,
+        needs=("previous_response_id", "conversation"),
+        code="mutually_exclusive_parameters",
+    ),
+    Rule(
+        "responses/previous-not-found",
+        "Previous response with id '{id}' not found.",
+        "smg-project/smg#916, measured",
+        lost_response,
+        needs=("previous_response_id",),
+        code="previous_response_not_found",
+        param="previous_response_id",
+    ),
+    Rule(
+        "responses/input-empty",
+        "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
+        "provided.",
+        "several public source files, measured",
+        nothing_said,
+        needs=("input",),
+        code="missing_required_parameter",
+    ),
+    Rule(
+        "responses/item-not-found",
+        "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
+        "again with `store` set to true, or remove this item from your input.",
+        "vercel/ai#7543, continuedev/continue#9101, can1357/oh-my-pi#41",
+        status=404,
+        param="input",
+    ),
+    Rule(
+        "responses/call-needs-reasoning",
+        "Item '{id}' of type '{kind}' was provided without its required 'reasoning' item: '{rs}'.",
+        "VRSEN/agency-swarm#367, 0xPlaygrounds/rig#751",
+        thoughtless_calls,
+        default="off",
+        needs=("input",),
+        param="input",
+    ),
+    Rule(
+        "responses/encrypted-invalid",
+        "The encrypted content {first}...{last} could not be verified.",
+        "openai/codex#8145, openai/codex#8119, Wei-Shaw/sub2api#2863",
+        foreign_secrets,
+        default="off",
+        needs=("input",),
+        code="invalid_encrypted_content",
+    ),
+)
+
+# Request rules, 2.3.
+RESPONSES_ITEM_RULES = (
+    Rule(
+        "responses/output-without-call",
+        "No tool call found for function call output with call_id {id}.",
+        "microsoft/vscode#320060, continuedev/continue#10092, openai/codex#42088",
+        param="input",
+    ),
+    Rule(
+        "responses/call-without-output",
+        "No tool output found for function call {id}.",
+        "tjardoo/openai-client#124, recorded",
+        param="input",
+    ),
+    Rule(
+        "responses/reasoning-needs-item",
+        "Item '{id}' of type 'reasoning' was provided without its required following item.",
+        "recorded",
+        default="jrn",
+        param="input",
+    ),
+)
+
+# What models take, which chat completions say in other words.
+RESPONSES_MODEL_RULES = (
+    Rule(
+        "responses/json-word",
+        "Response input messages must contain the word 'json' in some form to use 'text.format' of "
+        "type 'json_object'.",
+        "several public source files",
+        unasked_json,
+        needs=("text",),
+        param="text.format",
+    ),
+    Rule(
+        "responses/sampling-reasoning",
+        "Unsupported parameter: '{name}' is not supported with this model.",
+        "measured",
+        sampled_thoughts,
+        default="mod",
+        models=r"^(?:o[1-9]|gpt-5(?!-chat))",
+        param="{place}",
+    ),
+    Rule(
+        "responses/effort-unknown",
+        "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+        "several public source files",
+        needless_effort,
+        default="mod",
+        needs=("reasoning",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+        code="unsupported_parameter",
+        param="reasoning.effort",
+    ),
+)
+
+VOICE_OF_RESPONSES = ResponsesVoice("responses")
+OPENAI_RESPONSES = Book(
+    "openai",
+    "responses",
+    (
+        *RESPONSES_FIELD_RULES,
+        Sweep(function_schemas, ("tools",)),
+        Sweep(answer_schema, ("text",)),
+        *OPENAI_SCHEMA_RULES,
+        *RESPONSES_STATE_RULES,
+        Sweep(item_faults, ("input",)),
+        *RESPONSES_ITEM_RULES,
+        *RESPONSES_MODEL_RULES,
+    ),
+    CREATE_BODY,
+    VOICE_OF_RESPONSES,
+    ResponsesView,
+)
+
+
+def read_book(api: str) -> Book:
+    """What holds where the same items are only read; a call may still be open there."""
+    # Of the items only what the server holds: without their rows the others are not told.
+    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
+    return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
+
+
+RESPONSES_TOKENS, RESPONSES_COMPACT = read_book("input_tokens"), read_book("compact")
+
+
 # === rules/judge =============================================================
 # What a request breaks of its provider's rules, and the error that it would get.  Pure.
 
@@ -25349,16 +26592,25 @@ STRUCTURE_RULES = (
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    OpenAIResponses: OPENAI_RESPONSES,
+    OpenAIInputTokens: RESPONSES_TOKENS,
+    OpenAICompact: RESPONSES_COMPACT,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {
     OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+    # Of their items nothing is known that all hosts refuse.
+    OpenAIResponses: Book("openai", "responses", ()),
+    OpenAIInputTokens: Book("openai", "input_tokens", ()),
+    OpenAICompact: Book("openai", "compact", ()),
 }
 
 
 @functools.lru_cache(maxsize=None)
 def book_of(wire: WireFormat) -> Optional[Book]:
-    """The rules that an API has, if there are any."""
+    """The rules that an API has, if there are any, and something comes that may break them."""
+    if not wire.takes_body:
+        return None
     for kind in type(wire).__mro__:
         if kind in SHARED and wire.dialect not in ("", "openai"):
             return SHARED[kind]

@@ -7,26 +7,38 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.base import WireFormat
 from ..formats.openai_chat import OpenAIChat
+from ..formats.responses import OpenAIInputTokens, OpenAIResponses
+from ..formats.responses_compact import OpenAICompact
 from ..limits import Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
 from .base import Book, Case
 from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
+from .openai_responses import OPENAI_RESPONSES, RESPONSES_COMPACT, RESPONSES_TOKENS
 
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    OpenAIResponses: OPENAI_RESPONSES,
+    OpenAIInputTokens: RESPONSES_TOKENS,
+    OpenAICompact: RESPONSES_COMPACT,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {
     OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+    # Of their items nothing is known that all hosts refuse.
+    OpenAIResponses: Book("openai", "responses", ()),
+    OpenAIInputTokens: Book("openai", "input_tokens", ()),
+    OpenAICompact: Book("openai", "compact", ()),
 }
 
 
 @functools.lru_cache(maxsize=None)
 def book_of(wire: WireFormat) -> Optional[Book]:
-    """The rules that an API has, if there are any."""
+    """The rules that an API has, if there are any, and something comes that may break them."""
+    if not wire.takes_body:
+        return None
     for kind in type(wire).__mro__:
         if kind in SHARED and wire.dialect not in ("", "openai"):
             return SHARED[kind]

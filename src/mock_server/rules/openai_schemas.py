@@ -56,7 +56,7 @@ NOT_PERMITTED = (
 )
 FORBIDDEN = frozenset(NOT_PERMITTED)
 ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
-Broken = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
+SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
 
 
 def schema_findings(of: SchemaOf) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def schema_findings(of: SchemaOf) -> Iterator[Finding]:
         yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
 
 
-def root_faults(of: SchemaOf) -> Iterator[Broken]:
+def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
     """What is wrong at its root, whether or not it is strict."""
     schema: Any = of.schema
     kind = schema.get("type")
@@ -83,7 +83,7 @@ def root_faults(of: SchemaOf) -> Iterator[Broken]:
         yield "function-object-properties", {"ctx": "()"}
 
 
-def inner_schema_faults(of: SchemaOf) -> Iterator[Broken]:
+def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
     """What is wrong with it and the schemas in it, from its root downwards."""
     todo = [SchemaPlace(of.schema)]
     while todo:
@@ -120,7 +120,7 @@ def is_of_objects(schema: Any) -> bool:
     return kind == "object" or (isinstance(kind, list) and "object" in kind)
 
 
-def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[Broken]:
+def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
     """What is wrong with a strict schema itself."""
     if not FORBIDDEN.isdisjoint(schema):
         for word in NOT_PERMITTED:

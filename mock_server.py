@@ -25782,12 +25782,12 @@ class AnId(AString):
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        super().__init__(null=True, rule="responses/item-id-prefix")
+        super().__init__(rule="responses/item-id-prefix")
 
     def made(self) -> Fits:
-        """By its beginning."""
+        """By its beginning; null is as good as none."""
         prefix = self.prefix
-        return lambda value: type(value) is str and value.startswith(prefix)
+        return lambda value: value is None or (type(value) is str and value.startswith(prefix))
 
     def wrong(self, text: str) -> str:
         """That it begins otherwise."""
@@ -25931,8 +25931,8 @@ class Items(ToldUnion):
 
 # Request rules, 2.3: each length is a rule of its own.
 ID_OF_CALL = AString(least=1, most=64, null=True)
-# Who may call, and where a function is, came in 2026 (typed).
-CALLED_BY = dict.fromkeys(("status", "caller", "namespace"), WHATEVER)
+# Who may call, where a function is and whether one waits for it came in 2026 (typed).
+CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
     {
         "call_id": ID_OF_CALL,
@@ -26174,9 +26174,7 @@ INCLUDABLE = (
 )
 CREATE_MEMBERS: Dict[str, Shape] = {
     "include": AnArray(AString(INCLUDABLE), null=True),
-    "metadata": called(
-        "a metadata object", AMap(AString(most=512), AString(most=64), most=16, null=True)
-    ),
+    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
     "temperature": decimal(0, 2),
     "top_p": decimal(0, 1),
     "presence_penalty": decimal(-2, 2),
@@ -26262,9 +26260,13 @@ class ResponsesVoice(OpenAIVoice):
         if kind == WRONG_TAG and isinstance(shape, ToldUnion):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
-        if kind == WRONG_TYPE and isinstance(shape, AString) and shape.choices:
-            sentence = "Invalid type for '{path}': expected one of {wanted}, but got {got} instead."
-            wanted = said_values(shape.choices).replace(" and ", " or ")
+        wanted = ""
+        if isinstance(shape, AMap):
+            wanted = "a metadata object"
+        elif isinstance(shape, AString) and shape.choices:
+            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
+        if kind == WRONG_TYPE and wanted:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
             return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
         if isinstance(shape, AnId) and kind != WRONG_TYPE:
             return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}

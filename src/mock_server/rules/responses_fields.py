@@ -192,9 +192,7 @@ INCLUDABLE = (
 )
 CREATE_MEMBERS: Dict[str, Shape] = {
     "include": AnArray(AString(INCLUDABLE), null=True),
-    "metadata": called(
-        "a metadata object", AMap(AString(most=512), AString(most=64), most=16, null=True)
-    ),
+    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
     "temperature": decimal(0, 2),
     "top_p": decimal(0, 1),
     "presence_penalty": decimal(-2, 2),

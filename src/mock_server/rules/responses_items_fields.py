@@ -55,12 +55,12 @@ class AnId(AString):
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        super().__init__(null=True, rule="responses/item-id-prefix")
+        super().__init__(rule="responses/item-id-prefix")
 
     def made(self) -> Fits:
-        """By its beginning."""
+        """By its beginning; null is as good as none."""
         prefix = self.prefix
-        return lambda value: type(value) is str and value.startswith(prefix)
+        return lambda value: value is None or (type(value) is str and value.startswith(prefix))
 
     def wrong(self, text: str) -> str:
         """That it begins otherwise."""
@@ -204,8 +204,8 @@ class Items(ToldUnion):
 
 # Request rules, 2.3: each length is a rule of its own.
 ID_OF_CALL = AString(least=1, most=64, null=True)
-# Who may call, and where a function is, came in 2026 (typed).
-CALLED_BY = dict.fromkeys(("status", "caller", "namespace"), WHATEVER)
+# Who may call, where a function is and whether one waits for it came in 2026 (typed).
+CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
     {
         "call_id": ID_OF_CALL,

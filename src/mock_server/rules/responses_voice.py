@@ -12,6 +12,7 @@ from .fields import (
     UNKNOWN_FIELD,
     WRONG_TAG,
     WRONG_TYPE,
+    AMap,
     AString,
     FieldFault,
 )
@@ -57,9 +58,13 @@ class ResponsesVoice(OpenAIVoice):
         if kind == WRONG_TAG and isinstance(shape, ToldUnion):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
-        if kind == WRONG_TYPE and isinstance(shape, AString) and shape.choices:
-            sentence = "Invalid type for '{path}': expected one of {wanted}, but got {got} instead."
-            wanted = said_values(shape.choices).replace(" and ", " or ")
+        wanted = ""
+        if isinstance(shape, AMap):
+            wanted = "a metadata object"
+        elif isinstance(shape, AString) and shape.choices:
+            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
+        if kind == WRONG_TYPE and wanted:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
             return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
         if isinstance(shape, AnId) and kind != WRONG_TYPE:
             return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}

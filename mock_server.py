@@ -25571,20 +25571,25 @@ def item_ids(stored: Stored) -> Dict[str, int]:
     return stored.items
 
 
-def holder_of(case: Case, id: str) -> Optional[Stored]:
-    """The stored response that has an item."""
+def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
+    """The stored responses that have these items, by the ids of those that are there: the oldest,
+    which made it."""
+    found: Dict[str, Stored] = {}
     responses = case.state.responses if case.state else {}
     for stored in list(responses.values()):
-        if id in item_ids(stored):
-            return stored
-    case.asks_state = True
-    return None
+        for id in ids.intersection(item_ids(stored)):
+            found.setdefault(id, stored)
+    if len(found) < len(ids):
+        case.asks_state = True
+    return found
 
 
-def has_item(case: Case, id: str) -> bool:
-    """Whether an item is there to be referred to, as far as is known."""
+def lost_of(case: Case, ids: Set[str]) -> Set[str]:
+    """Those of these items that are not there to be referred to, as far as is known."""
     state = case.state
-    return state is None or state.has_lost or holder_of(case, id) is not None
+    if state is None or state.has_lost:
+        return set()
+    return ids.difference(holders_of(case, ids))
 
 
 # === rules/responses_conversation ============================================
@@ -25680,26 +25685,30 @@ def lonely_thoughts(view: ResponsesView) -> Iterator[Finding]:
 def thoughtless_calls(view: ResponsesView) -> Iterator[Finding]:
     """Items of a stored response without the thought that went before them."""
     there = {text_at(item, "id") for _, _, item in view.items}
-    for index, kind, item in view.items:
+    calls = [(index, item) for index, kind, item in view.items if kind == "function_call"]
+    holders = holders_of(view.case, {text_at(item, "id") for _, item in calls})
+    for index, item in calls:
         id = text_at(item, "id")
-        stored = holder_of(view.case, id) if kind == "function_call" and id else None
-        if stored is None:
+        if id not in holders:
             continue
-        output, at = output_items_of(stored), item_ids(stored)[id]
+        output, at = output_items_of(holders[id]), item_ids(holders[id])[id]
         thought = output[at - 1] if at > 0 else {}
         if thought.get("type") == "reasoning" and thought.get("id") not in there:
-            yield Finding(f"input[{index}]", {"id": id, "kind": kind, "rs": thought.get("id")})
+            values = {"id": id, "kind": "function_call", "rs": thought.get("id")}
+            yield Finding(f"input[{index}]", values)
 
 
 def lost_items(view: ResponsesView) -> Iterator[Finding]:
     """References to items that are not there."""
     if view.is_whole or view.body.get("conversation") is not None:
         return
-    for index, kind, item in view.items:
-        id = text_at(item, "id")
-        if kind == "item_reference" and id and not has_item(view.case, id):
-            short = None if view.body.get("store") is False else "Item with id '{id}' not found."
-            yield Finding(f"input[{index}]", {"id": id}, sentence=short)
+    references = [(index, item) for index, kind, item in view.items if kind == "item_reference"]
+    lost = lost_of(view.case, {text_at(item, "id") for _, item in references} - {""})
+    # It says why only where this may be why.
+    sentence = None if view.body.get("store") is False else "Item with id '{id}' not found."
+    for index, item in references:
+        if text_at(item, "id") in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
 
 
 def lost_response(view: ResponsesView) -> Iterator[Finding]:
@@ -26524,7 +26533,8 @@ RESPONSES_ITEM_RULES = (
     ),
 )
 
-# What models take, which chat completions say in other words.
+# What models take, which chat completions say in other words.  How to draw words is asked of models
+# that think so often that only who asks for all is told.
 RESPONSES_MODEL_RULES = (
     Rule(
         "responses/json-word",
@@ -26540,7 +26550,7 @@ RESPONSES_MODEL_RULES = (
         "Unsupported parameter: '{name}' is not supported with this model.",
         "measured",
         sampled_thoughts,
-        default="mod",
+        default="off",
         models=r"^(?:o[1-9]|gpt-5(?!-chat))",
         param="{place}",
     ),

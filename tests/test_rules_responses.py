@@ -362,12 +362,6 @@ BROKEN = (
         "of type 'json_object'.",
     ),
     row(
-        "responses/sampling-reasoning",
-        {"model": "gpt-5-mini", "input": "Hi", "temperature": 0.5},
-        "temperature",
-        "Unsupported parameter: 'temperature' is not supported with this model.",
-    ),
-    row(
         "responses/effort-unknown",
         short(reasoning={"effort": "low"}),
         "reasoning.effort",
@@ -493,6 +487,13 @@ def test_what_is_off_is_told_only_if_all_is_asked_for() -> None:
     [found] = judged_by(CREATE, body, every=True)
     assert (found.rule, found.code) == ("responses/encrypted-invalid", "invalid_encrypted_content")
     assert found.message == "The encrypted content b3Bh...l... could not be verified."
+    hot = {"model": "gpt-5-mini", "input": "Hi", "temperature": 0.5}
+    assert rules_of(CREATE, hot) == []
+    [found] = judged_by(CREATE, hot, every=True)
+    assert (found.rule, found.param) == ("responses/sampling-reasoning", "temperature")
+    assert found.message == (
+        "Unsupported parameter: 'temperature' is not supported with this model."
+    )
 
 
 # Of what the session has stored tell the tests below.

@@ -268,7 +268,8 @@ RESPONSES_ITEM_RULES = (
     ),
 )
 
-# What models take, which chat completions say in other words.
+# What models take, which chat completions say in other words.  How to draw words is asked of models
+# that think so often that only who asks for all is told.
 RESPONSES_MODEL_RULES = (
     Rule(
         "responses/json-word",
@@ -284,7 +285,7 @@ RESPONSES_MODEL_RULES = (
         "Unsupported parameter: '{name}' is not supported with this model.",
         "measured",
         sampled_thoughts,
-        default="mod",
+        default="off",
         models=r"^(?:o[1-9]|gpt-5(?!-chat))",
         param="{place}",
     ),

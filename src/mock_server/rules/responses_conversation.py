@@ -8,7 +8,7 @@ from ..formats.responses_reading import HELD_INPUT
 from ..limits import Json
 from .base import Case, Check, Finding
 from .conversation import ToolMark, text_at
-from .responses_stored import has_item, holder_of, item_ids, output_items_of, was_issued
+from .responses_stored import holders_of, item_ids, lost_of, output_items_of, was_issued
 
 # Items that stand for others, which are not there to be looked at.
 STAND_FOR_OTHERS = ("item_reference", "compaction")
@@ -99,26 +99,30 @@ def lonely_thoughts(view: ResponsesView) -> Iterator[Finding]:
 def thoughtless_calls(view: ResponsesView) -> Iterator[Finding]:
     """Items of a stored response without the thought that went before them."""
     there = {text_at(item, "id") for _, _, item in view.items}
-    for index, kind, item in view.items:
+    calls = [(index, item) for index, kind, item in view.items if kind == "function_call"]
+    holders = holders_of(view.case, {text_at(item, "id") for _, item in calls})
+    for index, item in calls:
         id = text_at(item, "id")
-        stored = holder_of(view.case, id) if kind == "function_call" and id else None
-        if stored is None:
+        if id not in holders:
             continue
-        output, at = output_items_of(stored), item_ids(stored)[id]
+        output, at = output_items_of(holders[id]), item_ids(holders[id])[id]
         thought = output[at - 1] if at > 0 else {}
         if thought.get("type") == "reasoning" and thought.get("id") not in there:
-            yield Finding(f"input[{index}]", {"id": id, "kind": kind, "rs": thought.get("id")})
+            values = {"id": id, "kind": "function_call", "rs": thought.get("id")}
+            yield Finding(f"input[{index}]", values)
 
 
 def lost_items(view: ResponsesView) -> Iterator[Finding]:
     """References to items that are not there."""
     if view.is_whole or view.body.get("conversation") is not None:
         return
-    for index, kind, item in view.items:
-        id = text_at(item, "id")
-        if kind == "item_reference" and id and not has_item(view.case, id):
-            short = None if view.body.get("store") is False else "Item with id '{id}' not found."
-            yield Finding(f"input[{index}]", {"id": id}, sentence=short)
+    references = [(index, item) for index, kind, item in view.items if kind == "item_reference"]
+    lost = lost_of(view.case, {text_at(item, "id") for _, item in references} - {""})
+    # It says why only where this may be why.
+    sentence = None if view.body.get("store") is False else "Item with id '{id}' not found."
+    for index, item in references:
+        if text_at(item, "id") in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
 
 
 def lost_response(view: ResponsesView) -> Iterator[Finding]:

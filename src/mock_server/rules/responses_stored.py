@@ -6,7 +6,7 @@ on the session only where it is not there.
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Set
 
 from ..formats.responses_input import input_items
 from ..formats.shapes import items_within
@@ -39,17 +39,22 @@ def item_ids(stored: Stored) -> Dict[str, int]:
     return stored.items
 
 
-def holder_of(case: Case, id: str) -> Optional[Stored]:
-    """The stored response that has an item."""
+def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
+    """The stored responses that have these items, by the ids of those that are there: the oldest,
+    which made it."""
+    found: Dict[str, Stored] = {}
     responses = case.state.responses if case.state else {}
     for stored in list(responses.values()):
-        if id in item_ids(stored):
-            return stored
-    case.asks_state = True
-    return None
+        for id in ids.intersection(item_ids(stored)):
+            found.setdefault(id, stored)
+    if len(found) < len(ids):
+        case.asks_state = True
+    return found
 
 
-def has_item(case: Case, id: str) -> bool:
-    """Whether an item is there to be referred to, as far as is known."""
+def lost_of(case: Case, ids: Set[str]) -> Set[str]:
+    """Those of these items that are not there to be referred to, as far as is known."""
     state = case.state
-    return state is None or state.has_lost or holder_of(case, id) is not None
+    if state is None or state.has_lost:
+        return set()
+    return ids.difference(holders_of(case, ids))

@@ -24340,6 +24340,7 @@ class Shape:
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
+    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
 
     def __init__(self, null: bool = False, rule: str = "") -> None:
         self.null, self.rule = null, rule
@@ -24357,28 +24358,31 @@ class Shape:
         """What tells whether a value that is not null fits."""
         return fits_always
 
+    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
+    # values far from Python's own limit, the second makes each of them be looked at once.
     def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
         """What is wrong with a value; nothing if it fits."""
+        if type(value) in self.types:
+            return self.inner_faults(value, path)
         if self.fits(value):
-            return
-        if type(value) not in self.types:
-            yield FieldFault(path, WRONG_TYPE, self, value)
-        else:
-            yield from self.inner_faults(value, path)
+            return iter(())
+        return iter((FieldFault(path, WRONG_TYPE, self, value),))
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with a value of the right type that does not fit."""
+        """What is wrong with a value of the right type, which may fit."""
         return iter(())
 
 
 class Anything(Shape):
     """Any value at all."""
 
+    plain = str  # as of all others
+
 
 class ABoolean(Shape):
     """true or false."""
 
-    kind, types = "a boolean", (bool,)
+    kind, types, plain = "a boolean", (bool,), bool
 
     def made(self) -> Fits:
         """By its type."""
@@ -24405,11 +24409,13 @@ class AString(Shape):
 
     def made(self) -> Fits:
         """The quickest test for what is asked."""
+        self.plain = None
         if self.choices:
             known = frozenset(self.choices)
             return lambda value: type(value) is str and value in known
         if self.least or self.most or self.pattern:
             return lambda value: type(value) is str and self.wrong(value) == ""
+        self.plain = str
         return lambda value: type(value) is str
 
     def wrong(self, text: str) -> str:
@@ -24426,7 +24432,9 @@ class AString(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """The one thing that is wrong with it."""
-        yield FieldFault(path, self.wrong(value), self, value)
+        wrong = self.wrong(value)
+        if wrong:
+            yield FieldFault(path, wrong, self, value)
 
 
 class ANumber(Shape):
@@ -24452,6 +24460,8 @@ class ANumber(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Which bound it breaks."""
+        if self.fits(value):
+            return
         is_small = self.least is not None and value < self.least
         yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
 
@@ -24492,11 +24502,7 @@ class AnArray(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not list or not least <= len(value) <= most:
                 return False
-            fits_item = item.fits  # which is known late, where shapes hold themselves
-            for one in value:
-                if not fits_item(one):
-                    return False
-            return True
+            return all(map(item.fits, value))  # known late, where shapes hold themselves
 
         return fits
 
@@ -24506,9 +24512,10 @@ class AnArray(Shape):
             yield FieldFault(path, TOO_SHORT, self, value)
         if self.most and len(value) > self.most:
             yield FieldFault(path, TOO_LONG, self, value)
+        item = self.item
         for index, one in enumerate(value):
-            if not self.item.fits(one):
-                yield from self.item.faults(one, (*path, index))
+            if type(one) is not item.plain:
+                yield from item.faults(one, (*path, index))
 
 
 class AnObject(Shape):
@@ -24533,21 +24540,25 @@ class AnObject(Shape):
         """All members in their order, then whether one is missing."""
         closed, needed, members = self.closed, frozenset(self.needed), self.members
         tests: Dict[str, Fits] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
                 tests.update((name, shape.fits) for name, shape in members.items())
+                plain.update((name, shape.plain) for name, shape in members.items())
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:
                         return False
                 elif test is not fits_always and not test(inner):
                     return False
-            return needed <= value.keys()
+            return not needed or needed <= value.keys()
 
         return fits
 
@@ -24563,7 +24574,7 @@ class AnObject(Shape):
                 yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
         for name, inner in value.items():
             shape = members.get(name)
-            if shape is not None and not shape.fits(inner):
+            if shape is not None and type(inner) is not shape.plain:
                 yield from shape.faults(inner, (*path, name))
 
 
@@ -24666,6 +24677,7 @@ class Either(Shape):
     def made(self) -> Fits:
         """That of the value's type."""
         get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
+        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
 
         def fits(value: Json) -> bool:
             test = get(type(value))
@@ -24677,9 +24689,8 @@ class Either(Shape):
         """What is wrong with it as one of its type, or that it is of none."""
         shape = self.by_type.get(type(value))
         if shape is not None:
-            yield from shape.faults(value, path)
-        elif not self.fits(value):
-            yield FieldFault(path, WRONG_TYPE, self, value)
+            return shape.faults(value, path)
+        return super().faults(value, path)
 
 
 # === rules/base ==============================================================

@@ -7,6 +7,7 @@ it stands.  Pure.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..limits import Json
@@ -64,7 +65,7 @@ def schema_findings(of: SchemaOf) -> Iterator[Finding]:
     if not isinstance(of.schema, dict) or not of.schema:
         return  # none at all is as good as one without properties
     where = f"{of.kind} '{of.name}'"
-    for id, values in (*root_faults(of), *inner_schema_faults(of)):
+    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
         values["where"] = where
         yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
 

@@ -218,6 +218,13 @@ BROKEN = (
     ),
     row(
         "responses/types",
+        said({}),
+        "input[0]",
+        "Invalid value: ''. Supported values are: 'assistant', 'system', 'developer', and 'user'.",
+        "invalid_value",
+    ),
+    row(
+        "responses/types",
         said({"role": "assistant", "content": None}),
         "input[0].content",
         "Invalid type for 'input[0].content': expected one of an array of objects or string, but "

@@ -46,7 +46,7 @@ class InOrder(AnObject):
             if name not in members:
                 yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
         for name, shape in members.items():
-            if name in value and not shape.fits(value[name]):
+            if name in value and type(value[name]) is not shape.plain:
                 yield from shape.faults(value[name], (*path, name))
 
 
@@ -64,7 +64,7 @@ class AnId(AString):
 
     def wrong(self, text: str) -> str:
         """That it begins otherwise."""
-        return WRONG_PATTERN
+        return "" if text.startswith(self.prefix) else WRONG_PATTERN
 
 
 class ToldUnion(AUnion):
@@ -174,8 +174,9 @@ class Items(ToldUnion):
 
     def made(self) -> Fits:
         """By that; messages are looked at first, for most items are."""
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-        named, fits_role = self.named, BY_ROLE.fits
+        tests = {name: shape.fits for name, shape in self.members.items()}
+        tests["message"] = fits_role = BY_ROLE.fits
+        get, named = tests.get, self.named
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:

@@ -25722,6 +25722,22 @@ def lost_items(view: ResponsesView) -> Iterator[Finding]:
             yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
 
 
+def lost_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are to be looked up, for they come without what they were, where nothing is
+    stored."""
+    if view.body.get("store") is not False or view.goes_on:
+        return
+    thoughts = [
+        (index, item)
+        for index, kind, item in view.items
+        if kind == "reasoning" and text_at(item, "id") and not item.get("encrypted_content")
+    ]
+    lost = lost_of(view.case, {item["id"] for _, item in thoughts})
+    for index, item in thoughts:
+        if item["id"] in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
 def lost_response(view: ResponsesView) -> Iterator[Finding]:
     """A response to go on from that is not there."""
     id = view.body["previous_response_id"]
@@ -25753,6 +25769,7 @@ def foreign_secrets(view: ResponsesView) -> Iterator[Finding]:
 
 ITEM_CHECKS: Tuple[Tuple[str, Check], ...] = (
     ("responses/item-not-found", lost_items),
+    ("responses/thought-not-found", lost_thoughts),
     ("responses/output-without-call", outputs_without_call),
     ("responses/call-without-output", calls_without_output),
     ("responses/reasoning-needs-item", lonely_thoughts),
@@ -25992,6 +26009,7 @@ WEB_ACTION = AUnion(
         "find_in_page": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
         "find": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
     },
+    null=True,
 )
 
 
@@ -26464,6 +26482,10 @@ RESPONSES_FIELD_RULES = (
     ),
 )
 
+LOST_SENTENCE = (
+    "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
+    "again with `store` set to true, or remove this item from your input."
+)
 # Not in the input alone: what the server holds, and whether it is there.  These are looked at when
 # all fields are right, and before what the model can (measured).
 RESPONSES_STATE_RULES = (
@@ -26496,9 +26518,17 @@ RESPONSES_STATE_RULES = (
     ),
     Rule(
         "responses/item-not-found",
-        "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
-        "again with `store` set to true, or remove this item from your input.",
+        LOST_SENTENCE,
         "vercel/ai#7543, continuedev/continue#9101, can1357/oh-my-pi#41",
+        status=404,
+        param="input",
+    ),
+    # The same of whole items is told of thoughts alone, and 400 at some hosts.
+    Rule(
+        "responses/thought-not-found",
+        LOST_SENTENCE,
+        "vercel/ai#7543, openclaw/openclaw#21782, NousResearch/hermes-agent#10217",
+        default="jrn",
         status=404,
         param="input",
     ),

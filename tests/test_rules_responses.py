@@ -553,6 +553,8 @@ def test_who_goes_on_from_a_response_must_have_had_it() -> None:
     first = client.create(short())["id"]
     again = short(previous_response_id=first)
     second = [client.create(again)["id"] for _ in range(3)][0]
+    kept, same = [client.answers.answer(asked(CREATE, again)) for _ in range(2)]
+    assert kept is same  # for as long as it is there
     third = client.create(said(OUTPUT, previous_response_id=second))
     assert third["previous_response_id"] == second
     deleted = asked(f"{CREATE}/{first}", None)
@@ -619,6 +621,16 @@ def test_a_reference_leads_to_an_item_that_is_there() -> None:
     output = client.create(said({**USER, "id": "msg_mine"}))["output"]
     for id in ("msg_mine", output[0]["id"]):
         client.create(said({"type": "item_reference", "id": id}, USER))
+
+
+def test_a_thought_that_is_to_be_looked_up_is_noted_where_nothing_is_stored() -> None:
+    thinks = {"reasoning": "hm", "text": "x"}
+    client = Client({"match": {"user": {"contains": "think"}}, "response": thinks})
+    for store, noted in ((True, []), (False, ["responses/thought-not-found"])):
+        output = client.create(short(input=f"think: {store}", store=store))["output"]
+        answered = client.answers.answer(asked(CREATE, said(*output, USER, store=False)))
+        assert answered.response.status == 200
+        assert [one.rule for one in answered.call.violations] == noted
 
 
 def test_a_call_of_a_stored_response_comes_with_its_thought_if_all_is_asked_for() -> None:

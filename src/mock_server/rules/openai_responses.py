@@ -187,6 +187,10 @@ RESPONSES_FIELD_RULES = (
     ),
 )
 
+LOST_SENTENCE = (
+    "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
+    "again with `store` set to true, or remove this item from your input."
+)
 # Not in the input alone: what the server holds, and whether it is there.  These are looked at when
 # all fields are right, and before what the model can (measured).
 RESPONSES_STATE_RULES = (
@@ -219,9 +223,17 @@ RESPONSES_STATE_RULES = (
     ),
     Rule(
         "responses/item-not-found",
-        "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
-        "again with `store` set to true, or remove this item from your input.",
+        LOST_SENTENCE,
         "vercel/ai#7543, continuedev/continue#9101, can1357/oh-my-pi#41",
+        status=404,
+        param="input",
+    ),
+    # The same of whole items is told of thoughts alone, and 400 at some hosts.
+    Rule(
+        "responses/thought-not-found",
+        LOST_SENTENCE,
+        "vercel/ai#7543, openclaw/openclaw#21782, NousResearch/hermes-agent#10217",
+        default="jrn",
         status=404,
         param="input",
     ),

@@ -125,6 +125,22 @@ def lost_items(view: ResponsesView) -> Iterator[Finding]:
             yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
 
 
+def lost_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are to be looked up, for they come without what they were, where nothing is
+    stored."""
+    if view.body.get("store") is not False or view.goes_on:
+        return
+    thoughts = [
+        (index, item)
+        for index, kind, item in view.items
+        if kind == "reasoning" and text_at(item, "id") and not item.get("encrypted_content")
+    ]
+    lost = lost_of(view.case, {item["id"] for _, item in thoughts})
+    for index, item in thoughts:
+        if item["id"] in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
 def lost_response(view: ResponsesView) -> Iterator[Finding]:
     """A response to go on from that is not there."""
     id = view.body["previous_response_id"]
@@ -156,6 +172,7 @@ def foreign_secrets(view: ResponsesView) -> Iterator[Finding]:
 
 ITEM_CHECKS: Tuple[Tuple[str, Check], ...] = (
     ("responses/item-not-found", lost_items),
+    ("responses/thought-not-found", lost_thoughts),
     ("responses/output-without-call", outputs_without_call),
     ("responses/call-without-output", calls_without_output),
     ("responses/reasoning-needs-item", lonely_thoughts),

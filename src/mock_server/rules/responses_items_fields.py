@@ -245,6 +245,7 @@ WEB_ACTION = AUnion(
         "find_in_page": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
         "find": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
     },
+    null=True,
 )
 
 

@@ -3951,6 +3951,8 @@ class Stored:
     ) -> None:
         self.name, self.call, self.whole, self.events, self.size = name, call, whole, events, size
         self.in_background = bool(call.body.get("background"))
+        # The places of its items in the output by their ids, once they were asked for.
+        self.items: Optional[Dict[str, int]] = None
         self.status, *self.ahead = *stages, NO_STATUS
 
     def poll(self) -> None:
@@ -3986,14 +3988,15 @@ class Archive:
         """Store a response in a session, in place of one with the same id."""
         freed = 0
         with self.lock:
-            self.take(state, stored.name)
+            replaced = self.take(state, stored.name)
             if stored.size > self.room:
-                return
-            if self.used + stored.size > self.room:
-                freed = self.make_room(stored.size)
-            self.kept[state, stored.name] = stored.size
-            self.used += stored.size
-            state.responses[stored.name] = stored
+                freed, state.has_lost = replaced.size if replaced else 0, True
+            else:
+                if self.used + stored.size > self.room:
+                    freed = self.make_room(stored.size)
+                self.kept[state, stored.name] = stored.size
+                self.used += stored.size
+                state.responses[stored.name] = stored
         if freed:
             self.forgot(freed)
 
@@ -4011,6 +4014,7 @@ class Archive:
             if self.used <= most:
                 break
             self.take(state, name)
+            state.has_lost = True
         return before - self.used
 
 
@@ -4035,6 +4039,7 @@ class State:
         self.adapters: Set[str] = set()  # that it has loaded
         self.archive = archive
         self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
+        self.has_lost = False  # whether there was no room for some that were issued
 
     @property
     def is_empty(self) -> bool:
@@ -26180,6 +26185,11 @@ compiled_once = functools.lru_cache(maxsize=None)(re.compile)
 Fits = Callable[[Json], bool]
 
 
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
 class Shape:
     """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
     not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
@@ -26192,7 +26202,7 @@ class Shape:
     def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
         fits = self.made()
-        if null:
+        if null and fits is not fits_always:
             inner = fits
 
             def fits_or_null(value: Json) -> bool:
@@ -26203,7 +26213,7 @@ class Shape:
 
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
-        return lambda value: True
+        return fits_always
 
     def rule_for(self, kind: str) -> str:
         """The id of the rule that a fault of this kind breaks; empty for the usual one."""
@@ -26418,7 +26428,7 @@ class AnObject(Shape):
                 if test is None:
                     if closed:
                         return False
-                elif not test(inner):
+                elif test is not fits_always and not test(inner):
                     return False
             return not needed or needed <= value.keys()
 
@@ -28096,121 +28106,41 @@ AZURE_CHAT = Book(
 )
 
 
-# === rules/openai_hosts ======================================================
-# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
-# words where they are known.
-
-# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
-
-
-NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
-UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
-
-ANY_MESSAGE = AUnion(
-    "role",
-    {role: AnObject({}, closed=False) for role in MESSAGES.members},
-    rule={WRONG_TAG: NO_SUCH_ROLE},
-)
-HOST_BODY = AnObject(
-    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
-)
-
-Words = Mapping[str, Any]  # members of a row that are a host's own
-
-
-def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
-    """A row with another sentence, and nothing said of a parameter."""
-    return {"sentence": sentence, "source": source, "code": code, "param": None}
-
-
-# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
-# known.  An empty one is in OpenAI's words.
-AS_OPENAI: Words = {}
-GOOGLE: Mapping[str, Words] = {
-    NO_MESSAGES: told_otherwise(
-        "* GenerateContentRequest.contents: contents is not specified\n",
-        "vercel/ai#3775, langchain-ai/langchain-google#1393",
-    ),
-    NO_SUCH_ROLE: AS_OPENAI,
-    UNANSWERED: told_otherwise(
-        "Please ensure that the number of function response parts is equal to the number of "
-        "function call parts of the function call turn.",
-        "microsoft/vscode#299295",
-    ),
-    UNASKED: told_otherwise(
-        "Please ensure that function response turn comes immediately after a function call turn.",
-        "langchain-ai/langchain#27799",
-    ),
-}
-TOOLS_ALONE: Mapping[str, Words] = {
-    NO_SUCH_ROLE: AS_OPENAI,
-    UNANSWERED: AS_OPENAI,
-    UNASKED: AS_OPENAI,
-}
-HOST_RULES: Mapping[str, Mapping[str, Words]] = {
-    "deepseek": {
-        NO_MESSAGES: AS_OPENAI,
-        NO_SUCH_ROLE: AS_OPENAI,
-        UNANSWERED: told_otherwise(
-            "An assistant message with 'tool_calls' must be followed by tool messages responding "
-            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
-            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
-            "invalid_request_error",
-        ),
-        UNASKED: told_otherwise(
-            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
-            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
-            "invalid_request_error",
-        ),
-    },
-    "groq": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise(
-            "'messages' : minimum number of items is 1", "several public sources"
-        ),
-    },
-    "openrouter": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise(
-            'Input required: specify "prompt" or "messages"', "several public sources"
-        ),
-    },
-    "ollama": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
-    },
-    "gemini": GOOGLE,
-    # Of roles and of an empty conversation the template of the model decides there.
-    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
-    "bedrock": TOOLS_ALONE,
-}
-
-
-def host_book(words: Mapping[str, Words]) -> Book:
-    """The book of a host."""
-    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
-    own = [id for id, told in words.items() if told]
-    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
-    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
-
-
-HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
-ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
-
-
 # === rules/judge =============================================================
 # What a request breaks of its provider's rules, and the error that it would get.  Pure.
 
 
+<<<<<<< HEAD
+from .openai_chat import OPENAI_CHAT
+from .openai_hosts import ANY_HOST_CHAT, HOST_CHATS
+=======
+from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
+from .openai_responses import OPENAI_RESPONSES, RESPONSES_COMPACT, RESPONSES_TOKENS
+>>>>>>> rresp
+
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+<<<<<<< HEAD
     AzureChat: AZURE_CHAT,
 }
 # The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
 # of those that have no book of their own.
 OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
     OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
+=======
+    OpenAIResponses: OPENAI_RESPONSES,
+    OpenAIInputTokens: RESPONSES_TOKENS,
+    OpenAICompact: RESPONSES_COMPACT,
+}
+# What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
+SHARED = {
+    OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+    # Of their items nothing is known that all hosts refuse.
+    OpenAIResponses: Book("openai", "responses", ()),
+    OpenAIInputTokens: Book("openai", "input_tokens", ()),
+    OpenAICompact: Book("openai", "compact", ()),
+>>>>>>> rresp
 }
 
 
@@ -28221,7 +28151,9 @@ def is_a_host(wire: WireFormat) -> bool:
 
 @functools.lru_cache(maxsize=None)
 def book_of(wire: WireFormat) -> Optional[Book]:
-    """The rules that an API has, if there are any."""
+    """The rules that an API has, if there are any, and something comes that may break them."""
+    if not wire.takes_body:
+        return None
     for kind in type(wire).__mro__:
         if kind in OF_HOSTS and is_a_host(wire):
             books, usual = OF_HOSTS[kind]

@@ -68,6 +68,11 @@ compiled_once = functools.lru_cache(maxsize=None)(re.compile)
 Fits = Callable[[Json], bool]
 
 
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
 class Shape:
     """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
     not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
@@ -80,7 +85,7 @@ class Shape:
     def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
         fits = self.made()
-        if null:
+        if null and fits is not fits_always:
             inner = fits
 
             def fits_or_null(value: Json) -> bool:
@@ -91,7 +96,7 @@ class Shape:
 
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
-        return lambda value: True
+        return fits_always
 
     def rule_for(self, kind: str) -> str:
         """The id of the rule that a fault of this kind breaks; empty for the usual one."""
@@ -306,7 +311,7 @@ class AnObject(Shape):
                 if test is None:
                     if closed:
                         return False
-                elif not test(inner):
+                elif test is not fits_always and not test(inner):
                     return False
             return not needed or needed <= value.keys()
 

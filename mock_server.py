@@ -81,6 +81,7 @@ from typing import (
     Any,
     Callable,
     Collection,
+    Container,
     Deque,
     Dict,
     FrozenSet,
@@ -24600,7 +24601,8 @@ class AMap(Shape):
 
 
 class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+    """An object whose member `tag` says which of several it is; without one, or with null, it is
+    the `usual`."""
 
     kind, types = "an object", (dict,)
 
@@ -24625,7 +24627,9 @@ class AUnion(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
-            named = value.get(tag, usual)
+            named = value.get(tag)
+            if named is None:
+                named = usual
             test = get(named) if type(named) is str else None
             return test is not None and test(value)
 
@@ -24636,7 +24640,9 @@ class AUnion(Shape):
         if self.tag not in value and not self.usual:
             yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
             return
-        named = value.get(self.tag, self.usual)
+        named = value.get(self.tag)
+        if named is None and self.usual:
+            named = self.usual
         shape = self.members.get(named) if isinstance(named, str) else None
         if shape is None:
             yield FieldFault(path, WRONG_TAG, self, named)
@@ -24805,7 +24811,8 @@ class Book:
     """The rules of one API of a provider, in the order in which it checks them.
 
     `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
-    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
+    words; `view` makes of a case what the rules look at, and may say what is `present` there for
+    rules to need beside the members of the body; `refusal` makes an error of what is broken."""
 
     def __init__(
         self,
@@ -24839,8 +24846,9 @@ class Book:
             found = list(itertools.islice(self.wrong_fields(case, every), MOST_VIOLATIONS))
         if isinstance(body, dict):
             view = self.view(case)
+            present = getattr(view, "present", body.keys())
             for rule, check, needs in self.due(case.name, every):
-                if needs <= body.keys():
+                if needs <= present:
                     left = MOST_VIOLATIONS - len(found)
                     findings = itertools.islice(check(view), left)
                     found += [rule.violation(finding) for finding in findings]
@@ -24911,9 +24919,11 @@ def text_at(value: Any, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
-    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
-    index of the message after the results."""
+def unanswered(
+    turns: Sequence[TalkTurn], late: Container[ToolMark] = ()
+) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after, but one that comes too `late`
+    in it: turn, ids without one, and the index of the message after the results."""
     for index, turn in enumerate(turns):
         if not turn.calls:
             continue
@@ -24921,7 +24931,7 @@ def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str],
         after = turn.last + 1
         if index + 1 < len(turns) and turns[index + 1].results:
             following = turns[index + 1]
-            answered = {mark.id for mark in following.results}
+            answered = {mark.id for mark in following.results if mark not in late}
             after = following.last + 1
         missing = [mark.id for mark in turn.calls if mark.id not in answered]
         if missing:
@@ -24945,6 +24955,1624 @@ def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
         if mark.id in seen:
             yield mark
         seen.add(mark.id)
+
+
+# === rules/claude_checks =====================================================
+# What Claude refuses whoever hosts it, as functions of plain values, and in which words.  Pure.
+
+
+THINKING_GUIDE = (
+    " Please consult our documentation at "
+    "https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
+)
+BUDGET_BELOW_MAX = (
+    "`max_tokens` must be greater than `thinking.budget_tokens`."
+    + THINKING_GUIDE
+    + "#max-tokens-and-context-window-size"
+)
+ONLY_ONE_TEMPERATURE = (
+    "`temperature` may only be set to 1 when thinking is enabled."
+    + THINKING_GUIDE
+    + "#important-considerations-when-using-extended-thinking"
+)
+ADAPTIVE_TEMPERATURE = (
+    "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode."
+    + THINKING_GUIDE
+)
+FORCED_THOUGHT = "Thinking may not be enabled when tool_choice forces tool use."
+MARKS_MOST = 4
+TOO_MANY_MARKS = "A maximum of 4 blocks with cache_control may be provided. Found {found}."
+LATE_HOUR = (
+    "{path}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' "
+    "cache_control block. Note that blocks are processed in the following order: `tools`, "
+    "`system`, `messages`."
+)
+IMAGE_MOST = 5 * 1024 * 1024  # characters of base64
+IMAGE_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+}
+
+# The names of models without what hosts put before them (request rules, 4.1).
+OLDER_CLAUDE = (
+    r"^claude-(?:[23](?!\d)|instant|(?:opus|sonnet|haiku)-4(?:-[0-7](?!\d)|-20\d{6}|[@:]|$))"
+)
+FIFTH_CLAUDE = r"^claude-[a-z]+-[5-9](?!\d)"
+NEWEST_CLAUDE = rf"{FIFTH_CLAUDE}|^claude-opus-4-[7-9](?!\d)"
+NO_PREFILL = rf"{FIFTH_CLAUDE}|^claude-(?:opus|sonnet)-4-[6-9](?!\d)"
+ONE_SAMPLER = r"^claude-(?:opus|sonnet|haiku)-4-[1-6](?!\d)"
+
+
+class CacheMark(NamedTuple):
+    """A mark that asks for a cache: where, and what it says; `tag` is the member of a union that
+    the path of a fault inside it names behind the place."""
+
+    place: str
+    says: Mapping[str, Json]
+    tag: str = ""
+
+
+def late_hours(marks: Iterable[CacheMark]) -> Iterator[CacheMark]:
+    """The marks for an hour that come after one for five minutes, which is the usual."""
+    was_short = False
+    for mark in marks:
+        if mark.says.get("ttl") != "1h":
+            was_short = True
+        elif was_short:
+            yield mark
+
+
+def thinking_on(thinking: Json) -> str:
+    """How a request asks for thoughts: enabled or adaptive; empty if it does not."""
+    kind = text_at(thinking, "type")
+    return kind if kind in ("enabled", "adaptive") else ""
+
+
+def is_over_budget(thinking: Json, max_tokens: Json) -> bool:
+    """Whether thoughts may take all of what may be said."""
+    if text_at(thinking, "type") != "enabled" or not isinstance(thinking, dict):
+        return False
+    budget = thinking.get("budget_tokens")
+    return isinstance(budget, int) and isinstance(max_tokens, int) and budget >= max_tokens
+
+
+def is_number_but(value: Json, usual: float) -> bool:
+    """Whether a member is a number other than its usual one."""
+    return isinstance(value, (int, float)) and value != usual
+
+
+def forces_tool(choice: Json) -> bool:
+    """Whether a tool choice leaves nothing but to call one."""
+    return text_at(choice, "type") in ("any", "tool")
+
+
+def image_type(data: str) -> Optional[str]:
+    """The media type of an image in base64, as its first bytes have it; None if they are of none
+    that Claude reads."""
+    try:
+        start = base64.b64decode(data[:24])
+    except ValueError:
+        return None
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in IMAGE_STARTS.items() if start.startswith(magic)), None)
+
+
+def first_kind(content: Json) -> str:
+    """The type of the first block of a message; of one that is a text, that."""
+    if isinstance(content, str):
+        return "text"
+    return text_at(content[0], "type") if isinstance(content, list) and content else ""
+
+
+class MergedTurn:
+    """Messages of one role that follow each other: the first one's index, the type of its first
+    block, and whether there are results of tools in them."""
+
+    __slots__ = ("index", "role", "first", "has_results")
+
+    def __init__(self, index: int, role: Json, first: str) -> None:
+        self.index, self.role, self.first, self.has_results = index, role, first, False
+
+
+def thoughtless_turn(turns: Sequence[MergedTurn]) -> Optional[MergedTurn]:
+    """The last turn of the assistant, as far as it has to begin with a thought where thinking is
+    enabled: if neither it does nor one before it in the same round of tools."""
+    at = len(turns) - 1
+    if at >= 0 and turns[at].has_results:
+        at -= 1
+    last = None
+    while at >= 0 and turns[at].role == "assistant":
+        turn = turns[at]
+        if turn.first not in ("text", "tool_use"):
+            return None
+        last = last or turn
+        if not at or not turns[at - 1].has_results:
+            break
+        at -= 2
+    return last
+
+
+# === rules/anthropic_view ====================================================
+# A messages request of Anthropic as its rules look at it.  Pure.
+
+
+# The indexes that lead to a block: the message, the block of it, and the one inside that.
+BlockPath = Tuple[int, ...]
+PlacedBlock = Tuple[BlockPath, Dict[str, Any]]
+
+
+def block_place(at: BlockPath) -> str:
+    """The path to a block, as in `messages.1.content.0`."""
+    place = f"messages.{at[0]}.content.{at[1]}"
+    if len(at) > 2:
+        place += f".tool_result.content.{at[2]}"
+    return place
+
+
+class ClaudeView:
+    """A request: the case, its body, what is in its conversation.
+
+    `present` are the names of the body's members, and with a plus what else there is: a type of
+    block (`+text` also for a text that is no block, and for the system prompt's), `+empty` messages
+    and `+system` ones, `+cache` marks, results of `+server` tools, `+misplaced` calls or results, a
+    last message that is the `+assistant`'s.  Rules need them like members.
+    Messages that follow each other with one role are one turn (4.2)."""
+
+    __slots__ = (
+        "case",
+        "body",
+        "messages",
+        "present",
+        "turns",
+        "late",
+        "blocks",
+        "marks",
+        "empty",
+        "blank",
+        "system",
+        "begun",
+        "has_words",
+    )
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        messages = self.body.get("messages")
+        self.messages: List[Any] = messages if isinstance(messages, list) else []
+        self.present: Set[str] = set(self.body)
+        self.turns: List[TalkTurn] = []
+        self.late: Set[ToolMark] = set()  # results behind something else in their turn
+        self.blocks: Dict[str, List[PlacedBlock]] = {}  # by type
+        self.marks: List[CacheMark] = []
+        self.empty: List[int] = []  # messages
+        self.blank: List[int] = []
+        self.system: List[int] = []
+        self.begun = 0  # the index at which the turn begins that is read
+        self.has_words = False  # whether there is anything but results in it
+        self.read_marks()
+        self.read()
+        if self.marks:
+            self.present.add("+cache")
+
+    def read_marks(self) -> None:
+        """Find the marks before the messages."""
+        if isinstance(self.body.get("system"), list):
+            self.present.add("+text")
+        for name, tag in (("tools", ".custom"), ("system", "")):
+            for index, one in indexed_objects(self.body.get(name)):
+                if "cache_control" in one:
+                    kind = one.get("type")
+                    named = f".{kind}" if name == "tools" and isinstance(kind, str) else tag
+                    self.mark(f"{name}.{index}", one, named)
+
+    def mark(self, place: str, block: Dict[str, Any], tag: str) -> None:
+        """Note a mark, unless it says nothing."""
+        says = block["cache_control"]
+        if isinstance(says, dict):
+            self.marks.append(CacheMark(place, says, tag))
+
+    def read(self) -> None:
+        """Find the turns and the blocks."""
+        before = None
+        for index, message in indexed_objects(self.messages):
+            role, content = message.get("role"), message.get("content")
+            if role == "system":  # in between it changes nothing of what answers what
+                self.present.add("+system")
+                self.system.append(index)
+                continue
+            if role != before:
+                before = role
+                self.turns.append(PLAIN_TURN)
+                self.begun, self.has_words = index, False
+            if content == "" or content == []:
+                self.present.add("+empty")
+                self.empty.append(index)
+            elif isinstance(content, list):
+                self.read_blocks(index, role, content)
+            elif isinstance(content, str):
+                self.has_words = True
+                if content.isspace():
+                    self.present.add("+text")
+                    self.blank.append(index)
+        if self.messages and text_at(self.messages[-1], "role") == "assistant":
+            self.present.add("+assistant")
+
+    def read_blocks(self, index: int, role: Json, content: List[Any]) -> None:
+        """Find what a message has."""
+        for part, block in indexed_objects(content):
+            kind = block.get("type")
+            if not isinstance(kind, str):
+                continue
+            self.put(kind, (index, part), block)
+            if kind == "tool_use" and role == "assistant":
+                turn = self.turn(index, "assistant")
+                turn.calls.append(ToolMark(text_at(block, "id"), index, part))
+            elif kind == "tool_result":
+                self.read_result(index, part, role, block)
+            else:
+                self.has_words = True
+                if kind == "tool_use":
+                    self.present.add("+misplaced")
+
+    def read_result(self, index: int, part: int, role: Json, block: Dict[str, Any]) -> None:
+        """Find what a result of a tool has."""
+        for inner, one in indexed_objects(block.get("content")):
+            if one.get("type") == "image":
+                self.put("image", (index, part, inner), one)
+            elif "cache_control" in one:
+                place = block_place((index, part, inner))
+                self.mark(place, one, "." + text_at(one, "type"))
+        if role == "user":
+            mark = ToolMark(text_at(block, "tool_use_id"), index, part)
+            self.turn(index, "user").results.append(mark)
+            if self.has_words:
+                self.late.add(mark)
+        else:
+            self.present.add("+misplaced")
+
+    def put(self, kind: str, at: BlockPath, block: Dict[str, Any]) -> None:
+        """Note a block."""
+        found = self.blocks.get(kind)
+        if found is None:
+            found = self.blocks[kind] = []
+            self.present.add("+" + kind)
+            if kind.endswith("_tool_result"):
+                self.present.add("+server")
+        found.append((at, block))
+        if "cache_control" in block:
+            self.mark(block_place(at), block, "." + kind)
+
+    def turn(self, index: int, role: str) -> TalkTurn:
+        """The turn that is read."""
+        turn = self.turns[-1]
+        if turn is PLAIN_TURN:
+            turn = self.turns[-1] = TalkTurn(role, self.begun)
+        turn.last = index
+        return turn
+
+    def of(self, kind: str) -> List[PlacedBlock]:
+        """The blocks of a type, in order."""
+        return self.blocks.get(kind, [])
+
+    def betas(self) -> List[str]:
+        """The betas that a request asks for: in a header, but on Bedrock, and in its body."""
+        named = self.body.get("anthropic_beta")
+        found = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+        if self.case.wire.provider != "bedrock":
+            header = self.case.headers.get("anthropic-beta")
+            found += [one.strip() for one in (header or "").split(",") if one.strip()]
+        return found
+
+    def has_beta(self, *starts: str) -> bool:
+        """Whether a request asks for one of some betas, by how their names start."""
+        return any(name.startswith(starts) for name in self.betas())
+
+    def merged(self) -> List[MergedTurn]:
+        """The turns, with what each begins with."""
+        found: List[MergedTurn] = []
+        for index, message in indexed_objects(self.messages):
+            role, content = message.get("role"), message.get("content")
+            if role == "system":
+                continue
+            if not found or found[-1].role != role:
+                found.append(MergedTurn(index, role, first_kind(content)))
+            kinds = [text_at(block, "type") for _, block in indexed_objects(content)]
+            found[-1].has_results |= role == "user" and "tool_result" in kinds
+        return found
+
+    def ending(self) -> Iterator[Tuple[int, str]]:
+        """The index of a last message that is the assistant's, and its text, if it ends in one: not
+        where a tool of the server goes on, whose turn was paused."""
+        index = len(self.messages) - 1
+        content = self.messages[index].get("content")
+        if isinstance(content, str):
+            yield index, content
+        elif isinstance(content, list) and content:
+            kinds = {text_at(block, "type") for block in content}
+            if text_at(content[-1], "type") == "text" and "server_tool_use" not in kinds:
+                yield index, text_at(content[-1], "text")
+
+
+# === rules/anthropic_betas ===================================================
+# What Anthropic refuses of headers and betas, and of what its other hosts lack (request rules, 2.6
+# and 3).  Pure.
+
+
+# Members of the body that only betas have, and how the names of those start (anthropic-py 2.14).
+BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
+    "billing_policy": ("user-profiles-",),
+    "compaction": ("compact-",),
+    "context_management": ("context-management-", "compact-"),
+    "fallback_credit_token": ("fallback-credit-", "server-side-fallback-"),
+    "fallbacks": ("server-side-fallback-",),
+    "mcp_servers": ("mcp-client-",),
+    "output_format": ("structured-outputs-",),
+    "thread": ("message-threads-",),
+}
+SCOPED = "prompt-caching-scope-"
+
+# The betas that are known, without their dates: those of anthropic-py 2.14, of BerriAI/litellm's
+# table and of Claude Code.
+BETAS = frozenset(
+    (
+        *("admin-user-sign-out", "advanced-tool-use", "advisor-tool", "agent-memory"),
+        *("analytics-usage-cost", "cache-diagnosis", "ce-claude-code-managed-settings"),
+        *("ce-plugins", "ce-user-management", "claude-code", "code-execution", "compact"),
+        *("computer-use", "context-1m", "context-management", "dangerous-tool-use"),
+        *("dev-full-thinking", "dreaming", "efs", "effort", "experimental-claude-tag"),
+        *("extended-cache-ttl", "fallback-credit", "fast-mode", "files-api"),
+        *("fine-grained-tool-streaming", "google-managed-data-controls", "inline-tools"),
+        *("interleaved-thinking", "managed-agents", "max-tokens-3-5-sonnet", "mcp-client"),
+        *("mcp-tunnels", "message-batches", "message-threads", "mid-conversation-output-config"),
+        *("mid-conversation-system-clear-at", "mid-conversation-tool-changes"),
+        *("model-context-window-exceeded", "oauth", "output-128k", "output-300k", "pdfs"),
+        *("per-turn-control", "prompt-caching", "prompt-caching-scope", "search-results"),
+        *("server-side-fallback", "skills", "spend-limit-reads", "structured-outputs"),
+        *("task-budgets", "telemetry-destinations", "thinking-binding-controls"),
+        *("thinking-display-updates", "thinking-token-count", "token-counting"),
+        *("token-efficient-tools", "tool-examples", "tool-search-tool", "user-profiles"),
+        *("user-profiles-billing", "web-fetch", "web-search", "webhooks"),
+    )
+)
+BETA_DATE = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
+# Those that Bedrock has at no model: of what Anthropic alone hosts (BerriAI/litellm's table).
+NOT_AT_AWS = (
+    *("advisor-tool-", "code-execution-", "fast-mode-", "files-api-", "managed-agents-"),
+    *("mcp-client-", "message-batches-", "prompt-caching-scope-", "skills-", "web-fetch-"),
+    "web-search-",
+)
+# Tools that a host does not have, and the types that it lists then (seen in answers of both).
+BEDROCK_LACKS: Tuple[str, ...] = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "advisor_",
+    "mcp_toolset",
+)
+VERTEX_LACKS: Tuple[str, ...] = ("web_fetch_", "code_execution_", "advisor_")
+BEDROCK_TOOLS: Tuple[str, ...] = (
+    *("bash_20250124", "custom", "memory_20250818", "text_editor_20250124"),
+    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
+    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
+    "tool_search_tool_regex_20251119",
+)
+VERTEX_TOOLS: Tuple[str, ...] = (
+    *("bash_20250124", "browser_toolset_20260801", "computer_toolset_20260801"),
+    *(*BEDROCK_TOOLS[1:], "web_search_20250305"),
+)
+
+
+def unversioned(view: ClaudeView) -> Iterator[Finding]:
+    """A request that does not say which version of the API it is written for."""
+    if not view.case.headers.get("anthropic-version"):
+        yield Finding("")
+
+
+def members_of_betas(view: ClaudeView) -> Iterator[Finding]:
+    """Members of a beta that is not asked for."""
+    for name in view.body:
+        starts = BETA_MEMBERS.get(name)
+        if starts and view.body[name] is not None and not view.has_beta(*starts):
+            yield Finding(name, {"path": name})
+    for mark in view.marks:
+        if "scope" in mark.says and not view.has_beta(SCOPED):
+            place = f"{mark.place}{mark.tag}.cache_control.ephemeral.scope"
+            yield Finding(place, {"path": place})
+
+
+def unknown_betas(view: ClaudeView) -> Iterator[Finding]:
+    """Betas that are not known here."""
+    for name in view.betas():
+        if BETA_DATE.sub("", name) not in BETAS:
+            yield Finding("", {"value": name})
+
+
+def betas_not_at_aws(view: ClaudeView) -> Iterator[Finding]:
+    """Betas that Bedrock does not have, and what is no name of one."""
+    for name in view.betas():
+        if name.startswith(NOT_AT_AWS) or not BETA_DATE.search(name):
+            yield Finding("anthropic_beta")
+
+
+def hosted_tools(view: ClaudeView) -> Iterator[Finding]:
+    """Tools that run at Anthropic's and not at this host."""
+    lacks, known = VERTEX_LACKS, VERTEX_TOOLS
+    if view.case.wire.provider == "bedrock":
+        lacks, known = BEDROCK_LACKS, BEDROCK_TOOLS
+    for index, tool in indexed_objects(view.body["tools"]):
+        kind = text_at(tool, "type")
+        if kind.startswith(lacks):
+            tags = ", ".join([f"'{one}'" for one in known])
+            place = f"tools.{index}"
+            yield Finding(place, {"path": place, "value": kind, "known": tags})
+
+
+def wrong_envelope(view: ClaudeView) -> Iterator[Finding]:
+    """What the body of another host needs, and what only Anthropic's own has."""
+    if "anthropic_version" not in view.body:
+        yield Finding("anthropic_version", sentence="anthropic_version: Field required")
+    if view.case.wire.provider == "bedrock":
+        for name in ("model", "stream"):
+            if name in view.body:
+                yield Finding(name, {"path": name})
+
+
+VERSION_RULE = Rule(
+    "anthropic/version-header",
+    "anthropic-version: header is required",
+    "public source files, 8 of them",
+    unversioned,
+)
+BETA_RULES = (
+    Rule(
+        "anthropic/beta-field",
+        "{path}: Extra inputs are not permitted",
+        "public source files, 2 of them",
+        members_of_betas,
+    ),
+    # The list of betas ages.
+    Rule(
+        "anthropic/beta-header",
+        "Unexpected value(s) `{value}` for the `anthropic-beta` header. Please consult our "
+        "documentation at platform.claude.com/docs or try again without the header.",
+        "public source files, 3 of them",
+        unknown_betas,
+        default="jrn",
+    ),
+)
+HOST_RULES = (
+    Rule(
+        "claude-bedrock/server-tools",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "recorded",
+        hosted_tools,
+        needs=("tools",),
+    ),
+    Rule(
+        "claude-bedrock/envelope",
+        "{path}: Extra inputs are not permitted",
+        "pattern",
+        wrong_envelope,
+        default="jrn",
+    ),
+)
+AWS_BETA_RULE = Rule(
+    "claude-bedrock/beta",
+    "invalid beta flag",
+    "anthropics/claude-code#49648, anthropics/claude-code#56595, continuedev/continue#8297",
+    betas_not_at_aws,
+    needs=("anthropic_beta",),
+)
+
+
+# === rules/anthropic_fields ==================================================
+# What the fields of a messages request of Anthropic may be (request rules, 1.3; the types of
+# anthropic-py 2.14).  Pure.
+
+
+class PydanticObject(AnObject):
+    """An object as pydantic checks one: member by member in the order of its own table, and what is
+    unknown last."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is missing or wrong, then what is unknown."""
+        for name, shape in self.members.items():
+            place = (*path, name)
+            if name not in value:
+                if name in self.needed:
+                    yield FieldFault(place, MISSING_FIELD, shape, MISSING)
+            elif not shape.fits(value[name]):
+                yield from shape.faults(value[name], place)
+        if self.closed:
+            for name in value:
+                if name not in self.members:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+
+
+def open_object(*needed: str) -> PydanticObject:
+    """An object of which only that it has these members is known for sure."""
+    return PydanticObject({name: Anything() for name in needed}, needed, closed=False)
+
+
+# `scope` is of a beta (see there); it is the only other member that clients were seen to send.
+CACHED = AUnion(
+    "type",
+    {"ephemeral": PydanticObject({"ttl": AString(("5m", "1h"), null=True), "scope": Anything()})},
+    null=True,
+)
+ANY_OBJECT = AnObject({}, closed=False)
+
+CLAUDE_TOOL_ID = AString(pattern="^[a-zA-Z0-9_-]+$", rule="anthropic/tool-use-id-pattern")
+CLAUDE_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+BY_URL = PydanticObject({"url": AString()}, ("url",))
+BY_FILE = PydanticObject({"file_id": AString()}, ("file_id",))
+
+
+def inline_source(*media_types: str) -> PydanticObject:
+    """A source that is in the request itself."""
+    members = {"data": AString(), "media_type": AString(media_types)}
+    return PydanticObject(members, ("data", "media_type"))
+
+
+CLAUDE_TEXT = PydanticObject(
+    {"text": AString(), "cache_control": CACHED, "citations": Anything()}, ("text",)
+)
+CLAUDE_IMAGE = PydanticObject(
+    {
+        "source": AUnion(
+            "type", {"base64": inline_source(*CLAUDE_IMAGE_TYPES), "file": BY_FILE, "url": BY_URL}
+        ),
+        "cache_control": CACHED,
+        "transformations": Anything(),
+    },
+    ("source",),
+)
+CLAUDE_INNER_CONTENT = AnArray(AUnion("type", {"image": CLAUDE_IMAGE, "text": CLAUDE_TEXT}))
+CLAUDE_DOCUMENT = PydanticObject(
+    {
+        "source": AUnion(
+            "type",
+            {
+                "base64": inline_source("application/pdf"),
+                "content": PydanticObject(
+                    {"content": Either(CLAUDE_INNER_CONTENT, AString())}, ("content",)
+                ),
+                "file": BY_FILE,
+                "text": inline_source("text/plain"),
+                "url": BY_URL,
+            },
+        ),
+        "cache_control": CACHED,
+        "citations": Anything(),
+        "context": AString(null=True),
+        "title": AString(null=True),
+    },
+    ("source",),
+)
+SEARCH_RESULT_BLOCK = PydanticObject(
+    {
+        "content": AnArray(Anything()),
+        "source": AString(),
+        "title": AString(),
+        "cache_control": CACHED,
+        "citations": Anything(),
+    },
+    ("content", "source", "title"),
+)
+CLAUDE_RESULT_CONTENT = AnArray(
+    AUnion(
+        "type",
+        {
+            "browser_state": open_object(),
+            "document": CLAUDE_DOCUMENT,
+            "image": CLAUDE_IMAGE,
+            "search_result": SEARCH_RESULT_BLOCK,
+            "text": CLAUDE_TEXT,
+            "tool_reference": open_object("tool_name"),
+        },
+        rule="anthropic/block-tag",
+    )
+)
+TOOL_RESULT_BLOCK = PydanticObject(
+    {
+        "tool_use_id": CLAUDE_TOOL_ID,
+        "cache_control": CACHED,
+        "content": Either(CLAUDE_RESULT_CONTENT, AString(), null=True),
+        "is_error": ABoolean(null=True),
+        "toolset_name": AString(null=True),
+    },
+    ("tool_use_id",),
+)
+TOOL_USE_BLOCK = PydanticObject(
+    {
+        "id": CLAUDE_TOOL_ID,
+        "input": ANY_OBJECT,
+        "name": AString(least=1, most=200),
+        "cache_control": CACHED,
+        "caller": Anything(),
+        "toolset_name": AString(null=True),
+    },
+    ("id", "input", "name"),
+)
+THINKING_BLOCK = PydanticObject(
+    {"signature": AString(rule="anthropic/thinking-signature"), "thinking": AString()},
+    ("signature", "thinking"),
+)
+SERVER_USE_BLOCK = PydanticObject(
+    {
+        "id": AString(pattern="^srvtoolu_[a-zA-Z0-9_]+$"),
+        "input": ANY_OBJECT,
+        "name": AString(),
+    },
+    ("id", "input", "name"),
+    closed=False,
+)
+SERVER_RESULT_BLOCK = open_object("content", "tool_use_id")
+GENERAL_BLOCKS: Dict[str, AnObject] = {
+    "bash_code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "container_upload": open_object("file_id"),
+    "document": CLAUDE_DOCUMENT,
+    "image": CLAUDE_IMAGE,
+    "redacted_thinking": PydanticObject({"data": AString()}, ("data",)),
+    "search_result": SEARCH_RESULT_BLOCK,
+    "server_tool_use": SERVER_USE_BLOCK,
+    "text": CLAUDE_TEXT,
+    "text_editor_code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "thinking": THINKING_BLOCK,
+    "tool_result": TOOL_RESULT_BLOCK,
+    "tool_search_tool_result": SERVER_RESULT_BLOCK,
+    "tool_use": TOOL_USE_BLOCK,
+    "web_fetch_tool_result": SERVER_RESULT_BLOCK,
+    "web_search_tool_result": SERVER_RESULT_BLOCK,
+}
+BETA_BLOCKS: Dict[str, AnObject] = {
+    kind: open_object()
+    for kind in (
+        *("advisor_tool_result", "compaction", "fallback", "mcp_tool_listing", "mcp_tool_result"),
+        *("mcp_tool_use", "tool_addition", "tool_removal"),
+    )
+}
+CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
+
+# In the middle of a conversation the newest models take a `system` message: see the rules.
+CLAUDE_MESSAGE = PydanticObject(
+    {
+        "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
+        "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
+        "clear_at": Anything(),
+        "output_config": Anything(),
+    },
+    ("role", "content"),
+)
+SYSTEM_BLOCK = PydanticObject(
+    {
+        "text": AString(),
+        "type": AString(("text",)),
+        "cache_control": CACHED,
+        "citations": Anything(),
+    },
+    ("text", "type"),
+)
+
+OWN_TOOL = PydanticObject(
+    {
+        "name": AString(most=128, pattern="^[a-zA-Z0-9_-]{1,128}$", rule="anthropic/tool-name"),
+        "input_schema": PydanticObject({"type": AString(("object",))}, ("type",), closed=False),
+        "allowed_callers": AnArray(AString(), null=True),
+        "cache_control": CACHED,
+        "defer_loading": ABoolean(null=True),
+        "description": AString(null=True),
+        "eager_input_streaming": ABoolean(null=True),
+        "input_examples": AnArray(ANY_OBJECT, null=True),
+        "strict": ABoolean(null=True),
+    },
+    ("name", "input_schema"),
+)
+# Tools of Anthropic's own, whose members differ from version to version: those are not looked at.
+SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHED}, closed=False)
+GENERAL_TOOLS = (
+    *("bash_20250124", "browser_toolset_20260801", "code_execution_20250522"),
+    *("code_execution_20250825", "code_execution_20260120", "code_execution_20260521"),
+    *("computer_toolset_20260801", "custom", "memory_20250818", "text_editor_20250124"),
+    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
+    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
+    *("tool_search_tool_regex_20251119", "web_fetch_20250910", "web_fetch_20260209"),
+    *("web_fetch_20260309", "web_fetch_20260318", "web_search_20250305", "web_search_20260209"),
+    "web_search_20260318",
+)
+BETA_TOOLS = (
+    *("advisor_20260301", "bash_20241022", "computer_20241022", "computer_20250124"),
+    *("computer_20251124", "mcp_toolset", "text_editor_20241022"),
+)
+CLAUDE_TOOLS = AUnion(
+    "type",
+    {**dict.fromkeys((*GENERAL_TOOLS, *BETA_TOOLS), SERVER_TOOL), "custom": OWN_TOOL},
+    usual="custom",
+    rule="anthropic/tool-tag",
+)
+PARALLEL_MEMBERS = {"disable_parallel_tool_use": ABoolean(null=True)}
+CLAUDE_TOOL_CHOICE = AUnion(
+    "type",
+    {
+        "any": PydanticObject(PARALLEL_MEMBERS),
+        "auto": PydanticObject(PARALLEL_MEMBERS),
+        "none": PydanticObject({}, rule="anthropic/tool-choice-none-extra"),
+        "tool": PydanticObject({"name": AString(), **PARALLEL_MEMBERS}, ("name",)),
+    },
+    null=True,
+)
+THOUGHT_MEMBERS = {
+    "display": AString(("summarized", "omitted", "updates"), null=True),
+    "block_binding": Anything(),
+}
+THINKING_BUDGET = AnInteger(1024, rule="anthropic/budget-min")
+CLAUDE_THINKING = AUnion(
+    "type",
+    {
+        "adaptive": PydanticObject(THOUGHT_MEMBERS),
+        "between_tools": PydanticObject({}),
+        "disabled": PydanticObject({}),
+        "enabled": PydanticObject(
+            {"budget_tokens": THINKING_BUDGET, **THOUGHT_MEMBERS}, ("budget_tokens",)
+        ),
+    },
+    null=True,
+)
+CLAUDE_OUTPUT_CONFIG = PydanticObject(
+    {
+        "effort": AString(("low", "medium", "high", "xhigh", "max"), null=True),
+        "format": AUnion(
+            "type",
+            {"json_schema": PydanticObject({"schema": ANY_OBJECT}, ("schema",))},
+            null=True,
+        ),
+        "task_budget": Anything(),
+    },
+    null=True,
+)
+# Of null it is not known for each member that it is refused: it is as good as nothing.
+CLAUDE_MEMBERS: Dict[str, Shape] = {
+    "model": AString(least=1),
+    "messages": AnArray(CLAUDE_MESSAGE, 1, rule="anthropic/messages-empty"),
+    "max_tokens": AnInteger(0),  # 0 fills the cache and says nothing, since 2026
+    "cache_control": CACHED,
+    "container": Anything(),
+    "diagnostics": Anything(),
+    "inference_geo": AString(null=True),
+    "metadata": PydanticObject({"user_id": AString(most=256, null=True)}, null=True),
+    "output_config": CLAUDE_OUTPUT_CONFIG,
+    "service_tier": AString(("auto", "standard_only"), null=True),
+    "speed": AString(("standard", "fast"), null=True),
+    "stop_sequences": AnArray(AString(pattern=r"\S"), null=True),
+    "stream": ABoolean(null=True),
+    "system": Either(AnArray(SYSTEM_BLOCK), AString(), null=True),
+    "temperature": ANumber(0, 1, null=True, rule="anthropic/temperature-range"),
+    "thinking": CLAUDE_THINKING,
+    "tool_choice": CLAUDE_TOOL_CHOICE,
+    "tools": AnArray(CLAUDE_TOOLS, null=True),
+    "top_k": AnInteger(0, null=True),
+    "top_p": ANumber(0, 1, null=True),
+    "user_profile_id": Anything(),
+    "workspace_id": Anything(),
+    # Those of betas: the rule that asks for their header looks at them.
+    "billing_policy": Anything(),
+    "compaction": Anything(),
+    "context_management": AnObject({}, closed=False, null=True),
+    "fallback_credit_token": Anything(),
+    "fallbacks": Anything(),
+    "mcp_servers": AnArray(ANY_OBJECT, null=True),
+    "output_format": Anything(),
+    "thread": Anything(),
+}
+VERSIONED_MEMBERS: Dict[str, Shape] = {
+    "anthropic_version": AString(),
+    "anthropic_beta": AnArray(AString(), null=True),
+    "model": Anything(),
+}
+
+MESSAGES_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
+# Of members that only messages have it is not known that a count refuses them.
+COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
+# The path names the model, and on Bedrock whether it streams.
+VERTEX_BODY = PydanticObject({**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens"))
+VERTEX_COUNT_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "model": AString()}, ("model", "messages")
+)
+BEDROCK_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "stream": Anything()}, ("messages", "max_tokens")
+)
+
+
+# === rules/anthropic_thinking ================================================
+# What Anthropic refuses of thoughts, sampling, caches and images (request rules, 2.5).  Pure.
+
+
+def budgets_over(view: ClaudeView) -> Iterator[Finding]:
+    """A budget that leaves nothing for the answer, but where thoughts come between calls."""
+    body = view.body
+    if not is_over_budget(body["thinking"], body["max_tokens"]):
+        return
+    if not view.has_beta("interleaved-thinking-"):
+        yield Finding("max_tokens")
+
+
+def warm_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """A temperature beside thoughts."""
+    kind = thinking_on(view.body["thinking"])
+    if kind and is_number_but(view.body["temperature"], 1):
+        sentence = ADAPTIVE_TEMPERATURE if kind == "adaptive" else None
+        yield Finding("temperature", sentence=sentence)
+
+
+def two_samplers(view: ClaudeView) -> Iterator[Finding]:
+    """Two ways to sample."""
+    if view.body["temperature"] is not None and view.body["top_p"] is not None:
+        yield Finding("temperature")
+
+
+def samplers(view: ClaudeView) -> Iterator[Finding]:
+    """Any way to sample that is not the usual one."""
+    for name, usual in (("temperature", 1), ("top_p", 1), ("top_k", 0)):
+        if is_number_but(view.body.get(name), usual):
+            yield Finding(name, {"name": name})
+
+
+def enabled_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts with a budget."""
+    if text_at(view.body["thinking"], "type") == "enabled":
+        yield Finding("thinking.type")
+
+
+def highest_effort(view: ClaudeView) -> Iterator[Finding]:
+    """An effort that only newer models take."""
+    effort = text_at(view.body["output_config"], "effort")
+    if effort == "xhigh":
+        yield Finding("output_config.effort", {"value": effort})
+
+
+def forced_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts where a tool has to be called at once."""
+    if thinking_on(view.body["thinking"]) and forces_tool(view.body["tool_choice"]):
+        yield Finding("thinking")
+
+
+def lost_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """A turn that goes on, without the thought that it began with."""
+    if text_at(view.body["thinking"], "type") != "enabled":
+        return
+    turn = thoughtless_turn(view.merged())
+    if turn:
+        place = f"messages.{turn.index}.content.0.type"
+        yield Finding(place, {"path": place, "type": turn.first})
+
+
+def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts that nothing proves to be the model's own."""
+    for at, block in view.of("thinking"):
+        if block.get("signature") == "":
+            place = block_place(at)
+            yield Finding(place, {"path": place})
+
+
+def too_many_marks(view: ClaudeView) -> Iterator[Finding]:
+    """More marks of a cache than there may be."""
+    if len(view.marks) > MARKS_MOST:
+        yield Finding("", {"found": len(view.marks)})
+
+
+def marks_on_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Marks of a cache on empty texts."""
+    for index, block in indexed_objects(view.body.get("system")):
+        if block.get("text") == "" and block.get("cache_control"):
+            yield Finding(f"system.{index}", {"path": f"system.{index}"})
+    for at, block in view.of("text"):
+        if block.get("text") == "" and block.get("cache_control"):
+            place = block_place(at) + ".text"
+            yield Finding(place, {"path": place})
+
+
+def hours_after_minutes(view: ClaudeView) -> Iterator[Finding]:
+    """Marks for an hour behind one for less."""
+    for mark in late_hours(view.marks):
+        yield Finding(mark.place + ".cache_control.ttl", {"path": mark.place})
+
+
+def images_of_other_types(view: ClaudeView) -> Iterator[Finding]:
+    """Images that are not what they are said to be."""
+    for at, block in view.of("image"):
+        source = block.get("source")
+        found = image_type(text_at(source, "data"))
+        said = text_at(source, "media_type")
+        if found and found != said:
+            place = block_place(at) + ".image.source.base64.data"
+            yield Finding(place, {"path": place, "type": said})
+
+
+def large_images(view: ClaudeView) -> Iterator[Finding]:
+    """Images that are too large."""
+    for at, block in view.of("image"):
+        size = len(text_at(block.get("source"), "data"))
+        if size > IMAGE_MOST:
+            place = block_place(at) + ".image.source.base64"
+            yield Finding(place, {"path": place, "size": size})
+
+
+CLAUDE_THINKING_RULES = (
+    Rule(
+        "anthropic/budget-below-max",
+        BUDGET_BELOW_MAX,
+        "liuw1535/antigravity2api-nodejs#149, liuw1535/antigravity2api-nodejs#150",
+        budgets_over,
+        needs=("thinking", "max_tokens"),
+    ),
+    Rule(
+        "anthropic/temperature-thinking",
+        ONLY_ONE_TEMPERATURE,
+        "MartialBE/one-hub#529, dyad-sh/dyad#4396, Aider-AI/aider#3720",
+        warm_thoughts,
+        needs=("thinking", "temperature"),
+    ),
+    Rule(
+        "anthropic/temp-and-topp",
+        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+        "fwdai/reticle#7, skydiscover-ai/skydiscover#15",
+        two_samplers,
+        default="mod",
+        needs=("temperature", "top_p"),
+        models=ONE_SAMPLER,
+    ),
+    Rule(
+        "anthropic/temp-deprecated",
+        "`{name}` is deprecated for this model.",
+        "UKGovernmentBEIS/inspect_ai#3721",
+        samplers,
+        default="mod",
+        needs=("messages",),
+        models=NEWEST_CLAUDE,
+    ),
+    Rule(
+        "anthropic/thinking-enabled-gone",
+        '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+        '"output_config.effort" to control thinking behavior.',
+        "earendil-works/pi#3297, srtab/daiv#1429",
+        enabled_thoughts,
+        default="mod",
+        needs=("thinking",),
+        models=NEWEST_CLAUDE,
+    ),
+    # Which models take which efforts is known of those alone of which this was recorded.
+    Rule(
+        "anthropic/effort-unsupported",
+        "This model does not support effort level '{value}'. Supported levels: high, low, max, "
+        "medium.",
+        "recorded",
+        highest_effort,
+        default="off",
+        needs=("output_config",),
+        models="^claude-(?:opus|sonnet)-4-6",
+    ),
+    Rule(
+        "anthropic/thinking-forced-tool",
+        FORCED_THOUGHT,
+        "mastra-ai/mastra#7507, can1357/oh-my-pi#341; adaptive: Alcova-AI/adk-anthropic-go#23",
+        forced_thoughts,
+        needs=("thinking", "tool_choice"),
+    ),
+    Rule(
+        "anthropic/thinking-first",
+        "{path}: Expected `thinking` or `redacted_thinking`, but found `{type}`. When `thinking` "
+        "is enabled, a final `assistant` message must start with a thinking block (preceeding the "
+        "lastmost set of `tool_use` and `tool_result` blocks). We recommend you include thinking "
+        "blocks from previous turns. To avoid this requirement, disable `thinking`."
+        + THINKING_GUIDE,
+        "anomalyco/opencode#3077, lbjlaq/Antigravity-Manager#139",
+        lost_thoughts,
+        needs=("thinking", "messages"),
+    ),
+    # Only an empty one is surely none of the model's own: history may be from elsewhere.
+    Rule(
+        "anthropic/signature-invalid",
+        "{path}: Invalid `signature` in `thinking` block",
+        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
+        empty_signatures,
+        needs=("+thinking",),
+    ),
+)
+
+CLAUDE_CACHE_RULES = (
+    Rule(
+        "anthropic/cache-max",
+        TOO_MANY_MARKS,
+        "BerriAI/litellm#16062, agentjido/req_llm#480",
+        too_many_marks,
+        needs=("+cache",),
+    ),
+    Rule(
+        "anthropic/cache-empty-text",
+        "{path}: cache_control cannot be set for empty text blocks",
+        "public source files",
+        marks_on_nothing,
+        needs=("+cache", "+text"),
+    ),
+    Rule(
+        "anthropic/cache-ttl-order",
+        LATE_HOUR,
+        "cnighswonger/claude-code-cache-fix#44, headroomlabs-ai/headroom#2939",
+        hours_after_minutes,
+        needs=("+cache",),
+    ),
+)
+
+CLAUDE_IMAGE_RULES = (
+    Rule(
+        "anthropic/image-type",
+        "{path}: Image does not match the provided media type {type}",
+        "anthropics/claude-code#12041, anthropics/claude-code#13131",
+        images_of_other_types,
+        needs=("+image",),
+    ),
+    Rule(
+        "anthropic/image-size",
+        "{path}: image exceeds 5 MB maximum: {size} bytes > 5242880 bytes",
+        "anthropics/claude-code#10612, anthropics/claude-code#19631",
+        large_images,
+        needs=("+image",),
+    ),
+)
+
+
+# === rules/anthropic_tools ===================================================
+# What Anthropic refuses of tools, their calls and their results (request rules, 2.5).  Pure.
+
+
+ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
+
+
+def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
+    """Calls of tools without a result at the beginning of the next turn."""
+    for turn, missing, _ in unanswered(view.turns, view.late):
+        at = next(mark.message for mark in turn.calls if mark.id in missing)
+        place = f"messages.{at}"
+        yield Finding(place, {"path": place, "ids": ", ".join(missing)})
+
+
+def results_without_use(view: ClaudeView) -> Iterator[Finding]:
+    """Results of tools that nobody called in the turn before."""
+    for mark in unasked(view.turns):
+        place = block_place((mark.message, mark.part))
+        yield Finding(place, {"path": place, "id": mark.id})
+
+
+def orphans_of_servers(view: ClaudeView) -> Iterator[Finding]:
+    """Results of the server's tools whose call does not come before them."""
+    called: Dict[str, BlockPath] = {}
+    for at, block in view.of("server_tool_use"):
+        called.setdefault(text_at(block, "id"), at)
+    for kind, blocks in view.blocks.items():
+        if not kind.endswith("_tool_result") or kind == "mcp_tool_result":
+            continue
+        for at, block in blocks:
+            id = text_at(block, "tool_use_id")
+            if id and called.get(id, at) >= at:
+                place = block_place(at)
+                yield Finding(place, {"path": place, "id": id, "type": kind})
+
+
+def repeated_uses(view: ClaudeView) -> Iterator[Finding]:
+    """Calls with the id of another."""
+    for mark in repeated_marks(mark for turn in view.turns for mark in turn.calls):
+        place = block_place((mark.message, mark.part))
+        yield Finding(place, {"path": place})
+
+
+def blocks_of_others(view: ClaudeView) -> Iterator[Finding]:
+    """Calls in the user's turns, results in the assistant's."""
+    for kind, role in (("tool_use", "assistant"), ("tool_result", "user")):
+        for at, _ in view.of(kind):
+            if view.messages[at[0]].get("role") != role:
+                place = f"messages.{at[0]}"
+                yield Finding(place, {"path": place, "type": kind, "role": role})
+
+
+def empty_errors(view: ClaudeView) -> Iterator[Finding]:
+    """Results that are errors and do not say which."""
+    for at, block in view.of("tool_result"):
+        if block.get("is_error") is True and block.get("content") in (None, "", []):
+            place = block_place(at) + ".tool_result"
+            yield Finding(place, {"path": place})
+
+
+def repeated_tools(view: ClaudeView) -> Iterator[Finding]:
+    """Tools with the name of another; one finding for all."""
+    names = [text_at(tool, "name") for _, tool in indexed_objects(view.body["tools"])]
+    named = [name for name in names if name]
+    if len(set(named)) < len(named):
+        yield Finding("tools")
+
+
+def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
+    """Schemas that are one of several."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        schema = tool.get("input_schema")
+        if isinstance(schema, dict) and not ROOT_UNIONS.isdisjoint(schema):
+            place = f"tools.{index}.custom.input_schema"
+            yield Finding(place, {"path": place})
+
+
+def choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
+    """A tool has to be called, and there is none."""
+    kind = text_at(view.body["tool_choice"], "type")
+    if kind in ("any", "tool") and not view.body.get("tools"):
+        yield Finding("tool_choice", {"type": kind})
+
+
+def unknown_choice(view: ClaudeView) -> Iterator[Finding]:
+    """The one tool that has to be called is not there."""
+    choice, tools = view.body["tool_choice"], view.body["tools"]
+    name = text_at(choice, "name")
+    if text_at(choice, "type") != "tool" or not name or not tools:
+        return
+    names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
+    # A set of tools has no name of its own: which ones it has is not known here.
+    if name not in names and "" not in names:
+        yield Finding("tool_choice", {"name": name})
+
+
+CLAUDE_TOOL_RULES = (
+    Rule(
+        "anthropic/tool-use-answered",
+        "{path}: `tool_use` ids were found without `tool_result` blocks immediately after: {ids}. "
+        "Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
+        "anthropics/claude-code#5060, anthropics/claude-code#5989, Kilo-Org/kilocode#5163",
+        uses_without_result,
+        needs=("+tool_use",),
+    ),
+    Rule(
+        "anthropic/tool-result-after-tool-use",
+        "{path}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` "
+        "block must have a corresponding `tool_use` block in the previous message.",
+        "anthropics/claude-code#13460, tghamm/Anthropic.SDK#184, router-for-me/CLIProxyAPI#497",
+        results_without_use,
+        needs=("+tool_result",),
+    ),
+    Rule(
+        "anthropic/server-result-orphan",
+        "{path}: unexpected `tool_use_id` found in `{type}` blocks: {id}. Each `{type}` block must "
+        "have a corresponding `server_tool_use` block before it.",
+        "anthropics/claude-code#64383, anthropics/claude-code#80439",
+        orphans_of_servers,
+        needs=("+server",),
+    ),
+    Rule(
+        "anthropic/tool-use-id-unique",
+        "{path}: `tool_use` ids must be unique",
+        "public source files, 5 of them",
+        repeated_uses,
+        needs=("+tool_use",),
+    ),
+    # Not in the list of rules; the sentences are quoted there and in several source files.
+    Rule(
+        "anthropic/block-role",
+        "{path}: `{type}` blocks can only be in `{role}` messages",
+        "tghamm/Anthropic.SDK#128",
+        blocks_of_others,
+        needs=("+misplaced",),
+    ),
+    Rule(
+        "anthropic/error-result-empty",
+        "{path}: content cannot be empty if `is_error` is true",
+        "public source files, 4 of them",
+        empty_errors,
+        needs=("+tool_result",),
+    ),
+    Rule(
+        "anthropic/tool-names-unique",
+        "tools: Tool names must be unique.",
+        "microsoft/vscode#278073, danny-avila/LibreChat#13162",
+        repeated_tools,
+        needs=("tools",),
+    ),
+    Rule(
+        "anthropic/input-schema-union",
+        "{path}: input_schema does not support oneOf, allOf, or anyOf at the top level",
+        "anthropics/claude-code#5319, dearlordylord/huly-mcp#66",
+        unions_at_root,
+        needs=("tools",),
+    ),
+    Rule(
+        "anthropic/tool-choice-without-tools",
+        "tool_choice.{type} may only be specified while providing tools",
+        "public source files, 6 of them",
+        choice_without_tools,
+        needs=("tool_choice",),
+    ),
+    Rule(
+        "anthropic/tool-choice-unknown",
+        "Tool '{name}' not found in provided tools",
+        "public source file",
+        unknown_choice,
+        needs=("tool_choice", "tools"),
+    ),
+)
+
+
+# === rules/anthropic_turns ===================================================
+# What Anthropic refuses of the messages of a conversation, their roles and texts (request rules,
+# 2.5).  Pure.
+
+
+def system_messages(view: ClaudeView) -> Iterator[Finding]:
+    """Messages of the system's, which only the newest models take."""
+    for index in view.system:
+        yield Finding(f"messages.{index}.role")
+
+
+def empty_messages(view: ClaudeView) -> Iterator[Finding]:
+    """Messages without content; the last one may be the assistant's, to be gone on with."""
+    last = len(view.messages) - 1
+    for index in view.empty:
+        if index != last or view.messages[index].get("role") != "assistant":
+            place = f"messages.{index}"
+            yield Finding(place, {"path": place})
+
+
+def system_texts(view: ClaudeView) -> Iterator[Finding]:
+    """Empty texts of the system prompt."""
+    for index, block in indexed_objects(view.body.get("system")):
+        if block.get("text") == "":
+            yield Finding(f"system.{index}", {"part": "system"})
+
+
+def empty_texts(view: ClaudeView) -> Iterator[Finding]:
+    """Blocks without text."""
+    yield from system_texts(view)
+    for at, block in view.of("text"):
+        if block.get("text") == "":
+            yield Finding(block_place(at), {"part": "messages"})
+
+
+def blank_texts(view: ClaudeView) -> Iterator[Finding]:
+    """Texts of nothing but blanks: a text alone is as good as a block of it."""
+    places = [f"messages.{index}" for index in view.blank]
+    places += [block_place(at) for at, block in view.of("text") if text_at(block, "text").isspace()]
+    for place in places:
+        yield Finding(place)
+
+
+def blank_endings(view: ClaudeView) -> Iterator[Finding]:
+    """A last message of the assistant's that ends in a blank."""
+    for index, text in view.ending():
+        if text[-1:].isspace():
+            yield Finding(f"messages.{index}")
+
+
+def prefills(view: ClaudeView) -> Iterator[Finding]:
+    """A last message that is the assistant's."""
+    for index, _ in view.ending():
+        yield Finding(f"messages.{index}")
+
+
+CLAUDE_TURN_RULES = (
+    Rule(
+        "anthropic/role-system",
+        'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
+        'parameter, not "system" as an input message role.',
+        "Maol-1997/cursor-claude-connector#3, ianarawjo/ChainForge#271",
+        system_messages,
+        default="mod",
+        needs=("+system",),
+        models=OLDER_CLAUDE,
+    ),
+    Rule(
+        "anthropic/content-empty",
+        "{path}: all messages must have non-empty content except for the optional final assistant "
+        "message",
+        "anthropics/claude-code#6774, anthropics/claude-code#3196, anthropics/claude-code#4416",
+        empty_messages,
+        needs=("+empty",),
+    ),
+    Rule(
+        "anthropic/text-empty",
+        "{part}: text content blocks must be non-empty",
+        "BiFangKNT/mtga#68, tests of epam/ai-dial-adapter-bedrock",
+        empty_texts,
+        needs=("+text",),
+    ),
+    Rule(
+        "anthropic/text-blank",
+        "messages: text content blocks must contain non-whitespace text",
+        "anthropics/claude-code#23440, continuedev/continue#9605",
+        blank_texts,
+        needs=("+text",),
+    ),
+    Rule(
+        "anthropic/trailing-space",
+        "messages: final assistant content cannot end with trailing whitespace",
+        "tailcallhq/forgecode#1872",
+        blank_endings,
+        needs=("+assistant",),
+    ),
+    Rule(
+        "anthropic/prefill",
+        "This model does not support assistant message prefill. The conversation must end with a "
+        "user message.",
+        "smallmain/vscode-unify-chat-provider#249, ericc-ch/copilot-api#261",
+        prefills,
+        default="mod",
+        needs=("+assistant",),
+        models=NO_PREFILL,
+    ),
+)
+
+
+# === rules/pydantic_words ====================================================
+# What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
+
+
+# Sentence, what pydantic calls it, and what it says beside the path.
+PydanticWords = Tuple[str, str, Dict[str, object]]
+
+
+def either_of(choices: Sequence[str]) -> str:
+    """`'a', 'b' or 'c'`."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + " or " + quoted[-1]
+
+
+def pydantic_words(fault: FieldFault) -> PydanticWords:
+    """What is said of a fault."""
+    kind = fault.kind
+    shape: Any = fault.shape
+    if kind == MISSING_FIELD:
+        return "Field required", "missing", {}
+    if kind == UNKNOWN_FIELD:
+        return "Extra inputs are not permitted", "extra_forbidden", {}
+    if kind == WRONG_CHOICE:
+        return "Input should be {choices}", "enum", {"choices": either_of(shape.choices)}
+    if kind == WRONG_PATTERN:
+        more: Dict[str, object] = {"pattern": shape.pattern}
+        return "String should match pattern '{pattern}'", "string_pattern_mismatch", more
+    if kind == WRONG_TAG:
+        return said_of_tag(fault)
+    if kind in (TOO_SMALL, TOO_LARGE):
+        return said_of_bound(fault)
+    if kind in (TOO_SHORT, TOO_LONG):
+        return said_of_size(fault)
+    # Of several types that would do, the first is told.
+    code, name = PYDANTIC_NAMES.get(shape.kind.split(" or ")[0], ("value", shape.kind))
+    return "Input should be a valid {name}", code + "_type", {"name": name}
+
+
+def said_of_tag(fault: FieldFault) -> PydanticWords:
+    """That there is no such member of a union."""
+    shape: Any = fault.shape
+    known = ", ".join(f"'{name}'" for name in shape.members)
+    more: Dict[str, object] = {"value": fault.value, "tag": shape.tag, "known": known}
+    sentence = (
+        "Input tag '{value}' found using '{tag}' does not match any of the expected tags: {known}"
+    )
+    return sentence, "union_tag_invalid", more
+
+
+def said_of_bound(fault: FieldFault) -> PydanticWords:
+    """That a number is out of bounds."""
+    shape: Any = fault.shape
+    if fault.kind == TOO_SMALL:
+        more: Dict[str, object] = {"bound": compact(shape.least)}
+        return "Input should be greater than or equal to {bound}", "greater_than_equal", more
+    return (
+        "Input should be less than or equal to {bound}",
+        "less_than_equal",
+        {"bound": compact(shape.most)},
+    )
+
+
+def said_of_size(fault: FieldFault) -> PydanticWords:
+    """That a text or a list is too short or too long."""
+    shape: Any = fault.shape
+    side, word, size = "least", "short", shape.least
+    if fault.kind == TOO_LONG:
+        side, word, size = "most", "long", shape.most
+    if isinstance(fault.value, str):
+        text = f"String should have at {side} {{size}} characters"
+        return text, f"string_too_{word}", {"size": size}
+    unit = "item" if size == 1 else "items"
+    text = f"List should have at {side} {{size}} {unit} after validation, not {{found}}"
+    return text, f"too_{word}", {"size": size, "found": len(fault.value)}
+
+
+# === rules/anthropic_voice ===================================================
+# How Anthropic says that a field is wrong (request rules, 1.8), at its other hosts, too.  Pure.
+
+
+# The rules of shapes, and the kinds of faults that break them; all others are of the types.
+TOLD_APART: Mapping[str, Tuple[str, ...]] = {
+    "anthropic/block-tag": (WRONG_TAG,),
+    "anthropic/budget-min": (TOO_SMALL,),
+    "anthropic/messages-empty": (TOO_SHORT,),
+    "anthropic/role-unknown": (WRONG_CHOICE,),
+    "anthropic/temperature-range": (TOO_SMALL, TOO_LARGE),
+    "anthropic/thinking-signature": (MISSING_FIELD,),
+    "anthropic/tool-choice-none-extra": (UNKNOWN_FIELD,),
+    "anthropic/tool-name": (WRONG_PATTERN, TOO_LONG),
+    "anthropic/tool-tag": (WRONG_TAG,),
+    "anthropic/tool-use-id-pattern": (WRONG_PATTERN,),
+}
+# The types of tools and blocks that are taken without a beta: an error lists them.
+GENERAL_TAGS: Mapping[Shape, Tuple[str, ...]] = {
+    CLAUDE_BLOCKS: tuple(GENERAL_BLOCKS),
+    CLAUDE_TOOLS: GENERAL_TOOLS,
+}
+# Types of tools and blocks that look like Anthropic's own: newer ones than are known here.
+LIKE_A_TOOL = re.compile(r"_20\d{6}$")
+LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
+BLANK_STOP = (
+    "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
+)
+TOOL_ROLE = (
+    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
+    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
+    "overview."
+)
+
+
+def claude_path(path: FieldPath) -> str:
+    """A path as in `messages.1.content.0.tool_use.input`, with the names of members of unions."""
+    return ".".join([step.key if isinstance(step, KeyStep) else str(step) for step in path])
+
+
+def is_newer(rule: str, kind: object) -> bool:
+    """Whether a type that is not known here may be one that Anthropic has by now."""
+    known = LIKE_A_TOOL if rule == "anthropic/tool-tag" else LIKE_A_BLOCK
+    return isinstance(kind, str) and bool(known.search(kind))
+
+
+def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
+    """What is said of a fault of which pydantic says nothing."""
+    place = claude_path(fault.path)
+    if rule == "anthropic/messages-empty":
+        return Finding(place)
+    if rule == "anthropic/role-unknown":
+        sentence = TOOL_ROLE if fault.value == "tool" else None
+        return Finding(place, {"value": fault.value}, sentence=sentence)
+    if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
+        return Finding(place, sentence=BLANK_STOP)
+    return None
+
+
+def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """The id of the rule that a fault breaks, and what its error says."""
+    rule = "anthropic/types"
+    if fault.kind in TOLD_APART.get(fault.shape.rule, ()):
+        rule = fault.shape.rule
+    elif fault.kind == UNKNOWN_FIELD:
+        rule = "anthropic/unknown-field"
+    own = claude_words(rule, fault)
+    if own is not None:
+        return rule, own
+    words, _, more = pydantic_words(fault)
+    place = claude_path(fault.path)
+    values: Dict[str, object] = {**more, "path": place}
+    if rule in ("anthropic/tool-tag", "anthropic/block-tag"):
+        if is_newer(rule, fault.value):
+            return "", Finding(place)  # no rule of that name: nothing is said
+        known = GENERAL_TAGS.get(fault.shape, ())
+        if known:
+            values["known"] = ", ".join([f"'{kind}'" for kind in known])
+    sentence = words if not place else "{path}: " + words
+    return rule, Finding(place, values, sentence=sentence)
+
+
+# === rules/anthropic =========================================================
+# What Anthropic's messages and counts refuse, and Claude on Vertex AI and Bedrock (request rules,
+# 2.5, 2.6 and 3).  Pure.
+
+
+# What the fields tell (1.3 and 1.8): the sentences are pydantic's, but where the voice has others.
+CLAUDE_FIELD_RULES = (
+    Rule("anthropic/types", "{path}: Input should be a valid {name}", "pattern"),
+    Rule(
+        "anthropic/unknown-field",
+        "{path}: Extra inputs are not permitted",
+        "anthropics/claude-code#96152, recorded",
+    ),
+    Rule(
+        "anthropic/tool-use-id-pattern",
+        "{path}: String should match pattern '^[a-zA-Z0-9_-]+$'",
+        "maximhq/bifrost#5097, BlockRunAI/ClawRouter#17",
+    ),
+    Rule(
+        "anthropic/tool-name",
+        "{path}: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'",
+        "vybestack/llxprt-code#482, anthropics/claude-code#96152",
+    ),
+    Rule(
+        "anthropic/tool-tag",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "recorded",
+    ),
+    Rule(
+        "anthropic/block-tag",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "pattern",
+    ),
+    Rule(
+        "anthropic/tool-choice-none-extra",
+        "{path}: Extra inputs are not permitted",
+        "QuantumNous/new-api#2763",
+    ),
+    Rule(
+        "anthropic/role-unknown",
+        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
+        "pattern; for tool quoted in public source files",
+    ),
+    Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
+    Rule(
+        "anthropic/budget-min",
+        "{path}: Input should be greater than or equal to 1024",
+        "documentation",
+    ),
+    Rule(
+        "anthropic/thinking-signature",
+        "{path}: Field required",
+        "justlovemaki/AIClient2API#437, earendil-works/pi#1523",
+    ),
+    Rule(
+        "anthropic/temperature-range",
+        "{path}: Input should be less than or equal to 1",
+        "documentation",
+    ),
+)
+# A mark on an empty text is told before the text.
+CLAUDE_RULES = (
+    *CLAUDE_FIELD_RULES,
+    *CLAUDE_TOOL_RULES,
+    *CLAUDE_CACHE_RULES,
+    *CLAUDE_TURN_RULES,
+    *CLAUDE_THINKING_RULES,
+    *CLAUDE_IMAGE_RULES,
+)
+ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *BETA_RULES)
+# A count asks no model: what only some of them take is not told (unverified), nor how they sample.
+NOT_COUNTED = (
+    *("anthropic/prefill", "anthropic/trailing-space", "anthropic/temperature-thinking"),
+    *("anthropic/temp-and-topp", "anthropic/temp-deprecated", "anthropic/thinking-enabled-gone"),
+    *("anthropic/effort-unsupported", "anthropic/budget-below-max"),
+)
+COUNT_RULES = tuple(rule for rule in ANTHROPIC_RULES if rule.id not in NOT_COUNTED)
+VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *BETA_RULES, *HOST_RULES)
+
+CLAUDE_MESSAGES = Book(
+    "anthropic", "messages", ANTHROPIC_RULES, MESSAGES_BODY, claude_voice, ClaudeView
+)
+CLAUDE_COUNT = Book("anthropic", "count_tokens", COUNT_RULES, COUNT_BODY, claude_voice, ClaudeView)
+CLAUDE_ON_VERTEX = Book(
+    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, VERTEX_BODY, claude_voice, ClaudeView
+)
+CLAUDE_COUNT_ON_VERTEX = Book(
+    "vertex_ai",
+    "count_tokens",
+    [rule for rule in VERTEX_CLAUDE_RULES if rule.id not in NOT_COUNTED],
+    VERTEX_COUNT_BODY,
+    claude_voice,
+    ClaudeView,
+)
+CLAUDE_ON_BEDROCK = Book(
+    "bedrock",
+    "invoke",
+    (*CLAUDE_RULES, *BETA_RULES[:1], *HOST_RULES, AWS_BETA_RULE),
+    BEDROCK_BODY,
+    claude_voice,
+    ClaudeView,
+)
 
 
 # === rules/openai_chat_fields ================================================
@@ -25324,6 +26952,11 @@ STRUCTURE_RULES = (
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    AnthropicMessages: CLAUDE_MESSAGES,
+    AnthropicCountTokens: CLAUDE_COUNT,
+    VertexMessages: CLAUDE_ON_VERTEX,
+    VertexClaudeCount: CLAUDE_COUNT_ON_VERTEX,
+    BedrockClaude: CLAUDE_ON_BEDROCK,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {

@@ -157,7 +157,8 @@ class Book:
     """The rules of one API of a provider, in the order in which it checks them.
 
     `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
-    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
+    words; `view` makes of a case what the rules look at, and may say what is `present` there for
+    rules to need beside the members of the body; `refusal` makes an error of what is broken."""
 
     def __init__(
         self,
@@ -191,8 +192,9 @@ class Book:
             found = list(itertools.islice(self.wrong_fields(case, every), MOST_VIOLATIONS))
         if isinstance(body, dict):
             view = self.view(case)
+            present = getattr(view, "present", body.keys())
             for rule, check, needs in self.due(case.name, every):
-                if needs <= body.keys():
+                if needs <= present:
                     left = MOST_VIOLATIONS - len(found)
                     findings = itertools.islice(check(view), left)
                     found += [rule.violation(finding) for finding in findings]

@@ -5,18 +5,33 @@ from __future__ import annotations
 import functools
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from ..formats.anthropic import AnthropicCountTokens, AnthropicMessages
 from ..formats.base import WireFormat
+from ..formats.bedrock_invoke import BedrockClaude
 from ..formats.openai_chat import OpenAIChat
+from ..formats.vertex_claude import VertexClaudeCount, VertexMessages
 from ..limits import Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
+from .anthropic import (
+    CLAUDE_COUNT,
+    CLAUDE_COUNT_ON_VERTEX,
+    CLAUDE_MESSAGES,
+    CLAUDE_ON_BEDROCK,
+    CLAUDE_ON_VERTEX,
+)
 from .base import Book, Case
 from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
 
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    AnthropicMessages: CLAUDE_MESSAGES,
+    AnthropicCountTokens: CLAUDE_COUNT,
+    VertexMessages: CLAUDE_ON_VERTEX,
+    VertexClaudeCount: CLAUDE_COUNT_ON_VERTEX,
+    BedrockClaude: CLAUDE_ON_BEDROCK,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {

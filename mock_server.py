@@ -26929,6 +26929,7 @@ class ClaudeView:
         "system",
         "begun",
         "has_words",
+        "asked",
     )
 
     def __init__(self, case: Case) -> None:
@@ -26946,6 +26947,7 @@ class ClaudeView:
         self.system: List[int] = []
         self.begun = 0  # the index at which the turn begins that is read
         self.has_words = False  # whether there is anything but results in it
+        self.asked: Optional[List[str]] = None  # betas, once they were looked at
         self.read_marks()
         self.read()
         if self.marks:
@@ -27053,11 +27055,14 @@ class ClaudeView:
 
     def betas(self) -> List[str]:
         """The betas that a request asks for: in a header, but on Bedrock, and in its body."""
+        if self.asked is not None:
+            return self.asked
         named = self.body.get("anthropic_beta")
         found = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
         if self.case.wire.provider != "bedrock":
             header = self.case.headers.get("anthropic-beta")
             found += [one.strip() for one in (header or "").split(",") if one.strip()]
+        self.asked = found
         return found
 
     def has_beta(self, *starts: str) -> bool:
@@ -27157,6 +27162,10 @@ VERTEX_TOOLS: Tuple[str, ...] = (
     *("bash_20250124", "browser_toolset_20260801", "computer_toolset_20260801"),
     *(*BEDROCK_TOOLS[1:], "web_search_20250305"),
 )
+UNHOSTED = (
+    "tools.{index}: Input tag '{value}' found using 'type' does not match any of the expected "
+    "tags: {known}"
+)
 
 
 def unversioned(view: ClaudeView) -> Iterator[Finding]:
@@ -27200,8 +27209,8 @@ def hosted_tools(view: ClaudeView) -> Iterator[Finding]:
         kind = text_at(tool, "type")
         if kind.startswith(lacks):
             tags = ", ".join([f"'{one}'" for one in known])
-            place = f"tools.{index}"
-            yield Finding(place, {"path": place, "value": kind, "known": tags})
+            sentence = UNHOSTED.replace("{known}", tags)
+            yield Finding(f"tools.{index}", {"index": index, "value": kind}, sentence=sentence)
 
 
 def wrong_envelope(view: ClaudeView) -> Iterator[Finding]:
@@ -27240,8 +27249,7 @@ BETA_RULES = (
 HOST_RULES = (
     Rule(
         "claude-bedrock/server-tools",
-        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
-        "{known}",
+        UNHOSTED,
         "recorded",
         hosted_tools,
         needs=("tools",),
@@ -27830,7 +27838,7 @@ ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
 def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
     """Calls of tools without a result at the beginning of the next turn."""
     for turn, missing, _ in unanswered(view.turns, view.late):
-        at = next(mark.message for mark in turn.calls if mark.id in missing)
+        at = next(mark.message for mark in turn.calls if mark.id == missing[0])
         place = f"messages.{at}"
         yield Finding(place, {"path": place, "ids": ", ".join(missing)})
 
@@ -28257,9 +28265,9 @@ def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
     if rule in ("anthropic/tool-tag", "anthropic/block-tag"):
         if is_newer(rule, fault.value):
             return "", Finding(place)  # no rule of that name: nothing is said
-        known = GENERAL_TAGS.get(fault.shape, ())
-        if known:
-            values["known"] = ", ".join([f"'{kind}'" for kind in known])
+        # What a sentence quotes is cut, but these are not the request's.
+        tags = ", ".join([f"'{kind}'" for kind in GENERAL_TAGS.get(fault.shape, ())])
+        words = words.replace("{known}", tags or "{known}")
     sentence = words if not place else "{path}: " + words
     return rule, Finding(place, values, sentence=sentence)
 

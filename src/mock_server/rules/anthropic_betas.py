@@ -72,6 +72,10 @@ VERTEX_TOOLS: Tuple[str, ...] = (
     *("bash_20250124", "browser_toolset_20260801", "computer_toolset_20260801"),
     *(*BEDROCK_TOOLS[1:], "web_search_20250305"),
 )
+UNHOSTED = (
+    "tools.{index}: Input tag '{value}' found using 'type' does not match any of the expected "
+    "tags: {known}"
+)
 
 
 def unversioned(view: ClaudeView) -> Iterator[Finding]:
@@ -115,8 +119,8 @@ def hosted_tools(view: ClaudeView) -> Iterator[Finding]:
         kind = text_at(tool, "type")
         if kind.startswith(lacks):
             tags = ", ".join([f"'{one}'" for one in known])
-            place = f"tools.{index}"
-            yield Finding(place, {"path": place, "value": kind, "known": tags})
+            sentence = UNHOSTED.replace("{known}", tags)
+            yield Finding(f"tools.{index}", {"index": index, "value": kind}, sentence=sentence)
 
 
 def wrong_envelope(view: ClaudeView) -> Iterator[Finding]:
@@ -155,8 +159,7 @@ BETA_RULES = (
 HOST_RULES = (
     Rule(
         "claude-bedrock/server-tools",
-        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
-        "{known}",
+        UNHOSTED,
         "recorded",
         hosted_tools,
         needs=("tools",),

@@ -14,7 +14,7 @@ ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
 def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
     """Calls of tools without a result at the beginning of the next turn."""
     for turn, missing, _ in unanswered(view.turns, view.late):
-        at = next(mark.message for mark in turn.calls if mark.id in missing)
+        at = next(mark.message for mark in turn.calls if mark.id == missing[0])
         place = f"messages.{at}"
         yield Finding(place, {"path": place, "ids": ", ".join(missing)})
 

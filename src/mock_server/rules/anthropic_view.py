@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..limits import Json
 from .base import Case
@@ -45,6 +45,7 @@ class ClaudeView:
         "system",
         "begun",
         "has_words",
+        "asked",
     )
 
     def __init__(self, case: Case) -> None:
@@ -62,6 +63,7 @@ class ClaudeView:
         self.system: List[int] = []
         self.begun = 0  # the index at which the turn begins that is read
         self.has_words = False  # whether there is anything but results in it
+        self.asked: Optional[List[str]] = None  # betas, once they were looked at
         self.read_marks()
         self.read()
         if self.marks:
@@ -169,11 +171,14 @@ class ClaudeView:
 
     def betas(self) -> List[str]:
         """The betas that a request asks for: in a header, but on Bedrock, and in its body."""
+        if self.asked is not None:
+            return self.asked
         named = self.body.get("anthropic_beta")
         found = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
         if self.case.wire.provider != "bedrock":
             header = self.case.headers.get("anthropic-beta")
             found += [one.strip() for one in (header or "").split(",") if one.strip()]
+        self.asked = found
         return found
 
     def has_beta(self, *starts: str) -> bool:

@@ -95,8 +95,8 @@ def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
     if rule in ("anthropic/tool-tag", "anthropic/block-tag"):
         if is_newer(rule, fault.value):
             return "", Finding(place)  # no rule of that name: nothing is said
-        known = GENERAL_TAGS.get(fault.shape, ())
-        if known:
-            values["known"] = ", ".join([f"'{kind}'" for kind in known])
+        # What a sentence quotes is cut, but these are not the request's.
+        tags = ", ".join([f"'{kind}'" for kind in GENERAL_TAGS.get(fault.shape, ())])
+        words = words.replace("{known}", tags or "{known}")
     sentence = words if not place else "{path}: " + words
     return rule, Finding(place, values, sentence=sentence)

@@ -27229,7 +27229,7 @@ VERSION_RULE = Rule(
     "public source files, 8 of them",
     unversioned,
 )
-BETA_RULES = (
+CLAUDE_BETA_RULES = (
     Rule(
         "anthropic/beta-field",
         "{path}: Extra inputs are not permitted",
@@ -27246,7 +27246,7 @@ BETA_RULES = (
         default="jrn",
     ),
 )
-HOST_RULES = (
+CLAUDE_HOST_RULES = (
     Rule(
         "claude-bedrock/server-tools",
         UNHOSTED,
@@ -27301,12 +27301,12 @@ def open_object(*needed: str) -> PydanticObject:
 
 
 # `scope` is of a beta (see there); it is the only other member that clients were seen to send.
-CACHED = AUnion(
+CACHE_CONTROL = AUnion(
     "type",
     {"ephemeral": PydanticObject({"ttl": AString(("5m", "1h"), null=True), "scope": Anything()})},
     null=True,
 )
-ANY_OBJECT = AnObject({}, closed=False)
+CLAUDE_INPUT = AnObject({}, closed=False)
 
 CLAUDE_TOOL_ID = AString(pattern="^[a-zA-Z0-9_-]+$", rule="anthropic/tool-use-id-pattern")
 CLAUDE_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -27321,14 +27321,14 @@ def inline_source(*media_types: str) -> PydanticObject:
 
 
 CLAUDE_TEXT = PydanticObject(
-    {"text": AString(), "cache_control": CACHED, "citations": Anything()}, ("text",)
+    {"text": AString(), "cache_control": CACHE_CONTROL, "citations": Anything()}, ("text",)
 )
 CLAUDE_IMAGE = PydanticObject(
     {
         "source": AUnion(
             "type", {"base64": inline_source(*CLAUDE_IMAGE_TYPES), "file": BY_FILE, "url": BY_URL}
         ),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "transformations": Anything(),
     },
     ("source",),
@@ -27348,7 +27348,7 @@ CLAUDE_DOCUMENT = PydanticObject(
                 "url": BY_URL,
             },
         ),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "citations": Anything(),
         "context": AString(null=True),
         "title": AString(null=True),
@@ -27360,7 +27360,7 @@ SEARCH_RESULT_BLOCK = PydanticObject(
         "content": AnArray(Anything()),
         "source": AString(),
         "title": AString(),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "citations": Anything(),
     },
     ("content", "source", "title"),
@@ -27382,7 +27382,7 @@ CLAUDE_RESULT_CONTENT = AnArray(
 TOOL_RESULT_BLOCK = PydanticObject(
     {
         "tool_use_id": CLAUDE_TOOL_ID,
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "content": Either(CLAUDE_RESULT_CONTENT, AString(), null=True),
         "is_error": ABoolean(null=True),
         "toolset_name": AString(null=True),
@@ -27392,9 +27392,9 @@ TOOL_RESULT_BLOCK = PydanticObject(
 TOOL_USE_BLOCK = PydanticObject(
     {
         "id": CLAUDE_TOOL_ID,
-        "input": ANY_OBJECT,
+        "input": CLAUDE_INPUT,
         "name": AString(least=1, most=200),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "caller": Anything(),
         "toolset_name": AString(null=True),
     },
@@ -27407,7 +27407,7 @@ THINKING_BLOCK = PydanticObject(
 SERVER_USE_BLOCK = PydanticObject(
     {
         "id": AString(pattern="^srvtoolu_[a-zA-Z0-9_]+$"),
-        "input": ANY_OBJECT,
+        "input": CLAUDE_INPUT,
         "name": AString(),
     },
     ("id", "input", "name"),
@@ -27455,7 +27455,7 @@ SYSTEM_BLOCK = PydanticObject(
     {
         "text": AString(),
         "type": AString(("text",)),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "citations": Anything(),
     },
     ("text", "type"),
@@ -27466,17 +27466,17 @@ OWN_TOOL = PydanticObject(
         "name": AString(most=128, pattern="^[a-zA-Z0-9_-]{1,128}$", rule="anthropic/tool-name"),
         "input_schema": PydanticObject({"type": AString(("object",))}, ("type",), closed=False),
         "allowed_callers": AnArray(AString(), null=True),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "defer_loading": ABoolean(null=True),
         "description": AString(null=True),
         "eager_input_streaming": ABoolean(null=True),
-        "input_examples": AnArray(ANY_OBJECT, null=True),
+        "input_examples": AnArray(CLAUDE_INPUT, null=True),
         "strict": ABoolean(null=True),
     },
     ("name", "input_schema"),
 )
 # Tools of Anthropic's own, whose members differ from version to version: those are not looked at.
-SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHED}, closed=False)
+SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHE_CONTROL}, closed=False)
 GENERAL_TOOLS = (
     *("bash_20250124", "browser_toolset_20260801", "code_execution_20250522"),
     *("code_execution_20250825", "code_execution_20260120", "code_execution_20260521"),
@@ -27530,7 +27530,7 @@ CLAUDE_OUTPUT_CONFIG = PydanticObject(
         "effort": AString(("low", "medium", "high", "xhigh", "max"), null=True),
         "format": AUnion(
             "type",
-            {"json_schema": PydanticObject({"schema": ANY_OBJECT}, ("schema",))},
+            {"json_schema": PydanticObject({"schema": CLAUDE_INPUT}, ("schema",))},
             null=True,
         ),
         "task_budget": Anything(),
@@ -27542,7 +27542,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "model": AString(least=1),
     "messages": AnArray(CLAUDE_MESSAGE, 1, rule="anthropic/messages-empty"),
     "max_tokens": AnInteger(0),  # 0 fills the cache and says nothing, since 2026
-    "cache_control": CACHED,
+    "cache_control": CACHE_CONTROL,
     "container": Anything(),
     "diagnostics": Anything(),
     "inference_geo": AString(null=True),
@@ -27567,7 +27567,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "context_management": AnObject({}, closed=False, null=True),
     "fallback_credit_token": Anything(),
     "fallbacks": Anything(),
-    "mcp_servers": AnArray(ANY_OBJECT, null=True),
+    "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
     "output_format": Anything(),
     "thread": Anything(),
 }
@@ -27577,15 +27577,17 @@ VERSIONED_MEMBERS: Dict[str, Shape] = {
     "model": Anything(),
 }
 
-MESSAGES_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
+CLAUDE_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
 # Of members that only messages have it is not known that a count refuses them.
-COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
+CLAUDE_COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
 # The path names the model, and on Bedrock whether it streams.
-VERTEX_BODY = PydanticObject({**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens"))
-VERTEX_COUNT_BODY = PydanticObject(
+CLAUDE_VERTEX_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens")
+)
+CLAUDE_VERTEX_COUNT_BODY = PydanticObject(
     {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "model": AString()}, ("model", "messages")
 )
-BEDROCK_BODY = PydanticObject(
+CLAUDE_BEDROCK_BODY = PydanticObject(
     {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "stream": Anything()}, ("messages", "max_tokens")
 )
 
@@ -27617,7 +27619,7 @@ def two_samplers(view: ClaudeView) -> Iterator[Finding]:
         yield Finding("temperature")
 
 
-def samplers(view: ClaudeView) -> Iterator[Finding]:
+def deprecated_samplers(view: ClaudeView) -> Iterator[Finding]:
     """Any way to sample that is not the usual one."""
     for name, usual in (("temperature", 1), ("top_p", 1), ("top_k", 0)):
         if is_number_but(view.body.get(name), usual):
@@ -27643,7 +27645,7 @@ def forced_thoughts(view: ClaudeView) -> Iterator[Finding]:
         yield Finding("thinking")
 
 
-def lost_thoughts(view: ClaudeView) -> Iterator[Finding]:
+def turns_without_thought(view: ClaudeView) -> Iterator[Finding]:
     """A turn that goes on, without the thought that it began with."""
     if text_at(view.body["thinking"], "type") != "enabled":
         return
@@ -27732,7 +27734,7 @@ CLAUDE_THINKING_RULES = (
         "anthropic/temp-deprecated",
         "`{name}` is deprecated for this model.",
         "UKGovernmentBEIS/inspect_ai#3721",
-        samplers,
+        deprecated_samplers,
         default="mod",
         needs=("messages",),
         models=NEWEST_CLAUDE,
@@ -27773,7 +27775,7 @@ CLAUDE_THINKING_RULES = (
         "blocks from previous turns. To avoid this requirement, disable `thinking`."
         + THINKING_GUIDE,
         "anomalyco/opencode#3077, lbjlaq/Antigravity-Manager#139",
-        lost_thoughts,
+        turns_without_thought,
         needs=("thinking", "messages"),
     ),
     # Only an empty one is surely none of the model's own: history may be from elsewhere.
@@ -27832,7 +27834,7 @@ CLAUDE_IMAGE_RULES = (
 # What Anthropic refuses of tools, their calls and their results (request rules, 2.5).  Pure.
 
 
-ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
+CLAUDE_ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
 
 
 def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
@@ -27889,7 +27891,7 @@ def empty_errors(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(place, {"path": place})
 
 
-def repeated_tools(view: ClaudeView) -> Iterator[Finding]:
+def repeated_claude_tools(view: ClaudeView) -> Iterator[Finding]:
     """Tools with the name of another; one finding for all."""
     names = [text_at(tool, "name") for _, tool in indexed_objects(view.body["tools"])]
     named = [name for name in names if name]
@@ -27901,19 +27903,19 @@ def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
     """Schemas that are one of several."""
     for index, tool in indexed_objects(view.body["tools"]):
         schema = tool.get("input_schema")
-        if isinstance(schema, dict) and not ROOT_UNIONS.isdisjoint(schema):
+        if isinstance(schema, dict) and not CLAUDE_ROOT_UNIONS.isdisjoint(schema):
             place = f"tools.{index}.custom.input_schema"
             yield Finding(place, {"path": place})
 
 
-def choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
+def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
     """A tool has to be called, and there is none."""
     kind = text_at(view.body["tool_choice"], "type")
     if kind in ("any", "tool") and not view.body.get("tools"):
         yield Finding("tool_choice", {"type": kind})
 
 
-def unknown_choice(view: ClaudeView) -> Iterator[Finding]:
+def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
     """The one tool that has to be called is not there."""
     choice, tools = view.body["tool_choice"], view.body["tools"]
     name = text_at(choice, "name")
@@ -27976,7 +27978,7 @@ CLAUDE_TOOL_RULES = (
         "anthropic/tool-names-unique",
         "tools: Tool names must be unique.",
         "microsoft/vscode#278073, danny-avila/LibreChat#13162",
-        repeated_tools,
+        repeated_claude_tools,
         needs=("tools",),
     ),
     Rule(
@@ -27990,14 +27992,14 @@ CLAUDE_TOOL_RULES = (
         "anthropic/tool-choice-without-tools",
         "tool_choice.{type} may only be specified while providing tools",
         "public source files, 6 of them",
-        choice_without_tools,
+        claude_choice_without_tools,
         needs=("tool_choice",),
     ),
     Rule(
         "anthropic/tool-choice-unknown",
         "Tool '{name}' not found in provided tools",
         "public source file",
-        unknown_choice,
+        unknown_claude_choice,
         needs=("tool_choice", "tools"),
     ),
 )
@@ -28014,7 +28016,7 @@ def system_messages(view: ClaudeView) -> Iterator[Finding]:
         yield Finding(f"messages.{index}.role")
 
 
-def empty_messages(view: ClaudeView) -> Iterator[Finding]:
+def messages_of_nothing(view: ClaudeView) -> Iterator[Finding]:
     """Messages without content; the last one may be the assistant's, to be gone on with."""
     last = len(view.messages) - 1
     for index in view.empty:
@@ -28030,7 +28032,7 @@ def system_texts(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(f"system.{index}", {"part": "system"})
 
 
-def empty_texts(view: ClaudeView) -> Iterator[Finding]:
+def texts_of_nothing(view: ClaudeView) -> Iterator[Finding]:
     """Blocks without text."""
     yield from system_texts(view)
     for at, block in view.of("text"):
@@ -28038,7 +28040,7 @@ def empty_texts(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(block_place(at), {"part": "messages"})
 
 
-def blank_texts(view: ClaudeView) -> Iterator[Finding]:
+def texts_of_blanks(view: ClaudeView) -> Iterator[Finding]:
     """Texts of nothing but blanks: a text alone is as good as a block of it."""
     places = [f"messages.{index}" for index in view.blank]
     places += [block_place(at) for at, block in view.of("text") if text_at(block, "text").isspace()]
@@ -28075,21 +28077,21 @@ CLAUDE_TURN_RULES = (
         "{path}: all messages must have non-empty content except for the optional final assistant "
         "message",
         "anthropics/claude-code#6774, anthropics/claude-code#3196, anthropics/claude-code#4416",
-        empty_messages,
+        messages_of_nothing,
         needs=("+empty",),
     ),
     Rule(
         "anthropic/text-empty",
         "{part}: text content blocks must be non-empty",
         "BiFangKNT/mtga#68, tests of epam/ai-dial-adapter-bedrock",
-        empty_texts,
+        texts_of_nothing,
         needs=("+text",),
     ),
     Rule(
         "anthropic/text-blank",
         "messages: text content blocks must contain non-whitespace text",
         "anthropics/claude-code#23440, continuedev/continue#9605",
-        blank_texts,
+        texts_of_blanks,
         needs=("+text",),
     ),
     Rule(
@@ -28112,7 +28114,7 @@ CLAUDE_TURN_RULES = (
 )
 
 
-# === rules/pydantic_words ====================================================
+# === rules/pydantic_voice ====================================================
 # What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
 
 
@@ -28292,7 +28294,7 @@ CLAUDE_FIELD_RULES = (
     ),
     Rule(
         "anthropic/tool-name",
-        "{path}: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'",
+        "{path}: String should match pattern '{pattern}'",
         "vybestack/llxprt-code#482, anthropics/claude-code#96152",
     ),
     Rule(
@@ -28343,7 +28345,7 @@ CLAUDE_RULES = (
     *CLAUDE_THINKING_RULES,
     *CLAUDE_IMAGE_RULES,
 )
-ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *BETA_RULES)
+ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *CLAUDE_BETA_RULES)
 # A count asks no model: what only some of them take is not told (unverified), nor how they sample.
 NOT_COUNTED = (
     *("anthropic/prefill", "anthropic/trailing-space", "anthropic/temperature-thinking"),
@@ -28351,28 +28353,30 @@ NOT_COUNTED = (
     *("anthropic/effort-unsupported", "anthropic/budget-below-max"),
 )
 COUNT_RULES = tuple(rule for rule in ANTHROPIC_RULES if rule.id not in NOT_COUNTED)
-VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *BETA_RULES, *HOST_RULES)
+VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *CLAUDE_BETA_RULES, *CLAUDE_HOST_RULES)
 
 CLAUDE_MESSAGES = Book(
-    "anthropic", "messages", ANTHROPIC_RULES, MESSAGES_BODY, claude_voice, ClaudeView
+    "anthropic", "messages", ANTHROPIC_RULES, CLAUDE_BODY, claude_voice, ClaudeView
 )
-CLAUDE_COUNT = Book("anthropic", "count_tokens", COUNT_RULES, COUNT_BODY, claude_voice, ClaudeView)
+CLAUDE_COUNT = Book(
+    "anthropic", "count_tokens", COUNT_RULES, CLAUDE_COUNT_BODY, claude_voice, ClaudeView
+)
 CLAUDE_ON_VERTEX = Book(
-    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, VERTEX_BODY, claude_voice, ClaudeView
+    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, CLAUDE_VERTEX_BODY, claude_voice, ClaudeView
 )
 CLAUDE_COUNT_ON_VERTEX = Book(
     "vertex_ai",
     "count_tokens",
     [rule for rule in VERTEX_CLAUDE_RULES if rule.id not in NOT_COUNTED],
-    VERTEX_COUNT_BODY,
+    CLAUDE_VERTEX_COUNT_BODY,
     claude_voice,
     ClaudeView,
 )
 CLAUDE_ON_BEDROCK = Book(
     "bedrock",
     "invoke",
-    (*CLAUDE_RULES, *BETA_RULES[:1], *HOST_RULES, AWS_BETA_RULE),
-    BEDROCK_BODY,
+    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
+    CLAUDE_BEDROCK_BODY,
     claude_voice,
     ClaudeView,
 )

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from .anthropic_betas import AWS_BETA_RULE, BETA_RULES, HOST_RULES, VERSION_RULE
+from .anthropic_betas import AWS_BETA_RULE, CLAUDE_BETA_RULES, CLAUDE_HOST_RULES, VERSION_RULE
 from .anthropic_fields import (
-    BEDROCK_BODY,
-    COUNT_BODY,
-    MESSAGES_BODY,
-    VERTEX_BODY,
-    VERTEX_COUNT_BODY,
+    CLAUDE_BEDROCK_BODY,
+    CLAUDE_BODY,
+    CLAUDE_COUNT_BODY,
+    CLAUDE_VERTEX_BODY,
+    CLAUDE_VERTEX_COUNT_BODY,
 )
 from .anthropic_thinking import CLAUDE_CACHE_RULES, CLAUDE_IMAGE_RULES, CLAUDE_THINKING_RULES
 from .anthropic_tools import CLAUDE_TOOL_RULES
@@ -33,7 +33,7 @@ CLAUDE_FIELD_RULES = (
     ),
     Rule(
         "anthropic/tool-name",
-        "{path}: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'",
+        "{path}: String should match pattern '{pattern}'",
         "vybestack/llxprt-code#482, anthropics/claude-code#96152",
     ),
     Rule(
@@ -84,7 +84,7 @@ CLAUDE_RULES = (
     *CLAUDE_THINKING_RULES,
     *CLAUDE_IMAGE_RULES,
 )
-ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *BETA_RULES)
+ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *CLAUDE_BETA_RULES)
 # A count asks no model: what only some of them take is not told (unverified), nor how they sample.
 NOT_COUNTED = (
     *("anthropic/prefill", "anthropic/trailing-space", "anthropic/temperature-thinking"),
@@ -92,28 +92,30 @@ NOT_COUNTED = (
     *("anthropic/effort-unsupported", "anthropic/budget-below-max"),
 )
 COUNT_RULES = tuple(rule for rule in ANTHROPIC_RULES if rule.id not in NOT_COUNTED)
-VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *BETA_RULES, *HOST_RULES)
+VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *CLAUDE_BETA_RULES, *CLAUDE_HOST_RULES)
 
 CLAUDE_MESSAGES = Book(
-    "anthropic", "messages", ANTHROPIC_RULES, MESSAGES_BODY, claude_voice, ClaudeView
+    "anthropic", "messages", ANTHROPIC_RULES, CLAUDE_BODY, claude_voice, ClaudeView
 )
-CLAUDE_COUNT = Book("anthropic", "count_tokens", COUNT_RULES, COUNT_BODY, claude_voice, ClaudeView)
+CLAUDE_COUNT = Book(
+    "anthropic", "count_tokens", COUNT_RULES, CLAUDE_COUNT_BODY, claude_voice, ClaudeView
+)
 CLAUDE_ON_VERTEX = Book(
-    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, VERTEX_BODY, claude_voice, ClaudeView
+    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, CLAUDE_VERTEX_BODY, claude_voice, ClaudeView
 )
 CLAUDE_COUNT_ON_VERTEX = Book(
     "vertex_ai",
     "count_tokens",
     [rule for rule in VERTEX_CLAUDE_RULES if rule.id not in NOT_COUNTED],
-    VERTEX_COUNT_BODY,
+    CLAUDE_VERTEX_COUNT_BODY,
     claude_voice,
     ClaudeView,
 )
 CLAUDE_ON_BEDROCK = Book(
     "bedrock",
     "invoke",
-    (*CLAUDE_RULES, *BETA_RULES[:1], *HOST_RULES, AWS_BETA_RULE),
-    BEDROCK_BODY,
+    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
+    CLAUDE_BEDROCK_BODY,
     claude_voice,
     ClaudeView,
 )

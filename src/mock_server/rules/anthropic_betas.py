@@ -139,7 +139,7 @@ VERSION_RULE = Rule(
     "public source files, 8 of them",
     unversioned,
 )
-BETA_RULES = (
+CLAUDE_BETA_RULES = (
     Rule(
         "anthropic/beta-field",
         "{path}: Extra inputs are not permitted",
@@ -156,7 +156,7 @@ BETA_RULES = (
         default="jrn",
     ),
 )
-HOST_RULES = (
+CLAUDE_HOST_RULES = (
     Rule(
         "claude-bedrock/server-tools",
         UNHOSTED,

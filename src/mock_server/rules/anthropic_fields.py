@@ -49,12 +49,12 @@ def open_object(*needed: str) -> PydanticObject:
 
 
 # `scope` is of a beta (see there); it is the only other member that clients were seen to send.
-CACHED = AUnion(
+CACHE_CONTROL = AUnion(
     "type",
     {"ephemeral": PydanticObject({"ttl": AString(("5m", "1h"), null=True), "scope": Anything()})},
     null=True,
 )
-ANY_OBJECT = AnObject({}, closed=False)
+CLAUDE_INPUT = AnObject({}, closed=False)
 
 CLAUDE_TOOL_ID = AString(pattern="^[a-zA-Z0-9_-]+$", rule="anthropic/tool-use-id-pattern")
 CLAUDE_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
@@ -69,14 +69,14 @@ def inline_source(*media_types: str) -> PydanticObject:
 
 
 CLAUDE_TEXT = PydanticObject(
-    {"text": AString(), "cache_control": CACHED, "citations": Anything()}, ("text",)
+    {"text": AString(), "cache_control": CACHE_CONTROL, "citations": Anything()}, ("text",)
 )
 CLAUDE_IMAGE = PydanticObject(
     {
         "source": AUnion(
             "type", {"base64": inline_source(*CLAUDE_IMAGE_TYPES), "file": BY_FILE, "url": BY_URL}
         ),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "transformations": Anything(),
     },
     ("source",),
@@ -96,7 +96,7 @@ CLAUDE_DOCUMENT = PydanticObject(
                 "url": BY_URL,
             },
         ),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "citations": Anything(),
         "context": AString(null=True),
         "title": AString(null=True),
@@ -108,7 +108,7 @@ SEARCH_RESULT_BLOCK = PydanticObject(
         "content": AnArray(Anything()),
         "source": AString(),
         "title": AString(),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "citations": Anything(),
     },
     ("content", "source", "title"),
@@ -130,7 +130,7 @@ CLAUDE_RESULT_CONTENT = AnArray(
 TOOL_RESULT_BLOCK = PydanticObject(
     {
         "tool_use_id": CLAUDE_TOOL_ID,
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "content": Either(CLAUDE_RESULT_CONTENT, AString(), null=True),
         "is_error": ABoolean(null=True),
         "toolset_name": AString(null=True),
@@ -140,9 +140,9 @@ TOOL_RESULT_BLOCK = PydanticObject(
 TOOL_USE_BLOCK = PydanticObject(
     {
         "id": CLAUDE_TOOL_ID,
-        "input": ANY_OBJECT,
+        "input": CLAUDE_INPUT,
         "name": AString(least=1, most=200),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "caller": Anything(),
         "toolset_name": AString(null=True),
     },
@@ -155,7 +155,7 @@ THINKING_BLOCK = PydanticObject(
 SERVER_USE_BLOCK = PydanticObject(
     {
         "id": AString(pattern="^srvtoolu_[a-zA-Z0-9_]+$"),
-        "input": ANY_OBJECT,
+        "input": CLAUDE_INPUT,
         "name": AString(),
     },
     ("id", "input", "name"),
@@ -203,7 +203,7 @@ SYSTEM_BLOCK = PydanticObject(
     {
         "text": AString(),
         "type": AString(("text",)),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "citations": Anything(),
     },
     ("text", "type"),
@@ -214,17 +214,17 @@ OWN_TOOL = PydanticObject(
         "name": AString(most=128, pattern="^[a-zA-Z0-9_-]{1,128}$", rule="anthropic/tool-name"),
         "input_schema": PydanticObject({"type": AString(("object",))}, ("type",), closed=False),
         "allowed_callers": AnArray(AString(), null=True),
-        "cache_control": CACHED,
+        "cache_control": CACHE_CONTROL,
         "defer_loading": ABoolean(null=True),
         "description": AString(null=True),
         "eager_input_streaming": ABoolean(null=True),
-        "input_examples": AnArray(ANY_OBJECT, null=True),
+        "input_examples": AnArray(CLAUDE_INPUT, null=True),
         "strict": ABoolean(null=True),
     },
     ("name", "input_schema"),
 )
 # Tools of Anthropic's own, whose members differ from version to version: those are not looked at.
-SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHED}, closed=False)
+SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHE_CONTROL}, closed=False)
 GENERAL_TOOLS = (
     *("bash_20250124", "browser_toolset_20260801", "code_execution_20250522"),
     *("code_execution_20250825", "code_execution_20260120", "code_execution_20260521"),
@@ -278,7 +278,7 @@ CLAUDE_OUTPUT_CONFIG = PydanticObject(
         "effort": AString(("low", "medium", "high", "xhigh", "max"), null=True),
         "format": AUnion(
             "type",
-            {"json_schema": PydanticObject({"schema": ANY_OBJECT}, ("schema",))},
+            {"json_schema": PydanticObject({"schema": CLAUDE_INPUT}, ("schema",))},
             null=True,
         ),
         "task_budget": Anything(),
@@ -290,7 +290,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "model": AString(least=1),
     "messages": AnArray(CLAUDE_MESSAGE, 1, rule="anthropic/messages-empty"),
     "max_tokens": AnInteger(0),  # 0 fills the cache and says nothing, since 2026
-    "cache_control": CACHED,
+    "cache_control": CACHE_CONTROL,
     "container": Anything(),
     "diagnostics": Anything(),
     "inference_geo": AString(null=True),
@@ -315,7 +315,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "context_management": AnObject({}, closed=False, null=True),
     "fallback_credit_token": Anything(),
     "fallbacks": Anything(),
-    "mcp_servers": AnArray(ANY_OBJECT, null=True),
+    "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
     "output_format": Anything(),
     "thread": Anything(),
 }
@@ -325,14 +325,16 @@ VERSIONED_MEMBERS: Dict[str, Shape] = {
     "model": Anything(),
 }
 
-MESSAGES_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
+CLAUDE_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
 # Of members that only messages have it is not known that a count refuses them.
-COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
+CLAUDE_COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
 # The path names the model, and on Bedrock whether it streams.
-VERTEX_BODY = PydanticObject({**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens"))
-VERTEX_COUNT_BODY = PydanticObject(
+CLAUDE_VERTEX_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens")
+)
+CLAUDE_VERTEX_COUNT_BODY = PydanticObject(
     {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "model": AString()}, ("model", "messages")
 )
-BEDROCK_BODY = PydanticObject(
+CLAUDE_BEDROCK_BODY = PydanticObject(
     {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "stream": Anything()}, ("messages", "max_tokens")
 )

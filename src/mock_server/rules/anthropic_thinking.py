@@ -52,7 +52,7 @@ def two_samplers(view: ClaudeView) -> Iterator[Finding]:
         yield Finding("temperature")
 
 
-def samplers(view: ClaudeView) -> Iterator[Finding]:
+def deprecated_samplers(view: ClaudeView) -> Iterator[Finding]:
     """Any way to sample that is not the usual one."""
     for name, usual in (("temperature", 1), ("top_p", 1), ("top_k", 0)):
         if is_number_but(view.body.get(name), usual):
@@ -78,7 +78,7 @@ def forced_thoughts(view: ClaudeView) -> Iterator[Finding]:
         yield Finding("thinking")
 
 
-def lost_thoughts(view: ClaudeView) -> Iterator[Finding]:
+def turns_without_thought(view: ClaudeView) -> Iterator[Finding]:
     """A turn that goes on, without the thought that it began with."""
     if text_at(view.body["thinking"], "type") != "enabled":
         return
@@ -167,7 +167,7 @@ CLAUDE_THINKING_RULES = (
         "anthropic/temp-deprecated",
         "`{name}` is deprecated for this model.",
         "UKGovernmentBEIS/inspect_ai#3721",
-        samplers,
+        deprecated_samplers,
         default="mod",
         needs=("messages",),
         models=NEWEST_CLAUDE,
@@ -208,7 +208,7 @@ CLAUDE_THINKING_RULES = (
         "blocks from previous turns. To avoid this requirement, disable `thinking`."
         + THINKING_GUIDE,
         "anomalyco/opencode#3077, lbjlaq/Antigravity-Manager#139",
-        lost_thoughts,
+        turns_without_thought,
         needs=("thinking", "messages"),
     ),
     # Only an empty one is surely none of the model's own: history may be from elsewhere.

@@ -8,7 +8,7 @@ from .anthropic_view import BlockPath, ClaudeView, block_place
 from .base import Finding, Rule
 from .conversation import indexed_objects, repeated_marks, text_at, unanswered, unasked
 
-ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
+CLAUDE_ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
 
 
 def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def empty_errors(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(place, {"path": place})
 
 
-def repeated_tools(view: ClaudeView) -> Iterator[Finding]:
+def repeated_claude_tools(view: ClaudeView) -> Iterator[Finding]:
     """Tools with the name of another; one finding for all."""
     names = [text_at(tool, "name") for _, tool in indexed_objects(view.body["tools"])]
     named = [name for name in names if name]
@@ -77,19 +77,19 @@ def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
     """Schemas that are one of several."""
     for index, tool in indexed_objects(view.body["tools"]):
         schema = tool.get("input_schema")
-        if isinstance(schema, dict) and not ROOT_UNIONS.isdisjoint(schema):
+        if isinstance(schema, dict) and not CLAUDE_ROOT_UNIONS.isdisjoint(schema):
             place = f"tools.{index}.custom.input_schema"
             yield Finding(place, {"path": place})
 
 
-def choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
+def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
     """A tool has to be called, and there is none."""
     kind = text_at(view.body["tool_choice"], "type")
     if kind in ("any", "tool") and not view.body.get("tools"):
         yield Finding("tool_choice", {"type": kind})
 
 
-def unknown_choice(view: ClaudeView) -> Iterator[Finding]:
+def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
     """The one tool that has to be called is not there."""
     choice, tools = view.body["tool_choice"], view.body["tools"]
     name = text_at(choice, "name")
@@ -152,7 +152,7 @@ CLAUDE_TOOL_RULES = (
         "anthropic/tool-names-unique",
         "tools: Tool names must be unique.",
         "microsoft/vscode#278073, danny-avila/LibreChat#13162",
-        repeated_tools,
+        repeated_claude_tools,
         needs=("tools",),
     ),
     Rule(
@@ -166,14 +166,14 @@ CLAUDE_TOOL_RULES = (
         "anthropic/tool-choice-without-tools",
         "tool_choice.{type} may only be specified while providing tools",
         "public source files, 6 of them",
-        choice_without_tools,
+        claude_choice_without_tools,
         needs=("tool_choice",),
     ),
     Rule(
         "anthropic/tool-choice-unknown",
         "Tool '{name}' not found in provided tools",
         "public source file",
-        unknown_choice,
+        unknown_claude_choice,
         needs=("tool_choice", "tools"),
     ),
 )

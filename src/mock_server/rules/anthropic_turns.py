@@ -17,7 +17,7 @@ def system_messages(view: ClaudeView) -> Iterator[Finding]:
         yield Finding(f"messages.{index}.role")
 
 
-def empty_messages(view: ClaudeView) -> Iterator[Finding]:
+def messages_of_nothing(view: ClaudeView) -> Iterator[Finding]:
     """Messages without content; the last one may be the assistant's, to be gone on with."""
     last = len(view.messages) - 1
     for index in view.empty:
@@ -33,7 +33,7 @@ def system_texts(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(f"system.{index}", {"part": "system"})
 
 
-def empty_texts(view: ClaudeView) -> Iterator[Finding]:
+def texts_of_nothing(view: ClaudeView) -> Iterator[Finding]:
     """Blocks without text."""
     yield from system_texts(view)
     for at, block in view.of("text"):
@@ -41,7 +41,7 @@ def empty_texts(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(block_place(at), {"part": "messages"})
 
 
-def blank_texts(view: ClaudeView) -> Iterator[Finding]:
+def texts_of_blanks(view: ClaudeView) -> Iterator[Finding]:
     """Texts of nothing but blanks: a text alone is as good as a block of it."""
     places = [f"messages.{index}" for index in view.blank]
     places += [block_place(at) for at, block in view.of("text") if text_at(block, "text").isspace()]
@@ -78,21 +78,21 @@ CLAUDE_TURN_RULES = (
         "{path}: all messages must have non-empty content except for the optional final assistant "
         "message",
         "anthropics/claude-code#6774, anthropics/claude-code#3196, anthropics/claude-code#4416",
-        empty_messages,
+        messages_of_nothing,
         needs=("+empty",),
     ),
     Rule(
         "anthropic/text-empty",
         "{part}: text content blocks must be non-empty",
         "BiFangKNT/mtga#68, tests of epam/ai-dial-adapter-bedrock",
-        empty_texts,
+        texts_of_nothing,
         needs=("+text",),
     ),
     Rule(
         "anthropic/text-blank",
         "messages: text content blocks must contain non-whitespace text",
         "anthropics/claude-code#23440, continuedev/continue#9605",
-        blank_texts,
+        texts_of_blanks,
         needs=("+text",),
     ),
     Rule(

@@ -22,7 +22,7 @@ from .fields import (
     KeyStep,
     Shape,
 )
-from .pydantic_words import pydantic_words
+from .pydantic_voice import pydantic_words
 
 # The rules of shapes, and the kinds of faults that break them; all others are of the types.
 TOLD_APART: Mapping[str, Tuple[str, ...]] = {

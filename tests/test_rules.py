@@ -59,9 +59,9 @@ def test_samples_of_all_apis_break_no_rule() -> None:
     for kind, (method, path, _, body) in SAMPLES.items():
         if method != "POST" or not isinstance(body, dict) or kind in FORMS:
             continue
-        broken = judged_by(path, body)
+        broken = [one.rule for one in judged_by(path, body) if one.counts]
         if broken:
-            found[kind.__name__] = [one.rule for one in broken]
+            found[kind.__name__] = broken
     assert found == {}
 
 

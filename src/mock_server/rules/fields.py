@@ -376,7 +376,8 @@ class AMap(Shape):
 
 
 class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+    """An object whose member `tag` says which of several it is; without one, or with null, it is
+    the `usual`."""
 
     kind, types = "an object", (dict,)
 
@@ -401,7 +402,9 @@ class AUnion(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
-            named = value.get(tag, usual)
+            named = value.get(tag)
+            if named is None:
+                named = usual
             test = get(named) if type(named) is str else None
             return test is not None and test(value)
 
@@ -412,7 +415,9 @@ class AUnion(Shape):
         if self.tag not in value and not self.usual:
             yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
             return
-        named = value.get(self.tag, self.usual)
+        named = value.get(self.tag)
+        if named is None and self.usual:
+            named = self.usual
         shape = self.members.get(named) if isinstance(named, str) else None
         if shape is None:
             yield FieldFault(path, WRONG_TAG, self, named)

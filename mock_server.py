@@ -2082,6 +2082,7 @@ class Failure:
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
     sent_as: int = 0  # the HTTP status, where that is not the error's own
+    told: Violations = ()  # what is wrong, one by one, where an error is a list
 
 
 @record
@@ -11933,12 +11934,21 @@ def google_reasons(failure: Failure, service: str) -> List[Json]:
     return [google_detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
 
 
+def google_field(path: str, description: str) -> Dict[str, Json]:
+    """One field that is wrong; what lies at the top has no path (request rules, 1.8)."""
+    if not path:
+        return {"description": description}
+    return {"field": path, "description": description}
+
+
 def google_error_details(failure: Failure, service: str) -> List[Json]:
     """What an error of any status says to machines: which field is wrong, and why."""
     details: List[Json] = []
+    violations = [google_field(one.place, one.message) for one in failure.told]
     if failure.param:
-        violation = {"field": failure.param, "description": failure.message}
-        details.append(google_detail("BadRequest", fieldViolations=[violation]))
+        violations.append(google_field(failure.param, failure.message))
+    if violations:
+        details.append(google_detail("BadRequest", fieldViolations=violations))
     details += google_reasons(failure, service)
     if failure.code == "API_KEY_INVALID":
         details.append(google_detail("LocalizedMessage", locale="en-US", message=failure.message))
@@ -24529,7 +24539,7 @@ class AnObject(Shape):
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
+                tests.update({name: shape.fits for name, shape in members.items()})
             for name, inner in value.items():
                 test = get(name)
                 if test is None:
@@ -24730,13 +24740,14 @@ class Case:
 
 class Finding(NamedTuple):
     """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
-    `sentence` are the rule's where they are None."""
+    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
 
     place: str
     values: Mapping[str, object] = {}
     param: Optional[str] = None
     code: Optional[str] = None
     sentence: Optional[str] = None
+    rule: str = ""
 
 
 Check = Callable[[Any], Iterable[Finding]]
@@ -24783,6 +24794,14 @@ class Rule:
         return not self.models or bool(re.search(self.models, model))
 
 
+@record
+class Sweep:
+    """A check that finds in one go what breaks several rows, at its place among the rules."""
+
+    check: Check
+    needs: Tuple[str, ...] = ()
+
+
 def quoted_briefly(value: object) -> str:
     """What a sentence says of a request, as much of it as is told."""
     text = str(value)
@@ -24811,55 +24830,71 @@ class Book:
         self,
         provider: str,
         api: str,
-        rules: Sequence[Rule],
+        rules: Sequence[Union[Rule, Sweep]],
         shape: Optional[Shape] = None,
         voice: Optional[Voice] = None,
         view: Callable[[Case], Any] = lambda case: case,
         refusal: ToldAs = first_alone,
     ) -> None:
-        self.provider, self.api, self.rules = provider, api, tuple(rules)
+        self.provider, self.api, self.rows = provider, api, tuple(rules)
         self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
+        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
         self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
-        # By the model and whether rules that are off hold, too.
-        self.due = functools.lru_cache(maxsize=64)(self.rules_for)
+        self.needed = frozenset(name for row in self.rows for name in row.needs)
+        # By the model, whether rules that are off hold, too, and what there is of `needed`.
+        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
 
-    def rules_for(self, model: str, every: bool) -> List[Tuple[Rule, Check, FrozenSet[str]]]:
-        """The rules to check for a model."""
-        return [
-            (rule, rule.check, frozenset(rule.needs))
-            for rule in self.rules
-            if rule.check and (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
-        ]
+    def holds(self, rule: Rule, model: str, every: bool) -> bool:
+        """Whether a rule is asked for and holds for a model."""
+        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
+
+    def checks_for(
+        self, model: str, every: bool, there: FrozenSet[str]
+    ) -> List[Tuple[Optional[Rule], Check]]:
+        """What to check for a model, with the rule that it tells of."""
+        found: List[Tuple[Optional[Rule], Check]] = []
+        for row in self.rows:
+            if row.check is None or not there.issuperset(row.needs):
+                continue
+            if isinstance(row, Sweep):
+                found.append((None, row.check))
+            elif self.holds(row, model, every):
+                found.append((row, row.check))
+        return found
 
     def broken(self, case: Case, every: bool) -> Violations:
         """What a request breaks, in order; at most MOST_VIOLATIONS."""
-        found: List[Violation] = []
+        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
+
+    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
+        """All that a request breaks: what is wrong with its fields, then the rows in order."""
         body = case.body
         if self.shape is not None and not self.shape.fits(body):
-            found = list(itertools.islice(self.wrong_fields(case, every), MOST_VIOLATIONS))
-        if isinstance(body, dict):
-            view = self.view(case)
-            for rule, check, needs in self.due(case.name, every):
-                if needs <= body.keys():
-                    left = MOST_VIOLATIONS - len(found)
-                    findings = itertools.islice(check(view), left)
-                    found += [rule.violation(finding) for finding in findings]
-        return tuple(found)
+            yield from self.wrong_fields(case, every)
+        if not isinstance(body, dict):
+            return
+        checks = self.due(case.name, every, self.needed.intersection(body))
+        if not checks:
+            return
+        view = self.view(case)
+        for rule, check in checks:
+            for finding in check(view):
+                told = rule or self.by_id.get(finding.rule)
+                if told is not None and (rule or self.holds(told, case.name, every)):
+                    yield told.violation(finding)
 
-    def wrong_fields(self, case: Case, every: bool) -> Iterable[Violation]:
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
         """What is wrong with the fields."""
         if self.shape is None or self.voice is None:
             return
         for fault in self.shape.faults(case.body):
             id, finding = self.voice(fault)
             rule = self.by_id.get(id)
-            if rule is None:
-                continue
-            if (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(case.name):
+            if rule is not None and self.holds(rule, case.name, every):
                 yield rule.violation(finding)
 
     def only(self, ids: Iterable[str]) -> "Book":
-        """A book of the same API with some of the rules."""
+        """A book of the same API with some of the rules, and without sweeps."""
         wanted = frozenset(ids)
         rules = [rule for rule in self.rules if rule.id in wanted]
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
@@ -24945,6 +24980,1528 @@ def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
         if mark.id in seen:
             yield mark
         seen.add(mark.id)
+
+
+# === rules/gemini_schemas ====================================================
+# What Gemini checks of a Schema beyond its fields (request rules, 2.7), in one walk.
+
+# Pure.
+
+
+GEMINI_TEXT_FORMATS = frozenset(("enum", "date-time"))
+HOLDING_SCHEMAS = frozenset(("items", "properties", "anyOf", "any_of"))
+# A name of a property is bare in the paths of most lines, as in google-gemini/gemini-cli#3178;
+# lines about objects without members quote it (request rules, 2.7).
+BARE_KEY, QUOTED_KEY = "[{}]", '["{}"]'
+
+
+# Where a schema lies: the way to the schema that holds it, a step from there, and behind the step
+# the client's own name for it, if there is one.
+SchemaWay = Tuple[Any, str, Optional[str]]
+SchemasToSee = List[Tuple[Any, SchemaWay]]
+
+
+def schema_path(way: SchemaWay, form: str) -> str:
+    """The path of a schema, with the client's own names in a form."""
+    steps: List[str] = []
+    here: Any = way
+    while here is not None:
+        here, step, key = here
+        if key is not None:
+            step += form.format(key.replace('"', '\\"'))
+        steps.append(step)
+    return ".".join(reversed(steps))
+
+
+def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
+    """What is wrong with a schema and all within it, in the order of their paths."""
+    waiting: SchemasToSee = [(root, (None, path, None))]
+    while waiting:
+        schema, way = waiting.pop()
+        if type(schema) is not dict:
+            continue
+        kind = schema.get("type")
+        kind = kind.upper() if type(kind) is str else ""
+        if "enum" in schema:
+            yield from gemini_schema_enum(schema, kind, way)
+        if kind == "STRING":
+            if "format" in schema:
+                yield from gemini_schema_format(schema, way)
+        elif kind == "OBJECT":
+            yield from gemini_schema_object(schema, way)
+        elif kind == "ARRAY" and schema.get("items") is None:
+            yield schema_finding("gemini/schema-items", way, "items")
+        if not HOLDING_SCHEMAS.isdisjoint(schema):
+            waiting.extend(reversed(gemini_inner_schemas(schema, way)))
+
+
+def gemini_inner_schemas(schema: Dict[str, Any], way: SchemaWay) -> SchemasToSee:
+    """The schemas right within one."""
+    found: SchemasToSee = []
+    if "items" in schema:
+        found.append((schema["items"], (way, "items", None)))
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        found += [(one, (way, "properties", name)) for name, one in properties.items()]
+    choices = pick(schema, "anyOf")
+    if isinstance(choices, list):
+        found += [(one, (way, f"any_of[{at}]", None)) for at, one in enumerate(choices)]
+    return found
+
+
+def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY) -> Finding:
+    """That a member of a schema breaks a rule."""
+    path = f"{schema_path(way, form)}.{member}"
+    return Finding(path, {"path": path}, rule=rule)
+
+
+def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Iterator[Finding]:
+    """Choices of what is no text, and choices that are empty."""
+    choices = schema.get("enum")
+    if not isinstance(choices, list) or not choices:
+        return
+    if kind not in ("", "STRING"):
+        yield schema_finding("gemini/schema-enum-type", way, "enum")
+    for index, choice in enumerate(choices):
+        if choice == "":
+            yield schema_finding("gemini/schema-enum-empty", way, f"enum[{index}]")
+
+
+def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
+    """A format that no text has."""
+    text_format = schema.get("format")
+    if isinstance(text_format, str) and text_format and text_format not in GEMINI_TEXT_FORMATS:
+        yield schema_finding("gemini/schema-format", way, "format")
+
+
+def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
+    """An object without members, and needed members that it has not."""
+    properties = schema.get("properties")
+    if (properties is None or properties == {}) and not pick(schema, "anyOf"):
+        yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
+    needed = schema.get("required")
+    if isinstance(properties, dict) and isinstance(needed, list):
+        for index, name in enumerate(needed):
+            if isinstance(name, str) and name not in properties:
+                yield schema_finding("gemini/schema-required", way, f"required[{index}]")
+
+
+# === rules/protobuf ==========================================================
+# What Google's front ends read as a protobuf message, as shapes (the JSON mapping of protobuf;
+# request rules, 1.4).
+
+# A field has two names, null is as good as nothing, one value may stand where a list of them belongs,
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+
+
+BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+BASE64_BLANKS = b" \t\r\n"  # which base64 may hold
+LONGEST_NUMBER = 100  # characters
+
+
+class ProtoShape(Shape):
+    """What a field may be; `of` is what errors call its type, `list_rule` the rule that a list in
+    its place breaks, where that is not `rule`."""
+
+    of = ""
+
+    def __init__(self, rule: str = "", list_rule: str = "") -> None:
+        self.list_rule = list_rule or rule
+        super().__init__(rule=rule)
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """That it is of another type."""
+        if not self.fits(value):
+            yield FieldFault(path, WRONG_TYPE, self, value)
+
+
+class ProtoValue(ProtoShape):
+    """Any JSON, or what has its own form in JSON, such as a time."""
+
+
+class ProtoString(ProtoShape):
+    """A text."""
+
+    of = "TYPE_STRING"
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: type(value) is str
+
+
+class ProtoBytes(ProtoShape):
+    """Bytes in base64, of either alphabet, with or without padding."""
+
+    of = "TYPE_BYTES"
+
+    def made(self) -> Fits:
+        """Whether it can be decoded."""
+        return lambda value: type(value) is str and is_base64(value)
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """That it is no text, or one that can't be decoded."""
+        if type(value) is not str:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        elif not self.fits(value):
+            yield FieldFault(path, WRONG_PATTERN, self, value)
+
+
+def is_base64(text: str) -> bool:
+    """Whether Google decodes a text; quick, for it may be a picture."""
+    left = text.encode("ascii", "replace").translate(None, BASE64_BOTH)
+    if left in (b"", b"=", b"=="):
+        return (len(text) - len(left)) % 4 != 1
+    blanks = sum(left.count(blank) for blank in BASE64_BLANKS)
+    left = left.translate(None, BASE64_BLANKS)
+    signs = left.rstrip(b"=")
+    # The two alphabets are tried one after the other.
+    if signs.translate(None, b"+/") and signs.translate(None, b"-_"):
+        return False
+    return (len(text) - blanks - (len(left) - len(signs))) % 4 != 1
+
+
+class ProtoBool(ProtoShape):
+    """true or false."""
+
+    of = "TYPE_BOOL"
+
+    def made(self) -> Fits:
+        """Also as text."""
+        return lambda value: value is True or value is False or value in ("true", "false")
+
+
+class ProtoFloat(ProtoShape):
+    """A number."""
+
+    of = "TYPE_FLOAT"
+
+    def made(self) -> Fits:
+        """Also as text."""
+
+        def fits(value: Json) -> bool:
+            kind = type(value)
+            return (
+                kind is float or kind is int or (kind is str and number_in_text(value) is not None)
+            )
+
+        return fits
+
+
+class ProtoInt(ProtoShape):
+    """A whole number of so many bits, of which one is the sign."""
+
+    def __init__(self, bits: int = 32) -> None:
+        self.of, self.bound = f"TYPE_INT{bits}", 2 ** (bits - 1)
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Also with a fraction of nothing, and as text."""
+        bound = self.bound
+
+        def fits(value: Json) -> bool:
+            if type(value) is str:
+                value = number_in_text(value)
+            if type(value) is float and value.is_integer():
+                value = int(value)
+            return type(value) is int and -bound <= value < bound
+
+        return fits
+
+
+def number_in_text(text: Any) -> Union[int, float, None]:
+    """The number that a text says, if it says one that a field may hold."""
+    if len(text) > LONGEST_NUMBER:
+        return None
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        return None
+
+
+class ProtoEnum(ProtoShape):
+    """One of some names, in any case and with hyphens, too, or the number of one."""
+
+    def __init__(
+        self, of: str, choices: Sequence[str], rule: str = "", list_rule: str = ""
+    ) -> None:
+        self.of = of
+        self.choices = frozenset(choices)
+        self.plain = frozenset(plain_enum_name(choice) for choice in choices)
+        super().__init__(rule, list_rule)
+
+    def made(self) -> Fits:
+        """The names as they are first."""
+        choices, plain = self.choices, self.plain
+
+        def fits(value: Json) -> bool:
+            if type(value) is str:
+                return value in choices or plain_enum_name(value) in plain or value.isdigit()
+            return type(value) is int or (type(value) is float and value.is_integer())
+
+        return fits
+
+
+def plain_enum_name(name: str) -> str:
+    """A name of an enum without what may differ."""
+    return name[:100].upper().replace("-", "").replace("_", "")
+
+
+class ProtoStruct(ProtoShape):
+    """Any object."""
+
+    of = "google.protobuf.Struct"
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: type(value) is dict
+
+
+class ProtoList(ProtoShape):
+    """A repeated field; one value that is in no list is one of them, at a path without an index."""
+
+    def __init__(self, item: ProtoShape) -> None:
+        self.item = item
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each of its items; null is passed over."""
+        item = self.item
+
+        def fits(value: Json) -> bool:
+            fits_item = item.fits
+            if type(value) is not list:
+                return fits_item(value)
+            for one in value:
+                if not fits_item(one) and one is not None:
+                    return False
+            return True
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its items."""
+        if type(value) is not list:
+            yield from self.item.faults(value, path)
+            return
+        for index, one in enumerate(value):
+            if one is not None and not self.item.fits(one):
+                yield from self.item.faults(one, (*path, index))
+
+
+class ProtoMap(ProtoShape):
+    """A map from the client's own keys; to errors it is a list of entries with a `value`."""
+
+    def __init__(self, of: str, value: ProtoShape) -> None:
+        self.of, self.value = of, value
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each of its values."""
+        item = self.value
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            fits_item = item.fits
+            for one in value.values():
+                if not fits_item(one) and one is not None:
+                    return False
+            return True
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its values."""
+        if type(value) is not dict:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+            return
+        for number, (key, one) in enumerate(value.items()):
+            if one is not None and not self.value.fits(one):
+                yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
+
+
+class ProtoMessage(ProtoShape):
+    """A message with these fields, by their camelCase names; there may be one of `data`.  Others
+    are faults, unless it is `closed` no more."""
+
+    def __init__(
+        self,
+        of: str,
+        members: Mapping[str, ProtoShape],
+        data: Sequence[str] = (),
+        closed: bool = True,
+        rule: str = "",
+    ) -> None:
+        self.of, self.members, self.closed = of, dict(members), closed
+        self.data: FrozenSet[str] = frozenset((*data, *map(snake, data)))
+        super().__init__(rule)
+
+    def by_name(self) -> Dict[str, ProtoShape]:
+        """Its fields by either name."""
+        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+
+    def made(self) -> Fits:
+        """Each of its fields, in any order."""
+        closed, data, by_name = self.closed, self.data, self.by_name
+        tests: Dict[str, Callable[[Json], bool]] = {}
+        get = tests.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            if not tests:  # made late, for messages may hold themselves
+                tests.update({name: shape.fits for name, shape in by_name().items()})
+            for name, inner in value.items():
+                test = get(name)
+                if test is None:
+                    if closed:
+                        return False
+                elif not test(inner) and inner is not None:
+                    return False
+            return len(value) < 2 or not data or len(data_there(data, value)) < 2
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its fields, in the order in which they were sent."""
+        if type(value) is not dict:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+            return
+        by_name, taken = self.by_name(), data_there(self.data, value)[:1]
+        for name, inner in value.items():
+            shape = by_name.get(name)
+            if shape is None:
+                if self.closed:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
+            elif inner is not None and name in self.data and name not in taken:
+                yield FieldFault((*path, name), TWO_DATA, self, inner)
+            elif inner is not None and not shape.fits(inner):
+                yield from shape.faults(inner, (*path, name))
+
+
+def data_there(names: FrozenSet[str], value: Mapping[str, Json]) -> Sequence[str]:
+    """Which of these members there are, in their order."""
+    return [name for name in value if name in names and value[name] is not None]
+
+
+# === rules/gemini_fields =====================================================
+# What the fields of Gemini's requests may be, here and on Vertex AI (request rules, 1.4 and 1.6;
+# as in google-genai 3.6.1 and its converters).
+
+# What few send is only looked at as an object: a false alarm is worse than a miss.  Pure.
+
+
+PROTO_TEXT, PROTO_FLAG, PROTO_NUMBER, PROTO_WHOLE = (
+    ProtoString(),
+    ProtoBool(),
+    ProtoFloat(),
+    ProtoInt(),
+)
+PROTO_LONG, PROTO_RAW, PROTO_FREE, PROTO_OBJECT = (
+    ProtoInt(64),
+    ProtoBytes(),
+    ProtoValue(),
+    ProtoStruct(),
+)
+PROTO_TEXTS = ProtoList(PROTO_TEXT)
+CALL_STRUCT = ProtoStruct("gemini/struct")  # what a function is called with, and what it returns
+
+SCHEMA_TYPES = ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT")
+HARM_CATEGORY_NAMES = (
+    *("UNSPECIFIED", "DEROGATORY", "TOXICITY", "VIOLENCE", "SEXUAL", "MEDICAL", "DANGEROUS"),
+    *("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY"),
+    *("IMAGE_HATE", "IMAGE_DANGEROUS_CONTENT", "IMAGE_HARASSMENT", "IMAGE_SEXUALLY_EXPLICIT"),
+    *("JAILBREAK",),
+)
+HARM_THRESHOLDS = (
+    *("HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE"),
+    *("BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"),
+)
+MEDIA_RESOLUTIONS = (
+    *("MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM"),
+    *("MEDIA_RESOLUTION_HIGH", "MEDIA_RESOLUTION_ULTRA_HIGH"),
+)
+THINKING_LEVELS = ("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH")
+EMBEDDING_TASKS = (
+    *("TASK_TYPE_UNSPECIFIED", "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT", "SEMANTIC_SIMILARITY"),
+    *("CLASSIFICATION", "CLUSTERING", "QUESTION_ANSWERING", "FACT_VERIFICATION"),
+    *("CODE_RETRIEVAL_QUERY",),
+)
+# What a part may hold one of; beside these some fields that say more of it.
+PART_DATA = (
+    *("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode"),
+    *("codeExecutionResult", "toolCall", "toolResponse"),
+)
+
+
+def open_message(name: str) -> ProtoMessage:
+    """A message whose fields are not looked at."""
+    return ProtoMessage(name, {}, closed=False)
+
+
+def open_messages(*names: str) -> Dict[str, ProtoShape]:
+    """Fields that are such messages, called as their types are."""
+    return {name: open_message(name[:1].upper() + name[1:]) for name in names}
+
+
+class GoogleShapes(NamedTuple):
+    """The bodies of one of Google's hosts, by API."""
+
+    generate: ProtoMessage
+    counting: ProtoMessage
+    embed: ProtoMessage
+    batch: ProtoMessage
+
+
+def gemini_schema_shape(more: Sequence[str]) -> ProtoMessage:
+    """A Schema: OpenAPI's subset, and `more` that are schemas or maps of them."""
+    kind = ProtoEnum(
+        "Type", (*SCHEMA_TYPES, "NULL"), "gemini/schema-type-value", "gemini/schema-type-list"
+    )
+    numbers = dict.fromkeys(
+        ("minItems", "maxItems", "minProperties", "maxProperties", "minLength", "maxLength"),
+        PROTO_LONG,
+    )
+    members: Dict[str, ProtoShape] = {
+        "type": kind,
+        **dict.fromkeys(("format", "title", "description", "pattern"), PROTO_TEXT),
+        "nullable": PROTO_FLAG,
+        **dict.fromkeys(("default", "example", *more), PROTO_FREE),
+        "enum": ProtoList(ProtoString("gemini/schema-enum-string")),
+        **dict.fromkeys(("required", "propertyOrdering"), PROTO_TEXTS),
+        **dict.fromkeys(("minimum", "maximum"), PROTO_NUMBER),
+        **numbers,
+    }
+    schema = ProtoMessage("Schema", members)
+    schema.members.update(
+        items=schema,
+        anyOf=ProtoList(schema),
+        properties=ProtoMap("Schema.PropertiesEntry", schema),
+    )
+    return schema
+
+
+def gemini_part(is_vertex: bool) -> ProtoMessage:
+    """A part of a content."""
+    blob = ProtoMessage(
+        "Blob", {"mimeType": PROTO_TEXT, "data": PROTO_RAW, "displayName": PROTO_TEXT}
+    )
+    file = ProtoMessage(
+        "FileData", {"mimeType": PROTO_TEXT, "fileUri": PROTO_TEXT, "displayName": PROTO_TEXT}
+    )
+    call: Dict[str, ProtoShape] = {"id": PROTO_TEXT, "name": PROTO_TEXT, "args": CALL_STRUCT}
+    if is_vertex:
+        call.update(partialArgs=ProtoList(open_message("PartialArg")), willContinue=PROTO_FLAG)
+    response = {
+        "id": PROTO_TEXT,
+        "name": PROTO_TEXT,
+        "response": CALL_STRUCT,
+        "willContinue": PROTO_FLAG,
+        "parts": ProtoList(open_message("FunctionResponsePart")),
+        "scheduling": PROTO_FREE,
+    }
+    code = {"id": PROTO_TEXT, "language": PROTO_FREE, "code": PROTO_TEXT}
+    members: Dict[str, ProtoShape] = {
+        "text": PROTO_TEXT,
+        "inlineData": blob,
+        "fileData": file,
+        "functionCall": ProtoMessage("FunctionCall", call),
+        "functionResponse": ProtoMessage("FunctionResponse", response),
+        "executableCode": ProtoMessage("ExecutableCode", code),
+        **open_messages("codeExecutionResult", "toolCall", "toolResponse", "videoMetadata"),
+        "thought": PROTO_FLAG,
+        "thoughtSignature": PROTO_RAW,
+        "partMetadata": PROTO_OBJECT,
+        **dict.fromkeys(("mediaResolution", "mediaProcessing"), PROTO_FREE),
+        **open_messages("audioTranscription", "speechMetadata", "documentMetadata"),
+        **open_messages("spreadsheetMetadata", "audioMetadata"),
+    }
+    if is_vertex:
+        del members["toolCall"], members["toolResponse"]
+    return ProtoMessage("Part", members, PART_DATA)
+
+
+def gemini_tools(schema: ProtoMessage, is_vertex: bool) -> ProtoList:
+    """Functions of the client's, and tools of the host's."""
+    function = ProtoMessage(
+        "FunctionDeclaration",
+        {
+            "name": PROTO_TEXT,
+            "description": PROTO_TEXT,
+            "parameters": schema,
+            "response": schema,
+            **dict.fromkeys(("parametersJsonSchema", "responseJsonSchema", "behavior"), PROTO_FREE),
+        },
+    )
+    hosted = open_messages(
+        *("googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps"),
+        *("computerUse", "fileSearch"),
+    )
+    if is_vertex:
+        hosted.update(open_messages("retrieval", "enterpriseWebSearch", "parallelAiSearch"))
+        hosted.update(open_messages("exaAiSearch"))
+    else:
+        hosted["mcpServers"] = ProtoList(open_message("McpServer"))
+    members = {"functionDeclarations": ProtoList(function), **hosted}
+    return ProtoList(ProtoMessage("Tool", members))
+
+
+def gemini_settings_shape(schema: ProtoMessage, is_vertex: bool) -> ProtoMessage:
+    """The generationConfig."""
+    thinking = {
+        "includeThoughts": PROTO_FLAG,
+        "thinkingBudget": PROTO_WHOLE,
+        "thinkingLevel": ProtoEnum("ThinkingConfig.ThinkingLevel", THINKING_LEVELS),
+    }
+    modality = ProtoEnum(
+        "GenerationConfig.Modality", ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO")
+    )
+    members: Dict[str, ProtoShape] = {
+        **dict.fromkeys(("temperature", "topP", "topK"), PROTO_NUMBER),
+        **dict.fromkeys(("presencePenalty", "frequencyPenalty"), PROTO_NUMBER),
+        **dict.fromkeys(("candidateCount", "maxOutputTokens", "seed", "logprobs"), PROTO_WHOLE),
+        "stopSequences": PROTO_TEXTS,
+        "responseMimeType": PROTO_TEXT,
+        "responseLogprobs": PROTO_FLAG,
+        "responseSchema": schema,
+        # The older name of what is any JSON Schema begins with a line (documentation).
+        **dict.fromkeys(
+            ("responseJsonSchema", "_responseJsonSchema", "responseFormat"), PROTO_FREE
+        ),
+        "responseModalities": ProtoList(modality),
+        "thinkingConfig": ProtoMessage("ThinkingConfig", thinking),
+        "mediaResolution": ProtoEnum("GenerationConfig.MediaResolution", MEDIA_RESOLUTIONS),
+        **open_messages(
+            "speechConfig", "imageConfig", "translationConfig", "audioTranscriptionConfig"
+        ),
+        "enableAffectiveDialog": PROTO_FLAG,
+    }
+    if is_vertex:
+        members.update(
+            audioTimestamp=PROTO_FLAG, **open_messages("routingConfig", "modelSelectionConfig")
+        )
+        members.update(open_messages("modelConfig"))
+    else:
+        members.update(enableEnhancedCivicAnswers=PROTO_FLAG)
+    return ProtoMessage("GenerationConfig", members)
+
+
+def gemini_choice() -> ProtoMessage:
+    """The toolConfig."""
+    mode = ProtoEnum(
+        "FunctionCallingConfig.Mode", ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
+    )
+    calling = {
+        "mode": mode,
+        "allowedFunctionNames": PROTO_TEXTS,
+        "streamFunctionCallArguments": PROTO_FLAG,
+    }
+    members = {
+        "functionCallingConfig": ProtoMessage("FunctionCallingConfig", calling),
+        "includeServerSideToolInvocations": PROTO_FLAG,
+        **open_messages("retrievalConfig"),
+    }
+    return ProtoMessage("ToolConfig", members)
+
+
+def gemini_safety() -> ProtoList:
+    """The safetySettings."""
+    names = ["HARM_CATEGORY_" + name for name in HARM_CATEGORY_NAMES]
+    members = {
+        "category": ProtoEnum("HarmCategory", names),
+        "threshold": ProtoEnum("SafetySetting.HarmBlockThreshold", HARM_THRESHOLDS),
+        "method": PROTO_FREE,
+    }
+    return ProtoList(ProtoMessage("SafetySetting", members))
+
+
+def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoShape]:
+    """The fields of a generateContent request."""
+    more = ("additionalProperties", "ref", "$ref", "defs", "$defs") if is_vertex else ()
+    schema = gemini_schema_shape(more)
+    members: Dict[str, ProtoShape] = {
+        "model": PROTO_TEXT,
+        "contents": ProtoList(content),
+        "systemInstruction": content,
+        "tools": gemini_tools(schema, is_vertex),
+        "toolConfig": gemini_choice(),
+        "safetySettings": gemini_safety(),
+        "generationConfig": gemini_settings_shape(schema, is_vertex),
+        "cachedContent": PROTO_TEXT,
+        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
+        **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
+    }
+    if is_vertex:
+        members.update(open_messages("modelArmorConfig", "outputConfig"))
+    else:
+        members["store"] = PROTO_FLAG
+    return members
+
+
+def google_shapes(is_vertex: bool) -> GoogleShapes:
+    """All bodies of the Gemini API, or of Vertex AI."""
+    content = ProtoMessage(
+        "Content", {"role": PROTO_TEXT, "parts": ProtoList(gemini_part(is_vertex))}
+    )
+    members = gemini_members(content, is_vertex)
+    generate = ProtoMessage("GenerateContentRequest", members)
+    count: Dict[str, ProtoShape] = {"model": PROTO_TEXT, "contents": members["contents"]}
+    if is_vertex:
+        also = ("systemInstruction", "tools", "generationConfig")
+        count.update({name: members[name] for name in also}, instances=PROTO_FREE)
+    else:
+        count["generateContentRequest"] = generate
+    embed = ProtoMessage(
+        "EmbedContentRequest",
+        {
+            "model": PROTO_TEXT,
+            "content": content,
+            "title": PROTO_TEXT,
+            "taskType": ProtoEnum("TaskType", EMBEDDING_TASKS),
+            "outputDimensionality": PROTO_WHOLE,
+            "autoTruncate": PROTO_FLAG,
+            **open_messages("embedContentConfig"),
+        },
+    )
+    batch = {"model": PROTO_TEXT, "requests": ProtoList(embed)}
+    return GoogleShapes(
+        generate,
+        ProtoMessage("CountTokensRequest", count),
+        embed,
+        ProtoMessage("BatchEmbedContentsRequest", batch),
+    )
+
+
+GEMINI_SHAPES = google_shapes(is_vertex=False)
+VERTEX_SHAPES = google_shapes(is_vertex=True)
+# Instances are of any kind: what a model takes is its own (8.1 of the wire formats).
+PREDICT_SHAPE = ProtoMessage(
+    "PredictRequest",
+    {
+        "instances": PROTO_FREE,
+        "parameters": PROTO_FREE,
+        "labels": PROTO_FREE,
+        "endpoint": PROTO_TEXT,
+    },
+)
+
+
+# === rules/gemini_view =======================================================
+# A generateContent request as its rules look at it.  Pure.
+
+
+GEMINI_MODEL_TURN = TalkTurn(
+    "model", -1
+)  # any of the model's without calls: no need to tell them apart
+# What makes a part something, beside its text.
+PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
+
+
+class GeminiDeclaration(NamedTuple):
+    """A function that a request declares: the path to it, and what it says."""
+
+    path: str
+    value: Dict[str, Any]
+
+
+class GeminiView:
+    """A request: the case, its body, and what its contents are.
+
+    Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
+    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
+    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
+    results of calls, `signed` the places of calls that have a signature."""
+
+    __slots__ = (
+        *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
+        *("blank", "calls", "declared"),
+    )
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.settings = proto_object_at(self.body, "generationConfig")
+        self.turns: List[TalkTurn] = []
+        self.asked = -1
+        self.signed: Set[Tuple[int, int]] = set()
+        self.roles: List[Tuple[int, str]] = []  # that are none
+        self.empty: List[int] = []  # contents without parts
+        self.blank: List[Tuple[int, int]] = []  # parts without data
+        self.calls = False  # whether there are any calls or results of functions
+        self.declared: List[GeminiDeclaration] = []
+        if self.body.get("tools"):
+            self.declared = list(self.declarations())
+        self.contents = listed(self.body.get("contents"))
+        for index, content in enumerate(self.contents):
+            if type(content) is dict:
+                self.read(index, content)
+
+    def read(self, index: int, content: Dict[str, Any]) -> None:
+        """Find what one content is."""
+        role = content.get("role")
+        if type(role) is not str or role not in GEMINI_ROLES:
+            self.roles.append((index, role if isinstance(role, str) else ""))
+        parts = content.get("parts")
+        if not parts:
+            self.empty.append(index)
+        turn: Optional[TalkTurn] = None
+        results = 0
+        for at, part in enumerate(parts if type(parts) is list else listed(parts)):
+            # Nearly all are texts.
+            if type(part) is not dict or part.get("text"):
+                continue
+            mark = self.mark(index, at, part)
+            if mark is None:
+                continue
+            self.calls = True
+            if turn is None:
+                turn = TalkTurn("model" if role == "model" else "user", index)
+            if "functionCall" in part or "function_call" in part:
+                turn.calls.append(mark)
+            else:
+                turn.results.append(mark)
+                results += 1
+        if role == "model":
+            self.of_model(index, turn)
+            return
+        self.turns.append(turn or PLAIN_TURN)
+        if not results or results < len(listed(parts)):
+            self.asked = index
+
+    def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
+        """A content of the model's, which goes on with the turn before if that is the model's."""
+        last = self.turns[-1] if self.turns else None
+        if last is None or last.role != "model":
+            self.turns.append(turn or GEMINI_MODEL_TURN)
+        elif last is GEMINI_MODEL_TURN:
+            self.turns[-1] = turn or GEMINI_MODEL_TURN
+        else:
+            last.last = index
+            if turn is not None:
+                last.calls += turn.calls
+                last.results += turn.results
+
+    def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
+        """The call or the result that a part is; None for any other, of which those without data
+        are noted."""
+        call = pick(part, "functionCall")
+        if call is not None:
+            if pick(part, "thoughtSignature"):
+                self.signed.add((index, at))
+            return ToolMark(text_at(call, "name"), index, at)
+        result = pick(part, "functionResponse")
+        if result is not None:
+            return ToolMark(text_at(result, "name"), index, at)
+        if all(pick(part, name) is None for name in PART_CONTENTS):
+            self.blank.append((index, at))
+        return None
+
+    def declarations(self) -> Iterator[GeminiDeclaration]:
+        """The functions that are declared."""
+        for index, tool in indexed_objects(listed(self.body.get("tools"))):
+            functions = listed(pick(tool, "functionDeclarations"))
+            for at, function in indexed_objects(functions):
+                yield GeminiDeclaration(f"tools[{index}].function_declarations[{at}]", function)
+
+    def hosted(self) -> List[str]:
+        """Names of the host's own tools, as its paths have them."""
+        found = []
+        for _, tool in indexed_objects(listed(self.body.get("tools"))):
+            found += [name for name, there in HOSTED_TOOLS if pick(tool, there) is not None]
+        return found
+
+
+# Those that no older model takes together with functions.
+HOSTED_TOOLS = (
+    ("google_search", "googleSearch"),
+    ("google_search_retrieval", "googleSearchRetrieval"),
+    ("code_execution", "codeExecution"),
+    ("url_context", "urlContext"),
+    ("google_maps", "googleMaps"),
+)
+
+
+def proto_object_at(value: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """A member by either name; empty where it is no object."""
+    found = pick(value, name)
+    return found if isinstance(found, dict) else {}
+
+
+# === rules/gemini_checks =====================================================
+# What Gemini checks of a request beyond its fields, here and on Vertex AI (request rules, 2.7).
+
+# Each function is a layer of checks, or a group of one.  Pure.
+
+
+# The error says 64, documentation of 2026 says 128: between them there is doubt.
+GEMINI_FUNCTION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}\Z")
+GEMINI_NEWER = r"^gemini-[3-9]"
+HOSTED_TOGETHER = "Tool use with function calling is unsupported"
+HOSTED_UNASKED = (
+    "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with "
+    "Function calling."
+)
+GEMINI_MOST_STOPS = 5
+# By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
+THINKING_RANGES = (
+    (r"^gemini-2\.5-pro", 128, 32768),
+    (r"^gemini-2\.5-flash-lite", 512, 24576),
+    (r"^gemini-2\.5-flash", 0, 24576),
+)
+GEMINI_OTHER_KINDS = r"image|tts|audio|live|computer|embedding"  # of models, which think otherwise
+SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
+
+
+# --- the second layer ---
+
+
+def gemini_lines(view: GeminiView) -> Iterator[Finding]:
+    """All of it, as far as there is anything to look at."""
+    if view.empty or view.blank or not view.body.get("contents"):
+        yield from gemini_contents(view)
+    if view.calls:
+        yield from gemini_results(view)
+    if view.declared:
+        yield from gemini_functions(view)
+    if view.settings:
+        yield from gemini_settings(view)
+
+
+def gemini_contents(view: GeminiView) -> Iterator[Finding]:
+    """No contents, contents without parts, parts without data, results without a name."""
+    if not view.body.get("contents"):
+        yield Finding("contents", rule="gemini/contents-missing")
+    for index in view.empty:
+        yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
+    for index, at in view.blank:
+        place = f"contents[{index}].parts[{at}].data"
+        yield Finding(place, {"i": index, "j": at}, rule="gemini/part-no-data")
+
+
+def gemini_results(view: GeminiView) -> Iterator[Finding]:
+    """Results of functions that have no name."""
+    for turn in view.turns:
+        for mark in turn.results:
+            if not mark.id:
+                place = f"contents[{mark.message}].parts[{mark.part}].function_response.name"
+                values = {"i": mark.message, "j": mark.part}
+                yield Finding(place, values, rule="gemini/response-name")
+
+
+def gemini_functions(view: GeminiView) -> Iterator[Finding]:
+    """Names that no function may have, then what is wrong with schemas."""
+    for path, function in view.declared:
+        if not GEMINI_FUNCTION_NAME.match(text_at(function, "name")):
+            yield Finding(path + ".name", {"path": path}, rule="gemini/function-name")
+    for path, function in view.declared:
+        for member in ("parameters", "response"):
+            yield from gemini_schemas(function.get(member), f"{path}.{member}")
+
+
+def gemini_settings(view: GeminiView) -> Iterator[Finding]:
+    """A schema for the answer, a temperature, stops."""
+    settings = view.settings
+    schema = pick(settings, "responseSchema")
+    if schema is not None:
+        yield from gemini_schemas(schema, "generation_config.response_schema")
+    temperature = proto_number_at(settings, "temperature")
+    if temperature is not None and not 0 <= temperature <= 2:
+        yield Finding("generation_config.temperature", rule="gemini/range")
+    stops = pick(settings, "stopSequences")
+    if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
+        yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")
+
+
+def proto_number_at(value: Dict[str, Any], name: str) -> Union[int, float, None]:
+    """A number under either name, also as text; None for any other."""
+    found = pick(value, name)
+    if isinstance(found, str):
+        return number_in_text(found)
+    return found if type(found) is int or type(found) is float else None
+
+
+# --- turns ---
+
+
+def gemini_turns(view: GeminiView) -> Iterator[Finding]:
+    """Roles that are none, calls and results at the wrong place, calls without a signature."""
+    for index, role in view.roles:
+        if role:
+            yield Finding(f"contents[{index}].role", rule="gemini/role")
+    if not view.calls:
+        return
+    before: Optional[TalkTurn] = None
+    for turn in view.turns:
+        is_called = before is not None and before.role == "model" and bool(before.calls)
+        if turn.role == "model":
+            if before is None and turn.calls:
+                yield Finding(f"contents[{turn.first}]", rule="gemini/call-turn-order")
+        elif turn.results and not is_called:
+            yield Finding(f"contents[{turn.first}]", rule="gemini/response-turn-order")
+        elif before is not None and is_called and len(turn.results) != len(before.calls):
+            yield Finding(f"contents[{before.last + 1}]", rule="gemini/response-count")
+        before = turn
+    yield from gemini_unsigned(view)
+
+
+def gemini_unsigned(view: GeminiView) -> Iterator[Finding]:
+    """Calls without a signature that are the first of a step since the user said something."""
+    for turn in view.turns:
+        if turn.role != "model" or not turn.calls:
+            continue
+        first = turn.calls[0]
+        if first.message > view.asked and (first.message, first.part) not in view.signed:
+            place = f"contents[{first.message}].parts[{first.part}]"
+            values = {"name": first.id, "n": first.message + 1}
+            yield Finding(place, values, rule="gemini/thought-signature")
+
+
+# --- what does not go together, and what a model has not ---
+
+
+def gemini_rest(view: GeminiView) -> Iterator[Finding]:
+    """All of it, as far as there is anything to look at."""
+    if view.declared:
+        yield from gemini_together(view)
+    yield from gemini_cached(view)
+    if view.settings:
+        yield from gemini_thinking(view)
+    if view.settings or view.case.name.startswith("gemma"):
+        yield from gemini_features(view)
+
+
+def gemini_together(view: GeminiView) -> Iterator[Finding]:
+    """A function that is declared twice, and tools that do not go together."""
+    seen: Set[str] = set()
+    for path, function in view.declared:
+        name = text_at(function, "name")
+        if name and name in seen:
+            yield Finding(path + ".name", {"x": name}, rule="gemini/function-duplicate")
+        seen.add(name)
+    if not seen:
+        return
+    choice = proto_object_at(view.body, "toolConfig")
+    mode = text_at(proto_object_at(choice, "functionCallingConfig"), "mode")
+    mime_type = pick(view.settings, "responseMimeType")
+    if mime_type == "application/json" and mode.upper() != "NONE":
+        place = "generation_config.response_mime_type"
+        yield Finding(place, rule="gemini/json-with-tools")
+    if not view.hosted():
+        return
+    yield Finding("tools", rule="vertex/multi-tools")
+    if not compiled_once(GEMINI_NEWER).search(view.case.name):
+        yield Finding("tools", sentence=HOSTED_TOGETHER, rule="gemini/builtin-with-functions")
+    elif pick(choice, "includeServerSideToolInvocations") is not True:
+        yield Finding("tools", sentence=HOSTED_UNASKED, rule="gemini/builtin-with-functions")
+
+
+def gemini_cached(view: GeminiView) -> Iterator[Finding]:
+    """What a cache has said already."""
+    body = view.body
+    if not pick(body, "cachedContent"):
+        return
+    if any(pick(body, name) for name in ("systemInstruction", "tools", "toolConfig")):
+        yield Finding("cached_content", rule="gemini/cached-conflict")
+        yield Finding("cached_content", rule="vertex/cached-conflict")
+
+
+def gemini_thinking(view: GeminiView) -> Iterator[Finding]:
+    """How much a model shall think."""
+    thinking = proto_object_at(view.settings, "thinkingConfig")
+    budget = proto_number_at(thinking, "thinkingBudget")
+    if budget is None:
+        return
+    if pick(thinking, "thinkingLevel"):
+        yield Finding("generation_config.thinking_config", rule="gemini/thinking-both")
+    place = "generation_config.thinking_config.thinking_budget"
+    if budget == 0:
+        yield Finding(place, rule="gemini/thinking-zero")
+    if budget in (0, -1) or compiled_once(GEMINI_OTHER_KINDS).search(view.case.name):
+        return
+    for models, least, most in THINKING_RANGES:
+        if compiled_once(models).search(view.case.name):
+            if not least <= budget <= most:
+                values = {"v": budget, "a": least, "b": most}
+                yield Finding(place, values, rule="gemini/thinking-range")
+            return
+
+
+def gemini_features(view: GeminiView) -> Iterator[Finding]:
+    """What a model has not at all."""
+    name, settings = view.case.name, view.settings
+    for place, feature in gemini_lacking(view, settings, name.startswith("gemma")):
+        yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
+
+
+def gemini_lacking(
+    view: GeminiView, settings: Dict[str, Any], is_gemma: bool
+) -> Iterator[Tuple[str, str]]:
+    """Where a request asks for what the model lacks, and what that is called."""
+    if not is_gemma:
+        for penalty in ("presencePenalty", "frequencyPenalty"):
+            if proto_number_at(settings, penalty):
+                yield "generation_config", "Penalty"
+                return
+        return
+    if pick(view.body, "systemInstruction"):
+        yield "system_instruction", "Developer instruction"
+    if view.declared:
+        yield "tools", "Function calling"
+    if pick(settings, "responseMimeType") == "application/json":
+        yield "generation_config.response_mime_type", "JSON mode"
+    kinds = {gemini_media(part) for part in gemini_parts(view)}
+    if "image" in kinds and compiled_once(SMALL_GEMMA).search(view.case.name):
+        yield "contents", "Image input modality"
+    if "audio" in kinds:
+        yield "contents", "Audio input modality"
+
+
+def gemini_parts(view: GeminiView) -> Iterator[Dict[str, Any]]:
+    """The parts of all contents."""
+    for _, content in indexed_objects(view.contents):
+        for _, part in indexed_objects(listed(content.get("parts"))):
+            yield part
+
+
+def gemini_media(part: Dict[str, Any]) -> str:
+    """What a part shows: image, audio …; empty for a part without media."""
+    for name in ("inlineData", "fileData"):
+        found = pick(proto_object_at(part, name), "mimeType")
+        if isinstance(found, str):
+            return found.partition("/")[0]
+    return ""
+
+
+# === rules/google_voice ======================================================
+# How Google says that a request is wrong (request rules, 1.8 and 2.7): by layers, of which the
+# first with something to say says all of it, a line each.  Pure.
+
+
+GOOGLE_UNKNOWN_NAME = 'Invalid JSON payload received. Unknown name "{x}"{at}: Cannot find field.'
+GOOGLE_NOT_REPEATING = (
+    'Invalid JSON payload received. Unknown name "{x}"{at}: Proto field is not repeating, cannot '
+    "start list."
+)
+GOOGLE_NO_MESSAGE = (
+    'Invalid JSON payload received. Unknown name "": Root element must be a message.'
+)
+GOOGLE_NO_MAP = "Invalid value{at} (Map), Cannot bind a list to map for field '{x}'."
+GOOGLE_NO_SCALAR = "Invalid value{at} ({x}), Starting an object on a scalar field"
+GOOGLE_SECOND_DATA = (
+    "Invalid value{at} (oneof), oneof field 'data' is already set. Cannot set '{x}'"
+)
+GOOGLE_WRONG_BASE64 = "Invalid value at '{path}' ({type}), Base64 decoding failed for {v}"
+GOOGLE_WRONG_VALUE = "Invalid value at '{path}' ({type}), {v}"
+# Stands in the name of a type for the version of the API, which the path of a request says.
+ANY_VERSION = "\0"
+API_VERSION = re.compile(r"/(v\d\w*)/")
+PAYLOAD_LINE = "Invalid "  # how all lines of the first layer begin
+PROTO_LINE = "* "  # and those of the second
+
+
+def google_path(path: FieldPath) -> str:
+    """A path as in `tools[0].function_declarations[2].parameters.properties[1].value`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, KeyStep):
+            text += f"[{step.number}]"
+        else:
+            text += "." + snake(step)
+    return text.lstrip(".")
+
+
+class GoogleVoice:
+    """Which rule a fault breaks, in Google's words; `package` is that of the API's own types."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def type_name(self, shape: Shape) -> str:
+        """What an error calls a type."""
+        name = shape.of if isinstance(shape, ProtoShape) else ""
+        if name.startswith("TYPE_"):
+            return name
+        if not name.startswith("google."):
+            name = f"{self.package}.{ANY_VERSION}.{name}"
+        return "type.googleapis.com/" + name
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        sentence, inside = self.said(fault)
+        path = google_path(fault.path)
+        at = google_path(fault.path[: field_name_at(fault.path)])
+        place = at if inside else path
+        values: Dict[str, object] = {"path": path, "at": f" at '{at}'" if at else ""}
+        values["x"] = faulty_name(fault)
+        if "{type}" in sentence:
+            values.update(type=self.type_name(fault.shape), v=compact(fault.value))
+        return self.rule(fault), Finding(place, values, sentence=sentence)
+
+    @staticmethod
+    def rule(fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD:
+            return "gemini/unknown-field"
+        if fault.kind == TWO_DATA:
+            return "gemini/part-two-data"
+        shape = fault.shape
+        own = shape.rule
+        if isinstance(shape, ProtoShape) and isinstance(fault.value, list):
+            own = shape.list_rule
+        return own or "gemini/types"
+
+    @staticmethod
+    def said(fault: FieldFault) -> Tuple[str, bool]:
+        """The sentence, and whether it names what a field lies in instead of the field."""
+        kind, shape, value = fault.kind, fault.shape, fault.value
+        if kind == UNKNOWN_FIELD:
+            return GOOGLE_UNKNOWN_NAME, True
+        if kind == TWO_DATA:
+            return GOOGLE_SECOND_DATA, True
+        if kind == WRONG_PATTERN:
+            return GOOGLE_WRONG_BASE64, False
+        if not fault.path:
+            return GOOGLE_NO_MESSAGE, False
+        if isinstance(value, list):
+            return (GOOGLE_NO_MAP if isinstance(shape, ProtoMap) else GOOGLE_NOT_REPEATING), True
+        holds_objects = isinstance(shape, (ProtoMap, ProtoMessage, ProtoStruct, ProtoValue))
+        if isinstance(value, dict) and not holds_objects:
+            return GOOGLE_NO_SCALAR, True
+        return GOOGLE_WRONG_VALUE, False
+
+
+def field_name_at(path: FieldPath) -> int:
+    """Where the last name of a field stands in a path; 0 where there is none."""
+    return max([0, *(at for at, step in enumerate(path) if isinstance(step, str))])
+
+
+def faulty_name(fault: FieldFault) -> str:
+    """What an error calls a field beside what it lies in: as it was sent, but where the error is
+    about the field's type."""
+    if not fault.path:
+        return ""
+    name = str(fault.path[field_name_at(fault.path)])
+    is_known = fault.kind not in (UNKNOWN_FIELD, TWO_DATA)
+    return snake(name) if is_known and isinstance(fault.value, dict) else name
+
+
+def google_layer(violation: Violation) -> str:
+    """Which layer of checks a violation is of."""
+    for beginning in (PAYLOAD_LINE, PROTO_LINE):
+        if violation.message.startswith(beginning):
+            return beginning
+    return ""
+
+
+def google_refusal(violations: Violations) -> Failure:
+    """The error for what is broken: all that its first layer says, else the first thing."""
+    layer = google_layer(violations[0])
+    told = tuple([one for one in violations if google_layer(one) == layer])
+    if layer == PAYLOAD_LINE:
+        # Only these have details; the lines are not ended, but parted (1.8).
+        return Failure(400, "\n".join([one.message for one in told]), told=told)
+    if layer == PROTO_LINE:
+        return Failure(400, "".join([one.message + "\n" for one in told]))
+    return first_alone(violations)
+
+
+class GoogleBook(Book):
+    """The rules of one of Google's APIs, whose types are named after its version."""
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
+        """What is wrong with the fields."""
+        found = API_VERSION.search(case.request.path)
+        version = found.group(1) if found else "v1"
+        for one in super().wrong_fields(case, every):
+            yield replace(one, message=one.message.replace(ANY_VERSION, version, 1))
+
+
+# === rules/gemini ============================================================
+# What the Gemini API refuses (request rules, 2.7 and 2.10).  Pure.
+
+
+GENERATE_LINE = "* GenerateContentRequest."  # how each line of the second layer begins
+
+# Request rules, 1.8, and those of 2.7 that the reading of JSON tells.
+GOOGLE_FIELD_RULES = (
+    Rule(
+        "gemini/unknown-field",
+        "Invalid JSON payload received. Unknown name \"{x}\" at '{path}': Cannot find field.",
+        "Laisky/one-api#60, ax-llm/ax#293, bigduu/Bodhi-AI#52",
+    ),
+    Rule(
+        "gemini/types",
+        "Invalid value at '{path}' ({type}), {v}",
+        "decolua/9router#1081, google-gemini/deprecated-generative-ai-js#320",
+    ),
+    Rule(
+        "gemini/schema-type-list",
+        "Invalid JSON payload received. Unknown name \"type\" at '{path}': Proto field is not "
+        "repeating, cannot start list.",
+        "zed-industries/zed#53919, zed-industries/zed#44875",
+    ),
+    Rule(
+        "gemini/schema-type-value",
+        "Invalid value at '{path}' (type.googleapis.com/google.ai.generativelanguage.v1beta.Type), "
+        "{v}",
+        "zereight/gitlab-mcp#166, google-gemini/deprecated-generative-ai-js#320",
+    ),
+    Rule(
+        "gemini/schema-enum-string",
+        "Invalid value at '{path}' (TYPE_STRING), {v}",
+        "microsoft/azure-devops-mcp#145",
+    ),
+    Rule(
+        "gemini/part-two-data",
+        "Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{x}'",
+        "pattern",
+    ),
+    Rule(
+        "gemini/struct",
+        "Invalid value at '{path}' (type.googleapis.com/google.protobuf.Struct), {v}",
+        "pattern",
+    ),
+)
+# Request rules, 2.7: lines of the second layer.
+GEMINI_CONTENT_RULES = (
+    Rule(
+        "gemini/contents-missing",
+        GENERATE_LINE + "contents: contents is not specified",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    Rule(
+        "gemini/parts-empty",
+        GENERATE_LINE + "contents[{i}].parts: contents.parts must not be empty.",
+        "vercel/ai#3775",
+    ),
+    Rule(
+        "gemini/part-no-data",
+        GENERATE_LINE
+        + "contents[{i}].parts[{j}].data: required oneof field 'data' must have one initialized "
+        "field",
+        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, boldsoftware/sketch#68",
+    ),
+)
+GEMINI_NAME_RULES = (
+    Rule(
+        "gemini/response-name",
+        GENERATE_LINE + "contents[{i}].parts[{j}].function_response.name: Name cannot be empty.",
+        "public source files",
+    ),
+    Rule(
+        "gemini/function-name",
+        GENERATE_LINE
+        + "{path}.name: Invalid function name. Must start with a letter or an underscore. Must "
+        "be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with "
+        "a maximum length of 64.",
+        "google-gemini/gemini-cli#6704, microsoft/vscode-copilot-release#7928",
+    ),
+)
+GEMINI_SCHEMA_RULES = (
+    Rule(
+        "gemini/schema-enum-type",
+        GENERATE_LINE + "{path}: only allowed for STRING type",
+        "musistudio/llms#20, decolua/9router#359",
+    ),
+    Rule(
+        "gemini/schema-enum-empty",
+        GENERATE_LINE + "{path}: cannot be empty",
+        "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
+    ),
+    Rule(
+        "gemini/schema-object-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "public source files, sigoden/aichat#666",
+    ),
+    Rule(
+        "gemini/schema-items",
+        GENERATE_LINE + "{path}: missing field.",
+        "cline/cline#7339",
+    ),
+    Rule(
+        "gemini/schema-required",
+        GENERATE_LINE + "{path}: property is not defined",
+        "public source files",
+    ),
+    Rule(
+        "gemini/schema-format",
+        GENERATE_LINE + "{path}: only 'enum' and 'date-time' are supported for STRING type",
+        "google-gemini/gemini-cli#3178, hideya/langchain-mcp-tools-ts#36",
+    ),
+)
+GEMINI_SETTING_RULES = (
+    Rule(
+        "gemini/range",
+        GENERATE_LINE
+        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
+        "public source files",
+    ),
+    Rule(
+        "gemini/stop-sequences",
+        GENERATE_LINE
+        + "generation_config.stop_sequences: the number of stop_sequences must not exceed 5.",
+        "pattern",
+    ),
+)
+# Request rules, 2.7: sentences of their own.
+GEMINI_TURN_RULES = (
+    Rule("gemini/role", "Please use a valid role: user, model.", "recorded"),
+    Rule(
+        "gemini/call-turn-order",
+        "Please ensure that function call turn comes immediately after a user turn or after a "
+        "function response turn.",
+        "google-gemini/gemini-cli#26486, google-gemini/gemini-cli#11814, "
+        "continuedev/continue#11164",
+    ),
+    Rule(
+        "gemini/response-turn-order",
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+    Rule(
+        "gemini/response-count",
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "google-gemini/gemini-cli#16415, cloudwego/eino-ext#571, epam/ai-dial-adapter-vertexai#214",
+    ),
+    Rule(
+        "gemini/thought-signature",
+        "Function call is missing a thought_signature in functionCall parts. This is required for "
+        "tools to work correctly, and missing thought_signature may lead to degraded model "
+        "performance. Additional data, function call `default_api:{name}` , position {n}. Please "
+        "refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
+        "lbjlaq/Antigravity-Manager#733, lbjlaq/Antigravity-Manager#938, nanbingxyz/5ire#405",
+        default="mod",
+        models="^gemini-3",
+    ),
+)
+GEMINI_DUPLICATE = Rule(
+    "gemini/function-duplicate",
+    "Duplicate function declaration found: {x}",
+    "public source files",
+)
+GEMINI_MODEL_RULES = (
+    Rule(
+        "gemini/json-with-tools",
+        "Function calling with a response mime type: 'application/json' is unsupported",
+        "symfony/ai#1777, google/adk-python#5735",
+        default="mod",
+        models="^gemini-[12]",
+    ),
+    Rule(
+        "gemini/thinking-both",
+        "You can only set only one of thinking budget and thinking level.",
+        "public source files",
+    ),
+    Rule(
+        "gemini/thinking-zero",
+        "Budget 0 is invalid. This model only works in thinking mode.",
+        "public source files",
+        default="mod",
+        models=r"^gemini-(?:2\.5|3[\d.]*)-pro",
+    ),
+    Rule(
+        "gemini/thinking-range",
+        "The thinking budget {v} is invalid. Please choose a value between {a} and {b}.",
+        "public source files",
+        default="mod",
+        models=r"^gemini-2\.5",
+    ),
+)
+# Those that have other words, or do not hold, on Vertex AI (2.8).
+GEMINI_ONLY = (
+    Rule(
+        "gemini/builtin-with-functions",
+        "Tool use with function calling is unsupported",
+        "enola-dev/enola#1784, lbjlaq/Antigravity-Manager#2241",
+        default="mod",
+        models="^gemini-[1-9]",
+    ),
+    Rule(
+        "gemini/cached-conflict",
+        "CachedContent can not be used with GenerateContent request setting system_instruction, "
+        "tools or tool_config.\n\nProposed fix: move those values to CachedContent from "
+        "GenerateContent request.",
+        "BerriAI/litellm#17304, vercel/ai#3333",
+    ),
+    Rule(
+        "gemini/feature-off",
+        "{x} is not enabled for models/{m}",
+        "public source files",
+        default="mod",
+        models=r"^gemini-2\.5|^gemma-(?:[123](?!\d)|3n)",
+    ),
+)
+GEMINI_RULES = (
+    *GOOGLE_FIELD_RULES,
+    *GEMINI_CONTENT_RULES,
+    *GEMINI_NAME_RULES,
+    *GEMINI_SCHEMA_RULES,
+    *GEMINI_SETTING_RULES,
+    Sweep(gemini_lines),
+    *GEMINI_TURN_RULES,
+    Sweep(gemini_turns, needs=("contents",)),
+    GEMINI_DUPLICATE,
+    *GEMINI_MODEL_RULES,
+    *GEMINI_ONLY,
+    Sweep(gemini_rest),
+)
+GEMINI_MOST_IN_BATCH = 100
+
+
+def gemini_batch_size(case: Case) -> Iterator[Finding]:
+    """More texts than a batch may have."""
+    requests = case.body["requests"]
+    if isinstance(requests, list) and len(requests) > GEMINI_MOST_IN_BATCH:
+        yield Finding("requests")
+
+
+# Request rules, 2.10.
+GEMINI_BATCH_RULE = Rule(
+    "embed/gemini-batch",
+    "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch",
+    "public source files",
+    gemini_batch_size,
+    needs=("requests",),
+)
+
+GEMINI_VOICE = GoogleVoice("google.ai.generativelanguage")
+GEMINI_GENERATE = GoogleBook(
+    "gemini",
+    "generateContent",
+    GEMINI_RULES,
+    GEMINI_SHAPES.generate,
+    GEMINI_VOICE,
+    GeminiView,
+    google_refusal,
+)
+GEMINI_COUNT = GoogleBook(
+    "gemini",
+    "countTokens",
+    GOOGLE_FIELD_RULES,
+    GEMINI_SHAPES.counting,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+GEMINI_EMBED = GoogleBook(
+    "gemini",
+    "embedContent",
+    GOOGLE_FIELD_RULES,
+    GEMINI_SHAPES.embed,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+GEMINI_BATCH = GoogleBook(
+    "gemini",
+    "batchEmbedContents",
+    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
+    GEMINI_SHAPES.batch,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
 
 
 # === rules/openai_chat_fields ================================================
@@ -25317,6 +26874,176 @@ STRUCTURE_RULES = (
 )
 
 
+# === rules/vertex ============================================================
+# What Vertex AI refuses of Gemini's requests, where that differs (request rules, 2.8).
+
+# Pure.
+
+
+VERTEX_LEARN_MORE = (
+    " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
+)
+# A setting, from where it may be, and to where it may not be; what a model bounds is not here.
+VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
+
+
+def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
+    """Contents that say nothing."""
+    blank: Dict[int, int] = {}
+    for index, _ in view.blank:
+        blank[index] = blank.get(index, 0) + 1
+    places = set(view.empty)
+    for index, number in blank.items():
+        parts = view.contents[index]["parts"]
+        if not isinstance(parts, list) or number == len(parts):
+            places.add(index)
+    for index in sorted(places):
+        yield Finding(f"contents[{index}].parts")
+
+
+def vertex_no_role(view: GeminiView) -> Iterator[Finding]:
+    """Contents of nobody."""
+    for index, role in view.roles:
+        if not role:
+            yield Finding(f"contents[{index}].role")
+
+
+def vertex_out_of_range(view: GeminiView) -> Iterator[Finding]:
+    """Settings that are too small or too large."""
+    settings, name = view.settings, view.case.name
+    if not settings:
+        return
+    for field, least, bound in VERTEX_RANGES:
+        yield from vertex_beyond(settings, field, least, bound)
+    if compiled_once(VERTEX_LONG_MODELS).search(name) and not compiled_once(
+        GEMINI_OTHER_KINDS
+    ).search(name):
+        yield from vertex_beyond(settings, "maxOutputTokens", 1, VERTEX_LONG_ANSWER)
+
+
+def vertex_beyond(
+    settings: Dict[str, Any], field: str, least: int, bound: Union[int, float]
+) -> Iterator[Finding]:
+    """That one is."""
+    value = proto_number_at(settings, field)
+    if value is not None and not least <= value < bound:
+        values = {"f": field, "v": compact(value), "a": least, "b": bound}
+        yield Finding(f"generation_config.{snake(field)}", values)
+
+
+def vertex_no_object(view: GeminiView) -> Iterator[Finding]:
+    """Functions whose parameters are no object."""
+    for path, function in view.declared:
+        schema = function.get("parameters")
+        if not isinstance(schema, dict) or pick(schema, "anyOf") or "ref" in schema:
+            continue
+        if text_at(schema, "type").upper() != "OBJECT" and "$ref" not in schema:
+            yield Finding(path + ".parameters", {"name": text_at(function, "name")})
+
+
+VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
+    *GOOGLE_FIELD_RULES,
+    *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
+    *GEMINI_NAME_RULES,
+    # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
+    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    Sweep(gemini_lines),
+    Rule(
+        "vertex/parts",
+        "Unable to submit request because it must include at least one parts field, which "
+        "describes the prompt input." + VERTEX_LEARN_MORE,
+        "genkit-ai/genkit#3690, agno-agi/agno#5843",
+        vertex_no_parts,
+        needs=("contents",),
+    ),
+    Rule(
+        "vertex/role",
+        "Please use a valid role: user, model.",
+        "BerriAI/litellm#32731, gethnet/litellm-connector-copilot#64",
+        vertex_no_role,
+        needs=("contents",),
+    ),
+    *GEMINI_TURN_RULES,
+    Sweep(gemini_turns, needs=("contents",)),
+    Rule(
+        "vertex/range",
+        "Unable to submit request because it has a {f} value of {v} but the supported range is "
+        "from {a} (inclusive) to {b} (exclusive). Update the value and try again.",
+        "recorded",
+        vertex_out_of_range,
+    ),
+    Rule(
+        "vertex/parameters-object",
+        "Unable to submit request because `{name}` functionDeclaration parameters schema should be "
+        "of type OBJECT. Learn more: "
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling",
+        "vercel/ai#9761, BerriAI/litellm#19139, spring-projects/spring-ai#1373",
+        vertex_no_object,
+        needs=("tools",),
+    ),
+    GEMINI_DUPLICATE,
+    *GEMINI_MODEL_RULES,
+    Rule(
+        "vertex/multi-tools",
+        "Multiple tools are supported only when they are all search tools.",
+        "googleapis/js-genai#1157, googleapis/dotnet-genai#248",
+        default="mod",
+        models="^gemini-[12]",
+    ),
+    Rule(
+        "vertex/cached-conflict",
+        "Tool config, tools and system instruction should not be set in the request when using "
+        "cached content.",
+        "567-labs/instructor#2580, googleapis/python-genai#348",
+    ),
+    Sweep(gemini_rest),
+)
+
+VERTEX_VOICE = GoogleVoice("google.cloud.aiplatform")
+VERTEX_GENERATE = GoogleBook(
+    "vertex_ai",
+    "generateContent",
+    VERTEX_RULES,
+    VERTEX_SHAPES.generate,
+    VERTEX_VOICE,
+    GeminiView,
+    google_refusal,
+)
+VERTEX_COUNT = GoogleBook(
+    "vertex_ai",
+    "countTokens",
+    GOOGLE_FIELD_RULES,
+    VERTEX_SHAPES.counting,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_EMBED = GoogleBook(
+    "vertex_ai",
+    "embedContent",
+    GOOGLE_FIELD_RULES,
+    VERTEX_SHAPES.embed,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_BATCH = GoogleBook(
+    "vertex_ai",
+    "batchEmbedContents",
+    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
+    VERTEX_SHAPES.batch,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_PREDICT = GoogleBook(
+    "vertex_ai",
+    "predict",
+    GOOGLE_FIELD_RULES,
+    PREDICT_SHAPE,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+
+
 # === rules/judge =============================================================
 # What a request breaks of its provider's rules, and the error that it would get.  Pure.
 
@@ -25324,6 +27051,15 @@ STRUCTURE_RULES = (
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    GeminiGenerate: GEMINI_GENERATE,
+    GeminiCountTokens: GEMINI_COUNT,
+    GeminiEmbed: GEMINI_EMBED,
+    GeminiBatchEmbed: GEMINI_BATCH,
+    VertexGenerate: VERTEX_GENERATE,
+    VertexCountTokens: VERTEX_COUNT,
+    VertexEmbed: VERTEX_EMBED,
+    VertexBatchEmbed: VERTEX_BATCH,
+    VertexPredict: VERTEX_PREDICT,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {

@@ -270,7 +270,7 @@ class AnObject(Shape):
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
+                tests.update({name: shape.fits for name, shape in members.items()})
             for name, inner in value.items():
                 test = get(name)
                 if test is None:

@@ -6,17 +6,37 @@ import functools
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.base import WireFormat
+from ..formats.gemini_embeddings import GeminiBatchEmbed, GeminiEmbed
+from ..formats.gemini_generate import GeminiCountTokens, GeminiGenerate
 from ..formats.openai_chat import OpenAIChat
+from ..formats.vertex import (
+    VertexBatchEmbed,
+    VertexCountTokens,
+    VertexEmbed,
+    VertexGenerate,
+    VertexPredict,
+)
 from ..limits import Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
 from .base import Book, Case
+from .gemini import GEMINI_BATCH, GEMINI_COUNT, GEMINI_EMBED, GEMINI_GENERATE
 from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
+from .vertex import VERTEX_BATCH, VERTEX_COUNT, VERTEX_EMBED, VERTEX_GENERATE, VERTEX_PREDICT
 
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    GeminiGenerate: GEMINI_GENERATE,
+    GeminiCountTokens: GEMINI_COUNT,
+    GeminiEmbed: GEMINI_EMBED,
+    GeminiBatchEmbed: GEMINI_BATCH,
+    VertexGenerate: VERTEX_GENERATE,
+    VertexCountTokens: VERTEX_COUNT,
+    VertexEmbed: VERTEX_EMBED,
+    VertexBatchEmbed: VERTEX_BATCH,
+    VertexPredict: VERTEX_PREDICT,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {

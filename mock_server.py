@@ -25077,7 +25077,8 @@ def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
     """An object without members, and needed members that it has not."""
     properties = schema.get("properties")
-    if (properties is None or properties == {}) and not pick(schema, "anyOf"):
+    is_empty = properties is None or properties == {}
+    if is_empty and not any(pick(schema, name) for name in ("anyOf", "additionalProperties")):
         yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
     needed = schema.get("required")
     if isinstance(properties, dict) and isinstance(needed, list):
@@ -25090,7 +25091,7 @@ def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 # What Google's front ends read as a protobuf message, as shapes (the JSON mapping of protobuf;
 # request rules, 1.4).
 
-# A field has two names, null is as good as nothing, one value may stand where a list of them belongs,
+# A field has two names, null is as good as nothing, one value may stand where a list belongs,
 # numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
 
 

@@ -100,7 +100,8 @@ def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
     """An object without members, and needed members that it has not."""
     properties = schema.get("properties")
-    if (properties is None or properties == {}) and not pick(schema, "anyOf"):
+    is_empty = properties is None or properties == {}
+    if is_empty and not any(pick(schema, name) for name in ("anyOf", "additionalProperties")):
         yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
     needed = schema.get("required")
     if isinstance(properties, dict) and isinstance(needed, list):

@@ -1,7 +1,7 @@
 """What Google's front ends read as a protobuf message, as shapes (the JSON mapping of protobuf;
 request rules, 1.4).
 
-A field has two names, null is as good as nothing, one value may stand where a list of them belongs,
+A field has two names, null is as good as nothing, one value may stand where a list belongs,
 numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
 """
 

@@ -26850,6 +26850,15 @@ def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY)
     return Finding(path, {"path": path}, rule=rule)
 
 
+def is_empty_object(schema: Json) -> bool:
+    """Whether a schema is of an object that has no members and may have no others."""
+    if not isinstance(schema, dict) or text_at(schema, "type").upper() != "OBJECT":
+        return False
+    if schema.get("properties") not in (None, {}):
+        return False
+    return not any(pick(schema, name) for name in ("anyOf", "additionalProperties"))
+
+
 def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Iterator[Finding]:
     """Choices of what is no text, and choices that are empty."""
     choices = schema.get("enum")
@@ -26871,10 +26880,9 @@ def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 
 def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
     """An object without members, and needed members that it has not."""
-    properties = schema.get("properties")
-    is_empty = properties is None or properties == {}
-    if is_empty and not any(pick(schema, name) for name in ("anyOf", "additionalProperties")):
+    if is_empty_object(schema):
         yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
+    properties = schema.get("properties")
     needed = schema.get("required")
     if isinstance(properties, dict) and isinstance(needed, list):
         for index, name in enumerate(needed):
@@ -27523,7 +27531,7 @@ class GeminiView:
         self.signed: Set[Tuple[int, int]] = set()
         self.roles: List[Tuple[int, str]] = []  # that are none
         self.empty: List[int] = []  # contents without parts
-        self.blank: List[Tuple[int, int]] = []  # parts without data
+        self.blank: List[Tuple[int, int, bool]] = []  # parts without data, or with an empty text
         self.calls = False  # whether there are any calls or results of functions
         self.declared: List[GeminiDeclaration] = []
         if self.body.get("tools"):
@@ -27590,7 +27598,7 @@ class GeminiView:
         if result is not None:
             return ToolMark(text_at(result, "name"), index, at)
         if all(pick(part, name) is None for name in PART_CONTENTS):
-            self.blank.append((index, at))
+            self.blank.append((index, at, part.get("text") == ""))
         return None
 
     def declarations(self) -> Iterator[GeminiDeclaration]:
@@ -27639,6 +27647,8 @@ HOSTED_UNASKED = (
     "Function calling."
 )
 GEMINI_MOST_STOPS = 5
+GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
     (r"^gemini-2\.5-pro", 128, 32768),
@@ -27656,6 +27666,7 @@ def gemini_lines(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.empty or view.blank or not view.body.get("contents"):
         yield from gemini_contents(view)
+    yield from gemini_system(view)
     if view.calls:
         yield from gemini_results(view)
     if view.declared:
@@ -27670,9 +27681,19 @@ def gemini_contents(view: GeminiView) -> Iterator[Finding]:
         yield Finding("contents", rule="gemini/contents-missing")
     for index in view.empty:
         yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
-    for index, at in view.blank:
-        place = f"contents[{index}].parts[{at}].data"
-        yield Finding(place, {"i": index, "j": at}, rule="gemini/part-no-data")
+    for index, at, is_text in view.blank:
+        path = f"contents[{index}].parts[{at}]"
+        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def gemini_system(view: GeminiView) -> Iterator[Finding]:
+    """Parts of the system instruction without data (songquanpeng/one-api#2243)."""
+    system = proto_object_at(view.body, "systemInstruction")
+    for at, part in indexed_objects(listed(system.get("parts"))):
+        if not part:
+            path = f"system_instruction.parts[{at}]"
+            yield Finding(path + ".data", {"path": path}, rule="gemini/part-no-data")
 
 
 def gemini_results(view: GeminiView) -> Iterator[Finding]:
@@ -27692,7 +27713,12 @@ def gemini_functions(view: GeminiView) -> Iterator[Finding]:
             yield Finding(path + ".name", {"path": path}, rule="gemini/function-name")
     for path, function in view.declared:
         for member in ("parameters", "response"):
-            yield from gemini_schemas(function.get(member), f"{path}.{member}")
+            schema = function.get(member)
+            if is_empty_object(schema):
+                place = f"{path}.{member}.properties"
+                yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
+            else:
+                yield from gemini_schemas(schema, f"{path}.{member}")
 
 
 def gemini_settings(view: GeminiView) -> Iterator[Finding]:
@@ -27825,26 +27851,25 @@ def gemini_thinking(view: GeminiView) -> Iterator[Finding]:
 
 def gemini_features(view: GeminiView) -> Iterator[Finding]:
     """What a model has not at all."""
-    name, settings = view.case.name, view.settings
-    for place, feature in gemini_lacking(view, settings, name.startswith("gemma")):
-        yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
-
-
-def gemini_lacking(
-    view: GeminiView, settings: Dict[str, Any], is_gemma: bool
-) -> Iterator[Tuple[str, str]]:
-    """Where a request asks for what the model lacks, and what that is called."""
-    if not is_gemma:
-        for penalty in ("presencePenalty", "frequencyPenalty"):
-            if proto_number_at(settings, penalty):
-                yield "generation_config", "Penalty"
-                return
+    name = view.case.name
+    if name.startswith("gemma"):
+        for place, feature in gemma_lacking(view):
+            yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
         return
+    # One of 0 is none (google-gemini/cookbook#1290).
+    if any(proto_number_at(view.settings, name) for name in GEMINI_PENALTIES):
+        sentence = PENALTY_OFF if compiled_once(GEMINI_NEWER).search(name) else None
+        values = {"x": "Penalty", "m": name}
+        yield Finding("generation_config", values, sentence=sentence, rule="gemini/feature-off")
+
+
+def gemma_lacking(view: GeminiView) -> Iterator[Tuple[str, str]]:
+    """Where a request asks for what Gemma lacks, and what that is called."""
     if pick(view.body, "systemInstruction"):
         yield "system_instruction", "Developer instruction"
     if view.declared:
         yield "tools", "Function calling"
-    if pick(settings, "responseMimeType") == "application/json":
+    if pick(view.settings, "responseMimeType") == "application/json":
         yield "generation_config.response_mime_type", "JSON mode"
     kinds = {gemini_media(part) for part in gemini_parts(view)}
     if "image" in kinds and compiled_once(SMALL_GEMMA).search(view.case.name):
@@ -28075,10 +28100,15 @@ GEMINI_CONTENT_RULES = (
     ),
     Rule(
         "gemini/part-no-data",
-        GENERATE_LINE
-        + "contents[{i}].parts[{j}].data: required oneof field 'data' must have one initialized "
-        "field",
-        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, boldsoftware/sketch#68",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
+    ),
+    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    Rule(
+        "gemini/text-empty",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "54xzh/FLIT#69",
+        default=NOTED,
     ),
 )
 GEMINI_NAME_RULES = (
@@ -28111,6 +28141,13 @@ GEMINI_SCHEMA_RULES = (
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "public source files, sigoden/aichat#666",
+    ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
+    Rule(
+        "gemini/parameters-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
+        default=NOTED,
     ),
     Rule(
         "gemini/schema-items",
@@ -28226,9 +28263,9 @@ GEMINI_ONLY = (
     Rule(
         "gemini/feature-off",
         "{x} is not enabled for models/{m}",
-        "public source files",
+        "PublicAffairs/openai-gemini#63, BerriAI/litellm#26108, google-gemini/cookbook#1290",
         default="mod",
-        models=r"^gemini-2\.5|^gemma-(?:[123](?!\d)|3n)",
+        models=r"^gemini-(?:2\.5|[3-9])|^gemma-(?:[123](?!\d)|3n)",
     ),
 )
 GEMINI_RULES = (
@@ -28687,7 +28724,7 @@ VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
 def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
     """Contents that say nothing."""
     blank: Dict[int, int] = {}
-    for index, _ in view.blank:
+    for index, *_ in view.blank:
         blank[index] = blank.get(index, 0) + 1
     places = set(view.empty)
     for index, number in blank.items():

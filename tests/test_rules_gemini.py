@@ -76,8 +76,7 @@ AUDIO = {"file_data": {"mime_type": "audio/mp3", "file_uri": "gs://b/x"}}
 
 def line(rule: str, body: Any, place: str, text: str) -> Broken:
     """A row whose error is a line of the second layer."""
-    path = place[: -len(".data")] + ".data" if place.endswith(".data") else place
-    return Broken(rule, GEMINI, body, path, f"{LINE}{place}: {text}")
+    return Broken(rule, GEMINI, body, place, f"{LINE}{place}: {text}")
 
 
 BROKEN = [
@@ -245,9 +244,27 @@ BROKEN = [
     ),
     line(
         "gemini/part-no-data",
+        said([{"text": "x"}, {"text": None}]),
+        "contents[0].parts[1].data",
+        "required oneof field 'data' must have one initialized field",
+    ),
+    line(
+        "gemini/part-no-data",
+        said(USER, systemInstruction={"parts": [{}]}),
+        "system_instruction.parts[0].data",
+        "required oneof field 'data' must have one initialized field",
+    ),
+    line(
+        "gemini/text-empty",
         said([{"text": "x"}, {"text": ""}]),
         "contents[0].parts[1].data",
         "required oneof field 'data' must have one initialized field",
+    ),
+    line(
+        "gemini/parameters-empty",
+        said(USER, tools=function({"type": "OBJECT", "properties": {}})),
+        PARAMETERS + ".properties",
+        OBJECT,
     ),
     line(
         "gemini/response-name",
@@ -382,6 +399,13 @@ BROKEN = [
         configured(presencePenalty=0.5),
         "generation_config",
         "Penalty is not enabled for models/gemini-2.5-flash",
+    ),
+    Broken(
+        "gemini/feature-off",
+        GEMINI_3,
+        configured(frequency_penalty=0.5),
+        "generation_config",
+        "Penalty is not enabled for this model",
     ),
     *[
         Broken(
@@ -527,6 +551,7 @@ VALID = [
     said(USER, MODEL, {"role": "function", "parts": [{"text": "x"}]}),
     configured(thinkingConfig={"thinkingBudget": -1, "includeThoughts": True}),
     configured(temperature="0.5", topK=40, seed="7", candidateCount=1.0, stopSequences="x"),
+    configured(presencePenalty=0, frequencyPenalty=0.0),
     configured(maxOutputTokens=None, responseModalities=["Text", 2], responseSchema=None),
     said(USER, safety_settings=[{"category": 7, "threshold": "BLOCK_NONE"}], tools=None),
     said([{"inline_data": {"mime_type": "image/png", "data": "_-8"}}, IMAGE, AUDIO, None]),
@@ -608,13 +633,13 @@ def test_a_refusal_joins_what_its_layer_says_with_details_of_fields(path: str) -
 
 
 def test_lines_of_the_second_layer_are_ended_and_have_no_details() -> None:
-    body = said([], tools=function({"type": "object"}))
+    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "object"}}}))
     answered = strict_answer(GEMINI, body)
     error = error_of(answered.response)["error"]
     assert error == {
         "code": 400,
         "message": f"{LINE}contents[0].parts: contents.parts must not be empty.\n"
-        f"{LINE}{PARAMETERS}.properties: {OBJECT}\n",
+        f'{LINE}{PARAMETERS}.properties["x"].properties: {OBJECT}\n',
         "status": "INVALID_ARGUMENT",
     }
     assert len(answered.call.violations) == 2

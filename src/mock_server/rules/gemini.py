@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from ..violations import NOTED
 from .base import Case, Finding, Rule, Sweep
 from .gemini_checks import (
     gemini_lines,
@@ -70,10 +71,15 @@ GEMINI_CONTENT_RULES = (
     ),
     Rule(
         "gemini/part-no-data",
-        GENERATE_LINE
-        + "contents[{i}].parts[{j}].data: required oneof field 'data' must have one initialized "
-        "field",
-        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, boldsoftware/sketch#68",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
+    ),
+    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    Rule(
+        "gemini/text-empty",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "54xzh/FLIT#69",
+        default=NOTED,
     ),
 )
 GEMINI_NAME_RULES = (
@@ -106,6 +112,13 @@ GEMINI_SCHEMA_RULES = (
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "public source files, sigoden/aichat#666",
+    ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
+    Rule(
+        "gemini/parameters-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
+        default=NOTED,
     ),
     Rule(
         "gemini/schema-items",
@@ -221,9 +234,9 @@ GEMINI_ONLY = (
     Rule(
         "gemini/feature-off",
         "{x} is not enabled for models/{m}",
-        "public source files",
+        "PublicAffairs/openai-gemini#63, BerriAI/litellm#26108, google-gemini/cookbook#1290",
         default="mod",
-        models=r"^gemini-2\.5|^gemma-(?:[123](?!\d)|3n)",
+        models=r"^gemini-(?:2\.5|[3-9])|^gemma-(?:[123](?!\d)|3n)",
     ),
 )
 GEMINI_RULES = (

@@ -13,7 +13,7 @@ from ..forms import listed
 from .base import Finding
 from .conversation import TalkTurn, indexed_objects, text_at
 from .fields import compiled_once
-from .gemini_schemas import gemini_schemas
+from .gemini_schemas import gemini_schemas, is_empty_object
 from .gemini_view import GeminiView, proto_object_at
 from .protobuf import number_in_text
 
@@ -26,6 +26,8 @@ HOSTED_UNASKED = (
     "Function calling."
 )
 GEMINI_MOST_STOPS = 5
+GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
     (r"^gemini-2\.5-pro", 128, 32768),
@@ -43,6 +45,7 @@ def gemini_lines(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.empty or view.blank or not view.body.get("contents"):
         yield from gemini_contents(view)
+    yield from gemini_system(view)
     if view.calls:
         yield from gemini_results(view)
     if view.declared:
@@ -57,9 +60,19 @@ def gemini_contents(view: GeminiView) -> Iterator[Finding]:
         yield Finding("contents", rule="gemini/contents-missing")
     for index in view.empty:
         yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
-    for index, at in view.blank:
-        place = f"contents[{index}].parts[{at}].data"
-        yield Finding(place, {"i": index, "j": at}, rule="gemini/part-no-data")
+    for index, at, is_text in view.blank:
+        path = f"contents[{index}].parts[{at}]"
+        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def gemini_system(view: GeminiView) -> Iterator[Finding]:
+    """Parts of the system instruction without data (songquanpeng/one-api#2243)."""
+    system = proto_object_at(view.body, "systemInstruction")
+    for at, part in indexed_objects(listed(system.get("parts"))):
+        if not part:
+            path = f"system_instruction.parts[{at}]"
+            yield Finding(path + ".data", {"path": path}, rule="gemini/part-no-data")
 
 
 def gemini_results(view: GeminiView) -> Iterator[Finding]:
@@ -79,7 +92,12 @@ def gemini_functions(view: GeminiView) -> Iterator[Finding]:
             yield Finding(path + ".name", {"path": path}, rule="gemini/function-name")
     for path, function in view.declared:
         for member in ("parameters", "response"):
-            yield from gemini_schemas(function.get(member), f"{path}.{member}")
+            schema = function.get(member)
+            if is_empty_object(schema):
+                place = f"{path}.{member}.properties"
+                yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
+            else:
+                yield from gemini_schemas(schema, f"{path}.{member}")
 
 
 def gemini_settings(view: GeminiView) -> Iterator[Finding]:
@@ -212,26 +230,25 @@ def gemini_thinking(view: GeminiView) -> Iterator[Finding]:
 
 def gemini_features(view: GeminiView) -> Iterator[Finding]:
     """What a model has not at all."""
-    name, settings = view.case.name, view.settings
-    for place, feature in gemini_lacking(view, settings, name.startswith("gemma")):
-        yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
-
-
-def gemini_lacking(
-    view: GeminiView, settings: Dict[str, Any], is_gemma: bool
-) -> Iterator[Tuple[str, str]]:
-    """Where a request asks for what the model lacks, and what that is called."""
-    if not is_gemma:
-        for penalty in ("presencePenalty", "frequencyPenalty"):
-            if proto_number_at(settings, penalty):
-                yield "generation_config", "Penalty"
-                return
+    name = view.case.name
+    if name.startswith("gemma"):
+        for place, feature in gemma_lacking(view):
+            yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
         return
+    # One of 0 is none (google-gemini/cookbook#1290).
+    if any(proto_number_at(view.settings, name) for name in GEMINI_PENALTIES):
+        sentence = PENALTY_OFF if compiled_once(GEMINI_NEWER).search(name) else None
+        values = {"x": "Penalty", "m": name}
+        yield Finding("generation_config", values, sentence=sentence, rule="gemini/feature-off")
+
+
+def gemma_lacking(view: GeminiView) -> Iterator[Tuple[str, str]]:
+    """Where a request asks for what Gemma lacks, and what that is called."""
     if pick(view.body, "systemInstruction"):
         yield "system_instruction", "Developer instruction"
     if view.declared:
         yield "tools", "Function calling"
-    if pick(settings, "responseMimeType") == "application/json":
+    if pick(view.settings, "responseMimeType") == "application/json":
         yield "generation_config.response_mime_type", "JSON mode"
     kinds = {gemini_media(part) for part in gemini_parts(view)}
     if "image" in kinds and compiled_once(SMALL_GEMMA).search(view.case.name):

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from ..formats.gemini import pick
 from ..limits import Json
 from .base import Finding
+from .conversation import text_at
 
 GEMINI_TEXT_FORMATS = frozenset(("enum", "date-time"))
 HOLDING_SCHEMAS = frozenset(("items", "properties", "anyOf", "any_of"))
@@ -78,6 +79,15 @@ def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY)
     return Finding(path, {"path": path}, rule=rule)
 
 
+def is_empty_object(schema: Json) -> bool:
+    """Whether a schema is of an object that has no members and may have no others."""
+    if not isinstance(schema, dict) or text_at(schema, "type").upper() != "OBJECT":
+        return False
+    if schema.get("properties") not in (None, {}):
+        return False
+    return not any(pick(schema, name) for name in ("anyOf", "additionalProperties"))
+
+
 def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Iterator[Finding]:
     """Choices of what is no text, and choices that are empty."""
     choices = schema.get("enum")
@@ -99,10 +109,9 @@ def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 
 def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
     """An object without members, and needed members that it has not."""
-    properties = schema.get("properties")
-    is_empty = properties is None or properties == {}
-    if is_empty and not any(pick(schema, name) for name in ("anyOf", "additionalProperties")):
+    if is_empty_object(schema):
         yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
+    properties = schema.get("properties")
     needed = schema.get("required")
     if isinstance(properties, dict) and isinstance(needed, list):
         for index, name in enumerate(needed):

@@ -47,7 +47,7 @@ class GeminiView:
         self.signed: Set[Tuple[int, int]] = set()
         self.roles: List[Tuple[int, str]] = []  # that are none
         self.empty: List[int] = []  # contents without parts
-        self.blank: List[Tuple[int, int]] = []  # parts without data
+        self.blank: List[Tuple[int, int, bool]] = []  # parts without data, or with an empty text
         self.calls = False  # whether there are any calls or results of functions
         self.declared: List[GeminiDeclaration] = []
         if self.body.get("tools"):
@@ -114,7 +114,7 @@ class GeminiView:
         if result is not None:
             return ToolMark(text_at(result, "name"), index, at)
         if all(pick(part, name) is None for name in PART_CONTENTS):
-            self.blank.append((index, at))
+            self.blank.append((index, at, part.get("text") == ""))
         return None
 
     def declarations(self) -> Iterator[GeminiDeclaration]:

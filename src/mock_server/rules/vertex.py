@@ -46,7 +46,7 @@ VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
 def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
     """Contents that say nothing."""
     blank: Dict[int, int] = {}
-    for index, _ in view.blank:
+    for index, *_ in view.blank:
         blank[index] = blank.get(index, 0) + 1
     places = set(view.empty)
     for index, number in blank.items():

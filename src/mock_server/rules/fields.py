@@ -302,8 +302,9 @@ class AnObject(Shape):
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
-                plain.update((name, shape.plain) for name, shape in members.items())
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in members.items()})
+                tests.update({name: shape.fits for name, shape in members.items()})
             for name, inner in value.items():
                 if type(inner) is get_plain(name):
                     continue

@@ -24865,6 +24865,421 @@ class Book:
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
 
 
+# === rules/bedrock_shapes ====================================================
+# Kinds of values as AWS's service models know them: null is as good as nothing, members that
+# nobody knows are passed over, and of one value all constraints are told.  Pure.
+
+
+# Kinds of faults that AWS tells of the list or map, not of what is in it.
+WRONG_ITEMS, WRONG_KEYS, WRONG_VALUES = "items", "keys", "values"
+
+
+class AwsString(AString):
+    """A text, whose pattern is one for the whole of it."""
+
+    def __init__(
+        self,
+        choices: Sequence[str] = (),
+        least: int = 0,
+        most: int = 0,
+        pattern: str = "",
+    ) -> None:
+        self.said_pattern = pattern
+        whole = rf"\A(?:{pattern})\Z" if pattern else ""
+        super().__init__(choices, least, most, whole)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.pattern and not compiled_once(self.pattern).search(value):
+            yield FieldFault(path, WRONG_PATTERN, self, value)
+        if self.choices and value not in self.choices:
+            yield FieldFault(path, WRONG_CHOICE, self, value)
+
+
+class AwsInteger(ANumber):
+    """A whole number; what stands behind the point of another is cut off."""
+
+    kind = "an Integer"
+
+
+class AwsFloat(ANumber):
+    """A number with a point."""
+
+    kind = "a Float"
+
+
+class AwsStructure(Shape):
+    """An object with these members, of which some are `needed`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(self, members: Mapping[str, Shape], needed: Sequence[str] = ()) -> None:
+        self.members: Dict[str, Shape] = dict(members)
+        self.needed = tuple(needed)
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each member that is there, then whether one is missing."""
+        needed = self.needed
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            for name, inner in value.items():
+                test = get(name)
+                if test is not None and not test(inner) and inner is not None:
+                    return False
+            for name in needed:
+                if value.get(name) is None:
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with the members, in the service model's order."""
+        for name, shape in self.members.items():
+            inner = value.get(name)
+            if inner is not None:
+                yield from shape.faults(inner, (*path, name))
+            elif name in self.needed:
+                yield FieldFault((*path, name), MISSING_FIELD, shape, MISSING)
+
+
+class AwsUnion(AwsStructure):
+    """An object with one of these members."""
+
+    def made(self) -> Fits:
+        """That it has one, and that this fits."""
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            found = 0
+            for name, inner in value.items():
+                test = get(name)
+                if test is None or inner is None:
+                    continue
+                if not test(inner):
+                    return False
+                found += 1
+            return found == 1
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with its member, or that it has none or several."""
+        yield from super().inner_faults(value, path)
+        there = [name for name in self.members if value.get(name) is not None]
+        if len(there) != 1:
+            yield FieldFault(path, TWO_DATA, self, there)
+
+
+class AwsList(AnArray):
+    """A list of plain values."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, what is of a wrong type, and once that something in it is wrong."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        wrong = [one for one in value if not self.item.fits(one)]
+        for one in wrong:
+            if type(one) not in self.item.types:
+                yield FieldFault(path, WRONG_TYPE, self.item, one)
+                return
+        if wrong:
+            yield FieldFault(path, WRONG_ITEMS, self.item, value)
+
+
+class AwsMap(AMap):
+    """An object with keys of the client's own."""
+
+    def __init__(
+        self, value: Shape, key: Optional[AString] = None, least: int = 0, most: int = 0
+    ) -> None:
+        self.least = least
+        super().__init__(value, key, most)
+
+    def made(self) -> Fits:
+        """That it has enough, and what any map needs."""
+        least, enough = self.least, super().made()
+        return lambda value: enough(value) and len(value) >= least
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, then once that something is wrong with its keys or values."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.key is not None and not all(map(self.key.fits, value)):
+            yield FieldFault(path, WRONG_KEYS, self.key, value)
+        wrong = [one for one in value.values() if not self.value.fits(one)]
+        if not wrong:
+            return
+        if type(wrong[0]) in self.value.types:
+            yield FieldFault(path, WRONG_VALUES, self.value, value)
+        else:
+            yield FieldFault(path, WRONG_TYPE, self.value, wrong[0])
+
+
+# === rules/bedrock_fields ====================================================
+# What the fields of a Converse request may be (request rules, 1.5), as botocore 1.44.8 has them in
+# its service model of bedrock-runtime.  Pure.
+
+
+AWS_TEXT = AwsString()
+AWS_SOME_TEXT = AwsString(least=1)
+AWS_TEXTS = AwsList(AWS_TEXT)
+# A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
+AWS_FLAG = AWS_DOCUMENT = Anything()
+AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
+AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
+AWS_PICTURES = ("png", "jpeg", "gif", "webp")
+AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
+AWS_SOUNDS = (
+    *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
+    *("mpga", "pcm", "webm"),
+)
+
+AWS_S3_LOCATION = AwsStructure(
+    {
+        "uri": AwsString(
+            least=1,
+            most=1024,
+            pattern=r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?",
+        ),
+        "bucketOwner": AwsString(pattern="[0-9]{12}"),
+    },
+    ("uri",),
+)
+AWS_BYTES_OR_S3 = {"bytes": AWS_SOME_TEXT, "s3Location": AWS_S3_LOCATION}
+AWS_TEXT_ITEM = AwsUnion({"text": AWS_TEXT})
+AWS_CITED = AwsStructure({"enabled": AWS_FLAG}, ("enabled",))
+
+
+def aws_medium(formats: Sequence[str]) -> AwsStructure:
+    """A picture, a film or a sound."""
+    members = {"format": AwsString(formats), "source": AwsUnion(AWS_BYTES_OR_S3)}
+    return AwsStructure(members, ("format", "source"))
+
+
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+AWS_PAPER = AwsStructure(
+    {
+        "format": AwsString(AWS_DOCUMENTS),
+        "name": AwsString(least=1, most=200),
+        "source": AwsUnion(
+            {**AWS_BYTES_OR_S3, "text": AWS_TEXT, "content": AnArray(AWS_TEXT_ITEM)}
+        ),
+        "context": AWS_TEXT,
+        "citations": AWS_CITED,
+    },
+    ("name", "source"),
+)
+AWS_SEARCH_RESULT = AwsStructure(
+    {
+        "source": AWS_TEXT,
+        "title": AWS_TEXT,
+        "content": AnArray(AwsStructure({"text": AWS_TEXT}, ("text",))),
+        "citations": AWS_CITED,
+    },
+    ("source", "title", "content"),
+)
+AWS_TOOL_USE = AwsStructure(
+    {
+        "toolUseId": AWS_TOOL_USE_ID,
+        "name": AWS_TOOL_NAME,
+        "input": AWS_DOCUMENT,
+        "type": AwsString(("server_tool_use",)),
+    },
+    ("toolUseId", "name", "input"),
+)
+AWS_TOOL_RESULT = AwsStructure(
+    {
+        "toolUseId": AWS_TOOL_USE_ID,
+        "content": AnArray(
+            AwsUnion(
+                {
+                    "json": AWS_DOCUMENT,
+                    "text": AWS_TEXT,
+                    "image": AWS_IMAGE,
+                    "document": AWS_PAPER,
+                    "video": AWS_VIDEO,
+                    "searchResult": AWS_SEARCH_RESULT,
+                }
+            )
+        ),
+        "status": AwsString(("success", "error")),
+        "type": AWS_TEXT,
+    },
+    ("toolUseId", "content"),
+)
+AWS_GUARDED_PICTURE = AwsStructure(
+    {"format": AwsString(("png", "jpeg")), "source": AwsUnion({"bytes": AWS_SOME_TEXT})},
+    ("format", "source"),
+)
+AWS_GUARD_CONTENT = AwsUnion(
+    {
+        "text": AwsStructure(
+            {
+                "text": AWS_TEXT,
+                "qualifiers": AwsList(AwsString(("grounding_source", "query", "guard_content"))),
+            },
+            ("text",),
+        ),
+        "image": AWS_GUARDED_PICTURE,
+    }
+)
+AWS_CACHE_POINT = AwsStructure(
+    {"type": AwsString(("default",)), "ttl": AwsString(("5m", "1h"))}, ("type",)
+)
+AWS_REASONING = AwsUnion(
+    {
+        "reasoningText": AwsStructure({"text": AWS_TEXT, "signature": AWS_TEXT}, ("text",)),
+        "redactedContent": AWS_TEXT,
+    }
+)
+AWS_TOOL_REFERENCE = AwsStructure(
+    {
+        "tool": AwsStructure(
+            {
+                "type": AwsString(least=1, most=64),
+                "name": AwsString(least=1, most=128),
+                "serverName": AwsString(least=1, most=128),
+            }
+        )
+    },
+    ("tool",),
+)
+AWS_CONTENT_BLOCK = AwsUnion(
+    {
+        "text": AWS_TEXT,
+        "image": AWS_IMAGE,
+        "document": AWS_PAPER,
+        "video": AWS_VIDEO,
+        "audio": aws_medium(AWS_SOUNDS),
+        "toolUse": AWS_TOOL_USE,
+        "toolResult": AWS_TOOL_RESULT,
+        "guardContent": AWS_GUARD_CONTENT,
+        "cachePoint": AWS_CACHE_POINT,
+        "reasoningContent": AWS_REASONING,
+        # What a model has cited is the model's own.
+        "citationsContent": AwsStructure({"content": AnArray(AWS_TEXT_ITEM)}),
+        "searchResult": AWS_SEARCH_RESULT,
+        "toolAddition": AWS_TOOL_REFERENCE,
+        "toolRemoval": AWS_TOOL_REFERENCE,
+    }
+)
+AWS_TALK = AnArray(
+    AwsStructure(
+        {
+            "role": AwsString(("user", "assistant", "system")),
+            "content": AnArray(AWS_CONTENT_BLOCK),
+        },
+        ("role", "content"),
+    )
+)
+AWS_SYSTEM = AnArray(
+    AwsUnion(
+        {"text": AWS_SOME_TEXT, "guardContent": AWS_GUARD_CONTENT, "cachePoint": AWS_CACHE_POINT}
+    )
+)
+AWS_NAMED_TOOL = AwsStructure({"name": AWS_TOOL_NAME}, ("name",))
+AWS_TOOL_SPEC = AwsStructure(
+    {
+        "name": AWS_TOOL_NAME,
+        "description": AWS_SOME_TEXT,
+        "inputSchema": AwsUnion({"json": AWS_DOCUMENT}),
+        "strict": AWS_FLAG,
+    },
+    ("name", "inputSchema"),
+)
+AWS_TOOL_CONFIG = AwsStructure(
+    {
+        "tools": AnArray(
+            AwsUnion(
+                {
+                    "toolSpec": AWS_TOOL_SPEC,
+                    "systemTool": AWS_NAMED_TOOL,
+                    "cachePoint": AWS_CACHE_POINT,
+                }
+            ),
+            1,
+        ),
+        "toolChoice": AwsUnion(
+            {"auto": AwsStructure({}), "any": AwsStructure({}), "tool": AWS_NAMED_TOOL}
+        ),
+    },
+    ("tools",),
+)
+AWS_INFERENCE = AwsStructure(
+    {
+        "maxTokens": AwsInteger(1),
+        "temperature": AwsFloat(0, 1),
+        "topP": AwsFloat(0, 1),
+        "stopSequences": AwsList(AWS_SOME_TEXT, 0, 2500),
+    }
+)
+AWS_GUARDRAIL = AwsStructure(
+    {
+        "guardrailIdentifier": AwsString(
+            most=2048,
+            pattern=r"(|([a-z0-9]+)|(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/"
+            r"[a-z0-9]+))",
+        ),
+        "guardrailVersion": AwsString(pattern=r"(|([1-9][0-9]{0,7})|(DRAFT))"),
+        "trace": AwsString(("enabled", "disabled", "enabled_full")),
+        "streamProcessingMode": AwsString(("sync", "async")),
+    }
+)
+AWS_NOTE_CHARACTERS = r"[a-zA-Z0-9\s:_@$#=/+,-.]"
+AWS_SCHEMA = AwsStructure(
+    {"schema": AWS_TEXT, "name": AWS_TEXT, "description": AWS_TEXT}, ("schema",)
+)
+AWS_TEXT_FORMAT = AwsStructure(
+    {"type": AwsString(("json_schema",)), "structure": AwsUnion({"jsonSchema": AWS_SCHEMA})},
+    ("type", "structure"),
+)
+# What CountTokens takes of it, too.
+AWS_COUNTED = {
+    "messages": AWS_TALK,
+    "system": AWS_SYSTEM,
+    "toolConfig": AWS_TOOL_CONFIG,
+    "additionalModelRequestFields": AWS_DOCUMENT,
+}
+CONVERSE_BODY = AwsStructure(
+    {
+        **AWS_COUNTED,
+        "inferenceConfig": AWS_INFERENCE,
+        "guardrailConfig": AWS_GUARDRAIL,
+        "promptVariables": AwsMap(AWS_TEXT_ITEM),
+        "additionalModelResponseFieldPaths": AwsList(AwsString(least=1, most=256), 0, 10),
+        "requestMetadata": AwsMap(
+            AwsString(most=256, pattern=AWS_NOTE_CHARACTERS + "{0,256}"),
+            AwsString(least=1, most=256, pattern=AWS_NOTE_CHARACTERS + "{1,256}"),
+            least=1,
+            most=16,
+        ),
+        "performanceConfig": AwsStructure({"latency": AwsString(("standard", "optimized"))}),
+        "serviceTier": AwsStructure(
+            {"type": AwsString(("priority", "default", "flex", "reserved"))}, ("type",)
+        ),
+        "outputConfig": AwsStructure({"textFormat": AWS_TEXT_FORMAT, "effort": AwsString(most=16)}),
+    }
+)
+COUNT_BODY = AwsStructure(
+    {"input": AwsUnion({"converse": AwsStructure(AWS_COUNTED), "invokeModel": Anything()})},
+    ("input",),
+)
+
+
 # === rules/conversation ======================================================
 # What the conversations of all providers have in common, and what they may break.
 
@@ -24945,6 +25360,1010 @@ def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
         if mark.id in seen:
             yield mark
         seen.add(mark.id)
+
+
+# === rules/bedrock_talk ======================================================
+# A Converse request as its rules look at it.  Pure.
+
+
+BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
+
+
+class TalkBlock(NamedTuple):
+    """A content block that is no text, by the first of its members."""
+
+    message: int
+    number: int
+    kind: str
+    value: Any
+
+    @property
+    def place(self) -> str:
+        """The path to it, as Bedrock's sentences have it."""
+        return f"messages.{self.message}.content.{self.number}"
+
+
+class ConverseTalk:
+    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of
+    texts that say nothing, `texts` and `empty` the messages that have a text and that have nothing,
+    `repeated` the first that has the role of the one before it."""
+
+    __slots__ = (
+        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "texts", "empty"),
+        "repeated",
+    )
+
+    def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
+        self.case, self.is_count = case, is_count
+        self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
+        self.roles: List[Any] = []
+        self.turns: List[TalkTurn] = []
+        self.blocks: List[TalkBlock] = []
+        self.blank: List[str] = []
+        self.texts: Set[int] = set()
+        self.empty: List[int] = []
+        self.repeated = 0
+        messages = self.request.get("messages")
+        if isinstance(messages, list):
+            self.read(messages)
+
+    def read(self, messages: List[Any]) -> None:
+        """Find them."""
+        before = None
+        for number, message in enumerate(messages):
+            role, content = None, None
+            if isinstance(message, dict):
+                role, content = message.get("role"), message.get("content")
+            if role == before and number and not self.repeated and role in ("user", "assistant"):
+                self.repeated = number
+            before = role
+            self.roles.append(role)
+            self.turns.append(PLAIN_TURN)
+            if isinstance(content, list):
+                self.read_blocks(number, role, content)
+                if not content:
+                    self.empty.append(number)
+
+    def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
+        """Find the blocks of one message."""
+        for index, block in enumerate(content):
+            if not isinstance(block, dict):
+                continue
+            text = block.get("text")
+            if isinstance(text, str):
+                self.texts.add(number)
+                if not text or text.isspace():
+                    self.blank.append(f"messages.{number}.content.{index}")
+                continue
+            kind = next((name for name in block if name in BLOCK_KINDS), "")
+            self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
+            if kind == "toolUse" or kind == "toolResult":
+                self.mark(number, index, role, kind, block[kind])
+
+    def mark(self, number: int, index: int, role: Any, kind: str, value: Any) -> None:
+        """Remember a call of the assistant's or a result of the user's; what a model's own tools
+        did stands in its own turn."""
+        if role != ("assistant" if kind == "toolUse" else "user") or text_at(value, "type"):
+            return
+        turn = self.turns[number]
+        if turn is PLAIN_TURN:
+            turn = self.turns[number] = TalkTurn(role, number)
+        marks = turn.calls if kind == "toolUse" else turn.results
+        marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
+
+    @property
+    def name(self) -> str:
+        """The model's name without region and publisher."""
+        return self.case.name
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the messages are a managed prompt's, or in the body of an InvokeModel request."""
+        if self.is_count:
+            return within(self.case.body, "input", "converse") is None
+        return self.request.get("promptVariables") is not None or ":prompt/" in self.case.model
+
+    @property
+    def tools(self) -> Iterator[Tuple[int, Dict[str, Json]]]:
+        """The tools that the request offers, with their indexes."""
+        return indexed_objects(within(self.request, "toolConfig", "tools"))
+
+    @property
+    def tool_choice(self) -> Dict[str, Any]:
+        """Which of them it wants."""
+        choice = within(self.request, "toolConfig", "toolChoice")
+        return choice if isinstance(choice, dict) else {}
+
+
+def converse_talk(case: Case) -> ConverseTalk:
+    """That of a Converse request."""
+    return ConverseTalk(case, case.body)
+
+
+def counted_talk(case: Case) -> ConverseTalk:
+    """That of the Converse request whose tokens are to be counted."""
+    return ConverseTalk(case, within(case.body, "input", "converse"), True)
+
+
+# === rules/bedrock_voice =====================================================
+# How AWS says that a field is wrong (request rules, 1.5 and 1.8).  Pure.
+
+
+AWS_CONSTRAINT = "bedrock/constraint"
+AWS_TYPES = "bedrock/types"
+AWS_UNION = "bedrock/union"
+# What is said of a body that does not fit the schema of its model, around what is wrong.
+MALFORMED_START = "Malformed input request: "
+MALFORMED_END = ", please reformat your input and try again."
+ONE_DETECTED = "1 validation error detected: "
+
+# What holds content, whose values AWS does not repeat: "Value at", where others have "Value '…' at"
+# (openclaw/openclaw#12892; Portkey-AI/gateway#1124 for lists of structures).
+SECRET_MEMBERS = frozenset(("messages", "system", "promptVariables", "requestMetadata"))
+AWS_BOUNDS = {
+    TOO_LONG: ("most", "have length less than or equal to {}"),
+    TOO_SHORT: ("least", "have length greater than or equal to {}"),
+    TOO_LARGE: ("most", "have value less than or equal to {}"),
+    TOO_SMALL: ("least", "have value greater than or equal to {}"),
+    WRONG_PATTERN: ("said_pattern", "satisfy regular expression pattern: {}"),
+}
+INSIDE = {
+    WRONG_ITEMS: "Member must satisfy constraint",
+    WRONG_KEYS: "Map keys must satisfy constraint",
+    WRONG_VALUES: "Map value must satisfy constraint",
+}
+
+
+def aws_path(path: FieldPath) -> str:
+    """A path as in `messages.1.member.content.2.member.text`: indexes count from 1."""
+    steps: List[str] = []
+    for step in path:
+        if isinstance(step, int):
+            steps += (str(step + 1), "member")
+        else:
+            steps.append(step.key if isinstance(step, KeyStep) else str(step))
+    return ".".join(steps)
+
+
+def aws_enum(choices: Any) -> str:
+    """The values that a member may have."""
+    return f"satisfy enum value set: [{', '.join(choices)}]"
+
+
+def aws_constraints(shape: Shape) -> Iterator[str]:
+    """All that a text in a list or a map has to be."""
+    bounds = vars(shape)
+    if bounds.get("most"):
+        yield AWS_BOUNDS[TOO_LONG][1].format(bounds["most"])
+    if bounds.get("most") or bounds.get("least"):
+        yield AWS_BOUNDS[TOO_SHORT][1].format(bounds["least"])
+    if bounds.get("said_pattern"):
+        yield AWS_BOUNDS[WRONG_PATTERN][1].format(bounds["said_pattern"])
+    if bounds.get("choices"):
+        yield aws_enum(bounds["choices"])
+
+
+def aws_constraint(fault: FieldFault) -> str:
+    """What a member must be or do."""
+    if fault.kind in AWS_BOUNDS:
+        name, sentence = AWS_BOUNDS[fault.kind]
+        return "Member must " + sentence.format(vars(fault.shape)[name])
+    if fault.kind in INSIDE:
+        listed = ", ".join(f"Member must {one}" for one in aws_constraints(fault.shape))
+        return f"{INSIDE[fault.kind]}: [{listed}]"
+    if fault.kind == WRONG_CHOICE:
+        return "Member must " + aws_enum(vars(fault.shape)["choices"])
+    return "Member must not be null"
+
+
+def aws_value(fault: FieldFault) -> Tuple[str, str]:
+    """How a value is repeated, and its text; nothing where it is content."""
+    top = [step for step in fault.path if step not in ("input", "converse")][:1]
+    value = fault.value
+    if SECRET_MEMBERS.intersection(map(str, top)):
+        return "", ""
+    if value is None or value is MISSING:
+        return "null ", ""
+    if isinstance(value, list):
+        if isinstance(fault.shape, AnArray) and not isinstance(fault.shape, AwsList):
+            return "", ""
+        return "'{value}' ", f"[{', '.join(map(str, value))}]"
+    if isinstance(fault.shape, AwsFloat):
+        return "'{value}' ", str(float(value))
+    return "'{value}' ", str(value)
+
+
+# What a value is called where another kind was expected.
+VALUE_NAMES: Mapping[type, str] = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+
+
+def aws_mistyped(value: Json, shape: Shape) -> str:
+    """That a value is of another kind than its member."""
+    if isinstance(value, list):
+        return "Start of list found where not expected"
+    if isinstance(value, dict):
+        return "Start of structure or map found where not expected."
+    if list in shape.types:
+        return "Expected list or null"
+    if dict in shape.types:
+        return "Expected null"
+    name = f"{value!r}_VALUE".upper()
+    name = VALUE_NAMES.get(type(value), name)
+    wanted = shape.kind if isinstance(shape, (AwsFloat, AwsInteger)) else "a String"
+    return f"{name} can not be converted to {wanted}"
+
+
+def said_by_aws(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, and what is said of it."""
+    path = aws_path(fault.path)
+    if fault.kind == TWO_DATA:
+        choices = ", ".join(vars(fault.shape)["members"])
+        return AWS_UNION, Finding(path, {"path": path, "choices": choices})
+    is_missing = fault.kind == MISSING_FIELD or fault.value is None
+    is_told = is_missing or fault.kind in AWS_BOUNDS or fault.kind in INSIDE
+    if not is_told and fault.kind != WRONG_CHOICE:
+        said = {"said": aws_mistyped(fault.value, fault.shape)}
+        return AWS_TYPES, Finding(path, said, sentence="{said}")
+    repeated, value = aws_value(fault)
+    # A pattern has braces, and is longer than what is quoted of a request.
+    constraint = aws_constraint(fault).replace("{", "{{").replace("}", "}}")
+    sentence = f"{ONE_DETECTED}Value {repeated}at '{{path}}' failed to satisfy constraint: "
+    finding = Finding(path, {"value": value, "path": path}, sentence=sentence + constraint)
+    return AWS_CONSTRAINT, finding
+
+
+def told_by_aws(violations: Violations) -> Failure:
+    """What can't be read is told first and alone; then all constraints at once, and how many; then
+    one thing at a time."""
+    unread = [one for one in violations if one.rule == AWS_TYPES]
+    broken = [one for one in violations if one.rule == AWS_CONSTRAINT]
+    if unread or not broken:
+        return first_alone(tuple(unread) or violations)
+    told = "; ".join(one.message[len(ONE_DETECTED) :] for one in broken)
+    plural = "s" * (len(broken) > 1)
+    return Failure(broken[0].status, f"{len(broken)} validation error{plural} detected: {told}")
+
+
+# === rules/bedrock_models ====================================================
+# What of Converse the models behind it lack (request rules, 2.9 and 4.1).  Pure.
+
+
+# Models by the names that are left when publisher and region are gone.
+OLD_MISTRAL = r"mistral-7b|mixtral-8x7b"
+MISTRAL_2024 = r"mistral-(?:large|small)-24|pixtral-large-25"
+TITAN_TEXT = r"titan-text|titan-tg1"
+OLD_LLAMA = r"llama2|llama3-(?:8|70)b|llama3-2-[13]b"
+DEEPSEEK_R1 = r"(?:deepseek\.)?r1-"
+CLAUDE, NOVA = r"claude-", r"nova-"
+
+# Block kinds that a conversation may have, and the models that have no eyes for them.
+BLIND_TO: Mapping[str, Pattern[str]] = {
+    "video": re.compile(rf"^(?:{CLAUDE}|llama|mistral|mixtral|pixtral|{TITAN_TEXT}|nova-micro)"),
+    "image": re.compile(
+        rf"^(?:{OLD_MISTRAL}|mistral-(?:large|small)-24|{TITAN_TEXT}|{OLD_LLAMA}|llama3-[13]-"
+        r"|nova-micro|claude-(?:v2|instant))"
+    ),
+}
+# A name that is that of a model, not of a profile: those begin with a region.
+BARE_CLAUDE = re.compile(r"(?:^|foundation-model/)anthropic\.")
+
+# What may stand in additionalModelRequestFields, as far as makers' documentation says; only
+# --strict=all asks.
+MORE_FIELDS: Mapping[str, "frozenset[str]"] = {
+    CLAUDE: frozenset(
+        ("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config")
+        + ("context_management", "reasoning_config", "betas", "metadata", "stop_sequences")
+    ),
+    NOVA: frozenset(("inferenceConfig", "reasoningConfig", "toolConfig")),
+    "llama": frozenset(("max_gen_len", "images")),
+    "mi": frozenset(("top_k", "safe_prompt", "tools", "tool_choice")),
+    "titan-": frozenset(("textGenerationConfig",)),
+}
+
+
+def forced_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """A tool that must be called."""
+    choice = view.tool_choice
+    kinds = ("any", "tool") if view.name.startswith("llama") else ("tool",)
+    for kind in kinds:
+        if choice.get(kind) is not None:
+            yield Finding("toolConfig.toolChoice", {"kind": kind})
+
+
+def a_system_prompt(view: ConverseTalk) -> Iterator[Finding]:
+    """A system prompt."""
+    if view.request.get("system"):
+        yield Finding("system")
+
+
+def any_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Tools."""
+    if view.request.get("toolConfig"):
+        yield Finding("toolConfig")
+
+
+def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Tools, where the answer is a stream."""
+    if view.case.params.get("verb") == "converse-stream":
+        yield from any_tools(view)
+
+
+def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
+    """Pictures and films for models that read texts alone."""
+    for block in view.blocks:
+        blind = BLIND_TO.get(block.kind)
+        if blind is not None and blind.search(view.name):
+            yield Finding(block.place, {"kind": block.kind})
+
+
+def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
+    """Texts beside the results of tools."""
+    for turn in view.turns:
+        if turn.results and turn.first in view.texts:
+            yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
+
+
+def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """A cache point behind a tool, its call or its result: it becomes a member of these."""
+    for index, tool in view.tools:
+        if "cachePoint" in tool:
+            at = max(0, index - 1)
+            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
+    before = TalkBlock(-1, 0, "", None)
+    for block in view.blocks:
+        is_tool = before.kind in ("toolUse", "toolResult")
+        if block.kind == "cachePoint" and is_tool and before.message == block.message:
+            pointer = f"#/messages/{before.message}/content/{before.number}"
+            yield Finding(block.place, {"pointer": pointer})
+        before = block
+
+
+def more_fields(view: ConverseTalk) -> Iterator[Finding]:
+    """Fields for the model that it is not known to have."""
+    given = view.request.get("additionalModelRequestFields")
+    for maker, known in MORE_FIELDS.items():
+        if not isinstance(given, dict) or not view.name.startswith(maker):
+            continue
+        for name in given:
+            if name in known:
+                continue
+            values = {"pointer": "#", "name": name}
+            sentence = None
+            if maker == CLAUDE:
+                sentence = "The model returned the following errors: {name}: Extra inputs are not "
+                sentence += "permitted"
+            yield Finding("additionalModelRequestFields", values, sentence=sentence)
+
+
+def without_profile(view: ConverseTalk) -> Iterator[Finding]:
+    """A model's own id, where only an inference profile has throughput."""
+    if BARE_CLAUDE.search(view.case.model):
+        yield Finding("modelId", {"model": view.case.model})
+
+
+MALFORMED_AT = MALFORMED_START + "{pointer}: "
+MODEL_SAID = "The model returned the following errors: "
+ON_DEMAND = (
+    "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
+    "with the ID or ARN of an inference profile that contains this model."
+)
+
+# Request rules, 2.9 and 4.1.
+BEDROCK_MODEL_RULES = (
+    Rule(
+        "bedrock/tool-choice",
+        "This model doesn't support the toolConfig.toolChoice.{kind} field. Remove "
+        "toolConfig.toolChoice.{kind} and try again.",
+        "public source files, strands-agents/sdk-python#1241",
+        forced_tools,
+        default="mod",
+        models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
+    ),
+    Rule(
+        "bedrock/no-system",
+        "This model doesn't support system messages. Try again without a system message or use a "
+        "model that supports system messages.",
+        "documentation",
+        a_system_prompt,
+        default="mod",
+        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
+    ),
+    Rule(
+        "bedrock/no-tools",
+        "This model doesn't support tool use.",
+        "documentation",
+        any_tools,
+        default="mod",
+        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
+    ),
+    Rule(
+        "bedrock/no-streamed-tools",
+        "This model doesn't support tool use in streaming mode.",
+        "documentation",
+        streamed_tools,
+        default="mod",
+        models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
+    ),
+    Rule(
+        "bedrock/block-unsupported",
+        "This model doesn't support the {kind} content block that you provided. Update the content "
+        "block and try again.",
+        "recorded",
+        unseen_blocks,
+        default="mod",
+        models="|".join(kind.pattern for kind in BLIND_TO.values()),
+    ),
+    Rule(
+        "bedrock/mixed-turn",
+        "messages.{i}.content: Conversation blocks and tool result blocks cannot be provided in "
+        "the same turn.",
+        "strands-agents/harness-sdk#1223",
+        mixed_turns,
+        default="mod",
+        models=r"^llama",
+    ),
+    Rule(
+        "bedrock/cache-point",
+        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
+        "recorded, public source files",
+        cache_points_at_tools,
+        default="mod",
+        models=r"^nova-",
+    ),
+    # Nobody has a list of all models' fields.
+    Rule(
+        "bedrock/extraneous",
+        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
+        "recorded, public source files",
+        more_fields,
+        default="off",
+    ),
+    Rule(
+        "bedrock/on-demand",
+        ON_DEMAND,
+        "anthropics/anthropic-sdk-python#894, cline/cline#2482, danny-avila/LibreChat#4570",
+        without_profile,
+        default="mod",
+        models=r"^claude-(?:3-7|(?:opus|sonnet|haiku)-4)",
+    ),
+    # That depends on date and region.
+    Rule(
+        "bedrock/on-demand-3-5",
+        ON_DEMAND,
+        "anthropics/anthropic-sdk-python#894",
+        without_profile,
+        default="jrn",
+        models=r"^claude-3-5",
+    ),
+)
+
+
+# === rules/bedrock_converse ==================================================
+# What Bedrock's Converse, ConverseStream and CountTokens refuse (request rules, 1.5 and 2.9).
+# Pure.
+
+
+# Which pattern a model's id has in the path, by operation (botocore 1.44.8).
+COUNTED_MODEL = r"[a-zA-Z_\.\-/0-9:]+"
+CONVERSE_MODEL = (
+    r"(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:(([0-9]{12}:custom-model/[a-z0-9-]{1,63}[.]{1}"
+    r"[a-z0-9-]{1,63}/[a-z0-9]{12})|(:foundation-model/[a-z0-9-]{1,63}[.]{1}[a-z0-9-]{1,63}([.:]?"
+    r"[a-z0-9-]{1,63}))|([0-9]{12}:imported-model/[a-z0-9]{12})|([0-9]{12}:provisioned-model/"
+    r"[a-z0-9]{12})|([0-9]{12}:custom-model-deployment/[a-z0-9]{12})|([0-9]{12}:(inference-profile|"
+    r"application-inference-profile)/[a-zA-Z0-9-:.]+)))|([a-z0-9-]{1,63}[.]{1}[a-z0-9-]{1,63}"
+    r"([.:]?[a-z0-9-]{1,63}))|(([0-9a-zA-Z][_-]?)+)|([a-zA-Z0-9-:.]+)|(^(arn:aws(-[^:]+)?:bedrock:"
+    r"[a-z0-9-]{1,20}:[0-9]{12}:prompt/[0-9a-zA-Z]{10}(?::[0-9]{1,5})?))$|(^arn:aws:sagemaker:"
+    r"[a-z0-9-]+:[0-9]{12}:endpoint/[a-zA-Z0-9-]+$)|(^arn:aws(-[^:]+)?:bedrock:([0-9a-z-]{1,20}):"
+    r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
+)
+# The name of a document, and what it may not have twice in a row.
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
+TWO_BLANKS = re.compile(r"\s\s")
+BAD_MODEL_FIELDS = (
+    "The format of the additionalModelRequestFields field is invalid. Provide a json object for "
+    "additionalModelRequestFields"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def is_model_id(model: str, pattern: str) -> bool:
+    """Whether a model's id is one by its letters."""
+    return len(model) <= 2048 and bool(re.fullmatch(pattern, model))
+
+
+def odd_models(view: ConverseTalk) -> Iterator[Finding]:
+    """An id that no model can have."""
+    pattern = COUNTED_MODEL if view.is_count else CONVERSE_MODEL
+    model = view.case.model
+    if not is_model_id(model, pattern):
+        said = pattern.replace("{", "{{").replace("}", "}}")
+        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy "
+        sentence += f"constraint: Member must satisfy regular expression pattern: {said}"
+        yield Finding("modelId", {"value": model}, sentence=sentence)
+
+
+def blocks_without_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Calls and results where no tools are defined."""
+    if view.request.get("toolConfig") is None:
+        for block in view.blocks:
+            if block.kind in ("toolUse", "toolResult"):
+                yield Finding(block.place)
+                return
+
+
+def first_of_another(view: ConverseTalk) -> Iterator[Finding]:
+    """A conversation that the user does not begin; a managed prompt brings its own."""
+    if view.roles:
+        if view.roles[0] == "assistant":
+            yield Finding("messages.0")
+    elif not view.is_elsewhere:
+        yield Finding("messages")
+
+
+def repeated_roles(view: ConverseTalk) -> Iterator[Finding]:
+    """Two turns of one role in a row."""
+    if view.repeated:
+        yield Finding(f"messages.{view.repeated}")
+
+
+def missing_results(view: ConverseTalk) -> Iterator[Finding]:
+    """Calls that the turn after does not answer; where there is none yet, nothing is said."""
+    for turn, missing, _ in unanswered(view.turns):
+        after = turn.last + 1
+        if after < len(view.turns):
+            yield Finding(f"messages.{after}.content", {"i": after, "ids": ", ".join(missing)})
+
+
+def results_too_many(view: ConverseTalk) -> Iterator[Finding]:
+    """More results than the turn before has calls."""
+    calls = 0
+    for turn in view.turns:
+        if len(turn.results) > calls:
+            at = turn.results[0].message
+            yield Finding(f"messages.{at}.content", {"i": at})
+        calls = len(turn.calls)
+
+
+def blank_texts(view: ConverseTalk) -> Iterator[Finding]:
+    """Texts that say nothing."""
+    for place in view.blank:
+        yield Finding(place)
+
+
+def empty_messages(view: ConverseTalk) -> Iterator[Finding]:
+    """Messages without a block."""
+    for number in view.empty:
+        yield Finding(f"messages.{number}")
+
+
+def empty_failures(view: ConverseTalk) -> Iterator[Finding]:
+    """Results of failures that say nothing."""
+    for block in view.blocks:
+        if block.kind != "toolResult" or within(block.value, "status") != "error":
+            continue
+        if within(block.value, "content") == []:
+            yield Finding(f"{block.place}.toolResult")
+
+
+def result_parts(block: TalkBlock) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """What is in the result of a tool, with its indexes; nothing in any other block."""
+    if block.kind == "toolResult":
+        yield from indexed_objects(within(block.value, "content"))
+
+
+def documents_of_json(view: ConverseTalk) -> Iterator[Tuple[str, Json]]:
+    """The values that are the client's own JSON, and where they stand."""
+    for index, tool in view.tools:
+        schema = within(tool, "toolSpec", "inputSchema", "json")
+        yield f"toolConfig.tools.{index}.toolSpec.inputSchema.json", schema
+    for block in view.blocks:
+        if block.kind == "toolUse":
+            yield f"{block.place}.toolUse.input", within(block.value, "input")
+        for at, part in result_parts(block):
+            yield f"{block.place}.toolResult.content.{at}.json", part.get("json")
+
+
+def bare_values(view: ConverseTalk) -> Iterator[Finding]:
+    """JSON that is no object, where any JSON could be meant."""
+    fields = view.request.get("additionalModelRequestFields")
+    if fields is not None and not isinstance(fields, dict):
+        yield Finding("additionalModelRequestFields", sentence=BAD_MODEL_FIELDS)
+    for place, value in documents_of_json(view):
+        if value is not None and not isinstance(value, dict):
+            yield Finding(place)
+
+
+def is_document_name(name: str) -> bool:
+    """Whether a name has letters that it may have alone."""
+    return bool(DOCUMENT_NAME.fullmatch(name)) and not TWO_BLANKS.search(name)
+
+
+def document_names(view: ConverseTalk) -> Iterator[Finding]:
+    """Documents whose names have other letters than they may."""
+    for block in view.blocks:
+        names = [(block.place, within(block.value, "name"))] * (block.kind == "document")
+        for at, part in result_parts(block):
+            names.append(
+                (f"{block.place}.toolResult.content.{at}", within(part, "document", "name"))
+            )
+        for place, name in names:
+            if isinstance(name, str) and not is_document_name(name):
+                yield Finding(f"{place}.document.name")
+
+
+# Request rules, 1.5, 1.8 and 2.9.
+CONVERSE_FIELD_RULES = (
+    Rule(
+        AWS_CONSTRAINT,
+        ONE_DETECTED
+        + "Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy "
+        "regular expression pattern: [a-zA-Z0-9_-]+",
+        "openclaw/openclaw#12892, aws-samples/remote-swe-agents#457",
+        odd_models,
+    ),
+    # What can't be read as the service model has it is no ValidationException at AWS: these are the
+    # words of the framework that the suffix of x-amzn-ErrorType names.
+    Rule(
+        AWS_TYPES,
+        "STRING_VALUE can not be converted to an Integer",
+        "pattern of other services of AWS",
+        type="SerializationException",
+    ),
+    # AWS's own clients refuse it; what the service says is not known.
+    Rule(
+        AWS_UNION,
+        "Invalid number of parameters set for tagged union structure {path}. Can only set one of "
+        "the following keys: {choices}.",
+        "botocore",
+        default="jrn",
+    ),
+)
+
+# Request rules, 2.9.
+CONVERSE_RULES = (
+    *CONVERSE_FIELD_RULES,
+    Rule(
+        "bedrock/tool-config",
+        "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
+        "langgenius/dify#17545, vxcontrol/pentagi#196",
+        blocks_without_tools,
+    ),
+    Rule(
+        "bedrock/first-user",
+        "A conversation must start with a user message. Try again with a conversation that starts "
+        "with a user message.",
+        "public source files",
+        first_of_another,
+    ),
+    Rule(
+        "bedrock/alternate",
+        "A conversation must alternate between user and assistant roles. Make sure the "
+        "conversation alternates between user and assistant roles and try again.",
+        "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
+        repeated_roles,
+    ),
+    Rule(
+        "bedrock/results-missing",
+        "Expected toolResult blocks at messages.{i}.content for the following Ids: {ids}",
+        "camel-ai/camel#3954, genkit-ai/aws-bedrock-js-plugin#664",
+        missing_results,
+    ),
+    Rule(
+        "bedrock/results-extra",
+        "The number of toolResult blocks at messages.{i}.content exceeds the number of toolUse "
+        "blocks of previous turn.",
+        "strands-agents/harness-sdk#1435, Just-Curieous/Curie#16",
+        results_too_many,
+    ),
+    Rule(
+        "bedrock/text-blank",
+        "The text field in the ContentBlock object at {place} is blank. Add text to the text "
+        "field, and try again.",
+        "aws-samples/bedrock-engineer#8, langchain-ai/langchain-aws#403",
+        blank_texts,
+    ),
+    Rule(
+        "bedrock/content-empty",
+        "The content field in the Message object at {place} is empty. Add a ContentBlock object to "
+        "the content field and try again.",
+        "cline/cline#9213",
+        empty_messages,
+    ),
+    Rule(
+        "bedrock/error-result-empty",
+        "The content field at {place} cannot be empty when status value is error.",
+        "aws-samples/sample-multi-agent-orchestration-chat-on-agentcore#15",
+        empty_failures,
+    ),
+    Rule(
+        "bedrock/input-object",
+        "The format of the value at {place} is invalid. Provide a json object for the field and "
+        "try again.",
+        "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
+        bare_values,
+    ),
+    Rule(
+        "bedrock/document-name",
+        "The document file name can only contain alphanumeric characters, whitespace characters, "
+        "hyphens, parentheses, and square brackets. The name can't contain more than one "
+        "consecutive whitespace character.",
+        "public source files",
+        document_names,
+    ),
+    *BEDROCK_MODEL_RULES,
+)
+
+CONVERSE_BOOK = Book(
+    "bedrock", "converse", CONVERSE_RULES, CONVERSE_BODY, said_by_aws, converse_talk, told_by_aws
+)
+# Where tokens are counted, a model has its own id, and no throughput.
+COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if "on-demand" not in rule.id]
+COUNT_TOKENS_BOOK = Book(
+    "bedrock",
+    "count-tokens",
+    COUNT_TOKENS_RULES,
+    COUNT_BODY,
+    said_by_aws,
+    counted_talk,
+    told_by_aws,
+)
+
+
+# === rules/bedrock_invoke ====================================================
+# What InvokeModel refuses for Nova and for Titan's and Cohere's embeddings, whose bodies are held
+# against JSON schemas (request rules, 1.6, 1.8, 2.9 and 2.10).  Pure.
+
+
+# How the library that holds a body against its schema calls kinds of values.
+SCHEMA_KINDS: Mapping[str, str] = {
+    "a string": "String",
+    "an integer": "Integer",
+    "a number": "Number",
+    "a boolean": "Boolean",
+    "an array": "JSONArray",
+    "an object": "JSONObject",
+}
+FOUND_KINDS: Mapping[type, str] = {
+    str: "String",
+    int: "Integer",
+    float: "BigDecimal",
+    bool: "Boolean",
+    list: "JSONArray",
+    dict: "JSONObject",
+}
+SCHEMA_BOUNDS = {
+    TOO_LARGE: ("most", "{found} is not less or equal to {bound}"),
+    TOO_SMALL: ("least", "{found} is not greater or equal to {bound}"),
+}
+
+
+def schema_wrong(fault: FieldFault) -> Tuple[str, Dict[str, object]]:
+    """What is wrong at the end of a path, and what it says."""
+    shape, value, name = fault.shape, fault.value, str(fault.path[-1] if fault.path else "")
+    if fault.kind == MISSING_FIELD:
+        return "required key [{name}] not found", {"name": name}
+    if fault.kind == UNKNOWN_FIELD:
+        return "extraneous key [{name}] is not permitted", {"name": name}
+    if fault.kind == WRONG_CHOICE:
+        return "{found} is not a valid enum value", {"found": value}
+    if fault.kind in SCHEMA_BOUNDS:
+        bound, sentence = SCHEMA_BOUNDS[fault.kind]
+        return sentence, {"found": value, "bound": vars(shape)[bound]}
+    if fault.kind in (TOO_LONG, TOO_SHORT):
+        side, bound = ("max", "most") if fault.kind == TOO_LONG else ("min", "least")
+        sentence = f"expected {side}Length: {{bound}}, actual: {{found}}"
+        if isinstance(value, list):
+            sentence = f"expected {side}imum item count: {{bound}}, found: {{found}}"
+        return sentence, {"bound": vars(shape)[bound], "found": len(value)}
+    kinds: Dict[str, object] = {"wanted": SCHEMA_KINDS.get(shape.kind, "")}
+    kinds["found"] = FOUND_KINDS.get(type(value), "Null")
+    return "expected type: {wanted}, found: {found}", kinds
+
+
+def schema_pointer(path: Tuple[object, ...]) -> str:
+    """A path as in `#/messages/0/content`."""
+    return "".join(["#", *(f"/{step}" for step in path)])
+
+
+class MalformedVoice:
+    """Which rule a fault breaks, in the words of that library; embedding models say no place."""
+
+    def __init__(self, rule: str, says_where: bool = True) -> None:
+        self.rule, self.says_where = rule, says_where
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        path = fault.path
+        if fault.kind in (MISSING_FIELD, UNKNOWN_FIELD):
+            path = path[:-1]
+        wrong, values = schema_wrong(fault)
+        place = schema_pointer(path)
+        where = "{place}: " if self.says_where else ""
+        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.rule or self.rule
+        return rule, Finding(
+            place, values, sentence=MALFORMED_START + where + wrong + MALFORMED_END
+        )
+
+
+def told_at_once(violations: Violations) -> Failure:
+    """All that is wrong, one after the other with nothing between."""
+    cut = slice(len(MALFORMED_START), -len(MALFORMED_END))
+    told = "".join(one.message[cut] for one in violations)
+    return Failure(400, MALFORMED_START + told + MALFORMED_END)
+
+
+def told_or_counted(violations: Violations) -> Failure:
+    """The one thing that is wrong, or how many are."""
+    if len(violations) == 1:
+        return first_alone(violations)
+    found = f"{len(violations)} schema violations found"
+    return Failure(400, MALFORMED_START + found + MALFORMED_END)
+
+
+# --- Nova: Converse's body with members of its own ---
+
+NOVA_EXTRANEOUS = "bedrock/extraneous"
+NOVA_MESSAGE = AnObject(
+    {
+        "role": AString(("user", "assistant")),
+        "content": AnArray(AnObject({}, closed=False), 1),
+    },
+    ("role", "content"),
+    closed=False,
+)
+NOVA_BODY = AnObject(
+    {
+        "schemaVersion": AString(),
+        "messages": AnArray(NOVA_MESSAGE, 1),
+        "system": AnArray(AnObject({}, closed=False)),
+        "inferenceConfig": AnObject(
+            {
+                **dict.fromkeys(("maxTokens", "max_new_tokens"), AnInteger(1)),
+                **dict.fromkeys(("temperature", "topP", "top_p"), ANumber(0, 1)),
+                **dict.fromkeys(("topK", "top_k"), AnInteger(0)),
+                "stopSequences": AnArray(AString()),
+            },
+            closed=False,
+        ),
+        "toolConfig": AnObject({"tools": AnArray(AnObject({}, closed=False))}, closed=False),
+        **dict.fromkeys(("reasoningConfig", "amazon-bedrock-guardrailConfig"), Anything()),
+    },
+    ("messages",),
+)
+# Request rules, 1.8 and 2.9.
+NOVA_RULES = (
+    Rule(
+        "bedrock/malformed",
+        "Malformed input request: {place}: required key [messages] not found, please reformat your "
+        "input and try again.",
+        "recorded, public source files",
+    ),
+    # Nobody has a list of all models' fields.
+    Rule(
+        NOVA_EXTRANEOUS,
+        "Malformed input request: {place}: extraneous key [{name}] is not permitted, please "
+        "reformat your input and try again.",
+        "recorded, public source files",
+        default="off",
+    ),
+)
+NOVA_BOOK = Book(
+    "bedrock",
+    "invoke",
+    NOVA_RULES,
+    NOVA_BODY,
+    MalformedVoice("bedrock/malformed"),
+    refusal=told_at_once,
+)
+
+
+# --- embeddings ---
+
+
+def titan_without_text(case: Case) -> Iterator[Finding]:
+    """No text, which only models for pictures can do without."""
+    if "inputText" not in case.body and "embed-image" not in case.name:
+        yield Finding("#")
+
+
+def titan_dimensions(case: Case) -> Iterator[Finding]:
+    """A length of vectors that the model does not have."""
+    given = case.body["dimensions"]
+    if type(given) is int and given not in (256, 512, 1024):
+        yield Finding("#/dimensions", {"found": given})
+
+
+def cohere_without_input(case: Case) -> Iterator[Finding]:
+    """Nothing to embed, or no word on what for."""
+    if not {"texts", "images", "inputs"}.intersection(case.body):
+        yield Finding("#", {"name": "texts"})
+    if "input_type" not in case.body:
+        yield Finding("#", {"name": "input_type"})
+
+
+def cohere_long_texts(case: Case) -> Iterator[Finding]:
+    """Texts that are longer than the model takes, whatever `truncate` says."""
+    texts: Json = case.body["texts"]
+    for index, text in enumerate(texts if isinstance(texts, list) else ()):
+        if isinstance(text, str) and len(text) > 2048:
+            yield Finding(f"#/texts/{index}", {"found": len(text)})
+
+
+# Request rules, 1.6 and 2.10.  Each has one row for all that its schema says.
+TITAN_RULES = (
+    Rule(
+        "embed/bedrock-titan",
+        "Malformed input request: #: required key [inputText] not found, please reformat your "
+        "input and try again.",
+        "pattern",
+        titan_without_text,
+    ),
+    Rule(
+        "embed/bedrock-titan-dimensions",
+        "Malformed input request: {found} is not a valid enum value, please reformat your input "
+        "and try again.",
+        "pattern",
+        titan_dimensions,
+        default="mod",
+        needs=("dimensions",),
+        models=r"^titan-embed-text-v2",
+    ),
+)
+TITAN_BODY = AnObject(
+    {
+        # BerriAI/litellm's tests have an array of it; the bound is quoted in public source files.
+        "inputText": AString(least=1, most=50_000),
+        "dimensions": AnInteger(),
+        "normalize": ABoolean(),
+        "embeddingTypes": AnArray(AString(("float", "binary"))),
+    },
+    closed=False,
+)
+TITAN_BOOK = Book(
+    "bedrock",
+    "invoke",
+    TITAN_RULES,
+    TITAN_BODY,
+    MalformedVoice("embed/bedrock-titan", says_where=False),
+    refusal=told_or_counted,
+)
+COHERE_INVOKE_RULES = (
+    Rule(
+        "embed/bedrock-cohere",
+        "Malformed input request: #: required key [{name}] not found, please reformat your input "
+        "and try again.",
+        "pattern",
+        cohere_without_input,
+    ),
+    Rule(
+        "embed/bedrock-cohere-length",
+        "Malformed input request: expected maxLength: 2048, actual: {found}, please reformat your "
+        "input and try again.",
+        "public source files",
+        cohere_long_texts,
+        default="mod",
+        needs=("texts",),
+        models=r"^(?:cohere\.)?embed-(?:english|multilingual)-v3",
+    ),
+)
+COHERE_INVOKE_BODY = AnObject(
+    {
+        "texts": AnArray(AString(), 1, 96),
+        "input_type": AString(
+            ("search_document", "search_query", "classification", "clustering", "image")
+        ),
+        "truncate": AString(("NONE", "START", "END", "LEFT", "RIGHT")),
+    },
+    closed=False,
+)
+COHERE_INVOKE_BOOK = Book(
+    "bedrock",
+    "invoke",
+    COHERE_INVOKE_RULES,
+    COHERE_INVOKE_BODY,
+    MalformedVoice("embed/bedrock-cohere", says_where=False),
+    refusal=told_or_counted,
+)
 
 
 # === rules/openai_chat_fields ================================================
@@ -25324,6 +26743,11 @@ STRUCTURE_RULES = (
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    BedrockConverse: CONVERSE_BOOK,
+    BedrockCountTokens: COUNT_TOKENS_BOOK,
+    BedrockNova: NOVA_BOOK,
+    BedrockTitanEmbed: TITAN_BOOK,
+    BedrockCohereEmbed: COHERE_INVOKE_BOOK,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {

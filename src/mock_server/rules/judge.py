@@ -6,17 +6,27 @@ import functools
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.base import WireFormat
+from ..formats.bedrock_converse import BedrockConverse
+from ..formats.bedrock_count_tokens import BedrockCountTokens
+from ..formats.bedrock_invoke import BedrockCohereEmbed, BedrockNova, BedrockTitanEmbed
 from ..formats.openai_chat import OpenAIChat
 from ..limits import Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
 from .base import Book, Case
+from .bedrock_converse import CONVERSE_BOOK, COUNT_TOKENS_BOOK
+from .bedrock_invoke import COHERE_INVOKE_BOOK, NOVA_BOOK, TITAN_BOOK
 from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
 
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    BedrockConverse: CONVERSE_BOOK,
+    BedrockCountTokens: COUNT_TOKENS_BOOK,
+    BedrockNova: NOVA_BOOK,
+    BedrockTitanEmbed: TITAN_BOOK,
+    BedrockCohereEmbed: COHERE_INVOKE_BOOK,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
 SHARED = {

@@ -24730,13 +24730,14 @@ class Case:
 
 class Finding(NamedTuple):
     """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
-    `sentence` are the rule's where they are None."""
+    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
 
     place: str
     values: Mapping[str, object] = {}
     param: Optional[str] = None
     code: Optional[str] = None
     sentence: Optional[str] = None
+    rule: str = ""
 
 
 Check = Callable[[Any], Iterable[Finding]]
@@ -24783,6 +24784,14 @@ class Rule:
         return not self.models or bool(re.search(self.models, model))
 
 
+@record
+class Sweep:
+    """A check that finds in one go what breaks several rows, at its place among the rules."""
+
+    check: Check
+    needs: Tuple[str, ...] = ()
+
+
 def quoted_briefly(value: object) -> str:
     """What a sentence says of a request, as much of it as is told."""
     text = str(value)
@@ -24805,61 +24814,77 @@ class Book:
     """The rules of one API of a provider, in the order in which it checks them.
 
     `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
-    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
+    words; `view` makes of a case what the rules look at, and may say what is `present` there for
+    rules to need beside the members of the body; `refusal` makes an error of what is broken."""
 
     def __init__(
         self,
         provider: str,
         api: str,
-        rules: Sequence[Rule],
+        rules: Sequence[Union[Rule, Sweep]],
         shape: Optional[Shape] = None,
         voice: Optional[Voice] = None,
         view: Callable[[Case], Any] = lambda case: case,
         refusal: ToldAs = first_alone,
     ) -> None:
-        self.provider, self.api, self.rules = provider, api, tuple(rules)
+        self.provider, self.api, self.rows = provider, api, tuple(rules)
         self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
+        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
         self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
-        # By the model and whether rules that are off hold, too.
-        self.due = functools.lru_cache(maxsize=64)(self.rules_for)
+        self.needed = frozenset(name for row in self.rows for name in row.needs)
+        # By the model, whether rules that are off hold, too, and what there is of `needed`.
+        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
 
-    def rules_for(self, model: str, every: bool) -> List[Tuple[Rule, Check, FrozenSet[str]]]:
-        """The rules to check for a model."""
-        return [
-            (rule, rule.check, frozenset(rule.needs))
-            for rule in self.rules
-            if rule.check and (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
-        ]
+    def holds(self, rule: Rule, model: str, every: bool) -> bool:
+        """Whether a rule is asked for and holds for a model."""
+        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
+
+    def checks_for(
+        self, model: str, every: bool, there: FrozenSet[str]
+    ) -> List[Tuple[Optional[Rule], Check]]:
+        """What to check for a model, with the rule that it tells of."""
+        found: List[Tuple[Optional[Rule], Check]] = []
+        for row in self.rows:
+            if row.check is None or not there.issuperset(row.needs):
+                continue
+            if isinstance(row, Sweep):
+                found.append((None, row.check))
+            elif self.holds(row, model, every):
+                found.append((row, row.check))
+        return found
 
     def broken(self, case: Case, every: bool) -> Violations:
         """What a request breaks, in order; at most MOST_VIOLATIONS."""
-        found: List[Violation] = []
+        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
+
+    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
+        """All that a request breaks: what is wrong with its fields, then the rows in order."""
         body = case.body
         if self.shape is not None and not self.shape.fits(body):
-            found = list(itertools.islice(self.wrong_fields(case, every), MOST_VIOLATIONS))
-        if isinstance(body, dict):
-            view = self.view(case)
-            for rule, check, needs in self.due(case.name, every):
-                if needs <= body.keys():
-                    left = MOST_VIOLATIONS - len(found)
-                    findings = itertools.islice(check(view), left)
-                    found += [rule.violation(finding) for finding in findings]
-        return tuple(found)
+            yield from self.wrong_fields(case, every)
+        if not isinstance(body, dict):
+            return
+        view = self.view(case)
+        present = self.needed.intersection(getattr(view, "present", body))
+        checks = self.due(case.name, every, present)
+        for rule, check in checks:
+            for finding in check(view):
+                told = rule or self.by_id.get(finding.rule)
+                if told is not None and (rule or self.holds(told, case.name, every)):
+                    yield told.violation(finding)
 
-    def wrong_fields(self, case: Case, every: bool) -> Iterable[Violation]:
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
         """What is wrong with the fields."""
         if self.shape is None or self.voice is None:
             return
         for fault in self.shape.faults(case.body):
             id, finding = self.voice(fault)
             rule = self.by_id.get(id)
-            if rule is None:
-                continue
-            if (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(case.name):
+            if rule is not None and self.holds(rule, case.name, every):
                 yield rule.violation(finding)
 
     def only(self, ids: Iterable[str]) -> "Book":
-        """A book of the same API with some of the rules."""
+        """A book of the same API with some of the rules, and without sweeps."""
         wanted = frozenset(ids)
         rules = [rule for rule in self.rules if rule.id in wanted]
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
@@ -25367,6 +25392,17 @@ def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
 
 
 BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
+# What a conversation may have that rules need, beside members and kinds of blocks.
+ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
+TOOL_BLOCK, MAY_NAME_PAPERS, TO_LOOK_AT = "tool block", "may name papers", "to look at"
+HOLDS_JSON = "holds JSON"
+MARKS_OF_BLOCKS: Mapping[str, Sequence[str]] = {
+    "toolUse": (TOOL_BLOCK,),
+    "toolResult": (TOOL_BLOCK, MAY_NAME_PAPERS),
+    "document": (MAY_NAME_PAPERS,),
+    "image": (TO_LOOK_AT,),
+    "video": (TO_LOOK_AT,),
+}
 
 
 class TalkBlock(NamedTuple):
@@ -25384,45 +25420,52 @@ class TalkBlock(NamedTuple):
 
 
 class ConverseTalk:
-    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of
-    texts that say nothing, `texts` and `empty` the messages that have a text and that have nothing,
-    `repeated` the first that has the role of the one before it."""
+    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
+    that say nothing, `empty` the messages that have nothing, `repeated` the first that has the
+    role of the one before it.  `present` has the members of the request, the kinds of its
+    blocks, and what else rules look for."""
 
     __slots__ = (
-        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "texts", "empty"),
-        "repeated",
+        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
+        "present",
     )
 
     def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
         self.case, self.is_count = case, is_count
         self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
+        self.present: Set[str] = set(self.request)
         self.roles: List[Any] = []
         self.turns: List[TalkTurn] = []
         self.blocks: List[TalkBlock] = []
         self.blank: List[str] = []
-        self.texts: Set[int] = set()
         self.empty: List[int] = []
         self.repeated = 0
         messages = self.request.get("messages")
         if isinstance(messages, list):
             self.read(messages)
+        if not self.present.isdisjoint((TOOL_BLOCK, "toolConfig", "additionalModelRequestFields")):
+            self.present.add(HOLDS_JSON)
+        if not self.roles or self.roles[0] == "assistant":
+            self.present.add(ODD_START)
 
     def read(self, messages: List[Any]) -> None:
         """Find them."""
-        before = None
+        is_first, before = True, None
+        roles, self.turns = self.roles, [PLAIN_TURN] * len(messages)
         for number, message in enumerate(messages):
             role, content = None, None
             if isinstance(message, dict):
                 role, content = message.get("role"), message.get("content")
-            if role == before and number and not self.repeated and role in ("user", "assistant"):
-                self.repeated = number
-            before = role
-            self.roles.append(role)
-            self.turns.append(PLAIN_TURN)
-            if isinstance(content, list):
+            if role == before and not is_first and role in ("user", "assistant"):
+                self.repeated = self.repeated or number
+            is_first, before = False, role
+            roles.append(role)
+            if not content:
+                self.empty += [number] * (content == [])
+            elif isinstance(content, list):
                 self.read_blocks(number, role, content)
-                if not content:
-                    self.empty.append(number)
+        found = ((REPEATED, self.repeated), (WITHOUT_BLOCKS, self.empty), (WITH_BLANKS, self.blank))
+        self.present.update([name for name, what in found if what])
 
     def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
         """Find the blocks of one message."""
@@ -25431,12 +25474,12 @@ class ConverseTalk:
                 continue
             text = block.get("text")
             if isinstance(text, str):
-                self.texts.add(number)
                 if not text or text.isspace():
                     self.blank.append(f"messages.{number}.content.{index}")
                 continue
             kind = next((name for name in block if name in BLOCK_KINDS), "")
             self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
+            self.present.update(MARKS_OF_BLOCKS.get(kind, ()), (kind,))
             if kind == "toolUse" or kind == "toolResult":
                 self.mark(number, index, role, kind, block[kind])
 
@@ -25450,6 +25493,11 @@ class ConverseTalk:
             turn = self.turns[number] = TalkTurn(role, number)
         marks = turn.calls if kind == "toolUse" else turn.results
         marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
+
+    def has_text(self, number: int) -> bool:
+        """Whether a message has a text beside other blocks."""
+        content = self.request["messages"][number]["content"]
+        return any(isinstance(block, dict) and "text" in block for block in content)
 
     @property
     def name(self) -> str:
@@ -25699,7 +25747,7 @@ def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
 def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
     """Texts beside the results of tools."""
     for turn in view.turns:
-        if turn.results and turn.first in view.texts:
+        if turn.results and view.has_text(turn.first):
             yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
 
 
@@ -25756,6 +25804,7 @@ BEDROCK_MODEL_RULES = (
         "toolConfig.toolChoice.{kind} and try again.",
         "public source files, strands-agents/sdk-python#1241",
         forced_tools,
+        needs=("toolConfig",),
         default="mod",
         models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
     ),
@@ -25765,6 +25814,7 @@ BEDROCK_MODEL_RULES = (
         "model that supports system messages.",
         "documentation",
         a_system_prompt,
+        needs=("system",),
         default="mod",
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
     ),
@@ -25773,6 +25823,7 @@ BEDROCK_MODEL_RULES = (
         "This model doesn't support tool use.",
         "documentation",
         any_tools,
+        needs=("toolConfig",),
         default="mod",
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
     ),
@@ -25781,6 +25832,7 @@ BEDROCK_MODEL_RULES = (
         "This model doesn't support tool use in streaming mode.",
         "documentation",
         streamed_tools,
+        needs=("toolConfig",),
         default="mod",
         models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
     ),
@@ -25790,6 +25842,7 @@ BEDROCK_MODEL_RULES = (
         "block and try again.",
         "recorded",
         unseen_blocks,
+        needs=(TO_LOOK_AT,),
         default="mod",
         models="|".join(kind.pattern for kind in BLIND_TO.values()),
     ),
@@ -25799,6 +25852,7 @@ BEDROCK_MODEL_RULES = (
         "the same turn.",
         "strands-agents/harness-sdk#1223",
         mixed_turns,
+        needs=("toolResult",),
         default="mod",
         models=r"^llama",
     ),
@@ -25816,6 +25870,7 @@ BEDROCK_MODEL_RULES = (
         MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
         "recorded, public source files",
         more_fields,
+        needs=("additionalModelRequestFields",),
         default="off",
     ),
     Rule(
@@ -26027,6 +26082,7 @@ CONVERSE_RULES = (
         "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
         "langgenius/dify#17545, vxcontrol/pentagi#196",
         blocks_without_tools,
+        needs=(TOOL_BLOCK,),
     ),
     Rule(
         "bedrock/first-user",
@@ -26034,6 +26090,7 @@ CONVERSE_RULES = (
         "with a user message.",
         "public source files",
         first_of_another,
+        needs=(ODD_START,),
     ),
     Rule(
         "bedrock/alternate",
@@ -26041,12 +26098,14 @@ CONVERSE_RULES = (
         "conversation alternates between user and assistant roles and try again.",
         "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
         repeated_roles,
+        needs=(REPEATED,),
     ),
     Rule(
         "bedrock/results-missing",
         "Expected toolResult blocks at messages.{i}.content for the following Ids: {ids}",
         "camel-ai/camel#3954, genkit-ai/aws-bedrock-js-plugin#664",
         missing_results,
+        needs=("toolUse",),
     ),
     Rule(
         "bedrock/results-extra",
@@ -26054,6 +26113,7 @@ CONVERSE_RULES = (
         "blocks of previous turn.",
         "strands-agents/harness-sdk#1435, Just-Curieous/Curie#16",
         results_too_many,
+        needs=("toolResult",),
     ),
     Rule(
         "bedrock/text-blank",
@@ -26061,6 +26121,7 @@ CONVERSE_RULES = (
         "field, and try again.",
         "aws-samples/bedrock-engineer#8, langchain-ai/langchain-aws#403",
         blank_texts,
+        needs=(WITH_BLANKS,),
     ),
     Rule(
         "bedrock/content-empty",
@@ -26068,12 +26129,14 @@ CONVERSE_RULES = (
         "the content field and try again.",
         "cline/cline#9213",
         empty_messages,
+        needs=(WITHOUT_BLOCKS,),
     ),
     Rule(
         "bedrock/error-result-empty",
         "The content field at {place} cannot be empty when status value is error.",
         "aws-samples/sample-multi-agent-orchestration-chat-on-agentcore#15",
         empty_failures,
+        needs=("toolResult",),
     ),
     Rule(
         "bedrock/input-object",
@@ -26081,6 +26144,7 @@ CONVERSE_RULES = (
         "try again.",
         "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
         bare_values,
+        needs=(HOLDS_JSON,),
     ),
     Rule(
         "bedrock/document-name",
@@ -26089,6 +26153,7 @@ CONVERSE_RULES = (
         "consecutive whitespace character.",
         "public source files",
         document_names,
+        needs=(MAY_NAME_PAPERS,),
     ),
     *BEDROCK_MODEL_RULES,
 )

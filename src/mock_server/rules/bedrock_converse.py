@@ -12,7 +12,19 @@ from ..limits import Json
 from .base import Book, Finding, Rule
 from .bedrock_fields import CONVERSE_BODY, COUNT_BODY
 from .bedrock_models import BEDROCK_MODEL_RULES
-from .bedrock_talk import ConverseTalk, TalkBlock, converse_talk, counted_talk
+from .bedrock_talk import (
+    HOLDS_JSON,
+    MAY_NAME_PAPERS,
+    ODD_START,
+    REPEATED,
+    TOOL_BLOCK,
+    WITH_BLANKS,
+    WITHOUT_BLOCKS,
+    ConverseTalk,
+    TalkBlock,
+    converse_talk,
+    counted_talk,
+)
 from .bedrock_voice import (
     AWS_CONSTRAINT,
     AWS_TYPES,
@@ -207,6 +219,7 @@ CONVERSE_RULES = (
         "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
         "langgenius/dify#17545, vxcontrol/pentagi#196",
         blocks_without_tools,
+        needs=(TOOL_BLOCK,),
     ),
     Rule(
         "bedrock/first-user",
@@ -214,6 +227,7 @@ CONVERSE_RULES = (
         "with a user message.",
         "public source files",
         first_of_another,
+        needs=(ODD_START,),
     ),
     Rule(
         "bedrock/alternate",
@@ -221,12 +235,14 @@ CONVERSE_RULES = (
         "conversation alternates between user and assistant roles and try again.",
         "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
         repeated_roles,
+        needs=(REPEATED,),
     ),
     Rule(
         "bedrock/results-missing",
         "Expected toolResult blocks at messages.{i}.content for the following Ids: {ids}",
         "camel-ai/camel#3954, genkit-ai/aws-bedrock-js-plugin#664",
         missing_results,
+        needs=("toolUse",),
     ),
     Rule(
         "bedrock/results-extra",
@@ -234,6 +250,7 @@ CONVERSE_RULES = (
         "blocks of previous turn.",
         "strands-agents/harness-sdk#1435, Just-Curieous/Curie#16",
         results_too_many,
+        needs=("toolResult",),
     ),
     Rule(
         "bedrock/text-blank",
@@ -241,6 +258,7 @@ CONVERSE_RULES = (
         "field, and try again.",
         "aws-samples/bedrock-engineer#8, langchain-ai/langchain-aws#403",
         blank_texts,
+        needs=(WITH_BLANKS,),
     ),
     Rule(
         "bedrock/content-empty",
@@ -248,12 +266,14 @@ CONVERSE_RULES = (
         "the content field and try again.",
         "cline/cline#9213",
         empty_messages,
+        needs=(WITHOUT_BLOCKS,),
     ),
     Rule(
         "bedrock/error-result-empty",
         "The content field at {place} cannot be empty when status value is error.",
         "aws-samples/sample-multi-agent-orchestration-chat-on-agentcore#15",
         empty_failures,
+        needs=("toolResult",),
     ),
     Rule(
         "bedrock/input-object",
@@ -261,6 +281,7 @@ CONVERSE_RULES = (
         "try again.",
         "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
         bare_values,
+        needs=(HOLDS_JSON,),
     ),
     Rule(
         "bedrock/document-name",
@@ -269,6 +290,7 @@ CONVERSE_RULES = (
         "consecutive whitespace character.",
         "public source files",
         document_names,
+        needs=(MAY_NAME_PAPERS,),
     ),
     *BEDROCK_MODEL_RULES,
 )

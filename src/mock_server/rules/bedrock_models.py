@@ -6,7 +6,7 @@ import re
 from typing import Iterator, Mapping, Pattern
 
 from .base import Finding, Rule
-from .bedrock_talk import ConverseTalk, TalkBlock
+from .bedrock_talk import TO_LOOK_AT, ConverseTalk, TalkBlock
 from .bedrock_voice import MALFORMED_END, MALFORMED_START
 
 # Models by the names that are left when publisher and region are gone.
@@ -80,7 +80,7 @@ def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
 def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
     """Texts beside the results of tools."""
     for turn in view.turns:
-        if turn.results and turn.first in view.texts:
+        if turn.results and view.has_text(turn.first):
             yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
 
 
@@ -137,6 +137,7 @@ BEDROCK_MODEL_RULES = (
         "toolConfig.toolChoice.{kind} and try again.",
         "public source files, strands-agents/sdk-python#1241",
         forced_tools,
+        needs=("toolConfig",),
         default="mod",
         models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
     ),
@@ -146,6 +147,7 @@ BEDROCK_MODEL_RULES = (
         "model that supports system messages.",
         "documentation",
         a_system_prompt,
+        needs=("system",),
         default="mod",
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
     ),
@@ -154,6 +156,7 @@ BEDROCK_MODEL_RULES = (
         "This model doesn't support tool use.",
         "documentation",
         any_tools,
+        needs=("toolConfig",),
         default="mod",
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
     ),
@@ -162,6 +165,7 @@ BEDROCK_MODEL_RULES = (
         "This model doesn't support tool use in streaming mode.",
         "documentation",
         streamed_tools,
+        needs=("toolConfig",),
         default="mod",
         models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
     ),
@@ -171,6 +175,7 @@ BEDROCK_MODEL_RULES = (
         "block and try again.",
         "recorded",
         unseen_blocks,
+        needs=(TO_LOOK_AT,),
         default="mod",
         models="|".join(kind.pattern for kind in BLIND_TO.values()),
     ),
@@ -180,6 +185,7 @@ BEDROCK_MODEL_RULES = (
         "the same turn.",
         "strands-agents/harness-sdk#1223",
         mixed_turns,
+        needs=("toolResult",),
         default="mod",
         models=r"^llama",
     ),
@@ -197,6 +203,7 @@ BEDROCK_MODEL_RULES = (
         MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
         "recorded, public source files",
         more_fields,
+        needs=("additionalModelRequestFields",),
         default="off",
     ),
     Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from ..jsons import within
 from ..limits import Json
@@ -11,6 +11,17 @@ from .bedrock_fields import AWS_CONTENT_BLOCK
 from .conversation import PLAIN_TURN, TalkTurn, ToolMark, indexed_objects, text_at
 
 BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
+# What a conversation may have that rules need, beside members and kinds of blocks.
+ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
+TOOL_BLOCK, MAY_NAME_PAPERS, TO_LOOK_AT = "tool block", "may name papers", "to look at"
+HOLDS_JSON = "holds JSON"
+MARKS_OF_BLOCKS: Mapping[str, Sequence[str]] = {
+    "toolUse": (TOOL_BLOCK,),
+    "toolResult": (TOOL_BLOCK, MAY_NAME_PAPERS),
+    "document": (MAY_NAME_PAPERS,),
+    "image": (TO_LOOK_AT,),
+    "video": (TO_LOOK_AT,),
+}
 
 
 class TalkBlock(NamedTuple):
@@ -28,45 +39,52 @@ class TalkBlock(NamedTuple):
 
 
 class ConverseTalk:
-    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of
-    texts that say nothing, `texts` and `empty` the messages that have a text and that have nothing,
-    `repeated` the first that has the role of the one before it."""
+    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
+    that say nothing, `empty` the messages that have nothing, `repeated` the first that has the
+    role of the one before it.  `present` has the members of the request, the kinds of its
+    blocks, and what else rules look for."""
 
     __slots__ = (
-        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "texts", "empty"),
-        "repeated",
+        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
+        "present",
     )
 
     def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
         self.case, self.is_count = case, is_count
         self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
+        self.present: Set[str] = set(self.request)
         self.roles: List[Any] = []
         self.turns: List[TalkTurn] = []
         self.blocks: List[TalkBlock] = []
         self.blank: List[str] = []
-        self.texts: Set[int] = set()
         self.empty: List[int] = []
         self.repeated = 0
         messages = self.request.get("messages")
         if isinstance(messages, list):
             self.read(messages)
+        if not self.present.isdisjoint((TOOL_BLOCK, "toolConfig", "additionalModelRequestFields")):
+            self.present.add(HOLDS_JSON)
+        if not self.roles or self.roles[0] == "assistant":
+            self.present.add(ODD_START)
 
     def read(self, messages: List[Any]) -> None:
         """Find them."""
-        before = None
+        is_first, before = True, None
+        roles, self.turns = self.roles, [PLAIN_TURN] * len(messages)
         for number, message in enumerate(messages):
             role, content = None, None
             if isinstance(message, dict):
                 role, content = message.get("role"), message.get("content")
-            if role == before and number and not self.repeated and role in ("user", "assistant"):
-                self.repeated = number
-            before = role
-            self.roles.append(role)
-            self.turns.append(PLAIN_TURN)
-            if isinstance(content, list):
+            if role == before and not is_first and role in ("user", "assistant"):
+                self.repeated = self.repeated or number
+            is_first, before = False, role
+            roles.append(role)
+            if not content:
+                self.empty += [number] * (content == [])
+            elif isinstance(content, list):
                 self.read_blocks(number, role, content)
-                if not content:
-                    self.empty.append(number)
+        found = ((REPEATED, self.repeated), (WITHOUT_BLOCKS, self.empty), (WITH_BLANKS, self.blank))
+        self.present.update([name for name, what in found if what])
 
     def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
         """Find the blocks of one message."""
@@ -75,12 +93,12 @@ class ConverseTalk:
                 continue
             text = block.get("text")
             if isinstance(text, str):
-                self.texts.add(number)
                 if not text or text.isspace():
                     self.blank.append(f"messages.{number}.content.{index}")
                 continue
             kind = next((name for name in block if name in BLOCK_KINDS), "")
             self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
+            self.present.update(MARKS_OF_BLOCKS.get(kind, ()), (kind,))
             if kind == "toolUse" or kind == "toolResult":
                 self.mark(number, index, role, kind, block[kind])
 
@@ -94,6 +112,11 @@ class ConverseTalk:
             turn = self.turns[number] = TalkTurn(role, number)
         marks = turn.calls if kind == "toolUse" else turn.results
         marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
+
+    def has_text(self, number: int) -> bool:
+        """Whether a message has a text beside other blocks."""
+        content = self.request["messages"][number]["content"]
+        return any(isinstance(block, dict) and "text" in block for block in content)
 
     @property
     def name(self) -> str:

@@ -53,9 +53,9 @@ TOOLS = {
 }
 
 
-def use(id: str, given: Any = {}, name: str = "get_weather") -> Dict[str, Any]:
+def use(id: str, given: Any = (), name: str = "get_weather") -> Dict[str, Any]:
     """A call of a tool."""
-    return {"toolUse": {"toolUseId": id, "name": name, "input": given}}
+    return {"toolUse": {"toolUseId": id, "name": name, "input": given or {}}}
 
 
 def result(id: str, content: Any = HI, **more: Any) -> Dict[str, Any]:

@@ -81,6 +81,7 @@ from typing import (
     Any,
     Callable,
     Collection,
+    Container,
     Deque,
     Dict,
     FrozenSet,
@@ -2082,6 +2083,7 @@ class Failure:
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
     sent_as: int = 0  # the HTTP status, where that is not the error's own
+    told: Violations = ()  # what is wrong, one by one, where an error is a list
 
 
 @record
@@ -5321,6 +5323,9 @@ OLLAMA_PLACES = Places(
 # Pure.
 
 
+# Characters of a wrong value that an error shows; FastAPI shows all of it.
+LONGEST_INPUT = 500
+
 # What an error calls the kinds of JSON values, in its type and in its message.
 PYDANTIC_NAMES = {
     "a string": ("string", "string"),
@@ -5356,6 +5361,45 @@ def fastapi_detail(failure: Failure) -> ErrorBody:
         "msg": failure.message,
     }
     return ErrorBody({"detail": [detail]})
+
+
+def told_details(call: Call, failure: Failure) -> ErrorBody:
+    """`{"detail"}` of all that an error tells one by one, each with what the request has there."""
+    return ErrorBody({"detail": [told_detail(call.request.json, one) for one in failure.told]})
+
+
+def told_detail(body: Json, one: Violation) -> Dict[str, Json]:
+    """One of them: its code is what pydantic calls that, its place is the path, in which unions
+    say which of them was meant."""
+    steps = location(one.place)
+    detail: Dict[str, Json] = {"type": one.code, "loc": ["body", *steps], "msg": one.message}
+    if one.code == "missing":  # what it is missing in is shown
+        steps = steps[:-1]
+    found = value_there(body, steps)
+    return detail if found is MISSING else {**detail, "input": shown_input(found)}
+
+
+def value_there(value: Any, steps: Sequence[Union[str, int]]) -> Any:
+    """What a path leads to; a step that names the member of a union leads nowhere."""
+    for step in steps:
+        has_item = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if has_item or (isinstance(value, dict) and step in value):
+            value = value[step]
+        elif not isinstance(value, dict) or isinstance(step, int):
+            return MISSING
+    return value
+
+
+def shown_input(value: Json) -> Json:
+    """A wrong value as an error shows it: of a long one the beginning, as text."""
+    if isinstance(value, str):
+        return value[:LONGEST_INPUT]
+    text = ""
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += piece[:LONGEST_INPUT]
+        if len(text) > LONGEST_INPUT:
+            return text[:LONGEST_INPUT]
+    return value
 
 
 def location(path: str) -> List[Union[str, int]]:
@@ -13581,6 +13625,8 @@ class Mistral(OpenAI):
         if failure.status == 401:  # from the gateway
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
+        if failure.told:
+            return told_details(call, failure)
         if failure.status == 422 and failure.param is not None:
             return fastapi_detail(failure)
         return ErrorBody(self.error(failure))
@@ -24865,167 +24911,123 @@ class Book:
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
 
 
-# === rules/conversation ======================================================
-# What the conversations of all providers have in common, and what they may break.
-
-# A body that could not be read is looked at, too: what is of another type than it should be is
-# passed over here, for the fields tell it.  Pure.
+# === rules/cohere_fields =====================================================
+# What the fields of Cohere's requests may be (request rules, 1.6 and 1.7; types of cohere 7.3.1).
+# Pure.
 
 
-class ToolMark(NamedTuple):
-    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
-    and the indexes that lead to it from the messages: the message, then the part of it."""
+NOT_SURE = "cohere/limits"  # of what documents say, but no answer that was seen
+ANY_OBJECT = AnObject({}, closed=False, null=True)
+TEXTS = AnArray(AString(), null=True)
+PLAIN_TEXT = AString(null=True)
+SWITCH = ABoolean(null=True)
+NUMBER_OR_NULL = AnInteger(null=True)
 
-    id: str
-    message: int
-    part: int
-
-
-class TalkTurn:
-    """One turn: messages that follow each other with one role, as its provider sees them.
-
-    `first` and `last` are the indexes of its messages."""
-
-    __slots__ = ("role", "first", "last", "calls", "results")
-
-    def __init__(self, role: str, first: int) -> None:
-        self.role, self.first, self.last = role, first, first
-        self.calls: List[ToolMark] = []
-        self.results: List[ToolMark] = []
-
-
-PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
-
-
-def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """The objects of an array, with their indexes; none of what is no array."""
-    if isinstance(value, list):
-        for index, one in enumerate(value):
-            if isinstance(one, dict):
-                yield index, one
-
-
-def text_at(value: Any, name: str) -> str:
-    """A member that is a text; empty for any other."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
-    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
-    index of the message after the results."""
-    for index, turn in enumerate(turns):
-        if not turn.calls:
-            continue
-        answered = set()
-        after = turn.last + 1
-        if index + 1 < len(turns) and turns[index + 1].results:
-            following = turns[index + 1]
-            answered = {mark.id for mark in following.results}
-            after = following.last + 1
-        missing = [mark.id for mark in turn.calls if mark.id not in answered]
-        if missing:
-            yield turn, missing, after
-
-
-def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
-    """The results whose call is not in the turn right before."""
-    calls: Iterable[str] = ()
-    for turn in turns:
-        for mark in turn.results:
-            if mark.id not in calls:
-                yield mark
-        calls = {mark.id for mark in turn.calls}
-
-
-def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
-    """Those whose id came before."""
-    seen = set()
-    for mark in marks:
-        if mark.id in seen:
-            yield mark
-        seen.add(mark.id)
-
-
-# === rules/openai_chat_fields ================================================
-# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
-
-
-FUNCTION_NAME = AString(
-    least=1, most=64, pattern="^[a-zA-Z0-9_-]+$", rule="openai/tool-name-pattern"
-)
-METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
-CALL_ID = AString(most=40, rule="openai/tool-call-id-length")
-
-TEXT_PART = AnObject({"text": AString(), "cache_control": Anything()}, ("text",))
-PARTS = AUnion(
-    "type",
+SAID_TO_COHERE = Either(AString(), AnArray(AnObject({}, closed=False)), null=True)
+TOOL_RESULT = Either(AString(), AnArray(AnObject({}, closed=False)))
+COHERE_CALL = AnObject(
     {
-        "text": TEXT_PART,
-        "image_url": AnObject(
-            {
-                "image_url": AnObject(
-                    {"url": AString(), "detail": AString(("auto", "low", "high", "original"))},
-                    ("url",),
-                )
-            },
-            ("image_url",),
+        "id": PLAIN_TEXT,
+        "type": PLAIN_TEXT,
+        "function": AnObject(
+            {"name": PLAIN_TEXT, "arguments": PLAIN_TEXT}, closed=False, null=True
         ),
-        "input_audio": AnObject(
-            {"input_audio": AnObject({"data": AString(), "format": AString()}, ("data", "format"))},
-            ("input_audio",),
-        ),
-        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
-        "audio": AnObject({}, closed=False),
-        "file": AnObject({"file": AnObject({}, closed=False)}, ("file",)),
     },
-    rule="openai/part-type",
+    closed=False,
 )
-# That there is no content, or null, is a rule of its own: openai/content-null.
-CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
-SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
-CALL = AUnion(
-    "type",
+COHERE_MESSAGES = AUnion(
+    "role",
+    {
+        "user": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "assistant": AnObject(
+            {
+                "content": SAID_TO_COHERE,
+                "tool_plan": PLAIN_TEXT,
+                "tool_calls": AnArray(COHERE_CALL, null=True),
+            },
+            closed=False,
+        ),
+        "system": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "developer": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "tool": AnObject(
+            {"tool_call_id": AString(), "content": TOOL_RESULT},
+            ("tool_call_id", "content"),
+            closed=False,
+        ),
+    },
+    rule=NOT_SURE,
+)
+COHERE_TOOL = AnObject(
     {
         "function": AnObject(
             {
-                "id": CALL_ID,
-                "index": Anything(),
-                "function": AnObject(
-                    {"name": FUNCTION_NAME, "arguments": AString(rule="openai/tool-args-string")},
-                    ("name", "arguments"),
-                ),
+                "name": AString(),
+                "description": PLAIN_TEXT,
+                "parameters": AnObject({}, closed=False, rule=NOT_SURE),
             },
-            ("id", "function"),
-        ),
-        "custom": AnObject({"id": CALL_ID, "custom": AnObject({}, closed=False)}, ("id", "custom")),
+            ("name", "parameters"),
+            closed=False,
+            null=True,
+        )
     },
+    closed=False,
 )
-# Keys inside messages are not reliably refused (4.2): of these nothing is said.
-SAID = {"content": CONTENT, "name": SPEAKER}
-MESSAGES = AUnion(
-    "role",
-    {
-        "system": AnObject(SAID, closed=False),
-        "assistant": AnObject({**SAID, "tool_calls": AnArray(CALL, null=True)}, closed=False),
-        "user": AnObject(SAID, closed=False),
-        "function": AnObject({"name": AString()}, ("name",), closed=False),
-        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",), closed=False),
-        "developer": AnObject(SAID, closed=False),
-    },
-    rule="openai/role-unknown",
-)
-CHAT_BODY = AnObject(
+COHERE_CHAT_BODY = AnObject(
     {
         "model": AString(),
-        "messages": AnArray(MESSAGES, 1, rule="openai/messages-empty"),
-        "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
-        "n": AnInteger(1, 128, null=True),
-        "stream": ABoolean(null=True),
-        "metadata": METADATA,
+        "messages": AnArray(COHERE_MESSAGES, 1),
+        "stream": SWITCH,
+        "tools": AnArray(COHERE_TOOL, null=True),
+        "tool_choice": AString(("REQUIRED", "NONE"), null=True),
+        "strict_tools": SWITCH,
+        "documents": AnArray(Either(AString(), AnObject({}, closed=False)), null=True),
+        "citation_options": ANY_OBJECT,
+        "response_format": AnObject(
+            {
+                "type": AString(("text", "json_object")),
+                "json_schema": ANY_OBJECT,
+                "schema": ANY_OBJECT,
+            },
+            closed=False,
+            null=True,
+        ),
+        "safety_mode": AString(("CONTEXTUAL", "STRICT", "OFF"), null=True),
+        "max_tokens": AnInteger(1, null=True),
+        "stop_sequences": AnArray(AString(), most=5, null=True),
+        "temperature": ANumber(0, null=True),
+        "seed": NUMBER_OR_NULL,
+        "frequency_penalty": ANumber(0, 1, null=True),
+        "presence_penalty": ANumber(0, 1, null=True),
+        "k": AnInteger(0, 500, null=True),
+        "p": ANumber(0.01, 0.99, null=True),
+        "logprobs": SWITCH,
+        "thinking": ANY_OBJECT,
+        "priority": NUMBER_OR_NULL,
+        "return_prompt": Anything(),
+        "raw_prompting": Anything(),
     },
-    ("messages",),
-    closed=False,
+    ("model", "messages"),
+)
+COHERE_EMBED_BODY = AnObject(
+    {
+        "model": AString(),
+        # That there is none is a rule of its own.
+        "input_type": AString(
+            ("search_document", "search_query", "classification", "clustering", "image"),
+            null=True,
+        ),
+        "texts": TEXTS,
+        "images": TEXTS,
+        "inputs": AnArray(AnObject({}, closed=False), null=True),
+        "embedding_types": AnArray(
+            AString(("float", "int8", "uint8", "binary", "ubinary", "base64")), null=True
+        ),
+        "output_dimension": NUMBER_OR_NULL,
+        "max_tokens": NUMBER_OR_NULL,
+        "truncate": AString(("NONE", "START", "END"), null=True),
+        "priority": NUMBER_OR_NULL,
+    },
+    ("model",),
 )
 
 
@@ -25160,6 +25162,920 @@ class OpenAIVoice:
         if kind in (TOO_SMALL, TOO_LARGE):
             return said_of_number(fault)
         return said_of_length(fault)
+
+
+# === rules/cohere ============================================================
+# What Cohere's chat and embeddings refuse (request rules, 1.8, 2.10 and 2.12).  Pure.
+
+
+COHERE_FAULTS: Dict[str, Tuple[str, str]] = {
+    MISSING_FIELD: ("cohere/missing", "invalid request: {path}: a value is required"),
+    UNKNOWN_FIELD: (
+        "cohere/unknown-field",
+        "unknown field: parameter '{path}' is not a valid field",
+    ),
+    WRONG_TYPE: (
+        "cohere/types",
+        "invalid type: parameter {path} is of type {got} but should be of type {wanted}.",
+    ),
+}
+OUT_OF_BOUNDS = ("cohere/limits", "invalid request: parameter {path} is out of its bounds")
+
+
+def cohere_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, in Cohere's words."""
+    id, sentence = COHERE_FAULTS.get(fault.kind, OUT_OF_BOUNDS)
+    path = bracketed(fault.path)
+    values: Dict[str, object] = {"path": path or "body"}
+    if fault.kind == WRONG_TYPE:
+        values["got"] = bare_kind(kind_of(fault.value))
+        values["wanted"] = bare_kind(fault.shape.kind)
+    if fault.shape.rule:
+        id = fault.shape.rule
+    return id, Finding(path, values, sentence=sentence)
+
+
+def bare_kind(name: str) -> str:
+    """The name of a type without its article: `string or array` of `a string or an array`."""
+    return " or ".join([one.split()[-1] for one in name.split(" or ")])
+
+
+def no_input_type(case: Case) -> Iterator[Finding]:
+    """Nothing that says what the texts are for."""
+    if not case.body.get("input_type"):
+        yield Finding("input_type")
+
+
+# None of these sentences was seen (request rules, 1.8); what is not sure to be refused is noted.
+COHERE_FIELD_RULES = (
+    Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
+    Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
+    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
+    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
+)
+COHERE_EMBED_RULES = (
+    *COHERE_FIELD_RULES,
+    Rule(
+        "embed/cohere-input-type",
+        "invalid request: valid input_type must be provided with the provided model",
+        "found in three public sources",
+        no_input_type,
+    ),
+)
+
+
+def cohere_book(api: str, rules: Any, shape: Any) -> Book:
+    """The rules of one of its APIs."""
+    return Book("cohere", api, rules, shape, cohere_voice)
+
+
+COHERE_CHAT = cohere_book("chat", COHERE_FIELD_RULES, COHERE_CHAT_BODY)
+COHERE_EMBED = cohere_book("embed", COHERE_EMBED_RULES, COHERE_EMBED_BODY)
+
+
+# === rules/conversation ======================================================
+# What the conversations of all providers have in common, and what they may break.
+
+# A body that could not be read is looked at, too: what is of another type than it should be is
+# passed over here, for the fields tell it.  Pure.
+
+
+class ToolMark(NamedTuple):
+    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
+    and the indexes that lead to it from the messages: the message, then the part of it."""
+
+    id: str
+    message: int
+    part: int
+
+
+class TalkTurn:
+    """One turn: messages that follow each other with one role, as its provider sees them.
+
+    `first` and `last` are the indexes of its messages."""
+
+    __slots__ = ("role", "first", "last", "calls", "results")
+
+    def __init__(self, role: str, first: int) -> None:
+        self.role, self.first, self.last = role, first, first
+        self.calls: List[ToolMark] = []
+        self.results: List[ToolMark] = []
+
+
+PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
+
+
+def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """The objects of an array, with their indexes; none of what is no array."""
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            if isinstance(one, dict):
+                yield index, one
+
+
+def text_at(value: Any, name: str) -> str:
+    """A member that is a text; empty for any other."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
+    index of the message after the results."""
+    for index, turn in enumerate(turns):
+        if not turn.calls:
+            continue
+        answered = set()
+        after = turn.last + 1
+        if index + 1 < len(turns) and turns[index + 1].results:
+            following = turns[index + 1]
+            answered = {mark.id for mark in following.results}
+            after = following.last + 1
+        missing = [mark.id for mark in turn.calls if mark.id not in answered]
+        if missing:
+            yield turn, missing, after
+
+
+def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
+    """The results whose call is not in the turn right before."""
+    calls: Iterable[str] = ()
+    for turn in turns:
+        for mark in turn.results:
+            if mark.id not in calls:
+                yield mark
+        calls = {mark.id for mark in turn.calls}
+
+
+def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
+    """Those whose id came before."""
+    seen = set()
+    for mark in marks:
+        if mark.id in seen:
+            yield mark
+        seen.add(mark.id)
+
+
+def misplaced(roles: Sequence[str], follows: Mapping[str, Container[str]]) -> Iterator[int]:
+    """The indexes of messages whose role has a list of those that it may follow, and follows
+    another.  The first one follows nothing."""
+    before = roles[0] if roles else ""
+    for index, role in enumerate(roles):
+        if index and role in follows and before not in follows[role]:
+            yield index
+        before = role
+
+
+# === rules/mistral_fields ====================================================
+# What the fields of Mistral's requests may be (request rules, 1.6 and 1.7; types of mistralai
+# 3.7.0).  Pure.
+
+
+# What may stand beside the known members of a part, a tool or a call was not seen: it passes.
+PART_MEMBERS = {
+    "text": AnObject({"text": AString()}, ("text",), closed=False),
+    "image_url": AnObject(
+        {"image_url": Either(AString(), AnObject({}, closed=False))}, ("image_url",), closed=False
+    ),
+    **{
+        name: AnObject({}, closed=False)
+        for name in ("document_url", "reference", "file", "thinking", "input_audio")
+    },
+}
+SAID_TO_MISTRAL = Either(AString(), AnArray(AUnion("type", PART_MEMBERS, "text")), null=True)
+MISTRAL_CALL = AnObject(
+    {
+        "id": AString(null=True),
+        "type": AString(null=True),
+        "index": AnInteger(null=True),
+        "function": AnObject(
+            {"name": AString(), "arguments": Either(AString(), AnObject({}, closed=False))},
+            ("name", "arguments"),
+            closed=False,
+        ),
+    },
+    ("function",),
+    closed=False,
+)
+# Members that are not here were refused in messages, too (charmbracelet/crush#1590,
+# Gage-Technologies/mistral-go#3).
+MISTRAL_MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject({"content": SAID_TO_MISTRAL}),
+        "user": AnObject({"content": SAID_TO_MISTRAL}),
+        "assistant": AnObject(
+            {
+                "content": SAID_TO_MISTRAL,
+                "tool_calls": AnArray(MISTRAL_CALL, null=True),
+                "prefix": ABoolean(null=True),
+            }
+        ),
+        "tool": AnObject(
+            {
+                "content": SAID_TO_MISTRAL,
+                "tool_call_id": AString(null=True),
+                "name": AString(null=True),
+            }
+        ),
+    },
+)
+SOME_OBJECT = AnObject({}, closed=False)
+SOME_OBJECT_OR_NULL = AnObject({}, closed=False, null=True)
+NAME_OR_NULL = AString(null=True)
+FLAG_OR_NULL = ABoolean(null=True)
+COUNT_OR_NULL = AnInteger(0, null=True)
+
+GENERATION_FIELDS = {
+    "model": AString(),
+    "temperature": ANumber(0, 1.5, null=True),
+    "top_p": ANumber(0, 1, null=True),
+    "max_tokens": COUNT_OR_NULL,
+    "min_tokens": COUNT_OR_NULL,
+    "stream": FLAG_OR_NULL,
+    "stop": Either(AString(), AnArray(AString()), null=True),
+    "random_seed": AnInteger(null=True),
+    "metadata": SOME_OBJECT_OR_NULL,
+    "prompt_cache_key": NAME_OR_NULL,
+}
+MISTRAL_CHAT_MEMBERS = {
+    **GENERATION_FIELDS,
+    "messages": AnArray(MISTRAL_MESSAGES, 1),
+    "response_format": AnObject(
+        {"type": AString(("text", "json_object", "json_schema"), null=True)},
+        closed=False,
+        null=True,
+    ),
+    "tools": AnArray(SOME_OBJECT, null=True),
+    "tool_choice": Either(AString(("auto", "none", "any", "required")), SOME_OBJECT, null=True),
+    "presence_penalty": ANumber(-2, 2, null=True),
+    "frequency_penalty": ANumber(-2, 2, null=True),
+    "repetition_penalty": ANumber(null=True),
+    "top_k": AnInteger(null=True),
+    "logprobs": FLAG_OR_NULL,
+    "top_logprobs": AnInteger(null=True),
+    "prompt_logprobs": FLAG_OR_NULL,
+    "top_prompt_logprobs": AnInteger(null=True),
+    "n": AnInteger(1, null=True),
+    "prediction": SOME_OBJECT_OR_NULL,
+    "parallel_tool_calls": FLAG_OR_NULL,
+    "prompt_mode": NAME_OR_NULL,
+    "reasoning_effort": NAME_OR_NULL,
+    "safe_prompt": FLAG_OR_NULL,
+    "guardrails": AnArray(SOME_OBJECT, null=True),
+    "service_tier": NAME_OR_NULL,
+}
+MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
+EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen
+
+MISTRAL_CHAT_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("model", "messages"))
+# On Vertex AI the path has the model.
+VERTEX_MISTRAL_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("messages",))
+MISTRAL_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("model", "prompt"))
+VERTEX_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("prompt",))
+MISTRAL_EMBED_BODY = AnObject(
+    {
+        "model": AString(),
+        "input": EMBEDDED,
+        "output_dimension": AnInteger(null=True),
+        "output_dtype": AString(("float", "int8", "uint8", "binary", "ubinary"), null=True),
+        "encoding_format": AString(("float", "base64"), null=True),
+        "metadata": SOME_OBJECT_OR_NULL,
+    },
+    ("model", "input"),
+)
+
+
+# === rules/pydantic_words ====================================================
+# What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
+
+
+# Sentence, what pydantic calls it, and what it says beside the path.
+PydanticWords = Tuple[str, str, Dict[str, object]]
+
+
+def either_of(choices: Sequence[str]) -> str:
+    """`'a', 'b' or 'c'`."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + " or " + quoted[-1]
+
+
+def pydantic_words(fault: FieldFault) -> PydanticWords:
+    """What is said of a fault."""
+    kind = fault.kind
+    shape: Any = fault.shape
+    if kind == MISSING_FIELD:
+        return "Field required", "missing", {}
+    if kind == UNKNOWN_FIELD:
+        return "Extra inputs are not permitted", "extra_forbidden", {}
+    if kind == WRONG_CHOICE:
+        return "Input should be {choices}", "enum", {"choices": either_of(shape.choices)}
+    if kind == WRONG_PATTERN:
+        more: Dict[str, object] = {"pattern": shape.pattern}
+        return "String should match pattern '{pattern}'", "string_pattern_mismatch", more
+    if kind == WRONG_TAG:
+        return said_of_tag(fault)
+    if kind in (TOO_SMALL, TOO_LARGE):
+        return said_of_bound(fault)
+    if kind in (TOO_SHORT, TOO_LONG):
+        return said_of_size(fault)
+    # Of several types that would do, the first is told.
+    code, name = PYDANTIC_NAMES.get(shape.kind.split(" or ")[0], ("value", shape.kind))
+    return "Input should be a valid {name}", code + "_type", {"name": name}
+
+
+def said_of_tag(fault: FieldFault) -> PydanticWords:
+    """That there is no such member of a union."""
+    shape: Any = fault.shape
+    known = ", ".join(f"'{name}'" for name in shape.members)
+    more: Dict[str, object] = {"value": fault.value, "tag": shape.tag, "known": known}
+    sentence = (
+        "Input tag '{value}' found using '{tag}' does not match any of the expected tags: {known}"
+    )
+    return sentence, "union_tag_invalid", more
+
+
+def said_of_bound(fault: FieldFault) -> PydanticWords:
+    """That a number is out of bounds."""
+    shape: Any = fault.shape
+    if fault.kind == TOO_SMALL:
+        more: Dict[str, object] = {"bound": compact(shape.least)}
+        return "Input should be greater than or equal to {bound}", "greater_than_equal", more
+    return (
+        "Input should be less than or equal to {bound}",
+        "less_than_equal",
+        {"bound": compact(shape.most)},
+    )
+
+
+def said_of_size(fault: FieldFault) -> PydanticWords:
+    """That a text or a list is too short or too long."""
+    shape: Any = fault.shape
+    side, word, size = "least", "short", shape.least
+    if fault.kind == TOO_LONG:
+        side, word, size = "most", "long", shape.most
+    if isinstance(fault.value, str):
+        text = f"String should have at {side} {{size}} characters"
+        return text, f"string_too_{word}", {"size": size}
+    unit = "item" if size == 1 else "items"
+    text = f"List should have at {side} {{size}} {unit} after validation, not {{found}}"
+    return text, f"too_{word}", {"size": size, "found": len(fault.value)}
+
+
+# === rules/mistral ===========================================================
+# What Mistral refuses (request rules, 1.8 and 2.11).  Pure.
+
+
+CALL_ID_FORM = "^[a-zA-Z0-9]{9}$"
+NO_CALL_ID = "null"  # what mistralai sends where there is none
+NAME_FORM = "^[a-zA-Z0-9_-]{1,64}$"
+BEFORE_RESULT = frozenset(("assistant", "tool"))
+# A user's message right after a result is another rule, as is a conversation without a beginning.
+AFTER_WHICH = {"tool": BEFORE_RESULT}
+
+
+class MistralView:
+    """A chat request as Mistral's rules look at it: its messages, and the roles of all of them."""
+
+    __slots__ = ("body", "messages", "roles")
+
+    def __init__(self, case: Case) -> None:
+        self.body: Dict[str, Any] = case.body
+        found = self.body.get("messages")
+        self.messages: List[Any] = found if isinstance(found, list) else []
+        self.roles = [text_at(message, "role") for message in self.messages]
+
+    def spoken_by(self, role: str) -> Iterator[Tuple[int, Dict[str, Any]]]:
+        """The messages of a role, with their indexes."""
+        for index, found in enumerate(self.roles):
+            if found == role:
+                yield index, self.messages[index]
+
+    def calls(self) -> Iterator[Tuple[str, Dict[str, Any]]]:
+        """The calls of tools, with the places where they are."""
+        for index, message in self.spoken_by("assistant"):
+            for number, call in indexed_objects(message.get("tool_calls")):
+                yield f"messages.{index}.assistant.tool_calls.{number}", call
+
+
+def ends_with_assistant(view: MistralView) -> Iterator[Finding]:
+    """An answer as the last message that is no beginning of one."""
+    if view.roles and view.roles[-1] == "assistant" and view.messages[-1].get("prefix") is not True:
+        yield Finding(f"messages.{len(view.roles) - 1}")
+
+
+def results_after_others(view: MistralView) -> Iterator[Finding]:
+    """A result that follows neither an answer nor another result."""
+    for index in misplaced(view.roles, AFTER_WHICH):
+        yield Finding(f"messages.{index}", {"before": view.roles[index - 1]})
+
+
+def users_after_results(view: MistralView) -> Iterator[Finding]:
+    """The user right after a result."""
+    for index, role in enumerate(view.roles):
+        if index and role == "user" and view.roles[index - 1] == "tool":
+            yield Finding(f"messages.{index}")
+
+
+def miscounted_results(view: MistralView) -> Iterator[Finding]:
+    """More or fewer results than calls, from one answer to the next.  One is told."""
+    expected, asked_at = 0, 0
+    for index, role in enumerate(view.roles):
+        if role == "tool":
+            expected -= 1
+        elif role == "assistant":
+            if expected:
+                break
+            calls = view.messages[index].get("tool_calls")
+            expected, asked_at = len(calls) if isinstance(calls, list) else 0, index
+    if expected:
+        yield Finding(f"messages.{asked_at}")
+
+
+def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
+    """Ids of calls that are not as Mistral makes them."""
+    for place, call in view.calls():
+        yield from foreign_id(text_at(call, "id"), place + ".id")
+    for index, message in view.spoken_by("tool"):
+        yield from foreign_id(
+            text_at(message, "tool_call_id"), f"messages.{index}.tool.tool_call_id"
+        )
+
+
+def foreign_id(id: str, place: str) -> Iterator[Finding]:
+    """One of them; none at all passes on some versions (request rules, 4.2)."""
+    if id and id != NO_CALL_ID and not compiled_once(CALL_ID_FORM).search(id):
+        yield Finding(place, {"id": id})
+
+
+def odd_names(view: MistralView) -> Iterator[Finding]:
+    """Names of functions, offered or called, that are too long or have other characters."""
+    fits = compiled_once(NAME_FORM).search
+    offered = [(f"tools.{index}", tool) for index, tool in indexed_objects(view.body.get("tools"))]
+    for place, holder in [*offered, *view.calls()]:
+        function = holder.get("function")
+        name = function.get("name") if isinstance(function, dict) else None
+        if isinstance(name, str) and not fits(name):
+            yield Finding(place + ".function.name", {"name": name})
+
+
+def empty_answers(view: MistralView) -> Iterator[Finding]:
+    """Answers of neither text nor calls."""
+    for index, message in view.spoken_by("assistant"):
+        if not (message.get("content") or message.get("tool_calls")):
+            yield Finding(f"messages.{index}")
+
+
+# Request rules, 1.8.
+MISTRAL_FIELD_RULES = (
+    Rule(
+        "mistral/extra",
+        "Extra inputs are not permitted",
+        "charmbracelet/crush#1590, Gage-Technologies/mistral-go#3, BerriAI/litellm#30835",
+        status=422,
+    ),
+    Rule("mistral/missing", "Field required", "pattern", status=422),
+    Rule("mistral/types", "Input should be a valid {name}", "pattern", status=422),
+    Rule("mistral/limits", "Input should be less than or equal to {bound}", "pattern", status=422),
+)
+
+
+def order_rule(id: str, sentence: str, source: str, check: Check, default: str = "on") -> Rule:
+    """A rule of the order of messages."""
+    kind, code = "invalid_request_message_order", "3230"
+    return Rule(id, sentence, source, check, default, ("messages",), type=kind, code=code)
+
+
+def call_rule(id: str, sentence: str, check: Check, *needs: str) -> Rule:
+    """A rule of calls of functions."""
+    kind, code = "invalid_function_call", "3280"
+    return Rule(id, sentence, VALIDATOR, check, needs=needs, type=kind, code=code)
+
+
+VALIDATOR = "mistralai/mistral-common"
+# Request rules, 2.11.
+MISTRAL_CHAT_RULES = (
+    *MISTRAL_FIELD_RULES,
+    order_rule(
+        "mistral/last-role",
+        "Expected last role User or Tool (or Assistant with prefix True) for serving but got "
+        "assistant",
+        "0xPlaygrounds/rig#1130",
+        ends_with_assistant,
+    ),
+    order_rule(
+        "mistral/tool-after",
+        "Unexpected role 'tool' after role '{before}'",
+        "charmbracelet/crush#279",
+        results_after_others,
+    ),
+    order_rule(
+        "mistral/user-after-tool",
+        "Unexpected role 'user' after role 'tool'",
+        "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
+        "mistralai/mistral-common allows it since July 2026",
+        users_after_results,
+        NOTED,
+    ),
+    order_rule(
+        "mistral/count",
+        "Not the same number of function calls and responses",
+        VALIDATOR,
+        miscounted_results,
+    ),
+    call_rule(
+        "mistral/call-id",
+        "Tool call id was {id} but must be a-z, A-Z, 0-9, with a length of 9.",
+        foreign_call_ids,
+        "messages",
+    ),
+    call_rule(
+        "mistral/name",
+        "Function name was {name} but must be a-z, A-Z, 0-9, or contain underscores and dashes, "
+        "with a maximum length of 64.",
+        odd_names,
+    ),
+    Rule(
+        "mistral/assistant-empty",
+        "Assistant message must have either content or tool_calls, but not none.",
+        VALIDATOR,
+        empty_answers,
+        needs=("messages",),
+        type="invalid_request_assistant_message",
+        code="3240",
+    ),
+)
+
+MISTRAL_FAULTS = {
+    MISSING_FIELD: "mistral/missing",
+    UNKNOWN_FIELD: "mistral/extra",
+    WRONG_TYPE: "mistral/types",
+    WRONG_CHOICE: "mistral/types",
+    WRONG_TAG: "mistral/types",
+}
+
+
+def mistral_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, in pydantic's words; a path names the members of unions, too."""
+    sentence, code, more = pydantic_words(fault)
+    place = ".".join([str(step) for step in fault.path])
+    id = MISTRAL_FAULTS.get(fault.kind, "mistral/limits")
+    return id, Finding(place, more, code=code, sentence=sentence)
+
+
+def told_by_mistral(violations: Violations) -> Failure:
+    """All that is wrong with fields, in a list; of messages the first thing."""
+    first = violations[0]
+    if first.status != 422:
+        return first_alone(violations)
+    told = tuple([one for one in violations if one.status == 422])
+    return Failure(422, first.message, told=told)
+
+
+def mistral_book(api: str, rules: Any, shape: Any, view: Any = None) -> Book:
+    """The rules of one of its APIs."""
+    return Book(
+        "mistral", api, rules, shape, mistral_voice, view or (lambda case: case), told_by_mistral
+    )
+
+
+MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, MISTRAL_CHAT_BODY, MistralView)
+VERTEX_MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, VERTEX_MISTRAL_BODY, MistralView)
+MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, MISTRAL_FIM_BODY)
+VERTEX_MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, VERTEX_FIM_BODY)
+MISTRAL_EMBEDDINGS = mistral_book("embeddings", MISTRAL_FIELD_RULES, MISTRAL_EMBED_BODY)
+
+
+# === rules/ollama_fields =====================================================
+# What the fields of Ollama's requests may be: Go's types, to which null is as good as nothing
+# and unknown members are nothing at all (request rules, 1.7).  Pure.
+
+
+GO_STRING = AString(null=True)
+GO_BOOL = ABoolean(null=True)
+GO_INT = AnInteger(null=True)
+GO_ANY = Anything()
+
+
+def go_struct(members: Mapping[str, Shape], rule: str = "") -> AnObject:
+    """An object of Go's."""
+    return AnObject(members, closed=False, null=True, rule=rule)
+
+
+def go_slice(item: Shape) -> AnArray:
+    """An array of Go's."""
+    return AnArray(item, null=True)
+
+
+OLLAMA_MESSAGE = go_struct(
+    {
+        "role": GO_STRING,
+        "content": AString(null=True, rule="ollama/content"),
+        "thinking": GO_STRING,
+        "images": go_slice(GO_STRING),
+        "tool_name": GO_STRING,
+        "tool_call_id": GO_STRING,
+        "tool_calls": go_slice(
+            go_struct({"function": go_struct({"name": GO_STRING, "arguments": go_struct({})})})
+        ),
+    }
+)
+OLLAMA_TOOL = go_struct(
+    {"type": GO_STRING, "function": go_struct({"name": GO_STRING, "description": GO_STRING})}
+)
+OLLAMA_MEMBERS = {"model": GO_STRING, "options": go_struct({}), "keep_alive": GO_ANY}
+OLLAMA_ANSWER_MEMBERS = {
+    **OLLAMA_MEMBERS,
+    "stream": GO_BOOL,
+    "format": GO_ANY,
+    "think": GO_ANY,  # a rule of its own tells what is wrong with it
+    "truncate": GO_BOOL,
+    "shift": GO_BOOL,
+    "logprobs": GO_BOOL,
+    "top_logprobs": GO_INT,
+}
+OLLAMA_CHAT_BODY = go_struct(
+    {
+        **OLLAMA_ANSWER_MEMBERS,
+        "messages": go_slice(OLLAMA_MESSAGE),
+        "tools": go_slice(OLLAMA_TOOL),
+    }
+)
+OLLAMA_GENERATE_BODY = go_struct(
+    {
+        **OLLAMA_ANSWER_MEMBERS,
+        "prompt": GO_STRING,
+        "suffix": GO_STRING,
+        "system": GO_STRING,
+        "template": GO_STRING,
+        "context": go_slice(GO_INT),
+        "raw": GO_BOOL,
+        "images": go_slice(GO_STRING),
+    }
+)
+OLLAMA_EMBED_BODY = go_struct(
+    {**OLLAMA_MEMBERS, "input": GO_ANY, "truncate": GO_BOOL, "dimensions": GO_INT}
+)
+OLLAMA_EMBEDDINGS_BODY = go_struct({**OLLAMA_MEMBERS, "prompt": GO_STRING})
+# What Go calls these, which are no plain strings, numbers and maps.
+GO_TYPES = {
+    "messages": "[]api.Message",
+    "tools": "api.Tools",
+    "images": "[]api.ImageData",
+    "context": "[]int",
+    "tool_calls": "[]api.ToolCall",
+    "arguments": "api.ToolCallFunctionArguments",
+}
+GO_ITEMS = {
+    "messages": "api.Alias",
+    "tools": "api.Tool",
+    "images": "api.ImageData",
+    "context": "int",
+    "tool_calls": "api.ToolCall",
+}
+
+
+# === rules/ollama ============================================================
+# What Ollama refuses, in the words of its server and of Go's decoder (request rules, 1.8 and
+# 2.12).  Pure.
+
+
+LEVELS = ("high", "medium", "low", "max")
+LIBRARY = "registry.ollama.ai/library/"  # where a model without a place is from
+
+# What Go calls the kinds of JSON values, and the types that they should have been.
+GO_KINDS = {"boolean": "bool", "integer": "number"}
+GO_PLAIN = {"a boolean": "bool", "an integer": "int", "a string": "string"}
+
+
+class OllamaVoice:
+    """What Go says of a field of a struct that has another type."""
+
+    def __init__(self, struct: str) -> None:
+        self.struct = struct
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        kind = kind_of(fault.value).split()[-1]
+        values: Dict[str, object] = {
+            "got": GO_KINDS.get(kind, kind),
+            "field": self.field(fault),
+            "wanted": go_type(fault),
+        }
+        return fault.shape.rule or "ollama/types", Finding(bracketed(fault.path), values)
+
+    def field(self, fault: FieldFault) -> str:
+        """The field: messages are decoded apart, and of them only the whole is told."""
+        names = [step for step in fault.path if isinstance(step, str)]
+        if not names:
+            return "value"
+        if names[0] == "messages":
+            names = names[:1]
+        return "Go struct field " + ".".join([self.struct, *names])
+
+
+def go_type(fault: FieldFault) -> str:
+    """What Go calls the type that a value should have had."""
+    kind, path = fault.shape.kind, fault.path
+    if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
+        return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
+    last = str(path[-1]) if path else ""
+    return GO_TYPES.get(last) or GO_PLAIN.get(kind, "map[string]interface {}")
+
+
+def no_model(case: Case) -> Iterator[Finding]:
+    """No name of a model."""
+    if not case.body.get("model"):
+        yield Finding("model")
+
+
+def odd_thinking(case: Case) -> Iterator[Finding]:
+    """Another word than those that say how much to think."""
+    found = case.body["think"]
+    if isinstance(found, str) and found not in LEVELS:
+        yield Finding("think", {"value": found})
+
+
+def odd_input(case: Case) -> Iterator[Finding]:
+    """An input that is neither a text nor texts."""
+    given = case.body["input"]
+    texts = given if isinstance(given, list) else [given]
+    if given is not None and not all(isinstance(one, str) for one in texts):
+        yield Finding("input")
+
+
+def offers_tools(case: Case) -> Iterator[Finding]:
+    """Tools, with the whole name of the model."""
+    if case.body["tools"]:
+        whole = case.model if "/" in case.model else LIBRARY + case.model
+        tag = "" if ":" in case.model else ":latest"
+        yield Finding("tools", {"model": whole + tag})
+
+
+def is_to_think(case: Case) -> Iterator[Finding]:
+    """That the model is to think."""
+    if case.body["think"]:
+        yield Finding("think", {"model": case.model})
+
+
+def is_to_chat(case: Case) -> Iterator[Finding]:
+    """That it is to talk at all."""
+    yield Finding("model", {"model": case.model})
+
+
+CANNOT_UNMARSHAL = "json: cannot unmarshal {got} into {field} of type {wanted}"
+OLLAMA_SOURCE = "ollama server source"
+# Request rules, 1.8 and 2.12.  The three that are off hold for families of its library that lack
+# the ability, as far as reports tell; what one's own server has, nobody knows.
+OLLAMA_RULES = (
+    Rule("ollama/body", "model is required", OLLAMA_SOURCE, no_model),
+    Rule("ollama/types", CANNOT_UNMARSHAL, "neuron-core/neuron-ai#219, rashadphz/farfalle#89"),
+    Rule(
+        "ollama/content",
+        CANNOT_UNMARSHAL,
+        "ollama/ollama#6451, lennartpollvogt/ollama-instructor#11",
+    ),
+    Rule(
+        "ollama/think",
+        'invalid think value: "{value}" (must be "high", "medium", "low", "max", true, or false)',
+        OLLAMA_SOURCE,
+        odd_thinking,
+        needs=("think",),
+    ),
+    Rule(
+        "ollama/tools",
+        "{model} does not support tools",
+        "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
+        offers_tools,
+        default=ONLY_IF_ASKED,
+        needs=("tools",),
+        models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
+    ),
+    Rule(
+        "ollama/thinking",
+        '"{model}" does not support thinking',
+        OLLAMA_SOURCE,
+        is_to_think,
+        default=ONLY_IF_ASKED,
+        needs=("think",),
+        models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
+    ),
+    Rule(
+        "ollama/chat",
+        '"{model}" does not support chat',
+        OLLAMA_SOURCE,
+        is_to_chat,
+        default=ONLY_IF_ASKED,
+        needs=("messages",),
+        models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
+    ),
+)
+OLLAMA_EMBED_RULES = (
+    *OLLAMA_RULES[:2],
+    Rule(
+        "ollama/input",
+        "invalid input type",
+        "ollama/ollama#12441",
+        odd_input,
+        needs=("input",),
+    ),
+)
+
+
+def ollama_book(api: str, struct: str, shape: Any, rules: Any = OLLAMA_RULES) -> Book:
+    """The rules of one of its APIs."""
+    return Book("ollama", api, rules, shape, OllamaVoice(struct))
+
+
+OLLAMA_CHAT = ollama_book("chat", "ChatRequest", OLLAMA_CHAT_BODY)
+OLLAMA_GENERATE = ollama_book("generate", "GenerateRequest", OLLAMA_GENERATE_BODY)
+OLLAMA_EMBED = ollama_book("embed", "EmbedRequest", OLLAMA_EMBED_BODY, OLLAMA_EMBED_RULES)
+OLLAMA_EMBEDDINGS = ollama_book(
+    "embeddings", "EmbeddingRequest", OLLAMA_EMBEDDINGS_BODY, OLLAMA_RULES[:2]
+)
+
+
+# === rules/openai_chat_fields ================================================
+# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+
+
+FUNCTION_NAME = AString(
+    least=1, most=64, pattern="^[a-zA-Z0-9_-]+$", rule="openai/tool-name-pattern"
+)
+METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
+CALL_ID = AString(most=40, rule="openai/tool-call-id-length")
+
+TEXT_PART = AnObject({"text": AString(), "cache_control": Anything()}, ("text",))
+PARTS = AUnion(
+    "type",
+    {
+        "text": TEXT_PART,
+        "image_url": AnObject(
+            {
+                "image_url": AnObject(
+                    {"url": AString(), "detail": AString(("auto", "low", "high", "original"))},
+                    ("url",),
+                )
+            },
+            ("image_url",),
+        ),
+        "input_audio": AnObject(
+            {"input_audio": AnObject({"data": AString(), "format": AString()}, ("data", "format"))},
+            ("input_audio",),
+        ),
+        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
+        "audio": AnObject({}, closed=False),
+        "file": AnObject({"file": AnObject({}, closed=False)}, ("file",)),
+    },
+    rule="openai/part-type",
+)
+# That there is no content, or null, is a rule of its own: openai/content-null.
+CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
+SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
+CALL = AUnion(
+    "type",
+    {
+        "function": AnObject(
+            {
+                "id": CALL_ID,
+                "index": Anything(),
+                "function": AnObject(
+                    {"name": FUNCTION_NAME, "arguments": AString(rule="openai/tool-args-string")},
+                    ("name", "arguments"),
+                ),
+            },
+            ("id", "function"),
+        ),
+        "custom": AnObject({"id": CALL_ID, "custom": AnObject({}, closed=False)}, ("id", "custom")),
+    },
+)
+# Keys inside messages are not reliably refused (4.2): of these nothing is said.
+SAID = {"content": CONTENT, "name": SPEAKER}
+MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject(SAID, closed=False),
+        "assistant": AnObject({**SAID, "tool_calls": AnArray(CALL, null=True)}, closed=False),
+        "user": AnObject(SAID, closed=False),
+        "function": AnObject({"name": AString()}, ("name",), closed=False),
+        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",), closed=False),
+        "developer": AnObject(SAID, closed=False),
+    },
+    rule="openai/role-unknown",
+)
+CHAT_BODY = AnObject(
+    {
+        "model": AString(),
+        "messages": AnArray(MESSAGES, 1, rule="openai/messages-empty"),
+        "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+        "n": AnInteger(1, 128, null=True),
+        "stream": ABoolean(null=True),
+        "metadata": METADATA,
+    },
+    ("messages",),
+    closed=False,
+)
 
 
 # === rules/openai_chat =======================================================
@@ -25317,6 +26233,115 @@ STRUCTURE_RULES = (
 )
 
 
+# === rules/openai_embeddings =================================================
+# What embeddings of OpenAI and Azure refuse (request rules, 1.6, 1.8 and 2.10).  Pure.
+
+
+EMBEDDING_FIELDS = {
+    "model": AString(),
+    "input": Anything(),  # a rule of its own tells what is wrong with it
+    "encoding_format": AString(("float", "base64"), null=True),
+    "dimensions": AnInteger(null=True),
+    "user": AString(null=True),
+}
+
+
+def foreign_arguments(case: Case) -> Iterator[Finding]:
+    """Members that there are not, all in one sentence, as the older APIs say it."""
+    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
+
+
+def are_tokens(values: List[Json]) -> bool:
+    """Whether these are the numbers of tokens."""
+    return all(type(one) is int for one in values)
+
+
+def embeds(one: Json) -> bool:
+    """Whether this may be one of several inputs."""
+    if type(one) is list:
+        return one != [] and are_tokens(one)
+    return type(one) is str and one != ""
+
+
+def nothing_to_embed(case: Case) -> Iterator[Finding]:
+    """An input that is empty, holds something empty, or is no text and no tokens."""
+    given = case.body["input"]
+    fits = type(given) is str
+    if type(given) is list:
+        fits = are_tokens(given) or all(embeds(one) for one in given)
+    if not fits or not given:
+        yield Finding("input")
+
+
+def beyond_bounds(case: Case) -> Iterator[Finding]:
+    """No dimensions, or more inputs than are taken at once."""
+    dimensions, given = case.body.get("dimensions"), case.body.get("input")
+    if type(dimensions) is int and dimensions < 1:
+        yield Finding("dimensions", {"value": dimensions})
+    # A list of numbers is one input.
+    if type(given) is list and len(given) > MOST_INPUTS and type(given[0]) is not int:
+        sentence = (
+            "Invalid 'input': array too long. Expected an array with maximum length {most}, but "
+            "got an array with length {found} instead."
+        )
+        values = {"most": MOST_INPUTS, "found": len(given)}
+        yield Finding("input", values, "input", "array_above_max_length", sentence)
+
+
+def asks_for_dimensions(case: Case) -> Iterator[Finding]:
+    """A number of dimensions."""
+    if case.body["dimensions"] is not None:
+        yield Finding("dimensions")
+
+
+OPENAI_EMBEDDINGS_RULES = (
+    *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
+    Rule(
+        "openai/unknown-field",
+        "Unrecognized request argument{plural} supplied: {names}",
+        "songquanpeng/one-api#1319",
+        foreign_arguments,
+    ),
+    Rule(
+        "embed/openai-empty",
+        "'$.input' is invalid. Please check the API reference: "
+        "https://platform.openai.com/docs/api-reference.",
+        "found in eight public sources",
+        nothing_to_embed,
+        needs=("input",),
+    ),
+    Rule(
+        "embed/openai-limits",
+        "{value} is less than the minimum of 1 - 'dimensions'",
+        "OpenAI's OpenAPI 2.3.0",
+        beyond_bounds,
+    ),
+    Rule(
+        "embed/openai-dimensions",
+        "This model does not support specifying dimensions.",
+        "found in six public sources",
+        asks_for_dimensions,
+        default=BY_MODEL,
+        needs=("dimensions",),
+        models="ada-002",
+    ),
+)
+
+
+def embeddings_book(provider: str, *needed: str) -> Book:
+    """The rules of embeddings, at OpenAI or at Azure."""
+    shape: Any = AnObject(EMBEDDING_FIELDS, needed, closed=False)
+    voice = OpenAIVoice("openai")
+    return Book(provider, "embeddings", OPENAI_EMBEDDINGS_RULES, shape, voice)
+
+
+OPENAI_EMBEDDINGS = embeddings_book("openai", "model", "input")
+AZURE_EMBEDDINGS = embeddings_book("azure", "input")  # the path may have the model
+
+
 # === rules/judge =============================================================
 # What a request breaks of its provider's rules, and the error that it would get.  Pure.
 
@@ -25324,10 +26349,25 @@ STRUCTURE_RULES = (
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    OpenAIEmbeddings: OPENAI_EMBEDDINGS,
+    AzureEmbeddings: AZURE_EMBEDDINGS,
+    MistralChat: MISTRAL_CHAT,
+    MistralFIM: MISTRAL_FIM,
+    MistralEmbeddings: MISTRAL_EMBEDDINGS,
+    VertexMistral: VERTEX_MISTRAL_CHAT,
+    VertexFIM: VERTEX_MISTRAL_FIM,
+    VertexOpenModels: OPENAI_CHAT.only(STRUCTURE_RULES),
+    CohereChat: COHERE_CHAT,
+    CohereEmbed: COHERE_EMBED,
+    OllamaChat: OLLAMA_CHAT,
+    OllamaGenerate: OLLAMA_GENERATE,
+    OllamaEmbed: OLLAMA_EMBED,
+    OllamaEmbeddings: OLLAMA_EMBEDDINGS,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
-SHARED = {
+SHARED: Mapping[type, Optional[Book]] = {
     OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+    OpenAIEmbeddings: None,  # hosts take other inputs than OpenAI does
 }
 
 

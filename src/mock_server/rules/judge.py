@@ -5,22 +5,55 @@ from __future__ import annotations
 import functools
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from ..formats.azure import AzureEmbeddings
 from ..formats.base import WireFormat
+from ..formats.cohere import CohereChat
+from ..formats.cohere_embed import CohereEmbed
+from ..formats.mistral import MistralEmbeddings
+from ..formats.mistral_chat import MistralChat, MistralFIM
+from ..formats.ollama import OllamaChat, OllamaEmbed, OllamaEmbeddings, OllamaGenerate
 from ..formats.openai_chat import OpenAIChat
+from ..formats.openai_embeddings import OpenAIEmbeddings
+from ..formats.vertex_partners import VertexFIM, VertexMistral, VertexOpenModels
 from ..limits import Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
 from .base import Book, Case
+from .cohere import COHERE_CHAT, COHERE_EMBED
+from .mistral import (
+    MISTRAL_CHAT,
+    MISTRAL_EMBEDDINGS,
+    MISTRAL_FIM,
+    VERTEX_MISTRAL_CHAT,
+    VERTEX_MISTRAL_FIM,
+)
+from .ollama import OLLAMA_CHAT, OLLAMA_EMBED, OLLAMA_EMBEDDINGS, OLLAMA_GENERATE
 from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
+from .openai_embeddings import AZURE_EMBEDDINGS, OPENAI_EMBEDDINGS
 
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    OpenAIEmbeddings: OPENAI_EMBEDDINGS,
+    AzureEmbeddings: AZURE_EMBEDDINGS,
+    MistralChat: MISTRAL_CHAT,
+    MistralFIM: MISTRAL_FIM,
+    MistralEmbeddings: MISTRAL_EMBEDDINGS,
+    VertexMistral: VERTEX_MISTRAL_CHAT,
+    VertexFIM: VERTEX_MISTRAL_FIM,
+    VertexOpenModels: OPENAI_CHAT.only(STRUCTURE_RULES),
+    CohereChat: COHERE_CHAT,
+    CohereEmbed: COHERE_EMBED,
+    OllamaChat: OLLAMA_CHAT,
+    OllamaGenerate: OLLAMA_GENERATE,
+    OllamaEmbed: OLLAMA_EMBED,
+    OllamaEmbeddings: OLLAMA_EMBEDDINGS,
 }
 # What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
-SHARED = {
+SHARED: Mapping[type, Optional[Book]] = {
     OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+    OpenAIEmbeddings: None,  # hosts take other inputs than OpenAI does
 }
 
 

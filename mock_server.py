@@ -27249,9 +27249,7 @@ def answer_size(request: Request, answered: Answered) -> int:
         size += sum(map(frame_size, response.frames))
     if call and call.was_read:
         size += body_size(request.body, call.body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
-    return size
+    return size + told_size(answered, call.violations if call else ())
 
 
 def without_request(answered: Answered) -> Answered:

@@ -6,18 +6,7 @@ passed over here, for the fields tell it.  Pure.
 
 from __future__ import annotations
 
-from typing import (
-    Any,
-    Container,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    NamedTuple,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from ..limits import Json
 
@@ -95,13 +84,3 @@ def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
         if mark.id in seen:
             yield mark
         seen.add(mark.id)
-
-
-def misplaced(roles: Sequence[str], follows: Mapping[str, Container[str]]) -> Iterator[int]:
-    """The indexes of messages whose role has a list of those that it may follow, and follows
-    another.  The first one follows nothing."""
-    before = roles[0] if roles else ""
-    for index, role in enumerate(roles):
-        if index and role in follows and before not in follows[role]:
-            yield index
-        before = role

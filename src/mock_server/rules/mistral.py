@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Tuple
+import re
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from ..limits import Json
 from ..values import Failure
 from ..violations import NOTED, Violations
 from .base import Book, Case, Check, Finding, Rule, first_alone
-from .conversation import indexed_objects, misplaced, text_at
+from .conversation import indexed_objects
 from .fields import (
     MISSING_FIELD,
     UNKNOWN_FIELD,
@@ -15,7 +17,6 @@ from .fields import (
     WRONG_TAG,
     WRONG_TYPE,
     FieldFault,
-    compiled_once,
 )
 from .mistral_fields import (
     MISTRAL_CHAT_BODY,
@@ -26,36 +27,45 @@ from .mistral_fields import (
 )
 from .pydantic_words import pydantic_words
 
-CALL_ID_FORM = "^[a-zA-Z0-9]{9}$"
 NO_CALL_ID = "null"  # what mistralai sends where there is none
-NAME_FORM = "^[a-zA-Z0-9_-]{1,64}$"
-BEFORE_RESULT = frozenset(("assistant", "tool"))
-# A user's message right after a result is another rule, as is a conversation without a beginning.
-AFTER_WHICH = {"tool": BEFORE_RESULT}
+NAME_FORM = re.compile("[a-zA-Z0-9_-]{1,64}")
 
 
 class MistralView:
-    """A chat request as Mistral's rules look at it: its messages, and the roles of all of them."""
+    """A chat request as Mistral's rules look at it: its messages, the roles of all of them, where
+    tools were called, and where there are results and answers of nothing."""
 
-    __slots__ = ("body", "messages", "roles")
+    __slots__ = ("body", "messages", "roles", "calling", "results", "silent")
 
     def __init__(self, case: Case) -> None:
         self.body: Dict[str, Any] = case.body
         found = self.body.get("messages")
         self.messages: List[Any] = found if isinstance(found, list) else []
-        self.roles = [text_at(message, "role") for message in self.messages]
+        self.roles: List[str] = []
+        self.calling: List[Tuple[int, List[Any]]] = []
+        self.results: List[int] = []
+        self.silent: List[int] = []
+        for index, message in enumerate(self.messages):
+            role = message.get("role") if type(message) is dict else None
+            self.roles.append(role if type(role) is str else "")
+            if role == "tool":
+                self.results.append(index)
+            elif role == "assistant":
+                self.read_answer(index, message)
 
-    def spoken_by(self, role: str) -> Iterator[Tuple[int, Dict[str, Any]]]:
-        """The messages of a role, with their indexes."""
-        for index, found in enumerate(self.roles):
-            if found == role:
-                yield index, self.messages[index]
+    def read_answer(self, index: int, message: Dict[str, Any]) -> None:
+        """Note what is told of an answer."""
+        calls = message.get("tool_calls")
+        if calls and type(calls) is list:
+            self.calling.append((index, calls))
+        elif not calls and not message.get("content"):
+            self.silent.append(index)
 
-    def calls(self) -> Iterator[Tuple[str, Dict[str, Any]]]:
-        """The calls of tools, with the places where they are."""
-        for index, message in self.spoken_by("assistant"):
-            for number, call in indexed_objects(message.get("tool_calls")):
-                yield f"messages.{index}.assistant.tool_calls.{number}", call
+    def calls(self) -> Iterator[Tuple[int, int, Dict[str, Any]]]:
+        """The calls of tools, with the indexes of their messages and their own."""
+        for index, calls in self.calling:
+            for number, call in indexed_objects(calls):
+                yield index, number, call
 
 
 def ends_with_assistant(view: MistralView) -> Iterator[Finding]:
@@ -66,19 +76,23 @@ def ends_with_assistant(view: MistralView) -> Iterator[Finding]:
 
 def results_after_others(view: MistralView) -> Iterator[Finding]:
     """A result that follows neither an answer nor another result."""
-    for index in misplaced(view.roles, AFTER_WHICH):
-        yield Finding(f"messages.{index}", {"before": view.roles[index - 1]})
+    for index in view.results:
+        if index and view.roles[index - 1] not in ("assistant", "tool"):
+            yield Finding(f"messages.{index}", {"before": view.roles[index - 1]})
 
 
 def users_after_results(view: MistralView) -> Iterator[Finding]:
     """The user right after a result."""
-    for index, role in enumerate(view.roles):
-        if index and role == "user" and view.roles[index - 1] == "tool":
-            yield Finding(f"messages.{index}")
+    for index in view.results:
+        if view.roles[index + 1 : index + 2] == ["user"]:
+            yield Finding(f"messages.{index + 1}")
 
 
 def miscounted_results(view: MistralView) -> Iterator[Finding]:
     """More or fewer results than calls, from one answer to the next.  One is told."""
+    if not view.calling and not view.results:
+        return
+    calls = {index: len(found) for index, found in view.calling}
     expected, asked_at = 0, 0
     for index, role in enumerate(view.roles):
         if role == "tool":
@@ -86,44 +100,56 @@ def miscounted_results(view: MistralView) -> Iterator[Finding]:
         elif role == "assistant":
             if expected:
                 break
-            calls = view.messages[index].get("tool_calls")
-            expected, asked_at = len(calls) if isinstance(calls, list) else 0, index
+            expected, asked_at = calls.get(index, 0), index
     if expected:
         yield Finding(f"messages.{asked_at}")
 
 
 def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
     """Ids of calls that are not as Mistral makes them."""
-    for place, call in view.calls():
-        yield from foreign_id(text_at(call, "id"), place + ".id")
-    for index, message in view.spoken_by("tool"):
-        yield from foreign_id(
-            text_at(message, "tool_call_id"), f"messages.{index}.tool.tool_call_id"
-        )
+    for index, number, call in view.calls():
+        if is_foreign(call.get("id")):
+            place = f"messages.{index}.assistant.tool_calls.{number}.id"
+            yield Finding(place, {"id": call["id"]})
+    for index in view.results:
+        id = view.messages[index].get("tool_call_id")
+        if is_foreign(id):
+            yield Finding(f"messages.{index}.tool.tool_call_id", {"id": id})
 
 
-def foreign_id(id: str, place: str) -> Iterator[Finding]:
-    """One of them; none at all passes on some versions (request rules, 4.2)."""
-    if id and id != NO_CALL_ID and not compiled_once(CALL_ID_FORM).search(id):
-        yield Finding(place, {"id": id})
+def is_foreign(id: Json) -> bool:
+    """Whether it is one of them; none at all passes on some versions (request rules, 4.2)."""
+    if type(id) is not str or id in ("", NO_CALL_ID):
+        return False
+    return not (len(id) == 9 and id.isascii() and id.isalnum())
 
 
 def odd_names(view: MistralView) -> Iterator[Finding]:
     """Names of functions, offered or called, that are too long or have other characters."""
-    fits = compiled_once(NAME_FORM).search
-    offered = [(f"tools.{index}", tool) for index, tool in indexed_objects(view.body.get("tools"))]
-    for place, holder in [*offered, *view.calls()]:
-        function = holder.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
-        if isinstance(name, str) and not fits(name):
-            yield Finding(place + ".function.name", {"name": name})
+    for index, tool in indexed_objects(view.body.get("tools")):
+        name = odd_name(tool)
+        if name is not None:
+            yield Finding(f"tools.{index}.function.name", {"name": name})
+    for index, number, call in view.calls():
+        name = odd_name(call)
+        if name is not None:
+            place = f"messages.{index}.assistant.tool_calls.{number}.function.name"
+            yield Finding(place, {"name": name})
+
+
+def odd_name(holder: Dict[str, Any]) -> Optional[str]:
+    """The name of its function, if it is one of them."""
+    function = holder.get("function")
+    name = function.get("name") if type(function) is dict else None
+    if type(name) is not str or NAME_FORM.fullmatch(name):
+        return None
+    return name
 
 
 def empty_answers(view: MistralView) -> Iterator[Finding]:
     """Answers of neither text nor calls."""
-    for index, message in view.spoken_by("assistant"):
-        if not (message.get("content") or message.get("tool_calls")):
-            yield Finding(f"messages.{index}")
+    for index in view.silent:
+        yield Finding(f"messages.{index}")
 
 
 # Request rules, 1.8.

@@ -25434,7 +25434,7 @@ MISTRAL_EMBED_BODY = AnObject(
 )
 
 
-# === rules/pydantic_words ====================================================
+# === rules/pydantic_voice ====================================================
 # What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
 
 
@@ -25597,16 +25597,16 @@ def miscounted_results(view: MistralView) -> Iterator[Finding]:
 def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
     """Ids of calls that are not as Mistral makes them."""
     for index, number, call in view.calls():
-        if is_foreign(call.get("id")):
+        if is_foreign_id(call.get("id")):
             place = f"messages.{index}.assistant.tool_calls.{number}.id"
             yield Finding(place, {"id": call["id"]})
     for index in view.results:
         id = view.messages[index].get("tool_call_id")
-        if is_foreign(id):
+        if is_foreign_id(id):
             yield Finding(f"messages.{index}.tool.tool_call_id", {"id": id})
 
 
-def is_foreign(id: Json) -> bool:
+def is_foreign_id(id: Json) -> bool:
     """Whether it is one of them; none at all passes on some versions (request rules, 4.2)."""
     if type(id) is not str or id in ("", NO_CALL_ID):
         return False

@@ -25,7 +25,7 @@ from .mistral_fields import (
     VERTEX_FIM_BODY,
     VERTEX_MISTRAL_BODY,
 )
-from .pydantic_words import pydantic_words
+from .pydantic_voice import pydantic_words
 
 NO_CALL_ID = "null"  # what mistralai sends where there is none
 NAME_FORM = re.compile("[a-zA-Z0-9_-]{1,64}")
@@ -108,16 +108,16 @@ def miscounted_results(view: MistralView) -> Iterator[Finding]:
 def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
     """Ids of calls that are not as Mistral makes them."""
     for index, number, call in view.calls():
-        if is_foreign(call.get("id")):
+        if is_foreign_id(call.get("id")):
             place = f"messages.{index}.assistant.tool_calls.{number}.id"
             yield Finding(place, {"id": call["id"]})
     for index in view.results:
         id = view.messages[index].get("tool_call_id")
-        if is_foreign(id):
+        if is_foreign_id(id):
             yield Finding(f"messages.{index}.tool.tool_call_id", {"id": id})
 
 
-def is_foreign(id: Json) -> bool:
+def is_foreign_id(id: Json) -> bool:
     """Whether it is one of them; none at all passes on some versions (request rules, 4.2)."""
     if type(id) is not str or id in ("", NO_CALL_ID):
         return False

@@ -28,7 +28,7 @@ import sys
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Sequence, Set, Tuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -161,9 +161,10 @@ def controlled(url: str, path: str, body: Any = None) -> Any:
     """What a server's control API says."""
     data = None if body is None else json.dumps(body).encode()
     unverified = ssl._create_unverified_context() if url.startswith("https") else None
+    request = Request(url + "/__mock__" + path, data)
     try:
-        with urlopen(Request(url + "/__mock__" + path, data), timeout=10, context=unverified) as got:
-            return json.load(got)
+        with urlopen(request, timeout=10, context=unverified) as answer:
+            return json.load(answer)
     except HTTPError:  # 408: there are none
         return {"requests": []}
 

@@ -15,4 +15,21 @@ class Refused(NamedTuple):
     why: str
 
 
-REFUSED: Tuple[Refused, ...] = ()
+NO_MESSAGES = "a conversation without messages is to raise what the SDK has for a bad request"
+REFUSED: Tuple[Refused, ...] = (
+    Refused(
+        ("test_openai", "test_a_request_that_the_api_refuses_is_a_bad_request"),
+        ("openai/messages-empty",),
+        NO_MESSAGES,
+    ),
+    Refused(
+        ("test_mistral", "test_a_request_that_the_api_refuses_is_a_validation_error"),
+        ("mistral/limits",),
+        NO_MESSAGES,
+    ),
+    Refused(
+        ("test_ollama", "test_a_request_without_a_model_is_a_bad_request"),
+        ("ollama/body",),
+        "no model is to raise what the SDK has for a bad request",
+    ),
+)

@@ -82,8 +82,8 @@ def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
 def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
     """The id of the rule that a fault breaks, and what its error says."""
     rule = "anthropic/types"
-    if fault.kind in TOLD_APART.get(fault.shape.rule, ()):
-        rule = fault.shape.rule
+    if fault.kind in TOLD_APART.get(fault.shape.own_rule, ()):
+        rule = fault.shape.own_rule
     elif fault.kind == UNKNOWN_FIELD:
         rule = "anthropic/unknown-field"
     own = claude_words(rule, fault)

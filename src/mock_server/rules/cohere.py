@@ -33,8 +33,8 @@ def cohere_voice(fault: FieldFault) -> Tuple[str, Finding]:
     if fault.kind == WRONG_TYPE:
         values["got"] = bare_kind(kind_of(fault.value))
         values["wanted"] = bare_kind(fault.shape.kind)
-    if fault.shape.rule:
-        id = fault.shape.rule
+    if fault.shape.own_rule:
+        id = fault.shape.own_rule
     return id, Finding(path, values, sentence=sentence)
 
 

@@ -63,8 +63,6 @@ class FieldFault(NamedTuple):
 RuleNames = Union[str, Mapping[str, str]]
 
 compiled_once = functools.lru_cache(maxsize=None)(re.compile)
-
-
 Fits = Callable[[Json], bool]
 
 
@@ -74,9 +72,8 @@ def fits_always(value: Json) -> bool:
 
 
 class Shape:
-    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
-    nothing."""
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, or ids by kind
+    of fault, where that is not the usual one; `null` says that null is as good as nothing."""
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
@@ -84,6 +81,7 @@ class Shape:
 
     def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
+        self.own_rule = rule if isinstance(rule, str) else ""  # whatever the fault
         fits = self.made()
         if null and fits is not fits_always:
             inner = fits
@@ -103,7 +101,7 @@ class Shape:
         if not isinstance(self.rule, str):
             return self.rule.get(kind, "")
         # What is missing or unknown is not a matter of what a value may be.
-        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.rule
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.own_rule
 
     # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
     # values far from Python's own limit, the second makes each of them be looked at once.
@@ -137,8 +135,7 @@ class ABoolean(Shape):
 
 
 class AString(Shape):
-    """A text: one of `choices`, so many characters long, or one that a pattern finds something
-    in."""
+    """A text: one of `choices`, so many characters long, or one that a pattern is found in."""
 
     kind, types = "a string", (str,)
 
@@ -272,8 +269,7 @@ class AnArray(Shape):
 
 
 class AnObject(Shape):
-    """An object with these members, of which some are `needed`; others are faults unless it is
-    `closed` no more."""
+    """An object with these members, some of them `needed`; others are faults if it is `closed`."""
 
     kind, types = "an object", (dict,)
 

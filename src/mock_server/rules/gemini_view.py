@@ -128,12 +128,12 @@ class GeminiView:
         """Names of the host's own tools, as its paths have them."""
         found = []
         for _, tool in indexed_objects(listed(self.body.get("tools"))):
-            found += [name for name, there in HOSTED_TOOLS if pick(tool, there) is not None]
+            found += [name for name, there in GOOGLES_OWN_TOOLS if pick(tool, there) is not None]
         return found
 
 
 # Those that no older model takes together with functions.
-HOSTED_TOOLS = (
+GOOGLES_OWN_TOOLS = (
     ("google_search", "googleSearch"),
     ("google_search_retrieval", "googleSearchRetrieval"),
     ("code_execution", "codeExecution"),

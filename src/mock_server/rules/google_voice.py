@@ -94,7 +94,7 @@ class GoogleVoice:
         if fault.kind == TWO_DATA:
             return "gemini/part-two-data"
         shape = fault.shape
-        own = shape.rule
+        own = shape.own_rule
         if isinstance(shape, ProtoShape) and isinstance(fault.value, list):
             own = shape.list_rule
         return own or "gemini/types"

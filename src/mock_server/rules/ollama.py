@@ -40,7 +40,7 @@ class OllamaVoice:
             "field": self.field(fault),
             "wanted": go_type(fault),
         }
-        return fault.shape.rule or "ollama/types", Finding(bracketed(fault.path), values)
+        return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
 
     def field(self, fault: FieldFault) -> str:
         """The field: messages are decoded apart, and of them only the whole is told."""

@@ -29,7 +29,7 @@ def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
         yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
 
 
-def function_schemas(view: ResponsesView) -> Iterator[Finding]:
+def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schemas of functions.  One that does not say that it is strict is made
     strict if that is possible."""
     for index, tool in indexed_objects(view.body["tools"]):
@@ -320,7 +320,7 @@ OPENAI_RESPONSES = Book(
     "responses",
     (
         *RESPONSES_FIELD_RULES,
-        Sweep(function_schemas, ("tools",)),
+        Sweep(flat_function_schemas, ("tools",)),
         Sweep(answer_schema, ("text",)),
         *OPENAI_SCHEMA_RULES,
         *RESPONSES_STATE_RULES,

@@ -155,12 +155,12 @@ class ProtoEnum(ProtoShape):
     ) -> None:
         self.of = of
         self.choices = frozenset(choices)
-        self.plain = frozenset(plain_enum_name(choice) for choice in choices)
+        self.plain_names = frozenset(plain_enum_name(choice) for choice in choices)
         super().__init__(rule, list_rule)
 
     def made(self) -> Fits:
         """The names as they are first."""
-        choices, plain = self.choices, self.plain
+        choices, plain = self.choices, self.plain_names
 
         def fits(value: Json) -> bool:
             if type(value) is str:

@@ -101,7 +101,7 @@ HOSTED_TOOLS = (
     *("programmatic_tool_calling",),
 )
 # Of a tool itself nothing more is said: which members each has changes from month to month.
-TOOLS = called(
+RESPONSES_TOOL_LIST = called(
     "an array of tools",
     AnArray(
         AUnion(
@@ -146,14 +146,14 @@ def text(most: int = 0) -> AString:
 
 OPTIONAL_FLAG = ABoolean(null=True)
 ANY_OBJECT = AnObject({}, closed=False, null=True)
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+RESPONSES_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # In the order in which their types are checked (seen), those first that answer from memory.
 SHARED_MEMBERS: Dict[str, Shape] = {
     "input": called(
         "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
     ),
     "previous_response_id": text(),
-    "tools": TOOLS,
+    "tools": RESPONSES_TOOL_LIST,
     "tool_choice": called(
         "an object or 'none', 'auto', or 'required'",
         Either(AString(("none", "auto", "required")), OPEN, null=True),
@@ -164,7 +164,7 @@ SHARED_MEMBERS: Dict[str, Shape] = {
     "parallel_tool_calls": OPTIONAL_FLAG,
     "reasoning": InOrder(
         {
-            "effort": choice(*EFFORTS),
+            "effort": choice(*RESPONSES_EFFORTS),
             "summary": choice("concise", "detailed", "auto"),
             "generate_summary": choice("concise", "detailed", "auto"),
             **dict.fromkeys(("context", "mode"), Anything()),

@@ -97,19 +97,19 @@ class ToldUnion(AUnion):
 
 
 WHATEVER = Anything()
-CACHED = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHED}, ("text",))
+CACHE_MEMBERS = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **CACHE_MEMBERS}, ("text",))
 INPUT_IMAGE = InOrder(
     {
         "image_url": called("an image URL", AString(null=True)),
         **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHED,
+        **CACHE_MEMBERS,
     }
 )
 INPUT_FILE = InOrder(
     {
         **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHED,
+        **CACHE_MEMBERS,
     }
 )
 OUTPUT_PARTS: Dict[str, AnObject] = {

@@ -36,12 +36,12 @@ class ResponsesVoice(OpenAIVoice):
         shape, kind = fault.shape, fault.kind
         if isinstance(shape, Moved):
             name = bracketed(fault.path)
-            return shape.rule, Finding(name, {"name": name, "to": shape.to})
+            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
         id, finding = super().__call__(fault)
         if shape is ID_OF_CALL and kind != WRONG_TYPE:
             id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
         elif kind == MISSING_FIELD and shape is NESTED_NAME:
-            id = shape.rule
+            id = shape.own_rule
         elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
             id = "responses/unknown-item-field"
         elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:

@@ -1860,6 +1860,19 @@ class Issuer:
 
 
 @record
+class AsSent:
+    """What of a request is signed, as it was sent: target, lines of the head, and the body in its
+    content codings."""
+
+    target: str = "/"
+    lines: bytes = b""
+    body: bytes = b""
+
+
+NONE_SENT = AsSent()
+
+
+@record
 class Request:
     """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
     decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
@@ -1874,11 +1887,7 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
-    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
-    # its content codings.
-    target: str = ""
-    lines: bytes = b""
-    sent: bytes = b""
+    raw: Optional[AsSent] = None  # where a signature may be checked, and until it is
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1893,8 +1902,7 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        raw = self.target, self.lines, self.sent
-        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
+        return Request(self.method, self.path, self.query, headers, self.body, *where, self.raw)
 
 
 @record
@@ -22993,9 +23001,7 @@ def kept_field(name: str, value: Json) -> Json:
 
 def kept_call(call: Call) -> Call:
     """What was read of such a body, as it may be kept."""
-    return replace(
-        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
-    )
+    return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
 
 
 def kept_text(request: Request, text: str) -> str:
@@ -23172,7 +23178,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b"", sent=b""),
+        request=replace(call.request, body=b""),
         body=None,
         prompt="",
         inputs=(),
@@ -26552,7 +26558,7 @@ def check_scope(said: Signed, service: str) -> None:
 
 def split_target(request: Request) -> Tuple[str, str]:
     """The path and the query as they were sent."""
-    target = request.target.partition("#")[0]
+    target = (request.raw or NONE_SENT).target.partition("#")[0]
     absolute = ABSOLUTE.match(target)
     if absolute:
         target = target[absolute.end() :]
@@ -26590,7 +26596,7 @@ def canonical_path(path: str) -> str:
 def header_values(request: Request) -> Dict[str, str]:
     """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
     found: Dict[str, List[str]] = {}
-    for line in header_lines(request.lines):
+    for line in header_lines((request.raw or NONE_SENT).lines):
         name, _, value = line.partition(":")
         found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
     return {name: ",".join(values) for name, values in found.items()}
@@ -26606,7 +26612,7 @@ def canonical_request(request: Request, said: Signed) -> str:
         *(f"{name}:{values.get(name, '')}" for name in said.names),
         "",
         ";".join(said.names),
-        hashlib.sha256(request.sent).hexdigest(),
+        hashlib.sha256((request.raw or NONE_SENT).body).hexdigest(),
     ]
     return "\n".join(lines)
 
@@ -26767,7 +26773,7 @@ def behind_key(key: str) -> Request:
     # Without it there is nothing that could be signed.
     query.setdefault("X-Amz-Signature", "")
     lines = f"host:{host}\r\n".encode("utf-8", "replace")
-    return Request("POST", "/", query, target=target, lines=lines)
+    return Request("POST", "/", query, raw=AsSent(target, lines))
 
 
 def from_base64(text: str) -> str:
@@ -27216,7 +27222,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
+    bare = call.request.with_headers({})
     return replace(answered, call=replace(call, request=bare))
 
 
@@ -27699,6 +27705,7 @@ class Answerer:
         except Refused:  # no provider has the path, and nobody asks there
             return (yield from self.fresh(request, session))
         finding = self.guard.finding(wire, request)
+        request = replace(request, raw=None)  # which nobody is to keep
         if finding is None:
             return (yield from self.fresh(request, session))
         if finding.failure:
@@ -29209,6 +29216,12 @@ class Core:
         if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        if not self.settings.credential:
+            return None
+        return AsSent(head.target, head.lines, body)
+
     def operations(self, session: str) -> Operations:
         """What can be done with a session; an empty name is what is without one."""
         return Operations(self.mocks, self.journal, session)
@@ -30146,6 +30159,10 @@ class CoreLike(Protocol):
     workers: Workers
     trimming: Trimming
 
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        ...
+
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
@@ -30688,7 +30705,8 @@ class Handler(Channel):
         """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        raw = self.server.core.raw_of(head, bodies[1])
+        where = port, session, self.peer, is_tls, raw
         return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:

@@ -206,8 +206,8 @@ def raw(method: str, target: str, lines: Sequence[Tuple[str, str]], body: bytes 
     data = "".join(f"{name}: {value}\r\n" for name, value in lines)
     head = m.parse_head(f"{method} {target} HTTP/1.1\r\n{data}\r\n".encode())
     _, path, query = head.parsed_target
-    more = {"target": head.target, "lines": head.lines, "sent": body}
-    return m.Request(method, path, query, head.headers, body, **more)  # type: ignore[arg-type]
+    where = 0, "", "", False, m.AsSent(head.target, head.lines, body)
+    return m.Request(method, path, query, head.headers, body, *where)
 
 
 PLAIN = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
@@ -696,6 +696,7 @@ def test_settings_show_no_credential() -> None:
 def test_over_a_connection_a_coded_body_is_right_as_it_was_sent_and_no_secret_is_kept() -> None:
     given = f"bedrock={ACCESS}:{SECRET}"
     plain = b'{"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}'
+    target = "/model/a%3Ab/converse?b=2&a=1"
     with MockServer(credential=given, fallback="echo") as server:
         server.core.mocks.issuer.clock = lambda: float(NOW)
         for body, more, status in (
@@ -703,10 +704,10 @@ def test_over_a_connection_a_coded_body_is_right_as_it_was_sent_and_no_secret_is
             (plain, {}, 200),
             (gzip.compress(plain), {"content-encoding": "gzip", "host": "other"}, 403),
         ):
-            request = signed(body=body, changed=more)
+            request = signed(target, body, changed=more)
             connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
             try:
-                connection.request("POST", request.target, body, dict(request.headers))
+                connection.request("POST", target, body, dict(request.headers))
                 response = connection.getresponse()
                 told = response.read().decode()
             finally:

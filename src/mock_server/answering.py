@@ -97,6 +97,7 @@ class Answerer:
         except Refused:  # no provider has the path, and nobody asks there
             return (yield from self.fresh(request, session))
         finding = self.guard.finding(wire, request)
+        request = replace(request, raw=None)  # which nobody is to keep
         if finding is None:
             return (yield from self.fresh(request, session))
         if finding.failure:

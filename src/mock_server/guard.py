@@ -15,7 +15,7 @@ from .jsons import utf8
 from .limits import DIALECTS
 from .records import record
 from .sigv4 import BadSignature, check_signature, is_signed
-from .values import Failure, Request
+from .values import AsSent, Failure, Request
 
 HOLDER = "bedrock"  # of AWS's credentials
 # Recorded of other services of AWS.
@@ -150,7 +150,7 @@ def behind_key(key: str) -> Request:
     # Without it there is nothing that could be signed.
     query.setdefault("X-Amz-Signature", "")
     lines = f"host:{host}\r\n".encode("utf-8", "replace")
-    return Request("POST", "/", query, target=target, lines=lines)
+    return Request("POST", "/", query, raw=AsSent(target, lines))
 
 
 def from_base64(text: str) -> str:

@@ -6109,6 +6109,7 @@ NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACCOUNT_ID = "123456789012"
 USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_A_NAME = re.compile(r"[^\w.-]|^[^a-zA-Z]", re.ASCII)
 ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
@@ -6165,6 +6166,7 @@ def element(name: str, value: Json, depth: int) -> str:
     space = "  " * depth
     if value is None:
         return ""
+    name = NOT_IN_A_NAME.sub("_", name)
     opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
     if isinstance(value, Mapping):
         inner = "".join(element(key, one, depth + 1) for key, one in value.items())
@@ -6211,6 +6213,12 @@ class Sts(TokenEndpoint):
             "ResponseMetadata": {"RequestId": uuid(call, "request")},
         }
         return {f"{action}Response": inner}
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """What a mock lays over the answer goes into its root, of which there is one."""
+        return {
+            root: super(Sts, self).extended(call, inner, extra) for root, inner in value.items()
+        }
 
     def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The credentials of a role, and who has them."""
@@ -6570,8 +6578,9 @@ class ContainerCredentials(TokenEndpoint):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """A line of EKS's agent, or what ECS's says."""
+        usual = "InvalidIdInRequest" if failure.status < 500 else "InternalServerError"
         error = {
-            "code": failure.code or failure.type or "InternalServerError",
+            "code": failure.code or failure.type or usual,
             "message": failure.message,
             "HTTPErrorCode": failure.status,
         }
@@ -10156,8 +10165,8 @@ class AzureResponses(AzureEngine, OpenAIResponses):
 # === formats/azure_tokens ====================================================
 # Azure's token endpoints: an application's secret or assertion, and managed identities.
 
-# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities are
-# of Azure's instance metadata service.  Pure.
+# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities
+# are of Azure's instance metadata service.  Pure.
 
 
 BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -10169,6 +10178,8 @@ NO_STORE = (
     ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
     ("X-Content-Type-Options", "nosniff"),
 )
+EVERYTHING = "/.default"
+OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
 ENTRA_ERRORS = {
@@ -10199,7 +10210,9 @@ ENTRA_FAILURES = {
     ),
     "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
     "rate_limit": Failure(
-        429, "AADSTS50196: The server terminated an operation because it encountered a loop."
+        429,
+        "AADSTS90055: There are too many incoming requests. This exception is thrown for blocked "
+        "tenants.",
     ),
 }
 
@@ -10217,8 +10230,11 @@ class Entra(TokenEndpoint):
     errors: Mapping[str, Failure] = ENTRA_FAILURES
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """Nobody keeps what it says."""
-        return (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        """Nobody keeps what it says; when to ask again, where it is too much."""
+        own: Headers = (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        if status in (429, 503):
+            own += (("Retry-After", str(RETRY_SECONDS)),)
+        return own
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error", "error_description", …}`; a code of digits is one of Entra's."""
@@ -10264,7 +10280,7 @@ class EntraToken(Entra):
         if kind != "client_credentials":
             message = f"The app requested an unsupported grant type '{short(kind)}'."
             return entra(400, "unsupported_grant_type", 70003, message)
-        if is_second and not all(one.endswith("/.default") for one in scope.split()):
+        if is_second and not audience_of(scope):
             message = (
                 f"The provided value for scope {short(scope)} is not valid. Client credential "
                 "flows must have a scope value with /.default suffixed to the resource identifier "
@@ -10330,9 +10346,12 @@ def told_second(second: Optional[float]) -> str:
 
 
 def audience_of(scope: str) -> str:
-    """Whose token a scope asks for."""
-    first = (scope.split() or [""])[0]
-    return first[: -len("/.default")] if first.endswith("/.default") else first
+    """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    # MSAL for Go asks for an identity, too (verified).
+    asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
+    if len(asked) != 1 or not asked[0].endswith(EVERYTHING):
+        return ""
+    return asked[0][: -len(EVERYTHING)]
 
 
 def token_claims(call: Call, tenant: str, client: str, resource: str) -> Dict[str, Json]:
@@ -14488,6 +14507,11 @@ class GenerateAccessToken(Issuing, Vertex):
             code="CREDENTIALS_MISSING",
         ),
         "not_found": Failure(404, "Requested entity was not found."),
+        "rate_limit": Failure(
+            429,
+            "Quota exceeded for quota metric 'Generate credential requests' and limit 'Generate "
+            "credential requests per minute per user' of service 'iamcredentials.googleapis.com'.",
+        ),
     }
 
     def turns(self, body: Field) -> Iterable[Turn]:
@@ -22980,7 +23004,15 @@ def is_plain_form(request: Request) -> bool:
 
 def kept_form(text: str) -> str:
     """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(masked_pair, "&" + text)[1:]
+    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+
+
+def kept_pair(match: "re.Match[str]") -> str:
+    """A field of such a body as it may be kept."""
+    before, name, value = match.groups()
+    if unquote(name).lower() in CODES:
+        return f"{before}{name}={masked('key', unquote(value))}"
+    return masked_pair(match)
 
 
 def kept_fields(value: Json) -> Json:

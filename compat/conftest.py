@@ -32,7 +32,10 @@ SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
 FOREIGN = (
     "OPENAI_",
-    "AZURE_OPENAI_",
+    "AZURE_",
+    "IDENTITY_",
+    "MSI_",
+    "GCE_",
     "GOOGLE_",
     "GEMINI_",
     "CLOUD_ML_",

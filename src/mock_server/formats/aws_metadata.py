@@ -185,8 +185,9 @@ class ContainerCredentials(TokenEndpoint):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """A line of EKS's agent, or what ECS's says."""
+        usual = "InvalidIdInRequest" if failure.status < 500 else "InternalServerError"
         error = {
-            "code": failure.code or failure.type or "InternalServerError",
+            "code": failure.code or failure.type or usual,
             "message": failure.message,
             "HTTPErrorCode": failure.status,
         }

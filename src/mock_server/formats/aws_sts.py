@@ -28,6 +28,7 @@ NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACCOUNT_ID = "123456789012"
 USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_A_NAME = re.compile(r"[^\w.-]|^[^a-zA-Z]", re.ASCII)
 ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
@@ -84,6 +85,7 @@ def element(name: str, value: Json, depth: int) -> str:
     space = "  " * depth
     if value is None:
         return ""
+    name = NOT_IN_A_NAME.sub("_", name)
     opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
     if isinstance(value, Mapping):
         inner = "".join(element(key, one, depth + 1) for key, one in value.items())
@@ -130,6 +132,12 @@ class Sts(TokenEndpoint):
             "ResponseMetadata": {"RequestId": uuid(call, "request")},
         }
         return {f"{action}Response": inner}
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """What a mock lays over the answer goes into its root, of which there is one."""
+        return {
+            root: super(Sts, self).extended(call, inner, extra) for root, inner in value.items()
+        }
 
     def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The credentials of a role, and who has them."""

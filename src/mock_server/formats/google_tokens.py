@@ -263,6 +263,11 @@ class GenerateAccessToken(Issuing, Vertex):
             code="CREDENTIALS_MISSING",
         ),
         "not_found": Failure(404, "Requested entity was not found."),
+        "rate_limit": Failure(
+            429,
+            "Quota exceeded for quota metric 'Generate credential requests' and limit 'Generate "
+            "credential requests per minute per user' of service 'iamcredentials.googleapis.com'.",
+        ),
     }
 
     def turns(self, body: Field) -> Iterable[Turn]:

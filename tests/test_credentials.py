@@ -158,9 +158,13 @@ def test_the_journal_says_whether_a_credential_was_there_where_none_is_checked()
         (m.AnthropicMessages, {"x-api-key": "k"}, "present"),
         (m.AnthropicMessages, {"api-key": "k"}, "none"),
         (m.OllamaChat, bearer("k"), "none"),
+        (m.BedrockConverse, {"authorization": "AWS4-HMAC-SHA256 Credential=a"}, "present"),
     ):
         request = request_of(kind, headers=headers)
         assert auth_of(answers.answer(request), request) == told
+    request = request_of(m.BedrockConverse, query={"X-Amz-Signature": "a"})
+    head = m.Head("POST", f"{request.path}?X-Amz-Signature=a", 1, {})
+    assert m.asked_of(request, head, answers.answer(request)).authentication() == "present"
     unknown = m.Request("GET", "/nothing", headers=bearer("k"))
     assert auth_of(answers.answer(unknown), unknown) is None
 

@@ -26730,20 +26730,17 @@ class Guard:
             return missing(wire, request)
         if holder == HOLDER and key.startswith(SHORT_TERM):
             return self.of_signed_url(wire, place, key)
-        if place == "authorization":
-            claims = self.issuer.claims(holder, key)
-            if claims:
-                return self.of_token(wire, place, int(claims["exp"]))
         is_right = False
         for known in self.keys[holder]:  # all of them, whichever is right
             is_right |= hmac.compare_digest(utf8(known), utf8(key))
-        if not is_right:
-            why = f"wrong: {place} has none that --credential names for {holder}"
-            return Finding(why, wire.wrong_key(place))
-        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
-            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-            return Finding(why, wire.wrong_key(place))
-        return Finding("right")
+        if is_right:
+            return of_right_key(wire, place, key)
+        if place == "authorization" and holder in ISSUERS:
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        why = f"wrong: {place} has none that --credential names for {holder}"
+        return Finding(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Finding:
         """What is found of a token that the server has issued."""
@@ -26815,6 +26812,14 @@ def from_base64(text: str) -> str:
         return base64.b64decode(text).decode("ascii")
     except ValueError:  # binascii.Error is one, as is what no ASCII has
         return ""
+
+
+def of_right_key(wire: WireFormat, place: str, key: str) -> Finding:
+    """What is found of a key that is right, if it stands where it may."""
+    if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
+        return Finding("right")
+    why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+    return Finding(why, wire.wrong_key(place))
 
 
 def missing(wire: WireFormat, request: Request) -> Finding:

@@ -470,6 +470,11 @@ def test_keys_of_aws_may_be_several_and_need_no_static_ones() -> None:
         assert ask(answers, m.BedrockConverse, headers=bearer(key)).status == status
     for kind in (m.BedrockConverse, m.BedrockClaude):
         assert ask(answers, kind, headers={"x-api-key": "apikey"}).status == 403
+    session = answers.mocks.issuer.aws_keys(NOW + 60).session
+    assert ask(answers, m.BedrockConverse, headers=bearer(session)).status == 403
+    copied = answerer(MOCK, credential="bedrock=bedrock-api-key-YQ==".split())
+    found = ask(copied, m.BedrockConverse, headers=bearer("bedrock-api-key-YQ=="))
+    assert found.status == 200
 
 
 def test_keys_that_were_issued_are_right_with_their_token_until_it_expires() -> None:

@@ -72,14 +72,15 @@ class Guard:
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
-        if holder == HOLDER and key.startswith(SHORT_TERM):
-            return self.of_signed_url(wire, place, key)
         is_right = False
         for known in self.keys[holder]:  # all of them, whichever is right
             is_right |= hmac.compare_digest(utf8(known), utf8(key))
         if is_right:
             return of_right_key(wire, place, key)
-        if place == "authorization" and holder in ISSUERS:
+        if holder == HOLDER:  # a session's token is no bearer token
+            if key.startswith(SHORT_TERM):
+                return self.of_signed_url(wire, place, key)
+        elif place == "authorization" and holder in ISSUERS:
             claims = self.issuer.claims(holder, key)
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))

@@ -472,7 +472,7 @@ def test_keys_of_aws_may_be_several_and_need_no_static_ones() -> None:
         assert ask(answers, kind, headers={"x-api-key": "apikey"}).status == 403
     session = answers.mocks.issuer.aws_keys(NOW + 60).session
     assert ask(answers, m.BedrockConverse, headers=bearer(session)).status == 403
-    copied = answerer(MOCK, credential="bedrock=bedrock-api-key-YQ==".split())
+    copied = answerer(MOCK, credential=["bedrock=bedrock-api-key-YQ=="])
     found = ask(copied, m.BedrockConverse, headers=bearer("bedrock-api-key-YQ=="))
     assert found.status == 200
 

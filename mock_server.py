@@ -1852,6 +1852,51 @@ class Issuer:
         return signed[:size]
 
 
+# === violations ==============================================================
+# What a provider would say of a request that breaks one of its rules.  Touches nothing.
+
+
+NOTED = "jrn"  # the default of a rule that is only ever noted
+
+
+@record
+class Violation:
+    """One rule that a request breaks: `place` is the path to it as its provider writes one,
+    `message` and the members behind it are what its error says, `default` is the rule's (on, mod,
+    off, or jrn for one that is only ever noted)."""
+
+    rule: str
+    place: str
+    message: str
+    status: int = 400
+    code: Optional[str] = None
+    param: Optional[str] = None
+    type: Optional[str] = None
+    default: str = "on"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the provider refuses for it, as far as is known."""
+        return self.default != NOTED
+
+    def json(self) -> Dict[str, Json]:
+        """What the journal shows."""
+        return {
+            "rule": self.rule,
+            "place": self.place,
+            "message": self.message,
+            "status": self.status,
+        }
+
+
+Violations = Tuple[Violation, ...]
+
+
+def that_count(violations: Iterable[Violation]) -> Violations:
+    """Those for which the provider refuses."""
+    return tuple([one for one in violations if one.default != NOTED])
+
+
 # === values ==================================================================
 # The values that the layers hand to each other: frozen records.  Touch nothing.
 
@@ -1945,6 +1990,7 @@ class Call:
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
+    violations: Violations = ()  # what it breaks of its provider's rules
     issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
@@ -1981,6 +2027,11 @@ class Call:
     def was_read(self) -> bool:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
+
+    @found_once
+    def valid(self) -> bool:
+        """Whether it could be read, and breaks no rule for which its provider refuses."""
+        return self.was_read and not any(one.counts for one in self.violations)
 
     @found_once
     def said(self) -> Json:
@@ -6135,7 +6186,7 @@ STS_ERRORS = {
 }
 
 
-class Rule(NamedTuple):
+class FieldRule(NamedTuple):
     """What a field of a request is to be."""
 
     name: str
@@ -6146,11 +6197,11 @@ class Rule(NamedTuple):
     is_number: bool = False
 
 
-ROLE_RULE = Rule("RoleArn", True, 20, 2048)
-NAME_RULE = Rule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
-DURATION_RULE = Rule("DurationSeconds", False, 900, 43200, is_number=True)
-IDENTITY_RULE = Rule("WebIdentityToken", True, 4, 20000)
-RULES: Mapping[str, Tuple[Rule, ...]] = {
+ROLE_RULE = FieldRule("RoleArn", True, 20, 2048)
+NAME_RULE = FieldRule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
+DURATION_RULE = FieldRule("DurationSeconds", False, 900, 43200, is_number=True)
+IDENTITY_RULE = FieldRule("WebIdentityToken", True, 4, 20000)
+RULES: Mapping[str, Tuple[FieldRule, ...]] = {
     "AssumeRole": (ROLE_RULE, NAME_RULE, DURATION_RULE),
     WEB_IDENTITY: (ROLE_RULE, NAME_RULE, IDENTITY_RULE, DURATION_RULE),
 }
@@ -6286,7 +6337,7 @@ def broken_rule(call: Call) -> Optional[Failure]:
     return None
 
 
-def wrong_number(rule: Rule, text: str) -> str:
+def wrong_number(rule: FieldRule, text: str) -> str:
     """What a number is to be, if it is not."""
     number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
     if number < rule.least:
@@ -19002,7 +19053,6 @@ def walked(value: Json, path: str) -> Json:
 
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
-
 Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
@@ -19223,10 +19273,10 @@ def match_text(node: Node) -> List[Condition]:
 
 def match_text_or_none(node: Node) -> List[Condition]:
     """A text matcher on one text of the call, or null for none."""
+    if node.value is not None:
+        return match_text(node)
     key = str(node.key)
-    if node.value is None:
-        return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
-    return match_text(node)
+    return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
 
 
 def said_or_none(key: str, call: Call) -> Optional[str]:
@@ -19394,6 +19444,7 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "headers": match_named,
     "port": match_exact("an integer"),
     "session": match_exact("a string"),
+    "valid": match_exact("a boolean"),
     "body": match_body,
     "fields": match_fields,
     "body_sha256": match_sha256,
@@ -19772,6 +19823,10 @@ Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
 
 
+# What stands in conditions for that a request could not be read.
+UNREAD: Violations = (Violation("", "", ""),)
+
+
 class Asked:
     """What was asked and answered: all of an entry that is the same for equal requests.
 
@@ -19782,7 +19837,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "wire", "auth"),
+        *("is_probe", "violations", "wire", "auth"),
     )
 
     def __init__(
@@ -19811,6 +19866,7 @@ class Asked:
         self.fault = ""
         self.unmatched = False
         self.near: Tuple[Json, ...] = ()
+        self.violations: Violations = ()  # what its provider would have said
         self.note = ""
         self.wire: Optional[WireFormat] = None
         self.auth = ""  # what was found of the credential, if it was checked
@@ -19830,9 +19886,11 @@ class Asked:
 
     @property
     def is_invalid(self) -> bool:
-        """Whether it was refused because it could not be read as its provider reads it."""
+        """Whether it could not be read as its provider reads it, or breaks one of its rules."""
         is_wrong_key = self.auth.startswith("wrong")  # 400 at Gemini
-        return self.call is None and self.status in (400, 422) and not is_wrong_key
+        if self.call is None and self.status in (400, 422) and not is_wrong_key:
+            return True
+        return any(one.counts for one in self.violations)
 
     def authentication(self) -> Optional[str]:
         """What is shown of the credential: `none`, `present`, or, where it was checked, `right` or
@@ -19864,6 +19922,8 @@ class Asked:
         query, headers = self.head.kept["query"], self.head.kept["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         call = self.call or Call(request, self.provider or "", "", "", "", body=None)
+        if call is not self.call and self.is_invalid:
+            call = replace(call, violations=self.violations or UNREAD)
         if self.form is not None:
             return replace(call, request=request, body=self.form)
         return replace(call, request=request)
@@ -19976,6 +20036,7 @@ class Entry:
             "status": self.status,
             "unmatched": asked.unmatched,
             "near_misses": [copied(miss) for miss in asked.near],
+            "violations": [one.json() for one in asked.violations],
             "note": asked.note,
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),
@@ -22296,7 +22357,17 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit", "dialect")
+MOCK_KEYS = (
+    "name",
+    "match",
+    "response",
+    "responses",
+    "cycle",
+    "times",
+    "limit",
+    "dialect",
+    "strict",
+)
 
 NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
 
@@ -22675,6 +22746,7 @@ class Found:
     groups: Groups
     wire: WireFormat
     limit: Optional[Limit] = None
+    is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
 
 
 @record
@@ -22691,6 +22763,7 @@ class Mock:
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
     dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
+    strict: Optional[bool] = None  # whether what its provider would refuse is refused
 
     # Two that say the same are still two mocks.
     __eq__ = object.__eq__
@@ -22760,11 +22833,18 @@ class Mock:
         return lacking
 
     def claim(
-        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+        self,
+        call: Call,
+        wire: WireFormat,
+        uses: Uses,
+        holds: Verdict,
+        seed: int,
+        strict: bool = False,
     ) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call, or
         an error that loses its draw.  What exceeds its limit is answered with an error, and is no
-        use."""
+        use; nor is what breaks a rule, where that is refused: `strict` says so, unless the mock
+        does."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         wire = self.written_in(wire, call)
@@ -22774,6 +22854,8 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if not call.valid and (strict if self.strict is None else self.strict):
+                return Found(self, answer, used, uses, groups, wire, is_refusal=True)
             if answer.probability < 1:
                 uses.draws += 1
                 if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
@@ -22811,6 +22893,9 @@ def parse_mock(node: MockNode) -> Mock:
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
+    strict = None
+    if "strict" in spec:
+        strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     return Mock(
         name,
@@ -22822,6 +22907,7 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
         dialect,
+        strict,
     )
 
 
@@ -23390,6 +23476,7 @@ PROBES = frozenset(
         *("/health_generate", "/health/ready", "/metrics", "/load"),
     )
 )
+VIOLATION_SIZE = 500  # about what the objects of one take beside its sentence
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
@@ -23455,10 +23542,10 @@ def control_refusal(refused: Refused) -> Answered:
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
+    violations = answered.call.violations if answered.call else ()
     body, call = body_and_call(request, answered)
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
+    size += told_size(answered, violations)
     provider = None
     if answered.wire:
         provider = answered.wire.provider or None
@@ -23473,6 +23560,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked.note = answered.note
     asked.unmatched = answered.unmatched
     asked.near = answered.near
+    asked.violations = violations
     response = answered.response
     asked.status = response.status
     if response.delivery.fault:
@@ -23485,6 +23573,16 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
+
+
+def told_size(answered: Answered, violations: Violations) -> int:
+    """About the bytes of memory that what was said of a request takes."""
+    size = VIOLATION_SIZE * len(violations)
+    if violations:
+        size += strings_size(one.message for one in violations)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
 
 
 def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
@@ -23745,8 +23843,8 @@ def separated_credentials(text: str, separator: str) -> List[str]:
     return [one for one in found if one]
 
 
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
 
 # May look whether a directory exists.
 
@@ -23755,6 +23853,7 @@ HOST_NAME = re.compile(
     r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
     r"|[0-9A-Fa-f:.]+"  # an address
 )
+ALL = "all"  # rules of providers, those among them that are off unless asked for
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -23816,6 +23915,15 @@ def checked_flag(node: OptionNode) -> bool:
     return bool(node.value)
 
 
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
 def checked_port(node: OptionNode) -> int:
     """A port."""
     if isinstance(node.value, str) and "=" in node.value:
@@ -23856,6 +23964,7 @@ FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = Kind(int, checked_port)
@@ -23863,6 +23972,10 @@ CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(te
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
 
 
 # --- the table ---
@@ -23888,6 +24001,7 @@ class Option(NamedTuple):
     help: str
     is_keyword: bool = True
     python_default: Any = MISSING
+    alone: str = ""  # what it means on the command line without its value, which it may have
 
     @property
     def name(self) -> str:
@@ -23998,6 +24112,16 @@ OPTIONS = (
         (),
         "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
         "repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--strict",
+        "[=all]",
+        STRICT,
+        False,
+        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
+        "because nobody knows which models they hold for",
+        alone="1",
     ),
     Option(
         HTTPS,
@@ -24147,6 +24271,7 @@ class Settings:
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     credential: Sequence[str] = keyword_default("credential")
+    strict: Union[bool, str] = keyword_default("strict")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")
     log: str = keyword_default("log")
@@ -24306,16 +24431,24 @@ class Counters:
         self.bytes_sent = 0
         self.events_sent = 0
         self.seconds = 0.0
+        self.violations: Dict[str, int] = {}  # by rule
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
         self.running -= 1
+        self.judge(entry.asked)
         self.count(entry.kind, ended, entry.sent, entry.duration or 0.0)
 
     def again(self, again: Again) -> None:
         """Count a request that was answered at once as one before it was."""
         _, _, asked, sent, duration, _ = again
+        self.judge(asked)
         self.count(asked.kind, "complete", sent, duration)
+
+    def judge(self, asked: Asked) -> None:
+        """Count what a request breaks of its provider's rules."""
+        for one in asked.violations:
+            self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
 
     def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
         """Count a request of a kind, how it ended, what was sent and how long that took."""
@@ -24335,10 +24468,17 @@ class Counters:
             labels = dict(zip(LABELS, (str(part).lower() for part in key)))
             requests.append((labels, count))
         ends = [({"ended": name}, count) for name, count in sorted(self.ends.items())]
+        violations = []
+        if self.violations:
+            about = "Rules of providers that requests broke."
+            counts = sorted(self.violations.items())
+            samples = [({"rule": rule}, count) for rule, count in counts]
+            violations.append(Family("violations_total", "counter", about, samples))
         how = "Requests by how their answer ended on the socket."
         return [
             Family("requests_total", "counter", "Requests answered.", requests),
             Family("requests_ended_total", "counter", how, ends),
+            *violations,
             gauge("requests_in_flight", "Requests that are being answered.", self.running),
             counter(
                 "request_seconds_total",
@@ -25763,16 +25903,19 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
+    def find(
+        self, call: Call, wire: WireFormat, seed: int = 0, strict: bool = False
+    ) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same.  `seed` is that of draws."""
+        the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
+        the mock says otherwise."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed, strict)
             if found:
                 return found, is_repeatable
         return None, is_repeatable
@@ -26196,7 +26339,7 @@ class Operations:
         unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
         sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
         sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
-        sentences += [f"could not read {noted(one)}" for one in unread[:MOST_TOLD]]
+        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
         more = len(idle) + len(missed) + len(unread) - len(sentences)
         if more:
             sentences.append(f"and {more} more")
@@ -26278,6 +26421,17 @@ def noted(entry: Entry) -> str:
     return f"{named(entry)}: {entry.asked.note}"
 
 
+def invalid_sentence(entry: Entry) -> str:
+    """A request that could not be read, or that its provider would have refused."""
+    broken = [one for one in entry.asked.violations if one.counts]
+    if not broken:
+        return f"could not read {noted(entry)}"
+    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
+    if len(broken) > 1:
+        told += f" (and {len(broken) - 1} more)"
+    return told
+
+
 def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
     """That a mock was never used, and what differs of the request that came nearest to it."""
     place = f" ({mock.id})"
@@ -26288,6 +26442,1110 @@ def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
     if near:
         told += f"; nearest was {near[0].sentence}"
     return told
+
+
+# === rules/fields ============================================================
+# What the fields of a body may be, as a table: `fits` is quick and says yes or no, `faults` says
+# what is wrong where, for what does not fit.
+
+#     AnObject({"model": AString(), "n": AnInteger(1, 128, null=True)}, needed=("model",))
+
+# All of them take time in proportion to the value.  Pure.
+
+
+class Branch(str):
+    """A step of a path that names a member of a union, not a value."""
+
+
+class KeyStep(NamedTuple):
+    """A step of a path into an object whose keys are the client's: the key, and its number."""
+
+    key: str
+    number: int
+
+
+PathStep = Union[str, int, KeyStep]
+FieldPath = Tuple[PathStep, ...]
+
+# Kinds of faults, beside what is said of them.
+MISSING_FIELD, UNKNOWN_FIELD = "missing", "unknown"
+WRONG_TYPE, WRONG_CHOICE, WRONG_TAG, WRONG_PATTERN = "type", "choice", "tag", "pattern"
+TOO_SMALL, TOO_LARGE = "small", "large"  # numbers
+TOO_SHORT, TOO_LONG = "short", "long"  # texts, arrays and maps
+TWO_DATA = "two"  # several members of which there may be one
+
+
+class FieldFault(NamedTuple):
+    """One thing that is wrong with a value: where, of which kind, what it should have been, and
+    what is there."""
+
+    path: FieldPath
+    kind: str
+    shape: "Shape"
+    value: Json
+
+
+compiled_once = functools.lru_cache(maxsize=None)(re.compile)
+
+
+Fits = Callable[[Json], bool]
+
+
+class Shape:
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
+    not the usual one for the kind of fault; `null` says that null is as good as nothing."""
+
+    kind = "anything"  # as errors call it
+    types: Tuple[type, ...] = ()  # of Python's, that have this kind
+
+    def __init__(self, null: bool = False, rule: str = "") -> None:
+        self.null, self.rule = null, rule
+        fits = self.made()
+        if null:
+            inner = fits
+
+            def fits_or_null(value: Json) -> bool:
+                return value is None or inner(value)
+
+            fits = fits_or_null
+        self.fits: Fits = fits
+
+    def made(self) -> Fits:
+        """What tells whether a value that is not null fits."""
+        return lambda value: True
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with a value; nothing if it fits."""
+        if self.fits(value):
+            return
+        if type(value) not in self.types:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        else:
+            yield from self.inner_faults(value, path)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with a value of the right type that does not fit."""
+        return iter(())
+
+
+class Anything(Shape):
+    """Any value at all."""
+
+
+class ABoolean(Shape):
+    """true or false."""
+
+    kind, types = "a boolean", (bool,)
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: value is True or value is False
+
+
+class AString(Shape):
+    """A text: one of `choices`, so many characters long, or one that a pattern finds something
+    in."""
+
+    kind, types = "a string", (str,)
+
+    def __init__(
+        self,
+        choices: Sequence[str] = (),
+        least: int = 0,
+        most: int = 0,
+        pattern: str = "",
+        null: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        if self.choices:
+            known = frozenset(self.choices)
+            return lambda value: type(value) is str and value in known
+        if self.least or self.most or self.pattern:
+            return lambda value: type(value) is str and self.wrong(value) == ""
+        return lambda value: type(value) is str
+
+    def wrong(self, text: str) -> str:
+        """The kind of fault of a text, if it has one."""
+        if self.choices and text not in self.choices:
+            return WRONG_CHOICE
+        if len(text) < self.least:
+            return TOO_SHORT
+        if self.most and len(text) > self.most:
+            return TOO_LONG
+        if self.pattern and not compiled_once(self.pattern).search(text):
+            return WRONG_PATTERN
+        return ""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """The one thing that is wrong with it."""
+        yield FieldFault(path, self.wrong(value), self, value)
+
+
+class ANumber(Shape):
+    """A number from `least` to `most`."""
+
+    kind, types = "a number", (int, float)
+
+    def __init__(
+        self,
+        least: Optional[float] = None,
+        most: Optional[float] = None,
+        null: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.least, self.most = least, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """By its type and its bounds."""
+        low = float("-inf") if self.least is None else self.least
+        high = float("inf") if self.most is None else self.most
+        return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Which bound it breaks."""
+        is_small = self.least is not None and value < self.least
+        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
+
+
+class AnInteger(ANumber):
+    """A whole number from `least` to `most`."""
+
+    kind = "an integer"
+
+    def made(self) -> Fits:
+        """By its type and its bounds; 1.0 is a whole number, too (RFC 8259 has no other kinds)."""
+        in_bounds = super().made()
+        return lambda value: in_bounds(value) and (type(value) is int or value.is_integer())
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Which bound it breaks, or that it is none."""
+        if type(value) is float and not value.is_integer():
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        else:
+            yield from super().inner_faults(value, path)
+
+
+class AnArray(Shape):
+    """An array of `least` to `most` items of one shape; a `most` of 0 is any number."""
+
+    kind, types = "an array", (list,)
+
+    def __init__(
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: str = ""
+    ) -> None:
+        self.item, self.least, self.most = item, least, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """Its length, then its items."""
+        least, most, item = self.least, self.most or float("inf"), self.item
+
+        def fits(value: Json) -> bool:
+            if type(value) is not list or not least <= len(value) <= most:
+                return False
+            fits_item = item.fits  # which is known late, where shapes hold themselves
+            for one in value:
+                if not fits_item(one):
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, then what is wrong with its items."""
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        for index, one in enumerate(value):
+            if not self.item.fits(one):
+                yield from self.item.faults(one, (*path, index))
+
+
+class AnObject(Shape):
+    """An object with these members, of which some are `needed`; others are faults unless it is
+    `closed` no more."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        members: Mapping[str, Shape],
+        needed: Sequence[str] = (),
+        closed: bool = True,
+        null: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.members: Dict[str, Shape] = dict(members)
+        self.needed, self.closed = tuple(needed), closed
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """All members in their order, then whether one is missing."""
+        closed, needed, members = self.closed, frozenset(self.needed), self.members
+        tests: Dict[str, Fits] = {}
+        get = tests.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            if not tests:  # made late, for shapes may hold themselves
+                tests.update((name, shape.fits) for name, shape in members.items())
+            for name, inner in value.items():
+                test = get(name)
+                if test is None:
+                    if closed:
+                        return False
+                elif not test(inner):
+                    return False
+            return needed <= value.keys()
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Unknown members, then what is missing, then what is wrong with the others."""
+        members = self.members
+        if self.closed:
+            for name in value:
+                if name not in members:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+        for name in self.needed:
+            if name not in value:
+                yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
+        for name, inner in value.items():
+            shape = members.get(name)
+            if shape is not None and not shape.fits(inner):
+                yield from shape.faults(inner, (*path, name))
+
+
+class AMap(Shape):
+    """An object whose keys are the client's own: each of a shape, as its value is, and `most` of
+    them."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        value: Shape,
+        key: Optional[AString] = None,
+        most: int = 0,
+        null: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.value, self.key, self.most = value, key, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """How many there are, then each."""
+        most, key, item = self.most or float("inf"), self.key, self.value
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict or len(value) > most:
+                return False
+            for name, inner in value.items():
+                if not item.fits(inner) or (key is not None and not key.fits(name)):
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That there are too many, then what is wrong with each."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        for number, (name, inner) in enumerate(value.items()):
+            place = (*path, KeyStep(name, number))
+            if self.key is not None:
+                yield from self.key.faults(name, place)
+            yield from self.value.faults(inner, place)
+
+
+class AUnion(Shape):
+    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        tag: str,
+        members: Mapping[str, AnObject],
+        usual: str = "",
+        null: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.tag, self.members, self.usual = tag, dict(members), usual
+        for shape in self.members.values():  # each may say what it is
+            shape.members.setdefault(tag, Anything())
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """That of its tag."""
+        tag, usual = self.tag, self.usual
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            named = value.get(tag, usual)
+            test = get(named) if type(named) is str else None
+            return test is not None and test(value)
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That of its tag, or what is wrong with that."""
+        if self.tag not in value and not self.usual:
+            yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
+            return
+        named = value.get(self.tag, self.usual)
+        shape = self.members.get(named) if isinstance(named, str) else None
+        if shape is None:
+            yield FieldFault(path, WRONG_TAG, self, named)
+        else:
+            yield from shape.faults(value, (*path, Branch(named)))
+
+
+class Either(Shape):
+    """One of several shapes, each of another type."""
+
+    def __init__(self, *shapes: Shape, null: bool = False, rule: str = "") -> None:
+        self.shapes = shapes
+        self.by_type = {kind: shape for shape in shapes for kind in shape.types}
+        self.kind = " or ".join(shape.kind for shape in shapes)
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """That of the value's type."""
+        get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
+
+        def fits(value: Json) -> bool:
+            test = get(type(value))
+            return test is not None and test(value)
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with it as one of its type, or that it is of none."""
+        shape = self.by_type.get(type(value))
+        if shape is not None:
+            yield from shape.faults(value, path)
+        elif not self.fits(value):
+            yield FieldFault(path, WRONG_TYPE, self, value)
+
+
+# === rules/base ==============================================================
+# A rule is a row of a table, a book is the rules of one API; what a request breaks of them.
+
+# Pure.
+
+
+MOST_VIOLATIONS = 20  # that are told of one request
+LONGEST_QUOTE = 500  # characters of the request that a sentence says
+ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+
+# What a model may be called with before its own name: a publisher, a region, a path.
+MODEL_PREFIX = re.compile(
+    r"(?:.*/)?(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?"
+    r"(?:anthropic\.|meta\.|mistral\.|amazon\.)?"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def bare_model(model: str) -> str:
+    """The name of a model without what hosts put before it (request rules, 4.1)."""
+    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
+    return model[found.end() if found else 0 : LONGEST_QUOTE]
+
+
+class Case:
+    """A request as rules look at it: `body` is its JSON, which need not have been readable,
+    `model` as it was sent and `name` without what hosts put before it.  `state` is what the session
+    remembers; `asks_state` becomes true where a rule looked at that."""
+
+    __slots__ = (
+        "wire",
+        "request",
+        "params",
+        "body",
+        "model",
+        "name",
+        "state",
+        "asks_state",
+    )
+
+    def __init__(self, wire: WireFormat, call: Call, body: Json, state: Optional[State]) -> None:
+        self.wire, self.request, self.params, self.body = wire, call.request, call.params, body
+        model: Any = call.model
+        if not model and isinstance(body, dict):
+            model = body.get("model")
+        self.model: str = model if isinstance(model, str) else ""
+        self.name = bare_model(self.model)
+        self.state = state
+        self.asks_state = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the request, by lower-case name."""
+        return self.request.headers
+
+
+class Finding(NamedTuple):
+    """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
+    `sentence` are the rule's where they are None."""
+
+    place: str
+    values: Mapping[str, object] = {}
+    param: Optional[str] = None
+    code: Optional[str] = None
+    sentence: Optional[str] = None
+
+
+Check = Callable[[Any], Iterable[Finding]]
+
+
+@record
+class Rule:
+    """One row.
+
+    `check` gives the places where a request breaks it, of what the book makes of the body; a rule
+    without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
+    likewise, with {place} for the place itself.  `needs` are members of the body: without one of
+    them there is nothing to check.  `models` is a regular expression that finds something in the
+    names of the models for which it holds.  `status` to `type` are the error's."""
+
+    id: str
+    sentence: str
+    source: str
+    check: Optional[Check] = None
+    default: str = "on"
+    needs: Tuple[str, ...] = ()
+    models: str = ""
+    status: int = 400
+    code: Optional[str] = None
+    param: Optional[str] = None
+    type: Optional[str] = None
+
+    def violation(self, finding: Finding) -> Violation:
+        """What is said of a place where it is broken."""
+        values = {name: quoted_briefly(value) for name, value in finding.values.items()}
+        values["place"] = finding.place
+        param = self.param if finding.param is None else finding.param
+        if param is not None:
+            param = param.format(**values)
+        sentence = self.sentence if finding.sentence is None else finding.sentence
+        code = self.code if finding.code is None else finding.code
+        text = sentence.format(**values)
+        return Violation(
+            self.id, finding.place, text, self.status, code, param, self.type, self.default
+        )
+
+    def holds_for(self, model: str) -> bool:
+        """Whether it holds for a model."""
+        return not self.models or bool(re.search(self.models, model))
+
+
+def quoted_briefly(value: object) -> str:
+    """What a sentence says of a request, as much of it as is told."""
+    text = str(value)
+    if len(text) <= LONGEST_QUOTE:
+        return text
+    return text[:LONGEST_QUOTE] + "..."
+
+
+Voice = Callable[[FieldFault], Tuple[str, Finding]]
+ToldAs = Callable[[Violations], Failure]
+
+
+def first_alone(violations: Violations) -> Failure:
+    """The error of a provider that tells one thing at a time."""
+    first = violations[0]
+    return Failure(first.status, first.message, type=first.type, code=first.code, param=first.param)
+
+
+class Book:
+    """The rules of one API of a provider, in the order in which it checks them.
+
+    `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
+    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
+
+    def __init__(
+        self,
+        provider: str,
+        api: str,
+        rules: Sequence[Rule],
+        shape: Optional[Shape] = None,
+        voice: Optional[Voice] = None,
+        view: Callable[[Case], Any] = lambda case: case,
+        refusal: ToldAs = first_alone,
+    ) -> None:
+        self.provider, self.api, self.rules = provider, api, tuple(rules)
+        self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
+        self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
+        # By the model and whether rules that are off hold, too.
+        self.due = functools.lru_cache(maxsize=64)(self.rules_for)
+
+    def rules_for(self, model: str, every: bool) -> List[Tuple[Rule, Check, FrozenSet[str]]]:
+        """The rules to check for a model."""
+        return [
+            (rule, rule.check, frozenset(rule.needs))
+            for rule in self.rules
+            if rule.check and (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
+        ]
+
+    def broken(self, case: Case, every: bool) -> Violations:
+        """What a request breaks, in order; at most MOST_VIOLATIONS."""
+        found: List[Violation] = []
+        body = case.body
+        if self.shape is not None and not self.shape.fits(body):
+            found = list(itertools.islice(self.wrong_fields(case, every), MOST_VIOLATIONS))
+        if isinstance(body, dict):
+            view = self.view(case)
+            for rule, check, needs in self.due(case.name, every):
+                if needs <= body.keys():
+                    left = MOST_VIOLATIONS - len(found)
+                    findings = itertools.islice(check(view), left)
+                    found += [rule.violation(finding) for finding in findings]
+        return tuple(found)
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterable[Violation]:
+        """What is wrong with the fields."""
+        if self.shape is None or self.voice is None:
+            return
+        for fault in self.shape.faults(case.body):
+            id, finding = self.voice(fault)
+            rule = self.by_id.get(id)
+            if rule is None:
+                continue
+            if (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(case.name):
+                yield rule.violation(finding)
+
+    def only(self, ids: Iterable[str]) -> "Book":
+        """A book of the same API with some of the rules."""
+        wanted = frozenset(ids)
+        rules = [rule for rule in self.rules if rule.id in wanted]
+        return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
+
+
+# === rules/conversation ======================================================
+# What the conversations of all providers have in common, and what they may break.
+
+# A body that could not be read is looked at, too: what is of another type than it should be is
+# passed over here, for the fields tell it.  Pure.
+
+
+class ToolMark(NamedTuple):
+    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
+    and the indexes that lead to it from the messages: the message, then the part of it."""
+
+    id: str
+    message: int
+    part: int
+
+
+class TalkTurn:
+    """One turn: messages that follow each other with one role, as its provider sees them.
+
+    `first` and `last` are the indexes of its messages."""
+
+    __slots__ = ("role", "first", "last", "calls", "results")
+
+    def __init__(self, role: str, first: int) -> None:
+        self.role, self.first, self.last = role, first, first
+        self.calls: List[ToolMark] = []
+        self.results: List[ToolMark] = []
+
+
+PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
+
+
+def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """The objects of an array, with their indexes; none of what is no array."""
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            if isinstance(one, dict):
+                yield index, one
+
+
+def text_at(value: Any, name: str) -> str:
+    """A member that is a text; empty for any other."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
+    index of the message after the results."""
+    for index, turn in enumerate(turns):
+        if not turn.calls:
+            continue
+        answered = set()
+        after = turn.last + 1
+        if index + 1 < len(turns) and turns[index + 1].results:
+            following = turns[index + 1]
+            answered = {mark.id for mark in following.results}
+            after = following.last + 1
+        missing = [mark.id for mark in turn.calls if mark.id not in answered]
+        if missing:
+            yield turn, missing, after
+
+
+def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
+    """The results whose call is not in the turn right before."""
+    calls: Iterable[str] = ()
+    for turn in turns:
+        for mark in turn.results:
+            if mark.id not in calls:
+                yield mark
+        calls = {mark.id for mark in turn.calls}
+
+
+def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
+    """Those whose id came before."""
+    seen = set()
+    for mark in marks:
+        if mark.id in seen:
+            yield mark
+        seen.add(mark.id)
+
+
+# === rules/openai_chat_fields ================================================
+# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+
+
+FUNCTION_NAME = AString(
+    least=1, most=64, pattern="^[a-zA-Z0-9_-]+$", rule="openai/tool-name-pattern"
+)
+METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
+CALL_ID = AString(most=40, rule="openai/tool-call-id-length")
+
+TEXT_PART = AnObject({"text": AString(), "cache_control": Anything()}, ("text",))
+PARTS = AUnion(
+    "type",
+    {
+        "text": TEXT_PART,
+        "image_url": AnObject(
+            {
+                "image_url": AnObject(
+                    {"url": AString(), "detail": AString(("auto", "low", "high", "original"))},
+                    ("url",),
+                )
+            },
+            ("image_url",),
+        ),
+        "input_audio": AnObject(
+            {"input_audio": AnObject({"data": AString(), "format": AString()}, ("data", "format"))},
+            ("input_audio",),
+        ),
+        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
+        "audio": AnObject({}, closed=False),
+        "file": AnObject({"file": AnObject({}, closed=False)}, ("file",)),
+    },
+    rule="openai/part-type",
+)
+# That there is no content, or null, is a rule of its own: openai/content-null.
+CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
+SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
+CALL = AUnion(
+    "type",
+    {
+        "function": AnObject(
+            {
+                "id": CALL_ID,
+                "index": Anything(),
+                "function": AnObject(
+                    {"name": FUNCTION_NAME, "arguments": AString(rule="openai/tool-args-string")},
+                    ("name", "arguments"),
+                ),
+            },
+            ("id", "function"),
+        ),
+        "custom": AnObject({"id": CALL_ID, "custom": AnObject({}, closed=False)}, ("id", "custom")),
+    },
+)
+# Keys inside messages are not reliably refused (4.2): of these nothing is said.
+SAID = {"content": CONTENT, "name": SPEAKER}
+MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject(SAID, closed=False),
+        "assistant": AnObject({**SAID, "tool_calls": AnArray(CALL, null=True)}, closed=False),
+        "user": AnObject(SAID, closed=False),
+        "function": AnObject({"name": AString()}, ("name",), closed=False),
+        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",), closed=False),
+        "developer": AnObject(SAID, closed=False),
+    },
+    rule="openai/role-unknown",
+)
+CHAT_BODY = AnObject(
+    {
+        "model": AString(),
+        "messages": AnArray(MESSAGES, 1, rule="openai/messages-empty"),
+        "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+        "n": AnInteger(1, 128, null=True),
+        "stream": ABoolean(null=True),
+        "metadata": METADATA,
+    },
+    ("messages",),
+    closed=False,
+)
+
+
+# === rules/openai_voice ======================================================
+# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
+# Pure.
+
+
+# Which rule a fault breaks where its field names no other.
+OPENAI_RULES: Mapping[str, str] = {
+    MISSING_FIELD: "missing",
+    UNKNOWN_FIELD: "unknown-field",
+    WRONG_TYPE: "types",
+    WRONG_CHOICE: "types",
+    WRONG_TAG: "types",
+    WRONG_PATTERN: "limits",
+    TOO_SMALL: "limits",
+    TOO_LARGE: "limits",
+    TOO_SHORT: "limits",
+    TOO_LONG: "limits",
+}
+
+
+def bracketed(path: FieldPath) -> str:
+    """A path as in `messages[0].content[1].text`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, KeyStep):
+            text += "." + step.key
+        elif not isinstance(step, Branch):
+            text += "." + step
+    return text.lstrip(".")
+
+
+def said_values(choices: Sequence[str]) -> str:
+    """`'a', 'b', and 'c'`, as OpenAI lists values."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 3:
+        return " and ".join(quoted)
+    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
+
+
+FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
+
+
+def said_of_number(fault: FieldFault) -> FaultWords:
+    """That a number is out of bounds."""
+    what = "integer" if fault.shape.kind == "an integer" else "decimal"
+    bounds = vars(fault.shape)
+    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
+    if fault.kind == TOO_SMALL:
+        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
+    sentence = (
+        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
+        "{value} instead."
+    )
+    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
+    return sentence, f"{what}_{short}_value", more
+
+
+def said_of_length(fault: FieldFault) -> FaultWords:
+    """That a text or an array is too short or too long."""
+    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
+    if isinstance(fault.value, str):
+        what = "a string"  # the key of a map, too
+    bare = what.partition(" ")[2]
+    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
+    there = f"{what} with length {size}"
+    if fault.kind == TOO_SHORT:
+        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
+        if not size:
+            return (
+                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
+                f"{bare} instead.",
+                "empty_" + bare,
+                {},
+            )
+    if bare == "object":
+        most = bounds["most"]
+        sentence = (
+            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
+            f"properties, but got an object with {size} properties instead."
+        )
+        return sentence, "object_above_max_properties", {}
+    sentence = (
+        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
+    )
+    return sentence, f"{bare}_{code}", {}
+
+
+class OpenAIVoice:
+    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        id = fault.shape.rule if fault.kind not in (MISSING_FIELD, UNKNOWN_FIELD) else ""
+        sentence, code, more = self.said(fault)
+        path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
+            path += "." + fault.shape.tag
+        values: Dict[str, object] = {"path": path, **more}
+        finding = Finding(path, values, param="{place}", code=code, sentence=sentence)
+        return id or f"{self.prefix}/{OPENAI_RULES[fault.kind]}", finding
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        kind, shape, value = fault.kind, fault.shape, fault.value
+        if kind == MISSING_FIELD:
+            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
+        if kind == UNKNOWN_FIELD:
+            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
+        if kind == WRONG_TYPE:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            wanted = "one of " * (" or " in shape.kind) + shape.kind
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind in (WRONG_CHOICE, WRONG_TAG):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
+            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
+        if kind == WRONG_PATTERN:
+            sentence = (
+                "Invalid '{path}': string does not match pattern. Expected a string that matches "
+                "the pattern '{pattern}'."
+            )
+            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
+        if kind in (TOO_SMALL, TOO_LARGE):
+            return said_of_number(fault)
+        return said_of_length(fault)
+
+
+# === rules/openai_chat =======================================================
+# What OpenAI's chat completions refuse (request rules, 2.1).  Pure.
+
+
+class ChatView:
+    """A chat request as its rules look at it: the case, its body, its turns.  The run of `tool`
+    messages behind an assistant's is one turn."""
+
+    __slots__ = ("case", "body", "turns", "messages")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.messages = self.body.get("messages")
+        self.turns: List[TalkTurn] = []
+        if isinstance(self.messages, list):
+            self.read(self.messages)
+
+    def read(self, messages: List[Any]) -> None:
+        """Find the turns."""
+        turns, run = self.turns, None
+        for index, message in enumerate(messages):
+            role = message.get("role") if isinstance(message, dict) else None
+            if role == "tool":
+                if run is None:
+                    run = TalkTurn("tool", index)
+                    turns.append(run)
+                run.last = index
+                run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
+                continue
+            run = None
+            calls = message.get("tool_calls") if role == "assistant" else None
+            if not calls:
+                turns.append(PLAIN_TURN)
+                continue
+            turn = TalkTurn("assistant", index)
+            turns.append(turn)
+            for at, call in indexed_objects(calls):
+                turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+
+
+def calls_without_result(view: ChatView) -> Iterator[Finding]:
+    """Calls of tools that no message right after answers."""
+    for turn, missing, after in unanswered(view.turns):
+        param = "messages"
+        if after < len(view.messages):
+            param = f"messages.[{after}].role"
+        yield Finding(f"messages[{turn.first}]", {"ids": ", ".join(missing)}, param)
+
+
+def results_without_call(view: ChatView) -> Iterator[Finding]:
+    """Results of tools that nobody called right before."""
+    for mark in unasked(view.turns):
+        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+
+
+def both_limits(view: ChatView) -> Iterator[Finding]:
+    """Two names of one limit."""
+    body = view.body
+    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def old_limit(view: ChatView) -> Iterator[Finding]:
+    """The older name of the limit, which no model that reasons takes."""
+    if view.body["max_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+REASONING = r"^(?:o[1-9]|gpt-(?:[5-9]|[1-9]\d)(?!\d)(?!-chat))"
+
+OPENAI_FIELD_RULES = (
+    Rule(
+        "openai/unknown-field",
+        "Unknown parameter: '{path}'.",
+        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
+    ),
+    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
+    Rule(
+        "openai/types",
+        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/role-unknown",
+        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
+        "'function', 'tool', and 'developer'.",
+        "pattern",
+    ),
+    Rule("openai/part-type", "Invalid value: '{value}'. Supported values are: {choices}.", "x"),
+    Rule(
+        "openai/messages-empty",
+        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
+        "empty array instead.",
+        "recorded",
+    ),
+    Rule("openai/tool-call-id-length", "Invalid '{path}': string too long.", "x"),
+    Rule("openai/tool-args-string", "Invalid type for '{path}'", "x"),
+    Rule("openai/tool-name-pattern", "Invalid '{path}'", "x"),
+    Rule("openai/temperature-range", "Invalid 'temperature'", "x"),
+    Rule("openai/limits", "Invalid '{path}'", "x"),
+)
+
+OPENAI_CHAT_RULES = (
+    *OPENAI_FIELD_RULES,
+    Rule(
+        "openai/tool-calls-answered",
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
+        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
+        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
+        calls_without_result,
+        needs=("messages",),
+    ),
+    Rule(
+        "openai/tool-after-tool-calls",
+        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
+        "with 'tool_calls'.",
+        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
+        results_without_call,
+        param="messages.[{i}].role",
+    ),
+    Rule(
+        "openai/max-tokens-both",
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        "documentation",
+        both_limits,
+        needs=("max_tokens", "max_completion_tokens"),
+        code="invalid_parameter_combination",
+        param="max_tokens",
+    ),
+    Rule(
+        "openai/max-tokens-reasoning",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "recorded",
+        old_limit,
+        default="mod",
+        needs=("max_tokens",),
+        models=REASONING,
+        code="unsupported_parameter",
+        param="max_tokens",
+    ),
+)
+
+OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_RULES, CHAT_BODY, OpenAIVoice("openai"), ChatView)
+
+# What holds for the messages at whatever host: a conversation that lacks a result is none.
+STRUCTURE_RULES = (
+    "openai/messages-empty",
+    "openai/role-unknown",
+    "openai/tool-calls-answered",
+    "openai/tool-after-tool-calls",
+)
+
+
+# === rules/judge =============================================================
+# What a request breaks of its provider's rules, and the error that it would get.  Pure.
+
+
+# By the class of the API; one that is made of another has that one's, unless it has its own.
+BOOKS: Mapping[type, Book] = {
+    OpenAIChat: OPENAI_CHAT,
+}
+# What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
+SHARED = {
+    OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+}
+
+
+@functools.lru_cache(maxsize=None)
+def book_of(wire: WireFormat) -> Optional[Book]:
+    """The rules that an API has, if there are any."""
+    for kind in type(wire).__mro__:
+        if kind in SHARED and wire.dialect not in ("", "openai"):
+            return SHARED[kind]
+        if kind in BOOKS:
+            return BOOKS[kind]
+    return None
+
+
+def violations_of(
+    wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
+) -> Tuple[Violations, bool]:
+    """What a request breaks, first what is told first, and whether that depends on what its session
+    remembers; `every` asks for the rules, too, that are off."""
+    book = book_of(wire)
+    if book is None:
+        return (), False
+    case = Case(wire, call, body, state)
+    return book.broken(case, every), case.asks_state
+
+
+def refusal(wire: WireFormat, violations: Violations) -> Failure:
+    """The provider's error for what counts of these."""
+    book = book_of(wire)
+    assert book is not None  # else there were none
+    return book.refusal(that_count(violations))
+
+
+def rules_json() -> List[Json]:
+    """All rules for people and tests to look at; one that several APIs have is told once."""
+    found: Dict[str, Json] = {}
+    for book in BOOKS.values():
+        for rule in book.rules:
+            found.setdefault(
+                rule.id,
+                {
+                    "id": rule.id,
+                    "provider": book.provider,
+                    "api": book.api,
+                    "sentence": rule.sentence,
+                    "status": rule.status,
+                    "default": rule.default,
+                    "source": rule.source,
+                },
+            )
+    return list(found.values())
 
 
 # === control =================================================================
@@ -26418,6 +27676,10 @@ class Control:
             pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
+
+    def rules(self, asked: ControlRequest) -> Response:
+        """What each provider refuses."""
+        return control_response(200, {"rules": rules_json()})
 
     # --- the journal ---
 
@@ -26587,6 +27849,7 @@ class Control:
             wire_plans,
             "the named wire plans, so that a test can loop over them",
         ),
+        ControlRoute("GET /rules", rules, "what each provider refuses: the rules of `--strict`"),
     )
 
 
@@ -26686,7 +27949,7 @@ GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
 @record
-class Finding:
+class Checked:
     """What is found of a credential: what the journal says, and what the provider, if it is not
     right; `is_lasting` tells whether an equal request will always have the same."""
 
@@ -26716,7 +27979,7 @@ class Guard:
             else:
                 keys.append(one.key)
 
-    def finding(self, wire: WireFormat, request: Request) -> Optional[Finding]:
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Checked]:
         """What is found of a request's credential; None where nothing is checked."""
         holder = holder_of(wire)
         if holder not in self.keys:
@@ -26741,32 +28004,32 @@ class Guard:
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))
         why = f"wrong: {place} has none that --credential names for {holder}"
-        return Finding(why, wire.wrong_key(place))
+        return Checked(why, wire.wrong_key(place))
 
-    def of_token(self, wire: WireFormat, place: str, expires: int) -> Finding:
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
         """What is found of a token that the server has issued."""
         if self.issuer.now() < expires:
-            return Finding(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+            return Checked(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
         why = f"wrong: expired at {rfc3339(expires)}Z"
-        return Finding(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+        return Checked(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
 
-    def of_signature(self, wire: WireFormat, request: Request) -> Finding:
+    def of_signature(self, wire: WireFormat, request: Request) -> Checked:
         """What is found of a signature."""
         try:
             check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
             said = wire.badly_signed(bad.failure)
-            return Finding(f"wrong: {bad.why}", said, is_lasting=False)
-        return Finding("right", is_lasting=False)
+            return Checked(f"wrong: {bad.why}", said, is_lasting=False)
+        return Checked("right", is_lasting=False)
 
-    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Finding:
+    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Checked:
         """What is found of a short-term key of Bedrock."""
         try:
             check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
             why = f"wrong: of the URL in the key, {bad.why}"
-            return Finding(why, wire.wrong_key(place), is_lasting=False)
-        return Finding("right", is_lasting=False)
+            return Checked(why, wire.wrong_key(place), is_lasting=False)
+        return Checked("right", is_lasting=False)
 
     def secrets_of(self, access: str, token: str) -> Sequence[str]:
         """The secrets of an access key, if there is a session with its token.
@@ -26815,21 +28078,21 @@ def from_base64(text: str) -> str:
         return ""
 
 
-def of_right_key(wire: WireFormat, place: str, key: str) -> Finding:
+def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
     """What is found of a key that is right, if it stands where it may."""
     if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
-        return Finding("right")
+        return Checked("right")
     why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-    return Finding(why, wire.wrong_key(place))
+    return Checked(why, wire.wrong_key(place))
 
 
-def missing(wire: WireFormat, request: Request) -> Finding:
+def missing(wire: WireFormat, request: Request) -> Checked:
     """What is found where there is no credential, or none that can be one."""
     failure = wire.unauthorized(request)
     given = request.headers.get("authorization", "").strip().lower()
     if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Finding("none", failure)
-    return Finding(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
+        return Checked("none", failure)
+    return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
 
 
 # === writing =================================================================
@@ -27178,6 +28441,31 @@ def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> He
     return (*kept, *given)
 
 
+# === judging =================================================================
+# A request held against the rules of its provider, and the answer where that refuses it.
+
+
+def judged(
+    wire: WireFormat, call: Call, body: Json, strict: Union[bool, str], state: Optional[State]
+) -> Tuple[Call, bool]:
+    """A call with what its body breaks of its provider's rules, and whether that is all there is to
+    say of an equal one; `strict` is as in Settings."""
+    broken, asks_state = violations_of(wire, call, body, strict == ALL, state)
+    if broken:
+        call = replace(call, violations=broken)
+    return call, not asks_state
+
+
+def against_rules(
+    wire: WireFormat, call: Call, delivery: Delivery, is_repeatable: bool = True
+) -> Answered:
+    """The provider's own refusal of a call that breaks its rules."""
+    failure = refusal(wire, call.violations)
+    response = failed(wire, call, failure, delivery)
+    note = f"refused by {that_count(call.violations)[0].rule}"
+    return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
+
+
 # === memory ==================================================================
 # Answers to requests that came before.  Touches nothing.
 
@@ -27251,9 +28539,7 @@ def answer_size(request: Request, answered: Answered) -> int:
         size += sum(map(frame_size, response.frames))
     if call and call.was_read:
         size += body_size(request.body, call.body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
-    return size
+    return size + told_size(answered, call.violations if call else ())
 
 
 def without_request(answered: Answered) -> Answered:
@@ -27739,20 +29025,20 @@ class Answerer:
 
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
+        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
         try:
-            wire, params = route(request, self.settings.ports)
+            wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         finding = self.guard.finding(wire, request)
-        request = replace(request, raw=None)  # which nobody is to keep
         if finding is None:
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         if finding.failure:
-            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
             answered = replace(answered, note=finding.auth)
         else:
-            answered = yield from self.fresh(request, session)
+            answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
         return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
@@ -27774,10 +29060,21 @@ class Answerer:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
         except BadField as wrong:
-            return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
+            return self.unread(wire, request, params, wrong)
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
+
+    def unread(
+        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
+    ) -> Answered:
+        """The error for a request with a field that can't be read: the server's own sentence, or
+        that of the rule that it breaks where what the provider refuses is refused."""
+        call = wire.begun(request, params)
+        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+        if self.settings.strict and that_count(call.violations):
+            return against_rules(wire, call, Delivery())
+        return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
@@ -27854,10 +29151,14 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
+        is_repeatable = is_repeatable and lasts
         if given:
-            return given
+            return replace(given, is_repeatable=given.is_repeatable and lasts)
+        if self.settings.strict and not call.valid:
+            return self.refused(wire, call, brought, is_repeatable)
         # Where no mock is needed there is nothing to miss.
         if wire.needs_mock:
             echoes = self.settings.fallback == "echo" or brought.has_fault
@@ -27880,21 +29181,33 @@ class Answerer:
     ) -> Work[Tuple[Optional[Answered], bool]]:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
+        strict = bool(self.settings.strict)
         if brought.answer:
+            if strict and not call.valid:
+                return self.refused(wire, call, brought, True), True
             if call.choices > 1:  # each says what was weighed once, before it was read
                 yield ASIDE
             return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire, self.settings.seed)
+                found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
         except TooLong:
             yield ASIDE
-            found, is_repeatable = session.find(call, wire, self.settings.seed)
+            found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
         if found is None:
             return None, is_repeatable
+        if found.is_refusal:
+            return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
         if is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
+
+    def refused(
+        self, wire: WireFormat, call: Call, brought: Brought, is_repeatable: bool
+    ) -> Answered:
+        """The provider's refusal of a call that breaks its rules, delivered as the request asks."""
+        delivery = self.drawn(brought.laid_over(Delivery()), "strict/0")
+        return against_rules(wire, call, delivery, is_repeatable and not brought.fields)
 
     @staticmethod
     def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
@@ -28155,7 +29468,7 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        return printable(request_line(line)) + "\n"
+        return "".join([printable(told) + "\n" for told in request_lines(line)])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
@@ -28254,6 +29567,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
         "ended": entry.ended,
+        "violations": [one.json() for one in asked.violations],
         "note": asked.note,
     }
     del known["user"]
@@ -28268,6 +29582,19 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
+
+
+def request_lines(entry: Entry) -> Iterator[str]:
+    """One request as a line of text, and what its provider would have refused as another."""
+    yield request_line(entry)
+    violations = entry.asked.violations
+    if not violations:
+        return
+    first = violations[0]
+    told = f"  violates {first.rule} at {first.place or 'the request'}: {first.message}"
+    if len(violations) > 1:
+        told = f"{told[:TEXT_LIMIT]} (and {', '.join(one.rule for one in violations[1:])})"
+    yield told[: 2 * TEXT_LIMIT]
 
 
 def request_line(entry: Entry) -> str:
@@ -29261,6 +30588,11 @@ class Core:
             return None
         return AsSent(head.target, head.lines, body)
 
+    def opened(self, port: int) -> None:
+        """Note that there is one more port that is listened on."""
+        self.ports += 1
+        self.mocks.ports.add(port)
+
     def operations(self, session: str) -> Operations:
         """What can be done with a session; an empty name is what is without one."""
         return Operations(self.mocks, self.journal, session)
@@ -29789,6 +31121,10 @@ MOCK_ROWS: Rows = {
         one_word(DIALECTS),
         "The dialect of OpenAI's format in which it answers, whatever that of the request is.",
     ),
+    "strict": (
+        YES_OR_NO,
+        "Whether it refuses what its provider would refuse (default: as the server does).",
+    ),
 }
 
 MATCH_ROWS: Rows = {
@@ -29814,6 +31150,7 @@ MATCH_ROWS: Rows = {
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),
+    "valid": (YES_OR_NO, "Whether it breaks no rule for which its provider refuses."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
     "fields": (
         members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]}), 1),
@@ -31228,6 +32565,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         pace: float = 0.0,
         require_auth: bool = False,
         credential: Union[str, Iterable[str]] = (),
+        strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
         seed: int = 0,
         log: str = "off",
@@ -31250,8 +32588,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.take(host, port, is_further=core is not None)
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        self.core.ports += 1
-        self.core.mocks.ports.add(self.port)
+        self.core.opened(self.port)
 
     def take(self, host: str, port: int, is_further: bool) -> None:
         """Take the port; if that fails, a server leaves nothing behind that is its own."""
@@ -31557,7 +32894,7 @@ MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
     """The value of each option: from the command line, else the environment, else its default."""
-    given, unknown = parser().parse_known_args(list(arguments))
+    given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
         raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
@@ -31576,6 +32913,15 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_ports(values["port"])
     check_together(values, spelled)
     return values
+
+
+def with_value(word: str) -> str:
+    """A word of the command line, with a value if it is an option that need not have one: argparse
+    would take the next word for it."""
+    alone = {option.flag: option.alone for option in OPTIONS if option.alone}
+    if word in alone:
+        return f"{word}={alone[word]}"
+    return word
 
 
 def without_secret(unknown: str) -> str:

@@ -431,6 +431,14 @@ def test_a_right_signature_is_right_however_it_comes() -> None:
             assert auth_of(answered, request) == "right" and not answered.is_repeatable
 
 
+def test_what_was_sent_is_kept_by_nobody_once_it_was_checked() -> None:
+    answers = signing_answerer()
+    elsewhere = raw("POST", "/nobodys/path", [HOST], b"{}")
+    for request in (signed(), signed(secret="other"), elsewhere):
+        call = answers.answer(request).call
+        assert request.raw and call and call.request.raw is None
+
+
 def test_the_refusal_shows_what_should_have_been_signed_as_aws_does() -> None:
     body = b"{}"
     response = signing_answerer().answer(signed(secret="other", body=body)).response

@@ -36,8 +36,8 @@ from mock_server import MockServer
 JOURNAL_KEYS = [
     "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
     "header_lines", "body", "fields", "provider", "dialect", "operation", "api", "model", "stream",
-    "user", "auth", "mock", "fault", "status", "unmatched", "near_misses", "note", "duration",
-    "bytes_sent", "events_sent", "events_total", "blocked", "ended",
+    "user", "auth", "mock", "fault", "status", "unmatched", "near_misses", "violations", "note",
+    "duration", "bytes_sent", "events_sent", "events_total", "blocked", "ended",
 ]
 # fmt: on
 
@@ -67,6 +67,7 @@ def test_the_journal_says_what_was_sent_and_what_became_of_the_answer(server: Mo
         "status": 200,
         "unmatched": False,
         "near_misses": [],
+        "violations": [],
         "events_sent": 0,
         "events_total": 0,
     }

@@ -19,6 +19,7 @@ VARIANTS = {
     "operation": m.replace(BASE, operation="embed"),
     "api": m.replace(BASE, api="completions"),
     "model": m.replace(BASE, model="gpt-4o-mini"),
+    "valid": m.replace(BASE, violations=(m.Violation("openai/x", "", ""),)),
     "stream": m.replace(BASE, stream=True),
     "user": m.replace(BASE, user="Ho there"),
     "system": m.replace(BASE, system="Be long."),

@@ -29,6 +29,8 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("pace", "3600", 3600),
     ("require_auth", "1", True),
     ("credential", "openai=sk-test", "openai=sk-test"),
+    ("strict", "1", True),
+    ("strict", "all", "all"),
     ("tls", "true", True),
     ("cert", "a.pem", "a.pem"),
     ("key", "b.pem", "b.pem"),
@@ -60,6 +62,7 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("pace", "x", "x", "expected seconds from 0 to 3600, found {}"),
     ("pace", "nan", "nan", "expected seconds from 0 to 3600, found {}"),
     ("require_auth", "yes", "yes", "expected 1, 0, true or false, found {}"),
+    ("strict", "some", "some", "expected 1, 0, true, false or all, found {}"),
     ("tls", "2", 2, "expected 1, 0, true or false, found {}"),
     ("tls_name", "a b", "a b", "expected a name or an address, found {}"),
     ("seed", "one", "one", "expected a whole number, found {}"),
@@ -111,6 +114,8 @@ def option_of(name: str) -> m.Option:
 def arguments_of(name: str, text: str) -> List[str]:
     """The words of a command line that give an option a text."""
     option = option_of(name)
+    if option.alone:  # it need not have a value, and so takes no word behind it for one
+        return [f"{option.flag}={text}"]
     return [text] if name == "port" else [option.flag, text]
 
 
@@ -264,7 +269,7 @@ def test_the_readme_lists_every_option_with_its_default() -> None:
     assert len(rows) == len(m.OPTIONS)
     for row, option in zip(rows, m.OPTIONS):
         flag, variable, meaning = re.split(r"(?<!\\)\|", row.strip("|"))
-        assert words(flag)[0].split()[0].lower() == option.flag
+        assert re.split(r"[ \[]", words(flag)[0])[0].lower() == option.flag
         assert words(variable) == [option.variable]
         if option.name in WRITTEN_DEFAULTS:
             default, text = WRITTEN_DEFAULTS[option.name]

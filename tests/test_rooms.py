@@ -26,7 +26,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
-    "options": ["credential_pairs", "options", "environment"],
+    "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
         "forms",
         "marks",
@@ -36,18 +36,21 @@ LAYERS = {
         "outcomes",
         "prometheus",
         "state",
+        "violations",
     ],
     "framings": ["framings"],
     "HTTP as values": [
         *("http", "sigv4", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
     ],
     "wire formats": ["formats/*", "routing"],
+    "rules": ["rules/*"],
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
         "operations",
-        *("control", "schema", "writing", "storing", "memory", "repeats", "brought", "answering"),
+        *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
+        *("judging", "answering"),
     ],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
@@ -206,7 +209,7 @@ def test_rooms_that_compute_touch_no_socket_clock_file_or_thread() -> None:
         ("formats/runs", "os"),
         ("memory", "threading"),
         ("state", "threading"),
-        ("options", "os"),
+        ("option_kinds", "os"),
         ("inspector", "pathlib"),
     }
     found = {

@@ -18,6 +18,7 @@ from .sizes import json_size, strings_size, walked_size
 from .steps import Exchange, Step
 from .transport import answer_steps
 from .values import Call, Request, Response
+from .violations import Violations
 from .withheld import is_plain_form, kept_call, kept_fields, kept_text
 
 ITEM_SIZE = 64  # of a short string in a tuple
@@ -29,6 +30,7 @@ PROBES = frozenset(
         *("/health_generate", "/health/ready", "/metrics", "/load"),
     )
 )
+VIOLATION_SIZE = 500  # about what the objects of one take beside its sentence
 ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
 
 
@@ -94,10 +96,10 @@ def control_refusal(refused: Refused) -> Answered:
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
+    violations = answered.call.violations if answered.call else ()
     body, call = body_and_call(request, answered)
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
+    size += told_size(answered, violations)
     provider = None
     if answered.wire:
         provider = answered.wire.provider or None
@@ -112,6 +114,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked.note = answered.note
     asked.unmatched = answered.unmatched
     asked.near = answered.near
+    asked.violations = violations
     response = answered.response
     asked.status = response.status
     if response.delivery.fault:
@@ -124,6 +127,16 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
+
+
+def told_size(answered: Answered, violations: Violations) -> int:
+    """About the bytes of memory that what was said of a request takes."""
+    size = VIOLATION_SIZE * len(violations)
+    if violations:
+        size += strings_size(one.message for one in violations)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
 
 
 def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:

@@ -4,7 +4,7 @@ provider."""
 from __future__ import annotations
 
 from functools import partial
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -20,6 +20,7 @@ from .http import METHODS
 from .ids import share
 from .journal import Journal
 from .jsons import compact, takes_long, utf8
+from .judging import against_rules, judged
 from .limits import CONTROL_PREFIX, Headers, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
@@ -35,6 +36,7 @@ from .routing import allow, other_like, route, shape_of
 from .schema import unfit
 from .storing import stored_of
 from .values import Call, Failure, Request, Response
+from .violations import that_count
 from .writing import failed, laid_over, respond
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
@@ -92,20 +94,20 @@ class Answerer:
 
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
+        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
         try:
-            wire, params = route(request, self.settings.ports)
+            wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         finding = self.guard.finding(wire, request)
-        request = replace(request, raw=None)  # which nobody is to keep
         if finding is None:
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         if finding.failure:
-            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
             answered = replace(answered, note=finding.auth)
         else:
-            answered = yield from self.fresh(request, session)
+            answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
         return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
@@ -127,10 +129,21 @@ class Answerer:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
         except BadField as wrong:
-            return self.fail(wire, wire.begun(request, params), wire.complaint(wrong))
+            return self.unread(wire, request, params, wrong)
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
+
+    def unread(
+        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
+    ) -> Answered:
+        """The error for a request with a field that can't be read: the server's own sentence, or
+        that of the rule that it breaks where what the provider refuses is refused."""
+        call = wire.begun(request, params)
+        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+        if self.settings.strict and that_count(call.violations):
+            return against_rules(wire, call, Delivery())
+        return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
         """Work that gives the answer to what no provider has, a path or a method of one: that of a
@@ -207,10 +220,14 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
+        is_repeatable = is_repeatable and lasts
         if given:
-            return given
+            return replace(given, is_repeatable=given.is_repeatable and lasts)
+        if self.settings.strict and not call.valid:
+            return self.refused(wire, call, brought, is_repeatable)
         # Where no mock is needed there is nothing to miss.
         if wire.needs_mock:
             echoes = self.settings.fallback == "echo" or brought.has_fault
@@ -233,21 +250,33 @@ class Answerer:
     ) -> Work[Tuple[Optional[Answered], bool]]:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
+        strict = bool(self.settings.strict)
         if brought.answer:
+            if strict and not call.valid:
+                return self.refused(wire, call, brought, True), True
             if call.choices > 1:  # each says what was weighed once, before it was read
                 yield ASIDE
             return self.own_answer(wire, call, session, brought.answer), False
         try:
             with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire, self.settings.seed)
+                found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
         except TooLong:
             yield ASIDE
-            found, is_repeatable = session.find(call, wire, self.settings.seed)
+            found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
         if found is None:
             return None, is_repeatable
+        if found.is_refusal:
+            return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
         if is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
+
+    def refused(
+        self, wire: WireFormat, call: Call, brought: Brought, is_repeatable: bool
+    ) -> Answered:
+        """The provider's refusal of a call that breaks its rules, delivered as the request asks."""
+        delivery = self.drawn(brought.laid_over(Delivery()), "strict/0")
+        return against_rules(wire, call, delivery, is_repeatable and not brought.fields)
 
     @staticmethod
     def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:

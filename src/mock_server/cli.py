@@ -23,7 +23,8 @@ from .mocks.doubts import doubts_about
 from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
-from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_ports, check_together
+from .option_kinds import BadOption
+from .options import BY_NAME, OPTIONS, Option, Settings, check_ports, check_together
 from .records import field_names
 from .server import MockServer
 from .trimming import give_back_memory
@@ -37,7 +38,7 @@ MOST_DESCRIPTORS = 65536  # that are asked of the system
 
 def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) -> Dict[str, Any]:
     """The value of each option: from the command line, else the environment, else its default."""
-    given, unknown = parser().parse_known_args(list(arguments))
+    given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
         raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
@@ -56,6 +57,15 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_ports(values["port"])
     check_together(values, spelled)
     return values
+
+
+def with_value(word: str) -> str:
+    """A word of the command line, with a value if it is an option that need not have one: argparse
+    would take the next word for it."""
+    alone = {option.flag: option.alone for option in OPTIONS if option.alone}
+    if word in alone:
+        return f"{word}={alone[word]}"
+    return word
 
 
 def without_secret(unknown: str) -> str:

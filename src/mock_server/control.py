@@ -35,6 +35,7 @@ from .options import Settings
 from .plans import WIRE_PLANS
 from .prometheus import METRICS_TYPE
 from .routing import pattern_of
+from .rules.judge import rules_json
 from .values import Request, Response
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
@@ -161,6 +162,10 @@ class Control:
             pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
+
+    def rules(self, asked: ControlRequest) -> Response:
+        """What each provider refuses."""
+        return control_response(200, {"rules": rules_json()})
 
     # --- the journal ---
 
@@ -330,6 +335,7 @@ class Control:
             wire_plans,
             "the named wire plans, so that a test can loop over them",
         ),
+        ControlRoute("GET /rules", rules, "what each provider refuses: the rules of `--strict`"),
     )
 
 

@@ -126,6 +126,11 @@ class Core:
             return None
         return AsSent(head.target, head.lines, body)
 
+    def opened(self, port: int) -> None:
+        """Note that there is one more port that is listened on."""
+        self.ports += 1
+        self.mocks.ports.add(port)
+
     def operations(self, session: str) -> Operations:
         """What can be done with a session; an empty name is what is without one."""
         return Operations(self.mocks, self.journal, session)

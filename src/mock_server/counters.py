@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from .entries import Again, Entry, RequestKind, Sent
+from .entries import Again, Asked, Entry, RequestKind, Sent
 from .prometheus import heading, sample_line
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
@@ -49,16 +49,24 @@ class Counters:
         self.bytes_sent = 0
         self.events_sent = 0
         self.seconds = 0.0
+        self.violations: Dict[str, int] = {}  # by rule
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
         self.running -= 1
+        self.judge(entry.asked)
         self.count(entry.kind, ended, entry.sent, entry.duration or 0.0)
 
     def again(self, again: Again) -> None:
         """Count a request that was answered at once as one before it was."""
         _, _, asked, sent, duration, _ = again
+        self.judge(asked)
         self.count(asked.kind, "complete", sent, duration)
+
+    def judge(self, asked: Asked) -> None:
+        """Count what a request breaks of its provider's rules."""
+        for one in asked.violations:
+            self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
 
     def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
         """Count a request of a kind, how it ended, what was sent and how long that took."""
@@ -78,10 +86,17 @@ class Counters:
             labels = dict(zip(LABELS, (str(part).lower() for part in key)))
             requests.append((labels, count))
         ends = [({"ended": name}, count) for name, count in sorted(self.ends.items())]
+        violations = []
+        if self.violations:
+            about = "Rules of providers that requests broke."
+            counts = sorted(self.violations.items())
+            samples = [({"rule": rule}, count) for rule, count in counts]
+            violations.append(Family("violations_total", "counter", about, samples))
         how = "Requests by how their answer ended on the socket."
         return [
             Family("requests_total", "counter", "Requests answered.", requests),
             Family("requests_ended_total", "counter", how, ends),
+            *violations,
             gauge("requests_in_flight", "Requests that are being answered.", self.running),
             counter(
                 "request_seconds_total",

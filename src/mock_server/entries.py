@@ -17,10 +17,15 @@ from .mocks.match import Condition
 from .records import replace
 from .sigv4 import is_signed
 from .values import Call, Request
+from .violations import Violation, Violations
 
 RequestKind = Tuple[Optional[str], Optional[str], Optional[int], bool]
 Ended = Optional[FrozenSet[str]]  # the ends that are asked for; none is for any, or none yet
 ENDS = ("complete", "client_closed", "client_reset", "fault", "shutdown")
+
+
+# What stands in conditions for that a request could not be read.
+UNREAD: Violations = (Violation("", "", ""),)
 
 
 class Asked:
@@ -33,7 +38,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "wire", "auth"),
+        *("is_probe", "violations", "wire", "auth"),
     )
 
     def __init__(
@@ -62,6 +67,7 @@ class Asked:
         self.fault = ""
         self.unmatched = False
         self.near: Tuple[Json, ...] = ()
+        self.violations: Violations = ()  # what its provider would have said
         self.note = ""
         self.wire: Optional[WireFormat] = None
         self.auth = ""  # what was found of the credential, if it was checked
@@ -81,9 +87,11 @@ class Asked:
 
     @property
     def is_invalid(self) -> bool:
-        """Whether it was refused because it could not be read as its provider reads it."""
+        """Whether it could not be read as its provider reads it, or breaks one of its rules."""
         is_wrong_key = self.auth.startswith("wrong")  # 400 at Gemini
-        return self.call is None and self.status in (400, 422) and not is_wrong_key
+        if self.call is None and self.status in (400, 422) and not is_wrong_key:
+            return True
+        return any(one.counts for one in self.violations)
 
     def authentication(self) -> Optional[str]:
         """What is shown of the credential: `none`, `present`, or, where it was checked, `right` or
@@ -115,6 +123,8 @@ class Asked:
         query, headers = self.head.kept["query"], self.head.kept["headers"]
         request = Request(self.method, self.path, query, headers, b"", self.port, self.session)
         call = self.call or Call(request, self.provider or "", "", "", "", body=None)
+        if call is not self.call and self.is_invalid:
+            call = replace(call, violations=self.violations or UNREAD)
         if self.form is not None:
             return replace(call, request=request, body=self.form)
         return replace(call, request=request)
@@ -227,6 +237,7 @@ class Entry:
             "status": self.status,
             "unmatched": asked.unmatched,
             "near_misses": [copied(miss) for miss in asked.near],
+            "violations": [one.json() for one in asked.violations],
             "note": asked.note,
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),

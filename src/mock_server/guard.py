@@ -30,7 +30,7 @@ GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
 @record
-class Finding:
+class Checked:
     """What is found of a credential: what the journal says, and what the provider, if it is not
     right; `is_lasting` tells whether an equal request will always have the same."""
 
@@ -60,7 +60,7 @@ class Guard:
             else:
                 keys.append(one.key)
 
-    def finding(self, wire: WireFormat, request: Request) -> Optional[Finding]:
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Checked]:
         """What is found of a request's credential; None where nothing is checked."""
         holder = holder_of(wire)
         if holder not in self.keys:
@@ -85,32 +85,32 @@ class Guard:
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))
         why = f"wrong: {place} has none that --credential names for {holder}"
-        return Finding(why, wire.wrong_key(place))
+        return Checked(why, wire.wrong_key(place))
 
-    def of_token(self, wire: WireFormat, place: str, expires: int) -> Finding:
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
         """What is found of a token that the server has issued."""
         if self.issuer.now() < expires:
-            return Finding(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+            return Checked(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
         why = f"wrong: expired at {rfc3339(expires)}Z"
-        return Finding(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+        return Checked(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
 
-    def of_signature(self, wire: WireFormat, request: Request) -> Finding:
+    def of_signature(self, wire: WireFormat, request: Request) -> Checked:
         """What is found of a signature."""
         try:
             check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
             said = wire.badly_signed(bad.failure)
-            return Finding(f"wrong: {bad.why}", said, is_lasting=False)
-        return Finding("right", is_lasting=False)
+            return Checked(f"wrong: {bad.why}", said, is_lasting=False)
+        return Checked("right", is_lasting=False)
 
-    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Finding:
+    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Checked:
         """What is found of a short-term key of Bedrock."""
         try:
             check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
         except BadSignature as bad:
             why = f"wrong: of the URL in the key, {bad.why}"
-            return Finding(why, wire.wrong_key(place), is_lasting=False)
-        return Finding("right", is_lasting=False)
+            return Checked(why, wire.wrong_key(place), is_lasting=False)
+        return Checked("right", is_lasting=False)
 
     def secrets_of(self, access: str, token: str) -> Sequence[str]:
         """The secrets of an access key, if there is a session with its token.
@@ -159,18 +159,18 @@ def from_base64(text: str) -> str:
         return ""
 
 
-def of_right_key(wire: WireFormat, place: str, key: str) -> Finding:
+def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
     """What is found of a key that is right, if it stands where it may."""
     if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
-        return Finding("right")
+        return Checked("right")
     why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-    return Finding(why, wire.wrong_key(place))
+    return Checked(why, wire.wrong_key(place))
 
 
-def missing(wire: WireFormat, request: Request) -> Finding:
+def missing(wire: WireFormat, request: Request) -> Checked:
     """What is found where there is no credential, or none that can be one."""
     failure = wire.unauthorized(request)
     given = request.headers.get("authorization", "").strip().lower()
     if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Finding("none", failure)
-    return Finding(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
+        return Checked("none", failure)
+    return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)

@@ -9,7 +9,7 @@ import select
 import sys
 import threading
 import time
-from typing import Dict, List, Optional, TextIO, Tuple, Union
+from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
 from .entries import Entry
 from .ids import timestamp
@@ -112,7 +112,7 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        return printable(request_line(line)) + "\n"
+        return "".join([printable(told) + "\n" for told in request_lines(line)])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
@@ -211,6 +211,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
         "ended": entry.ended,
+        "violations": [one.json() for one in asked.violations],
         "note": asked.note,
     }
     del known["user"]
@@ -225,6 +226,19 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
+
+
+def request_lines(entry: Entry) -> Iterator[str]:
+    """One request as a line of text, and what its provider would have refused as another."""
+    yield request_line(entry)
+    violations = entry.asked.violations
+    if not violations:
+        return
+    first = violations[0]
+    told = f"  violates {first.rule} at {first.place or 'the request'}: {first.message}"
+    if len(violations) > 1:
+        told = f"{told[:TEXT_LIMIT]} (and {', '.join(one.rule for one in violations[1:])})"
+    yield told[: 2 * TEXT_LIMIT]
 
 
 def request_line(entry: Entry) -> str:

@@ -258,7 +258,7 @@ class Operations:
         unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
         sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
         sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
-        sentences += [f"could not read {noted(one)}" for one in unread[:MOST_TOLD]]
+        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
         more = len(idle) + len(missed) + len(unread) - len(sentences)
         if more:
             sentences.append(f"and {more} more")
@@ -338,6 +338,17 @@ def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
 def noted(entry: Entry) -> str:
     """A request, and what was said of it."""
     return f"{named(entry)}: {entry.asked.note}"
+
+
+def invalid_sentence(entry: Entry) -> str:
+    """A request that could not be read, or that its provider would have refused."""
+    broken = [one for one in entry.asked.violations if one.counts]
+    if not broken:
+        return f"could not read {noted(entry)}"
+    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
+    if len(broken) > 1:
+        told += f" (and {len(broken) - 1} more)"
+    return told
 
 
 def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:

@@ -61,6 +61,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         pace: float = 0.0,
         require_auth: bool = False,
         credential: Union[str, Iterable[str]] = (),
+        strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
         seed: int = 0,
         log: str = "off",
@@ -83,8 +84,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.take(host, port, is_further=core is not None)
         self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
         self.port: int = self.server_address[1]
-        self.core.ports += 1
-        self.core.mocks.ports.add(self.port)
+        self.core.opened(self.port)
 
     def take(self, host: str, port: int, is_further: bool) -> None:
         """Take the port; if that fails, a server leaves nothing behind that is its own."""

@@ -14,6 +14,7 @@ from .jsons import compact, parse_request, sorted_compact, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import Frame
 from .records import found_once, record
+from .violations import Violations
 
 # --- what is asked ---
 
@@ -104,6 +105,7 @@ class Call:
     params: Mapping[str, str] = {}  # what the route names
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
+    violations: Violations = ()  # what it breaks of its provider's rules
     issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
@@ -140,6 +142,11 @@ class Call:
     def was_read(self) -> bool:
         """Whether the request could be read as far as its body."""
         return self.body is not MISSING
+
+    @found_once
+    def valid(self) -> bool:
+        """Whether it could be read, and breaks no rule for which its provider refuses."""
+        return self.was_read and not any(one.counts for one in self.violations)
 
     @found_once
     def said(self) -> Json:

@@ -54,7 +54,7 @@ STS_ERRORS = {
 }
 
 
-class Rule(NamedTuple):
+class FieldRule(NamedTuple):
     """What a field of a request is to be."""
 
     name: str
@@ -65,11 +65,11 @@ class Rule(NamedTuple):
     is_number: bool = False
 
 
-ROLE_RULE = Rule("RoleArn", True, 20, 2048)
-NAME_RULE = Rule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
-DURATION_RULE = Rule("DurationSeconds", False, 900, 43200, is_number=True)
-IDENTITY_RULE = Rule("WebIdentityToken", True, 4, 20000)
-RULES: Mapping[str, Tuple[Rule, ...]] = {
+ROLE_RULE = FieldRule("RoleArn", True, 20, 2048)
+NAME_RULE = FieldRule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
+DURATION_RULE = FieldRule("DurationSeconds", False, 900, 43200, is_number=True)
+IDENTITY_RULE = FieldRule("WebIdentityToken", True, 4, 20000)
+RULES: Mapping[str, Tuple[FieldRule, ...]] = {
     "AssumeRole": (ROLE_RULE, NAME_RULE, DURATION_RULE),
     WEB_IDENTITY: (ROLE_RULE, NAME_RULE, IDENTITY_RULE, DURATION_RULE),
 }
@@ -205,7 +205,7 @@ def broken_rule(call: Call) -> Optional[Failure]:
     return None
 
 
-def wrong_number(rule: Rule, text: str) -> str:
+def wrong_number(rule: FieldRule, text: str) -> str:
     """What a number is to be, if it is not."""
     number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
     if number < rule.least:

@@ -102,6 +102,10 @@ MOCK_ROWS: Rows = {
         one_word(DIALECTS),
         "The dialect of OpenAI's format in which it answers, whatever that of the request is.",
     ),
+    "strict": (
+        YES_OR_NO,
+        "Whether it refuses what its provider would refuse (default: as the server does).",
+    ),
 }
 
 MATCH_ROWS: Rows = {
@@ -127,6 +131,7 @@ MATCH_ROWS: Rows = {
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),
+    "valid": (YES_OR_NO, "Whether it breaks no rule for which its provider refuses."),
     "body": (ANYTHING, "JSON that the body contains: objects are subsets, arrays equally long."),
     "fields": (
         members_like(either(TEXT_OR_NONE, {"type": ["number", "boolean"]}), 1),

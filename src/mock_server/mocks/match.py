@@ -22,7 +22,6 @@ from .patterns import WATCHDOG
 from .templates import check_place, walked
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
-
 Verdict = Union[bool, Groups]  # whether a condition holds; if it does, perhaps with groups
 
 TextTest = Callable[[Optional[str]], Any]  # what is true where it holds: a re.Match, or true itself
@@ -243,10 +242,10 @@ def match_text(node: Node) -> List[Condition]:
 
 def match_text_or_none(node: Node) -> List[Condition]:
     """A text matcher on one text of the call, or null for none."""
+    if node.value is not None:
+        return match_text(node)
     key = str(node.key)
-    if node.value is None:
-        return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
-    return match_text(node)
+    return [Condition(key, MISSING, functools.partial(said_or_none, key), is_none)]
 
 
 def said_or_none(key: str, call: Call) -> Optional[str]:
@@ -414,6 +413,7 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "headers": match_named,
     "port": match_exact("an integer"),
     "session": match_exact("a string"),
+    "valid": match_exact("a boolean"),
     "body": match_body,
     "fields": match_fields,
     "body_sha256": match_sha256,

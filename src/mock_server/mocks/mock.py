@@ -78,6 +78,7 @@ class Found:
     groups: Groups
     wire: WireFormat
     limit: Optional[Limit] = None
+    is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
 
 
 @record
@@ -94,6 +95,7 @@ class Mock:
     canonical: str = ""
     limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
     dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
+    strict: Optional[bool] = None  # whether what its provider would refuse is refused
 
     # Two that say the same are still two mocks.
     __eq__ = object.__eq__
@@ -163,11 +165,18 @@ class Mock:
         return lacking
 
     def claim(
-        self, call: Call, wire: WireFormat, uses: Uses, holds: Verdict, seed: int
+        self,
+        call: Call,
+        wire: WireFormat,
+        uses: Uses,
+        holds: Verdict,
+        seed: int,
+        strict: bool = False,
     ) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call, or
         an error that loses its draw.  What exceeds its limit is answered with an error, and is no
-        use."""
+        use; nor is what breaks a rule, where that is refused: `strict` says so, unless the mock
+        does."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
         wire = self.written_in(wire, call)
@@ -177,6 +186,8 @@ class Mock:
             answer = self.answer(used)
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
+            if not call.valid and (strict if self.strict is None else self.strict):
+                return Found(self, answer, used, uses, groups, wire, is_refusal=True)
             if answer.probability < 1:
                 uses.draws += 1
                 if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
@@ -214,6 +225,9 @@ def parse_mock(node: MockNode) -> Mock:
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
+    strict = None
+    if "strict" in spec:
+        strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     return Mock(
         name,
@@ -225,6 +239,7 @@ def parse_mock(node: MockNode) -> Mock:
         sorted_compact(spec),
         parse_limit(node.get("limit")),
         dialect,
+        strict,
     )
 
 

@@ -65,7 +65,17 @@ COMMON_KEYS = ("status", *DELIVERY_KEYS)
 
 RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
 
-MOCK_KEYS = ("name", "match", "response", "responses", "cycle", "times", "limit", "dialect")
+MOCK_KEYS = (
+    "name",
+    "match",
+    "response",
+    "responses",
+    "cycle",
+    "times",
+    "limit",
+    "dialect",
+    "strict",
+)
 
 NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
 

@@ -182,16 +182,19 @@ class Session:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
-    def find(self, call: Call, wire: WireFormat, seed: int = 0) -> Tuple[Optional[Found], bool]:
+    def find(
+        self, call: Call, wire: WireFormat, seed: int = 0, strict: bool = False
+    ) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
-        the same.  `seed` is that of draws."""
+        the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
+        the mock says otherwise."""
         is_repeatable = True
         for mock in self.candidates(call):
             holds = mock.matches(call)
             if not holds:
                 continue
             is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds, seed)
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed, strict)
             if found:
                 return found, is_repeatable
         return None, is_repeatable

@@ -108,7 +108,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes
 
 if TYPE_CHECKING:
     import argparse
@@ -5997,8 +5997,10 @@ class Mute(WireFormat):
 
 LIFE = "expires_in"  # the member of `extra` that says for how many seconds a token holds
 LONGEST_CLAIM = 500  # characters: a token stands in a header
+LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
+FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
-JWT = re.compile(r"[\w-]+(?:\.[\w-]+){2}", re.ASCII)
+JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
 JSON_TYPE = "application/json"
 
 
@@ -6072,7 +6074,7 @@ class TokenEndpoint(Issuing, Mute):
         names = self.provider, self.operation, self.api, ""
         fields: Json = None
         if request.method == "POST":
-            fields = form_fields(request)
+            fields = {**basic_client(request), **form_fields(request)}
         elif self.takes_query:
             fields = dict(request.query)
         return Call(request, *names, params=params, body=fields)
@@ -6091,6 +6093,16 @@ def form_fields(request: Request) -> Dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
+def basic_client(request: Request) -> Dict[str, Json]:
+    """The client that a request names in its head in place of its form (RFC 6749, 2.3.1): so Go's
+    oauth2 does first."""
+    key = scheme_key(request.headers.get("authorization", ""), ("basic",))
+    client, colon, secret = text_of(from_base64url(key)).partition(":")
+    if not colon:
+        return {}
+    return {"client_id": unquote(client), "client_secret": unquote(secret)}
+
+
 def field_text(call: Call, name: str) -> str:
     """A field of a request; empty, too, for one that is no text."""
     value = within(call.body, name)
@@ -6105,7 +6117,9 @@ def issuer_of(call: Call) -> Issuer:
 def given_life(extra: Mapping[str, Json]) -> Optional[int]:
     """For how many seconds a token holds by what a mock says, if it says it."""
     life = extra.get(LIFE)
-    return life if type(life) is int else None
+    if type(life) is int and abs(life) <= LONGEST_LIFE:
+        return life
+    return None
 
 
 def short(text: Json) -> str:
@@ -6128,7 +6142,7 @@ class Assertion(NamedTuple):
         if isinstance(value, str) and value.isdecimal() and len(value) < 16:
             return int(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return value
+            return min(max(value, -FAR_SECOND), FAR_SECOND)
         return None
 
     def text(self, name: str) -> str:
@@ -6139,7 +6153,8 @@ class Assertion(NamedTuple):
 
 def read_assertion(text: str) -> Optional[Assertion]:
     """What a JWT says; None for what is none."""
-    if not JWT.fullmatch(text):
+    text = text.strip()  # it may come from a file
+    if not re.fullmatch(JWT, text):
         return None
     try:
         header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
@@ -6159,9 +6174,10 @@ def read_assertion(text: str) -> Optional[Assertion]:
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACCOUNT_ID = "123456789012"
 USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-NOT_IN_A_NAME = re.compile(r"[^\w.-]|^[^a-zA-Z]", re.ASCII)
-ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
+# Texts, as compiling them takes longer than most requests do.
+NOT_IN_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+NOT_IN_A_NAME = "[^a-zA-Z0-9_.-]|^[^a-zA-Z]"
+ROLE_ARN = "arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([a-zA-Z0-9_+=,.@-]+)"
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
 
@@ -6217,12 +6233,12 @@ def element(name: str, value: Json, depth: int) -> str:
     space = "  " * depth
     if value is None:
         return ""
-    name = NOT_IN_A_NAME.sub("_", name)
+    name = re.sub(NOT_IN_A_NAME, "_", name)
     opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
     if isinstance(value, Mapping):
         inner = "".join(element(key, one, depth + 1) for key, one in value.items())
         return f"{space}<{opening}>\n{inner}{space}</{name}>\n"
-    text = escape(NOT_IN_XML.sub("?", str(value)), quote=False)
+    text = escape(re.sub(NOT_IN_XML, "?", str(value)), quote=False)
     return f"{space}<{opening}>{text}</{name}>\n"
 
 
@@ -6274,7 +6290,7 @@ class Sts(TokenEndpoint):
     def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The credentials of a role, and who has them."""
         role, session = field_text(call, "RoleArn"), field_text(call, "RoleSessionName")
-        match = ROLE_ARN.fullmatch(role)
+        match = re.fullmatch(ROLE_ARN, role)
         account, name = match.groups() if match else (ACCOUNT_ID, "mock")
         arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
         user = f"AROA{token(role, 16, LOWER_ALNUM).upper()}:{session}"
@@ -6378,7 +6394,7 @@ class StsSigned(Sts):
             return Failure(403, message, "ExpiredToken")
         role = field_text(call, "RoleArn")
         wrong = broken_rule(call)
-        if not wrong and action == "AssumeRole" and not ROLE_ARN.fullmatch(role):
+        if not wrong and action == "AssumeRole" and not re.fullmatch(ROLE_ARN, role):
             return Failure(400, f"{role[:200]} is invalid", "ValidationError")
         return wrong
 
@@ -6416,7 +6432,7 @@ class StsWebIdentity(Sts):
         wrong = broken_rule(call)
         if wrong:
             return wrong
-        if not ROLE_ARN.fullmatch(field_text(call, "RoleArn")):
+        if not re.fullmatch(ROLE_ARN, field_text(call, "RoleArn")):
             return Failure(400, "Request ARN is invalid", "ValidationError")
         assertion = read_assertion(field_text(call, "WebIdentityToken"))
         if assertion is None:
@@ -6532,7 +6548,6 @@ class InstanceSession(OnInstance):
     operation = "metadata"
     api = "imds_session"
     routes = ("PUT /latest/api/token",)
-    json_type = "text/plain"
 
     def refusal(self, call: Call) -> Optional[Failure]:
         """A request that has come through others, or does not say for how long."""
@@ -6554,6 +6569,10 @@ class InstanceSession(OnInstance):
         """The token, and nothing around it."""
         issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
         return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
+
+    def whole_type(self, call: Call) -> str:
+        """A text."""
+        return "text/plain"
 
 
 class InstanceCredentials(OnInstance):
@@ -6592,7 +6611,6 @@ class InstanceFacts(OnInstance):
         "GET /latest/meta-data/{place*}",
         "GET /latest/dynamic/{place*}",
     )
-    json_type = "text/plain"
 
     def fact(self, call: Call) -> Optional[str]:
         """What stands in a place; None where there is none."""
@@ -6610,6 +6628,10 @@ class InstanceFacts(OnInstance):
     def whole(self, call: Call, reply: Reply) -> Json:
         """One of them."""
         return utf8(reply.text(Text) or self.fact(call) or "")
+
+    def whole_type(self, call: Call) -> str:
+        """A text."""
+        return "text/plain"
 
 
 class ContainerCredentials(TokenEndpoint):
@@ -10434,7 +10456,8 @@ class EntraDirectory(Entra):
         request, tenant = call.request, short(call.params.get("tenant"))
         here = request.headers.get("host") or f"127.0.0.1:{request.port}"
         scheme = "https" if request.is_tls else "http"
-        scheme = request.headers.get("x-forwarded-proto", scheme)  # behind what ends TLS
+        if request.headers.get("x-forwarded-proto") == "https":  # behind what ends TLS
+            scheme = "https"
         base = f"{scheme}://{here}/{tenant}"
         return {
             "token_endpoint": f"{base}/oauth2/v2.0/token",
@@ -14328,8 +14351,6 @@ SUBJECT_TYPES = (
     *(TOKEN_TYPE + kind for kind in ("jwt", "id_token", "access_token", "saml2")),
     "urn:ietf:params:aws:token-type:aws4_request",
 )
-# Whose path an audience may have: the endpoint's own, wherever it is, or one that Google has had.
-AUDIENCE_PATHS = ("/token", "/o/oauth2/token", "/oauth2/v4/token")
 HOUR = 3600
 DAY_HALF = 43200  # seconds, the longest life of a token that is asked for (documented)
 SKEW = 300  # seconds by which clocks may differ
@@ -14337,11 +14358,12 @@ TIMEFRAME = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
 )
-POOL = re.compile(
+# Texts: most servers never need them compiled.
+POOL = (
     r"//iam\.googleapis\.com/"
     r"(?:projects/[^/]+/)?locations/[^/]+/(?:workloadIdentityPools|workforcePools)/.+"
 )
-DURATION = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
+DURATION = r"([0-9]{1,6})(?:\.[0-9]{1,9})?s"
 
 # What OAuth calls errors that have no name of their own, by status.
 OAUTH_ERRORS = {
@@ -14403,7 +14425,7 @@ class GoogleToken(GoogleOAuth):
             # Recorded: whatever is missing or no JWT gets no more words than these.
             if assertion is None:
                 return denied("invalid_request", "Bad Request")
-            return wrong_assertion(assertion, call.path, issuer_of(call).now())
+            return wrong_assertion(assertion, issuer_of(call).now())
         if kind == "refresh_token":
             return wrong_refresh(call)
         if not kind:
@@ -14427,7 +14449,7 @@ class GoogleToken(GoogleOAuth):
         return {**answer, **more, "token_type": "Bearer"}
 
 
-def wrong_assertion(assertion: Assertion, path: str, now: int) -> Optional[Failure]:
+def wrong_assertion(assertion: Assertion, now: int) -> Optional[Failure]:
     """What is wrong with what a service account signed, in the order that was recorded."""
     problem = ""
     begun, ends = assertion.second("iat"), assertion.second("exp")
@@ -14443,17 +14465,10 @@ def wrong_assertion(assertion: Assertion, path: str, now: int) -> Optional[Failu
         problem = TIMEFRAME
     elif not (assertion.text("scope") or assertion.text("target_audience")):
         return denied("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
-    elif urlsplit_path(assertion.text("aud")) not in (path, *AUDIENCE_PATHS):
+    # The endpoint's own address, wherever that is for the client, or one that Google has had.
+    elif not assertion.text("aud").endswith("/token"):
         problem = "Invalid JWT: Failed audience check."
     return denied("invalid_grant", problem) if problem else None
-
-
-def urlsplit_path(url: str) -> str:
-    """The path of a URL; empty for what is none."""
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
 
 
 def wrong_refresh(call: Call) -> Optional[Failure]:
@@ -14490,7 +14505,7 @@ class GoogleExchange(GoogleOAuth):
                 f'Invalid value for "grant_type". The only supported value is {TOKEN_EXCHANGE}.'
             )
             return denied("unsupported_grant_type", message)
-        if not POOL.fullmatch(exchange_field(call, "audience")):
+        if not re.fullmatch(POOL, exchange_field(call, "audience")):
             return denied(
                 "invalid_request",
                 'Invalid value for "audience". This value should be the full resource name of the '
@@ -14573,7 +14588,7 @@ class GenerateAccessToken(Issuing, Vertex):
         """How long a token is to hold; None for what is no duration, or too long."""
         if not lifetime:
             return HOUR
-        match = DURATION.fullmatch(lifetime)
+        match = re.fullmatch(DURATION, lifetime)
         seconds = int(match.group(1)) if match else 0
         return seconds if 0 < seconds <= DAY_HALF else None
 
@@ -14689,7 +14704,6 @@ class MachineIdentity(OnMachine):
 
     api = "metadata_identity"
     routes = (ACCOUNT + "/identity",)
-    json_type = "text/html"  # as the real one has it
 
     def refusal(self, call: Call) -> Optional[Failure]:
         """A request for nobody."""
@@ -14703,6 +14717,10 @@ class MachineIdentity(OnMachine):
         token = identity_token(issuer, account_of(call), audience, issuer.now() + HOUR)
         return utf8(reply.text(Text) or token)
 
+    def whole_type(self, call: Call) -> str:
+        """As the real one has it."""
+        return "text/html"
+
 
 class MachineFacts(OnMachine):
     """What else the machine is; to a mock's `text` any of it."""
@@ -14710,7 +14728,6 @@ class MachineFacts(OnMachine):
     operation = "metadata"
     api = "metadata"
     routes = (ROOT + "[/]", ROOT + "/{place*}", ACCOUNT + "[/]", ACCOUNT + "/{fact}", "GET /")
-    json_type = "application/text"
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The root for who asks for a metadata server there."""
@@ -14726,11 +14743,13 @@ class MachineFacts(OnMachine):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """One of them."""
+        if not reply.text(Text) and asks_for_all(call):
+            return {**account_facts(call), "email": account_of(call)}
         return utf8(reply.text(Text) or fact_of(call) or "")
 
     def whole_type(self, call: Call) -> str:
         """All that is told of an account comes in JSON."""
-        return "application/json" if call.query.get("recursive") else self.json_type
+        return "application/json" if asks_for_all(call) else "application/text"
 
 
 def account_of(call: Call) -> str:
@@ -14745,17 +14764,21 @@ def fact_of(call: Call) -> Optional[str]:
         return "computeMetadata/\n"
     if "account" not in call.params:
         return FACTS.get(call.params.get("place", "").rstrip("/"))
-    told: Dict[str, List[str]] = {
-        "email": [account_of(call)],
-        "aliases": ["default"],
-        "scopes": list(SCOPES),
-    }
-    fact = call.params.get("fact", "")
+    told, fact = account_facts(call), call.params.get("fact", "")
     if fact:
         return "\n".join(told[fact]) if fact in told else None
-    if call.query.get("recursive", "").lower() != "true":
-        return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
-    return compact({**told, "email": account_of(call)})
+    return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
+
+
+def account_facts(call: Call) -> Dict[str, List[str]]:
+    """What is told of an account."""
+    return {"aliases": ["default"], "email": [account_of(call)], "scopes": list(SCOPES)}
+
+
+def asks_for_all(call: Call) -> bool:
+    """Whether all that is told of an account is asked for at once."""
+    at_account = "account" in call.params and "fact" not in call.params
+    return at_account and call.query.get("recursive", "").lower() == "true"
 
 
 # === formats/google_openai ===================================================
@@ -23569,7 +23592,8 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         asked.events_total = 0
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
-    if request.path in PROBES and not asked.mock:
+    # Who asks for something with an identity is told of.
+    if request.path in PROBES and not asked.mock and not hides_body(answered):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
@@ -29171,7 +29195,8 @@ class Answerer:
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
-            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
+            note = outcome.message if isinstance(outcome, Failure) else ""
+            return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
+import pytest
 from samples import ISSUER, OWNER_HEADERS, OWNER_QUERY, SAMPLES, answerer, ask, request_of, wire_of
 
 import mock_server as m
@@ -66,6 +68,7 @@ WEB = {
     "Action": "AssumeRoleWithWebIdentity",
     "WebIdentityToken": jwt(iss="https://idp.example", sub="me", aud=["a"], exp=NOW + 60),
 }
+FLAVORED = {"metadata-flavor": "Google"}
 IDENTITY = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
 
 
@@ -154,10 +157,30 @@ def test_a_mock_says_a_token_of_its_own_and_what_stands_beside_it() -> None:
     for kind, fields, path, member, _, _ in ISSUED:
         found = found_in(answerer(spec).answer(asked(kind, fields, path)).response)
         assert (found[member], found["scope"]) == ("mine", "a"), kind
+    far = {**spec, "response": {"extra": {"expires_in": 10**30}}}
+    for kind, fields, path, member, provider, life in ISSUED:  # which is no life, and only told
+        found = found_in(answerer(far).answer(asked(kind, fields, path)).response)
+        assert found["expires_in"] in (10**30, str(10**30)), kind
+        assert ISSUER.verdict(provider, found[member], NOW + life) == "expired"
+    assert text_of(ask(answerer(far), m.MachineIdentity)).startswith("eyJ")  # with no members
+    with pytest.raises(m.BadMock, match="expected nothing, in what is text/plain"):
+        answerer({"match": {"operation": "metadata"}, "response": {"extra": {"a": 1}}})
     identity = ask(answerer({**spec, "response": {"text": "mine"}}), m.MachineIdentity)
     assert text_of(identity) == "mine"
     project = {"match": {"operation": "metadata"}, "response": {"text": "my-project"}}
     assert text_of(ask(answerer(project), m.MachineFacts)) == "my-project"
+
+
+def test_a_client_may_be_named_in_the_head() -> None:
+    basic = base64.b64encode(b"an%20app:SECRET").decode()
+    fields = {**APP, "client_id": None, "client_secret": None}
+    request = asked(m.EntraToken, fields, headers={"authorization": "Basic " + basic})
+    found = found_in(answerer().answer(request).response)
+    claims = ISSUER.claims("azure", found["access_token"])
+    assert claims and claims["appid"] == "an app"
+    for head in ("Basic", "Basic ", "Basic bm9uZQ==", "Basic ü", "Bearer " + basic):
+        request = asked(m.EntraToken, fields, headers={"authorization": head})
+        assert b"AADSTS900144" in answerer().answer(request).response.body, head
 
 
 def test_the_first_version_of_azures_endpoint_says_numbers_as_text() -> None:
@@ -204,7 +227,7 @@ def test_a_machine_tells_what_it_is() -> None:
         response = answers.answer(asked(kind, path=path)).response
         assert (response.status, text_of(response)) == (200, said)
     account = "/computeMetadata/v1/instance/service-accounts/default/"
-    all_of_it = asked(m.MachineFacts, path=account, query={"recursive": "true"})
+    all_of_it = asked(m.MachineFacts, path=account, query={"recursive": "True"})
     found = found_in(answers.answer(all_of_it).response)
     assert found == {"aliases": ["default"], "email": m.EMAIL, "scopes": list(m.SCOPES)}
 
@@ -237,7 +260,9 @@ REFUSED: List[Tuple[type, Any, Dict[str, Any], int, str]] = [
     (m.GoogleToken, {**GRANT, "assertion": signed(iat=NOW - 9000)}, {}, 400, "60 minutes"),
     (m.GoogleToken, {**GRANT, "assertion": signed(scope="")}, {}, 400, "invalid_scope"),
     (m.GoogleToken, {**GRANT, "assertion": signed(aud="https://a/")}, {}, 400, "audience check"),
-    (m.GoogleToken, {**GRANT, "assertion": signed(aud="http://[/token")}, {}, 400, "audience"),
+    (m.GoogleToken, {**GRANT, "assertion": signed(aud=None)}, {}, 400, "Failed audience check"),
+    (m.GoogleToken, {**GRANT, "assertion": signed(exp=10**400)}, {}, 400, "60 minutes"),
+    (m.GoogleToken, {**GRANT, "assertion": signed(iat=-1.5, exp=10**400)}, {}, 400, "60 minutes"),
     (m.GoogleToken, {**REFRESH, "client_id": None}, {}, 400, "Could not determine client ID"),
     (m.GoogleToken, {**REFRESH, "client_secret": None}, {}, 400, "client_secret is missing."),
     (m.GoogleToken, {**REFRESH, "refresh_token": None}, {}, 400, "Missing required parameter"),
@@ -460,6 +485,7 @@ def test_the_journal_keeps_no_credential_that_is_exchanged() -> None:
             told = kept(answerer(), request)
             assert "SECRET" not in told, (path, content_type, told)
     told = kept(answerer(), m.Request("POST", "/token", {}, FORM, form))
+    assert '"note": "Required parameter is missing: grant_type"' in told
     assert "visible" in told and told.count("*** (sha256 ") == len(SECRETS) - 1
     # Where a typing error leads, and where nobody looked.
     for path in ("/tokens", "/login/oauth/access_token"):
@@ -487,6 +513,13 @@ def test_the_journal_keeps_no_credential_of_a_machine_or_of_aws() -> None:
         ),
     ):
         assert "SECRET" not in kept(answerer(require_auth=True), request), request
+
+
+def test_who_asks_the_root_for_an_identity_is_no_probe() -> None:
+    for query, headers, is_probe in (({}, {}, True), (IDENTITY, {}, False), ({}, FLAVORED, False)):
+        request = m.Request("GET", "/", query, headers)
+        answered = answerer().answer(request)
+        assert m.asked_of(request, m.Head("GET", "/", 1, headers), answered).is_probe == is_probe
 
 
 def test_what_a_test_looks_for_in_the_journal_is_masked_too() -> None:

@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
 	"golang.org/x/oauth2/google"
 )
 
@@ -130,6 +131,14 @@ func TestAzureTokens(t *testing.T) {
 		azureToken(t, must[*azidentity.WorkloadIdentityCredential](t)(azidentity.NewWorkloadIdentityCredential(
 			&azidentity.WorkloadIdentityCredentialOptions{ClientOptions: options, DisableInstanceDiscovery: true, ClientID: "app",
 				TenantID: tenant, TokenFilePath: written(t, jwt(t, object{"aud": "api://AzureADTokenExchange"}))})), time.Hour)
+	})
+	t.Run("oauth2", func(t *testing.T) {
+		client := clientcredentials.Config{ClientID: "app", ClientSecret: "secret", Scopes: []string{azureScope},
+			TokenURL: plain + "/" + tenant + "/oauth2/v2.0/token"}
+		token := must[*oauth2.Token](t)(client.Token(context.Background()))
+		if left := time.Until(token.Expiry); left > time.Hour || left < 59*time.Minute {
+			t.Errorf("it holds for %v", left)
+		}
 	})
 	t.Run("app service", func(t *testing.T) {
 		t.Setenv("IDENTITY_ENDPOINT", plain+"/msi/token")

@@ -234,7 +234,8 @@ class EntraDirectory(Entra):
         request, tenant = call.request, short(call.params.get("tenant"))
         here = request.headers.get("host") or f"127.0.0.1:{request.port}"
         scheme = "https" if request.is_tls else "http"
-        scheme = request.headers.get("x-forwarded-proto", scheme)  # behind what ends TLS
+        if request.headers.get("x-forwarded-proto") == "https":  # behind what ends TLS
+            scheme = "https"
         base = f"{scheme}://{here}/{tenant}"
         return {
             "token_endpoint": f"{base}/oauth2/v2.0/token",

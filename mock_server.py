@@ -27327,7 +27327,7 @@ OPENAI_SCHEMA_RULES = (
 
 
 # Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
-REASONING = r"^(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))(?!.*-chat)"
+REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
 TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
 
 
@@ -28113,8 +28113,9 @@ HOST_RULES: Mapping[str, Mapping[str, Words]] = {
             "'messages' : minimum number of items is 1", "several public sources"
         ),
     },
+    # Its errors name no parameter.
     "openrouter": {
-        **TOOLS_ALONE,
+        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
         NO_MESSAGES: told_otherwise(
             'Input required: specify "prompt" or "messages"', "several public sources"
         ),

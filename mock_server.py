@@ -22323,6 +22323,2172 @@ def parse_error(response: Node) -> Failure:
     return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
 
 
+# === rules/fields ============================================================
+# What the fields of a body may be, as a table: `fits` is quick and says yes or no, `faults` says
+# what is wrong where, for what does not fit.
+
+#     AnObject({"model": AString(), "n": AnInteger(1, 128, null=True)}, needed=("model",))
+
+# All of them take time in proportion to the value.  Pure.
+
+
+class Branch(str):
+    """A step of a path that names a member of a union, not a value."""
+
+
+class KeyStep(NamedTuple):
+    """A step of a path into an object whose keys are the client's: the key, and its number."""
+
+    key: str
+    number: int
+
+
+PathStep = Union[str, int, KeyStep]
+FieldPath = Tuple[PathStep, ...]
+
+# Kinds of faults, beside what is said of them.
+MISSING_FIELD, UNKNOWN_FIELD = "missing", "unknown"
+WRONG_TYPE, WRONG_CHOICE, WRONG_TAG, WRONG_PATTERN = "type", "choice", "tag", "pattern"
+TOO_SMALL, TOO_LARGE = "small", "large"  # numbers
+TOO_SHORT, TOO_LONG = "short", "long"  # texts, arrays and maps
+TWO_DATA = "two"  # several members of which there may be one
+
+
+class FieldFault(NamedTuple):
+    """One thing that is wrong with a value: where, of which kind, what it should have been, and
+    what is there."""
+
+    path: FieldPath
+    kind: str
+    shape: "Shape"
+    value: Json
+
+
+# The id of a rule, or that of each kind of fault that has one of its own.
+RuleNames = Union[str, Mapping[str, str]]
+
+compiled_once = functools.lru_cache(maxsize=None)(re.compile)
+
+
+Fits = Callable[[Json], bool]
+
+
+class Shape:
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
+    not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
+    nothing."""
+
+    kind = "anything"  # as errors call it
+    types: Tuple[type, ...] = ()  # of Python's, that have this kind
+    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
+
+    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
+        self.null, self.rule = null, rule
+        fits = self.made()
+        if null:
+            inner = fits
+
+            def fits_or_null(value: Json) -> bool:
+                return value is None or inner(value)
+
+            fits = fits_or_null
+        self.fits: Fits = fits
+
+    def made(self) -> Fits:
+        """What tells whether a value that is not null fits."""
+        return lambda value: True
+
+    def rule_for(self, kind: str) -> str:
+        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
+        if not isinstance(self.rule, str):
+            return self.rule.get(kind, "")
+        # What is missing or unknown is not a matter of what a value may be.
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.rule
+
+    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
+    # values far from Python's own limit, the second makes each of them be looked at once.
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with a value; nothing if it fits."""
+        if type(value) in self.types:
+            return self.inner_faults(value, path)
+        if self.fits(value):
+            return iter(())
+        return iter((FieldFault(path, WRONG_TYPE, self, value),))
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with a value of the right type, which may fit."""
+        return iter(())
+
+
+class Anything(Shape):
+    """Any value at all."""
+
+    plain = str  # as of all others
+
+
+class ABoolean(Shape):
+    """true or false."""
+
+    kind, types, plain = "a boolean", (bool,), bool
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: value is True or value is False
+
+
+class AString(Shape):
+    """A text: one of `choices`, so many characters long, or one that a pattern finds something
+    in."""
+
+    kind, types = "a string", (str,)
+
+    def __init__(
+        self,
+        choices: Sequence[str] = (),
+        least: int = 0,
+        most: int = 0,
+        pattern: str = "",
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        self.plain = None
+        if self.choices:
+            known = frozenset(self.choices)
+            return lambda value: type(value) is str and value in known
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
+        self.plain = str
+        return lambda value: type(value) is str
+
+    def wrong(self, text: str) -> str:
+        """The kind of fault of a text, if it has one."""
+        if self.choices and text not in self.choices:
+            return WRONG_CHOICE
+        if len(text) < self.least:
+            return TOO_SHORT
+        if self.most and len(text) > self.most:
+            return TOO_LONG
+        if self.pattern and not compiled_once(self.pattern).search(text):
+            return WRONG_PATTERN
+        return ""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """The one thing that is wrong with it."""
+        wrong = self.wrong(value)
+        if wrong:
+            yield FieldFault(path, wrong, self, value)
+
+
+class ANumber(Shape):
+    """A number from `least` to `most`."""
+
+    kind, types = "a number", (int, float)
+
+    def __init__(
+        self,
+        least: Optional[float] = None,
+        most: Optional[float] = None,
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.least, self.most = least, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """By its type and its bounds."""
+        low = float("-inf") if self.least is None else self.least
+        high = float("inf") if self.most is None else self.most
+        return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Which bound it breaks."""
+        if self.fits(value):
+            return
+        is_small = self.least is not None and value < self.least
+        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
+
+
+class AnInteger(ANumber):
+    """A whole number from `least` to `most`."""
+
+    kind = "an integer"
+
+    def made(self) -> Fits:
+        """By its type and its bounds; 1.0 is a whole number, too (RFC 8259 has no other kinds)."""
+        in_bounds = super().made()
+        return lambda value: in_bounds(value) and (type(value) is int or value.is_integer())
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Which bound it breaks, or that it is none."""
+        if type(value) is float and not value.is_integer():
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        else:
+            yield from super().inner_faults(value, path)
+
+
+class AnArray(Shape):
+    """An array of `least` to `most` items of one shape; a `most` of 0 is any number."""
+
+    kind, types = "an array", (list,)
+
+    def __init__(
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
+    ) -> None:
+        self.item, self.least, self.most = item, least, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """Its length, then its items."""
+        least, most, item = self.least, self.most or float("inf"), self.item
+
+        def fits(value: Json) -> bool:
+            if type(value) is not list or not least <= len(value) <= most:
+                return False
+            return all(map(item.fits, value))  # known late, where shapes hold themselves
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, then what is wrong with its items."""
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        item = self.item
+        for index, one in enumerate(value):
+            if type(one) is not item.plain:
+                yield from item.faults(one, (*path, index))
+
+
+class AnObject(Shape):
+    """An object with these members, of which some are `needed`; others are faults unless it is
+    `closed` no more."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        members: Mapping[str, Shape],
+        needed: Sequence[str] = (),
+        closed: bool = True,
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.members: Dict[str, Shape] = dict(members)
+        self.needed, self.closed = tuple(needed), closed
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """All members in their order, then whether one is missing."""
+        closed, needed, members = self.closed, frozenset(self.needed), self.members
+        if not (closed or needed or members):
+            self.plain = dict
+        tests: Dict[str, Fits] = {}
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            if not tests:  # made late, for shapes may hold themselves
+                tests.update((name, shape.fits) for name, shape in members.items())
+                plain.update((name, shape.plain) for name, shape in members.items())
+            for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
+                test = get(name)
+                if test is None:
+                    if closed:
+                        return False
+                elif not test(inner):
+                    return False
+            return not needed or needed <= value.keys()
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Unknown members, then what is missing, then what is wrong with the others."""
+        members = self.members
+        if self.closed:
+            for name in value:
+                if name not in members:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+        for name in self.needed:
+            if name not in value:
+                yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
+        for name, inner in value.items():
+            shape = members.get(name)
+            if shape is not None and type(inner) is not shape.plain:
+                yield from shape.faults(inner, (*path, name))
+
+
+class AMap(Shape):
+    """An object whose keys are the client's own: each of a shape, as its value is, and `most` of
+    them."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        value: Shape,
+        key: Optional[AString] = None,
+        most: int = 0,
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.value, self.key, self.most = value, key, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """How many there are, then each."""
+        most, key, item = self.most or float("inf"), self.key, self.value
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict or len(value) > most:
+                return False
+            for name, inner in value.items():
+                if not item.fits(inner) or (key is not None and not key.fits(name)):
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That there are too many, then what is wrong with each."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        for number, (name, inner) in enumerate(value.items()):
+            place = (*path, KeyStep(name, number))
+            if self.key is not None:
+                yield from self.key.faults(name, place)
+            yield from self.value.faults(inner, place)
+
+
+class AUnion(Shape):
+    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        tag: str,
+        members: Mapping[str, AnObject],
+        usual: str = "",
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.tag, self.members, self.usual = tag, dict(members), usual
+        for shape in self.members.values():  # each may say what it is
+            shape.members.setdefault(tag, Anything())
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """That of its tag."""
+        tag, usual = self.tag, self.usual
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            named = value.get(tag, usual)
+            test = get(named) if type(named) is str else None
+            return test is not None and test(value)
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That of its tag, or what is wrong with that."""
+        if self.tag not in value and not self.usual:
+            yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
+            return
+        named = value.get(self.tag, self.usual)
+        shape = self.members.get(named) if isinstance(named, str) else None
+        if shape is None:
+            yield FieldFault(path, WRONG_TAG, self, named)
+        else:
+            yield from shape.faults(value, (*path, Branch(named)))
+
+
+class Either(Shape):
+    """One of several shapes, each of another type."""
+
+    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
+        self.shapes = shapes
+        self.by_type = {kind: shape for shape in shapes for kind in shape.types}
+        self.kind = " or ".join(shape.kind for shape in shapes)
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """That of the value's type."""
+        get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
+        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
+
+        def fits(value: Json) -> bool:
+            test = get(type(value))
+            return test is not None and test(value)
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with it as one of its type, or that it is of none."""
+        shape = self.by_type.get(type(value))
+        if shape is not None:
+            return shape.faults(value, path)
+        return super().faults(value, path)
+
+
+# === rules/base ==============================================================
+# A rule is a row of a table, a book is the rules of one API; what a request breaks of them.
+
+# Pure.
+
+
+MOST_VIOLATIONS = 20  # that are told of one request
+LONGEST_QUOTE = 500  # characters of the request that a sentence says
+ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+
+# What a model may be called with before its own name: a publisher, a region, a path.
+MODEL_PREFIX = re.compile(
+    r"(?:.*/)?(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?"
+    r"(?:anthropic\.|meta\.|mistral\.|amazon\.)?"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def bare_model(model: str) -> str:
+    """The name of a model without what hosts put before it (request rules, 4.1)."""
+    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
+    return model[found.end() if found else 0 : LONGEST_QUOTE]
+
+
+class Case:
+    """A request as rules look at it: `body` is its JSON, which need not have been readable,
+    `model` as it was sent and `name` without what hosts put before it.  `state` is what the session
+    remembers; `asks_state` becomes true where a rule looked at that."""
+
+    __slots__ = (
+        "wire",
+        "request",
+        "params",
+        "body",
+        "model",
+        "name",
+        "state",
+        "asks_state",
+    )
+
+    def __init__(self, wire: WireFormat, call: Call, body: Json, state: Optional[State]) -> None:
+        self.wire, self.request, self.params, self.body = wire, call.request, call.params, body
+        model: Any = call.model
+        if not model and isinstance(body, dict):
+            model = body.get("model")
+        self.model: str = model if isinstance(model, str) else ""
+        self.name = bare_model(self.model)
+        self.state = state
+        self.asks_state = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the request, by lower-case name."""
+        return self.request.headers
+
+
+class Finding(NamedTuple):
+    """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
+    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
+
+    place: str
+    values: Mapping[str, object] = {}
+    param: Optional[str] = None
+    code: Optional[str] = None
+    sentence: Optional[str] = None
+    rule: str = ""
+
+
+Check = Callable[[Any], Iterable[Finding]]
+
+
+@record
+class Rule:
+    """One row.
+
+    `check` gives the places where a request breaks it, of what the book makes of the body; a rule
+    without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
+    likewise, with {place} for the place itself.  `needs` are members of the body: without one of
+    them there is nothing to check.  `models` is a regular expression that finds something in the
+    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
+    the head of a request comes `early`, before the fields; its check looks at the case itself."""
+
+    id: str
+    sentence: str
+    source: str
+    check: Optional[Check] = None
+    default: str = "on"
+    needs: Tuple[str, ...] = ()
+    models: str = ""
+    status: int = 400
+    code: Optional[str] = None
+    param: Optional[str] = None
+    type: Optional[str] = None
+    early: bool = False
+
+    def violation(self, finding: Finding) -> Violation:
+        """What is said of a place where it is broken."""
+        values = {name: quoted_briefly(value) for name, value in finding.values.items()}
+        values["place"] = finding.place
+        param = self.param if finding.param is None else finding.param
+        if param is not None:
+            param = param.format(**values)
+        sentence = self.sentence if finding.sentence is None else finding.sentence
+        code = self.code if finding.code is None else finding.code
+        text = sentence.format(**values)
+        return Violation(
+            self.id, finding.place, text, self.status, code, param, self.type, self.default
+        )
+
+    def holds_for(self, model: str) -> bool:
+        """Whether it holds for a model."""
+        return not self.models or bool(re.search(self.models, model))
+
+
+@record
+class Sweep:
+    """A check that finds in one go what breaks several rows, at its place among the rules."""
+
+    check: Check
+    needs: Tuple[str, ...] = ()
+
+
+def quoted_briefly(value: object) -> str:
+    """What a sentence says of a request, as much of it as is told."""
+    text = str(value)
+    if len(text) <= LONGEST_QUOTE:
+        return text
+    return text[:LONGEST_QUOTE] + "..."
+
+
+Voice = Callable[[FieldFault], Tuple[str, Finding]]
+ToldAs = Callable[[Violations], Failure]
+
+
+def first_alone(violations: Violations) -> Failure:
+    """The error of a provider that tells one thing at a time."""
+    first = violations[0]
+    return Failure(first.status, first.message, type=first.type, code=first.code, param=first.param)
+
+
+class Book:
+    """The rules of one API of a provider, in the order in which it checks them.
+
+    `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
+    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
+
+    def __init__(
+        self,
+        provider: str,
+        api: str,
+        rules: Sequence[Union[Rule, Sweep]],
+        shape: Optional[Shape] = None,
+        voice: Optional[Voice] = None,
+        view: Callable[[Case], Any] = lambda case: case,
+        refusal: ToldAs = first_alone,
+    ) -> None:
+        self.provider, self.api, self.rows = provider, api, tuple(rules)
+        self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
+        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
+        self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
+        self.early = tuple(rule for rule in self.rules if rule.early)
+        self.needed = frozenset(name for row in self.rows for name in row.needs)
+        # By the model, whether rules that are off hold, too, and what there is of `needed`.
+        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
+
+    def holds(self, rule: Rule, model: str, every: bool) -> bool:
+        """Whether a rule is asked for and holds for a model."""
+        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
+
+    def checks_for(
+        self, model: str, every: bool, there: FrozenSet[str]
+    ) -> List[Tuple[Optional[Rule], Check]]:
+        """What to check behind the fields for a model, with the rule that it tells of."""
+        found: List[Tuple[Optional[Rule], Check]] = []
+        for row in self.rows:
+            if row.check is None or not there.issuperset(row.needs):
+                continue
+            if isinstance(row, Sweep):
+                found.append((None, row.check))
+            elif self.holds(row, model, every) and not row.early:
+                found.append((row, row.check))
+        return found
+
+    def broken(self, case: Case, every: bool) -> Violations:
+        """What a request breaks, in order; at most MOST_VIOLATIONS."""
+        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
+
+    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
+        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
+        order."""
+        body = case.body
+        for rule in self.early:
+            if rule.check is not None and self.holds(rule, case.name, every):
+                yield from map(rule.violation, rule.check(case))
+        if self.shape is not None and not self.shape.fits(body):
+            yield from self.wrong_fields(case, every)
+        if not isinstance(body, dict):
+            return
+        checks = self.due(case.name, every, self.needed.intersection(body))
+        if not checks:
+            return
+        view = self.view(case)
+        for row, check in checks:
+            for finding in check(view):
+                told = row or self.by_id.get(finding.rule)
+                if told is not None and (row or self.holds(told, case.name, every)):
+                    yield told.violation(finding)
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
+        """What is wrong with the fields."""
+        if self.shape is None or self.voice is None:
+            return
+        for fault in self.shape.faults(case.body):
+            id, finding = self.voice(fault)
+            rule = self.by_id.get(id)
+            if rule is not None and self.holds(rule, case.name, every):
+                yield rule.violation(finding)
+
+    def only(self, ids: Iterable[str]) -> "Book":
+        """A book of the same API with some of the rules, and without sweeps."""
+        wanted = frozenset(ids)
+        rules = [rule for rule in self.rules if rule.id in wanted]
+        return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
+
+
+# === rules/openai_chat_fields ================================================
+# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+
+
+SOME_OBJECT = AnObject({}, closed=False)
+TEXT_OR_NULL = AString(null=True)
+FLAG_OR_NULL = ABoolean(null=True)
+PENALTY = ANumber(-2, 2, null=True)
+
+FUNCTION_NAME = AString(
+    least=1,
+    most=64,
+    pattern="^[a-zA-Z0-9_-]+$",
+    rule={WRONG_PATTERN: "openai/tool-name-pattern"},
+)
+METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
+CALL_ID = AString(most=40, rule={TOO_LONG: "openai/tool-call-id-length"})
+
+# --- messages ---
+
+# A prompt may be cached up to a part (the SDK's types).
+CACHED = {"prompt_cache_breakpoint": Anything()}
+IMAGE = AnObject(
+    {"url": AString(), "detail": AString(("auto", "low", "high", "original"), null=True)},
+    ("url",),
+)
+SOUND = AnObject({"data": AString(), "format": AString()}, ("data", "format"))
+PARTS = AUnion(
+    "type",
+    {
+        "text": AnObject({"text": AString(), **CACHED}, ("text",)),
+        "image_url": AnObject({"image_url": IMAGE, **CACHED}, ("image_url",)),
+        "input_audio": AnObject({"input_audio": SOUND, **CACHED}, ("input_audio",)),
+        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
+        "audio": SOME_OBJECT,
+        "file": AnObject({"file": SOME_OBJECT, **CACHED}, ("file",)),
+    },
+    rule={WRONG_TAG: "openai/part-type"},
+)
+# That there is no content, or null, is a rule of its own: openai/content-null.
+CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
+SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
+CALLED = AnObject(
+    {"name": FUNCTION_NAME, "arguments": AString(rule={WRONG_TYPE: "openai/tool-args-string"})},
+    ("name", "arguments"),
+)
+CALL = AUnion(
+    "type",
+    {
+        "function": AnObject({"id": CALL_ID, "function": CALLED}, ("id", "function")),
+        "custom": AnObject({"id": CALL_ID, "custom": SOME_OBJECT}, ("id", "custom")),
+    },
+)
+SAID: Dict[str, Shape] = {"content": CONTENT, "name": SPEAKER}
+# What SDKs give out as a message may be sent back as it is.
+ANSWERED = {
+    "refusal": TEXT_OR_NULL,
+    "annotations": Anything(),
+    "audio": Anything(),
+    "function_call": AnObject({}, closed=False, null=True),
+    "tool_calls": AnArray(CALL, 1, null=True),
+}
+MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject(SAID),
+        "assistant": AnObject({**SAID, **ANSWERED}),
+        "user": AnObject(SAID),
+        "function": AnObject({"name": AString(), "content": CONTENT}, ("name",)),
+        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",)),
+        "developer": AnObject(SAID),
+    },
+    rule={WRONG_TAG: "openai/role-unknown"},
+)
+
+# --- tools and what is asked of an answer ---
+
+OFFERED_FUNCTION = AnObject(
+    {
+        "name": FUNCTION_NAME,
+        "description": TEXT_OR_NULL,
+        "parameters": AnObject({}, closed=False, null=True),
+        "strict": FLAG_OR_NULL,
+    },
+    ("name",),
+    closed=False,
+)
+NAMED = AnObject({"name": AString()}, ("name",), closed=False)
+TOOLS = AUnion(
+    "type",
+    {
+        "function": AnObject({"function": OFFERED_FUNCTION}, ("function",), closed=False),
+        "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+    },
+)
+TOOL_CHOICE = Either(
+    AString(("none", "auto", "required")),
+    AUnion(
+        "type",
+        {
+            "function": AnObject({"function": NAMED}, ("function",), closed=False),
+            "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+            "allowed_tools": AnObject({"allowed_tools": SOME_OBJECT}, ("allowed_tools",)),
+        },
+    ),
+    null=True,
+)
+FORMAT_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+RESPONSE_FORMAT = AUnion(
+    "type",
+    {
+        "text": SOME_OBJECT,
+        "json_object": AnObject({}, closed=False),
+        "json_schema": AnObject(
+            {
+                "json_schema": AnObject(
+                    {
+                        "name": FORMAT_NAME,
+                        "schema": AnObject({}, closed=False, null=True),
+                        "strict": FLAG_OR_NULL,
+                        "description": TEXT_OR_NULL,
+                    },
+                    ("name",),
+                    closed=False,
+                )
+            },
+            ("json_schema",),
+            closed=False,
+        ),
+    },
+    null=True,
+)
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+CHAT_FIELDS: Dict[str, Shape] = {
+    "model": AString(
+        least=1, rule={MISSING_FIELD: "openai/model-missing", TOO_SHORT: "openai/model-missing"}
+    ),
+    "messages": AnArray(MESSAGES, 1, rule={TOO_SHORT: "openai/messages-empty"}),
+    # 0 is taken (recorded).
+    "max_tokens": AnInteger(0, null=True),
+    "max_completion_tokens": AnInteger(0, null=True),
+    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+    "top_p": ANumber(0, 1, null=True),
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "n": AnInteger(1, 128, null=True),
+    "seed": AnInteger(-(2**63), 2**63 - 1, null=True),
+    "logprobs": FLAG_OR_NULL,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "logit_bias": AMap(ANumber(-100, 100), null=True),
+    # Of an empty array it is not known that it is refused.
+    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
+    "stream": FLAG_OR_NULL,
+    "stream_options": AnObject(
+        {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
+    ),
+    "tools": AnArray(TOOLS, 1, 128, null=True, rule={TOO_SHORT: "openai/tools-empty"}),
+    "tool_choice": TOOL_CHOICE,
+    "parallel_tool_calls": FLAG_OR_NULL,
+    "response_format": RESPONSE_FORMAT,
+    "reasoning_effort": AString(EFFORTS, null=True),
+    "verbosity": AString(("low", "medium", "high"), null=True),
+    "metadata": METADATA,
+    "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
+    "modalities": AnArray(AString(("text", "audio")), null=True),
+    "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
+    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "store": FLAG_OR_NULL,
+    "user": TEXT_OR_NULL,
+    "safety_identifier": AString(most=64, null=True),
+    "prompt_cache_key": TEXT_OR_NULL,
+    # With a hyphen in older SDKs.
+    "prompt_cache_retention": AString(("in_memory", "24h", "in-memory"), null=True),
+    "prompt_cache_options": Anything(),
+    "web_search_options": Anything(),
+    "moderation": Anything(),
+    "functions": AnArray(OFFERED_FUNCTION, 1, 128, null=True),
+    "function_call": Either(AString(("none", "auto")), NAMED, null=True),
+}
+CHAT_BODY = AnObject(CHAT_FIELDS, ("model", "messages"))
+
+
+# === rules/conversation ======================================================
+# What the conversations of all providers have in common, and what they may break.
+
+# A body that could not be read is looked at, too: what is of another type than it should be is
+# passed over here, for the fields tell it.  Pure.
+
+
+class ToolMark(NamedTuple):
+    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
+    and the indexes that lead to it from the messages: the message, then the part of it."""
+
+    id: str
+    message: int
+    part: int
+
+
+class TalkTurn:
+    """One turn: messages that follow each other with one role, as its provider sees them.
+
+    `first` and `last` are the indexes of its messages."""
+
+    __slots__ = ("role", "first", "last", "calls", "results")
+
+    def __init__(self, role: str, first: int) -> None:
+        self.role, self.first, self.last = role, first, first
+        self.calls: List[ToolMark] = []
+        self.results: List[ToolMark] = []
+
+
+PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
+
+
+def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """The objects of an array, with their indexes; none of what is no array."""
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            if isinstance(one, dict):
+                yield index, one
+
+
+def text_at(value: Any, name: str) -> str:
+    """A member that is a text; empty for any other."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
+    index of the message after the results."""
+    for index, turn in enumerate(turns):
+        if not turn.calls:
+            continue
+        answered = set()
+        after = turn.last + 1
+        if index + 1 < len(turns) and turns[index + 1].results:
+            following = turns[index + 1]
+            answered = {mark.id for mark in following.results}
+            after = following.last + 1
+        missing = [mark.id for mark in turn.calls if mark.id not in answered]
+        if missing:
+            yield turn, missing, after
+
+
+def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
+    """The results whose call is not in the turn right before."""
+    calls: Iterable[str] = ()
+    for turn in turns:
+        for mark in turn.results:
+            if mark.id not in calls:
+                yield mark
+        calls = {mark.id for mark in turn.calls}
+
+
+def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
+    """Those whose id came before."""
+    seen = set()
+    for mark in marks:
+        if mark.id in seen:
+            yield mark
+        seen.add(mark.id)
+
+
+# === rules/openai_chat_view ==================================================
+# A chat completions request as its rules look at it, and what its messages may break (request
+# rules, 2.1).  Pure.
+
+
+# What an assistant may say instead of a content.
+BESIDE_CONTENT = ("tool_calls", "function_call", "audio", "refusal")
+SOUND_PARTS = ("input_audio", "audio", "file")
+
+
+class ChatView:
+    """A chat request: its case, its body, the turns with calls and results, of which the run of
+    `tool` messages behind an assistant's is one, the indexes of messages that lack a content, and
+    the results whose content has parts."""
+
+    __slots__ = ("case", "body", "turns", "messages", "hollow", "in_parts")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.messages = self.body.get("messages")
+        self.turns: List[TalkTurn] = []
+        self.hollow: List[int] = []
+        self.in_parts: List[Tuple[int, List[Any]]] = []
+        if isinstance(self.messages, list):
+            self.read(self.messages)
+
+    def read(self, messages: List[Any]) -> None:
+        """Look at each message once."""
+        is_plain = True  # whether what came right before has neither calls nor results
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict):
+                continue
+            role, content = message.get("role"), message.get("content")
+            if content is None and not self.may_be_hollow(role, message):
+                self.hollow.append(index)
+            if role == "tool":
+                self.add_result(index, message, content)
+                is_plain = False
+            elif role == "assistant" and message.get("tool_calls"):
+                self.add_calls(index, message)
+                is_plain = False
+            elif not is_plain:
+                self.turns.append(PLAIN_TURN)
+                is_plain = True
+
+    @staticmethod
+    def may_be_hollow(role: Any, message: Dict[str, Any]) -> bool:
+        """Whether a message needs no content; of what has an unknown role nothing is known."""
+        if role == "assistant":
+            return any(message.get(name) for name in BESIDE_CONTENT)
+        return role not in ("user", "system", "developer", "tool")
+
+    def add_result(self, index: int, message: Dict[str, Any], content: Any) -> None:
+        """A message with the result of a tool."""
+        turns = self.turns
+        if not turns or turns[-1].role != "tool":
+            turns.append(TalkTurn("tool", index))
+        run = turns[-1]
+        run.last = index
+        run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
+        if isinstance(content, list):
+            self.in_parts.append((index, content))
+
+    def add_calls(self, index: int, message: Dict[str, Any]) -> None:
+        """A message with calls of tools."""
+        turn = TalkTurn("assistant", index)
+        self.turns.append(turn)
+        for at, call in indexed_objects(message["tool_calls"]):
+            turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+
+
+def calls_without_result(view: ChatView) -> Iterator[Finding]:
+    """Calls of tools that no message right after answers."""
+    for turn, missing, after in unanswered(view.turns):
+        param = "messages"
+        if after < len(view.messages):
+            param = f"messages.[{after}].role"
+        values = {"ids": ", ".join(missing), "param": param}
+        yield Finding(f"messages[{turn.first}]", values)
+
+
+def results_without_call(view: ChatView) -> Iterator[Finding]:
+    """Results of tools that nobody called right before."""
+    for mark in unasked(view.turns):
+        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+
+
+def null_contents(view: ChatView) -> Iterator[Finding]:
+    """Messages that say nothing."""
+    for index in view.hollow:
+        yield Finding(f"messages[{index}].content", {"i": index})
+
+
+def sounds_of_tools(view: ChatView) -> Iterator[Finding]:
+    """Results that are no text and no picture."""
+    for index, parts in view.in_parts:
+        if any(text_at(part, "type") in SOUND_PARTS for part in parts):
+            yield Finding(f"messages[{index}]", {"i": index})
+
+
+def systems(view: ChatView) -> Iterator[Finding]:
+    """Messages of the system, for models that know none."""
+    for index, message in indexed_objects(view.messages):
+        role = text_at(message, "role")
+        if role in ("system", "developer"):
+            yield Finding(f"messages[{index}].role", {"i": index, "role": role})
+
+
+def texts_in(messages: Any) -> Iterator[str]:
+    """All texts of messages."""
+    for _, message in indexed_objects(messages):
+        yield text_at(message, "content")
+        for _, part in indexed_objects(message.get("content")):
+            yield text_at(part, "text")
+
+
+def json_unsaid(view: ChatView) -> Iterator[Finding]:
+    """An answer in JSON that nobody speaks of."""
+    if within(view.body, "response_format", "type") != "json_object":
+        return
+    if not any("json" in text.lower() for text in texts_in(view.messages)):
+        yield Finding("messages")
+
+
+# === rules/openai_schemas ====================================================
+# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
+# completions and in responses.
+
+# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
+# where it stands.  Pure.
+
+
+FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
+
+
+class SchemaOf(NamedTuple):
+    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
+    whether it is strict."""
+
+    schema: Json
+    kind: str
+    name: str
+    place: str
+    code: Optional[str] = None
+    strict: bool = False
+
+
+class SchemaPlace:
+    """A schema in a schema, and the steps to it from the one that holds it."""
+
+    __slots__ = ("schema", "steps", "above")
+
+    def __init__(
+        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
+    ) -> None:
+        self.schema, self.steps, self.above = schema, steps, above
+
+    @property
+    def context(self) -> str:
+        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
+        found: List[str] = []
+        place: Optional[SchemaPlace] = self
+        while place is not None:
+            found += reversed(place.steps)
+            place = place.above
+        return str(tuple(reversed(found)))
+
+
+# What may not stand in a strict schema; of `default` it is not known whether it may.
+NOT_PERMITTED = (
+    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
+    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+    *("contains", "uniqueItems"),
+)
+FORBIDDEN = frozenset(NOT_PERMITTED)
+NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
+HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
+ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
+SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
+
+
+def schema_findings(of: SchemaOf) -> Iterator[Finding]:
+    """What is wrong with a schema; each finding names its rule."""
+    if not isinstance(of.schema, dict) or not of.schema:
+        return  # none at all is as good as one without properties
+    where = f"{of.kind} '{of.name}'"
+    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
+        values["where"] = where
+        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
+
+
+def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong at its root, whether or not it is strict."""
+    schema: Any = of.schema
+    kind = schema.get("type")
+    # Seen of both kinds, and of roots that are a union and have no type.
+    if kind != "object":
+        yield "function-root-object", {"t": kind}
+    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
+        yield "function-root-union", {}
+    elif of.kind == FUNCTION and "properties" not in schema:
+        # Seen at the root alone: below it an object of any members is common.
+        yield "function-object-properties", {"ctx": "()"}
+
+
+def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong with it and the schemas in it, from its root downwards."""
+    if is_fine(of.schema, of.strict):
+        return
+    todo = [SchemaPlace(of.schema)]
+    while todo:
+        place = todo.pop()
+        schema: Any = place.schema
+        if lacks_items(schema):
+            yield "function-array-items", {"ctx": place.context}
+        if of.strict:
+            yield from strict_faults(schema, place)
+        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
+        todo += reversed(inner)
+
+
+def is_fine(schema: Any, strict: bool) -> bool:
+    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
+    if lacks_items(schema):
+        return False
+    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
+        return False
+    if HOLDERS.isdisjoint(schema):
+        return True
+    return all(is_fine(one, strict) for _, one in schemas_in(schema))
+
+
+def lacks_items(schema: Any) -> bool:
+    """Whether a schema is of arrays of nothing."""
+    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
+
+
+def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
+    """The schemas right in another one, with the steps to them."""
+    inner: List[Tuple[Tuple[str, ...], Json]]
+    for key, value in schema.items():
+        if key in NAMED_SCHEMAS and isinstance(value, dict):
+            inner = [((key, name), one) for name, one in value.items()]
+        elif key == "anyOf" and isinstance(value, list):
+            inner = [((key, str(index)), one) for index, one in enumerate(value)]
+        elif key == "items":
+            inner = [((key,), value)]
+        else:
+            continue
+        for steps, one in inner:
+            if isinstance(one, dict):
+                yield steps, one
+
+
+def is_of_objects(schema: Any) -> bool:
+    """Whether objects fit a schema by its type, which may be one of several."""
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
+    """What is wrong with a strict schema itself."""
+    if not FORBIDDEN.isdisjoint(schema):
+        for word in NOT_PERMITTED:
+            if word in schema:
+                yield "strict-keyword", {"ctx": place.context, "kw": word}
+    if not is_of_objects(schema):
+        return
+    if schema.get("additionalProperties") is not False:
+        yield "strict-additional", {"ctx": place.context}
+    members, needed = schema.get("properties"), schema.get("required")
+    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
+    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
+    listed_once, named_once = frozenset(listed), frozenset(names)
+    lacking = next((name for name in names if name not in listed_once), None)
+    if lacking is not None:
+        yield "strict-required", {"ctx": place.context, "k": lacking}
+    extra = next((name for name in listed if name not in named_once), None)
+    if extra is not None:
+        yield "strict-extra-required", {"ctx": place.context, "k": extra}
+
+
+# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
+OPENAI_SCHEMA_RULES = (
+    Rule(
+        "openai/strict-additional",
+        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
+        "supplied and to be false.",
+        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
+    ),
+    Rule(
+        "openai/strict-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
+        "to be an array including every key in properties. Missing '{k}'.",
+        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
+    ),
+    Rule(
+        "openai/strict-extra-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
+        "every key in `properties`. Extra required key '{k}' supplied.",
+        "dotnet/extensions#6302",
+    ),
+    Rule(
+        "openai/strict-keyword",
+        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-object-properties",
+        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
+        "spring-projects/spring-ai#4776",
+    ),
+    Rule(
+        "openai/function-array-items",
+        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-object",
+        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
+        "'type: \"{t}\"'.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-union",
+        "Invalid schema for {where}: schema must have type 'object' and not have "
+        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
+        "documentation",
+    ),
+)
+
+
+# === rules/openai_chat_options ===============================================
+# What the options of a chat completions request may break, together or for some models (request
+# rules, 2.1 and 4.1).  Pure.
+
+
+# Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
+REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
+TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+
+
+def tools_unset(view: ChatView) -> bool:
+    """Whether a request offers no tools."""
+    return view.body.get("tools") is None
+
+
+def choice_alone(view: ChatView) -> Iterator[Finding]:
+    """A choice among no tools."""
+    if view.body["tool_choice"] is not None and tools_unset(view):
+        yield Finding("tool_choice")
+
+
+def parallel_alone(view: ChatView) -> Iterator[Finding]:
+    """Parallel calls of no tools."""
+    if view.body["parallel_tool_calls"] is not None and tools_unset(view):
+        yield Finding("parallel_tool_calls")
+
+
+def options_of_no_stream(view: ChatView) -> Iterator[Finding]:
+    """Options of a stream that is none."""
+    if view.body["stream_options"] is not None and view.body.get("stream") is not True:
+        yield Finding("stream_options")
+
+
+def likely_alone(view: ChatView) -> Iterator[Finding]:
+    """The most likely tokens, without log probabilities."""
+    if view.body["top_logprobs"] and view.body.get("logprobs") is not True:
+        yield Finding("top_logprobs")
+
+
+def both_limits(view: ChatView) -> Iterator[Finding]:
+    """Two names of one limit."""
+    body = view.body
+    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def old_limit(view: ChatView) -> Iterator[Finding]:
+    """The older name of the limit, which no model that reasons takes."""
+    if view.body["max_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def samples_freely(view: ChatView) -> bool:
+    """Whether a model that may reason is not asked to, as far as is known."""
+    if not TAKES_EFFORT_NONE.match(view.case.name):
+        return False
+    return view.body.get("reasoning_effort") in (None, "none")
+
+
+def set_temperature(view: ChatView) -> Iterator[Finding]:
+    """A temperature that is not the default, of a model that has no other."""
+    value = view.body["temperature"]
+    if value not in (None, 1) and not samples_freely(view):
+        yield Finding("temperature", {"v": compact(value)})
+
+
+# What models that reason don't sample by, with what is as good as nothing there.
+SAMPLING: Mapping[str, Any] = {
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "stop": None,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+}
+
+
+def set_sampling(view: ChatView) -> Iterator[Finding]:
+    """What else those models don't take."""
+    body = view.body
+    if not samples_freely(view):
+        for name, usual in SAMPLING.items():
+            value = body.get(name)
+            if value is not None and value != usual:
+                yield Finding(name, {"x": name})
+    if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
+        yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
+
+
+def effort_of_none(view: ChatView) -> Iterator[Finding]:
+    """How much a model is to reason that never does."""
+    if view.body["reasoning_effort"] is not None:
+        yield Finding("reasoning_effort")
+
+
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
+TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
+USE_NONE = (
+    "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
+    "use function tools, use /v1/responses or set reasoning_effort to 'none'."
+)
+
+
+def effort_with_tools(view: ChatView) -> Iterator[Finding]:
+    """Reasoning beside functions, which the newest models do in responses alone."""
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name)):
+        return
+    tools = indexed_objects(view.body["tools"])
+    if any(text_at(tool, "type") == "function" for _, tool in tools):
+        sentence = USE_NONE if TOLD_WHAT_TO_DO.match(name) else None
+        yield Finding("reasoning_effort", {"m": view.case.model}, sentence=sentence)
+
+
+# --- schemas (2.2) ---
+
+
+def function_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the parameters of functions."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        function = tool.get("function")
+        if isinstance(function, dict):
+            yield from function_schema(function, f"tools[{index}].function.parameters")
+
+
+def old_function_schemas(view: ChatView) -> Iterator[Finding]:
+    """The same of functions as they were offered before there were tools."""
+    for index, function in indexed_objects(view.body["functions"]):
+        yield from function_schema(function, f"functions[{index}].parameters")
+
+
+def function_schema(function: Any, place: str) -> Iterator[Finding]:
+    """The same of one function."""
+    schema, name = function.get("parameters"), text_at(function, "name")
+    strict = function.get("strict") is True
+    code = "invalid_function_parameters"
+    return schema_findings(SchemaOf(schema, FUNCTION, name, place, code, strict))
+
+
+def format_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the schema of an answer."""
+    told = within(view.body, "response_format", "json_schema")
+    if within(told, "strict") is True:
+        schema, name = within(told, "schema"), text_at(told, "name")
+        yield from schema_findings(SchemaOf(schema, FORMAT, name, "response_format", None, True))
+
+
+# === rules/openai_voice ======================================================
+# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
+# Pure.
+
+
+# Which rule a fault breaks where its field names no other.
+OPENAI_RULES: Mapping[str, str] = {
+    MISSING_FIELD: "missing",
+    UNKNOWN_FIELD: "unknown-field",
+    WRONG_TYPE: "types",
+    WRONG_CHOICE: "types",
+    WRONG_TAG: "types",
+    WRONG_PATTERN: "limits",
+    TOO_SMALL: "limits",
+    TOO_LARGE: "limits",
+    TOO_SHORT: "limits",
+    TOO_LONG: "limits",
+}
+
+
+def bracketed(path: FieldPath) -> str:
+    """A path as in `messages[0].content[1].text`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, KeyStep):
+            text += "." + step.key
+        elif not isinstance(step, Branch):
+            text += "." + step
+    return text.lstrip(".")
+
+
+def said_values(choices: Sequence[str]) -> str:
+    """`'a', 'b', and 'c'`, as OpenAI lists values."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 3:
+        return " and ".join(quoted)
+    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
+
+
+FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
+
+
+def said_of_number(fault: FieldFault) -> FaultWords:
+    """That a number is out of bounds."""
+    what = "integer" if fault.shape.kind == "an integer" else "decimal"
+    bounds = vars(fault.shape)
+    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
+    if fault.kind == TOO_SMALL:
+        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
+    sentence = (
+        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
+        "{value} instead."
+    )
+    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
+    return sentence, f"{what}_{short}_value", more
+
+
+def said_of_length(fault: FieldFault) -> FaultWords:
+    """That a text or an array is too short or too long."""
+    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
+    if isinstance(fault.value, str):
+        what = "a string"  # the key of a map, too
+    bare = what.partition(" ")[2]
+    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
+    there = f"{what} with length {size}"
+    if fault.kind == TOO_SHORT:
+        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
+        if not size:
+            return (
+                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
+                f"{bare} instead.",
+                "empty_" + bare,
+                {},
+            )
+    if bare == "object":
+        most = bounds["most"]
+        sentence = (
+            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
+            f"properties, but got an object with {size} properties instead."
+        )
+        return sentence, "object_above_max_properties", {}
+    sentence = (
+        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
+    )
+    return sentence, f"{bare}_{code}", {}
+
+
+class OpenAIVoice:
+    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
+    `own` words their rows say it."""
+
+    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
+        self.prefix, self.own = prefix, frozenset(own)
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        id = self.rule_of(fault)
+        sentence, code, more = self.said(fault)
+        path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
+            path += "." + fault.shape.tag
+        values: Dict[str, object] = {"path": path, **more}
+        if id in self.own:
+            return id, Finding(path, values)
+        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        kind, shape, value = fault.kind, fault.shape, fault.value
+        if kind == MISSING_FIELD:
+            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
+        if kind == UNKNOWN_FIELD:
+            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
+        if kind == WRONG_TYPE:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            wanted = "one of " * (" or " in shape.kind) + shape.kind
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind in (WRONG_CHOICE, WRONG_TAG):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
+            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
+        if kind == WRONG_PATTERN:
+            sentence = (
+                "Invalid '{path}': string does not match pattern. Expected a string that matches "
+                "the pattern '{pattern}'."
+            )
+            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
+        if kind in (TOO_SMALL, TOO_LARGE):
+            return said_of_number(fault)
+        return said_of_length(fault)
+
+
+# === rules/openai_chat =======================================================
+# What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure.
+
+
+class ChatVoice(OpenAIVoice):
+    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
+            return "openai/message-field"
+        return super().rule_of(fault)
+
+
+CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
+
+
+def not_json(case: Case) -> Iterator[Finding]:
+    """A body that is said to be something else."""
+    told = case.headers.get("content-type")
+    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
+        yield Finding("", {"t": told})
+
+
+# Section 3.
+CONTENT_TYPE_RULE = Rule(
+    "openai/content-type",
+    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
+    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
+    "type.",
+    "documentation",
+    not_json,
+    default="jrn",
+    code="unsupported_content_type",
+    early=True,
+)
+
+# Told by the fields: 1.1 in the words of 1.8.
+OPENAI_FIELD_RULES = (
+    Rule(
+        "openai/unknown-field",
+        "Unknown parameter: '{path}'.",
+        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
+    ),
+    Rule(
+        "openai/message-field",
+        "Unknown parameter: '{path}'.",
+        "songquanpeng/one-api#1319",
+        default="jrn",
+    ),
+    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
+    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
+    Rule(
+        "openai/types",
+        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/role-unknown",
+        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
+        "'function', 'tool', and 'developer'.",
+        "pattern",
+    ),
+    Rule(
+        "openai/part-type",
+        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
+        "'refusal', 'audio', and 'file'.",
+        "pattern",
+    ),
+    Rule(
+        "openai/messages-empty",
+        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
+        "empty array instead.",
+        "recorded",
+    ),
+    Rule(
+        "openai/tool-call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
+        "string with length {size} instead.",
+        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
+    ),
+    Rule(
+        "openai/tool-args-string",
+        "Invalid type for '{path}': expected a string, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/tool-name-pattern",
+        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
+        "pattern '^[a-zA-Z0-9_-]+$'.",
+        "mcp-use/mcp-use#90",
+    ),
+    Rule(
+        "openai/tools-empty",
+        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
+        "array instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/temperature-range",
+        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
+        "{value} instead.",
+        "recorded, OpenAI's OpenAPI 2.3.0",
+    ),
+    Rule(
+        "openai/limits",
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {size} instead.",
+        "OpenAI's OpenAPI 2.3.0, pattern",
+    ),
+)
+
+MESSAGE_RULES = (
+    Rule(
+        "openai/tool-calls-answered",
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
+        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
+        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
+        calls_without_result,
+        needs=("messages",),
+        param="{param}",
+    ),
+    Rule(
+        "openai/tool-after-tool-calls",
+        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
+        "with 'tool_calls'.",
+        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
+        results_without_call,
+        needs=("messages",),
+        param="messages.[{i}].role",
+    ),
+    Rule(
+        "openai/content-null",
+        "Invalid value for 'content': expected a string, got null.",
+        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
+        null_contents,
+        needs=("messages",),
+        param="messages.[{i}].content",
+    ),
+    Rule(
+        "openai/tool-content-type",
+        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
+        "recorded",
+        sounds_of_tools,
+        needs=("messages",),
+        code="invalid_value",
+        param="{place}",
+    ),
+    Rule(
+        "openai/json-word",
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+        "'json_object'.",
+        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
+        json_unsaid,
+        needs=("messages", "response_format"),
+        param="messages",
+    ),
+)
+
+SCHEMA_ROWS = (
+    Sweep(function_schemas, ("tools",)),
+    Sweep(old_function_schemas, ("functions",)),
+    Sweep(format_schemas, ("response_format",)),
+    *OPENAI_SCHEMA_RULES,
+)
+
+OPTION_RULES = (
+    Rule(
+        "openai/tool-choice-without-tools",
+        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
+        "specified.",
+        "writer/writer-framework#1013",
+        choice_alone,
+        needs=("tool_choice",),
+        param="tool_choice",
+    ),
+    Rule(
+        "openai/parallel-without-tools",
+        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
+        "'tools' are specified.",
+        "openai/swarm#30, Upsonic/Upsonic#323",
+        parallel_alone,
+        needs=("parallel_tool_calls",),
+        param="parallel_tool_calls",
+    ),
+    Rule(
+        "openai/stream-options",
+        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+        "several public sources, of Azure and OpenAI",
+        options_of_no_stream,
+        needs=("stream_options",),
+        param="stream_options",
+    ),
+    Rule(
+        "openai/top-logprobs",
+        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+        "by analogy with stream_options",
+        likely_alone,
+        needs=("top_logprobs",),
+        param="top_logprobs",
+    ),
+    Rule(
+        "openai/max-tokens-both",
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        "documentation",
+        both_limits,
+        needs=("max_tokens", "max_completion_tokens"),
+        code="invalid_parameter_combination",
+        param="max_tokens",
+    ),
+)
+
+# Of some models alone: 4.1.
+MODEL_RULES = (
+    Rule(
+        "openai/max-tokens-reasoning",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "recorded",
+        old_limit,
+        default="mod",
+        needs=("max_tokens",),
+        models=REASONING,
+        code="unsupported_parameter",
+        param="max_tokens",
+    ),
+    Rule(
+        "openai/temperature-reasoning",
+        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
+        "(1) value is supported.",
+        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
+        set_temperature,
+        default="mod",
+        needs=("temperature",),
+        models=REASONING,
+        code="unsupported_value",
+        param="temperature",
+    ),
+    Rule(
+        "openai/sampling-reasoning",
+        "Unsupported parameter: '{x}' is not supported with this model.",
+        "documentation",
+        set_sampling,
+        default="mod",
+        models=REASONING,
+        code="unsupported_parameter",
+        param="{x}",
+    ),
+    Rule(
+        "openai/effort-unknown",
+        "Unrecognized request argument supplied: reasoning_effort",
+        "several public sources",
+        effort_of_none,
+        default="mod",
+        needs=("reasoning_effort",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+    ),
+    Rule(
+        "openai/effort-with-tools",
+        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
+        "Please use /v1/responses instead.",
+        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
+        effort_with_tools,
+        default="mod",
+        needs=("tools",),
+        models=r"^gpt-5\.[4-9](?!.*-chat)",
+        param="reasoning_effort",
+    ),
+    Rule(
+        "openai/system-o1-mini",
+        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
+        "recorded twice",
+        systems,
+        default="mod",
+        needs=("messages",),
+        models=r"^o1-(?:mini|preview)",
+        code="unsupported_value",
+        param="{place}",
+    ),
+)
+
+OPENAI_CHAT_ROWS = (
+    CONTENT_TYPE_RULE,
+    *OPENAI_FIELD_RULES,
+    *SCHEMA_ROWS,
+    *MESSAGE_RULES,
+    *OPTION_RULES,
+    *MODEL_RULES,
+)
+OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)
+
+
+# === rules/azure_chat ========================================================
+# What Azure refuses beside or otherwise than OpenAI (request rules, 2.4).  Pure.
+
+
+# Fields of its own, of chats on one's own data and of its security service.
+AZURE_FIELDS = {
+    **CHAT_FIELDS,
+    **dict.fromkeys(("data_sources", "dataSources", "enhancements"), Anything()),
+    "user_security_context": Anything(),
+}
+# A deployment is named by the path, and what is unknown is told all at once.
+AZURE_CHAT_BODY = AnObject(AZURE_FIELDS, ("messages",), closed=False)
+
+VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-preview)?$")
+CLASSIC = "/openai/deployments/"  # paths that need a version
+
+
+def version_of(case: Case) -> str:
+    """The date of the version that is asked for; empty where none is told that way."""
+    found = VERSION.match(case.request.query.get("api-version", ""))
+    return found.group(1) if found else ""
+
+
+def no_version(case: Case) -> Iterator[Finding]:
+    """A classic path without a version."""
+    if case.request.path.startswith(CLASSIC) and not case.request.query.get("api-version"):
+        yield Finding("")
+
+
+def unknown_version(case: Case) -> Iterator[Finding]:
+    """A classic path with a version that is none."""
+    told = case.request.query.get("api-version")
+    if told and case.request.path.startswith(CLASSIC) and not VERSION.match(told):
+        yield Finding("")
+
+
+def is_before(view: ChatView, date: str) -> bool:
+    """Whether a version before this one is asked for."""
+    told = version_of(view.case)
+    return bool(told) and told < date
+
+
+def old_for_model(view: ChatView) -> Iterator[Finding]:
+    """A model that is newer than the version."""
+    if is_before(view, "2024-12-01"):
+        yield Finding("", {"m": view.case.model})
+
+
+def old_for_schemas(view: ChatView) -> Iterator[Finding]:
+    """Structured answers, which are newer than the version."""
+    told = within(view.body, "response_format", "type")
+    if told == "json_schema" and is_before(view, "2024-08-01"):
+        yield Finding("response_format")
+
+
+def old_for_required(view: ChatView) -> Iterator[Finding]:
+    """Calls that are required, which is newer than the version."""
+    if view.body["tool_choice"] == "required" and is_before(view, "2024-06-01"):
+        yield Finding("tool_choice")
+
+
+def unknown_arguments(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows, all of them in one sentence (1.8)."""
+    names = [name for name in view.body if name not in AZURE_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+
+
+# Of all APIs under a deployment.
+AZURE_VERSION_RULES = (
+    Rule(
+        "azure/api-version-missing",
+        "Resource not found",
+        "documentation",
+        no_version,
+        status=404,
+        code="404",
+        early=True,
+    ),
+    Rule(
+        "azure/api-version-unknown",
+        "Resource not found",
+        "documentation",
+        unknown_version,
+        default="jrn",
+        status=404,
+        code="404",
+        early=True,
+    ),
+)
+AZURE_CHAT_RULES = (
+    Rule(
+        "azure/model-version",
+        "Model {m} is enabled only for api versions 2024-12-01-preview and later",
+        "several public sources",
+        old_for_model,
+        default="mod",
+        models=r"^(?:o1|o3-mini|o4-mini)(?:-\d|$)",
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/json-schema-version",
+        "response_format value as json_schema is enabled only for api versions 2024-08-01-preview "
+        "and later",
+        "several public sources",
+        old_for_schemas,
+        needs=("response_format",),
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/tool-choice-version",
+        "tool_choice value as required is enabled only for api versions 2024-06-01 and later",
+        "several public sources",
+        old_for_required,
+        needs=("tool_choice",),
+        code="BadRequest",
+    ),
+)
+UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
+AZURE_UNKNOWN_RULE = replace(
+    UNKNOWN_FIELD_RULE,
+    sentence="Unrecognized request argument{plural} supplied: {names}",
+    check=unknown_arguments,
+)
+AZURE_CHAT = Book(
+    "azure",
+    "chat",
+    [
+        *AZURE_VERSION_RULES,
+        AZURE_UNKNOWN_RULE,
+        *AZURE_CHAT_RULES,
+        *[row for row in OPENAI_CHAT_ROWS if row is not UNKNOWN_FIELD_RULE],
+    ],
+    AZURE_CHAT_BODY,
+    CHAT_VOICE,
+    ChatView,
+)
+
+
+# === rules/openai_hosts ======================================================
+# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
+# words where they are known.
+
+# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
+
+
+NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
+UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
+
+ANY_MESSAGE = AUnion(
+    "role",
+    {role: AnObject({}, closed=False) for role in MESSAGES.members},
+    rule={WRONG_TAG: NO_SUCH_ROLE},
+)
+HOST_BODY = AnObject(
+    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
+)
+
+Words = Mapping[str, Any]  # members of a row that are a host's own
+
+
+def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
+    """A row with another sentence, and nothing said of a parameter."""
+    return {"sentence": sentence, "source": source, "code": code, "param": None}
+
+
+# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
+# known.  An empty one is in OpenAI's words.
+AS_OPENAI: Words = {}
+GOOGLE: Mapping[str, Words] = {
+    NO_MESSAGES: told_otherwise(
+        "* GenerateContentRequest.contents: contents is not specified\n",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: told_otherwise(
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "microsoft/vscode#299295",
+    ),
+    UNASKED: told_otherwise(
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+}
+TOOLS_ALONE: Mapping[str, Words] = {
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: AS_OPENAI,
+    UNASKED: AS_OPENAI,
+}
+HOST_RULES: Mapping[str, Mapping[str, Words]] = {
+    "deepseek": {
+        NO_MESSAGES: AS_OPENAI,
+        NO_SUCH_ROLE: AS_OPENAI,
+        UNANSWERED: told_otherwise(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
+            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
+            "invalid_request_error",
+        ),
+        UNASKED: told_otherwise(
+            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
+            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
+            "invalid_request_error",
+        ),
+    },
+    "groq": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise(
+            "'messages' : minimum number of items is 1", "several public sources"
+        ),
+    },
+    # Its errors name no parameter.
+    "openrouter": {
+        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
+        NO_MESSAGES: told_otherwise(
+            'Input required: specify "prompt" or "messages"', "several public sources"
+        ),
+    },
+    "ollama": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
+    },
+    "gemini": GOOGLE,
+    # Of roles and of an empty conversation the template of the model decides there.
+    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
+    "bedrock": TOOLS_ALONE,
+}
+
+
+def host_book(words: Mapping[str, Words]) -> Book:
+    """The book of a host."""
+    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
+    own = [id for id, told in words.items() if told]
+    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
+    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
+
+
+HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
+ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
+
+
+# === rules/judge =============================================================
+# What a request breaks of its provider's rules, and the error that it would get.  Pure.
+
+
+# By the class of the API; one that is made of another has that one's, unless it has its own.
+BOOKS: Mapping[type, Book] = {
+    OpenAIChat: OPENAI_CHAT,
+    AzureChat: AZURE_CHAT,
+}
+# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
+# of those that have no book of their own.
+OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
+    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
+}
+
+
+def is_a_host(wire: WireFormat) -> bool:
+    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
+    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
+
+
+@functools.lru_cache(maxsize=None)
+def book_of(wire: WireFormat) -> Optional[Book]:
+    """The rules that an API has, if there are any."""
+    for kind in type(wire).__mro__:
+        if kind in OF_HOSTS and is_a_host(wire):
+            books, usual = OF_HOSTS[kind]
+            return books.get(wire.dialect, usual)
+        if kind in BOOKS:
+            return BOOKS[kind]
+    return None
+
+
+def violations_of(
+    wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
+) -> Tuple[Violations, bool]:
+    """What a request breaks, first what is told first, and whether that depends on what its session
+    remembers; `every` asks for the rules, too, that are off."""
+    book = book_of(wire)
+    if book is None:
+        return (), False
+    case = Case(wire, call, body, state)
+    return book.broken(case, every), case.asks_state
+
+
+def refusal(wire: WireFormat, violations: Violations) -> Failure:
+    """The provider's error for what counts of these."""
+    book = book_of(wire)
+    # A mock may answer in a dialect whose host has no rules.
+    told_as = book.refusal if book else first_alone
+    return told_as(that_count(violations))
+
+
+def rules_json() -> List[Json]:
+    """All rules for people and tests to look at; one that several APIs have is told once."""
+    found: Dict[str, Json] = {}
+    for book in BOOKS.values():
+        for rule in book.rules:
+            found.setdefault(
+                rule.id,
+                {
+                    "id": rule.id,
+                    "provider": book.provider,
+                    "api": book.api,
+                    "sentence": rule.sentence,
+                    "status": rule.status,
+                    "default": rule.default,
+                    "source": rule.source,
+                },
+            )
+    return list(found.values())
+
+
+# === mocks/strictness ========================================================
+# What a mock says of the rules of its provider, `strict` and `match.valid`, where that changes
+# nothing.  Pure.
+
+
+def check_strictness(node: Node, conditions: Sequence[Condition]) -> None:
+    """Raise BadMock for a mock that says in vain what is to be done with requests that break a
+    rule."""
+    strict, valid = node.get("strict"), node.within("match", "valid")
+    told = [one for one in (valid, strict) if not one.is_absent]
+    if not told:
+        return
+    ways = ways_of(conditions)
+    if not any(book_of(way.wire) for way in ways):
+        apis = some(sorted({way.api for way in ways}))
+        told[0].fail(f"has no effect: there are no rules that a request to {apis} could break")
+    if len(told) < 2:
+        return
+    if valid.value:
+        strict.fail('has no effect: "valid" is true, so that nothing matches that breaks a rule')
+    if strict.value:
+        strict.fail('refuses all that matches: "valid" is false, so that all of it breaks a rule')
+
+
 # === mocks/mock ==============================================================
 # A mock: which calls it answers, with what, how often it did.  May touch threading and time.
 
@@ -22533,6 +24699,7 @@ def parse_mock(node: MockNode) -> Mock:
     if "strict" in spec:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
+    check_strictness(node, asked)
     return Mock(
         name,
         node.source,
@@ -26072,2147 +28239,6 @@ def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
     if near:
         told += f"; nearest was {near[0].sentence}"
     return told
-
-
-# === rules/fields ============================================================
-# What the fields of a body may be, as a table: `fits` is quick and says yes or no, `faults` says
-# what is wrong where, for what does not fit.
-
-#     AnObject({"model": AString(), "n": AnInteger(1, 128, null=True)}, needed=("model",))
-
-# All of them take time in proportion to the value.  Pure.
-
-
-class Branch(str):
-    """A step of a path that names a member of a union, not a value."""
-
-
-class KeyStep(NamedTuple):
-    """A step of a path into an object whose keys are the client's: the key, and its number."""
-
-    key: str
-    number: int
-
-
-PathStep = Union[str, int, KeyStep]
-FieldPath = Tuple[PathStep, ...]
-
-# Kinds of faults, beside what is said of them.
-MISSING_FIELD, UNKNOWN_FIELD = "missing", "unknown"
-WRONG_TYPE, WRONG_CHOICE, WRONG_TAG, WRONG_PATTERN = "type", "choice", "tag", "pattern"
-TOO_SMALL, TOO_LARGE = "small", "large"  # numbers
-TOO_SHORT, TOO_LONG = "short", "long"  # texts, arrays and maps
-TWO_DATA = "two"  # several members of which there may be one
-
-
-class FieldFault(NamedTuple):
-    """One thing that is wrong with a value: where, of which kind, what it should have been, and
-    what is there."""
-
-    path: FieldPath
-    kind: str
-    shape: "Shape"
-    value: Json
-
-
-# The id of a rule, or that of each kind of fault that has one of its own.
-RuleNames = Union[str, Mapping[str, str]]
-
-compiled_once = functools.lru_cache(maxsize=None)(re.compile)
-
-
-Fits = Callable[[Json], bool]
-
-
-class Shape:
-    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
-    nothing."""
-
-    kind = "anything"  # as errors call it
-    types: Tuple[type, ...] = ()  # of Python's, that have this kind
-    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
-
-    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
-        self.null, self.rule = null, rule
-        fits = self.made()
-        if null:
-            inner = fits
-
-            def fits_or_null(value: Json) -> bool:
-                return value is None or inner(value)
-
-            fits = fits_or_null
-        self.fits: Fits = fits
-
-    def made(self) -> Fits:
-        """What tells whether a value that is not null fits."""
-        return lambda value: True
-
-    def rule_for(self, kind: str) -> str:
-        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
-        if not isinstance(self.rule, str):
-            return self.rule.get(kind, "")
-        # What is missing or unknown is not a matter of what a value may be.
-        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.rule
-
-    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
-    # values far from Python's own limit, the second makes each of them be looked at once.
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with a value; nothing if it fits."""
-        if type(value) in self.types:
-            return self.inner_faults(value, path)
-        if self.fits(value):
-            return iter(())
-        return iter((FieldFault(path, WRONG_TYPE, self, value),))
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with a value of the right type, which may fit."""
-        return iter(())
-
-
-class Anything(Shape):
-    """Any value at all."""
-
-    plain = str  # as of all others
-
-
-class ABoolean(Shape):
-    """true or false."""
-
-    kind, types, plain = "a boolean", (bool,), bool
-
-    def made(self) -> Fits:
-        """By its type."""
-        return lambda value: value is True or value is False
-
-
-class AString(Shape):
-    """A text: one of `choices`, so many characters long, or one that a pattern finds something
-    in."""
-
-    kind, types = "a string", (str,)
-
-    def __init__(
-        self,
-        choices: Sequence[str] = (),
-        least: int = 0,
-        most: int = 0,
-        pattern: str = "",
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """The quickest test for what is asked."""
-        self.plain = None
-        if self.choices:
-            known = frozenset(self.choices)
-            return lambda value: type(value) is str and value in known
-        least, most = self.least, self.most or float("inf")
-        if self.pattern:
-            search = compiled_once(self.pattern).search
-            return lambda value: (
-                type(value) is str and least <= len(value) <= most and search(value) is not None
-            )
-        if self.least or self.most:
-            return lambda value: type(value) is str and least <= len(value) <= most
-        self.plain = str
-        return lambda value: type(value) is str
-
-    def wrong(self, text: str) -> str:
-        """The kind of fault of a text, if it has one."""
-        if self.choices and text not in self.choices:
-            return WRONG_CHOICE
-        if len(text) < self.least:
-            return TOO_SHORT
-        if self.most and len(text) > self.most:
-            return TOO_LONG
-        if self.pattern and not compiled_once(self.pattern).search(text):
-            return WRONG_PATTERN
-        return ""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """The one thing that is wrong with it."""
-        wrong = self.wrong(value)
-        if wrong:
-            yield FieldFault(path, wrong, self, value)
-
-
-class ANumber(Shape):
-    """A number from `least` to `most`."""
-
-    kind, types = "a number", (int, float)
-
-    def __init__(
-        self,
-        least: Optional[float] = None,
-        most: Optional[float] = None,
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.least, self.most = least, most
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """By its type and its bounds."""
-        low = float("-inf") if self.least is None else self.least
-        high = float("inf") if self.most is None else self.most
-        return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Which bound it breaks."""
-        if self.fits(value):
-            return
-        is_small = self.least is not None and value < self.least
-        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
-
-
-class AnInteger(ANumber):
-    """A whole number from `least` to `most`."""
-
-    kind = "an integer"
-
-    def made(self) -> Fits:
-        """By its type and its bounds; 1.0 is a whole number, too (RFC 8259 has no other kinds)."""
-        in_bounds = super().made()
-        return lambda value: in_bounds(value) and (type(value) is int or value.is_integer())
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Which bound it breaks, or that it is none."""
-        if type(value) is float and not value.is_integer():
-            yield FieldFault(path, WRONG_TYPE, self, value)
-        else:
-            yield from super().inner_faults(value, path)
-
-
-class AnArray(Shape):
-    """An array of `least` to `most` items of one shape; a `most` of 0 is any number."""
-
-    kind, types = "an array", (list,)
-
-    def __init__(
-        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
-    ) -> None:
-        self.item, self.least, self.most = item, least, most
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """Its length, then its items."""
-        least, most, item = self.least, self.most or float("inf"), self.item
-
-        def fits(value: Json) -> bool:
-            if type(value) is not list or not least <= len(value) <= most:
-                return False
-            return all(map(item.fits, value))  # known late, where shapes hold themselves
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Its length, then what is wrong with its items."""
-        if len(value) < self.least:
-            yield FieldFault(path, TOO_SHORT, self, value)
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        item = self.item
-        for index, one in enumerate(value):
-            if type(one) is not item.plain:
-                yield from item.faults(one, (*path, index))
-
-
-class AnObject(Shape):
-    """An object with these members, of which some are `needed`; others are faults unless it is
-    `closed` no more."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(
-        self,
-        members: Mapping[str, Shape],
-        needed: Sequence[str] = (),
-        closed: bool = True,
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.members: Dict[str, Shape] = dict(members)
-        self.needed, self.closed = tuple(needed), closed
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """All members in their order, then whether one is missing."""
-        closed, needed, members = self.closed, frozenset(self.needed), self.members
-        if not (closed or needed or members):
-            self.plain = dict
-        tests: Dict[str, Fits] = {}
-        plain: Dict[str, Optional[type]] = {}
-        get, get_plain = tests.get, plain.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
-                plain.update((name, shape.plain) for name, shape in members.items())
-            for name, inner in value.items():
-                if type(inner) is get_plain(name):
-                    continue
-                test = get(name)
-                if test is None:
-                    if closed:
-                        return False
-                elif not test(inner):
-                    return False
-            return not needed or needed <= value.keys()
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Unknown members, then what is missing, then what is wrong with the others."""
-        members = self.members
-        if self.closed:
-            for name in value:
-                if name not in members:
-                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
-        for name in self.needed:
-            if name not in value:
-                yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
-        for name, inner in value.items():
-            shape = members.get(name)
-            if shape is not None and type(inner) is not shape.plain:
-                yield from shape.faults(inner, (*path, name))
-
-
-class AMap(Shape):
-    """An object whose keys are the client's own: each of a shape, as its value is, and `most` of
-    them."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(
-        self,
-        value: Shape,
-        key: Optional[AString] = None,
-        most: int = 0,
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.value, self.key, self.most = value, key, most
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """How many there are, then each."""
-        most, key, item = self.most or float("inf"), self.key, self.value
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict or len(value) > most:
-                return False
-            for name, inner in value.items():
-                if not item.fits(inner) or (key is not None and not key.fits(name)):
-                    return False
-            return True
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """That there are too many, then what is wrong with each."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        for number, (name, inner) in enumerate(value.items()):
-            place = (*path, KeyStep(name, number))
-            if self.key is not None:
-                yield from self.key.faults(name, place)
-            yield from self.value.faults(inner, place)
-
-
-class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(
-        self,
-        tag: str,
-        members: Mapping[str, AnObject],
-        usual: str = "",
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.tag, self.members, self.usual = tag, dict(members), usual
-        for shape in self.members.values():  # each may say what it is
-            shape.members.setdefault(tag, Anything())
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """That of its tag."""
-        tag, usual = self.tag, self.usual
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            named = value.get(tag, usual)
-            test = get(named) if type(named) is str else None
-            return test is not None and test(value)
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """That of its tag, or what is wrong with that."""
-        if self.tag not in value and not self.usual:
-            yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
-            return
-        named = value.get(self.tag, self.usual)
-        shape = self.members.get(named) if isinstance(named, str) else None
-        if shape is None:
-            yield FieldFault(path, WRONG_TAG, self, named)
-        else:
-            yield from shape.faults(value, (*path, Branch(named)))
-
-
-class Either(Shape):
-    """One of several shapes, each of another type."""
-
-    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
-        self.shapes = shapes
-        self.by_type = {kind: shape for shape in shapes for kind in shape.types}
-        self.kind = " or ".join(shape.kind for shape in shapes)
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """That of the value's type."""
-        get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
-        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
-
-        def fits(value: Json) -> bool:
-            test = get(type(value))
-            return test is not None and test(value)
-
-        return fits
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with it as one of its type, or that it is of none."""
-        shape = self.by_type.get(type(value))
-        if shape is not None:
-            return shape.faults(value, path)
-        return super().faults(value, path)
-
-
-# === rules/base ==============================================================
-# A rule is a row of a table, a book is the rules of one API; what a request breaks of them.
-
-# Pure.
-
-
-MOST_VIOLATIONS = 20  # that are told of one request
-LONGEST_QUOTE = 500  # characters of the request that a sentence says
-ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
-
-# What a model may be called with before its own name: a publisher, a region, a path.
-MODEL_PREFIX = re.compile(
-    r"(?:.*/)?(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?"
-    r"(?:anthropic\.|meta\.|mistral\.|amazon\.)?"
-)
-
-
-@functools.lru_cache(maxsize=256)
-def bare_model(model: str) -> str:
-    """The name of a model without what hosts put before it (request rules, 4.1)."""
-    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
-    return model[found.end() if found else 0 : LONGEST_QUOTE]
-
-
-class Case:
-    """A request as rules look at it: `body` is its JSON, which need not have been readable,
-    `model` as it was sent and `name` without what hosts put before it.  `state` is what the session
-    remembers; `asks_state` becomes true where a rule looked at that."""
-
-    __slots__ = (
-        "wire",
-        "request",
-        "params",
-        "body",
-        "model",
-        "name",
-        "state",
-        "asks_state",
-    )
-
-    def __init__(self, wire: WireFormat, call: Call, body: Json, state: Optional[State]) -> None:
-        self.wire, self.request, self.params, self.body = wire, call.request, call.params, body
-        model: Any = call.model
-        if not model and isinstance(body, dict):
-            model = body.get("model")
-        self.model: str = model if isinstance(model, str) else ""
-        self.name = bare_model(self.model)
-        self.state = state
-        self.asks_state = False
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers of the request, by lower-case name."""
-        return self.request.headers
-
-
-class Finding(NamedTuple):
-    """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
-    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
-
-    place: str
-    values: Mapping[str, object] = {}
-    param: Optional[str] = None
-    code: Optional[str] = None
-    sentence: Optional[str] = None
-    rule: str = ""
-
-
-Check = Callable[[Any], Iterable[Finding]]
-
-
-@record
-class Rule:
-    """One row.
-
-    `check` gives the places where a request breaks it, of what the book makes of the body; a rule
-    without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
-    likewise, with {place} for the place itself.  `needs` are members of the body: without one of
-    them there is nothing to check.  `models` is a regular expression that finds something in the
-    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
-    the head of a request comes `early`, before the fields; its check looks at the case itself."""
-
-    id: str
-    sentence: str
-    source: str
-    check: Optional[Check] = None
-    default: str = "on"
-    needs: Tuple[str, ...] = ()
-    models: str = ""
-    status: int = 400
-    code: Optional[str] = None
-    param: Optional[str] = None
-    type: Optional[str] = None
-    early: bool = False
-
-    def violation(self, finding: Finding) -> Violation:
-        """What is said of a place where it is broken."""
-        values = {name: quoted_briefly(value) for name, value in finding.values.items()}
-        values["place"] = finding.place
-        param = self.param if finding.param is None else finding.param
-        if param is not None:
-            param = param.format(**values)
-        sentence = self.sentence if finding.sentence is None else finding.sentence
-        code = self.code if finding.code is None else finding.code
-        text = sentence.format(**values)
-        return Violation(
-            self.id, finding.place, text, self.status, code, param, self.type, self.default
-        )
-
-    def holds_for(self, model: str) -> bool:
-        """Whether it holds for a model."""
-        return not self.models or bool(re.search(self.models, model))
-
-
-@record
-class Sweep:
-    """A check that finds in one go what breaks several rows, at its place among the rules."""
-
-    check: Check
-    needs: Tuple[str, ...] = ()
-
-
-def quoted_briefly(value: object) -> str:
-    """What a sentence says of a request, as much of it as is told."""
-    text = str(value)
-    if len(text) <= LONGEST_QUOTE:
-        return text
-    return text[:LONGEST_QUOTE] + "..."
-
-
-Voice = Callable[[FieldFault], Tuple[str, Finding]]
-ToldAs = Callable[[Violations], Failure]
-
-
-def first_alone(violations: Violations) -> Failure:
-    """The error of a provider that tells one thing at a time."""
-    first = violations[0]
-    return Failure(first.status, first.message, type=first.type, code=first.code, param=first.param)
-
-
-class Book:
-    """The rules of one API of a provider, in the order in which it checks them.
-
-    `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
-    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
-
-    def __init__(
-        self,
-        provider: str,
-        api: str,
-        rules: Sequence[Union[Rule, Sweep]],
-        shape: Optional[Shape] = None,
-        voice: Optional[Voice] = None,
-        view: Callable[[Case], Any] = lambda case: case,
-        refusal: ToldAs = first_alone,
-    ) -> None:
-        self.provider, self.api, self.rows = provider, api, tuple(rules)
-        self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
-        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
-        self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
-        self.early = tuple(rule for rule in self.rules if rule.early)
-        self.needed = frozenset(name for row in self.rows for name in row.needs)
-        # By the model, whether rules that are off hold, too, and what there is of `needed`.
-        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
-
-    def holds(self, rule: Rule, model: str, every: bool) -> bool:
-        """Whether a rule is asked for and holds for a model."""
-        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
-
-    def checks_for(
-        self, model: str, every: bool, there: FrozenSet[str]
-    ) -> List[Tuple[Optional[Rule], Check]]:
-        """What to check behind the fields for a model, with the rule that it tells of."""
-        found: List[Tuple[Optional[Rule], Check]] = []
-        for row in self.rows:
-            if row.check is None or not there.issuperset(row.needs):
-                continue
-            if isinstance(row, Sweep):
-                found.append((None, row.check))
-            elif self.holds(row, model, every) and not row.early:
-                found.append((row, row.check))
-        return found
-
-    def broken(self, case: Case, every: bool) -> Violations:
-        """What a request breaks, in order; at most MOST_VIOLATIONS."""
-        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
-
-    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
-        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
-        order."""
-        body = case.body
-        for rule in self.early:
-            if rule.check is not None and self.holds(rule, case.name, every):
-                yield from map(rule.violation, rule.check(case))
-        if self.shape is not None and not self.shape.fits(body):
-            yield from self.wrong_fields(case, every)
-        if not isinstance(body, dict):
-            return
-        checks = self.due(case.name, every, self.needed.intersection(body))
-        if not checks:
-            return
-        view = self.view(case)
-        for row, check in checks:
-            for finding in check(view):
-                told = row or self.by_id.get(finding.rule)
-                if told is not None and (row or self.holds(told, case.name, every)):
-                    yield told.violation(finding)
-
-    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
-        """What is wrong with the fields."""
-        if self.shape is None or self.voice is None:
-            return
-        for fault in self.shape.faults(case.body):
-            id, finding = self.voice(fault)
-            rule = self.by_id.get(id)
-            if rule is not None and self.holds(rule, case.name, every):
-                yield rule.violation(finding)
-
-    def only(self, ids: Iterable[str]) -> "Book":
-        """A book of the same API with some of the rules, and without sweeps."""
-        wanted = frozenset(ids)
-        rules = [rule for rule in self.rules if rule.id in wanted]
-        return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
-
-
-# === rules/openai_chat_fields ================================================
-# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
-
-
-SOME_OBJECT = AnObject({}, closed=False)
-TEXT_OR_NULL = AString(null=True)
-FLAG_OR_NULL = ABoolean(null=True)
-PENALTY = ANumber(-2, 2, null=True)
-
-FUNCTION_NAME = AString(
-    least=1,
-    most=64,
-    pattern="^[a-zA-Z0-9_-]+$",
-    rule={WRONG_PATTERN: "openai/tool-name-pattern"},
-)
-METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
-CALL_ID = AString(most=40, rule={TOO_LONG: "openai/tool-call-id-length"})
-
-# --- messages ---
-
-# A prompt may be cached up to a part (the SDK's types).
-CACHED = {"prompt_cache_breakpoint": Anything()}
-IMAGE = AnObject(
-    {"url": AString(), "detail": AString(("auto", "low", "high", "original"), null=True)},
-    ("url",),
-)
-SOUND = AnObject({"data": AString(), "format": AString()}, ("data", "format"))
-PARTS = AUnion(
-    "type",
-    {
-        "text": AnObject({"text": AString(), **CACHED}, ("text",)),
-        "image_url": AnObject({"image_url": IMAGE, **CACHED}, ("image_url",)),
-        "input_audio": AnObject({"input_audio": SOUND, **CACHED}, ("input_audio",)),
-        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
-        "audio": SOME_OBJECT,
-        "file": AnObject({"file": SOME_OBJECT, **CACHED}, ("file",)),
-    },
-    rule={WRONG_TAG: "openai/part-type"},
-)
-# That there is no content, or null, is a rule of its own: openai/content-null.
-CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
-SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
-CALLED = AnObject(
-    {"name": FUNCTION_NAME, "arguments": AString(rule={WRONG_TYPE: "openai/tool-args-string"})},
-    ("name", "arguments"),
-)
-CALL = AUnion(
-    "type",
-    {
-        "function": AnObject({"id": CALL_ID, "function": CALLED}, ("id", "function")),
-        "custom": AnObject({"id": CALL_ID, "custom": SOME_OBJECT}, ("id", "custom")),
-    },
-)
-SAID: Dict[str, Shape] = {"content": CONTENT, "name": SPEAKER}
-# What SDKs give out as a message may be sent back as it is.
-ANSWERED = {
-    "refusal": TEXT_OR_NULL,
-    "annotations": Anything(),
-    "audio": Anything(),
-    "function_call": AnObject({}, closed=False, null=True),
-    "tool_calls": AnArray(CALL, 1, null=True),
-}
-MESSAGES = AUnion(
-    "role",
-    {
-        "system": AnObject(SAID),
-        "assistant": AnObject({**SAID, **ANSWERED}),
-        "user": AnObject(SAID),
-        "function": AnObject({"name": AString(), "content": CONTENT}, ("name",)),
-        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",)),
-        "developer": AnObject(SAID),
-    },
-    rule={WRONG_TAG: "openai/role-unknown"},
-)
-
-# --- tools and what is asked of an answer ---
-
-OFFERED_FUNCTION = AnObject(
-    {
-        "name": FUNCTION_NAME,
-        "description": TEXT_OR_NULL,
-        "parameters": AnObject({}, closed=False, null=True),
-        "strict": FLAG_OR_NULL,
-    },
-    ("name",),
-    closed=False,
-)
-NAMED = AnObject({"name": AString()}, ("name",), closed=False)
-TOOLS = AUnion(
-    "type",
-    {
-        "function": AnObject({"function": OFFERED_FUNCTION}, ("function",), closed=False),
-        "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
-    },
-)
-TOOL_CHOICE = Either(
-    AString(("none", "auto", "required")),
-    AUnion(
-        "type",
-        {
-            "function": AnObject({"function": NAMED}, ("function",), closed=False),
-            "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
-            "allowed_tools": AnObject({"allowed_tools": SOME_OBJECT}, ("allowed_tools",)),
-        },
-    ),
-    null=True,
-)
-FORMAT_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
-RESPONSE_FORMAT = AUnion(
-    "type",
-    {
-        "text": SOME_OBJECT,
-        "json_object": AnObject({}, closed=False),
-        "json_schema": AnObject(
-            {
-                "json_schema": AnObject(
-                    {
-                        "name": FORMAT_NAME,
-                        "schema": AnObject({}, closed=False, null=True),
-                        "strict": FLAG_OR_NULL,
-                        "description": TEXT_OR_NULL,
-                    },
-                    ("name",),
-                    closed=False,
-                )
-            },
-            ("json_schema",),
-            closed=False,
-        ),
-    },
-    null=True,
-)
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-CHAT_FIELDS: Dict[str, Shape] = {
-    "model": AString(
-        least=1, rule={MISSING_FIELD: "openai/model-missing", TOO_SHORT: "openai/model-missing"}
-    ),
-    "messages": AnArray(MESSAGES, 1, rule={TOO_SHORT: "openai/messages-empty"}),
-    # 0 is taken (recorded).
-    "max_tokens": AnInteger(0, null=True),
-    "max_completion_tokens": AnInteger(0, null=True),
-    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
-    "top_p": ANumber(0, 1, null=True),
-    "presence_penalty": PENALTY,
-    "frequency_penalty": PENALTY,
-    "n": AnInteger(1, 128, null=True),
-    "seed": AnInteger(-(2**63), 2**63 - 1, null=True),
-    "logprobs": FLAG_OR_NULL,
-    "top_logprobs": AnInteger(0, 20, null=True),
-    "logit_bias": AMap(ANumber(-100, 100), null=True),
-    # Of an empty array it is not known that it is refused.
-    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
-    "stream": FLAG_OR_NULL,
-    "stream_options": AnObject(
-        {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
-    ),
-    "tools": AnArray(TOOLS, 1, 128, null=True, rule={TOO_SHORT: "openai/tools-empty"}),
-    "tool_choice": TOOL_CHOICE,
-    "parallel_tool_calls": FLAG_OR_NULL,
-    "response_format": RESPONSE_FORMAT,
-    "reasoning_effort": AString(EFFORTS, null=True),
-    "verbosity": AString(("low", "medium", "high"), null=True),
-    "metadata": METADATA,
-    "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
-    "modalities": AnArray(AString(("text", "audio")), null=True),
-    "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
-    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
-    "store": FLAG_OR_NULL,
-    "user": TEXT_OR_NULL,
-    "safety_identifier": AString(most=64, null=True),
-    "prompt_cache_key": TEXT_OR_NULL,
-    # With a hyphen in older SDKs.
-    "prompt_cache_retention": AString(("in_memory", "24h", "in-memory"), null=True),
-    "prompt_cache_options": Anything(),
-    "web_search_options": Anything(),
-    "moderation": Anything(),
-    "functions": AnArray(OFFERED_FUNCTION, 1, 128, null=True),
-    "function_call": Either(AString(("none", "auto")), NAMED, null=True),
-}
-CHAT_BODY = AnObject(CHAT_FIELDS, ("model", "messages"))
-
-
-# === rules/conversation ======================================================
-# What the conversations of all providers have in common, and what they may break.
-
-# A body that could not be read is looked at, too: what is of another type than it should be is
-# passed over here, for the fields tell it.  Pure.
-
-
-class ToolMark(NamedTuple):
-    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
-    and the indexes that lead to it from the messages: the message, then the part of it."""
-
-    id: str
-    message: int
-    part: int
-
-
-class TalkTurn:
-    """One turn: messages that follow each other with one role, as its provider sees them.
-
-    `first` and `last` are the indexes of its messages."""
-
-    __slots__ = ("role", "first", "last", "calls", "results")
-
-    def __init__(self, role: str, first: int) -> None:
-        self.role, self.first, self.last = role, first, first
-        self.calls: List[ToolMark] = []
-        self.results: List[ToolMark] = []
-
-
-PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
-
-
-def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """The objects of an array, with their indexes; none of what is no array."""
-    if isinstance(value, list):
-        for index, one in enumerate(value):
-            if isinstance(one, dict):
-                yield index, one
-
-
-def text_at(value: Any, name: str) -> str:
-    """A member that is a text; empty for any other."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
-    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
-    index of the message after the results."""
-    for index, turn in enumerate(turns):
-        if not turn.calls:
-            continue
-        answered = set()
-        after = turn.last + 1
-        if index + 1 < len(turns) and turns[index + 1].results:
-            following = turns[index + 1]
-            answered = {mark.id for mark in following.results}
-            after = following.last + 1
-        missing = [mark.id for mark in turn.calls if mark.id not in answered]
-        if missing:
-            yield turn, missing, after
-
-
-def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
-    """The results whose call is not in the turn right before."""
-    calls: Iterable[str] = ()
-    for turn in turns:
-        for mark in turn.results:
-            if mark.id not in calls:
-                yield mark
-        calls = {mark.id for mark in turn.calls}
-
-
-def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
-    """Those whose id came before."""
-    seen = set()
-    for mark in marks:
-        if mark.id in seen:
-            yield mark
-        seen.add(mark.id)
-
-
-# === rules/openai_chat_view ==================================================
-# A chat completions request as its rules look at it, and what its messages may break (request
-# rules, 2.1).  Pure.
-
-
-# What an assistant may say instead of a content.
-BESIDE_CONTENT = ("tool_calls", "function_call", "audio", "refusal")
-SOUND_PARTS = ("input_audio", "audio", "file")
-
-
-class ChatView:
-    """A chat request: its case, its body, the turns with calls and results, of which the run of
-    `tool` messages behind an assistant's is one, the indexes of messages that lack a content, and
-    the results whose content has parts."""
-
-    __slots__ = ("case", "body", "turns", "messages", "hollow", "in_parts")
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        self.messages = self.body.get("messages")
-        self.turns: List[TalkTurn] = []
-        self.hollow: List[int] = []
-        self.in_parts: List[Tuple[int, List[Any]]] = []
-        if isinstance(self.messages, list):
-            self.read(self.messages)
-
-    def read(self, messages: List[Any]) -> None:
-        """Look at each message once."""
-        is_plain = True  # whether what came right before has neither calls nor results
-        for index, message in enumerate(messages):
-            if not isinstance(message, dict):
-                continue
-            role, content = message.get("role"), message.get("content")
-            if content is None and not self.may_be_hollow(role, message):
-                self.hollow.append(index)
-            if role == "tool":
-                self.add_result(index, message, content)
-                is_plain = False
-            elif role == "assistant" and message.get("tool_calls"):
-                self.add_calls(index, message)
-                is_plain = False
-            elif not is_plain:
-                self.turns.append(PLAIN_TURN)
-                is_plain = True
-
-    @staticmethod
-    def may_be_hollow(role: Any, message: Dict[str, Any]) -> bool:
-        """Whether a message needs no content; of what has an unknown role nothing is known."""
-        if role == "assistant":
-            return any(message.get(name) for name in BESIDE_CONTENT)
-        return role not in ("user", "system", "developer", "tool")
-
-    def add_result(self, index: int, message: Dict[str, Any], content: Any) -> None:
-        """A message with the result of a tool."""
-        turns = self.turns
-        if not turns or turns[-1].role != "tool":
-            turns.append(TalkTurn("tool", index))
-        run = turns[-1]
-        run.last = index
-        run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
-        if isinstance(content, list):
-            self.in_parts.append((index, content))
-
-    def add_calls(self, index: int, message: Dict[str, Any]) -> None:
-        """A message with calls of tools."""
-        turn = TalkTurn("assistant", index)
-        self.turns.append(turn)
-        for at, call in indexed_objects(message["tool_calls"]):
-            turn.calls.append(ToolMark(text_at(call, "id"), index, at))
-
-
-def calls_without_result(view: ChatView) -> Iterator[Finding]:
-    """Calls of tools that no message right after answers."""
-    for turn, missing, after in unanswered(view.turns):
-        param = "messages"
-        if after < len(view.messages):
-            param = f"messages.[{after}].role"
-        values = {"ids": ", ".join(missing), "param": param}
-        yield Finding(f"messages[{turn.first}]", values)
-
-
-def results_without_call(view: ChatView) -> Iterator[Finding]:
-    """Results of tools that nobody called right before."""
-    for mark in unasked(view.turns):
-        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
-
-
-def null_contents(view: ChatView) -> Iterator[Finding]:
-    """Messages that say nothing."""
-    for index in view.hollow:
-        yield Finding(f"messages[{index}].content", {"i": index})
-
-
-def sounds_of_tools(view: ChatView) -> Iterator[Finding]:
-    """Results that are no text and no picture."""
-    for index, parts in view.in_parts:
-        if any(text_at(part, "type") in SOUND_PARTS for part in parts):
-            yield Finding(f"messages[{index}]", {"i": index})
-
-
-def systems(view: ChatView) -> Iterator[Finding]:
-    """Messages of the system, for models that know none."""
-    for index, message in indexed_objects(view.messages):
-        role = text_at(message, "role")
-        if role in ("system", "developer"):
-            yield Finding(f"messages[{index}].role", {"i": index, "role": role})
-
-
-def texts_in(messages: Any) -> Iterator[str]:
-    """All texts of messages."""
-    for _, message in indexed_objects(messages):
-        yield text_at(message, "content")
-        for _, part in indexed_objects(message.get("content")):
-            yield text_at(part, "text")
-
-
-def json_unsaid(view: ChatView) -> Iterator[Finding]:
-    """An answer in JSON that nobody speaks of."""
-    if within(view.body, "response_format", "type") != "json_object":
-        return
-    if not any("json" in text.lower() for text in texts_in(view.messages)):
-        yield Finding("messages")
-
-
-# === rules/openai_schemas ====================================================
-# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
-# completions and in responses.
-
-# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
-# where it stands.  Pure.
-
-
-FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
-
-
-class SchemaOf(NamedTuple):
-    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
-    whether it is strict."""
-
-    schema: Json
-    kind: str
-    name: str
-    place: str
-    code: Optional[str] = None
-    strict: bool = False
-
-
-class SchemaPlace:
-    """A schema in a schema, and the steps to it from the one that holds it."""
-
-    __slots__ = ("schema", "steps", "above")
-
-    def __init__(
-        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
-    ) -> None:
-        self.schema, self.steps, self.above = schema, steps, above
-
-    @property
-    def context(self) -> str:
-        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
-        found: List[str] = []
-        place: Optional[SchemaPlace] = self
-        while place is not None:
-            found += reversed(place.steps)
-            place = place.above
-        return str(tuple(reversed(found)))
-
-
-# What may not stand in a strict schema; of `default` it is not known whether it may.
-NOT_PERMITTED = (
-    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
-    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
-    *("contains", "uniqueItems"),
-)
-FORBIDDEN = frozenset(NOT_PERMITTED)
-NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
-HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
-ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
-SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
-
-
-def schema_findings(of: SchemaOf) -> Iterator[Finding]:
-    """What is wrong with a schema; each finding names its rule."""
-    if not isinstance(of.schema, dict) or not of.schema:
-        return  # none at all is as good as one without properties
-    where = f"{of.kind} '{of.name}'"
-    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
-        values["where"] = where
-        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
-
-
-def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
-    """What is wrong at its root, whether or not it is strict."""
-    schema: Any = of.schema
-    kind = schema.get("type")
-    # Seen of both kinds, and of roots that are a union and have no type.
-    if kind != "object":
-        yield "function-root-object", {"t": kind}
-    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
-        yield "function-root-union", {}
-    elif of.kind == FUNCTION and "properties" not in schema:
-        # Seen at the root alone: below it an object of any members is common.
-        yield "function-object-properties", {"ctx": "()"}
-
-
-def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
-    """What is wrong with it and the schemas in it, from its root downwards."""
-    if is_fine(of.schema, of.strict):
-        return
-    todo = [SchemaPlace(of.schema)]
-    while todo:
-        place = todo.pop()
-        schema: Any = place.schema
-        if lacks_items(schema):
-            yield "function-array-items", {"ctx": place.context}
-        if of.strict:
-            yield from strict_faults(schema, place)
-        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
-        todo += reversed(inner)
-
-
-def is_fine(schema: Any, strict: bool) -> bool:
-    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
-    if lacks_items(schema):
-        return False
-    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
-        return False
-    if HOLDERS.isdisjoint(schema):
-        return True
-    return all(is_fine(one, strict) for _, one in schemas_in(schema))
-
-
-def lacks_items(schema: Any) -> bool:
-    """Whether a schema is of arrays of nothing."""
-    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
-
-
-def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
-    """The schemas right in another one, with the steps to them."""
-    inner: List[Tuple[Tuple[str, ...], Json]]
-    for key, value in schema.items():
-        if key in NAMED_SCHEMAS and isinstance(value, dict):
-            inner = [((key, name), one) for name, one in value.items()]
-        elif key == "anyOf" and isinstance(value, list):
-            inner = [((key, str(index)), one) for index, one in enumerate(value)]
-        elif key == "items":
-            inner = [((key,), value)]
-        else:
-            continue
-        for steps, one in inner:
-            if isinstance(one, dict):
-                yield steps, one
-
-
-def is_of_objects(schema: Any) -> bool:
-    """Whether objects fit a schema by its type, which may be one of several."""
-    kind = schema.get("type")
-    return kind == "object" or (isinstance(kind, list) and "object" in kind)
-
-
-def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
-    """What is wrong with a strict schema itself."""
-    if not FORBIDDEN.isdisjoint(schema):
-        for word in NOT_PERMITTED:
-            if word in schema:
-                yield "strict-keyword", {"ctx": place.context, "kw": word}
-    if not is_of_objects(schema):
-        return
-    if schema.get("additionalProperties") is not False:
-        yield "strict-additional", {"ctx": place.context}
-    members, needed = schema.get("properties"), schema.get("required")
-    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
-    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
-    listed_once, named_once = frozenset(listed), frozenset(names)
-    lacking = next((name for name in names if name not in listed_once), None)
-    if lacking is not None:
-        yield "strict-required", {"ctx": place.context, "k": lacking}
-    extra = next((name for name in listed if name not in named_once), None)
-    if extra is not None:
-        yield "strict-extra-required", {"ctx": place.context, "k": extra}
-
-
-# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
-OPENAI_SCHEMA_RULES = (
-    Rule(
-        "openai/strict-additional",
-        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
-        "supplied and to be false.",
-        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
-    ),
-    Rule(
-        "openai/strict-required",
-        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
-        "to be an array including every key in properties. Missing '{k}'.",
-        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
-    ),
-    Rule(
-        "openai/strict-extra-required",
-        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
-        "every key in `properties`. Extra required key '{k}' supplied.",
-        "dotnet/extensions#6302",
-    ),
-    Rule(
-        "openai/strict-keyword",
-        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-object-properties",
-        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
-        "spring-projects/spring-ai#4776",
-    ),
-    Rule(
-        "openai/function-array-items",
-        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-root-object",
-        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
-        "'type: \"{t}\"'.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-root-union",
-        "Invalid schema for {where}: schema must have type 'object' and not have "
-        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
-        "documentation",
-    ),
-)
-
-
-# === rules/openai_chat_options ===============================================
-# What the options of a chat completions request may break, together or for some models (request
-# rules, 2.1 and 4.1).  Pure.
-
-
-# Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
-REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
-TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
-
-
-def tools_unset(view: ChatView) -> bool:
-    """Whether a request offers no tools."""
-    return view.body.get("tools") is None
-
-
-def choice_alone(view: ChatView) -> Iterator[Finding]:
-    """A choice among no tools."""
-    if view.body["tool_choice"] is not None and tools_unset(view):
-        yield Finding("tool_choice")
-
-
-def parallel_alone(view: ChatView) -> Iterator[Finding]:
-    """Parallel calls of no tools."""
-    if view.body["parallel_tool_calls"] is not None and tools_unset(view):
-        yield Finding("parallel_tool_calls")
-
-
-def options_of_no_stream(view: ChatView) -> Iterator[Finding]:
-    """Options of a stream that is none."""
-    if view.body["stream_options"] is not None and view.body.get("stream") is not True:
-        yield Finding("stream_options")
-
-
-def likely_alone(view: ChatView) -> Iterator[Finding]:
-    """The most likely tokens, without log probabilities."""
-    if view.body["top_logprobs"] and view.body.get("logprobs") is not True:
-        yield Finding("top_logprobs")
-
-
-def both_limits(view: ChatView) -> Iterator[Finding]:
-    """Two names of one limit."""
-    body = view.body
-    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
-        yield Finding("max_tokens")
-
-
-def old_limit(view: ChatView) -> Iterator[Finding]:
-    """The older name of the limit, which no model that reasons takes."""
-    if view.body["max_tokens"] is not None:
-        yield Finding("max_tokens")
-
-
-def samples_freely(view: ChatView) -> bool:
-    """Whether a model that may reason is not asked to, as far as is known."""
-    if not TAKES_EFFORT_NONE.match(view.case.name):
-        return False
-    return view.body.get("reasoning_effort") in (None, "none")
-
-
-def set_temperature(view: ChatView) -> Iterator[Finding]:
-    """A temperature that is not the default, of a model that has no other."""
-    value = view.body["temperature"]
-    if value not in (None, 1) and not samples_freely(view):
-        yield Finding("temperature", {"v": compact(value)})
-
-
-# What models that reason don't sample by, with what is as good as nothing there.
-SAMPLING: Mapping[str, Any] = {
-    "top_p": 1,
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "stop": None,
-    "logprobs": False,
-    "top_logprobs": 0,
-    "logit_bias": {},
-}
-
-
-def set_sampling(view: ChatView) -> Iterator[Finding]:
-    """What else those models don't take."""
-    body = view.body
-    if not samples_freely(view):
-        for name, usual in SAMPLING.items():
-            value = body.get(name)
-            if value is not None and value != usual:
-                yield Finding(name, {"x": name})
-    if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
-        yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
-
-
-def effort_of_none(view: ChatView) -> Iterator[Finding]:
-    """How much a model is to reason that never does."""
-    if view.body["reasoning_effort"] is not None:
-        yield Finding("reasoning_effort")
-
-
-EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
-TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
-USE_NONE = (
-    "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
-    "use function tools, use /v1/responses or set reasoning_effort to 'none'."
-)
-
-
-def effort_with_tools(view: ChatView) -> Iterator[Finding]:
-    """Reasoning beside functions, which the newest models do in responses alone."""
-    name, effort = view.case.name, view.body.get("reasoning_effort")
-    if effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name)):
-        return
-    tools = indexed_objects(view.body["tools"])
-    if any(text_at(tool, "type") == "function" for _, tool in tools):
-        sentence = USE_NONE if TOLD_WHAT_TO_DO.match(name) else None
-        yield Finding("reasoning_effort", {"m": view.case.model}, sentence=sentence)
-
-
-# --- schemas (2.2) ---
-
-
-def function_schemas(view: ChatView) -> Iterator[Finding]:
-    """What is wrong with the parameters of functions."""
-    for index, tool in indexed_objects(view.body["tools"]):
-        function = tool.get("function")
-        if isinstance(function, dict):
-            yield from function_schema(function, f"tools[{index}].function.parameters")
-
-
-def old_function_schemas(view: ChatView) -> Iterator[Finding]:
-    """The same of functions as they were offered before there were tools."""
-    for index, function in indexed_objects(view.body["functions"]):
-        yield from function_schema(function, f"functions[{index}].parameters")
-
-
-def function_schema(function: Any, place: str) -> Iterator[Finding]:
-    """The same of one function."""
-    schema, name = function.get("parameters"), text_at(function, "name")
-    strict = function.get("strict") is True
-    code = "invalid_function_parameters"
-    return schema_findings(SchemaOf(schema, FUNCTION, name, place, code, strict))
-
-
-def format_schemas(view: ChatView) -> Iterator[Finding]:
-    """What is wrong with the schema of an answer."""
-    told = within(view.body, "response_format", "json_schema")
-    if within(told, "strict") is True:
-        schema, name = within(told, "schema"), text_at(told, "name")
-        yield from schema_findings(SchemaOf(schema, FORMAT, name, "response_format", None, True))
-
-
-# === rules/openai_voice ======================================================
-# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
-# Pure.
-
-
-# Which rule a fault breaks where its field names no other.
-OPENAI_RULES: Mapping[str, str] = {
-    MISSING_FIELD: "missing",
-    UNKNOWN_FIELD: "unknown-field",
-    WRONG_TYPE: "types",
-    WRONG_CHOICE: "types",
-    WRONG_TAG: "types",
-    WRONG_PATTERN: "limits",
-    TOO_SMALL: "limits",
-    TOO_LARGE: "limits",
-    TOO_SHORT: "limits",
-    TOO_LONG: "limits",
-}
-
-
-def bracketed(path: FieldPath) -> str:
-    """A path as in `messages[0].content[1].text`."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif isinstance(step, KeyStep):
-            text += "." + step.key
-        elif not isinstance(step, Branch):
-            text += "." + step
-    return text.lstrip(".")
-
-
-def said_values(choices: Sequence[str]) -> str:
-    """`'a', 'b', and 'c'`, as OpenAI lists values."""
-    quoted = [f"'{choice}'" for choice in choices]
-    if len(quoted) < 3:
-        return " and ".join(quoted)
-    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
-
-
-FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
-
-
-def said_of_number(fault: FieldFault) -> FaultWords:
-    """That a number is out of bounds."""
-    what = "integer" if fault.shape.kind == "an integer" else "decimal"
-    bounds = vars(fault.shape)
-    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
-    if fault.kind == TOO_SMALL:
-        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
-    sentence = (
-        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
-        "{value} instead."
-    )
-    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
-    return sentence, f"{what}_{short}_value", more
-
-
-def said_of_length(fault: FieldFault) -> FaultWords:
-    """That a text or an array is too short or too long."""
-    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
-    if isinstance(fault.value, str):
-        what = "a string"  # the key of a map, too
-    bare = what.partition(" ")[2]
-    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
-    there = f"{what} with length {size}"
-    if fault.kind == TOO_SHORT:
-        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
-        if not size:
-            return (
-                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
-                f"{bare} instead.",
-                "empty_" + bare,
-                {},
-            )
-    if bare == "object":
-        most = bounds["most"]
-        sentence = (
-            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
-            f"properties, but got an object with {size} properties instead."
-        )
-        return sentence, "object_above_max_properties", {}
-    sentence = (
-        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
-    )
-    return sentence, f"{bare}_{code}", {}
-
-
-class OpenAIVoice:
-    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
-    `own` words their rows say it."""
-
-    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
-        self.prefix, self.own = prefix, frozenset(own)
-
-    def rule_of(self, fault: FieldFault) -> str:
-        """The id of the rule that a fault breaks."""
-        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
-
-    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
-        """The id of the rule, and what its error says."""
-        id = self.rule_of(fault)
-        sentence, code, more = self.said(fault)
-        path = bracketed(fault.path)
-        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
-            path += "." + fault.shape.tag
-        values: Dict[str, object] = {"path": path, **more}
-        if id in self.own:
-            return id, Finding(path, values)
-        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
-
-    @staticmethod
-    def said(fault: FieldFault) -> FaultWords:
-        """What is said of a fault."""
-        kind, shape, value = fault.kind, fault.shape, fault.value
-        if kind == MISSING_FIELD:
-            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
-        if kind == UNKNOWN_FIELD:
-            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
-        if kind == WRONG_TYPE:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            wanted = "one of " * (" or " in shape.kind) + shape.kind
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
-        if kind in (WRONG_CHOICE, WRONG_TAG):
-            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
-            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
-            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
-        if kind == WRONG_PATTERN:
-            sentence = (
-                "Invalid '{path}': string does not match pattern. Expected a string that matches "
-                "the pattern '{pattern}'."
-            )
-            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
-        if kind in (TOO_SMALL, TOO_LARGE):
-            return said_of_number(fault)
-        return said_of_length(fault)
-
-
-# === rules/openai_chat =======================================================
-# What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure.
-
-
-class ChatVoice(OpenAIVoice):
-    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
-
-    def rule_of(self, fault: FieldFault) -> str:
-        """The id of the rule that a fault breaks."""
-        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
-            return "openai/message-field"
-        return super().rule_of(fault)
-
-
-CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
-
-
-def not_json(case: Case) -> Iterator[Finding]:
-    """A body that is said to be something else."""
-    told = case.headers.get("content-type")
-    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
-        yield Finding("", {"t": told})
-
-
-# Section 3.
-CONTENT_TYPE_RULE = Rule(
-    "openai/content-type",
-    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
-    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
-    "type.",
-    "documentation",
-    not_json,
-    default="jrn",
-    code="unsupported_content_type",
-    early=True,
-)
-
-# Told by the fields: 1.1 in the words of 1.8.
-OPENAI_FIELD_RULES = (
-    Rule(
-        "openai/unknown-field",
-        "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
-    ),
-    Rule(
-        "openai/message-field",
-        "Unknown parameter: '{path}'.",
-        "songquanpeng/one-api#1319",
-        default="jrn",
-    ),
-    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
-    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
-    Rule(
-        "openai/types",
-        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern",
-    ),
-    Rule(
-        "openai/role-unknown",
-        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
-        "'function', 'tool', and 'developer'.",
-        "pattern",
-    ),
-    Rule(
-        "openai/part-type",
-        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
-        "'refusal', 'audio', and 'file'.",
-        "pattern",
-    ),
-    Rule(
-        "openai/messages-empty",
-        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
-        "empty array instead.",
-        "recorded",
-    ),
-    Rule(
-        "openai/tool-call-id-length",
-        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
-        "string with length {size} instead.",
-        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
-    ),
-    Rule(
-        "openai/tool-args-string",
-        "Invalid type for '{path}': expected a string, but got {got} instead.",
-        "pattern",
-    ),
-    Rule(
-        "openai/tool-name-pattern",
-        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
-        "pattern '^[a-zA-Z0-9_-]+$'.",
-        "mcp-use/mcp-use#90",
-    ),
-    Rule(
-        "openai/tools-empty",
-        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
-        "array instead.",
-        "pattern",
-    ),
-    Rule(
-        "openai/temperature-range",
-        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
-        "{value} instead.",
-        "recorded, OpenAI's OpenAPI 2.3.0",
-    ),
-    Rule(
-        "openai/limits",
-        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
-        "an array with length {size} instead.",
-        "OpenAI's OpenAPI 2.3.0, pattern",
-    ),
-)
-
-MESSAGE_RULES = (
-    Rule(
-        "openai/tool-calls-answered",
-        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
-        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
-        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
-        calls_without_result,
-        needs=("messages",),
-        param="{param}",
-    ),
-    Rule(
-        "openai/tool-after-tool-calls",
-        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
-        "with 'tool_calls'.",
-        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
-        results_without_call,
-        needs=("messages",),
-        param="messages.[{i}].role",
-    ),
-    Rule(
-        "openai/content-null",
-        "Invalid value for 'content': expected a string, got null.",
-        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
-        null_contents,
-        needs=("messages",),
-        param="messages.[{i}].content",
-    ),
-    Rule(
-        "openai/tool-content-type",
-        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
-        "recorded",
-        sounds_of_tools,
-        needs=("messages",),
-        code="invalid_value",
-        param="{place}",
-    ),
-    Rule(
-        "openai/json-word",
-        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
-        "'json_object'.",
-        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
-        json_unsaid,
-        needs=("messages", "response_format"),
-        param="messages",
-    ),
-)
-
-SCHEMA_ROWS = (
-    Sweep(function_schemas, ("tools",)),
-    Sweep(old_function_schemas, ("functions",)),
-    Sweep(format_schemas, ("response_format",)),
-    *OPENAI_SCHEMA_RULES,
-)
-
-OPTION_RULES = (
-    Rule(
-        "openai/tool-choice-without-tools",
-        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
-        "specified.",
-        "writer/writer-framework#1013",
-        choice_alone,
-        needs=("tool_choice",),
-        param="tool_choice",
-    ),
-    Rule(
-        "openai/parallel-without-tools",
-        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
-        "'tools' are specified.",
-        "openai/swarm#30, Upsonic/Upsonic#323",
-        parallel_alone,
-        needs=("parallel_tool_calls",),
-        param="parallel_tool_calls",
-    ),
-    Rule(
-        "openai/stream-options",
-        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-        "several public sources, of Azure and OpenAI",
-        options_of_no_stream,
-        needs=("stream_options",),
-        param="stream_options",
-    ),
-    Rule(
-        "openai/top-logprobs",
-        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
-        "by analogy with stream_options",
-        likely_alone,
-        needs=("top_logprobs",),
-        param="top_logprobs",
-    ),
-    Rule(
-        "openai/max-tokens-both",
-        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
-        "documentation",
-        both_limits,
-        needs=("max_tokens", "max_completion_tokens"),
-        code="invalid_parameter_combination",
-        param="max_tokens",
-    ),
-)
-
-# Of some models alone: 4.1.
-MODEL_RULES = (
-    Rule(
-        "openai/max-tokens-reasoning",
-        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-        "'max_completion_tokens' instead.",
-        "recorded",
-        old_limit,
-        default="mod",
-        needs=("max_tokens",),
-        models=REASONING,
-        code="unsupported_parameter",
-        param="max_tokens",
-    ),
-    Rule(
-        "openai/temperature-reasoning",
-        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
-        "(1) value is supported.",
-        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
-        set_temperature,
-        default="mod",
-        needs=("temperature",),
-        models=REASONING,
-        code="unsupported_value",
-        param="temperature",
-    ),
-    Rule(
-        "openai/sampling-reasoning",
-        "Unsupported parameter: '{x}' is not supported with this model.",
-        "documentation",
-        set_sampling,
-        default="mod",
-        models=REASONING,
-        code="unsupported_parameter",
-        param="{x}",
-    ),
-    Rule(
-        "openai/effort-unknown",
-        "Unrecognized request argument supplied: reasoning_effort",
-        "several public sources",
-        effort_of_none,
-        default="mod",
-        needs=("reasoning_effort",),
-        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
-    ),
-    Rule(
-        "openai/effort-with-tools",
-        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
-        "Please use /v1/responses instead.",
-        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
-        effort_with_tools,
-        default="mod",
-        needs=("tools",),
-        models=r"^gpt-5\.[4-9](?!.*-chat)",
-        param="reasoning_effort",
-    ),
-    Rule(
-        "openai/system-o1-mini",
-        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
-        "recorded twice",
-        systems,
-        default="mod",
-        needs=("messages",),
-        models=r"^o1-(?:mini|preview)",
-        code="unsupported_value",
-        param="{place}",
-    ),
-)
-
-OPENAI_CHAT_ROWS = (
-    CONTENT_TYPE_RULE,
-    *OPENAI_FIELD_RULES,
-    *SCHEMA_ROWS,
-    *MESSAGE_RULES,
-    *OPTION_RULES,
-    *MODEL_RULES,
-)
-OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)
-
-
-# === rules/azure_chat ========================================================
-# What Azure refuses beside or otherwise than OpenAI (request rules, 2.4).  Pure.
-
-
-# Fields of its own, of chats on one's own data and of its security service.
-AZURE_FIELDS = {
-    **CHAT_FIELDS,
-    **dict.fromkeys(("data_sources", "dataSources", "enhancements"), Anything()),
-    "user_security_context": Anything(),
-}
-# A deployment is named by the path, and what is unknown is told all at once.
-AZURE_CHAT_BODY = AnObject(AZURE_FIELDS, ("messages",), closed=False)
-
-VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-preview)?$")
-CLASSIC = "/openai/deployments/"  # paths that need a version
-
-
-def version_of(case: Case) -> str:
-    """The date of the version that is asked for; empty where none is told that way."""
-    found = VERSION.match(case.request.query.get("api-version", ""))
-    return found.group(1) if found else ""
-
-
-def no_version(case: Case) -> Iterator[Finding]:
-    """A classic path without a version."""
-    if case.request.path.startswith(CLASSIC) and not case.request.query.get("api-version"):
-        yield Finding("")
-
-
-def unknown_version(case: Case) -> Iterator[Finding]:
-    """A classic path with a version that is none."""
-    told = case.request.query.get("api-version")
-    if told and case.request.path.startswith(CLASSIC) and not VERSION.match(told):
-        yield Finding("")
-
-
-def is_before(view: ChatView, date: str) -> bool:
-    """Whether a version before this one is asked for."""
-    told = version_of(view.case)
-    return bool(told) and told < date
-
-
-def old_for_model(view: ChatView) -> Iterator[Finding]:
-    """A model that is newer than the version."""
-    if is_before(view, "2024-12-01"):
-        yield Finding("", {"m": view.case.model})
-
-
-def old_for_schemas(view: ChatView) -> Iterator[Finding]:
-    """Structured answers, which are newer than the version."""
-    told = within(view.body, "response_format", "type")
-    if told == "json_schema" and is_before(view, "2024-08-01"):
-        yield Finding("response_format")
-
-
-def old_for_required(view: ChatView) -> Iterator[Finding]:
-    """Calls that are required, which is newer than the version."""
-    if view.body["tool_choice"] == "required" and is_before(view, "2024-06-01"):
-        yield Finding("tool_choice")
-
-
-def unknown_arguments(view: ChatView) -> Iterator[Finding]:
-    """Fields that nobody knows, all of them in one sentence (1.8)."""
-    names = [name for name in view.body if name not in AZURE_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
-
-
-# Of all APIs under a deployment.
-AZURE_VERSION_RULES = (
-    Rule(
-        "azure/api-version-missing",
-        "Resource not found",
-        "documentation",
-        no_version,
-        status=404,
-        code="404",
-        early=True,
-    ),
-    Rule(
-        "azure/api-version-unknown",
-        "Resource not found",
-        "documentation",
-        unknown_version,
-        default="jrn",
-        status=404,
-        code="404",
-        early=True,
-    ),
-)
-AZURE_CHAT_RULES = (
-    Rule(
-        "azure/model-version",
-        "Model {m} is enabled only for api versions 2024-12-01-preview and later",
-        "several public sources",
-        old_for_model,
-        default="mod",
-        models=r"^(?:o1|o3-mini|o4-mini)(?:-\d|$)",
-        code="BadRequest",
-    ),
-    Rule(
-        "azure/json-schema-version",
-        "response_format value as json_schema is enabled only for api versions 2024-08-01-preview "
-        "and later",
-        "several public sources",
-        old_for_schemas,
-        needs=("response_format",),
-        code="BadRequest",
-    ),
-    Rule(
-        "azure/tool-choice-version",
-        "tool_choice value as required is enabled only for api versions 2024-06-01 and later",
-        "several public sources",
-        old_for_required,
-        needs=("tool_choice",),
-        code="BadRequest",
-    ),
-)
-UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
-AZURE_UNKNOWN_RULE = replace(
-    UNKNOWN_FIELD_RULE,
-    sentence="Unrecognized request argument{plural} supplied: {names}",
-    check=unknown_arguments,
-)
-AZURE_CHAT = Book(
-    "azure",
-    "chat",
-    [
-        *AZURE_VERSION_RULES,
-        AZURE_UNKNOWN_RULE,
-        *AZURE_CHAT_RULES,
-        *[row for row in OPENAI_CHAT_ROWS if row is not UNKNOWN_FIELD_RULE],
-    ],
-    AZURE_CHAT_BODY,
-    CHAT_VOICE,
-    ChatView,
-)
-
-
-# === rules/openai_hosts ======================================================
-# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
-# words where they are known.
-
-# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
-
-
-NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
-UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
-
-ANY_MESSAGE = AUnion(
-    "role",
-    {role: AnObject({}, closed=False) for role in MESSAGES.members},
-    rule={WRONG_TAG: NO_SUCH_ROLE},
-)
-HOST_BODY = AnObject(
-    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
-)
-
-Words = Mapping[str, Any]  # members of a row that are a host's own
-
-
-def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
-    """A row with another sentence, and nothing said of a parameter."""
-    return {"sentence": sentence, "source": source, "code": code, "param": None}
-
-
-# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
-# known.  An empty one is in OpenAI's words.
-AS_OPENAI: Words = {}
-GOOGLE: Mapping[str, Words] = {
-    NO_MESSAGES: told_otherwise(
-        "* GenerateContentRequest.contents: contents is not specified\n",
-        "vercel/ai#3775, langchain-ai/langchain-google#1393",
-    ),
-    NO_SUCH_ROLE: AS_OPENAI,
-    UNANSWERED: told_otherwise(
-        "Please ensure that the number of function response parts is equal to the number of "
-        "function call parts of the function call turn.",
-        "microsoft/vscode#299295",
-    ),
-    UNASKED: told_otherwise(
-        "Please ensure that function response turn comes immediately after a function call turn.",
-        "langchain-ai/langchain#27799",
-    ),
-}
-TOOLS_ALONE: Mapping[str, Words] = {
-    NO_SUCH_ROLE: AS_OPENAI,
-    UNANSWERED: AS_OPENAI,
-    UNASKED: AS_OPENAI,
-}
-HOST_RULES: Mapping[str, Mapping[str, Words]] = {
-    "deepseek": {
-        NO_MESSAGES: AS_OPENAI,
-        NO_SUCH_ROLE: AS_OPENAI,
-        UNANSWERED: told_otherwise(
-            "An assistant message with 'tool_calls' must be followed by tool messages responding "
-            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
-            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
-            "invalid_request_error",
-        ),
-        UNASKED: told_otherwise(
-            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
-            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
-            "invalid_request_error",
-        ),
-    },
-    "groq": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise(
-            "'messages' : minimum number of items is 1", "several public sources"
-        ),
-    },
-    # Its errors name no parameter.
-    "openrouter": {
-        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
-        NO_MESSAGES: told_otherwise(
-            'Input required: specify "prompt" or "messages"', "several public sources"
-        ),
-    },
-    "ollama": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
-    },
-    "gemini": GOOGLE,
-    # Of roles and of an empty conversation the template of the model decides there.
-    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
-    "bedrock": TOOLS_ALONE,
-}
-
-
-def host_book(words: Mapping[str, Words]) -> Book:
-    """The book of a host."""
-    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
-    own = [id for id, told in words.items() if told]
-    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
-    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
-
-
-HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
-ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
-
-
-# === rules/judge =============================================================
-# What a request breaks of its provider's rules, and the error that it would get.  Pure.
-
-
-# By the class of the API; one that is made of another has that one's, unless it has its own.
-BOOKS: Mapping[type, Book] = {
-    OpenAIChat: OPENAI_CHAT,
-    AzureChat: AZURE_CHAT,
-}
-# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
-# of those that have no book of their own.
-OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
-    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
-}
-
-
-def is_a_host(wire: WireFormat) -> bool:
-    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
-    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
-
-
-@functools.lru_cache(maxsize=None)
-def book_of(wire: WireFormat) -> Optional[Book]:
-    """The rules that an API has, if there are any."""
-    for kind in type(wire).__mro__:
-        if kind in OF_HOSTS and is_a_host(wire):
-            books, usual = OF_HOSTS[kind]
-            return books.get(wire.dialect, usual)
-        if kind in BOOKS:
-            return BOOKS[kind]
-    return None
-
-
-def violations_of(
-    wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
-) -> Tuple[Violations, bool]:
-    """What a request breaks, first what is told first, and whether that depends on what its session
-    remembers; `every` asks for the rules, too, that are off."""
-    book = book_of(wire)
-    if book is None:
-        return (), False
-    case = Case(wire, call, body, state)
-    return book.broken(case, every), case.asks_state
-
-
-def refusal(wire: WireFormat, violations: Violations) -> Failure:
-    """The provider's error for what counts of these."""
-    book = book_of(wire)
-    assert book is not None  # else there were none
-    return book.refusal(that_count(violations))
-
-
-def rules_json() -> List[Json]:
-    """All rules for people and tests to look at; one that several APIs have is told once."""
-    found: Dict[str, Json] = {}
-    for book in BOOKS.values():
-        for rule in book.rules:
-            found.setdefault(
-                rule.id,
-                {
-                    "id": rule.id,
-                    "provider": book.provider,
-                    "api": book.api,
-                    "sentence": rule.sentence,
-                    "status": rule.status,
-                    "default": rule.default,
-                    "source": rule.source,
-                },
-            )
-    return list(found.values())
 
 
 # === control =================================================================

@@ -61,9 +61,11 @@ def test_samples_of_all_apis_break_no_rule() -> None:
             continue
         if path.startswith("/openai/deployments/"):
             path += "?api-version=2024-10-21"
-        broken = judged_by(path, body)
+        # Bedrock refuses a model's own id where only a profile has throughput: bedrock/on-demand.
+        path = path.replace("/model/anthropic.", "/model/us.anthropic.")
+        broken = [one.rule for one in judged_by(path, body) if one.counts]
         if broken:
-            found[kind.__name__] = [one.rule for one in broken]
+            found[kind.__name__] = broken
     assert found == {}
 
 

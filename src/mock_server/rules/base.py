@@ -170,7 +170,8 @@ class Book:
     """The rules of one API of a provider, in the order in which it checks them.
 
     `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
-    words; `view` makes of a case what the rules look at, `refusal` an error of what is broken."""
+    words; `view` makes of a case what the rules look at, and may say what is `present` there for
+    rules to need beside the members of the body; `refusal` makes an error of what is broken."""
 
     def __init__(
         self,
@@ -224,11 +225,9 @@ class Book:
             yield from self.wrong_fields(case, every)
         if not isinstance(body, dict):
             return
-        checks = self.due(case.name, every, self.needed.intersection(body))
-        if not checks:
-            return
         view = self.view(case)
-        for row, check in checks:
+        present = self.needed.intersection(getattr(view, "present", body))
+        for row, check in self.due(case.name, every, present):
             for finding in check(view):
                 told = row or self.by_id.get(finding.rule)
                 if told is not None and (row or self.holds(told, case.name, every)):

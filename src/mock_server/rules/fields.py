@@ -63,15 +63,17 @@ class FieldFault(NamedTuple):
 RuleNames = Union[str, Mapping[str, str]]
 
 compiled_once = functools.lru_cache(maxsize=None)(re.compile)
-
-
 Fits = Callable[[Json], bool]
 
 
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
 class Shape:
-    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
-    nothing."""
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, or ids by kind
+    of fault, where that is not the usual one; `null` says that null is as good as nothing."""
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
@@ -79,8 +81,9 @@ class Shape:
 
     def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
+        self.own_rule = rule if isinstance(rule, str) else ""  # whatever the fault
         fits = self.made()
-        if null:
+        if null and fits is not fits_always:
             inner = fits
 
             def fits_or_null(value: Json) -> bool:
@@ -91,14 +94,14 @@ class Shape:
 
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
-        return lambda value: True
+        return fits_always
 
     def rule_for(self, kind: str) -> str:
         """The id of the rule that a fault of this kind breaks; empty for the usual one."""
         if not isinstance(self.rule, str):
             return self.rule.get(kind, "")
         # What is missing or unknown is not a matter of what a value may be.
-        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.rule
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.own_rule
 
     # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
     # values far from Python's own limit, the second makes each of them be looked at once.
@@ -132,8 +135,7 @@ class ABoolean(Shape):
 
 
 class AString(Shape):
-    """A text: one of `choices`, so many characters long, or one that a pattern finds something
-    in."""
+    """A text: one of `choices`, so many characters long, or one that a pattern is found in."""
 
     kind, types = "a string", (str,)
 
@@ -267,8 +269,7 @@ class AnArray(Shape):
 
 
 class AnObject(Shape):
-    """An object with these members, of which some are `needed`; others are faults unless it is
-    `closed` no more."""
+    """An object with these members, some of them `needed`; others are faults if it is `closed`."""
 
     kind, types = "an object", (dict,)
 
@@ -297,8 +298,9 @@ class AnObject(Shape):
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
-                plain.update((name, shape.plain) for name, shape in members.items())
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in members.items()})
+                tests.update({name: shape.fits for name, shape in members.items()})
             for name, inner in value.items():
                 if type(inner) is get_plain(name):
                     continue
@@ -306,7 +308,7 @@ class AnObject(Shape):
                 if test is None:
                     if closed:
                         return False
-                elif not test(inner):
+                elif test is not fits_always and not test(inner):
                     return False
             return not needed or needed <= value.keys()
 
@@ -371,7 +373,8 @@ class AMap(Shape):
 
 
 class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+    """An object whose member `tag` says which of several it is; without one, or with null, it is
+    the `usual`."""
 
     kind, types = "an object", (dict,)
 
@@ -396,7 +399,9 @@ class AUnion(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
-            named = value.get(tag, usual)
+            named = value.get(tag)
+            if named is None:
+                named = usual
             test = get(named) if type(named) is str else None
             return test is not None and test(value)
 
@@ -407,7 +412,9 @@ class AUnion(Shape):
         if self.tag not in value and not self.usual:
             yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
             return
-        named = value.get(self.tag, self.usual)
+        named = value.get(self.tag)
+        if named is None and self.usual:
+            named = self.usual
         shape = self.members.get(named) if isinstance(named, str) else None
         if shape is None:
             yield FieldFault(path, WRONG_TAG, self, named)

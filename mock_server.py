@@ -25967,6 +25967,8 @@ class Items(ToldUnion):
         return kind if isinstance(kind, str) else ""
 
 
+# Of 64 characters at most in chat completions (seen of both).
+CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 # Request rules, 2.3: each length is a rule of its own.
 ID_OF_CALL = AString(least=1, most=64, null=True)
 # Who may call, where a function is and whether one waits for it came in 2026 (typed).
@@ -25974,7 +25976,7 @@ CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
     {
         "call_id": ID_OF_CALL,
-        "name": AString(),
+        "name": CALLED_NAME,
         "arguments": AString(),
         "id": AnId("fc"),
         **CALLED_BY,
@@ -26128,7 +26130,7 @@ TOOLS = called(
         AUnion(
             "type",
             {
-                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "function": AFunction({"name": CALLED_NAME}, ("name",), closed=False),
                 "custom": InOrder({"name": AString()}, ("name",), closed=False),
                 **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
             },

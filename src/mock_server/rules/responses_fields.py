@@ -25,7 +25,7 @@ from .fields import (
     Fits,
     Shape,
 )
-from .responses_items_fields import ITEMS, InOrder, called
+from .responses_items_fields import CALLED_NAME, ITEMS, InOrder, called
 
 
 class Moved(Shape):
@@ -107,7 +107,7 @@ TOOLS = called(
         AUnion(
             "type",
             {
-                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "function": AFunction({"name": CALLED_NAME}, ("name",), closed=False),
                 "custom": InOrder({"name": AString()}, ("name",), closed=False),
                 **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
             },

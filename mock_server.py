@@ -67,8 +67,10 @@ import warnings
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from email.utils import formatdate
+from datetime import datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -106,7 +108,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -496,6 +498,12 @@ LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the l
 DIALECTS = (
     *("openai", "mistral", "openrouter", "vllm", "deepseek", "groq", "gemini", "ollama"),
     "bedrock",
+)
+
+# Whose credentials can be told apart: providers, and hosts with OpenAI's format or a rerank API.
+CREDENTIAL_NAMES = (
+    *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "mistral"),
+    *("openrouter", "vllm", "deepseek", "groq", "voyage", "jina"),
 )
 
 # --- types ---
@@ -1725,6 +1733,125 @@ def estimate(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
+# === issuing =================================================================
+# What token endpoints issue: credentials that carry all that is known of them, and a signature.
+
+# Nothing is kept of them, and nobody without the key of the process can make one.  Pure.
+
+
+# Whose word a provider takes: Google's tokens hold for all of its APIs.
+ISSUERS = {"gemini": "google", "vertex_ai": "google", "azure": "azure", "bedrock": "aws"}
+# How what they issue begins.  Azure's tokens are JWTs, as Google's identity tokens are.
+PREFIXES = {"google": "ya29.c.", "aws": "IQoJb3JpZ2luX2VjE", "imds": "AQAEA"}
+JWT_HEADER = {"typ": "JWT", "alg": "RS256", "kid": "mock-server"}
+SIGNATURE = 256  # bytes, of RSA with 2048 bits
+DIGEST = 32
+
+
+class AwsKeys(NamedTuple):
+    """Credentials of AWS that hold for a while."""
+
+    access: str
+    secret: str
+    session: str
+
+
+def base64url(data: bytes) -> str:
+    """Base64 for URLs, without padding (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def from_base64url(text: str) -> bytes:
+    """What such a text stands for; nothing, if it is none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return b""
+
+
+class Issuer:
+    """Who signs what one process issues.  `clock` tells what time it is, in Unix seconds.
+
+    A token is asked for by the name of the provider that it is for, whose word ISSUERS knows,
+    or by the name of an issuer itself."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        self.key, self.clock = key, clock
+
+    def __repr__(self) -> str:
+        return "Issuer(***)"  # and not the key
+
+    def now(self) -> int:
+        """The Unix second."""
+        return int(self.clock())
+
+    def token(self, provider: str, expires: int, **claims: Json) -> str:
+        """A token that a provider takes until then, with claims that can be read from it again;
+        they are to be few and short, for it stands in a header."""
+        issuer = ISSUERS.get(provider, provider)
+        payload = utf8(compact({**claims, "exp": expires}))
+        if issuer in PREFIXES:
+            return self.opaque(issuer, payload)
+        return self.jwt(issuer, f"{base64url(utf8(compact(JWT_HEADER)))}.{base64url(payload)}")
+
+    def opaque(self, issuer: str, payload: bytes) -> str:
+        """A token that only its issuer reads."""
+        return PREFIXES[issuer] + base64url(payload + self.signature(issuer, payload))
+
+    def jwt(self, issuer: str, signed: str) -> str:
+        """A token that everybody reads, of what of it is signed (RFC 7519)."""
+        return f"{signed}.{base64url(self.signature(issuer, utf8(signed), SIGNATURE))}"
+
+    def claims(self, provider: str, token: str) -> Optional[Mapping[str, Any]]:
+        """What such a token says, `exp` among it; None for one that this process did not issue for
+        this provider."""
+        issuer = ISSUERS.get(provider, provider)
+        if issuer in PREFIXES:
+            payload = from_base64url(token[len(PREFIXES[issuer]) :])[:-DIGEST]
+            made = self.opaque(issuer, payload)
+        else:
+            signed = token.rpartition(".")[0]
+            payload = from_base64url(signed.partition(".")[2])
+            made = self.jwt(issuer, signed)
+        # All of it, for base64 can say the same bytes in several ways.
+        if not hmac.compare_digest(utf8(made), utf8(token)):
+            return None
+        claims: Mapping[str, Any] = json.loads(payload)
+        return claims
+
+    def verdict(self, provider: str, token: str, now: float) -> str:
+        """`right`, `expired`, or nothing for what this process did not issue for this provider."""
+        claims = self.claims(provider, token)
+        if claims is None:
+            return ""
+        return "right" if now < claims["exp"] else "expired"
+
+    def aws_keys(self, expires: int, **claims: Json) -> AwsKeys:
+        """Credentials that AWS takes until then: those of one session token always are the same."""
+        session = self.token("aws", expires, **claims)
+        # What is temporary begins with ASIA (IAM's reference of unique identifiers).
+        access = "ASIA" + base64.b32encode(self.signature("access", session.encode())).decode()[:16]
+        return AwsKeys(access, self.aws_secret(access, session), session)
+
+    def aws_secret(self, access: str, session: str) -> str:
+        """The secret that belongs to an access key and its session token; nothing, if this process
+        did not issue the two together.  Whether they have expired `verdict` says."""
+        digest = self.signature("access", utf8(session))
+        fits = hmac.compare_digest(utf8(access), b"ASIA" + base64.b32encode(digest)[:16])
+        if not fits or self.claims("aws", session) is None:
+            return ""
+        return base64.b64encode(self.signature("secret", utf8(session))).decode()[:40]
+
+    def signature(self, purpose: str, data: bytes, size: int = DIGEST) -> bytes:
+        """A signature for one purpose alone."""
+        signed, number = b"", 0
+        while len(signed) < size:
+            begin = f"{purpose}/{number}/".encode()
+            signed += hmac.new(self.key, begin + data, hashlib.sha256).digest()
+            number += 1
+        return signed[:size]
+
+
 # === violations ==============================================================
 # What a provider would say of a request that breaks one of its rules.  Touches nothing.
 
@@ -1792,6 +1919,11 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
+    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
+    # its content codings.
+    target: str = ""
+    lines: bytes = b""
+    sent: bytes = b""
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1806,7 +1938,8 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        return Request(self.method, self.path, self.query, headers, self.body, *where)
+        raw = self.target, self.lines, self.sent
+        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
 
 
 @record
@@ -1850,6 +1983,7 @@ class Call:
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
     violations: Violations = ()  # what it breaks of its provider's rules
+    issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
     def method(self) -> str:
@@ -2386,934 +2520,6 @@ def drops(step: Send) -> Iterator[Step]:
         yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
 
 
-# === gates ===================================================================
-# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
-
-# May touch threading.
-
-
-class Gate:
-    """Lets as many events of a stream out as were released; `wake` is called for more."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0  # events that may go out
-        self.wake: Callable[[], None] = lambda: None
-
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
-
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
-
-
-class Wanting(NamedTuple):
-    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
-    what comes next, which takes long, is done where it delays nobody."""
-
-    gate: Optional[Gate] = None
-    timeout: float = 0.0
-
-
-ASIDE = Wanting()
-Result = TypeVar("Result")
-Work = Generator[Wanting, None, Result]  # it yields what it waits for
-
-
-def done_here(work: Work[Result]) -> Result:
-    """Do all of some work in this thread, which waits where the work does."""
-    try:
-        while True:
-            wanting = next(work)
-            if wanting.gate:
-                wait_here(wanting.gate, wanting.timeout)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-
-
-def wait_here(gate: Gate, timeout: float) -> None:
-    """Wait in this thread until a gate opens, for so many seconds."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.size = 0  # bytes that wait
-        self.dropped = 0
-
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
-        past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Frame]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
-                frame = notice.encode() + frame
-                self.dropped = 0
-            yield frame
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
-
-
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
-
-
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
-
-
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
-
-
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
-
-
-# === sizes ===================================================================
-# How many bytes of memory values take, in objects and not as text.  Touches nothing.
-
-
-ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
-DICT_SIZE = 216  # of one with a few members, made by json.loads
-LIST_SIZE = 96  # of one with a few items
-QUOTE_SIZE = 16  # half of a short string
-COMMA_SIZE = 24  # an item's place, and a part of a number
-# What has more than this a byte of its text is made of small objects, which are looked at.
-DENSE = 4
-SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
-SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
-SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
-PLAIN = frozenset((str, bytes, int, float))
-COLLECTIONS = frozenset((list, tuple, set, frozenset))
-EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
-
-
-def json_size(text: bytes, value: Json) -> int:
-    """About the bytes that a JSON value takes which came as this text.
-
-    Most are told by the signs in the text, in less than a microsecond; only one that is made of
-    many small objects is walked through, for of `[[],[],…` each sign is an object."""
-    count = text.count
-    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
-    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
-    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
-    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
-        return size
-    return walked_size(value)
-
-
-def walked_size(value: Json) -> int:
-    """The bytes that a JSON value takes, from a look at all that is in it."""
-    size = 0
-    names: Set[str] = set()  # json.loads makes each name once a document
-    parts: List[Json] = [value]
-    for part in parts:  # which grows meanwhile
-        kind = type(part)
-        if kind is dict:
-            names.update(part)
-            parts.extend(part.values())
-        elif kind is list:
-            parts.extend(part)
-        elif kind is int and part in SHARED_INTEGERS:
-            continue
-        elif kind is str and len(part) < 2:
-            continue  # made once, too
-        size += getsizeof(part) + ROUNDING
-    return size + strings_size(names)
-
-
-def strings_size(strings: Iterable[str]) -> int:
-    """The bytes that strings take."""
-    return sum(map(getsizeof, strings))
-
-
-def pairs_size(pairs: Mapping[str, str]) -> int:
-    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
-    which credentials are masked."""
-    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
-    return size + strings_size(pairs) + strings_size(pairs.values())
-
-
-def object_size(value: Any) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is.
-
-    Each object counts once; classes, functions and modules are everybody's.  A look at every one
-    of them takes its time: it is for what stays."""
-    size = 0
-    seen = set(map(id, SINGLE))
-    parts = [value]
-    for part in parts:  # which grows meanwhile
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        size += getsizeof(part) + ROUNDING
-        kind = type(part)
-        if kind is dict:
-            parts.extend(part)
-            parts.extend(part.values())
-        elif kind in COLLECTIONS:
-            parts.extend(part)
-        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
-            attributes, values = attributes_of(part)
-            size += attributes
-            parts.extend(values)
-    return size
-
-
-def attributes_of(value: Any) -> Tuple[int, List[Any]]:
-    """The bytes of the dict of an object, without the names, and what it holds."""
-    held = []
-    for kind in type(value).__mro__:
-        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
-    if isinstance(value, tuple):  # a named one
-        held.extend(value)
-    if not hasattr(value, "__dict__"):
-        return 0, held
-    return getsizeof(vars(value)), [*held, *vars(value).values()]
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-HEADER_NAME = re.compile(TOKEN.decode())
-short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
-NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-def masked_target(target: str) -> str:
-    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
-    masked; all else is as it was sent."""
-    absolute = ABSOLUTE.match(target)
-    end = 0
-    if absolute:
-        end = absolute.end()
-    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
-
-
-def masked_pair(match: "Match[str]") -> str:
-    """One parameter of a target as it may be kept."""
-    before, name, value = match.groups()
-    plain = unquote(value.replace("+", " "))
-    kept = masked(unquote(name.replace("+", " ")), plain)
-    if kept == plain:
-        return match.group()
-    return f"{before}{name}={kept}"
-
-
-# --- request heads ---
-
-
-@record
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once, `lines` all of them as they
-    came."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-    lines: bytes = b""
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @found_once
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @found_once
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @found_once
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @found_once
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    def kept_target(self) -> str:
-        """The target as it was sent, without credentials; made anew for each who looks."""
-        return masked_target(self.target)
-
-    def kept_lines(self) -> List[List[str]]:
-        """Names and values of the header lines as they came, without credentials; made anew for
-        each who looks."""
-        pairs = [line.partition(":") for line in header_lines(self.lines)]
-        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
-
-    @found_once
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = strings_size((self.target, self.path)) + len(self.lines)
-        return size + pairs_size(self.query) + pairs_size(self.headers)
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
-    check_head(head)
-    return head
-
-
-def told(line: bytes) -> str:
-    """What may be said of a line that is no request line."""
-    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-    # It may be a header, Authorization even, or the rest of a body.
-    if begun.partition(" ")[0] not in METHODS:
-        return f" of {len(line)} bytes that begins with no known method"
-    return " " + shown(unkeyed(begun))
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=256)(new_head)
-
-
-def header_lines(fields: bytes) -> List[str]:
-    """The lines of headers, each of which ends with CR LF."""
-    return fields.decode("latin-1").split("\r\n")[:-1]
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Dict[str, List[str]] = {}
-    lines = header_lines(fields)
-    if len(lines) > MOST_FIELDS:
-        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
-    for field_line in lines:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.setdefault(name, [headers[name]]).append(value)
-        else:
-            headers[name] = value
-    for name, values in repeated.items():
-        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-        headers[name] = separator.join(values)
-    return headers, frozenset(repeated)
-
-
-def begun_head(data: bytes) -> Head:
-    """The head that the beginning of a malformed request seems to be: its method and its path.
-
-    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
-    if not match:
-        return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2) or b"/"
-    if method not in METHODS:
-        method = "GET"
-    return Head(method, parse_target(target.decode())[0], 1, {})
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
-        raise malformed(f"the Host header is malformed: {shown(host)}")
-    if not good_target(head):
-        begun = shown(unkeyed(head.target.partition("?")[0]))
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-def is_header_name(name: str) -> bool:
-    """Whether a header may be called so."""
-    if len(name) > 100:
-        return bool(HEADER_NAME.fullmatch(name))
-    return bool(short_name(name))
-
-
-def field_lines(headers: Headers) -> bytes:
-    """Headers as the lines of a head: the one place where they become bytes.
-
-    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
-    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
-    question mark.  What is no name is no header."""
-    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
-    if not "".join(lines).isprintable():  # most are
-        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
-    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
-
-
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-NOTHING_ELSEWHERE: Mapping[str, str] = {}
-
-
-class Kinds(Dict[str, str]):
-    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
-    of many members are there."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
-        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
-
-    def hold(self, value: Mapping[str, Json]) -> bool:
-        """Whether all members are as they must be."""
-        for name in self.needed:
-            if value.get(name) is None:
-                return False
-        for name, found in value.items():
-            if name in self.plain and found is not None and not fits(found, self.plain[name]):
-                return False
-        return True
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        # The path is made only here, as most values are as they must be.
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is none of these words."""
-        self.expected("one from " + ", ".join(words), sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not isinstance(self.value, str) or self.value not in names:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(
-        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
-    ) -> Self:
-        """This, if it is an object without other members than those named; `elsewhere` says where
-        a key belongs that is often put here."""
-        for name in self.a("an object"):
-            if name not in names:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
-                self.get(name).fail(problem, ", ".join(names))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.expected("an object")
-        if isinstance(fields, Kinds) and fields.hold(value):
-            return self
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:  # null is the same as none in a request
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-class Written(Node):
-    """A value that may have been read from a text; messages show it as it was `written`."""
-
-    __slots__ = ("written",)
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
-
-
 # === framings ================================================================
 # Framings: how events follow each other, frames out and `split` back in.
 
@@ -3633,8 +2839,346 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not isinstance(self.value, str) or self.value not in names:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
+        for name in self.a("an object"):
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:  # null is the same as none in a request
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
 # === formats/credentials =====================================================
-# Where a credential stands in a request, and what is said of one that is missing.  Pure.
+# Where a credential stands in a request, and what is said of one that is
+# missing or wrong.  Pure.
+
+
+WRONG_KEY = Failure(0, "", kind="authentication")
 
 
 class Credentialed:
@@ -3644,6 +3188,13 @@ class Credentialed:
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+    signed_for = ""  # the service of AWS that a signature is for; empty where nothing is signed
+    key_holder = ""  # whose credential it is, where that is neither the provider nor a dialect
+    # What is said of a wrong one, by its place, and of a token that has expired, where it is not
+    # the usual word for a wrong key.
+    wrong_keys: Mapping[str, Failure] = {}
+    expired_token: Optional[Failure] = None
+    has_bearer_keys = True  # whether a key may come as a bearer token, and not tokens alone
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
@@ -3653,8 +3204,19 @@ class Credentialed:
                 return Failure(0, "", kind=unusable)
         return Failure(0, "", kind=missing)
 
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
+    def wrong_key(self, place: str, has_expired: bool = False) -> Failure:
+        """What the provider says of a credential in this place that is not right."""
+        if has_expired and self.expired_token:
+            return self.expired_token
+        return self.wrong_keys.get(place, WRONG_KEY)
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """What the provider says of a signature, from what most services of AWS say of it."""
+        return failure
+
+    def presented(self, request: Request) -> Tuple[str, str]:
+        """The place of the credential that came with the request, and the credential; both empty
+        for none."""
         for name in self.credentials:
             if name[0] == "?":
                 key = request.query.get(name[1:], "").strip()
@@ -3663,8 +3225,12 @@ class Credentialed:
             else:
                 key = request.headers.get(name, "").strip()
             if key:
-                return key
-        return ""
+                return name, key
+        return "", ""
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        return self.presented(request)[1]
 
 
 # === formats/runs ============================================================
@@ -4464,13 +4030,14 @@ class State:
 
     `lock` is held while it is read and changed; a reset begins with a new one."""
 
-    def __init__(self, archive: Optional[Archive] = None) -> None:
+    def __init__(self, archive: Archive, issuer: Issuer) -> None:
         self.lock = threading.Lock()
+        self.issuer = issuer  # of all sessions
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
         self.sleeps = False  # the model server
         self.adapters: Set[str] = set()  # that it has loaded
-        self.archive = archive or Archive()
+        self.archive = archive
         self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
         self.has_lost = False  # whether there was no room for some that were issued
 
@@ -4662,6 +4229,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    hides_body = False  # whether what it is sent is full of credentials
     takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     has_status = False  # whether the code of an error is its status, which words would not fit
@@ -4905,6 +4473,600 @@ def retry_after(limit: Limit) -> Headers:
     if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)
+
+
+# === gates ===================================================================
+# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+# May touch threading.
+
+
+class Gate:
+    """Lets as many events of a stream out as were released; `wake` is called for more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0  # events that may go out
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
+
+
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
+    try:
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.size = 0  # bytes that wait
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
+        past a bound."""
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.size += len(frame or b"")
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Frame]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            self.size -= len(frame)
+            if self.dropped:
+                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
+                frame = notice.encode() + frame
+                self.dropped = 0
+            yield frame
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 216  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 16  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, SINGLE))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+def masked_target(target: str) -> str:
+    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
+    masked; all else is as it was sent."""
+    absolute = ABSOLUTE.match(target)
+    end = 0
+    if absolute:
+        end = absolute.end()
+    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
+
+
+def masked_pair(match: "Match[str]") -> str:
+    """One parameter of a target as it may be kept."""
+    before, name, value = match.groups()
+    plain = unquote(value.replace("+", " "))
+    kept = masked(unquote(name.replace("+", " ")), plain)
+    if kept == plain:
+        return match.group()
+    return f"{before}{name}={kept}"
+
+
+# --- request heads ---
+
+
+@record
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once, `lines` all of them as they
+    came."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+    lines: bytes = b""
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @found_once
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @found_once
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @found_once
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @found_once
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    def kept_target(self) -> str:
+        """The target as it was sent, without credentials; made anew for each who looks."""
+        return masked_target(self.target)
+
+    def kept_lines(self) -> List[List[str]]:
+        """Names and values of the header lines as they came, without credentials; made anew for
+        each who looks."""
+        pairs = [line.partition(":") for line in header_lines(self.lines)]
+        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
+
+    @found_once
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path)) + len(self.lines)
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
+    check_head(head)
+    return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=256)(new_head)
+
+
+def header_lines(fields: bytes) -> List[str]:
+    """The lines of headers, each of which ends with CR LF."""
+    return fields.decode("latin-1").split("\r\n")[:-1]
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Dict[str, List[str]] = {}
+    lines = header_lines(fields)
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
+    return headers, frozenset(repeated)
+
+
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
+
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
+    if not match:
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
+    if not good_target(head):
+        begun = shown(unkeyed(head.target.partition("?")[0]))
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
 # === formats/message_content =================================================
@@ -5445,6 +5607,8 @@ class Anthropic(WireFormat):
     provider = "anthropic"
     # The same plain key comes in either, depending on the SDK and its version (2.3).
     credentials: Tuple[str, ...] = ("x-api-key", "authorization")
+    # Quoted, by many who sent a wrong token.
+    wrong_keys: Mapping[str, Failure] = {"authorization": Failure(401, "Invalid bearer token")}
     errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
     bad_json = "The request body is not valid JSON: {}"
     request_id_prefix = "req_011"
@@ -5801,6 +5965,686 @@ class AnthropicModels(Anthropic):
             "first_id": self.known[0],
             "last_id": self.known[-1],
         }
+
+
+# === formats/mute ============================================================
+# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
+
+
+class Mute(WireFormat):
+    """A format of which nobody knows how an answer looks; what it would say is broken before any
+    of it is sent."""
+
+    speaks: FrozenSet[Any] = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Nothing."""
+        return {}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """None."""
+        return iter(())
+
+
+# === formats/issuance ========================================================
+# What token endpoints share: forms that are read as fields, how long a token holds, assertions.
+
+# Pure: the session's issuer knows the time.
+
+
+LIFE = "expires_in"  # the member of `extra` that says for how many seconds a token holds
+LONGEST_CLAIM = 500  # characters: a token stands in a header
+NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
+JWT = re.compile(r"[\w-]+(?:\.[\w-]+){2}", re.ASCII)
+JSON_TYPE = "application/json"
+
+
+class Grant(NamedTuple):
+    """A token that is issued, and when it expires."""
+
+    token: str
+    now: int
+    expires: int
+
+    @property
+    def life(self) -> int:
+        """The seconds from now on until it expires."""
+        return self.expires - self.now
+
+
+class Issuing(WireFormat):
+    """An API that issues tokens, which are right for the APIs of its provider as long as they say.
+
+    A mock may say a token of its own as `text`, and with `expires_in` in `extra` how long one
+    holds, also where the API has another word for that."""
+
+    operation = "token"
+    credentials: Tuple[str, ...] = ()
+    needs_mock = False
+    is_stateful = True  # the next token is another
+    hides_body = True
+    speaks: FrozenSet[Any] = frozenset((Text,))
+    usual_life = 3600
+
+    def informed(self, call: Call, state: State) -> Call:
+        """With who issues what it asks for."""
+        return replace(call, issuer=state.issuer)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Why nothing is issued, or its answer."""
+        return self.refusal(call)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """Why nothing is issued to a request, if it is not."""
+        return None
+
+    def asked_life(self, call: Call) -> int:
+        """For how many seconds a token is to hold, as a request has it."""
+        return self.usual_life
+
+    def grant(self, call: Call, reply: Reply, **claims: Json) -> Grant:
+        """A token with such claims; that of a mock is sent as it is."""
+        issuer = issuer_of(call)
+        now = issuer.now()
+        life = given_life(reply.extra)
+        expires = now + (self.asked_life(call) if life is None else life)
+        token = reply.text(Text) or issuer.token(self.provider, expires, **claims)
+        return Grant(token, now, expires)
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The answer with what a mock lays over it, in which the life of the token stands."""
+        if given_life(extra) is not None:
+            extra = {name: value for name, value in extra.items() if name != LIFE}
+        return merged(value, extra)
+
+
+class TokenEndpoint(Issuing, Mute):
+    """One that is asked by a form, or by GET."""
+
+    takes_body = False  # it is read here, whatever it is
+    takes_query = False  # whether the query stands for a form where there is none
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request with the fields of its form for a body."""
+        names = self.provider, self.operation, self.api, ""
+        fields: Json = None
+        if request.method == "POST":
+            fields = form_fields(request)
+        elif self.takes_query:
+            fields = dict(request.query)
+        return Call(request, *names, params=params, body=fields)
+
+
+def form_fields(request: Request) -> Dict[str, Json]:
+    """The fields that a request has in a form, or in a JSON object."""
+    kind = request.headers.get("content-type", "")
+    form = plain_form_of(kind, request.body)
+    if form is not None:
+        return form
+    try:
+        value = request.json
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def field_text(call: Call, name: str) -> str:
+    """A field of a request; empty, too, for one that is no text."""
+    value = within(call.body, name)
+    return value if isinstance(value, str) else ""
+
+
+def issuer_of(call: Call) -> Issuer:
+    """Who issues what a call asks for."""
+    return call.issuer or NOBODY
+
+
+def given_life(extra: Mapping[str, Json]) -> Optional[int]:
+    """For how many seconds a token holds by what a mock says, if it says it."""
+    life = extra.get(LIFE)
+    return life if type(life) is int else None
+
+
+def short(text: Json) -> str:
+    """A text as a claim has room for it."""
+    return str(text)[:LONGEST_CLAIM]
+
+
+# --- assertions ---
+
+
+class Assertion(NamedTuple):
+    """A JWT as it can be read without the key that signed it."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+
+    def second(self, name: str) -> Optional[float]:
+        """A claim that is a Unix second, in digits at least; None for any other."""
+        value = self.claims.get(name)
+        if isinstance(value, str) and value.isdecimal() and len(value) < 16:
+            return int(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value
+        return None
+
+    def text(self, name: str) -> str:
+        """A claim that is a text; empty for any other."""
+        value = self.claims.get(name)
+        return value if isinstance(value, str) else ""
+
+
+def read_assertion(text: str) -> Optional[Assertion]:
+    """What a JWT says; None for what is none."""
+    if not JWT.fullmatch(text):
+        return None
+    try:
+        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+    except ValueError:
+        return None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        return None
+    return Assertion(header, claims)
+
+
+# === formats/aws_sts =========================================================
+# AWS's Security Token Service: its Query protocol, with answers and errors in XML.
+
+# Members, constraints and sentences as its API reference has them, or quoted.  Pure.
+
+
+NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+ACCOUNT_ID = "123456789012"
+USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
+NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
+WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
+
+STS_TYPES = {403: "AccessDenied", 429: "Throttling", 503: "ServiceUnavailable"}
+# Of the same errors, by what they are called in JSON protocols.
+SIGNATURE_CODES = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "IncompleteSignatureException": "IncompleteSignature",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "ExpiredTokenException": "ExpiredToken",
+}
+STS_ERRORS = {
+    "no_key": Failure(403, "Request is missing Authentication Token", "MissingAuthenticationToken"),
+    "authentication": Failure(
+        403, "The security token included in the request is invalid.", "InvalidClientTokenId"
+    ),
+    "permission": Failure(403, "User is not authorized to perform this action", "AccessDenied"),
+    "rate_limit": Failure(400, "Rate exceeded", "Throttling"),
+    "server_error": Failure(
+        500, "We encountered an internal error. Please try again.", "InternalFailure"
+    ),
+}
+
+
+class FieldRule(NamedTuple):
+    """What a field of a request is to be."""
+
+    name: str
+    is_needed: bool
+    least: int
+    most: int
+    pattern: str = ""
+    is_number: bool = False
+
+
+ROLE_RULE = FieldRule("RoleArn", True, 20, 2048)
+NAME_RULE = FieldRule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
+DURATION_RULE = FieldRule("DurationSeconds", False, 900, 43200, is_number=True)
+IDENTITY_RULE = FieldRule("WebIdentityToken", True, 4, 20000)
+RULES: Mapping[str, Tuple[FieldRule, ...]] = {
+    "AssumeRole": (ROLE_RULE, NAME_RULE, DURATION_RULE),
+    WEB_IDENTITY: (ROLE_RULE, NAME_RULE, IDENTITY_RULE, DURATION_RULE),
+}
+
+
+def xml_of(value: Mapping[str, Json]) -> str:
+    """An answer as XML: its only member is the root."""
+    return "".join(element(name, inner, 0) for name, inner in value.items())
+
+
+def element(name: str, value: Json, depth: int) -> str:
+    """A member as an element; none for null."""
+    space = "  " * depth
+    if value is None:
+        return ""
+    opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
+    if isinstance(value, Mapping):
+        inner = "".join(element(key, one, depth + 1) for key, one in value.items())
+        return f"{space}<{opening}>\n{inner}{space}</{name}>\n"
+    text = escape(NOT_IN_XML.sub("?", str(value)), quote=False)
+    return f"{space}<{opening}>{text}</{name}>\n"
+
+
+class Sts(TokenEndpoint):
+    """What all actions share."""
+
+    provider = "bedrock"
+    api = "sts"
+    takes_query = True  # the Query protocol
+    json_type = "text/xml"
+    layout: Callable[..., str] = staticmethod(xml_of)
+    errors: Mapping[str, Failure] = STS_ERRORS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id."""
+        return (("x-amzn-RequestId", uuid(call, "request")),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`<ErrorResponse>`, which says whose fault it is."""
+        kind, fault = STS_TYPES.get(failure.status, "ValidationError"), "Sender"
+        if failure.status >= 500:
+            kind, fault = STS_TYPES.get(failure.status, "InternalFailure"), "Receiver"
+        error = {
+            "Type": fault,
+            "Code": failure.type or failure.code or kind,
+            "Message": failure.message,
+        }
+        answer = {"Error": error, "RequestId": uuid(call, "request")}
+        return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
+
+    def asked_life(self, call: Call) -> int:
+        """`DurationSeconds`."""
+        return int(field_text(call, "DurationSeconds") or self.usual_life)
+
+    def answer(self, call: Call, action: str, result: Json) -> Json:
+        """The result of an action, with what is around it."""
+        inner = {
+            f"{action}Result": result,
+            "ResponseMetadata": {"RequestId": uuid(call, "request")},
+        }
+        return {f"{action}Response": inner}
+
+    def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The credentials of a role, and who has them."""
+        role, session = field_text(call, "RoleArn"), field_text(call, "RoleSessionName")
+        match = ROLE_ARN.fullmatch(role)
+        account, name = match.groups() if match else (ACCOUNT_ID, "mock")
+        arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
+        user = f"AROA{token(role, 16, LOWER_ALNUM).upper()}:{session}"
+        keys, expires = granted_keys(self, call, reply, arn=arn, id=user)
+        return {
+            "Credentials": {
+                "AccessKeyId": keys.access,
+                "SecretAccessKey": keys.secret,
+                "SessionToken": keys.session,
+                "Expiration": rfc3339(expires) + "Z",
+            },
+            "AssumedRoleUser": {"AssumedRoleId": user, "Arn": arn},
+        }
+
+
+def granted_keys(wire: Issuing, call: Call, reply: Reply, **claims: Json) -> Tuple[AwsKeys, int]:
+    """Credentials that hold for a while, and until when; a mock's text is the session token."""
+    issuer, life = issuer_of(call), given_life(reply.extra)
+    expires = issuer.now() + (wire.asked_life(call) if life is None else life)
+    keys = issuer.aws_keys(expires, **claims)
+    return keys._replace(session=reply.text(Text) or keys.session), expires
+
+
+def action_of(request: Request) -> str:
+    """The action that a request asks for; empty if it asks for none."""
+    kind = request.headers.get("content-type", "")
+    if request.method == "POST" and not kind.startswith("application/x-www-form-urlencoded"):
+        return ""
+    fields = form_fields(request) if request.method == "POST" else request.query
+    action = fields.get("Action")
+    return action if isinstance(action, str) else ""
+
+
+def broken_rule(call: Call) -> Optional[Failure]:
+    """What is wrong with the fields of a request, the first first."""
+    for rule in RULES.get(field_text(call, "Action"), ()):
+        problem = ""
+        text = field_text(call, rule.name)
+        told = f"Value '{text[:200]}'"
+        if rule.name == IDENTITY_RULE.name:
+            told = "Value"  # a credential is told to nobody
+        if not text:
+            told, problem = "Value null", "not be null" if rule.is_needed else ""
+        elif rule.is_number:
+            problem = wrong_number(rule, text)
+        elif len(text) < rule.least:
+            problem = f"have length greater than or equal to {rule.least}"
+        elif len(text) > rule.most:
+            problem = f"have length less than or equal to {rule.most}"
+        elif rule.pattern and not re.fullmatch(rule.pattern, text, re.ASCII):
+            problem = f"satisfy regular expression pattern: {rule.pattern}"
+        if problem:
+            name = rule.name[0].lower() + rule.name[1:]
+            return Failure(
+                400,
+                f"1 validation error detected: {told} at '{name}' failed to satisfy constraint: "
+                f"Member must {problem}",
+                "ValidationError",
+            )
+    return None
+
+
+def wrong_number(rule: FieldRule, text: str) -> str:
+    """What a number is to be, if it is not."""
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
+    if number < rule.least:
+        return f"have value greater than or equal to {rule.least}"
+    if number > rule.most:
+        return f"have value less than or equal to {rule.most}"
+    return ""
+
+
+class StsSigned(Sts):
+    """AssumeRole and GetCallerIdentity, for who has credentials of AWS."""
+
+    routes = ("POST /", "GET /")
+    schemes = ("aws4-hmac-sha256",)
+    signed_for = "sts"
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """The same sentence, with the code that the Query protocol has for it."""
+        return replace(failure, type=SIGNATURE_CODES[failure.type or ""])
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Any action but the one that is not signed, also one that there is not."""
+        return action_of(request) not in ("", WEB_IDENTITY)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        action, headers, query = field_text(call, "Action"), call.headers, call.query
+        if action not in SIGNED_ACTIONS:
+            version = field_text(call, "Version") or "2011-06-15"
+            message = f"Could not find operation {action[:200]} for version {version[:20]}"
+            return Failure(400, message, "InvalidAction")
+        scheme = headers.get("authorization", "").partition(" ")[0].lower()
+        if scheme not in self.schemes and not query.get("X-Amz-Signature"):
+            return Failure(0, "", kind="no_key")
+        issuer, session = issuer_of(call), session_token(call)
+        if session and issuer.verdict(self.provider, session, issuer.now()) == "expired":
+            message = "The security token included in the request is expired"
+            return Failure(403, message, "ExpiredToken")
+        role = field_text(call, "RoleArn")
+        wrong = broken_rule(call)
+        if not wrong and action == "AssumeRole" and not ROLE_ARN.fullmatch(role):
+            return Failure(400, f"{role[:200]} is invalid", "ValidationError")
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials, or who it is that asks."""
+        if field_text(call, "Action") == "AssumeRole":
+            return self.answer(call, "AssumeRole", self.assumed(call, reply))
+        claims = issuer_of(call).claims(self.provider, session_token(call)) or {}
+        arn = claims.get("arn", USER_ARN)
+        result = {
+            "Arn": arn,
+            "UserId": claims.get("id", "AIDAMOCKMOCKMOCKMOCK"),
+            "Account": arn.split(":")[4],
+        }
+        return self.answer(call, "GetCallerIdentity", result)
+
+
+def session_token(call: Call) -> str:
+    """The session token that came with a request, in its head or its query."""
+    return call.headers.get("x-amz-security-token") or call.query.get("X-Amz-Security-Token", "")
+
+
+class StsWebIdentity(Sts):
+    """AssumeRoleWithWebIdentity, for who has a token of somebody else; its signature is taken as it
+    comes."""
+
+    routes = ("POST /", "GET /")
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """That action."""
+        return action_of(request) == WEB_IDENTITY
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request, or with the token in it."""
+        wrong = broken_rule(call)
+        if wrong:
+            return wrong
+        if not ROLE_ARN.fullmatch(field_text(call, "RoleArn")):
+            return Failure(400, "Request ARN is invalid", "ValidationError")
+        assertion = read_assertion(field_text(call, "WebIdentityToken"))
+        if assertion is None:
+            message = (
+                "The ID Token provided is not a valid JWT. (You may see this error if you sent an "
+                "Access Token)"
+            )
+            return Failure(400, message, "InvalidIdentityToken")
+        now, ends = issuer_of(call).now(), assertion.second("exp")
+        if ends is not None and ends <= now:
+            # Quoted, with the space that is missing in it.
+            message = (
+                f"Token expired: current date/time {now} must be before the expiration "
+                f"date/time{int(ends)}"
+            )
+            return Failure(400, message, "ExpiredTokenException")
+        if not assertion.text("iss"):
+            return Failure(400, "Missing a required claim: iss", "InvalidIdentityToken")
+        return None
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials, and what the token says of its subject."""
+        result = self.assumed(call, reply)
+        assertion = read_assertion(field_text(call, "WebIdentityToken"))
+        if assertion:
+            issuer = assertion.text("iss")
+            audience = assertion.claims.get("aud")
+            if isinstance(audience, list):
+                audience = audience[0] if audience else None
+            result["SubjectFromWebIdentityToken"] = assertion.text("sub")
+            result["Provider"] = issuer.partition("://")[2] or issuer
+            result["Audience"] = audience
+        return self.answer(call, WEB_IDENTITY, result)
+
+
+# === formats/aws_metadata ====================================================
+# AWS's credentials of machines and containers: IMDSv2, the ECS agent's, EKS Pod Identity's.
+
+# Paths, members and statuses as documented, and as the SDKs read them.  Pure.
+
+
+ROLES = "GET /latest/meta-data/iam/security-credentials"
+ROLE_NAME = "mock-role"
+REGION = "us-east-1"
+INSTANCE_ID = "i-0123456789abcdef0"
+LONGEST_SESSION = 21600  # seconds: six hours
+TTL = "x-aws-ec2-metadata-token-ttl-seconds"
+DOCUMENT = {
+    "accountId": ACCOUNT_ID,
+    "architecture": "x86_64",
+    "availabilityZone": REGION + "a",
+    "imageId": "ami-0123456789abcdef0",
+    "instanceId": INSTANCE_ID,
+    "instanceType": "t3.micro",
+    "privateIp": "10.0.0.1",
+    "region": REGION,
+    "version": "2017-09-30",
+}
+PROFILE = f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/{ROLE_NAME}"
+# What stands below /latest/meta-data/ and /latest/dynamic/.
+INSTANCE: Mapping[str, str] = {
+    "placement/region": REGION,
+    "placement/availability-zone": REGION + "a",
+    "instance-id": INSTANCE_ID,
+    "instance-type": DOCUMENT["instanceType"],
+    "local-ipv4": DOCUMENT["privateIp"],
+    "services/domain": "amazonaws.com",
+    "services/partition": "aws",
+    "iam/info": indented({"Code": "Success", "InstanceProfileArn": PROFILE}),
+    "instance-identity/document": indented(DOCUMENT),
+    "": "iam/\ninstance-id\ninstance-type\nplacement/\nservices/\n",
+}
+
+
+def instance_page(value: Mapping[str, Json]) -> str:
+    """An error as a page."""
+    title = f"{value['status']} - {value['message']}"
+    return (
+        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
+        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
+        f" <head>\n  <title>{title}</title>\n </head>\n"
+        f" <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    )
+
+
+class OnInstance(TokenEndpoint):
+    """What the paths of a machine share: a token of its own, without which nothing is told."""
+
+    provider = "bedrock"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Who serves it."""
+        return (("Server", "EC2ws"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A page."""
+        error = {"status": failure.status, "message": failure.message}
+        return ErrorBody(error, instance_page, content_type="text/html")
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the machine's token, or with one that is none any more."""
+        issuer, key = issuer_of(call), call.headers.get("x-aws-ec2-metadata-token", "")
+        if issuer.verdict("imds", key, issuer.now()) == "right":
+            return None
+        return Failure(401, http_phrase(401))
+
+
+class InstanceSession(OnInstance):
+    """The token with which a machine is asked for the rest."""
+
+    operation = "metadata"
+    api = "imds_session"
+    routes = ("PUT /latest/api/token",)
+    json_type = "text/plain"
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request that has come through others, or does not say for how long."""
+        if "x-forwarded-for" in call.headers:
+            return Failure(403, http_phrase(403))
+        life = call.headers.get(TTL, "")
+        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+            return Failure(400, http_phrase(400))
+        return None
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """For how long it holds."""
+        life: Headers = ()
+        if status < 400 and TTL in call.headers:
+            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
+        return (*life, *super().headers(call, stream, status))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and nothing around it."""
+        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
+
+
+class InstanceCredentials(OnInstance):
+    """The credentials of a machine's role, whatever that is called."""
+
+    api = "imds"
+    routes = (ROLES + "/{role}",)
+    json_type = "text/plain"
+    usual_life = 21600
+    layout = staticmethod(indented)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials as a machine has them."""
+        role, now = call.params.get("role", ROLE_NAME), issuer_of(call).now()
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role[:64]}/{INSTANCE_ID}"
+        keys, expires = granted_keys(self, call, reply, arn=arn)
+        return {
+            "Code": "Success",
+            "LastUpdated": rfc3339(now) + "Z",
+            "Type": "AWS-HMAC",
+            "AccessKeyId": keys.access,
+            "SecretAccessKey": keys.secret,
+            "Token": keys.session,
+            "Expiration": rfc3339(expires) + "Z",
+        }
+
+
+class InstanceFacts(OnInstance):
+    """What else a machine is; to a mock's `text` any of it."""
+
+    operation = "metadata"
+    api = "imds_metadata"
+    routes = (
+        ROLES + "[/]",
+        "GET /latest/meta-data[/]",
+        "GET /latest/meta-data/{place*}",
+        "GET /latest/dynamic/{place*}",
+    )
+    json_type = "text/plain"
+
+    def fact(self, call: Call) -> Optional[str]:
+        """What stands in a place; None where there is none."""
+        if "security-credentials" in call.path:
+            return ROLE_NAME
+        return INSTANCE.get(call.params.get("place", "").rstrip("/"))
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What there is not."""
+        wrong = super().refusal(call)
+        if not wrong and self.fact(call) is None:
+            return Failure(404, http_phrase(404))
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One of them."""
+        return utf8(reply.text(Text) or self.fact(call) or "")
+
+
+class ContainerCredentials(TokenEndpoint):
+    """The credentials of a container's role, from the agent of ECS or of EKS."""
+
+    provider = "bedrock"
+    api = "container"
+    routes = ("GET /v2/credentials/{id}", "GET /v1/credentials")
+    usual_life = 21600
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request to EKS without the token of a service account."""
+        if call.path.startswith("/v1/") and not call.headers.get("authorization", "").strip():
+            # The agent's own sentence (read in its source).
+            return Failure(400, "Service account token cannot be empty")
+        return None
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A line of EKS's agent, or what ECS's says."""
+        error = {
+            "code": failure.code or failure.type or "InternalServerError",
+            "message": failure.message,
+            "HTTPErrorCode": failure.status,
+        }
+        if call.path.startswith("/v1/"):
+            return ErrorBody(error, agent_line, content_type="text/plain; charset=utf-8")
+        return ErrorBody(error)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials as a container has them."""
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{ROLE_NAME}/container"
+        keys, expires = granted_keys(self, call, reply, arn=arn)
+        answer: Dict[str, Json] = {
+            "AccessKeyId": keys.access,
+            "SecretAccessKey": keys.secret,
+            "Token": keys.session,
+            "Expiration": rfc3339(expires) + "Z",
+        }
+        if call.path.startswith("/v1/"):
+            return {**answer, "AccountId": ACCOUNT_ID}
+        return {"RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}", **answer}
+
+
+def agent_line(value: Mapping[str, Json]) -> str:
+    """An error as a line."""
+    return f"{value['message']}\n"
 
 
 # === formats/openai ==========================================================
@@ -7450,6 +8294,12 @@ AZURE_KEY_ERROR = Failure(
     "resource.",
 )
 
+# Of a token, in a shape of its own (section 6, and many reports).
+AZURE_TOKEN_ERROR = Failure(
+    401,
+    "Unauthorized. Access token is missing, invalid, audience is incorrect "
+    "(https://cognitiveservices.azure.com), or have expired.",
+)
 AZURE_ERRORS: Mapping[str, Failure] = {
     **OPENAI_ERRORS,
     "no_key": AZURE_KEY_ERROR,
@@ -7502,6 +8352,8 @@ class Azure(OpenAI):
         "/openai/responses",
     )
     credentials = ("api-key", "authorization")
+    wrong_keys = {"authorization": AZURE_TOKEN_ERROR}
+    expired_token = AZURE_TOKEN_ERROR
     errors = AZURE_ERRORS
     # Errors from before the engine, in a shape of their own (section 6).
     gateway: Tuple[int, ...] = (401, 403, 404, 429)
@@ -7532,8 +8384,12 @@ class Azure(OpenAI):
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
         if failure.code == "content_filter":
             return ErrorBody({"error": self.filtered(failure)})
+        if failure.code == "BadRequest":
+            return ErrorBody({"error": {"code": failure.code, "message": failure.message}})
         if failure.status not in self.gateway:
             return super().failure(call, failure)
+        if failure.message == AZURE_TOKEN_ERROR.message:
+            return ErrorBody({"statusCode": failure.status, "message": failure.message})
         error = {"code": failure.code or str(failure.status), "message": failure.message}
         if failure.code == "DeploymentNotFound":
             kind = failure.type or "invalid_request_error"
@@ -9347,6 +10203,312 @@ class AzureResponses(AzureEngine, OpenAIResponses):
         return value
 
 
+# === formats/azure_tokens ====================================================
+# Azure's token endpoints: an application's secret or assertion, and managed identities.
+
+# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities
+# are of Azure's instance metadata service.  Pure.
+
+
+BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SKEW_ALLOWED = 300  # seconds
+NO_STORE = (
+    ("Cache-Control", "no-store, no-cache"),
+    ("Pragma", "no-cache"),
+    ("Expires", "-1"),
+    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+CODE = re.compile(r"AADSTS([0-9]+)")
+# What Entra calls an error that says it in no other way, by status.
+ENTRA_ERRORS = {
+    401: "invalid_client",
+    403: "unauthorized_client",
+    429: "temporarily_unavailable",
+    503: "temporarily_unavailable",
+}
+ENTRA_FAILURES = {
+    "authentication": Failure(
+        401,
+        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the "
+        "request is the client secret value, not the client secret ID, for a secret added to app.",
+    ),
+    "permission": Failure(
+        400,
+        "AADSTS53003: Access has been blocked by Conditional Access policies. The access policy "
+        "does not allow token issuance.",
+        "interaction_required",
+    ),
+    "not_found": Failure(
+        400,
+        "AADSTS700016: Application was not found in the directory. This can happen if the "
+        "application has not been installed by the administrator of the tenant or consented to by "
+        "any user in the tenant. You may have sent your authentication request to the wrong "
+        "tenant.",
+        "unauthorized_client",
+    ),
+    "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
+    "rate_limit": Failure(
+        429, "AADSTS50196: The server terminated an operation because it encountered a loop."
+    ),
+}
+
+
+def entra(status: int, error: str, code: int, message: str) -> Failure:
+    """One of Entra's errors."""
+    return Failure(status, f"AADSTS{code}: {message}", error)
+
+
+class Entra(TokenEndpoint):
+    """What the paths of a tenant share."""
+
+    provider = "azure"
+    json_type = "application/json; charset=utf-8"
+    errors: Mapping[str, Failure] = ENTRA_FAILURES
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Nobody keeps what it says."""
+        return (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description", …}`; a code of digits is one of Entra's."""
+        message, code, error = failure.message, failure.code or "", failure.type
+        if code.isdecimal() and not message.startswith("AADSTS"):
+            message = f"AADSTS{code}: {message}"
+        elif not error:
+            error = code
+        usual = "invalid_request" if failure.status < 500 else "server_error"
+        codes = [int(digits[:18]) for digits in CODE.findall(message[:100])[:1]]
+        trace, correlation = uuid(call, "request"), uuid(call, "correlation")
+        moment = rfc3339(issuer_of(call).now()).replace("T", " ") + "Z"
+        error_body: Dict[str, Json] = {
+            "error": error or ENTRA_ERRORS.get(failure.status, usual),
+            "error_description": f"{message} Trace ID: {trace} Correlation ID: {correlation} "
+            f"Timestamp: {moment}",
+            "error_codes": codes,
+            "timestamp": moment,
+            "trace_id": trace,
+            "correlation_id": correlation,
+        }
+        if codes:
+            error_body["error_uri"] = f"https://login.microsoftonline.com/error?code={codes[0]}"
+        return ErrorBody(error_body)
+
+
+class EntraToken(Entra):
+    """token: an application's secret, or what it has signed, for an access token.  Secrets and
+    signatures are taken as they come."""
+
+    api = "oauth2"
+    routes = ("POST /{tenant}/oauth2[/v2.0]/token",)
+    usual_life = 3599
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        is_second = "/v2.0/" in call.path
+        for name in ("grant_type", "client_id", "scope" if is_second else "resource"):
+            if not field_text(call, name):
+                message = f"The request body must contain the following parameter: '{name}'."
+                return entra(400, "invalid_request", 900144, message)
+        kind, scope = field_text(call, "grant_type"), field_text(call, "scope")
+        if kind != "client_credentials":
+            message = f"The app requested an unsupported grant type '{short(kind)}'."
+            return entra(400, "unsupported_grant_type", 70003, message)
+        if is_second and not all(one.endswith("/.default") for one in scope.split()):
+            message = (
+                f"The provided value for scope {short(scope)} is not valid. Client credential "
+                "flows must have a scope value with /.default suffixed to the resource identifier "
+                "(application ID URI)."
+            )
+            return entra(400, "invalid_scope", 1002012, message)
+        return wrong_client(call, issuer_of(call).now())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token; the first version of the endpoint writes numbers as text, and says more."""
+        tenant, client = short(call.params.get("tenant")), short(field_text(call, "client_id"))
+        resource = field_text(call, "resource") or audience_of(field_text(call, "scope"))
+        grant = self.grant(call, reply, **token_claims(call, tenant, client, resource))
+        life, token = grant.life, {"access_token": grant.token}
+        if "/v2.0/" in call.path:
+            return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, **token}
+        return {
+            "token_type": "Bearer",
+            "expires_in": str(life),
+            "ext_expires_in": str(life),
+            "expires_on": str(grant.expires),
+            "not_before": str(grant.now),
+            "resource": resource,
+            **token,
+        }
+
+
+def wrong_client(call: Call, now: int) -> Optional[Failure]:
+    """What is wrong with how an application says who it is."""
+    assertion_text = field_text(call, "client_assertion")
+    if not assertion_text:
+        if field_text(call, "client_secret"):
+            return None
+        message = (
+            "The request body must contain the following parameter: 'client_assertion' or "
+            "'client_secret'."
+        )
+        return entra(401, "invalid_client", 7000218, message)
+    if field_text(call, "client_assertion_type") != BEARER_ASSERTION:
+        message = "The request body must contain the following parameter: 'client_assertion_type'."
+        return entra(400, "invalid_request", 900144, message)
+    assertion = read_assertion(assertion_text)
+    if assertion is None:
+        return entra(401, "invalid_client", 50027, "JWT token is invalid or malformed.")
+    begins, ends = assertion.second("nbf") or 0, assertion.second("exp")
+    if ends is None or not begins - SKEW_ALLOWED <= now <= ends + SKEW_ALLOWED:
+        message = (
+            "Client assertion is not within its valid time range. "
+            f"Current time: {rfc3339(now)}Z, expiry time of assertion {told_second(ends)}."
+        )
+        return entra(401, "invalid_client", 700024, message)
+    if not assertion.claims.get("aud"):
+        message = "Client assertion audience claim does not match Realm issuer."
+        return entra(401, "invalid_client", 700023, message)
+    return None
+
+
+def told_second(second: Optional[float]) -> str:
+    """A Unix second in words, as far as a calendar has it."""
+    if second is None or not 0 <= second < 32503680000:  # the year 3000
+        return "unknown"
+    return rfc3339(second) + "Z"
+
+
+def audience_of(scope: str) -> str:
+    """Whose token a scope asks for."""
+    first = (scope.split() or [""])[0]
+    return first[: -len("/.default")] if first.endswith("/.default") else first
+
+
+def token_claims(call: Call, tenant: str, client: str, resource: str) -> Dict[str, Json]:
+    """What one of Azure's tokens says of itself."""
+    now = issuer_of(call).now()
+    return {
+        "aud": short(resource),
+        "iss": f"https://sts.windows.net/{tenant}/",
+        "iat": now,
+        "nbf": now,
+        "appid": client,
+        "oid": client,
+        "sub": client,
+        "tid": tenant,
+        "ver": "1.0",
+    }
+
+
+class EntraDirectory(Entra):
+    """openid-configuration of a tenant: where its endpoints are, which is here."""
+
+    operation = "metadata"
+    api = "openid_configuration"
+    routes = ("GET /{tenant}[/v2.0]/.well-known/openid-configuration",)
+    speaks = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Those that clients look for."""
+        request, tenant = call.request, short(call.params.get("tenant"))
+        here = request.headers.get("host") or f"127.0.0.1:{request.port}"
+        scheme = "https" if request.is_tls else "http"
+        scheme = request.headers.get("x-forwarded-proto", scheme)  # behind what ends TLS
+        base = f"{scheme}://{here}/{tenant}"
+        return {
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "tenant_region_scope": None,
+            "cloud_instance_name": "microsoftonline.com",
+        }
+
+
+class EntraInstance(Entra):
+    """Instance discovery: which hosts are one cloud, for clients that ask before they trust one."""
+
+    operation = "metadata"
+    api = "instance_discovery"
+    routes = ("GET /common/discovery/instance",)
+    speaks = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The tenant that is asked for, and the hosts of the public cloud."""
+        asked = call.query.get("authorization_endpoint", "")
+        tenant = asked.replace("/oauth2/v2.0/authorize", "").replace("/oauth2/authorize", "")
+        hosts: List[str] = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"]
+        one = {
+            "preferred_network": hosts[0],
+            "preferred_cache": hosts[1],
+            "aliases": [*hosts, "sts.windows.net"],
+        }
+        return {
+            "tenant_discovery_endpoint": short(tenant) + "/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [one],
+        }
+
+
+class ManagedIdentity(TokenEndpoint):
+    """A managed identity's token, from a machine's metadata service or from App Service."""
+
+    provider = "azure"
+    api = "managed_identity"
+    routes = ("GET /metadata/identity/oauth2/token", "GET /{msi|MSI}/token")
+    usual_life = 86399  # a day
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """As a machine's says."""
+        return (("Server", "IMDS/150.870.65.1854"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description"}`."""
+        error = failure.code or failure.type or ENTRA_ERRORS.get(failure.status, "invalid_request")
+        return ErrorBody({"error": error, "error_description": failure.message})
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the header that nobody is made to send by a link, or without a name
+        for what the token is for."""
+        headers = call.headers
+        if call.path.startswith("/metadata/"):
+            if headers.get("metadata", "").lower() != "true":
+                message = "Required metadata header not specified"
+                return Failure(400, message, "bad_request_102")
+        elif not (headers.get("x-identity-header") or headers.get("secret")):
+            return Failure(401, "Missing or invalid X-IDENTITY-HEADER", "unauthorized")
+        if not call.query.get("api-version"):
+            message = "Required query variable 'api-version' is missing"
+            return Failure(400, message, "invalid_request")
+        if not call.query.get("resource"):
+            return Failure(400, "Required audience parameter not specified", "invalid_request")
+        return None
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token; numbers are text."""
+        query = call.query
+        asked = [query.get(name) for name in ("client_id", "clientid", "object_id", "mi_res_id")]
+        client = short(next(filter(None, asked), uuid(call, "client")))
+        resource = query.get("resource", "")
+        tenant = "00000000-0000-4000-a000-000000000000"
+        grant = self.grant(call, reply, **token_claims(call, tenant, client, resource.rstrip("/")))
+        answer = {"access_token": grant.token, "client_id": client}
+        if call.path.startswith("/metadata/"):
+            life = str(grant.life)
+            answer = {**answer, "expires_in": life, "ext_expires_in": life}
+            answer["not_before"] = str(grant.now)
+        answer["expires_on"] = str(grant.expires)
+        return {**answer, "resource": resource, "token_type": "Bearer"}
+
+
 # === formats/bedrock =========================================================
 # AWS Bedrock: what all of its APIs share (wire formats, section 10).  Pure.
 
@@ -9389,6 +10551,11 @@ BEDROCK_ERRORS = {
     ),
     "context_length": Failure(400, "Input is too long for requested model."),
 }
+
+# Of an API key; quoted, as clients report it.
+BEDROCK_KEY = Failure(
+    403, "Authentication failed: Please make sure your API Key is valid.", "AccessDeniedException"
+)
 
 # What follows the type in x-amzn-ErrorType; clients drop it (10.2, recorded).
 BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
@@ -9436,7 +10603,10 @@ class Bedrock(WireFormat):
 
     provider = "bedrock"
     # botocore signs (SigV4); an API key comes as Bearer (2.3).
+    signed_for = "bedrock"
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    wrong_keys: Mapping[str, Failure] = {"authorization": BEDROCK_KEY}
     errors: Mapping[str, Failure] = BEDROCK_ERRORS
     # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
@@ -9792,25 +10962,6 @@ class BedrockConverse(ConverseRequest):
             name, payload = recorded_converse_event(value)
             if name:
                 yield name, payload
-
-
-# === formats/mute ============================================================
-# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
-
-
-class Mute(WireFormat):
-    """A format of which nobody knows how an answer looks; what it would say is broken before any
-    of it is sent."""
-
-    speaks: FrozenSet[Any] = frozenset()
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """Nothing."""
-        return {}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """None."""
-        return iter(())
 
 
 # === formats/bedrock_invoke ==================================================
@@ -10738,6 +11889,8 @@ class BedrockCompatible(Host):
     """What they share: SigV4 or an API key as bearer token, AWS's request id."""
 
     dialect = "bedrock"
+    schemes = Bedrock.schemes
+    signed_for = Bedrock.signed_for
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
@@ -11908,6 +13061,17 @@ GOOGLE_CODES = frozenset(
     (*GOOGLE_STATUS.values(), "UNKNOWN", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS")
 )
 
+# Of a token that is missing, wrong or of another kind; quoted (8.1).
+GOOGLE_TOKEN_ERROR = Failure(
+    401,
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+# And of one that has expired.
+GOOGLE_TOKEN_EXPIRED = replace(GOOGLE_TOKEN_ERROR, code="ACCESS_TOKEN_EXPIRED")
+
 
 def canonical_status(failure: Failure) -> str:
     """The name of an error: its type, if that is one, else what its HTTP status stands for."""
@@ -12038,17 +13202,21 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_SSE
 
 
+GEMINI_AREA = (
+    *("/v1beta/models", "/v1alpha/models"),
+    *("/v1beta/openai/", "/v1alpha/openai/"),
+)
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
-    area: Tuple[str, ...] = (
-        "/v1beta/models",
-        "/v1alpha/models",
-        "/v1beta/openai/",
-        "/v1alpha/openai/",
-    )
-    credentials = ("x-goog-api-key", "?key", "authorization")
+    area: Tuple[str, ...] = GEMINI_AREA
+    credentials: Tuple[str, ...] = ("x-goog-api-key", "?key", "authorization")
+    wrong_keys: Mapping[str, Failure] = {"authorization": GOOGLE_TOKEN_ERROR}
+    expired_token = GOOGLE_TOKEN_EXPIRED
+    has_bearer_keys = False
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.
     refusals = ("no_key", "no_key")
@@ -12894,18 +14062,11 @@ VERTEX_MODELS = (
     # Express mode: with an API key no project is named.
     "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-VERTEX_KEY = Failure(
-    401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
-    "or other valid authentication credential. "
-    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
-)
 # Those of the Gemini API but for these, which were recorded or quoted here.
 VERTEX_ERRORS = {
     **GEMINI_ERRORS,
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": Failure(404, "Publisher Model `{path}` not found."),
     "rate_limit": Failure(
         429,
@@ -12930,7 +14091,12 @@ class Vertex(Gemini):
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
-    credentials = ("authorization", "x-goog-api-key", "?key")
+    credentials: Tuple[str, ...] = ("authorization", "x-goog-api-key", "?key")
+    # Express mode's keys are refused as those of the Gemini API are.
+    wrong_keys: Mapping[str, Failure] = dict.fromkeys(
+        credentials[1:], GEMINI_ERRORS["authentication"]
+    )
+    has_bearer_keys = True
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     always_details = True  # even if there are none (recorded)
     service = "aiplatform.googleapis.com"
@@ -13128,6 +14294,445 @@ class VertexModels(Vertex, GeminiModels):
         return super().whole(call, reply)
 
 
+# === formats/google_tokens ===================================================
+# Google's token endpoints: service accounts, refresh tokens, federation, impersonation.
+
+# Of `POST /token` the order of the checks and their sentences were recorded by others against the
+# real one; what is called unverified is from documentation.  Pure.
+
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
+SUBJECT_TYPES = (
+    *(TOKEN_TYPE + kind for kind in ("jwt", "id_token", "access_token", "saml2")),
+    "urn:ietf:params:aws:token-type:aws4_request",
+)
+# Whose path an audience may have: the endpoint's own, wherever it is, or one that Google has had.
+AUDIENCE_PATHS = ("/token", "/o/oauth2/token", "/oauth2/v4/token")
+HOUR = 3600
+DAY_HALF = 43200  # seconds, the longest life of a token that is asked for (documented)
+SKEW = 300  # seconds by which clocks may differ
+TIMEFRAME = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+    "Check your iat and exp values in the JWT claim."
+)
+POOL = re.compile(
+    r"//iam\.googleapis\.com/"
+    r"(?:projects/[^/]+/)?locations/[^/]+/(?:workloadIdentityPools|workforcePools)/.+"
+)
+DURATION = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
+
+# What OAuth calls errors that have no name of their own, by status.
+OAUTH_ERRORS = {
+    401: "invalid_client",
+    403: "access_denied",
+    429: "rate_limit_exceeded",
+    500: "internal_failure",
+    503: "temporarily_unavailable",
+}
+GOOGLE_TOKEN_ERRORS = {
+    "authentication": Failure(401, "The OAuth client was not found.", code="invalid_client"),
+    "permission": Failure(403, "Account restricted", code="access_denied"),
+    "rate_limit": Failure(429, "Rate Limit Exceeded", code="rate_limit_exceeded"),
+    "server_error": Failure(500, "Backend Error", code="internal_failure"),
+}
+
+
+def denied(error: str, message: str, status: int = 400) -> Failure:
+    """An error with the name that OAuth has for it."""
+    return Failure(status, message, code=error)
+
+
+def oauth_error(failure: Failure) -> str:
+    """The name of an error."""
+    usual = "invalid_request" if failure.status < 500 else "server_error"
+    return failure.code or failure.type or OAUTH_ERRORS.get(failure.status, usual)
+
+
+class GoogleOAuth(TokenEndpoint):
+    """What Google's endpoints share that are asked by forms."""
+
+    provider = "vertex_ai"
+    json_type = "application/json; charset=utf-8"
+    errors: Mapping[str, Failure] = GOOGLE_TOKEN_ERRORS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """No one keeps what it says."""
+        return (("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description"}`."""
+        error = {"error": oauth_error(failure), "error_description": failure.message}
+        return ErrorBody(error)
+
+
+class GoogleToken(GoogleOAuth):
+    """token: what a service account has signed, or a refresh token, for an access token.  The
+    signature is not looked at: nobody told the server its key."""
+
+    api = "oauth2"
+    routes = ("POST /token", "POST /o/oauth2/token", "POST /oauth2/{v4|v3}/token")
+    usual_life = 3599  # recorded
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        kind = field_text(call, "grant_type")
+        if kind == JWT_BEARER:
+            assertion = read_assertion(field_text(call, "assertion"))
+            # Recorded: whatever is missing or no JWT gets no more words than these.
+            if assertion is None:
+                return denied("invalid_request", "Bad Request")
+            return wrong_assertion(assertion, call.path, issuer_of(call).now())
+        if kind == "refresh_token":
+            return wrong_refresh(call)
+        if not kind:
+            return denied("invalid_request", "Required parameter is missing: grant_type")
+        return denied("unsupported_grant_type", f"Invalid grant_type: {short(kind)}")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token, or an identity token for who asks for an audience."""
+        assertion = read_assertion(field_text(call, "assertion"))
+        if assertion is None:
+            grant = self.grant(call, reply, sub=short(field_text(call, "client_id")))
+            scope = "https://www.googleapis.com/auth/cloud-platform"
+            more = {"scope": field_text(call, "scope") or scope}
+        else:
+            subject, audience = short(assertion.text("iss")), assertion.text("target_audience")
+            grant, more = self.grant(call, reply, sub=subject), {}
+            if audience:
+                identity = identity_token(issuer_of(call), subject, audience, grant.expires)
+                return {"id_token": reply.text(Text) or identity}
+        answer = {"access_token": grant.token, "expires_in": grant.life}
+        return {**answer, **more, "token_type": "Bearer"}
+
+
+def wrong_assertion(assertion: Assertion, path: str, now: int) -> Optional[Failure]:
+    """What is wrong with what a service account signed, in the order that was recorded."""
+    problem = ""
+    begun, ends = assertion.second("iat"), assertion.second("exp")
+    if assertion.header.get("alg") != "RS256":
+        problem = "Invalid JWT Signature."
+    elif not assertion.text("iss"):
+        problem = "Invalid grant: account not found"
+    elif begun is None:
+        problem = "Invalid JWT: iat (issued at) is not set."
+    elif ends is None:
+        problem = "Invalid JWT: exp (expiration time) is not set."
+    elif begun > now + SKEW or ends < now - SKEW or not 0 < ends - begun <= HOUR:
+        problem = TIMEFRAME
+    elif not (assertion.text("scope") or assertion.text("target_audience")):
+        return denied("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+    elif urlsplit_path(assertion.text("aud")) not in (path, *AUDIENCE_PATHS):
+        problem = "Invalid JWT: Failed audience check."
+    return denied("invalid_grant", problem) if problem else None
+
+
+def urlsplit_path(url: str) -> str:
+    """The path of a URL; empty for what is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
+
+
+def wrong_refresh(call: Call) -> Optional[Failure]:
+    """What a request lacks that brings a refresh token."""
+    # Google's own sentences, quoted.
+    if not field_text(call, "client_id"):
+        return denied("invalid_request", "Could not determine client ID from request.")
+    if not field_text(call, "client_secret"):
+        return denied("invalid_request", "client_secret is missing.")
+    if not field_text(call, "refresh_token"):
+        return denied("invalid_request", "Missing required parameter: refresh_token")
+    return None
+
+
+def identity_token(issuer: Issuer, email: str, audience: str, expires: int) -> str:
+    """Who somebody is, for an audience."""
+    claims = {"iss": "https://accounts.google.com", "aud": short(audience), "azp": email}
+    more = {"email": email, "email_verified": True, "sub": "100000000000000000001"}
+    return issuer.token("identity", expires, **claims, **more, iat=issuer.now())
+
+
+class GoogleExchange(GoogleOAuth):
+    """The exchange of workload identity federation: somebody else's token for one of Google's."""
+
+    api = "sts"
+    routes = ("POST /v1/token",)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request (names as documented; sentences quoted or unverified)."""
+        kind = exchange_field(call, "grant_type")
+        subject, subject_type = exchange_field(call, "subject_token"), subject_type_of(call)
+        if kind != TOKEN_EXCHANGE:
+            message = (
+                f'Invalid value for "grant_type". The only supported value is {TOKEN_EXCHANGE}.'
+            )
+            return denied("unsupported_grant_type", message)
+        if not POOL.fullmatch(exchange_field(call, "audience")):
+            return denied(
+                "invalid_request",
+                'Invalid value for "audience". This value should be the full resource name of the '
+                "Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/"
+                "TopLevel/token for the list of possible formats.",
+            )
+        if subject_type not in SUBJECT_TYPES:
+            return denied("invalid_request", 'Invalid value for "subject_token_type".')
+        if not subject:
+            return denied("invalid_request", 'Missing required field "subject_token".')
+        return wrong_subject(subject, subject_type, issuer_of(call).now())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token."""
+        grant = self.grant(call, reply, sub=short(exchange_field(call, "audience")))
+        return {
+            "access_token": grant.token,
+            "issued_token_type": TOKEN_TYPE + "access_token",
+            "token_type": "Bearer",
+            "expires_in": grant.life,
+        }
+
+
+def exchange_field(call: Call, name: str) -> str:
+    """A field of an exchange, which may come in JSON, under its name there."""
+    first, *rest = name.split("_")
+    return field_text(call, name) or field_text(call, first + "".join(map(str.title, rest)))
+
+
+def subject_type_of(call: Call) -> str:
+    """What kind of token is exchanged."""
+    return exchange_field(call, "subject_token_type")
+
+
+def wrong_subject(subject: str, kind: str, now: int) -> Optional[Failure]:
+    """What is wrong with a token of somebody else, where it is a JWT."""
+    if kind not in (TOKEN_TYPE + "jwt", TOKEN_TYPE + "id_token"):
+        return None
+    assertion = read_assertion(subject)
+    if assertion is None:
+        return denied("invalid_grant", "Unable to parse the ID Token.")
+    ends = assertion.second("exp")
+    if ends is not None and ends < now:
+        begun = int(assertion.second("iat") or 0)
+        return denied("invalid_grant", f"ID Token issued at {begun} is stale to sign-in.")
+    return None
+
+
+class GenerateAccessToken(Issuing, Vertex):
+    """generateAccessToken: who has a token gets one of a service account."""
+
+    api = "generateAccessToken"
+    routes = ("POST /v1/projects/{project}/serviceAccounts/{account}:generateAccessToken",)
+    credentials = ("authorization",)
+    service = "iamcredentials.googleapis.com"
+    refusals = ("no_key", "authentication")
+    fields = {"scope": "an array!", "lifetime": "a string", "delegates": "an array"}
+    errors: Mapping[str, Failure] = {
+        **VERTEX_ERRORS,
+        "no_key": Failure(
+            401,
+            "Request is missing required authentication credential. Expected OAuth 2 access token, "
+            "login cookie or other valid authentication credential. "
+            "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+            code="CREDENTIALS_MISSING",
+        ),
+        "not_found": Failure(404, "Requested entity was not found."),
+    }
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """Nothing is said."""
+        return ()
+
+    def read_life(self, lifetime: Json) -> Optional[int]:
+        """How long a token is to hold; None for what is no duration, or too long."""
+        if not lifetime:
+            return HOUR
+        match = DURATION.fullmatch(lifetime)
+        seconds = int(match.group(1)) if match else 0
+        return seconds if 0 < seconds <= DAY_HALF else None
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request, or with the token that came with it."""
+        key = self.credential(call.request)
+        issuer = issuer_of(call)
+        if not key:
+            return Failure(0, "", kind="no_key")
+        if issuer.verdict(self.provider, key, issuer.now()) == "expired":
+            return Failure(0, "", kind="authentication")
+        if not call.body["scope"]:
+            return Failure(400, "Request contains an invalid argument.", param="scope")
+        if self.read_life(call.body.get("lifetime")) is None:
+            lifetime = compact(short(call.body["lifetime"]))
+            kind = "type.googleapis.com/google.protobuf.Duration"
+            message = f"Invalid value at 'lifetime' ({kind}), {lifetime}"
+            return Failure(400, message, param="lifetime")
+        return None
+
+    def asked_life(self, call: Call) -> int:
+        """`lifetime`."""
+        return self.read_life(call.body.get("lifetime")) or HOUR
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and when it expires."""
+        grant = self.grant(call, reply, sub=short(call.params.get("account")))
+        return {"accessToken": grant.token, "expireTime": rfc3339(grant.expires) + "Z"}
+
+
+# === formats/google_metadata =================================================
+# Google's metadata server: the token of the machine's service account, and what the machine is.
+
+# Paths and texts as documented, and as google-auth and Go's metadata package ask for them.  Pure.
+
+
+ROOT = "GET /computeMetadata/v1"
+ACCOUNT = ROOT + "/instance/service-accounts/{account}"
+PROJECT = "mock-project"
+PROJECT_NUMBER = "123456789012"
+EMAIL = f"mock@{PROJECT}.iam.gserviceaccount.com"
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+FLAVOR: Headers = (("Metadata-Flavor", "Google"), ("Server", "Metadata Server for VM"))
+MISSING_FLAVOR = "Missing Metadata-Flavor:Google header."
+# What stands below /computeMetadata/v1/ beside accounts.
+FACTS: Mapping[str, str] = {
+    "project/project-id": PROJECT,
+    "project/numeric-project-id": PROJECT_NUMBER,
+    "universe/universe-domain": "googleapis.com",
+    "instance/id": "4520031799277581759",
+    "instance/name": "mock",
+    "instance/region": f"projects/{PROJECT_NUMBER}/regions/us-central1",
+    "instance/zone": f"projects/{PROJECT_NUMBER}/zones/us-central1-a",
+    "instance/service-accounts": f"default/\n{EMAIL}/\n",
+    "": "instance/\nproject/\nuniverse/\n",
+}
+
+
+def google_page(value: Mapping[str, Json]) -> str:
+    """An error as a page."""
+    status = value["status"]
+    phrase = http_phrase(status)
+    return (
+        "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n"
+        f"  <title>Error {status} ({phrase})!!1</title>\n"
+        f"  <p><b>{status}.</b> <ins>That’s an error.</ins>\n"
+        f"  <p>{escape(value['message'], quote=False)} <ins>That’s all we know.</ins>\n"
+    )
+
+
+def is_asked_well(request: Request) -> bool:
+    """Whether a request has the header that nobody is made to send by a link."""
+    return request.headers.get("metadata-flavor", "").lower() == "google"
+
+
+class OnMachine(TokenEndpoint):
+    """What all paths of the metadata server share."""
+
+    provider = "vertex_ai"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """By which clients know it."""
+        return FLAVOR
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A page."""
+        error = {"status": failure.status, "message": failure.message}
+        return ErrorBody(error, google_page, content_type="text/html; charset=UTF-8")
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the header."""
+        if is_asked_well(call.request):
+            return None
+        where = f"Your client does not have permission to get URL {call.path} from this server."
+        return Failure(403, f"{where} {MISSING_FLAVOR}")
+
+
+class MachineToken(OnMachine):
+    """token of the machine's account, whatever that is called."""
+
+    api = "metadata_token"
+    routes = (ACCOUNT + "/token",)
+    usual_life = HOUR - 1
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token."""
+        grant = self.grant(call, reply, sub=short(account_of(call)))
+        return {"access_token": grant.token, "expires_in": grant.life, "token_type": "Bearer"}
+
+
+class MachineIdentity(OnMachine):
+    """identity of the machine's account, for an audience."""
+
+    api = "metadata_identity"
+    routes = (ACCOUNT + "/identity",)
+    json_type = "text/html"  # as the real one has it
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request for nobody."""
+        if not call.query.get("audience"):
+            return super().refusal(call) or Failure(400, "non-empty audience parameter required")
+        return super().refusal(call)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and nothing around it."""
+        issuer, audience = issuer_of(call), call.query.get("audience", "")
+        token = identity_token(issuer, account_of(call), audience, issuer.now() + HOUR)
+        return utf8(reply.text(Text) or token)
+
+
+class MachineFacts(OnMachine):
+    """What else the machine is; to a mock's `text` any of it."""
+
+    operation = "metadata"
+    api = "metadata"
+    routes = (ROOT + "[/]", ROOT + "/{place*}", ACCOUNT + "[/]", ACCOUNT + "/{fact}", "GET /")
+    json_type = "application/text"
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The root for who asks for a metadata server there."""
+        return request.path != "/" or is_asked_well(request)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What the machine does not have."""
+        wrong = super().refusal(call)
+        if not wrong and fact_of(call) is None:
+            message = f"The requested URL {call.path} was not found on this server."
+            return Failure(404, message)
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One of them."""
+        return utf8(reply.text(Text) or fact_of(call) or "")
+
+    def whole_type(self, call: Call) -> str:
+        """All that is told of an account comes in JSON."""
+        return "application/json" if call.query.get("recursive") else self.json_type
+
+
+def account_of(call: Call) -> str:
+    """The account that is asked for, by its address."""
+    account = call.params.get("account", "default")
+    return EMAIL if account == "default" else account
+
+
+def fact_of(call: Call) -> Optional[str]:
+    """What stands in a place; None where there is none."""
+    if call.path == "/":
+        return "computeMetadata/\n"
+    if "account" not in call.params:
+        return FACTS.get(call.params.get("place", "").rstrip("/"))
+    told: Dict[str, List[str]] = {
+        "email": [account_of(call)],
+        "aliases": ["default"],
+        "scopes": list(SCOPES),
+    }
+    fact = call.params.get("fact", "")
+    if fact:
+        return "\n".join(told[fact]) if fact in told else None
+    if call.query.get("recursive", "").lower() != "true":
+        return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
+    return compact({**told, "email": account_of(call)})
+
+
 # === formats/google_openai ===================================================
 # The OpenAI-compatible paths of Google (wire formats, sections 7 and 8.3).  Pure.
 
@@ -13141,6 +14746,9 @@ class GoogleCompatible(Gemini):
     (section 7)."""
 
     dialect = "gemini"
+    # OpenAI's clients send the key as a bearer token; a wrong one is told as anywhere (reports).
+    wrong_keys: Mapping[str, Failure] = {}
+    has_bearer_keys = True
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     limit_headers = WireFormat.limit_headers  # none: Google tells it in the error
@@ -15578,7 +17186,7 @@ class VoyageRerank(DetailedRerank):
     """Rerank of Voyage, whose results are `data` and whose documents are plain texts."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "voyage"
+    host = key_holder = "voyage"
     fields = {**RERANK_FIELDS, "top_k": "an integer", "truncation": "a boolean"}
     order = ("relevance_score", "index", "document")
     errors = VOYAGE_ERRORS
@@ -15630,7 +17238,7 @@ class JinaRerank(DetailedRerank):
     """Rerank of Jina, which has no id."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "jina"
+    host = key_holder = "jina"
     returns_documents = True  # documented
     errors = JINA_ERRORS
 
@@ -15846,7 +17454,7 @@ class VllmRerank(Reranking, VLLM):
         "POST {prefix*}/rerank",
         "POST {prefix*}/reranks",  # as Qwen's host and Higress call it
     )
-    host = "vllm"
+    host = key_holder = "vllm"
     fields = {**RERANK_FIELDS, "model": "a string"}
     order = ("index", "document", "relevance_score")
     returns_documents = True
@@ -16658,8 +18266,8 @@ class Detokenize(ModelServer):
 # Errors with these statuses come from Google's front, before the model has seen the request.
 FRONT_STATUSES = (401, 403, 404, 429)
 FRONT_ERRORS: Mapping[str, Failure] = {
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": VERTEX_ERRORS["not_found"],
     "permission": VERTEX_ERRORS["permission"],
     "rate_limit": Failure(
@@ -16687,6 +18295,8 @@ class BehindGoogle(WireFormat):
 
     provider = "vertex_ai"
     credentials: Tuple[str, ...] = Vertex.credentials
+    wrong_keys: Mapping[str, Failure] = {}  # whatever it is, the front refuses it
+    expired_token = Vertex.expired_token
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
@@ -17869,7 +19479,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "violations"),
+        *("is_probe", "violations", "wire", "auth"),
     )
 
     def __init__(
@@ -17900,6 +19510,8 @@ class Asked:
         self.near: Tuple[Json, ...] = ()
         self.violations: Violations = ()  # what its provider would have said
         self.note = ""
+        self.wire: Optional[WireFormat] = None
+        self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
 
@@ -17917,9 +19529,19 @@ class Asked:
     @property
     def is_invalid(self) -> bool:
         """Whether it could not be read as its provider reads it, or breaks one of its rules."""
-        if self.call is None and self.status in (400, 422):
+        is_wrong_key = self.auth.startswith("wrong")  # 400 at Gemini
+        if self.call is None and self.status in (400, 422) and not is_wrong_key:
             return True
         return any(one.counts for one in self.violations)
+
+    def authentication(self) -> Optional[str]:
+        """What is shown of the credential: `none`, `present`, or, where it was checked, `right` or
+        `wrong` and why; null on paths of no provider."""
+        if self.auth or not self.wire or not self.wire.provider:
+            return self.auth or None
+        head = self.head
+        request = Request(self.method, self.path, head.query, head.headers)
+        return ("none", "present")[bool(self.wire.credential(request))]
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -18049,6 +19671,7 @@ class Entry:
             "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
+            "auth": asked.authentication(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
             "status": self.status,
@@ -18845,7 +20468,8 @@ def known_paths() -> Dict[str, WireFormat]:
     found: Dict[str, WireFormat] = {}
     for wire in WIRE_FORMATS:
         for route in wire.routes:
-            if "{prefix*}" not in route:
+            # Whatever is short is near to the root.
+            if "{prefix*}" not in route and not route.endswith(" /"):
                 found.setdefault(readable(route), wire)
     return found
 
@@ -18905,7 +20529,8 @@ def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mappin
         if wire.owns(request, params):
             return spoken(wire, request, ports), params
     allowed = allow(request.path)
-    if allowed and not found:
+    # A method of a shared path, which nobody answers to this request, is not one of it.
+    if allowed and request.method not in allowed.split(", "):
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -19004,7 +20629,7 @@ def plain_shape(request: Request) -> WireFormat:
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET", "PUT") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
             return wire
@@ -19588,8 +21213,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "image": CONVERSATION - {"user"},
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
-    "models": CONVERSATION,
-    "stored": CONVERSATION,
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
     "detokenize": CONVERSATION,
     **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
     **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
@@ -21423,6 +23047,57 @@ def one_of(sends: List[Send]) -> Send:
     return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
 
 
+# === withheld ================================================================
+# What is kept of bodies that bring credentials: their fields, with those masked.  Pure.
+
+
+PLAIN_FORM = "application/x-www-form-urlencoded"
+FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
+# RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
+CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
+
+
+def is_plain_form(request: Request) -> bool:
+    """Whether a body is written as a query is."""
+    return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
+
+
+def kept_form(text: str) -> str:
+    """A body that is written as a query is, as it may be kept."""
+    return FORM_PAIR.sub(masked_pair, "&" + text)[1:]
+
+
+def kept_fields(value: Json) -> Json:
+    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    if isinstance(value, list):
+        return [kept_fields(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: kept_field(name, inner) for name, inner in value.items()}
+
+
+def kept_field(name: str, value: Json) -> Json:
+    """One member of an object as it may be kept."""
+    if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
+        return kept_fields(value)
+    return masked("key", value if isinstance(value, str) else compact(value))
+
+
+def kept_call(call: Call) -> Call:
+    """What was read of such a body, as it may be kept."""
+    return replace(
+        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
+    )
+
+
+def kept_text(request: Request, text: str) -> str:
+    """A body that was not read, or is too long to be kept, as it may be."""
+    if is_plain_form(request):
+        return kept_form(text)
+    return f"*** ({len(request.body)} bytes)" if text else ""
+
+
 # === answered ================================================================
 # A response and where it comes from, and what the journal remembers of it.  Touches nothing.
 
@@ -21445,7 +23120,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own."""
+    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
+    that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -21458,6 +23134,7 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+    auth: str = ""
 
     @property
     def is_lasting(self) -> bool:
@@ -21500,18 +23177,8 @@ def control_refusal(refused: Refused) -> Answered:
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
-    call = answered.call
-    violations = call.violations if call else ()
-    if call and not call.was_read:
-        call = None
-    body: Json
-    if len(request.body) > JOURNAL_BODY:
-        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = shortened(call)
-    elif call:
-        body = call.body
-    else:
-        body = request.body.decode("utf-8", "replace")
+    violations = answered.call.violations if answered.call else ()
+    body, call = body_and_call(request, answered)
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
     size += told_size(answered, violations)
     provider = None
@@ -21520,7 +23187,10 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked = Asked(request, head, body, provider, call, size)
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
+        if hides_body(answered):
+            asked.form = kept_fields(asked.form)
         asked.size += walked_size(asked.form)
+    asked.wire, asked.auth = answered.wire, answered.auth
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -21548,6 +23218,33 @@ def told_size(answered: Answered, violations: Violations) -> int:
     if answered.near:
         size += walked_size(list(answered.near))
     return size
+
+
+def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
+    """The body of a request as the journal keeps it, and what was read of it."""
+    call = answered.call
+    if call and not call.was_read:
+        call = None
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        if hides_body(answered):
+            call = kept_call(call)
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
+        body = kept_text(request, body)
+        if call and call.body:
+            call = replace(call, body=body)
+    return body, call
+
+
+def hides_body(answered: Answered) -> bool:
+    """Whether what was sent is full of credentials."""
+    return answered.wire is not None and answered.wire.hides_body
 
 
 def told_and_steps(
@@ -21580,7 +23277,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b""),
+        request=replace(call.request, body=b"", sent=b""),
         body=None,
         prompt="",
         inputs=(),
@@ -21715,8 +23412,74 @@ def no_file(name: str) -> bytes:
     raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
 
 # May look whether a directory exists.
 
@@ -21743,12 +23506,19 @@ class OptionNode(Written):
 # --- kinds of options ---
 
 
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
 class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from."""
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
 
     parse: Callable[[str], Any]
     check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
 
 
 def checked_path(node: OptionNode, what: str = "a file") -> str:
@@ -21789,6 +23559,14 @@ def checked_strict(node: OptionNode) -> Union[bool, str]:
     return bool(node.value)
 
 
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
 def whole(what: str, least: float, most: float) -> Kind:
     """A whole number from `least` to `most`; `what` says so in words."""
     return Kind(int, lambda node: node.integer(what, least, most))
@@ -21824,10 +23602,15 @@ DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = whole("a port from 0 to 65535", 0, 65535)
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
 
 
 # --- the table ---
@@ -21955,6 +23738,15 @@ OPTIONS = (
         FLAG,
         False,
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
     ),
     Option(
         ANSWERS,
@@ -22113,6 +23905,7 @@ class Settings:
     dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")
@@ -23583,7 +25376,9 @@ def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
 
 
 # === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.  May touch threading.
+# All mocks in matching order, and what each session has of its own.
+
+# May touch threading and time.
 
 
 MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
@@ -23617,7 +25412,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State(mocks.archive)
+        self.state = State(mocks.archive, mocks.issuer)
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -23690,7 +25485,7 @@ class Session:
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
             self.all_mocks.freed(self.state.close())
-            self.state = State(self.all_mocks.archive)
+            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
@@ -23798,6 +25593,8 @@ class Mocks:
         # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
         self.awaited: Callable[[], Set[str]] = set
         self.archive = Archive(forgot=self.has_forgotten)
+        # A key of its own, so that what another server issued is none of its tokens.
+        self.issuer = Issuer(os.urandom(32), time.time)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.ports: Set[int] = set()  # that are listened on
         self.numbers = itertools.count(1)
@@ -24323,6 +26120,9 @@ class FieldFault(NamedTuple):
     value: Json
 
 
+# The id of a rule, or that of each kind of fault that has one of its own.
+RuleNames = Union[str, Mapping[str, str]]
+
 compiled_once = functools.lru_cache(maxsize=None)(re.compile)
 
 
@@ -24336,13 +26136,14 @@ def fits_always(value: Json) -> bool:
 
 class Shape:
     """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault; `null` says that null is as good as nothing."""
+    not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
+    nothing."""
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
     plain: Optional[type] = None  # all values of this type fit: there is no need to ask
 
-    def __init__(self, null: bool = False, rule: str = "") -> None:
+    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
         fits = self.made()
         if null and fits is not fits_always:
@@ -24357,6 +26158,13 @@ class Shape:
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
         return fits_always
+
+    def rule_for(self, kind: str) -> str:
+        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
+        if not isinstance(self.rule, str):
+            return self.rule.get(kind, "")
+        # What is missing or unknown is not a matter of what a value may be.
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.rule
 
     # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
     # values far from Python's own limit, the second makes each of them be looked at once.
@@ -24402,7 +26210,7 @@ class AString(Shape):
         most: int = 0,
         pattern: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
         super().__init__(null, rule)
@@ -24413,8 +26221,14 @@ class AString(Shape):
         if self.choices:
             known = frozenset(self.choices)
             return lambda value: type(value) is str and value in known
-        if self.least or self.most or self.pattern:
-            return lambda value: type(value) is str and self.wrong(value) == ""
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
         self.plain = str
         return lambda value: type(value) is str
 
@@ -24447,7 +26261,7 @@ class ANumber(Shape):
         least: Optional[float] = None,
         most: Optional[float] = None,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.least, self.most = least, most
         super().__init__(null, rule)
@@ -24490,7 +26304,7 @@ class AnArray(Shape):
     kind, types = "an array", (list,)
 
     def __init__(
-        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: str = ""
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
     ) -> None:
         self.item, self.least, self.most = item, least, most
         super().__init__(null, rule)
@@ -24530,7 +26344,7 @@ class AnObject(Shape):
         needed: Sequence[str] = (),
         closed: bool = True,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.members: Dict[str, Shape] = dict(members)
         self.needed, self.closed = tuple(needed), closed
@@ -24539,6 +26353,8 @@ class AnObject(Shape):
     def made(self) -> Fits:
         """All members in their order, then whether one is missing."""
         closed, needed, members = self.closed, frozenset(self.needed), self.members
+        if not (closed or needed or members):
+            self.plain = dict
         tests: Dict[str, Fits] = {}
         plain: Dict[str, Optional[type]] = {}
         get, get_plain = tests.get, plain.get
@@ -24590,7 +26406,7 @@ class AMap(Shape):
         key: Optional[AString] = None,
         most: int = 0,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.value, self.key, self.most = value, key, most
         super().__init__(null, rule)
@@ -24631,7 +26447,7 @@ class AUnion(Shape):
         members: Mapping[str, AnObject],
         usual: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.tag, self.members, self.usual = tag, dict(members), usual
         for shape in self.members.values():  # each may say what it is
@@ -24668,7 +26484,7 @@ class AUnion(Shape):
 class Either(Shape):
     """One of several shapes, each of another type."""
 
-    def __init__(self, *shapes: Shape, null: bool = False, rule: str = "") -> None:
+    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
         self.shapes = shapes
         self.by_type = {kind: shape for shape in shapes for kind in shape.types}
         self.kind = " or ".join(shape.kind for shape in shapes)
@@ -24772,7 +26588,8 @@ class Rule:
     without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
     likewise, with {place} for the place itself.  `needs` are members of the body: without one of
     them there is nothing to check.  `models` is a regular expression that finds something in the
-    names of the models for which it holds.  `status` to `type` are the error's."""
+    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
+    the head of a request comes `early`, before the fields; its check looks at the case itself."""
 
     id: str
     sentence: str
@@ -24785,6 +26602,7 @@ class Rule:
     code: Optional[str] = None
     param: Optional[str] = None
     type: Optional[str] = None
+    early: bool = False
 
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
@@ -24851,6 +26669,7 @@ class Book:
         self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
         self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
         self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
+        self.early = tuple(rule for rule in self.rules if rule.early)
         self.needed = frozenset(name for row in self.rows for name in row.needs)
         # By the model, whether rules that are off hold, too, and what there is of `needed`.
         self.due = functools.lru_cache(maxsize=256)(self.checks_for)
@@ -24862,14 +26681,14 @@ class Book:
     def checks_for(
         self, model: str, every: bool, there: FrozenSet[str]
     ) -> List[Tuple[Optional[Rule], Check]]:
-        """What to check for a model, with the rule that it tells of."""
+        """What to check behind the fields for a model, with the rule that it tells of."""
         found: List[Tuple[Optional[Rule], Check]] = []
         for row in self.rows:
             if row.check is None or not there.issuperset(row.needs):
                 continue
             if isinstance(row, Sweep):
                 found.append((None, row.check))
-            elif self.holds(row, model, every):
+            elif self.holds(row, model, every) and not row.early:
                 found.append((row, row.check))
         return found
 
@@ -24878,8 +26697,12 @@ class Book:
         return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
 
     def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
-        """All that a request breaks: what is wrong with its fields, then the rows in order."""
+        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
+        order."""
         body = case.body
+        for rule in self.early:
+            if rule.check is not None and self.holds(rule, case.name, every):
+                yield from map(rule.violation, rule.check(case))
         if self.shape is not None and not self.shape.fits(body):
             yield from self.wrong_fields(case, every)
         if not isinstance(body, dict):
@@ -24888,10 +26711,10 @@ class Book:
         if not checks:
             return
         view = self.view(case)
-        for rule, check in checks:
+        for row, check in checks:
             for finding in check(view):
-                told = rule or self.by_id.get(finding.rule)
-                if told is not None and (rule or self.holds(told, case.name, every)):
+                told = row or self.by_id.get(finding.rule)
+                if told is not None and (row or self.holds(told, case.name, every)):
                     yield told.violation(finding)
 
     def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
@@ -24909,6 +26732,188 @@ class Book:
         wanted = frozenset(ids)
         rules = [rule for rule in self.rules if rule.id in wanted]
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
+
+
+# === rules/openai_chat_fields ================================================
+# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+
+
+SOME_OBJECT = AnObject({}, closed=False)
+TEXT_OR_NULL = AString(null=True)
+FLAG_OR_NULL = ABoolean(null=True)
+PENALTY = ANumber(-2, 2, null=True)
+
+FUNCTION_NAME = AString(
+    least=1,
+    most=64,
+    pattern="^[a-zA-Z0-9_-]+$",
+    rule={WRONG_PATTERN: "openai/tool-name-pattern"},
+)
+METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
+CALL_ID = AString(most=40, rule={TOO_LONG: "openai/tool-call-id-length"})
+
+# --- messages ---
+
+# A prompt may be cached up to a part (the SDK's types).
+CACHED = {"prompt_cache_breakpoint": Anything()}
+IMAGE = AnObject(
+    {"url": AString(), "detail": AString(("auto", "low", "high", "original"), null=True)},
+    ("url",),
+)
+SOUND = AnObject({"data": AString(), "format": AString()}, ("data", "format"))
+PARTS = AUnion(
+    "type",
+    {
+        "text": AnObject({"text": AString(), **CACHED}, ("text",)),
+        "image_url": AnObject({"image_url": IMAGE, **CACHED}, ("image_url",)),
+        "input_audio": AnObject({"input_audio": SOUND, **CACHED}, ("input_audio",)),
+        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
+        "audio": SOME_OBJECT,
+        "file": AnObject({"file": SOME_OBJECT, **CACHED}, ("file",)),
+    },
+    rule={WRONG_TAG: "openai/part-type"},
+)
+# That there is no content, or null, is a rule of its own: openai/content-null.
+CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
+SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
+CALLED = AnObject(
+    {"name": FUNCTION_NAME, "arguments": AString(rule={WRONG_TYPE: "openai/tool-args-string"})},
+    ("name", "arguments"),
+)
+CALL = AUnion(
+    "type",
+    {
+        "function": AnObject({"id": CALL_ID, "function": CALLED}, ("id", "function")),
+        "custom": AnObject({"id": CALL_ID, "custom": SOME_OBJECT}, ("id", "custom")),
+    },
+)
+SAID: Dict[str, Shape] = {"content": CONTENT, "name": SPEAKER}
+# What SDKs give out as a message may be sent back as it is.
+ANSWERED = {
+    "refusal": TEXT_OR_NULL,
+    "annotations": Anything(),
+    "audio": Anything(),
+    "function_call": AnObject({}, closed=False, null=True),
+    "tool_calls": AnArray(CALL, 1, null=True),
+}
+MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject(SAID),
+        "assistant": AnObject({**SAID, **ANSWERED}),
+        "user": AnObject(SAID),
+        "function": AnObject({"name": AString(), "content": CONTENT}, ("name",)),
+        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",)),
+        "developer": AnObject(SAID),
+    },
+    rule={WRONG_TAG: "openai/role-unknown"},
+)
+
+# --- tools and what is asked of an answer ---
+
+OFFERED_FUNCTION = AnObject(
+    {
+        "name": FUNCTION_NAME,
+        "description": TEXT_OR_NULL,
+        "parameters": AnObject({}, closed=False, null=True),
+        "strict": FLAG_OR_NULL,
+    },
+    ("name",),
+    closed=False,
+)
+NAMED = AnObject({"name": AString()}, ("name",), closed=False)
+TOOLS = AUnion(
+    "type",
+    {
+        "function": AnObject({"function": OFFERED_FUNCTION}, ("function",), closed=False),
+        "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+    },
+)
+TOOL_CHOICE = Either(
+    AString(("none", "auto", "required")),
+    AUnion(
+        "type",
+        {
+            "function": AnObject({"function": NAMED}, ("function",), closed=False),
+            "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+            "allowed_tools": AnObject({"allowed_tools": SOME_OBJECT}, ("allowed_tools",)),
+        },
+    ),
+    null=True,
+)
+FORMAT_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+RESPONSE_FORMAT = AUnion(
+    "type",
+    {
+        "text": SOME_OBJECT,
+        "json_object": AnObject({}, closed=False),
+        "json_schema": AnObject(
+            {
+                "json_schema": AnObject(
+                    {
+                        "name": FORMAT_NAME,
+                        "schema": AnObject({}, closed=False, null=True),
+                        "strict": FLAG_OR_NULL,
+                        "description": TEXT_OR_NULL,
+                    },
+                    ("name",),
+                    closed=False,
+                )
+            },
+            ("json_schema",),
+            closed=False,
+        ),
+    },
+    null=True,
+)
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+CHAT_FIELDS: Dict[str, Shape] = {
+    "model": AString(
+        least=1, rule={MISSING_FIELD: "openai/model-missing", TOO_SHORT: "openai/model-missing"}
+    ),
+    "messages": AnArray(MESSAGES, 1, rule={TOO_SHORT: "openai/messages-empty"}),
+    # 0 is taken (recorded).
+    "max_tokens": AnInteger(0, null=True),
+    "max_completion_tokens": AnInteger(0, null=True),
+    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+    "top_p": ANumber(0, 1, null=True),
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "n": AnInteger(1, 128, null=True),
+    "seed": AnInteger(-(2**63), 2**63 - 1, null=True),
+    "logprobs": FLAG_OR_NULL,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "logit_bias": AMap(ANumber(-100, 100), null=True),
+    # Of an empty array it is not known that it is refused.
+    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
+    "stream": FLAG_OR_NULL,
+    "stream_options": AnObject(
+        {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
+    ),
+    "tools": AnArray(TOOLS, 1, 128, null=True, rule={TOO_SHORT: "openai/tools-empty"}),
+    "tool_choice": TOOL_CHOICE,
+    "parallel_tool_calls": FLAG_OR_NULL,
+    "response_format": RESPONSE_FORMAT,
+    "reasoning_effort": AString(EFFORTS, null=True),
+    "verbosity": AString(("low", "medium", "high"), null=True),
+    "metadata": METADATA,
+    "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
+    "modalities": AnArray(AString(("text", "audio")), null=True),
+    "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
+    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "store": FLAG_OR_NULL,
+    "user": TEXT_OR_NULL,
+    "safety_identifier": AString(most=64, null=True),
+    "prompt_cache_key": TEXT_OR_NULL,
+    # With a hyphen in older SDKs.
+    "prompt_cache_retention": AString(("in_memory", "24h", "in-memory"), null=True),
+    "prompt_cache_options": Anything(),
+    "web_search_options": Anything(),
+    "moderation": Anything(),
+    "functions": AnArray(OFFERED_FUNCTION, 1, 128, null=True),
+    "function_call": Either(AString(("none", "auto")), NAMED, null=True),
+}
+CHAT_BODY = AnObject(CHAT_FIELDS, ("model", "messages"))
 
 
 # === rules/conversation ======================================================
@@ -24993,86 +26998,485 @@ def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
         seen.add(mark.id)
 
 
-# === rules/openai_chat_fields ================================================
-# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+# === rules/openai_chat_view ==================================================
+# A chat completions request as its rules look at it, and what its messages may break (request
+# rules, 2.1).  Pure.
 
 
-FUNCTION_NAME = AString(
-    least=1, most=64, pattern="^[a-zA-Z0-9_-]+$", rule="openai/tool-name-pattern"
-)
-METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
-CALL_ID = AString(most=40, rule="openai/tool-call-id-length")
+# What an assistant may say instead of a content.
+BESIDE_CONTENT = ("tool_calls", "function_call", "audio", "refusal")
+SOUND_PARTS = ("input_audio", "audio", "file")
 
-TEXT_PART = AnObject({"text": AString(), "cache_control": Anything()}, ("text",))
-PARTS = AUnion(
-    "type",
-    {
-        "text": TEXT_PART,
-        "image_url": AnObject(
-            {
-                "image_url": AnObject(
-                    {"url": AString(), "detail": AString(("auto", "low", "high", "original"))},
-                    ("url",),
-                )
-            },
-            ("image_url",),
-        ),
-        "input_audio": AnObject(
-            {"input_audio": AnObject({"data": AString(), "format": AString()}, ("data", "format"))},
-            ("input_audio",),
-        ),
-        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
-        "audio": AnObject({}, closed=False),
-        "file": AnObject({"file": AnObject({}, closed=False)}, ("file",)),
-    },
-    rule="openai/part-type",
+
+class ChatView:
+    """A chat request: its case, its body, the turns with calls and results, of which the run of
+    `tool` messages behind an assistant's is one, the indexes of messages that lack a content, and
+    the results whose content has parts."""
+
+    __slots__ = ("case", "body", "turns", "messages", "hollow", "in_parts")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.messages = self.body.get("messages")
+        self.turns: List[TalkTurn] = []
+        self.hollow: List[int] = []
+        self.in_parts: List[Tuple[int, List[Any]]] = []
+        if isinstance(self.messages, list):
+            self.read(self.messages)
+
+    def read(self, messages: List[Any]) -> None:
+        """Look at each message once."""
+        is_plain = True  # whether what came right before has neither calls nor results
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict):
+                continue
+            role, content = message.get("role"), message.get("content")
+            if content is None and not self.may_be_hollow(role, message):
+                self.hollow.append(index)
+            if role == "tool":
+                self.add_result(index, message, content)
+                is_plain = False
+            elif role == "assistant" and message.get("tool_calls"):
+                self.add_calls(index, message)
+                is_plain = False
+            elif not is_plain:
+                self.turns.append(PLAIN_TURN)
+                is_plain = True
+
+    @staticmethod
+    def may_be_hollow(role: Any, message: Dict[str, Any]) -> bool:
+        """Whether a message needs no content; of what has an unknown role nothing is known."""
+        if role == "assistant":
+            return any(message.get(name) for name in BESIDE_CONTENT)
+        return role not in ("user", "system", "developer", "tool")
+
+    def add_result(self, index: int, message: Dict[str, Any], content: Any) -> None:
+        """A message with the result of a tool."""
+        turns = self.turns
+        if not turns or turns[-1].role != "tool":
+            turns.append(TalkTurn("tool", index))
+        run = turns[-1]
+        run.last = index
+        run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
+        if isinstance(content, list):
+            self.in_parts.append((index, content))
+
+    def add_calls(self, index: int, message: Dict[str, Any]) -> None:
+        """A message with calls of tools."""
+        turn = TalkTurn("assistant", index)
+        self.turns.append(turn)
+        for at, call in indexed_objects(message["tool_calls"]):
+            turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+
+
+def calls_without_result(view: ChatView) -> Iterator[Finding]:
+    """Calls of tools that no message right after answers."""
+    for turn, missing, after in unanswered(view.turns):
+        param = "messages"
+        if after < len(view.messages):
+            param = f"messages.[{after}].role"
+        values = {"ids": ", ".join(missing), "param": param}
+        yield Finding(f"messages[{turn.first}]", values)
+
+
+def results_without_call(view: ChatView) -> Iterator[Finding]:
+    """Results of tools that nobody called right before."""
+    for mark in unasked(view.turns):
+        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+
+
+def null_contents(view: ChatView) -> Iterator[Finding]:
+    """Messages that say nothing."""
+    for index in view.hollow:
+        yield Finding(f"messages[{index}].content", {"i": index})
+
+
+def sounds_of_tools(view: ChatView) -> Iterator[Finding]:
+    """Results that are no text and no picture."""
+    for index, parts in view.in_parts:
+        if any(text_at(part, "type") in SOUND_PARTS for part in parts):
+            yield Finding(f"messages[{index}]", {"i": index})
+
+
+def systems(view: ChatView) -> Iterator[Finding]:
+    """Messages of the system, for models that know none."""
+    for index, message in indexed_objects(view.messages):
+        role = text_at(message, "role")
+        if role in ("system", "developer"):
+            yield Finding(f"messages[{index}].role", {"i": index, "role": role})
+
+
+def texts_in(messages: Any) -> Iterator[str]:
+    """All texts of messages."""
+    for _, message in indexed_objects(messages):
+        yield text_at(message, "content")
+        for _, part in indexed_objects(message.get("content")):
+            yield text_at(part, "text")
+
+
+def json_unsaid(view: ChatView) -> Iterator[Finding]:
+    """An answer in JSON that nobody speaks of."""
+    if within(view.body, "response_format", "type") != "json_object":
+        return
+    if not any("json" in text.lower() for text in texts_in(view.messages)):
+        yield Finding("messages")
+
+
+# === rules/openai_schemas ====================================================
+# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
+# completions and in responses.
+
+# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
+# where it stands.  Pure.
+
+
+FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
+
+
+class SchemaOf(NamedTuple):
+    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
+    whether it is strict."""
+
+    schema: Json
+    kind: str
+    name: str
+    place: str
+    code: Optional[str] = None
+    strict: bool = False
+
+
+class SchemaPlace:
+    """A schema in a schema, and the steps to it from the one that holds it."""
+
+    __slots__ = ("schema", "steps", "above")
+
+    def __init__(
+        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
+    ) -> None:
+        self.schema, self.steps, self.above = schema, steps, above
+
+    @property
+    def context(self) -> str:
+        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
+        found: List[str] = []
+        place: Optional[SchemaPlace] = self
+        while place is not None:
+            found += reversed(place.steps)
+            place = place.above
+        return str(tuple(reversed(found)))
+
+
+# What may not stand in a strict schema; of `default` it is not known whether it may.
+NOT_PERMITTED = (
+    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
+    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+    *("contains", "uniqueItems"),
 )
-# That there is no content, or null, is a rule of its own: openai/content-null.
-CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
-SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
-CALL = AUnion(
-    "type",
-    {
-        "function": AnObject(
-            {
-                "id": CALL_ID,
-                "index": Anything(),
-                "function": AnObject(
-                    {"name": FUNCTION_NAME, "arguments": AString(rule="openai/tool-args-string")},
-                    ("name", "arguments"),
-                ),
-            },
-            ("id", "function"),
-        ),
-        "custom": AnObject({"id": CALL_ID, "custom": AnObject({}, closed=False)}, ("id", "custom")),
-    },
+FORBIDDEN = frozenset(NOT_PERMITTED)
+NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
+HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
+ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
+SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
+
+
+def schema_findings(of: SchemaOf) -> Iterator[Finding]:
+    """What is wrong with a schema; each finding names its rule."""
+    if not isinstance(of.schema, dict) or not of.schema:
+        return  # none at all is as good as one without properties
+    where = f"{of.kind} '{of.name}'"
+    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
+        values["where"] = where
+        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
+
+
+def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong at its root, whether or not it is strict."""
+    schema: Any = of.schema
+    kind = schema.get("type")
+    # Seen of both kinds, and of roots that are a union and have no type.
+    if kind != "object":
+        yield "function-root-object", {"t": kind}
+    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
+        yield "function-root-union", {}
+    elif of.kind == FUNCTION and "properties" not in schema:
+        # Seen at the root alone: below it an object of any members is common.
+        yield "function-object-properties", {"ctx": "()"}
+
+
+def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong with it and the schemas in it, from its root downwards."""
+    if is_fine(of.schema, of.strict):
+        return
+    todo = [SchemaPlace(of.schema)]
+    while todo:
+        place = todo.pop()
+        schema: Any = place.schema
+        if lacks_items(schema):
+            yield "function-array-items", {"ctx": place.context}
+        if of.strict:
+            yield from strict_faults(schema, place)
+        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
+        todo += reversed(inner)
+
+
+def is_fine(schema: Any, strict: bool) -> bool:
+    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
+    if lacks_items(schema):
+        return False
+    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
+        return False
+    if HOLDERS.isdisjoint(schema):
+        return True
+    return all(is_fine(one, strict) for _, one in schemas_in(schema))
+
+
+def lacks_items(schema: Any) -> bool:
+    """Whether a schema is of arrays of nothing."""
+    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
+
+
+def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
+    """The schemas right in another one, with the steps to them."""
+    inner: List[Tuple[Tuple[str, ...], Json]]
+    for key, value in schema.items():
+        if key in NAMED_SCHEMAS and isinstance(value, dict):
+            inner = [((key, name), one) for name, one in value.items()]
+        elif key == "anyOf" and isinstance(value, list):
+            inner = [((key, str(index)), one) for index, one in enumerate(value)]
+        elif key == "items":
+            inner = [((key,), value)]
+        else:
+            continue
+        for steps, one in inner:
+            if isinstance(one, dict):
+                yield steps, one
+
+
+def is_of_objects(schema: Any) -> bool:
+    """Whether objects fit a schema by its type, which may be one of several."""
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
+    """What is wrong with a strict schema itself."""
+    if not FORBIDDEN.isdisjoint(schema):
+        for word in NOT_PERMITTED:
+            if word in schema:
+                yield "strict-keyword", {"ctx": place.context, "kw": word}
+    if not is_of_objects(schema):
+        return
+    if schema.get("additionalProperties") is not False:
+        yield "strict-additional", {"ctx": place.context}
+    members, needed = schema.get("properties"), schema.get("required")
+    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
+    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
+    listed_once, named_once = frozenset(listed), frozenset(names)
+    lacking = next((name for name in names if name not in listed_once), None)
+    if lacking is not None:
+        yield "strict-required", {"ctx": place.context, "k": lacking}
+    extra = next((name for name in listed if name not in named_once), None)
+    if extra is not None:
+        yield "strict-extra-required", {"ctx": place.context, "k": extra}
+
+
+# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
+OPENAI_SCHEMA_RULES = (
+    Rule(
+        "openai/strict-additional",
+        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
+        "supplied and to be false.",
+        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
+    ),
+    Rule(
+        "openai/strict-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
+        "to be an array including every key in properties. Missing '{k}'.",
+        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
+    ),
+    Rule(
+        "openai/strict-extra-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
+        "every key in `properties`. Extra required key '{k}' supplied.",
+        "dotnet/extensions#6302",
+    ),
+    Rule(
+        "openai/strict-keyword",
+        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-object-properties",
+        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
+        "spring-projects/spring-ai#4776",
+    ),
+    Rule(
+        "openai/function-array-items",
+        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-object",
+        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
+        "'type: \"{t}\"'.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-union",
+        "Invalid schema for {where}: schema must have type 'object' and not have "
+        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
+        "documentation",
+    ),
 )
-# Keys inside messages are not reliably refused (4.2): of these nothing is said.
-SAID = {"content": CONTENT, "name": SPEAKER}
-MESSAGES = AUnion(
-    "role",
-    {
-        "system": AnObject(SAID, closed=False),
-        "assistant": AnObject({**SAID, "tool_calls": AnArray(CALL, null=True)}, closed=False),
-        "user": AnObject(SAID, closed=False),
-        "function": AnObject({"name": AString()}, ("name",), closed=False),
-        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",), closed=False),
-        "developer": AnObject(SAID, closed=False),
-    },
-    rule="openai/role-unknown",
+
+
+# === rules/openai_chat_options ===============================================
+# What the options of a chat completions request may break, together or for some models (request
+# rules, 2.1 and 4.1).  Pure.
+
+
+# Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
+REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
+TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+
+
+def tools_unset(view: ChatView) -> bool:
+    """Whether a request offers no tools."""
+    return view.body.get("tools") is None
+
+
+def choice_alone(view: ChatView) -> Iterator[Finding]:
+    """A choice among no tools."""
+    if view.body["tool_choice"] is not None and tools_unset(view):
+        yield Finding("tool_choice")
+
+
+def parallel_alone(view: ChatView) -> Iterator[Finding]:
+    """Parallel calls of no tools."""
+    if view.body["parallel_tool_calls"] is not None and tools_unset(view):
+        yield Finding("parallel_tool_calls")
+
+
+def options_of_no_stream(view: ChatView) -> Iterator[Finding]:
+    """Options of a stream that is none."""
+    if view.body["stream_options"] is not None and view.body.get("stream") is not True:
+        yield Finding("stream_options")
+
+
+def likely_alone(view: ChatView) -> Iterator[Finding]:
+    """The most likely tokens, without log probabilities."""
+    if view.body["top_logprobs"] and view.body.get("logprobs") is not True:
+        yield Finding("top_logprobs")
+
+
+def both_limits(view: ChatView) -> Iterator[Finding]:
+    """Two names of one limit."""
+    body = view.body
+    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def old_limit(view: ChatView) -> Iterator[Finding]:
+    """The older name of the limit, which no model that reasons takes."""
+    if view.body["max_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def samples_freely(view: ChatView) -> bool:
+    """Whether a model that may reason is not asked to, as far as is known."""
+    if not TAKES_EFFORT_NONE.match(view.case.name):
+        return False
+    return view.body.get("reasoning_effort") in (None, "none")
+
+
+def set_temperature(view: ChatView) -> Iterator[Finding]:
+    """A temperature that is not the default, of a model that has no other."""
+    value = view.body["temperature"]
+    if value not in (None, 1) and not samples_freely(view):
+        yield Finding("temperature", {"v": compact(value)})
+
+
+# What models that reason don't sample by, with what is as good as nothing there.
+SAMPLING: Mapping[str, Any] = {
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "stop": None,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+}
+
+
+def set_sampling(view: ChatView) -> Iterator[Finding]:
+    """What else those models don't take."""
+    body = view.body
+    if not samples_freely(view):
+        for name, usual in SAMPLING.items():
+            value = body.get(name)
+            if value is not None and value != usual:
+                yield Finding(name, {"x": name})
+    if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
+        yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
+
+
+def effort_of_none(view: ChatView) -> Iterator[Finding]:
+    """How much a model is to reason that never does."""
+    if view.body["reasoning_effort"] is not None:
+        yield Finding("reasoning_effort")
+
+
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
+TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
+USE_NONE = (
+    "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
+    "use function tools, use /v1/responses or set reasoning_effort to 'none'."
 )
-CHAT_BODY = AnObject(
-    {
-        "model": AString(),
-        "messages": AnArray(MESSAGES, 1, rule="openai/messages-empty"),
-        "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
-        "n": AnInteger(1, 128, null=True),
-        "stream": ABoolean(null=True),
-        "metadata": METADATA,
-    },
-    ("messages",),
-    closed=False,
-)
+
+
+def effort_with_tools(view: ChatView) -> Iterator[Finding]:
+    """Reasoning beside functions, which the newest models do in responses alone."""
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name)):
+        return
+    tools = indexed_objects(view.body["tools"])
+    if any(text_at(tool, "type") == "function" for _, tool in tools):
+        sentence = USE_NONE if TOLD_WHAT_TO_DO.match(name) else None
+        yield Finding("reasoning_effort", {"m": view.case.model}, sentence=sentence)
+
+
+# --- schemas (2.2) ---
+
+
+def function_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the parameters of functions."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        function = tool.get("function")
+        if isinstance(function, dict):
+            yield from function_schema(function, f"tools[{index}].function.parameters")
+
+
+def old_function_schemas(view: ChatView) -> Iterator[Finding]:
+    """The same of functions as they were offered before there were tools."""
+    for index, function in indexed_objects(view.body["functions"]):
+        yield from function_schema(function, f"functions[{index}].parameters")
+
+
+def function_schema(function: Any, place: str) -> Iterator[Finding]:
+    """The same of one function."""
+    schema, name = function.get("parameters"), text_at(function, "name")
+    strict = function.get("strict") is True
+    code = "invalid_function_parameters"
+    return schema_findings(SchemaOf(schema, FUNCTION, name, place, code, strict))
+
+
+def format_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the schema of an answer."""
+    told = within(view.body, "response_format", "json_schema")
+    if within(told, "strict") is True:
+        schema, name = within(told, "schema"), text_at(told, "name")
+        yield from schema_findings(SchemaOf(schema, FORMAT, name, "response_format", None, True))
 
 
 # === rules/openai_voice ======================================================
@@ -25165,21 +27569,27 @@ def said_of_length(fault: FieldFault) -> FaultWords:
 
 
 class OpenAIVoice:
-    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words."""
+    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
+    `own` words their rows say it."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
+        self.prefix, self.own = prefix, frozenset(own)
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
 
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        id = fault.shape.rule if fault.kind not in (MISSING_FIELD, UNKNOWN_FIELD) else ""
+        id = self.rule_of(fault)
         sentence, code, more = self.said(fault)
         path = bracketed(fault.path)
         if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
             path += "." + fault.shape.tag
         values: Dict[str, object] = {"path": path, **more}
-        finding = Finding(path, values, param="{place}", code=code, sentence=sentence)
-        return id or f"{self.prefix}/{OPENAI_RULES[fault.kind]}", finding
+        if id in self.own:
+            return id, Finding(path, values)
+        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
 
     @staticmethod
     def said(fault: FieldFault) -> FaultWords:
@@ -25209,82 +27619,56 @@ class OpenAIVoice:
 
 
 # === rules/openai_chat =======================================================
-# What OpenAI's chat completions refuse (request rules, 2.1).  Pure.
+# What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure.
 
 
-class ChatView:
-    """A chat request as its rules look at it: the case, its body, its turns.  The run of `tool`
-    messages behind an assistant's is one turn."""
+class ChatVoice(OpenAIVoice):
+    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
 
-    __slots__ = ("case", "body", "turns", "messages")
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        self.messages = self.body.get("messages")
-        self.turns: List[TalkTurn] = []
-        if isinstance(self.messages, list):
-            self.read(self.messages)
-
-    def read(self, messages: List[Any]) -> None:
-        """Find the turns."""
-        turns, run = self.turns, None
-        for index, message in enumerate(messages):
-            role = message.get("role") if isinstance(message, dict) else None
-            if role == "tool":
-                if run is None:
-                    run = TalkTurn("tool", index)
-                    turns.append(run)
-                run.last = index
-                run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
-                continue
-            run = None
-            calls = message.get("tool_calls") if role == "assistant" else None
-            if not calls:
-                turns.append(PLAIN_TURN)
-                continue
-            turn = TalkTurn("assistant", index)
-            turns.append(turn)
-            for at, call in indexed_objects(calls):
-                turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
+            return "openai/message-field"
+        return super().rule_of(fault)
 
 
-def calls_without_result(view: ChatView) -> Iterator[Finding]:
-    """Calls of tools that no message right after answers."""
-    for turn, missing, after in unanswered(view.turns):
-        param = "messages"
-        if after < len(view.messages):
-            param = f"messages.[{after}].role"
-        yield Finding(f"messages[{turn.first}]", {"ids": ", ".join(missing)}, param)
+CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
 
 
-def results_without_call(view: ChatView) -> Iterator[Finding]:
-    """Results of tools that nobody called right before."""
-    for mark in unasked(view.turns):
-        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+def not_json(case: Case) -> Iterator[Finding]:
+    """A body that is said to be something else."""
+    told = case.headers.get("content-type")
+    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
+        yield Finding("", {"t": told})
 
 
-def both_limits(view: ChatView) -> Iterator[Finding]:
-    """Two names of one limit."""
-    body = view.body
-    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
-        yield Finding("max_tokens")
+# Section 3.
+CONTENT_TYPE_RULE = Rule(
+    "openai/content-type",
+    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
+    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
+    "type.",
+    "documentation",
+    not_json,
+    default="jrn",
+    code="unsupported_content_type",
+    early=True,
+)
 
-
-def old_limit(view: ChatView) -> Iterator[Finding]:
-    """The older name of the limit, which no model that reasons takes."""
-    if view.body["max_tokens"] is not None:
-        yield Finding("max_tokens")
-
-
-REASONING = r"^(?:o[1-9]|gpt-(?:[5-9]|[1-9]\d)(?!\d)(?!-chat))"
-
+# Told by the fields: 1.1 in the words of 1.8.
 OPENAI_FIELD_RULES = (
     Rule(
         "openai/unknown-field",
         "Unknown parameter: '{path}'.",
         "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
     ),
+    Rule(
+        "openai/message-field",
+        "Unknown parameter: '{path}'.",
+        "songquanpeng/one-api#1319",
+        default="jrn",
+    ),
+    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
     Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
     Rule(
         "openai/types",
@@ -25297,22 +27681,56 @@ OPENAI_FIELD_RULES = (
         "'function', 'tool', and 'developer'.",
         "pattern",
     ),
-    Rule("openai/part-type", "Invalid value: '{value}'. Supported values are: {choices}.", "x"),
+    Rule(
+        "openai/part-type",
+        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
+        "'refusal', 'audio', and 'file'.",
+        "pattern",
+    ),
     Rule(
         "openai/messages-empty",
         "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
         "empty array instead.",
         "recorded",
     ),
-    Rule("openai/tool-call-id-length", "Invalid '{path}': string too long.", "x"),
-    Rule("openai/tool-args-string", "Invalid type for '{path}'", "x"),
-    Rule("openai/tool-name-pattern", "Invalid '{path}'", "x"),
-    Rule("openai/temperature-range", "Invalid 'temperature'", "x"),
-    Rule("openai/limits", "Invalid '{path}'", "x"),
+    Rule(
+        "openai/tool-call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
+        "string with length {size} instead.",
+        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
+    ),
+    Rule(
+        "openai/tool-args-string",
+        "Invalid type for '{path}': expected a string, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/tool-name-pattern",
+        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
+        "pattern '^[a-zA-Z0-9_-]+$'.",
+        "mcp-use/mcp-use#90",
+    ),
+    Rule(
+        "openai/tools-empty",
+        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
+        "array instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/temperature-range",
+        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
+        "{value} instead.",
+        "recorded, OpenAI's OpenAPI 2.3.0",
+    ),
+    Rule(
+        "openai/limits",
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {size} instead.",
+        "OpenAI's OpenAPI 2.3.0, pattern",
+    ),
 )
 
-OPENAI_CHAT_RULES = (
-    *OPENAI_FIELD_RULES,
+MESSAGE_RULES = (
     Rule(
         "openai/tool-calls-answered",
         "An assistant message with 'tool_calls' must be followed by tool messages responding to "
@@ -25320,6 +27738,7 @@ OPENAI_CHAT_RULES = (
         "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
         calls_without_result,
         needs=("messages",),
+        param="{param}",
     ),
     Rule(
         "openai/tool-after-tool-calls",
@@ -25327,7 +27746,78 @@ OPENAI_CHAT_RULES = (
         "with 'tool_calls'.",
         "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
         results_without_call,
+        needs=("messages",),
         param="messages.[{i}].role",
+    ),
+    Rule(
+        "openai/content-null",
+        "Invalid value for 'content': expected a string, got null.",
+        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
+        null_contents,
+        needs=("messages",),
+        param="messages.[{i}].content",
+    ),
+    Rule(
+        "openai/tool-content-type",
+        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
+        "recorded",
+        sounds_of_tools,
+        needs=("messages",),
+        code="invalid_value",
+        param="{place}",
+    ),
+    Rule(
+        "openai/json-word",
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+        "'json_object'.",
+        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
+        json_unsaid,
+        needs=("messages", "response_format"),
+        param="messages",
+    ),
+)
+
+SCHEMA_ROWS = (
+    Sweep(function_schemas, ("tools",)),
+    Sweep(old_function_schemas, ("functions",)),
+    Sweep(format_schemas, ("response_format",)),
+    *OPENAI_SCHEMA_RULES,
+)
+
+OPTION_RULES = (
+    Rule(
+        "openai/tool-choice-without-tools",
+        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
+        "specified.",
+        "writer/writer-framework#1013",
+        choice_alone,
+        needs=("tool_choice",),
+        param="tool_choice",
+    ),
+    Rule(
+        "openai/parallel-without-tools",
+        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
+        "'tools' are specified.",
+        "openai/swarm#30, Upsonic/Upsonic#323",
+        parallel_alone,
+        needs=("parallel_tool_calls",),
+        param="parallel_tool_calls",
+    ),
+    Rule(
+        "openai/stream-options",
+        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+        "several public sources, of Azure and OpenAI",
+        options_of_no_stream,
+        needs=("stream_options",),
+        param="stream_options",
+    ),
+    Rule(
+        "openai/top-logprobs",
+        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+        "by analogy with stream_options",
+        likely_alone,
+        needs=("top_logprobs",),
+        param="top_logprobs",
     ),
     Rule(
         "openai/max-tokens-both",
@@ -25338,6 +27828,10 @@ OPENAI_CHAT_RULES = (
         code="invalid_parameter_combination",
         param="max_tokens",
     ),
+)
+
+# Of some models alone: 4.1.
+MODEL_RULES = (
     Rule(
         "openai/max-tokens-reasoning",
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
@@ -25350,205 +27844,313 @@ OPENAI_CHAT_RULES = (
         code="unsupported_parameter",
         param="max_tokens",
     ),
+    Rule(
+        "openai/temperature-reasoning",
+        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
+        "(1) value is supported.",
+        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
+        set_temperature,
+        default="mod",
+        needs=("temperature",),
+        models=REASONING,
+        code="unsupported_value",
+        param="temperature",
+    ),
+    Rule(
+        "openai/sampling-reasoning",
+        "Unsupported parameter: '{x}' is not supported with this model.",
+        "documentation",
+        set_sampling,
+        default="mod",
+        models=REASONING,
+        code="unsupported_parameter",
+        param="{x}",
+    ),
+    Rule(
+        "openai/effort-unknown",
+        "Unrecognized request argument supplied: reasoning_effort",
+        "several public sources",
+        effort_of_none,
+        default="mod",
+        needs=("reasoning_effort",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+    ),
+    Rule(
+        "openai/effort-with-tools",
+        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
+        "Please use /v1/responses instead.",
+        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
+        effort_with_tools,
+        default="mod",
+        needs=("tools",),
+        models=r"^gpt-5\.[4-9](?!.*-chat)",
+        param="reasoning_effort",
+    ),
+    Rule(
+        "openai/system-o1-mini",
+        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
+        "recorded twice",
+        systems,
+        default="mod",
+        needs=("messages",),
+        models=r"^o1-(?:mini|preview)",
+        code="unsupported_value",
+        param="{place}",
+    ),
 )
 
-OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_RULES, CHAT_BODY, OpenAIVoice("openai"), ChatView)
+OPENAI_CHAT_ROWS = (
+    CONTENT_TYPE_RULE,
+    *OPENAI_FIELD_RULES,
+    *SCHEMA_ROWS,
+    *MESSAGE_RULES,
+    *OPTION_RULES,
+    *MODEL_RULES,
+)
+OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)
 
-# What holds for the messages at whatever host: a conversation that lacks a result is none.
-STRUCTURE_RULES = (
-    "openai/messages-empty",
-    "openai/role-unknown",
-    "openai/tool-calls-answered",
-    "openai/tool-after-tool-calls",
+
+# === rules/azure_chat ========================================================
+# What Azure refuses beside or otherwise than OpenAI (request rules, 2.4).  Pure.
+
+
+# Fields of its own, of chats on one's own data and of its security service.
+AZURE_FIELDS = {
+    **CHAT_FIELDS,
+    **dict.fromkeys(("data_sources", "dataSources", "enhancements"), Anything()),
+    "user_security_context": Anything(),
+}
+# A deployment is named by the path, and what is unknown is told all at once.
+AZURE_CHAT_BODY = AnObject(AZURE_FIELDS, ("messages",), closed=False)
+
+VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-preview)?$")
+CLASSIC = "/openai/deployments/"  # paths that need a version
+
+
+def version_of(case: Case) -> str:
+    """The date of the version that is asked for; empty where none is told that way."""
+    found = VERSION.match(case.request.query.get("api-version", ""))
+    return found.group(1) if found else ""
+
+
+def no_version(case: Case) -> Iterator[Finding]:
+    """A classic path without a version."""
+    if case.request.path.startswith(CLASSIC) and not case.request.query.get("api-version"):
+        yield Finding("")
+
+
+def unknown_version(case: Case) -> Iterator[Finding]:
+    """A classic path with a version that is none."""
+    told = case.request.query.get("api-version")
+    if told and case.request.path.startswith(CLASSIC) and not VERSION.match(told):
+        yield Finding("")
+
+
+def is_before(view: ChatView, date: str) -> bool:
+    """Whether a version before this one is asked for."""
+    told = version_of(view.case)
+    return bool(told) and told < date
+
+
+def old_for_model(view: ChatView) -> Iterator[Finding]:
+    """A model that is newer than the version."""
+    if is_before(view, "2024-12-01"):
+        yield Finding("", {"m": view.case.model})
+
+
+def old_for_schemas(view: ChatView) -> Iterator[Finding]:
+    """Structured answers, which are newer than the version."""
+    told = within(view.body, "response_format", "type")
+    if told == "json_schema" and is_before(view, "2024-08-01"):
+        yield Finding("response_format")
+
+
+def old_for_required(view: ChatView) -> Iterator[Finding]:
+    """Calls that are required, which is newer than the version."""
+    if view.body["tool_choice"] == "required" and is_before(view, "2024-06-01"):
+        yield Finding("tool_choice")
+
+
+def unknown_arguments(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows, all of them in one sentence (1.8)."""
+    names = [name for name in view.body if name not in AZURE_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+
+
+# Of all APIs under a deployment.
+AZURE_VERSION_RULES = (
+    Rule(
+        "azure/api-version-missing",
+        "Resource not found",
+        "documentation",
+        no_version,
+        status=404,
+        code="404",
+        early=True,
+    ),
+    Rule(
+        "azure/api-version-unknown",
+        "Resource not found",
+        "documentation",
+        unknown_version,
+        default="jrn",
+        status=404,
+        code="404",
+        early=True,
+    ),
+)
+AZURE_CHAT_RULES = (
+    Rule(
+        "azure/model-version",
+        "Model {m} is enabled only for api versions 2024-12-01-preview and later",
+        "several public sources",
+        old_for_model,
+        default="mod",
+        models=r"^(?:o1|o3-mini|o4-mini)(?:-\d|$)",
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/json-schema-version",
+        "response_format value as json_schema is enabled only for api versions 2024-08-01-preview "
+        "and later",
+        "several public sources",
+        old_for_schemas,
+        needs=("response_format",),
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/tool-choice-version",
+        "tool_choice value as required is enabled only for api versions 2024-06-01 and later",
+        "several public sources",
+        old_for_required,
+        needs=("tool_choice",),
+        code="BadRequest",
+    ),
+)
+UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
+AZURE_UNKNOWN_RULE = replace(
+    UNKNOWN_FIELD_RULE,
+    sentence="Unrecognized request argument{plural} supplied: {names}",
+    check=unknown_arguments,
+)
+AZURE_CHAT = Book(
+    "azure",
+    "chat",
+    [
+        *AZURE_VERSION_RULES,
+        AZURE_UNKNOWN_RULE,
+        *AZURE_CHAT_RULES,
+        *[row for row in OPENAI_CHAT_ROWS if row is not UNKNOWN_FIELD_RULE],
+    ],
+    AZURE_CHAT_BODY,
+    CHAT_VOICE,
+    ChatView,
 )
 
 
-# === rules/openai_schemas ====================================================
-# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
-# completions and in responses.
+# === rules/openai_hosts ======================================================
+# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
+# words where they are known.
 
-# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at where
-# it stands.  Pure.
-
-
-FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
+# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
 
 
-class SchemaOf(NamedTuple):
-    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
-    whether it is strict."""
+NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
+UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
 
-    schema: Json
-    kind: str
-    name: str
-    place: str
-    code: Optional[str] = None
-    strict: bool = False
-
-
-class SchemaPlace:
-    """A schema in a schema, and the steps to it from the one that holds it."""
-
-    __slots__ = ("schema", "steps", "above")
-
-    def __init__(
-        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
-    ) -> None:
-        self.schema, self.steps, self.above = schema, steps, above
-
-    @property
-    def context(self) -> str:
-        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
-        found: List[str] = []
-        place: Optional[SchemaPlace] = self
-        while place is not None:
-            found += reversed(place.steps)
-            place = place.above
-        return str(tuple(reversed(found)))
-
-
-# What may not stand in a strict schema; of `default` it is not known whether it may.
-NOT_PERMITTED = (
-    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
-    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
-    *("contains", "uniqueItems"),
+ANY_MESSAGE = AUnion(
+    "role",
+    {role: AnObject({}, closed=False) for role in MESSAGES.members},
+    rule={WRONG_TAG: NO_SUCH_ROLE},
 )
-FORBIDDEN = frozenset(NOT_PERMITTED)
-ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
-SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
-
-
-def schema_findings(of: SchemaOf) -> Iterator[Finding]:
-    """What is wrong with a schema; each finding names its rule."""
-    if not isinstance(of.schema, dict) or not of.schema:
-        return  # none at all is as good as one without properties
-    where = f"{of.kind} '{of.name}'"
-    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
-        values["where"] = where
-        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
-
-
-def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
-    """What is wrong at its root, whether or not it is strict."""
-    schema: Any = of.schema
-    kind = schema.get("type")
-    # Seen of both kinds, and of roots that are a union and have no type.
-    if kind != "object":
-        yield "function-root-object", {"t": kind}
-    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
-        yield "function-root-union", {}
-    elif of.kind == FUNCTION and "properties" not in schema:
-        # Seen at the root alone: below it an object of any members is common.
-        yield "function-object-properties", {"ctx": "()"}
-
-
-def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
-    """What is wrong with it and the schemas in it, from its root downwards."""
-    todo = [SchemaPlace(of.schema)]
-    while todo:
-        place = todo.pop()
-        schema: Any = place.schema
-        if schema.get("type") == "array" and not ("items" in schema or "prefixItems" in schema):
-            yield "function-array-items", {"ctx": place.context}
-        if of.strict:
-            yield from strict_faults(schema, place)
-        todo += reversed(list(schemas_in(place)))
-
-
-def schemas_in(place: SchemaPlace) -> Iterator[SchemaPlace]:
-    """The schemas right in another one."""
-    schema: Any = place.schema
-    for key in ("properties", "$defs", "definitions"):
-        members = schema.get(key)
-        if isinstance(members, dict):
-            for name, one in members.items():
-                if isinstance(one, dict):
-                    yield SchemaPlace(one, (key, name), place)
-    if isinstance(schema.get("items"), dict):
-        yield SchemaPlace(schema["items"], ("items",), place)
-    choices = schema.get("anyOf")
-    if isinstance(choices, list):
-        for index, one in enumerate(choices):
-            if isinstance(one, dict):
-                yield SchemaPlace(one, ("anyOf", str(index)), place)
-
-
-def is_of_objects(schema: Any) -> bool:
-    """Whether objects fit a schema by its type, which may be one of several."""
-    kind = schema.get("type")
-    return kind == "object" or (isinstance(kind, list) and "object" in kind)
-
-
-def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
-    """What is wrong with a strict schema itself."""
-    if not FORBIDDEN.isdisjoint(schema):
-        for word in NOT_PERMITTED:
-            if word in schema:
-                yield "strict-keyword", {"ctx": place.context, "kw": word}
-    if not is_of_objects(schema):
-        return
-    if schema.get("additionalProperties") is not False:
-        yield "strict-additional", {"ctx": place.context}
-    members, needed = schema.get("properties"), schema.get("required")
-    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
-    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
-    listed_once, named_once = frozenset(listed), frozenset(names)
-    lacking = next((name for name in names if name not in listed_once), None)
-    if lacking is not None:
-        yield "strict-required", {"ctx": place.context, "k": lacking}
-    extra = next((name for name in listed if name not in named_once), None)
-    if extra is not None:
-        yield "strict-extra-required", {"ctx": place.context, "k": extra}
-
-
-# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
-OPENAI_SCHEMA_RULES = (
-    Rule(
-        "openai/strict-additional",
-        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
-        "supplied and to be false.",
-        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
-    ),
-    Rule(
-        "openai/strict-required",
-        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
-        "to be an array including every key in properties. Missing '{k}'.",
-        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
-    ),
-    Rule(
-        "openai/strict-extra-required",
-        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
-        "every key in `properties`. Extra required key '{k}' supplied.",
-        "dotnet/extensions#6302",
-    ),
-    Rule(
-        "openai/strict-keyword",
-        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-object-properties",
-        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
-        "spring-projects/spring-ai#4776",
-    ),
-    Rule(
-        "openai/function-array-items",
-        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-root-object",
-        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
-        "'type: \"{t}\"'.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-root-union",
-        "Invalid schema for {where}: schema must have type 'object' and not have "
-        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
-        "documentation",
-    ),
+HOST_BODY = AnObject(
+    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
 )
+
+Words = Mapping[str, Any]  # members of a row that are a host's own
+
+
+def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
+    """A row with another sentence, and nothing said of a parameter."""
+    return {"sentence": sentence, "source": source, "code": code, "param": None}
+
+
+# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
+# known.  An empty one is in OpenAI's words.
+AS_OPENAI: Words = {}
+GOOGLE: Mapping[str, Words] = {
+    NO_MESSAGES: told_otherwise(
+        "* GenerateContentRequest.contents: contents is not specified\n",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: told_otherwise(
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "microsoft/vscode#299295",
+    ),
+    UNASKED: told_otherwise(
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+}
+TOOLS_ALONE: Mapping[str, Words] = {
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: AS_OPENAI,
+    UNASKED: AS_OPENAI,
+}
+HOST_RULES: Mapping[str, Mapping[str, Words]] = {
+    "deepseek": {
+        NO_MESSAGES: AS_OPENAI,
+        NO_SUCH_ROLE: AS_OPENAI,
+        UNANSWERED: told_otherwise(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
+            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
+            "invalid_request_error",
+        ),
+        UNASKED: told_otherwise(
+            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
+            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
+            "invalid_request_error",
+        ),
+    },
+    "groq": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise(
+            "'messages' : minimum number of items is 1", "several public sources"
+        ),
+    },
+    # Its errors name no parameter.
+    "openrouter": {
+        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
+        NO_MESSAGES: told_otherwise(
+            'Input required: specify "prompt" or "messages"', "several public sources"
+        ),
+    },
+    "ollama": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
+    },
+    "gemini": GOOGLE,
+    # Of roles and of an empty conversation the template of the model decides there.
+    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
+    "bedrock": TOOLS_ALONE,
+}
+
+
+def host_book(words: Mapping[str, Words]) -> Book:
+    """The book of a host."""
+    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
+    own = [id for id, told in words.items() if told]
+    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
+    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
+
+
+HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
+ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
 
 
 # === rules/responses_stored ==================================================
@@ -25861,19 +28463,19 @@ class ToldUnion(AUnion):
 
 
 WHATEVER = Anything()
-CACHED = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHED}, ("text",))
+PART_CACHING = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **PART_CACHING}, ("text",))
 INPUT_IMAGE = InOrder(
     {
         "image_url": called("an image URL", AString(null=True)),
         **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHED,
+        **PART_CACHING,
     }
 )
 INPUT_FILE = InOrder(
     {
         **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHED,
+        **PART_CACHING,
     }
 )
 OUTPUT_PARTS: Dict[str, AnObject] = {
@@ -25970,7 +28572,12 @@ class Items(ToldUnion):
 # Of 64 characters at most in chat completions (seen of both).
 CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 # Request rules, 2.3: each length is a rule of its own.
-ID_OF_CALL = AString(least=1, most=64, null=True)
+ID_OF_CALL = AString(
+    least=1,
+    most=64,
+    null=True,
+    rule={TOO_SHORT: "responses/call-id-empty", TOO_LONG: "responses/call-id-length"},
+)
 # Who may call, where a function is and whether one waits for it came in 2026 (typed).
 CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
@@ -26055,8 +28662,8 @@ class Moved(Shape):
     """A field of chat completions, which is called otherwise here; null says nothing."""
 
     def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
-        self.to = to
-        super().__init__(null=True, rule=rule)
+        self.to, self.id = to, rule
+        super().__init__(null=True)
 
     def made(self) -> Fits:
         """Never."""
@@ -26115,7 +28722,7 @@ class AFunction(InOrder):
             yield from super().inner_faults(value, path)
 
 
-NESTED_NAME = AString(rule="responses/tools-nested")
+NESTED_NAME = AString(rule={MISSING_FIELD: "responses/tools-nested"})
 OPEN = AnObject({}, closed=False)
 HOSTED_TOOLS = (
     *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
@@ -26124,7 +28731,7 @@ HOSTED_TOOLS = (
     *("programmatic_tool_calling",),
 )
 # Of a tool itself nothing more is said: which members each has changes from month to month.
-TOOLS = called(
+RESPONSES_TOOLS = called(
     "an array of tools",
     AnArray(
         AUnion(
@@ -26169,14 +28776,13 @@ def text(most: int = 0) -> AString:
 
 OPTIONAL_FLAG = ABoolean(null=True)
 ANY_OBJECT = AnObject({}, closed=False, null=True)
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # In the order in which their types are checked (seen), those first that answer from memory.
 SHARED_MEMBERS: Dict[str, Shape] = {
     "input": called(
         "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
     ),
     "previous_response_id": text(),
-    "tools": TOOLS,
+    "tools": RESPONSES_TOOLS,
     "tool_choice": called(
         "an object or 'none', 'auto', or 'required'",
         Either(AString(("none", "auto", "required")), OPEN, null=True),
@@ -26274,24 +28880,22 @@ ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefi
 class ResponsesVoice(OpenAIVoice):
     """As in chat completions, with what only this API has or calls otherwise."""
 
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[:1] == ("input",):
+            return "responses/unknown-item-field"
+        if fault.kind == WRONG_TYPE:
+            return "responses/types"
+        return super().rule_of(fault)
+
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        shape, kind = fault.shape, fault.kind
+        shape, path = fault.shape, bracketed(fault.path)
         if isinstance(shape, Moved):
-            name = bracketed(fault.path)
-            return shape.rule, Finding(name, {"name": name, "to": shape.to})
+            return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if shape is ID_OF_CALL and kind != WRONG_TYPE:
-            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
-        elif kind == MISSING_FIELD and shape is NESTED_NAME:
-            id = shape.rule
-        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
-            id = "responses/unknown-item-field"
-        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
-            path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
             finding = finding._replace(place=path, values={**finding.values, "path": path})
-        elif kind == WRONG_TYPE:
-            id = "responses/types"
         return id, finding
 
     @staticmethod
@@ -26326,7 +28930,7 @@ def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
         yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
 
 
-def function_schemas(view: ResponsesView) -> Iterator[Finding]:
+def tool_schemas(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schemas of functions.  One that does not say that it is strict is made
     strict if that is possible."""
     for index, tool in indexed_objects(view.body["tools"]):
@@ -26338,17 +28942,10 @@ def function_schemas(view: ResponsesView) -> Iterator[Finding]:
             yield from schema_findings(given)
 
 
-def answer_format(view: ResponsesView) -> Dict[str, Any]:
-    """The format of the answer, as far as one is asked for."""
-    text = view.body["text"]
-    found = text.get("format") if isinstance(text, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def answer_schema(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schema of the answer."""
-    asked = answer_format(view)
-    if asked.get("type") == "json_schema":
+    asked: Any = within(view.body, "text", "format")
+    if text_at(asked, "type") == "json_schema":
         place, strict = "text.format.schema", asked.get("strict") is True
         name, code = text_at(asked, "name"), "invalid_json_schema"
         yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
@@ -26356,7 +28953,8 @@ def answer_schema(view: ResponsesView) -> Iterator[Finding]:
 
 def unasked_json(view: ResponsesView) -> Iterator[Finding]:
     """An answer in JSON that nothing in the input speaks of."""
-    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
+    kind = within(view.body, "text", "format", "type")
+    if kind != "json_object" or view.goes_on or not view.is_whole:
         return
     if not says_json(view.body.get("input")):
         yield Finding("text.format")
@@ -26377,16 +28975,10 @@ def says_json(given: Json) -> bool:
     return False
 
 
-def asked_effort(view: ResponsesView) -> Json:
-    """How much a model is to think, if that is said."""
-    reasoning = view.body.get("reasoning")
-    return reasoning.get("effort") if isinstance(reasoning, dict) else None
-
-
 def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
     """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
     may_not_think = view.case.name.startswith("gpt-5.")
-    if may_not_think and asked_effort(view) in (None, "none"):
+    if may_not_think and within(view.body, "reasoning", "effort") in (None, "none"):
         return
     for name in ("temperature", "top_p"):
         value = view.body.get(name)
@@ -26396,7 +28988,7 @@ def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
 
 def needless_effort(view: ResponsesView) -> Iterator[Finding]:
     """How much to think, for a model that does not."""
-    if asked_effort(view) is not None:
+    if within(view.body, "reasoning", "effort") is not None:
         yield Finding("reasoning.effort")
 
 
@@ -26616,8 +29208,9 @@ OPENAI_RESPONSES = Book(
     "openai",
     "responses",
     (
+        CONTENT_TYPE_RULE,
         *RESPONSES_FIELD_RULES,
-        Sweep(function_schemas, ("tools",)),
+        Sweep(tool_schemas, ("tools",)),
         Sweep(answer_schema, ("text",)),
         *OPENAI_SCHEMA_RULES,
         *RESPONSES_STATE_RULES,
@@ -26634,7 +29227,8 @@ OPENAI_RESPONSES = Book(
 def read_book(api: str) -> Book:
     """What holds where the same items are only read; a call may still be open there."""
     # Of the items only what the server holds: without their rows the others are not told.
-    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
+    shared = (CONTENT_TYPE_RULE, *RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES)
+    rules = (*shared, Sweep(item_faults, ("input",)))
     return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
 
 
@@ -26648,18 +29242,24 @@ RESPONSES_TOKENS, RESPONSES_COMPACT = read_book("input_tokens"), read_book("comp
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    AzureChat: AZURE_CHAT,
     OpenAIResponses: OPENAI_RESPONSES,
     OpenAIInputTokens: RESPONSES_TOKENS,
     OpenAICompact: RESPONSES_COMPACT,
 }
-# What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
-SHARED = {
-    OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
-    # Of their items nothing is known that all hosts refuse.
-    OpenAIResponses: Book("openai", "responses", ()),
-    OpenAIInputTokens: Book("openai", "input_tokens", ()),
-    OpenAICompact: Book("openai", "compact", ()),
+# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
+# of those that have no book of their own.  Of items nothing is known that all hosts refuse.
+OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
+    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
+    OpenAIResponses: ({}, None),
+    OpenAIInputTokens: ({}, None),
+    OpenAICompact: ({}, None),
 }
+
+
+def is_a_host(wire: WireFormat) -> bool:
+    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
+    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
 
 
 @functools.lru_cache(maxsize=None)
@@ -26668,8 +29268,9 @@ def book_of(wire: WireFormat) -> Optional[Book]:
     if not wire.takes_body:
         return None
     for kind in type(wire).__mro__:
-        if kind in SHARED and wire.dialect not in ("", "openai"):
-            return SHARED[kind]
+        if kind in OF_HOSTS and is_a_host(wire):
+            books, usual = OF_HOSTS[kind]
+            return books.get(wire.dialect, usual)
         if kind in BOOKS:
             return BOOKS[kind]
     return None
@@ -27096,6 +29697,496 @@ def below(path: str, method: str) -> str:
         if route.method == method and route.path.startswith(path.rstrip("/") + "/")
     ]
     return f"; {method} is of {', '.join(others)}" if others else ""
+
+
+# === sigv4 ===================================================================
+# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
+
+# Pure: secrets and the time are its caller's.
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
+MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
+
+# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
+# DynamoDB's, of which it is known.
+SIGNATURE_DIFFERS = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details."
+)
+HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+BOTH_SIGNED = (
+    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+)
+SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
+Pairs = Tuple[Tuple[str, str], ...]
+
+
+class BadSignature(Exception):
+    """A signature that is not right: what AWS says of it, and why in few words."""
+
+    def __init__(self, failure: Failure, why: str) -> None:
+        super().__init__(why)
+        self.failure, self.why = failure, why
+
+
+@record
+class Signed:
+    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
+    how many seconds a signed URL holds, None where a header has the signature."""
+
+    algorithm: str
+    credential: str  # access key and scope
+    moment: str
+    names: Tuple[str, ...]  # of the headers that are signed
+    signature: str
+    token: str  # of a session
+    query: Pairs
+    expires: Optional[str] = None
+
+    @property
+    def access(self) -> str:
+        """The access key."""
+        return self.credential.partition("/")[0]
+
+    @property
+    def scope(self) -> str:
+        """Date, region, service, and what ends them."""
+        return self.credential.partition("/")[2]
+
+
+def invalid(message: str, why: str) -> BadSignature:
+    """That a signature is wrong."""
+    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
+
+
+def incomplete(message: str) -> BadSignature:
+    """That there is no whole signature."""
+    failure = Failure(403, message, "IncompleteSignatureException")
+    return BadSignature(failure, "signature is incomplete")
+
+
+def is_signed(request: Request) -> bool:
+    """Whether a request is signed, or means to be."""
+    given = request.headers.get("authorization", "")
+    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
+
+
+def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
+    """What a request says of its signature, if that is right for a service at this second.
+
+    BadSignature if it is not."""
+    if "X-Amz-Signature" not in request.query:
+        said = signed_by_header(request)
+    elif "authorization" in request.headers:
+        raise invalid(BOTH_SIGNED, "signed twice")
+    else:
+        said = signed_by_query(request)
+    check_moment(said, now)
+    if "host" not in said.names:
+        raise invalid(HOST_UNSIGNED, "host is not signed")
+    check_scope(said, service)
+    secrets = secrets_of(said.access, said.token)
+    canonical = canonical_request(request, said)
+    to_sign = string_to_sign(said, canonical)
+    is_right = False
+    for secret in secrets:  # all of them, whichever is right
+        made = signature_of(secret, said.scope, to_sign)
+        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
+    if not is_right:
+        raise invalid(
+            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
+            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
+            "signature differs, as the answer shows",
+        )
+    return said
+
+
+# --- what a request says ---
+
+
+def signed_by_header(request: Request) -> Signed:
+    """What the Authorization header says."""
+    given = request.headers.get("authorization", "").strip()
+    algorithm, _, rest = given.partition(" ")
+    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
+    found = {name: value for name, _, value in pairs}
+    lacking = [
+        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
+    ]
+    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
+    if not moment:
+        lacking.append(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    if lacking:
+        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
+        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
+        raise incomplete(" ".join(lacking))
+    return Signed(
+        algorithm,
+        found["Credential"],
+        moment,
+        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        found["Signature"],
+        request.headers.get("x-amz-security-token", ""),
+        query_pairs(request),
+    )
+
+
+def signed_by_query(request: Request) -> Signed:
+    """What the query of a signed URL says."""
+    query = request.query
+    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
+    lacking = [
+        f"AWS query-string parameters must include '{name}'."
+        for name in names
+        if not query.get(name)
+    ]
+    if lacking:
+        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
+    return Signed(
+        query["X-Amz-Algorithm"],
+        query["X-Amz-Credential"],
+        query["X-Amz-Date"],
+        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        query["X-Amz-Signature"],
+        query.get("X-Amz-Security-Token", ""),
+        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
+        query["X-Amz-Expires"],
+    )
+
+
+def basic_date(text: str) -> str:
+    """A Date header in ISO 8601's basic format; as it is, if it is none."""
+    try:
+        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
+    except (TypeError, ValueError):  # the first before Python 3.10
+        return text
+
+
+def moment_second(moment: str) -> Optional[int]:
+    """The Unix second of a moment in ISO 8601's basic format."""
+    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
+        return None
+    try:
+        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
+    except ValueError:
+        return None
+
+
+def basic_format(second: int) -> str:
+    """A Unix second in ISO 8601's basic format."""
+    return re.sub("[-:]", "", rfc3339(second)) + "Z"
+
+
+# --- what is checked before the signature ---
+
+
+def check_moment(said: Signed, now: int) -> None:
+    """BadSignature for one that was made too long ago, or will be made only."""
+    second = moment_second(said.moment)
+    if second is None:
+        raise incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
+            "See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+    lifetime = 0
+    if said.expires is not None:
+        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
+            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
+        lifetime = int(said.expires)
+    here = basic_format(now)
+    if second > now + CLOCK_SKEW:
+        raise invalid(
+            f"Signature not yet current: {said.moment} is still later than "
+            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
+            f"signed for later, at {rfc3339(second)}Z",
+        )
+    last = second + max(lifetime, CLOCK_SKEW)
+    if last < now:
+        raise invalid(
+            f"Signature expired: {said.moment} is now earlier than "
+            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
+            f"expired at {rfc3339(max(0, last))}Z",
+        )
+
+
+def check_scope(said: Signed, service: str) -> None:
+    """BadSignature for one that is for something else."""
+    if said.algorithm != ALGORITHM:
+        raise incomplete(
+            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
+        )
+    scope = said.scope.split("/")
+    if len(scope) != 4:
+        raise incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term."
+        )
+    date, region, scoped, terminator = scope
+    wrong = []
+    if not region:
+        wrong.append("Credential should be scoped to a valid region.")
+    if scoped != service:
+        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
+    if terminator != TERMINATOR:
+        wrong.append(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
+            f"'{terminator}'."
+        )
+    if date != said.moment[:8]:
+        wrong.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
+        )
+    if wrong:
+        raise invalid(" ".join(wrong), "scope is not that of this request")
+
+
+# --- the signature ---
+
+
+def split_target(request: Request) -> Tuple[str, str]:
+    """The path and the query as they were sent."""
+    target = request.target.partition("#")[0]
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def query_pairs(request: Request) -> Pairs:
+    """The query, its names and values encoded anew; of names that come again all."""
+    found = []
+    for pair in split_target(request)[1].split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.append((encoded(name), encoded(value)))
+    return tuple(sorted(found))
+
+
+def encoded(text: str) -> str:
+    """What a piece of the query stands for, encoded as AWS does."""
+    return quote(unquote_to_bytes(text), safe="")
+
+
+def canonical_path(path: str) -> str:
+    """A path without dots and empty segments, each segment encoded once more than it was sent."""
+    kept: List[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(quote(segment, safe=""))
+    ending = "/" if kept and path.endswith("/") else ""
+    return "/" + "/".join(kept) + ending
+
+
+def header_values(request: Request) -> Dict[str, str]:
+    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
+    found: Dict[str, List[str]] = {}
+    for line in header_lines(request.lines):
+        name, _, value = line.partition(":")
+        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
+    return {name: ",".join(values) for name, values in found.items()}
+
+
+def canonical_request(request: Request, said: Signed) -> str:
+    """What is hashed for the signature, whatever hash of the body the client names."""
+    values = header_values(request)
+    lines = [
+        request.method,
+        canonical_path(split_target(request)[0]),
+        "&".join(f"{name}={value}" for name, value in said.query),
+        *(f"{name}:{values.get(name, '')}" for name in said.names),
+        "",
+        ";".join(said.names),
+        hashlib.sha256(request.sent).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def as_sent(text: str) -> bytes:
+    """The bytes of a text, of which those from the head were read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def string_to_sign(said: Signed, canonical: str) -> str:
+    """What is signed."""
+    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
+    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
+
+
+def signature_of(secret: str, scope: str, to_sign: str) -> str:
+    """The signature."""
+    key = ("AWS4" + secret).encode()
+    for piece in scope.split("/"):
+        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
+    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
+
+
+# === guard ===================================================================
+# Guard: whether a credential is one of those that the server was given, or has issued.
+
+
+HOLDER = "bedrock"  # of AWS's credentials
+# Recorded of other services of AWS.
+UNKNOWN_KEY = Failure(
+    403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+)
+EXPIRED_KEY = Failure(
+    403, "The security token included in the request is expired", "ExpiredTokenException"
+)
+SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
+
+
+@record
+class Checked:
+    """What is found of a credential: what the journal says, and what the provider, if it is not
+    right; `is_lasting` tells whether an equal request will always have the same."""
+
+    auth: str
+    failure: Optional[Failure] = None
+    is_lasting: bool = True
+
+
+def holder_of(wire: WireFormat) -> str:
+    """Whose credential an API wants."""
+    if wire.key_holder or wire.provider != DIALECTS[0]:
+        return wire.key_holder or wire.provider
+    return wire.dialect or wire.provider
+
+
+class Guard:
+    """What is right, for those whose credentials are checked."""
+
+    def __init__(self, given: Sequence[str], issuer: Issuer) -> None:
+        self.issuer = issuer
+        self.keys: Dict[str, List[str]] = {}  # by whose they are
+        self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
+        for one in map(GivenCredential, given):
+            keys = self.keys.setdefault(one.holder, [])
+            if one.holder == HOLDER and ":" in one.key:
+                self.pairs.append(one.key.split(":"))
+            else:
+                keys.append(one.key)
+
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Checked]:
+        """What is found of a request's credential; None where nothing is checked."""
+        holder = holder_of(wire)
+        if holder not in self.keys:
+            return None
+        if wire.signed_for and is_signed(request):
+            return self.of_signature(wire, request)
+        if not wire.credentials:
+            return None
+        place, key = wire.presented(request)
+        if not key:
+            return missing(wire, request)
+        if holder == HOLDER and key.startswith(SHORT_TERM):
+            return self.of_signed_url(wire, place, key)
+        if place == "authorization":
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        is_right = False
+        for known in self.keys[holder]:  # all of them, whichever is right
+            is_right |= hmac.compare_digest(utf8(known), utf8(key))
+        if not is_right:
+            why = f"wrong: {place} has none that --credential names for {holder}"
+            return Checked(why, wire.wrong_key(place))
+        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
+            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+            return Checked(why, wire.wrong_key(place))
+        return Checked("right")
+
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
+        """What is found of a token that the server has issued."""
+        if self.issuer.now() < expires:
+            return Checked(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+        why = f"wrong: expired at {rfc3339(expires)}Z"
+        return Checked(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+
+    def of_signature(self, wire: WireFormat, request: Request) -> Checked:
+        """What is found of a signature."""
+        try:
+            check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            said = wire.badly_signed(bad.failure)
+            return Checked(f"wrong: {bad.why}", said, is_lasting=False)
+        return Checked("right", is_lasting=False)
+
+    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Checked:
+        """What is found of a short-term key of Bedrock."""
+        try:
+            check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            why = f"wrong: of the URL in the key, {bad.why}"
+            return Checked(why, wire.wrong_key(place), is_lasting=False)
+        return Checked("right", is_lasting=False)
+
+    def secrets_of(self, access: str, token: str) -> Sequence[str]:
+        """The secrets of an access key, if there is a session with its token.
+
+        BadSignature if they belong to nobody, or have expired."""
+        if not token:
+            found = [
+                secret
+                for known, secret in self.pairs
+                if hmac.compare_digest(utf8(known), utf8(access))
+            ]
+            if not found:
+                raise BadSignature(
+                    UNKNOWN_KEY, f"no access key that --credential names for {HOLDER}"
+                )
+            return found
+        secret = self.issuer.aws_secret(access, token)
+        claims = self.issuer.claims("aws", token)
+        if not secret or not claims:
+            raise BadSignature(
+                UNKNOWN_KEY, "a session token that was not issued with its access key"
+            )
+        if self.issuer.now() >= claims["exp"]:
+            raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
+        return [secret]
+
+
+def behind_key(key: str) -> Request:
+    """The request that a short-term key of Bedrock stands for, which was signed as a URL."""
+    url = from_base64(key[len(SHORT_TERM) :])
+    host, _, rest = url.partition("/")
+    # What is signed has no version, which is put behind it (AWS's token generator).
+    target = "/" + rest.replace("&Version=1", "")
+    query = parse_target(target)[1]
+    # Without it there is nothing that could be signed.
+    query.setdefault("X-Amz-Signature", "")
+    lines = f"host:{host}\r\n".encode("utf-8", "replace")
+    return Request("POST", "/", query, target=target, lines=lines)
+
+
+def from_base64(text: str) -> str:
+    """The text that Base64 stands for; nothing, if it is none."""
+    try:
+        return base64.b64decode(text).decode("ascii")
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return ""
+
+
+def missing(wire: WireFormat, request: Request) -> Checked:
+    """What is found where there is no credential, or none that can be one."""
+    failure = wire.unauthorized(request)
+    given = request.headers.get("authorization", "").strip().lower()
+    if "authorization" not in wire.credentials or given in ("", *wire.schemes):
+        return Checked("none", failure)
+    return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
 
 
 # === writing =================================================================
@@ -27542,9 +30633,7 @@ def answer_size(request: Request, answered: Answered) -> int:
         size += sum(map(frame_size, response.frames))
     if call and call.was_read:
         size += body_size(request.body, call.body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
-    return size
+    return size + told_size(answered, call.violations if call else ())
 
 
 def without_request(answered: Answered) -> Answered:
@@ -27552,7 +30641,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = call.request.with_headers({})
+    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
     return replace(answered, call=replace(call, request=bare))
 
 
@@ -27988,6 +31077,9 @@ class Answerer:
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
         self.memory = Memory()
+        self.guard = Guard(settings.credential, mocks.issuer)
+        # Where no credential is checked, nothing is to take longer for it.
+        self.worked = self.admitted if settings.credential else self.fresh
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -28007,16 +31099,16 @@ class Answerer:
         if brought is not None:
             if heavy(brought, request):
                 yield ASIDE
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
         if known is None and not self.memory.seen.has(key):
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = yield from self.fresh(request.with_headers(headers), session)
+            answered = yield from self.worked(request.with_headers(headers), session)
             answered = written_out(answered)
             self.memory.keep(request, generation, headers.noted, answered)
             return answered
@@ -28024,6 +31116,24 @@ class Answerer:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def admitted(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, if its credential is not wrong."""
+        try:
+            wire, params = route(request, self.settings.ports)
+        except Refused:  # no provider has the path, and nobody asks there
+            return (yield from self.fresh(request, session))
+        finding = self.guard.finding(wire, request)
+        if finding is None:
+            return (yield from self.fresh(request, session))
+        if finding.failure:
+            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            # AWS's sentence names headers that are signed, a session's token among them.
+            answered = replace(answered, note=finding.auth)
+        else:
+            answered = yield from self.fresh(request, session)
+        lasts = answered.is_repeatable and finding.is_lasting
+        return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
@@ -28543,6 +31653,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "path": asked.path,
         "provider": asked.provider,
         **asked.call_json(),
+        "auth": asked.authentication(),
         "mock": asked.mock or None,
         "status": entry.status,
         "duration": entry.duration,
@@ -30345,6 +33456,8 @@ CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f
 BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
 CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
 
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
 CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 
 
@@ -31021,8 +34134,8 @@ class Handler(Channel):
             data = yield from self.read_head()
             started = time.monotonic()
             head = parse_head(data)
-            body = yield from self.read_body(head)
-            request = self.request_of(head, head.session, body)
+            bodies = yield from self.read_body(head)
+            request = self.request_of(head, head.session, bodies)
             mocks = self.server.core.mocks
             if not mocks.files.is_current(self.loop.rounds):
                 yield from self.aside(mocks.files.refresh)
@@ -31047,12 +34160,12 @@ class Handler(Channel):
             yield from self.linger()
         return again
 
-    def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
-        """A request with this head."""
+    def request_of(self, head: Head, session: str = "", bodies: Bodies = (b"", b"")) -> Request:
+        """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls
-        return Request(head.method, path, query, head.headers, body, *where)
+        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.
@@ -31127,8 +34240,8 @@ class Handler(Channel):
             self.buffer += more
             self.raw += more
 
-    def read_body(self, head: Head) -> Waiting[bytes]:
-        """The request's body, its codings undone."""
+    def read_body(self, head: Head) -> Waiting[Bodies]:
+        """The request's body, its content codings undone, and with them."""
         limit = self.server.core.max_body
         self.has_body = True  # as long as nothing else is known
         reader = body_reader(head, limit)
@@ -31140,14 +34253,13 @@ class Handler(Channel):
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
-            return b""
+            return b"", b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        data = self.buffer
-        self.buffer = b""
+        data, self.buffer = self.buffer, b""
         wanted = reader.wanted
         while not reader.feed(data[:wanted]):
             data = data[wanted:]
@@ -31164,8 +34276,8 @@ class Handler(Channel):
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")
         if codings:  # of few bytes they may make many
-            return (yield from self.aside(functools.partial(decoded, body, codings, limit)))
-        return body
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
+        return body, body
 
     # --- writing ---
 
@@ -31534,6 +34646,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
+        credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
         seed: int = 0,
@@ -31554,16 +34667,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
+        self.take(host, port, is_further=core is not None)
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
+        self.port: int = self.server_address[1]
+        self.core.opened(self.port)
+
+    def take(self, host: str, port: int, is_further: bool) -> None:
+        """Take the port; if that fails, a server leaves nothing behind that is its own."""
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            if not core:
+            if not is_further:
                 self.core.close()
             raise no_listening(host, port, error) from None
-        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
-        self.port: int = self.server_address[1]
-        self.core.opened(self.port)
 
     @property
     def url(self) -> str:
@@ -31861,10 +34978,11 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     variables = without_links(environment)
-    for option in OPTIONS:
+    # Credentials first: what is wrong with a port may be that it is the secret of one.
+    for option in sorted(OPTIONS, key=lambda one: one.name != "credential"):
         values[option.name] = option_value(option, getattr(given, option.name), variables)
 
     def spelled(name: str) -> str:
@@ -31888,6 +35006,16 @@ def with_value(word: str) -> str:
     return word
 
 
+def without_secret(unknown: str) -> str:
+    """An argument that there is not, for a message: what may be a credential is not shown."""
+    word, equals, value = unknown.partition("=")
+    if word[:1] != "-" and not word.isdecimal():
+        return "that is neither an option nor a port"
+    if value.isdecimal():
+        return shown(unknown)
+    return shown(word + equals)
+
+
 def meant_by(unknown: str) -> str:
     """What may be meant by an argument that there is not."""
     word = unknown.partition("=")[0]
@@ -31905,7 +35033,7 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
         return option.read(given, option.flag)
     text = environment.get(option.variable, "")
     if option.is_repeatable:
-        parts = [part for part in text.split(os.pathsep) if part]
+        parts = option.kind.separate(text)
         return [option.read(part, option.variable) for part in parts] or list(option.default)
     if not text:
         return option.default

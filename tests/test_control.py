@@ -367,6 +367,38 @@ def test_metrics_count_in_prometheus_text_format(server: MockServer) -> None:
     }
 
 
+def test_what_a_provider_would_refuse_is_told_counted_and_verified(server: MockServer) -> None:
+    lonely = {"model": "m", "messages": [{"role": "tool", "tool_call_id": "c", "content": "x"}]}
+    chat(server.port)
+    for _ in range(2):
+        fetch(server.port, "POST", "/v1/chat/completions", json.dumps(lonely).encode())
+    fetch(server.port, "POST", "/v1/chat/completions", b'{"model": "m"}')
+    server.wait_for(count=4, ended="complete")
+    rule, place = "openai/tool-after-tool-calls", "messages[0]"
+    violations = [entry["violations"] for entry in server.requests]
+    assert violations[0] == [] and violations[1] == violations[2]
+    assert [(one["rule"], one["place"], one["status"]) for one in violations[1]] == [
+        (rule, place, 400)
+    ]
+    assert [one["rule"] for one in violations[3]] == ["openai/missing"]
+    for valid, count in ((True, 1), (False, 3)):
+        found = control(server.port, "POST", "requests/count", {"match": {"valid": valid}})
+        assert found == (200, {"count": count})
+    asked_for = {"unused": False, "unmatched": False, "invalid": True}
+    status, found = control(server.port, "POST", "verify", asked_for)
+    assert status == 409 and len(found["invalid"]) == 3
+    assert f"breaks {rule} at {place}: Invalid parameter" in found["error"]["message"]
+    _, text = fetch(server.port, "GET", "/__mock__/metrics")
+    assert f'mock_server_violations_total{{rule="{rule}"}} 2\n' in text.decode()
+
+
+def test_the_rules_of_all_providers_can_be_looked_at() -> None:
+    status, found = told(answerer(), "GET", "rules")
+    assert status == 200 and found == {"rules": m.rules_json()}
+    keys = ["id", "provider", "api", "sentence", "status", "default", "source"]
+    assert all(list(rule) == keys for rule in found["rules"])
+
+
 def test_the_named_plans_can_be_looped_over() -> None:
     answers = answerer({"response": {"text": "pong"}})
     _, plans = told(answers, "GET", "wire-plans")

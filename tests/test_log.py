@@ -51,6 +51,24 @@ def test_a_request_is_a_line_in_the_log_without_its_credentials(capfd: Any, mode
         assert (found["status"], found["model"]) == (404, "gpt-4o-mini")
 
 
+@pytest.mark.parametrize("mode", ["text", "json"])
+def test_the_log_says_in_a_line_what_the_provider_would_refuse(capfd: Any, mode: str) -> None:
+    messages = [{"role": "tool", "tool_call_id": "c\n", "content": "x"}] * 2
+    with MockServer(log=mode, fallback="echo") as server:
+        chat(server.port, messages=messages)
+        chat(server.port)
+    lines = capfd.readouterr().err.splitlines()
+    sentence = "Invalid parameter: messages with role 'tool' must be a response"
+    rule = "openai/tool-after-tool-calls"
+    if mode == "json":
+        found = json.loads(lines[0])["violations"]
+        assert [one["rule"] for one in found] == [rule] * 2 and len(lines) == 2
+    else:
+        assert len(lines) == 3
+        assert lines[1].startswith(f"  violates {rule} at messages[0]: {sentence}")
+        assert lines[1].endswith(f" (and {rule})")
+
+
 def test_a_line_says_session_mock_events_and_how_it_ended(capfd: Any) -> None:
     with MockServer(log="text") as server:
         server.session("s").mock(name="greeting", response={"text": "a b", "fault": "truncate"})

@@ -1,4 +1,7 @@
-"""Rules: what holds for all providers; each provider's own are in test_rules_<provider>.py."""
+"""Rules: what holds for all providers; each provider's own are in test_rules_<provider>.py.
+
+`python3 -m pytest tests/test_rules.py --refresh-golden` writes docs/rules.md.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import random
 from pathlib import Path
 from typing import Any, Iterator
 
+import pytest
 from rulebook import asked, judged_by, strict_answer
 from samples import SAMPLES, answerer
 
@@ -55,6 +59,8 @@ def test_samples_of_all_apis_break_no_rule() -> None:
     for kind, (method, path, _, body) in SAMPLES.items():
         if method != "POST" or not isinstance(body, dict) or kind in FORMS:
             continue
+        if path.startswith("/openai/deployments/"):
+            path += "?api-version=2024-10-21"
         broken = judged_by(path, body)
         if broken:
             found[kind.__name__] = [one.rule for one in broken]
@@ -150,3 +156,44 @@ def test_sentences_say_no_more_of_a_request_than_can_be_read() -> None:
     long = {"model": "gpt-4o", "messages": [{"role": "x" * 100_000, "content": "Hi"}] * 100}
     found = judged_by(CHAT, long)
     assert len(found) == 20 and all(len(one.message) < 2000 for one in found)
+
+
+# === The page ================================================================
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "rules.md"
+OPENING = """\
+# What each provider refuses
+
+The rules of `--strict` (see the README's section Strict), made from their tables;
+`GET /__mock__/rules` tells the same. `on` is refused under `--strict`; `mod` for the models that
+the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
+`--strict=all` alone. What stands in braces is filled in.
+"""
+
+
+def quoted(text: str) -> str:
+    """A text as code in a cell of a table."""
+    cell = text.replace("\n", " ⏎ ").replace("|", "\\|")
+    return f"`` {cell} ``" if "`" in cell else f"`{cell}`"
+
+
+def page() -> str:
+    """The page of all rules, a table an API."""
+    parts = [OPENING]
+    api = None
+    for rule in m.rules_json():
+        if api != (rule["provider"], rule["api"]):
+            api = rule["provider"], rule["api"]
+            parts.append("\n## {}: {}\n\n".format(*api))
+            parts.append("| rule | | sentence | source |\n| --- | --- | --- | --- |\n")
+        sentence = quoted(str(rule["sentence"]))
+        default, source = rule["default"], str(rule["source"]).replace("|", "\\|")
+        parts.append(f"| `{rule['id']}` | {default} | {sentence} | {source} |\n")
+    return "".join(parts)
+
+
+def test_the_page_of_rules_is_made_from_the_tables(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--refresh-golden"):
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page(), "--refresh-golden makes it anew"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any, Dict, Hashable, Iterator, Mapping, Optional, Set, Tuple
 
-from .answered import Answered, body_size
+from .answered import Answered, body_size, told_size
 from .plans import frame_size
 from .records import replace
-from .sizes import walked_size
 from .values import Request
 from .writing import ahead
 
@@ -81,9 +80,7 @@ def answer_size(request: Request, answered: Answered) -> int:
         size += sum(map(frame_size, response.frames))
     if call and call.was_read:
         size += body_size(request.body, call.body, call)
-    if answered.near:
-        size += walked_size(list(answered.near))
-    return size
+    return size + told_size(answered, call.violations if call else ())
 
 
 def without_request(answered: Answered) -> Answered:
@@ -91,7 +88,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = call.request.with_headers({})
+    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
     return replace(answered, call=replace(call, request=bare))
 
 

@@ -16,6 +16,7 @@ from typing import (
     Tuple,
 )
 
+from .issuing import Issuer
 from .limits import STORED_ROOM, Json
 from .values import Call
 
@@ -120,13 +121,14 @@ class State:
 
     `lock` is held while it is read and changed; a reset begins with a new one."""
 
-    def __init__(self, archive: Optional[Archive] = None) -> None:
+    def __init__(self, archive: Archive, issuer: Issuer) -> None:
         self.lock = threading.Lock()
+        self.issuer = issuer  # of all sessions
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
         self.sleeps = False  # the model server
         self.adapters: Set[str] = set()  # that it has loaded
-        self.archive = archive or Archive()
+        self.archive = archive
         self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
         self.has_lost = False  # whether there was no room for some that were issued
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Dict, List
 
 from ..limits import Json
+from ..records import replace
 from ..values import Failure
 
 # HTTP statuses as google.rpc.Code has them.
@@ -28,6 +29,17 @@ GOOGLE_STATUS = {
 GOOGLE_CODES = frozenset(
     (*GOOGLE_STATUS.values(), "UNKNOWN", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS")
 )
+
+# Of a token that is missing, wrong or of another kind; quoted (8.1).
+GOOGLE_TOKEN_ERROR = Failure(
+    401,
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+# And of one that has expired.
+GOOGLE_TOKEN_EXPIRED = replace(GOOGLE_TOKEN_ERROR, code="ACCESS_TOKEN_EXPIRED")
 
 
 def canonical_status(failure: Failure) -> str:

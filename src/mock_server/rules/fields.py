@@ -59,6 +59,9 @@ class FieldFault(NamedTuple):
     value: Json
 
 
+# The id of a rule, or that of each kind of fault that has one of its own.
+RuleNames = Union[str, Mapping[str, str]]
+
 compiled_once = functools.lru_cache(maxsize=None)(re.compile)
 
 
@@ -72,13 +75,14 @@ def fits_always(value: Json) -> bool:
 
 class Shape:
     """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault; `null` says that null is as good as nothing."""
+    not the usual one for the kind of fault, or ids by kind; `null` says that null is as good as
+    nothing."""
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
     plain: Optional[type] = None  # all values of this type fit: there is no need to ask
 
-    def __init__(self, null: bool = False, rule: str = "") -> None:
+    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
         fits = self.made()
         if null and fits is not fits_always:
@@ -93,6 +97,13 @@ class Shape:
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
         return fits_always
+
+    def rule_for(self, kind: str) -> str:
+        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
+        if not isinstance(self.rule, str):
+            return self.rule.get(kind, "")
+        # What is missing or unknown is not a matter of what a value may be.
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.rule
 
     # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
     # values far from Python's own limit, the second makes each of them be looked at once.
@@ -138,7 +149,7 @@ class AString(Shape):
         most: int = 0,
         pattern: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
         super().__init__(null, rule)
@@ -149,8 +160,14 @@ class AString(Shape):
         if self.choices:
             known = frozenset(self.choices)
             return lambda value: type(value) is str and value in known
-        if self.least or self.most or self.pattern:
-            return lambda value: type(value) is str and self.wrong(value) == ""
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
         self.plain = str
         return lambda value: type(value) is str
 
@@ -183,7 +200,7 @@ class ANumber(Shape):
         least: Optional[float] = None,
         most: Optional[float] = None,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.least, self.most = least, most
         super().__init__(null, rule)
@@ -226,7 +243,7 @@ class AnArray(Shape):
     kind, types = "an array", (list,)
 
     def __init__(
-        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: str = ""
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
     ) -> None:
         self.item, self.least, self.most = item, least, most
         super().__init__(null, rule)
@@ -266,7 +283,7 @@ class AnObject(Shape):
         needed: Sequence[str] = (),
         closed: bool = True,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.members: Dict[str, Shape] = dict(members)
         self.needed, self.closed = tuple(needed), closed
@@ -275,6 +292,8 @@ class AnObject(Shape):
     def made(self) -> Fits:
         """All members in their order, then whether one is missing."""
         closed, needed, members = self.closed, frozenset(self.needed), self.members
+        if not (closed or needed or members):
+            self.plain = dict
         tests: Dict[str, Fits] = {}
         plain: Dict[str, Optional[type]] = {}
         get, get_plain = tests.get, plain.get
@@ -326,7 +345,7 @@ class AMap(Shape):
         key: Optional[AString] = None,
         most: int = 0,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.value, self.key, self.most = value, key, most
         super().__init__(null, rule)
@@ -367,7 +386,7 @@ class AUnion(Shape):
         members: Mapping[str, AnObject],
         usual: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.tag, self.members, self.usual = tag, dict(members), usual
         for shape in self.members.values():  # each may say what it is
@@ -404,7 +423,7 @@ class AUnion(Shape):
 class Either(Shape):
     """One of several shapes, each of another type."""
 
-    def __init__(self, *shapes: Shape, null: bool = False, rule: str = "") -> None:
+    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
         self.shapes = shapes
         self.by_type = {kind: shape for shape in shapes for kind in shape.types}
         self.kind = " or ".join(shape.kind for shape in shapes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Dict, List, Mapping, Optional, Tuple
 
+from ..formats.azure_chat import AzureChat
 from ..formats.base import WireFormat
 from ..formats.openai_chat import OpenAIChat
 from ..formats.responses import OpenAIInputTokens, OpenAIResponses
@@ -13,25 +14,33 @@ from ..limits import Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
+from .azure_chat import AZURE_CHAT
 from .base import Book, Case
-from .openai_chat import OPENAI_CHAT, STRUCTURE_RULES
+from .openai_chat import OPENAI_CHAT
+from .openai_hosts import ANY_HOST_CHAT, HOST_CHATS
 from .openai_responses import OPENAI_RESPONSES, RESPONSES_COMPACT, RESPONSES_TOKENS
 
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    AzureChat: AZURE_CHAT,
     OpenAIResponses: OPENAI_RESPONSES,
     OpenAIInputTokens: RESPONSES_TOKENS,
     OpenAICompact: RESPONSES_COMPACT,
 }
-# What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
-SHARED = {
-    OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
-    # Of their items nothing is known that all hosts refuse.
-    OpenAIResponses: Book("openai", "responses", ()),
-    OpenAIInputTokens: Book("openai", "input_tokens", ()),
-    OpenAICompact: Book("openai", "compact", ()),
+# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
+# of those that have no book of their own.  Of items nothing is known that all hosts refuse.
+OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
+    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
+    OpenAIResponses: ({}, None),
+    OpenAIInputTokens: ({}, None),
+    OpenAICompact: ({}, None),
 }
+
+
+def is_a_host(wire: WireFormat) -> bool:
+    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
+    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
 
 
 @functools.lru_cache(maxsize=None)
@@ -40,8 +49,9 @@ def book_of(wire: WireFormat) -> Optional[Book]:
     if not wire.takes_body:
         return None
     for kind in type(wire).__mro__:
-        if kind in SHARED and wire.dialect not in ("", "openai"):
-            return SHARED[kind]
+        if kind in OF_HOSTS and is_a_host(wire):
+            books, usual = OF_HOSTS[kind]
+            return books.get(wire.dialect, usual)
         if kind in BOOKS:
             return BOOKS[kind]
     return None

@@ -1,8 +1,8 @@
 """What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
 completions and in responses.
 
-Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at where
-it stands.  Pure.
+Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
+where it stands.  Pure.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ NOT_PERMITTED = (
     *("contains", "uniqueItems"),
 )
 FORBIDDEN = frozenset(NOT_PERMITTED)
+NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
+HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
 ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
 SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
 
@@ -86,33 +88,51 @@ def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
 
 def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
     """What is wrong with it and the schemas in it, from its root downwards."""
+    if is_fine(of.schema, of.strict):
+        return
     todo = [SchemaPlace(of.schema)]
     while todo:
         place = todo.pop()
         schema: Any = place.schema
-        if schema.get("type") == "array" and not ("items" in schema or "prefixItems" in schema):
+        if lacks_items(schema):
             yield "function-array-items", {"ctx": place.context}
         if of.strict:
             yield from strict_faults(schema, place)
-        todo += reversed(list(schemas_in(place)))
+        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
+        todo += reversed(inner)
 
 
-def schemas_in(place: SchemaPlace) -> Iterator[SchemaPlace]:
-    """The schemas right in another one."""
-    schema: Any = place.schema
-    for key in ("properties", "$defs", "definitions"):
-        members = schema.get(key)
-        if isinstance(members, dict):
-            for name, one in members.items():
-                if isinstance(one, dict):
-                    yield SchemaPlace(one, (key, name), place)
-    if isinstance(schema.get("items"), dict):
-        yield SchemaPlace(schema["items"], ("items",), place)
-    choices = schema.get("anyOf")
-    if isinstance(choices, list):
-        for index, one in enumerate(choices):
+def is_fine(schema: Any, strict: bool) -> bool:
+    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
+    if lacks_items(schema):
+        return False
+    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
+        return False
+    if HOLDERS.isdisjoint(schema):
+        return True
+    return all(is_fine(one, strict) for _, one in schemas_in(schema))
+
+
+def lacks_items(schema: Any) -> bool:
+    """Whether a schema is of arrays of nothing."""
+    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
+
+
+def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
+    """The schemas right in another one, with the steps to them."""
+    inner: List[Tuple[Tuple[str, ...], Json]]
+    for key, value in schema.items():
+        if key in NAMED_SCHEMAS and isinstance(value, dict):
+            inner = [((key, name), one) for name, one in value.items()]
+        elif key == "anyOf" and isinstance(value, list):
+            inner = [((key, str(index)), one) for index, one in enumerate(value)]
+        elif key == "items":
+            inner = [((key,), value)]
+        else:
+            continue
+        for steps, one in inner:
             if isinstance(one, dict):
-                yield SchemaPlace(one, ("anyOf", str(index)), place)
+                yield steps, one
 
 
 def is_of_objects(schema: Any) -> bool:

@@ -8,6 +8,8 @@ from ..errors import MISSING
 from ..limits import Json
 from .fields import (
     MISSING_FIELD,
+    TOO_LONG,
+    TOO_SHORT,
     UNKNOWN_FIELD,
     WRONG_PATTERN,
     WRONG_TAG,
@@ -97,19 +99,19 @@ class ToldUnion(AUnion):
 
 
 WHATEVER = Anything()
-CACHED = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHED}, ("text",))
+PART_CACHING = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **PART_CACHING}, ("text",))
 INPUT_IMAGE = InOrder(
     {
         "image_url": called("an image URL", AString(null=True)),
         **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHED,
+        **PART_CACHING,
     }
 )
 INPUT_FILE = InOrder(
     {
         **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHED,
+        **PART_CACHING,
     }
 )
 OUTPUT_PARTS: Dict[str, AnObject] = {
@@ -206,7 +208,12 @@ class Items(ToldUnion):
 # Of 64 characters at most in chat completions (seen of both).
 CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 # Request rules, 2.3: each length is a rule of its own.
-ID_OF_CALL = AString(least=1, most=64, null=True)
+ID_OF_CALL = AString(
+    least=1,
+    most=64,
+    null=True,
+    rule={TOO_SHORT: "responses/call-id-empty", TOO_LONG: "responses/call-id-length"},
+)
 # Who may call, where a function is and whether one waits for it came in 2026 (typed).
 CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(

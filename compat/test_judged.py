@@ -1,0 +1,210 @@
+"""What gateways make of conversations in OpenAI's format, held against the rules of the provider
+that they translate them for: LiteLLM and Portkey, in front of a strict server.
+
+What they get wrong is WRONG: a row that is no longer needed fails, as does what is wrong and has
+none.  Each is skipped where it is not installed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Set, Tuple
+
+import pytest
+from conftest import free_port, serving
+
+pytest.importorskip("openai")
+
+import openai  # noqa: E402
+from gateways import running, told  # noqa: E402
+from judged import CONVERSATIONS  # noqa: E402
+
+AWS = {"aws_access_key_id": "AKIAMOCK", "aws_secret_access_key": "secret"}
+PUBLISHERS = "/v1/projects/p/locations/us-central1/publishers"
+
+
+class Backend(NamedTuple):
+    """A provider as a gateway knows it: model, path, and whatever else it needs."""
+
+    model: str
+    path: str = ""
+    more: Dict[str, Any] = {}
+
+
+# Backends of LiteLLM.
+LITELLM = {
+    "openai": Backend("openai/gpt-4o", "/v1"),
+    "openai, a model that reasons": Backend("openai/gpt-5", "/v1"),
+    "azure": Backend("azure/gpt-4o", "", {"api_version": "2025-04-01-preview"}),
+    "anthropic": Backend("anthropic/claude-sonnet-4-5"),
+    "gemini": Backend("gemini/gemini-2.5-flash", "/v1beta"),
+    "gemini 3": Backend("gemini/gemini-3-pro-preview", "/v1beta"),
+    "vertex_ai": Backend(
+        "vertex_ai/gemini-2.5-flash", PUBLISHERS + "/google/models/gemini-2.5-flash"
+    ),
+    "bedrock": Backend("bedrock/converse/us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    "bedrock, Nova": Backend("bedrock/converse/us.amazon.nova-pro-v1:0"),
+    "bedrock, by invoke": Backend("bedrock/invoke/us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    "cohere": Backend("cohere_chat/command-a-03-2025", "/v2/chat"),
+    "mistral": Backend("mistral/mistral-large-latest", "/mistral/v1"),
+    "ollama": Backend("ollama_chat/llama3.2"),
+    "groq": Backend("groq/llama-3.3-70b-versatile", "/groq/openai/v1"),
+    "deepseek": Backend("deepseek/deepseek-chat", "/deepseek"),
+    "openrouter": Backend("openrouter/openai/gpt-4o", "/openrouter/api/v1"),
+    "hosted_vllm": Backend("hosted_vllm/qwen", "/vllm/v1"),
+}
+
+# Providers of Portkey.
+AZURE = {"azure-resource-name": "r", "azure-deployment-id": "gpt-4o"}
+AZURE["azure-api-version"] = "2025-04-01-preview"
+PORTKEY = {
+    "openai": Backend("gpt-4o", "/v1"),
+    "openai, a model that reasons": Backend("gpt-5", "/v1"),
+    "azure-openai": Backend("gpt-4o", "/openai", AZURE),
+    "anthropic": Backend("claude-sonnet-4-5", "/v1"),
+    "google": Backend("gemini-2.5-flash", "/v1beta"),
+    "vertex-ai": Backend(
+        "gemini-2.5-flash", "", {"vertex-project-id": "p", "vertex-region": "us-central1"}
+    ),
+    "bedrock": Backend(
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "",
+        {
+            "aws-access-key-id": "AKIAMOCK",
+            "aws-secret-access-key": "secret",
+            "aws-region": "us-east-1",
+        },
+    ),
+    "cohere": Backend("command-a-03-2025", "/v2"),
+    "mistral-ai": Backend("mistral-large-latest", "/mistral/v1"),
+    "ollama": Backend("llama3.2"),
+    "groq": Backend("llama-3.3-70b-versatile", "/groq/openai/v1"),
+    "deepseek": Backend("deepseek-chat", "/deepseek"),
+    "openrouter": Backend("openai/gpt-4o", "/openrouter/api"),
+}
+
+# What they get wrong: gateway and backend, conversation, and the rules that are broken.
+Wrong = Dict[Tuple[str, str], Set[str]]
+WRONG: Dict[str, Wrong] = {"litellm": {}, "portkey": {}}
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[str]:
+    """A server that refuses what the real provider would refuse."""
+    with serving("--strict", "--fallback", "echo") as url:
+        yield url
+
+
+def service_account(server: str) -> str:
+    """A service account of Google's whose tokens the server gives."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    private = rsa.generate_private_key(65537, 2048)
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": "p",
+            "private_key": private.private_bytes(*form, serialization.NoEncryption()).decode(),
+            "client_email": "tests@p.iam.gserviceaccount.com",
+            "token_uri": server + "/token",
+        }
+    )
+
+
+def defaults(server: str) -> Dict[str, str]:
+    """Which rules are only noted."""
+    return {one["id"]: one["default"] for one in told(server, "GET", "/__mock__/rules")[1]["rules"]}
+
+
+def broken_by(server: str, ask: Callable[[], None]) -> Set[str]:
+    """The rules that the requests break which something sends, refused or not; it sends some."""
+    assert told(server, "DELETE", "/__mock__/requests")[0] == 200
+    ask()
+    entries = told(server, "GET", "/__mock__/requests")[1]["requests"]
+    entries = [one for one in entries if one["operation"] == "generate" or one["violations"]]
+    assert entries, "nothing was asked of the server"
+    known = defaults(server)
+    rules = {one["rule"] for entry in entries for one in entry["violations"]}
+    return {rule for rule in rules if known[rule] != "jrn"}
+
+
+def checked(gateway: str, backend: str, found: Dict[str, Set[str]]) -> None:
+    """That what is wrong with conversations is what the table says, and no less."""
+    wanted = {name: rules for (one, name), rules in WRONG[gateway].items() if one == backend}
+    assert {name: rules for name, rules in found.items() if rules} == wanted
+
+
+@pytest.mark.parametrize("backend", LITELLM)
+def test_what_litellm_makes_of_it_is_what_the_provider_takes(strict: str, backend: str) -> None:
+    litellm = pytest.importorskip("litellm")
+    litellm.telemetry, litellm.suppress_debug_info = False, True
+    litellm.drop_params, litellm.num_retries = True, 0
+    model, path, more = LITELLM[backend]
+    more = {"api_key": "k", **more}
+    if backend.startswith("bedrock"):
+        more = {**AWS, "aws_region_name": "us-east-1", "aws_bedrock_runtime_endpoint": strict}
+    else:
+        more["api_base"] = strict + path
+    if backend == "vertex_ai":
+        more.update(vertex_project="p", vertex_location="us-central1")
+        more["vertex_credentials"] = service_account(strict)
+
+    def asking(conversation: Dict[str, Any]) -> Callable[[], None]:
+        def ask() -> None:
+            options = json.loads(json.dumps(conversation))  # some are changed on the way
+            try:
+                answer = litellm.completion(model=model, timeout=30, **more, **options)
+                if options.get("stream"):
+                    list(answer)
+            except openai.BadRequestError:
+                pass  # which the journal tells more of
+
+        return ask
+
+    found = {name: broken_by(strict, asking(one)) for name, one in CONVERSATIONS.items()}
+    checked("litellm", backend, found)
+
+
+@pytest.fixture(scope="module")
+def portkey(strict: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Portkey's gateway."""
+    if "PORTKEY" not in os.environ:
+        pytest.skip("no PORTKEY names where it is installed")
+    program = Path(os.environ["PORTKEY"], "node_modules/@portkey-ai/gateway/build/start-server.js")
+    port, folder = free_port(), tmp_path_factory.mktemp("portkey")
+    command = ["node", str(program), "--headless", f"--port={port}"]
+    url = f"http://127.0.0.1:{port}"
+    with running(command, url, "/", folder, NODE_ENV="production"):
+        yield url
+
+
+@pytest.mark.parametrize("backend", PORTKEY)
+def test_what_portkey_makes_of_it_is_what_the_provider_takes(
+    strict: str, portkey: str, backend: str
+) -> None:
+    model, path, more = PORTKEY[backend]
+    headers = {"provider": backend.partition(",")[0], "custom-host": strict + path, **more}
+    client = openai.OpenAI(
+        base_url=portkey + "/v1",
+        api_key="k",
+        max_retries=0,
+        timeout=30,
+        default_headers={f"x-portkey-{name}": value for name, value in headers.items()},
+    )
+
+    def asking(conversation: Dict[str, Any]) -> Callable[[], None]:
+        def ask() -> None:
+            try:
+                answer: Any = client.chat.completions.create(model=model, **conversation)
+                if conversation.get("stream"):
+                    list(answer)
+            except openai.BadRequestError:
+                pass  # which the journal tells more of
+
+        return ask
+
+    found = {name: broken_by(strict, asking(one)) for name, one in CONVERSATIONS.items()}
+    checked("portkey", backend, found)

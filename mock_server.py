@@ -28997,7 +28997,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/unknown-field",
         "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, measured",
+        "teabranch/open-responses-server#41, answers noted in public source files",
     ),
     Rule(
         "responses/unknown-item-field",
@@ -29008,14 +29008,14 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/missing",
         "Missing required parameter: '{path}'.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
         nameless_choice,
         needs=("tool_choice",),
     ),
     Rule(
         "responses/types",
         "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
     ),
     Rule(
         "responses/limits",
@@ -29038,7 +29038,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/tools-nested",
         "Missing required parameter: '{path}'.",
-        "documentation, measured",
+        "documentation, answers noted in public source files",
     ),
     Rule(
         "responses/max-output-min",
@@ -29087,7 +29087,7 @@ RESPONSES_STATE_RULES = (
         "responses/two-histories",
         "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
         "'conversation'.",
-        "measured; documentation",
+        "documentation, answers noted in public source files",
         two_histories,
         needs=("previous_response_id", "conversation"),
         code="mutually_exclusive_parameters",
@@ -29095,7 +29095,7 @@ RESPONSES_STATE_RULES = (
     Rule(
         "responses/previous-not-found",
         "Previous response with id '{id}' not found.",
-        "smg-project/smg#916, measured",
+        "smg-project/smg#916, answers noted in public source files",
         lost_response,
         needs=("previous_response_id",),
         code="previous_response_not_found",
@@ -29105,7 +29105,7 @@ RESPONSES_STATE_RULES = (
         "responses/input-empty",
         "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
         "provided.",
-        "several public source files, measured",
+        "several public source files, answers noted in public source files",
         nothing_said,
         needs=("input",),
         code="missing_required_parameter",
@@ -29184,7 +29184,7 @@ RESPONSES_MODEL_RULES = (
     Rule(
         "responses/sampling-reasoning",
         "Unsupported parameter: '{name}' is not supported with this model.",
-        "measured",
+        "answers noted in public source files",
         sampled_thoughts,
         default="off",
         models=r"^(?:o[1-9]|gpt-5(?!-chat))",

@@ -41,8 +41,17 @@ FORMATS: Dict[str, Tuple[str, str, Any]] = {
 }
 
 
+HEAD = (
+    b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:5001\r\nAuthorization: Bearer sk-test\r\n"
+    b"User-Agent: bench/1\r\nAccept: */*\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n"
+)
+
+
 class Server:
     """A mock_server.py that answers one mock, without a port."""
+
+    head = HEAD
 
     def __init__(self, path: str) -> None:
         name = f"mock_server_{abs(hash(path))}"
@@ -70,16 +79,11 @@ class Server:
         """Microseconds a request."""
         start = time.process_time()
         for body in bodies:
-            head = HEAD % (path.encode(), len(body))
+            head = self.head % (path.encode(), len(body))
             self.answer(head, body)
         return (time.process_time() - start) / len(bodies) * 1e6
 
 
-HEAD = (
-    b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:5001\r\nAuthorization: Bearer sk-test\r\n"
-    b"User-Agent: bench/1\r\nAccept: */*\r\nContent-Type: application/json\r\n"
-    b"Content-Length: %d\r\n\r\n"
-)
 SEED = 1000000
 
 

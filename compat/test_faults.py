@@ -158,7 +158,7 @@ def with_boto3(
 
 def conversing(user: str) -> Dict[str, Any]:
     return {
-        "modelId": "anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         "messages": [{"role": "user", "content": [{"text": user}]}],
     }
 

@@ -149,7 +149,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         GEMINI + ":streamGenerateContent",
         GOOGLE,
     ),
-    m.GeminiCountTokens: ("POST", GEMINI + ":countTokens", None, GOOGLE),
+    m.GeminiCountTokens: (
+        "POST",
+        GEMINI + ":countTokens",
+        None,
+        {"generateContentRequest": GOOGLE},
+    ),
     m.GeminiEmbed: (
         "POST",
         GEMINI + ":embedContent",

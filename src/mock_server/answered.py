@@ -123,7 +123,8 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         asked.events_total = 0
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
-    if request.path in PROBES and not asked.mock:
+    # Who asks for something with an identity is told of.
+    if request.path in PROBES and not asked.mock and not hides_body(answered):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked

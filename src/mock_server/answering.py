@@ -239,7 +239,8 @@ class Answerer:
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
-            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
+            note = outcome.message if isinstance(outcome, Failure) else ""
+            return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )

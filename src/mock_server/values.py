@@ -331,6 +331,7 @@ class Failure:
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
     sent_as: int = 0  # the HTTP status, where that is not the error's own
+    told: Violations = ()  # what is wrong, one by one, where an error is a list
 
 
 @record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .http import masked_pair
+from .http import masked_pair, unquote
 from .jsons import compact
 from .limits import Json
 from .records import replace
@@ -25,7 +25,15 @@ def is_plain_form(request: Request) -> bool:
 
 def kept_form(text: str) -> str:
     """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(masked_pair, "&" + text)[1:]
+    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+
+
+def kept_pair(match: "re.Match[str]") -> str:
+    """A field of such a body as it may be kept."""
+    before, name, value = match.groups()
+    if unquote(name).lower() in CODES:
+        return f"{before}{name}={masked('key', unquote(value))}"
+    return masked_pair(match)
 
 
 def kept_fields(value: Json) -> Json:

@@ -88,7 +88,6 @@ class InstanceSession(OnInstance):
     operation = "metadata"
     api = "imds_session"
     routes = ("PUT /latest/api/token",)
-    json_type = "text/plain"
 
     def refusal(self, call: Call) -> Optional[Failure]:
         """A request that has come through others, or does not say for how long."""
@@ -110,6 +109,10 @@ class InstanceSession(OnInstance):
         """The token, and nothing around it."""
         issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
         return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
+
+    def whole_type(self, call: Call) -> str:
+        """A text."""
+        return "text/plain"
 
 
 class InstanceCredentials(OnInstance):
@@ -148,7 +151,6 @@ class InstanceFacts(OnInstance):
         "GET /latest/meta-data/{place*}",
         "GET /latest/dynamic/{place*}",
     )
-    json_type = "text/plain"
 
     def fact(self, call: Call) -> Optional[str]:
         """What stands in a place; None where there is none."""
@@ -166,6 +168,10 @@ class InstanceFacts(OnInstance):
     def whole(self, call: Call, reply: Reply) -> Json:
         """One of them."""
         return utf8(reply.text(Text) or self.fact(call) or "")
+
+    def whole_type(self, call: Call) -> str:
+        """A text."""
+        return "text/plain"
 
 
 class ContainerCredentials(TokenEndpoint):
@@ -185,8 +191,9 @@ class ContainerCredentials(TokenEndpoint):
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """A line of EKS's agent, or what ECS's says."""
+        usual = "InvalidIdInRequest" if failure.status < 500 else "InternalServerError"
         error = {
-            "code": failure.code or failure.type or "InternalServerError",
+            "code": failure.code or failure.type or usual,
             "message": failure.message,
             "HTTPErrorCode": failure.status,
         }

@@ -27,8 +27,10 @@ from .issuance import (
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ACCOUNT_ID = "123456789012"
 USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
-NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-ROLE_ARN = re.compile(r"arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([\w+=,.@-]+)", re.ASCII)
+# Texts, as compiling them takes longer than most requests do.
+NOT_IN_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+NOT_IN_A_NAME = "[^a-zA-Z0-9_.-]|^[^a-zA-Z]"
+ROLE_ARN = "arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([a-zA-Z0-9_+=,.@-]+)"
 WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
 
@@ -84,11 +86,12 @@ def element(name: str, value: Json, depth: int) -> str:
     space = "  " * depth
     if value is None:
         return ""
+    name = re.sub(NOT_IN_A_NAME, "_", name)
     opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
     if isinstance(value, Mapping):
         inner = "".join(element(key, one, depth + 1) for key, one in value.items())
         return f"{space}<{opening}>\n{inner}{space}</{name}>\n"
-    text = escape(NOT_IN_XML.sub("?", str(value)), quote=False)
+    text = escape(re.sub(NOT_IN_XML, "?", str(value)), quote=False)
     return f"{space}<{opening}>{text}</{name}>\n"
 
 
@@ -131,10 +134,16 @@ class Sts(TokenEndpoint):
         }
         return {f"{action}Response": inner}
 
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """What a mock lays over the answer goes into its root, of which there is one."""
+        return {
+            root: super(Sts, self).extended(call, inner, extra) for root, inner in value.items()
+        }
+
     def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
         """The credentials of a role, and who has them."""
         role, session = field_text(call, "RoleArn"), field_text(call, "RoleSessionName")
-        match = ROLE_ARN.fullmatch(role)
+        match = re.fullmatch(ROLE_ARN, role)
         account, name = match.groups() if match else (ACCOUNT_ID, "mock")
         arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
         user = f"AROA{token(role, 16, LOWER_ALNUM).upper()}:{session}"
@@ -238,7 +247,7 @@ class StsSigned(Sts):
             return Failure(403, message, "ExpiredToken")
         role = field_text(call, "RoleArn")
         wrong = broken_rule(call)
-        if not wrong and action == "AssumeRole" and not ROLE_ARN.fullmatch(role):
+        if not wrong and action == "AssumeRole" and not re.fullmatch(ROLE_ARN, role):
             return Failure(400, f"{role[:200]} is invalid", "ValidationError")
         return wrong
 
@@ -276,7 +285,7 @@ class StsWebIdentity(Sts):
         wrong = broken_rule(call)
         if wrong:
             return wrong
-        if not ROLE_ARN.fullmatch(field_text(call, "RoleArn")):
+        if not re.fullmatch(ROLE_ARN, field_text(call, "RoleArn")):
             return Failure(400, "Request ARN is invalid", "ValidationError")
         assertion = read_assertion(field_text(call, "WebIdentityToken"))
         if assertion is None:

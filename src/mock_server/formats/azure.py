@@ -165,6 +165,8 @@ class Azure(OpenAI):
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
         if failure.code == "content_filter":
             return ErrorBody({"error": self.filtered(failure)})
+        if failure.code == "BadRequest":
+            return ErrorBody({"error": {"code": failure.code, "message": failure.message}})
         if failure.status not in self.gateway:
             return super().failure(call, failure)
         if failure.message == AZURE_TOKEN_ERROR.message:

@@ -9,7 +9,7 @@ import re
 from typing import Dict, List, Mapping, Optional
 
 from ..ids import rfc3339
-from ..limits import Headers, Json
+from ..limits import RETRY_SECONDS, Headers, Json
 from ..values import Call, ErrorBody, Failure, Reply
 from .base import uuid
 from .issuance import (
@@ -29,6 +29,8 @@ NO_STORE = (
     ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
     ("X-Content-Type-Options", "nosniff"),
 )
+EVERYTHING = "/.default"
+OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
 ENTRA_ERRORS = {
@@ -59,7 +61,9 @@ ENTRA_FAILURES = {
     ),
     "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
     "rate_limit": Failure(
-        429, "AADSTS50196: The server terminated an operation because it encountered a loop."
+        429,
+        "AADSTS90055: There are too many incoming requests. This exception is thrown for blocked "
+        "tenants.",
     ),
 }
 
@@ -77,8 +81,11 @@ class Entra(TokenEndpoint):
     errors: Mapping[str, Failure] = ENTRA_FAILURES
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
-        """Nobody keeps what it says."""
-        return (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        """Nobody keeps what it says; when to ask again, where it is too much."""
+        own: Headers = (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        if status in (429, 503):
+            own += (("Retry-After", str(RETRY_SECONDS)),)
+        return own
 
     def failure(self, call: Call, failure: Failure) -> ErrorBody:
         """`{"error", "error_description", …}`; a code of digits is one of Entra's."""
@@ -124,7 +131,7 @@ class EntraToken(Entra):
         if kind != "client_credentials":
             message = f"The app requested an unsupported grant type '{short(kind)}'."
             return entra(400, "unsupported_grant_type", 70003, message)
-        if is_second and not all(one.endswith("/.default") for one in scope.split()):
+        if is_second and not audience_of(scope):
             message = (
                 f"The provided value for scope {short(scope)} is not valid. Client credential "
                 "flows must have a scope value with /.default suffixed to the resource identifier "
@@ -190,9 +197,12 @@ def told_second(second: Optional[float]) -> str:
 
 
 def audience_of(scope: str) -> str:
-    """Whose token a scope asks for."""
-    first = (scope.split() or [""])[0]
-    return first[: -len("/.default")] if first.endswith("/.default") else first
+    """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    # MSAL for Go asks for an identity, too (verified).
+    asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
+    if len(asked) != 1 or not asked[0].endswith(EVERYTHING):
+        return ""
+    return asked[0][: -len(EVERYTHING)]
 
 
 def token_claims(call: Call, tenant: str, client: str, resource: str) -> Dict[str, Json]:
@@ -224,7 +234,8 @@ class EntraDirectory(Entra):
         request, tenant = call.request, short(call.params.get("tenant"))
         here = request.headers.get("host") or f"127.0.0.1:{request.port}"
         scheme = "https" if request.is_tls else "http"
-        scheme = request.headers.get("x-forwarded-proto", scheme)  # behind what ends TLS
+        if request.headers.get("x-forwarded-proto") == "https":  # behind what ends TLS
+            scheme = "https"
         base = f"{scheme}://{here}/{tenant}"
         return {
             "token_endpoint": f"{base}/oauth2/v2.0/token",

@@ -71,12 +71,21 @@ def google_reasons(failure: Failure, service: str) -> List[Json]:
     return [google_detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
 
 
+def google_field(path: str, description: str) -> Dict[str, Json]:
+    """One field that is wrong; what lies at the top has no path (request rules, 1.8)."""
+    if not path:
+        return {"description": description}
+    return {"field": path, "description": description}
+
+
 def google_error_details(failure: Failure, service: str) -> List[Json]:
     """What an error of any status says to machines: which field is wrong, and why."""
     details: List[Json] = []
+    violations = [google_field(one.place, one.message) for one in failure.told]
     if failure.param:
-        violation = {"field": failure.param, "description": failure.message}
-        details.append(google_detail("BadRequest", fieldViolations=[violation]))
+        violations.append(google_field(failure.param, failure.message))
+    if violations:
+        details.append(google_detail("BadRequest", fieldViolations=violations))
     details += google_reasons(failure, service)
     if failure.code == "API_KEY_INVALID":
         details.append(google_detail("LocalizedMessage", locale="en-US", message=failure.message))

@@ -8,7 +8,7 @@ from html import escape
 from typing import Dict, List, Mapping, Optional
 
 from ..errors import http_phrase
-from ..jsons import compact, utf8
+from ..jsons import utf8
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure, Reply, Request, Text
 from .google_tokens import HOUR, identity_token
@@ -93,7 +93,6 @@ class MachineIdentity(OnMachine):
 
     api = "metadata_identity"
     routes = (ACCOUNT + "/identity",)
-    json_type = "text/html"  # as the real one has it
 
     def refusal(self, call: Call) -> Optional[Failure]:
         """A request for nobody."""
@@ -107,6 +106,10 @@ class MachineIdentity(OnMachine):
         token = identity_token(issuer, account_of(call), audience, issuer.now() + HOUR)
         return utf8(reply.text(Text) or token)
 
+    def whole_type(self, call: Call) -> str:
+        """As the real one has it."""
+        return "text/html"
+
 
 class MachineFacts(OnMachine):
     """What else the machine is; to a mock's `text` any of it."""
@@ -114,7 +117,6 @@ class MachineFacts(OnMachine):
     operation = "metadata"
     api = "metadata"
     routes = (ROOT + "[/]", ROOT + "/{place*}", ACCOUNT + "[/]", ACCOUNT + "/{fact}", "GET /")
-    json_type = "application/text"
 
     def owns(self, request: Request, params: Mapping[str, str]) -> bool:
         """The root for who asks for a metadata server there."""
@@ -130,11 +132,13 @@ class MachineFacts(OnMachine):
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """One of them."""
+        if not reply.text(Text) and asks_for_all(call):
+            return {**account_facts(call), "email": account_of(call)}
         return utf8(reply.text(Text) or fact_of(call) or "")
 
     def whole_type(self, call: Call) -> str:
         """All that is told of an account comes in JSON."""
-        return "application/json" if call.query.get("recursive") else self.json_type
+        return "application/json" if asks_for_all(call) else "application/text"
 
 
 def account_of(call: Call) -> str:
@@ -149,14 +153,18 @@ def fact_of(call: Call) -> Optional[str]:
         return "computeMetadata/\n"
     if "account" not in call.params:
         return FACTS.get(call.params.get("place", "").rstrip("/"))
-    told: Dict[str, List[str]] = {
-        "email": [account_of(call)],
-        "aliases": ["default"],
-        "scopes": list(SCOPES),
-    }
-    fact = call.params.get("fact", "")
+    told, fact = account_facts(call), call.params.get("fact", "")
     if fact:
         return "\n".join(told[fact]) if fact in told else None
-    if call.query.get("recursive", "").lower() != "true":
-        return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
-    return compact({**told, "email": account_of(call)})
+    return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
+
+
+def account_facts(call: Call) -> Dict[str, List[str]]:
+    """What is told of an account."""
+    return {"aliases": ["default"], "email": [account_of(call)], "scopes": list(SCOPES)}
+
+
+def asks_for_all(call: Call) -> bool:
+    """Whether all that is told of an account is asked for at once."""
+    at_account = "account" in call.params and "fact" not in call.params
+    return at_account and call.query.get("recursive", "").lower() == "true"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from typing import Iterable, Mapping, Optional
-from urllib.parse import urlsplit
 
 from ..ids import rfc3339
 from ..issuing import Issuer
@@ -33,8 +32,6 @@ SUBJECT_TYPES = (
     *(TOKEN_TYPE + kind for kind in ("jwt", "id_token", "access_token", "saml2")),
     "urn:ietf:params:aws:token-type:aws4_request",
 )
-# Whose path an audience may have: the endpoint's own, wherever it is, or one that Google has had.
-AUDIENCE_PATHS = ("/token", "/o/oauth2/token", "/oauth2/v4/token")
 HOUR = 3600
 DAY_HALF = 43200  # seconds, the longest life of a token that is asked for (documented)
 SKEW = 300  # seconds by which clocks may differ
@@ -42,11 +39,12 @@ TIMEFRAME = (
     "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
     "Check your iat and exp values in the JWT claim."
 )
-POOL = re.compile(
+# Texts: most servers never need them compiled.
+POOL = (
     r"//iam\.googleapis\.com/"
     r"(?:projects/[^/]+/)?locations/[^/]+/(?:workloadIdentityPools|workforcePools)/.+"
 )
-DURATION = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
+DURATION = r"([0-9]{1,6})(?:\.[0-9]{1,9})?s"
 
 # What OAuth calls errors that have no name of their own, by status.
 OAUTH_ERRORS = {
@@ -108,7 +106,7 @@ class GoogleToken(GoogleOAuth):
             # Recorded: whatever is missing or no JWT gets no more words than these.
             if assertion is None:
                 return denied("invalid_request", "Bad Request")
-            return wrong_assertion(assertion, call.path, issuer_of(call).now())
+            return wrong_assertion(assertion, issuer_of(call).now())
         if kind == "refresh_token":
             return wrong_refresh(call)
         if not kind:
@@ -132,7 +130,7 @@ class GoogleToken(GoogleOAuth):
         return {**answer, **more, "token_type": "Bearer"}
 
 
-def wrong_assertion(assertion: Assertion, path: str, now: int) -> Optional[Failure]:
+def wrong_assertion(assertion: Assertion, now: int) -> Optional[Failure]:
     """What is wrong with what a service account signed, in the order that was recorded."""
     problem = ""
     begun, ends = assertion.second("iat"), assertion.second("exp")
@@ -148,17 +146,10 @@ def wrong_assertion(assertion: Assertion, path: str, now: int) -> Optional[Failu
         problem = TIMEFRAME
     elif not (assertion.text("scope") or assertion.text("target_audience")):
         return denied("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
-    elif urlsplit_path(assertion.text("aud")) not in (path, *AUDIENCE_PATHS):
+    # The endpoint's own address, wherever that is for the client, or one that Google has had.
+    elif not assertion.text("aud").endswith("/token"):
         problem = "Invalid JWT: Failed audience check."
     return denied("invalid_grant", problem) if problem else None
-
-
-def urlsplit_path(url: str) -> str:
-    """The path of a URL; empty for what is none."""
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
 
 
 def wrong_refresh(call: Call) -> Optional[Failure]:
@@ -195,7 +186,7 @@ class GoogleExchange(GoogleOAuth):
                 f'Invalid value for "grant_type". The only supported value is {TOKEN_EXCHANGE}.'
             )
             return denied("unsupported_grant_type", message)
-        if not POOL.fullmatch(exchange_field(call, "audience")):
+        if not re.fullmatch(POOL, exchange_field(call, "audience")):
             return denied(
                 "invalid_request",
                 'Invalid value for "audience". This value should be the full resource name of the '
@@ -263,6 +254,11 @@ class GenerateAccessToken(Issuing, Vertex):
             code="CREDENTIALS_MISSING",
         ),
         "not_found": Failure(404, "Requested entity was not found."),
+        "rate_limit": Failure(
+            429,
+            "Quota exceeded for quota metric 'Generate credential requests' and limit 'Generate "
+            "credential requests per minute per user' of service 'iamcredentials.googleapis.com'.",
+        ),
     }
 
     def turns(self, body: Field) -> Iterable[Turn]:
@@ -273,7 +269,7 @@ class GenerateAccessToken(Issuing, Vertex):
         """How long a token is to hold; None for what is no duration, or too long."""
         if not lifetime:
             return HOUR
-        match = DURATION.fullmatch(lifetime)
+        match = re.fullmatch(DURATION, lifetime)
         seconds = int(match.group(1)) if match else 0
         return seconds if 0 < seconds <= DAY_HALF else None
 

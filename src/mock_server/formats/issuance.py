@@ -8,11 +8,13 @@ import re
 from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
 from ..forms import plain_form_of
+from ..http import unquote
 from ..issuing import Issuer, from_base64url
-from ..jsons import merged, parse_json, within
+from ..jsons import merged, parse_json, text_of, within
 from ..limits import Json
 from ..outcomes import Usually
 from ..records import replace
+from ..secrets import scheme_key
 from ..state import State
 from ..values import Call, Failure, Reply, Request, Text
 from .base import WireFormat
@@ -20,8 +22,10 @@ from .mute import Mute
 
 LIFE = "expires_in"  # the member of `extra` that says for how many seconds a token holds
 LONGEST_CLAIM = 500  # characters: a token stands in a header
+LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
+FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
-JWT = re.compile(r"[\w-]+(?:\.[\w-]+){2}", re.ASCII)
+JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
 JSON_TYPE = "application/json"
 
 
@@ -95,7 +99,7 @@ class TokenEndpoint(Issuing, Mute):
         names = self.provider, self.operation, self.api, ""
         fields: Json = None
         if request.method == "POST":
-            fields = form_fields(request)
+            fields = {**basic_client(request), **form_fields(request)}
         elif self.takes_query:
             fields = dict(request.query)
         return Call(request, *names, params=params, body=fields)
@@ -114,6 +118,16 @@ def form_fields(request: Request) -> Dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
+def basic_client(request: Request) -> Dict[str, Json]:
+    """The client that a request names in its head in place of its form (RFC 6749, 2.3.1): so Go's
+    oauth2 does first."""
+    key = scheme_key(request.headers.get("authorization", ""), ("basic",))
+    client, colon, secret = text_of(from_base64url(key)).partition(":")
+    if not colon:
+        return {}
+    return {"client_id": unquote(client), "client_secret": unquote(secret)}
+
+
 def field_text(call: Call, name: str) -> str:
     """A field of a request; empty, too, for one that is no text."""
     value = within(call.body, name)
@@ -128,7 +142,9 @@ def issuer_of(call: Call) -> Issuer:
 def given_life(extra: Mapping[str, Json]) -> Optional[int]:
     """For how many seconds a token holds by what a mock says, if it says it."""
     life = extra.get(LIFE)
-    return life if type(life) is int else None
+    if type(life) is int and abs(life) <= LONGEST_LIFE:
+        return life
+    return None
 
 
 def short(text: Json) -> str:
@@ -151,7 +167,7 @@ class Assertion(NamedTuple):
         if isinstance(value, str) and value.isdecimal() and len(value) < 16:
             return int(value)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return value
+            return min(max(value, -FAR_SECOND), FAR_SECOND)
         return None
 
     def text(self, name: str) -> str:
@@ -162,7 +178,8 @@ class Assertion(NamedTuple):
 
 def read_assertion(text: str) -> Optional[Assertion]:
     """What a JWT says; None for what is none."""
-    if not JWT.fullmatch(text):
+    text = text.strip()  # it may come from a file
+    if not re.fullmatch(JWT, text):
         return None
     try:
         header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]

@@ -14,12 +14,14 @@ from typing import (
     Dict,
     FrozenSet,
     Iterable,
+    Iterator,
     List,
     Mapping,
     NamedTuple,
     Optional,
     Sequence,
     Tuple,
+    Union,
 )
 
 from ..formats.base import WireFormat
@@ -82,13 +84,14 @@ class Case:
 
 class Finding(NamedTuple):
     """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
-    `sentence` are the rule's where they are None."""
+    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
 
     place: str
     values: Mapping[str, object] = {}
     param: Optional[str] = None
     code: Optional[str] = None
     sentence: Optional[str] = None
+    rule: str = ""
 
 
 Check = Callable[[Any], Iterable[Finding]]
@@ -102,7 +105,8 @@ class Rule:
     without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
     likewise, with {place} for the place itself.  `needs` are members of the body: without one of
     them there is nothing to check.  `models` is a regular expression that finds something in the
-    names of the models for which it holds.  `status` to `type` are the error's."""
+    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
+    the head of a request comes `early`, before the fields; its check looks at the case itself."""
 
     id: str
     sentence: str
@@ -115,6 +119,7 @@ class Rule:
     code: Optional[str] = None
     param: Optional[str] = None
     type: Optional[str] = None
+    early: bool = False
 
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
@@ -133,6 +138,14 @@ class Rule:
     def holds_for(self, model: str) -> bool:
         """Whether it holds for a model."""
         return not self.models or bool(re.search(self.models, model))
+
+
+@record
+class Sweep:
+    """A check that finds in one go what breaks several rows, at its place among the rules."""
+
+    check: Check
+    needs: Tuple[str, ...] = ()
 
 
 def quoted_briefly(value: object) -> str:
@@ -164,56 +177,74 @@ class Book:
         self,
         provider: str,
         api: str,
-        rules: Sequence[Rule],
+        rules: Sequence[Union[Rule, Sweep]],
         shape: Optional[Shape] = None,
         voice: Optional[Voice] = None,
         view: Callable[[Case], Any] = lambda case: case,
         refusal: ToldAs = first_alone,
     ) -> None:
-        self.provider, self.api, self.rules = provider, api, tuple(rules)
+        self.provider, self.api, self.rows = provider, api, tuple(rules)
         self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
+        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
         self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
-        # By the model and whether rules that are off hold, too.
-        self.due = functools.lru_cache(maxsize=64)(self.rules_for)
+        self.early = tuple(rule for rule in self.rules if rule.early)
+        self.needed = frozenset(name for row in self.rows for name in row.needs)
+        # By the model, whether rules that are off hold, too, and what there is of `needed`.
+        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
 
-    def rules_for(self, model: str, every: bool) -> List[Tuple[Rule, Check, FrozenSet[str]]]:
-        """The rules to check for a model."""
-        return [
-            (rule, rule.check, frozenset(rule.needs))
-            for rule in self.rules
-            if rule.check and (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
-        ]
+    def holds(self, rule: Rule, model: str, every: bool) -> bool:
+        """Whether a rule is asked for and holds for a model."""
+        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
+
+    def checks_for(
+        self, model: str, every: bool, there: FrozenSet[str]
+    ) -> List[Tuple[Optional[Rule], Check]]:
+        """What to check behind the fields for a model, with the rule that it tells of."""
+        found: List[Tuple[Optional[Rule], Check]] = []
+        for row in self.rows:
+            if row.check is None or not there.issuperset(row.needs):
+                continue
+            if isinstance(row, Sweep):
+                found.append((None, row.check))
+            elif self.holds(row, model, every) and not row.early:
+                found.append((row, row.check))
+        return found
 
     def broken(self, case: Case, every: bool) -> Violations:
         """What a request breaks, in order; at most MOST_VIOLATIONS."""
-        found: List[Violation] = []
-        body = case.body
-        if self.shape is not None and not self.shape.fits(body):
-            found = list(itertools.islice(self.wrong_fields(case, every), MOST_VIOLATIONS))
-        if isinstance(body, dict):
-            view = self.view(case)
-            present = getattr(view, "present", body.keys())
-            for rule, check, needs in self.due(case.name, every):
-                if needs <= present:
-                    left = MOST_VIOLATIONS - len(found)
-                    findings = itertools.islice(check(view), left)
-                    found += [rule.violation(finding) for finding in findings]
-        return tuple(found)
+        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
 
-    def wrong_fields(self, case: Case, every: bool) -> Iterable[Violation]:
+    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
+        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
+        order."""
+        body = case.body
+        for rule in self.early:
+            if rule.check is not None and self.holds(rule, case.name, every):
+                yield from map(rule.violation, rule.check(case))
+        if self.shape is not None and not self.shape.fits(body):
+            yield from self.wrong_fields(case, every)
+        if not isinstance(body, dict):
+            return
+        view = self.view(case)
+        present = self.needed.intersection(getattr(view, "present", body))
+        for row, check in self.due(case.name, every, present):
+            for finding in check(view):
+                told = row or self.by_id.get(finding.rule)
+                if told is not None and (row or self.holds(told, case.name, every)):
+                    yield told.violation(finding)
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
         """What is wrong with the fields."""
         if self.shape is None or self.voice is None:
             return
         for fault in self.shape.faults(case.body):
             id, finding = self.voice(fault)
             rule = self.by_id.get(id)
-            if rule is None:
-                continue
-            if (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(case.name):
+            if rule is not None and self.holds(rule, case.name, every):
                 yield rule.violation(finding)
 
     def only(self, ids: Iterable[str]) -> "Book":
-        """A book of the same API with some of the rules."""
+        """A book of the same API with some of the rules, and without sweeps."""
         wanted = frozenset(ids)
         rules = [rule for rule in self.rules if rule.id in wanted]
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)

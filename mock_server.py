@@ -67,8 +67,10 @@ import warnings
 import zlib
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from email.utils import formatdate
+from datetime import datetime
+from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
+from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
@@ -81,6 +83,7 @@ from typing import (
     Any,
     Callable,
     Collection,
+    Container,
     Deque,
     Dict,
     FrozenSet,
@@ -496,6 +499,12 @@ LIVE_BACKLOG = 4 * 1024 * 1024  # bytes that may wait for a slow reader of the l
 DIALECTS = (
     *("openai", "mistral", "openrouter", "vllm", "deepseek", "groq", "gemini", "ollama"),
     "bedrock",
+)
+
+# Whose credentials can be told apart: providers, and hosts with OpenAI's format or a rerank API.
+CREDENTIAL_NAMES = (
+    *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "mistral"),
+    *("openrouter", "vllm", "deepseek", "groq", "voyage", "jina"),
 )
 
 # --- types ---
@@ -1725,6 +1734,125 @@ def estimate(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
+# === issuing =================================================================
+# What token endpoints issue: credentials that carry all that is known of them, and a signature.
+
+# Nothing is kept of them, and nobody without the key of the process can make one.  Pure.
+
+
+# Whose word a provider takes: Google's tokens hold for all of its APIs.
+ISSUERS = {"gemini": "google", "vertex_ai": "google", "azure": "azure", "bedrock": "aws"}
+# How what they issue begins.  Azure's tokens are JWTs, as Google's identity tokens are.
+PREFIXES = {"google": "ya29.c.", "aws": "IQoJb3JpZ2luX2VjE", "imds": "AQAEA"}
+JWT_HEADER = {"typ": "JWT", "alg": "RS256", "kid": "mock-server"}
+SIGNATURE = 256  # bytes, of RSA with 2048 bits
+DIGEST = 32
+
+
+class AwsKeys(NamedTuple):
+    """Credentials of AWS that hold for a while."""
+
+    access: str
+    secret: str
+    session: str
+
+
+def base64url(data: bytes) -> str:
+    """Base64 for URLs, without padding (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def from_base64url(text: str) -> bytes:
+    """What such a text stands for; nothing, if it is none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return b""
+
+
+class Issuer:
+    """Who signs what one process issues.  `clock` tells what time it is, in Unix seconds.
+
+    A token is asked for by the name of the provider that it is for, whose word ISSUERS knows,
+    or by the name of an issuer itself."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float]) -> None:
+        self.key, self.clock = key, clock
+
+    def __repr__(self) -> str:
+        return "Issuer(***)"  # and not the key
+
+    def now(self) -> int:
+        """The Unix second."""
+        return int(self.clock())
+
+    def token(self, provider: str, expires: int, **claims: Json) -> str:
+        """A token that a provider takes until then, with claims that can be read from it again;
+        they are to be few and short, for it stands in a header."""
+        issuer = ISSUERS.get(provider, provider)
+        payload = utf8(compact({**claims, "exp": expires}))
+        if issuer in PREFIXES:
+            return self.opaque(issuer, payload)
+        return self.jwt(issuer, f"{base64url(utf8(compact(JWT_HEADER)))}.{base64url(payload)}")
+
+    def opaque(self, issuer: str, payload: bytes) -> str:
+        """A token that only its issuer reads."""
+        return PREFIXES[issuer] + base64url(payload + self.signature(issuer, payload))
+
+    def jwt(self, issuer: str, signed: str) -> str:
+        """A token that everybody reads, of what of it is signed (RFC 7519)."""
+        return f"{signed}.{base64url(self.signature(issuer, utf8(signed), SIGNATURE))}"
+
+    def claims(self, provider: str, token: str) -> Optional[Mapping[str, Any]]:
+        """What such a token says, `exp` among it; None for one that this process did not issue for
+        this provider."""
+        issuer = ISSUERS.get(provider, provider)
+        if issuer in PREFIXES:
+            payload = from_base64url(token[len(PREFIXES[issuer]) :])[:-DIGEST]
+            made = self.opaque(issuer, payload)
+        else:
+            signed = token.rpartition(".")[0]
+            payload = from_base64url(signed.partition(".")[2])
+            made = self.jwt(issuer, signed)
+        # All of it, for base64 can say the same bytes in several ways.
+        if not hmac.compare_digest(utf8(made), utf8(token)):
+            return None
+        claims: Mapping[str, Any] = json.loads(payload)
+        return claims
+
+    def verdict(self, provider: str, token: str, now: float) -> str:
+        """`right`, `expired`, or nothing for what this process did not issue for this provider."""
+        claims = self.claims(provider, token)
+        if claims is None:
+            return ""
+        return "right" if now < claims["exp"] else "expired"
+
+    def aws_keys(self, expires: int, **claims: Json) -> AwsKeys:
+        """Credentials that AWS takes until then: those of one session token always are the same."""
+        session = self.token("aws", expires, **claims)
+        # What is temporary begins with ASIA (IAM's reference of unique identifiers).
+        access = "ASIA" + base64.b32encode(self.signature("access", session.encode())).decode()[:16]
+        return AwsKeys(access, self.aws_secret(access, session), session)
+
+    def aws_secret(self, access: str, session: str) -> str:
+        """The secret that belongs to an access key and its session token; nothing, if this process
+        did not issue the two together.  Whether they have expired `verdict` says."""
+        digest = self.signature("access", utf8(session))
+        fits = hmac.compare_digest(utf8(access), b"ASIA" + base64.b32encode(digest)[:16])
+        if not fits or self.claims("aws", session) is None:
+            return ""
+        return base64.b64encode(self.signature("secret", utf8(session))).decode()[:40]
+
+    def signature(self, purpose: str, data: bytes, size: int = DIGEST) -> bytes:
+        """A signature for one purpose alone."""
+        signed, number = b"", 0
+        while len(signed) < size:
+            begin = f"{purpose}/{number}/".encode()
+            signed += hmac.new(self.key, begin + data, hashlib.sha256).digest()
+            number += 1
+        return signed[:size]
+
+
 # === violations ==============================================================
 # What a provider would say of a request that breaks one of its rules.  Touches nothing.
 
@@ -1792,6 +1920,11 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
+    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
+    # its content codings.
+    target: str = ""
+    lines: bytes = b""
+    sent: bytes = b""
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1806,7 +1939,8 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        return Request(self.method, self.path, self.query, headers, self.body, *where)
+        raw = self.target, self.lines, self.sent
+        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
 
 
 @record
@@ -1850,6 +1984,7 @@ class Call:
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
     violations: Violations = ()  # what it breaks of its provider's rules
+    issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
     def method(self) -> str:
@@ -2082,6 +2217,7 @@ class Failure:
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
     sent_as: int = 0  # the HTTP status, where that is not the error's own
+    told: Violations = ()  # what is wrong, one by one, where an error is a list
 
 
 @record
@@ -2384,934 +2520,6 @@ def drops(step: Send) -> Iterator[Step]:
         ends = tuple([1 for end in step.ends if end == at + 1])
         in_head = int(at < step.head)
         yield Send(step.data[at : at + 1], ends, in_head, step.last and at == last, alone=True)
-
-
-# === gates ===================================================================
-# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
-
-# May touch threading.
-
-
-class Gate:
-    """Lets as many events of a stream out as were released; `wake` is called for more."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.free = 0  # events that may go out
-        self.wake: Callable[[], None] = lambda: None
-
-    def release(self, events: int = 1) -> None:
-        """Let more events out."""
-        with self.lock:
-            self.free += events
-        self.wake()
-
-    def take(self) -> bool:
-        """Let one event out, if one more may go."""
-        with self.lock:
-            if not self.free:
-                return False
-            self.free -= 1
-            return True
-
-
-class Wanting(NamedTuple):
-    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
-    what comes next, which takes long, is done where it delays nobody."""
-
-    gate: Optional[Gate] = None
-    timeout: float = 0.0
-
-
-ASIDE = Wanting()
-Result = TypeVar("Result")
-Work = Generator[Wanting, None, Result]  # it yields what it waits for
-
-
-def done_here(work: Work[Result]) -> Result:
-    """Do all of some work in this thread, which waits where the work does."""
-    try:
-        while True:
-            wanting = next(work)
-            if wanting.gate:
-                wait_here(wanting.gate, wanting.timeout)
-    except StopIteration as stop:
-        result: Result = stop.value
-        return result
-
-
-def wait_here(gate: Gate, timeout: float) -> None:
-    """Wait in this thread until a gate opens, for so many seconds."""
-    opened = threading.Event()
-    gate.wake = opened.set
-    if not gate.take():
-        opened.wait(timeout)
-
-
-class Feed(Gate):
-    """A stream that somebody fills while it runs: what is put in goes out in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiting: Deque[Optional[bytes]] = deque()
-        self.size = 0  # bytes that wait
-        self.dropped = 0
-
-    def put(self, frame: Optional[bytes]) -> None:
-        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
-        past a bound."""
-        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
-            self.dropped += 1
-            return
-        self.size += len(frame or b"")
-        self.waiting.append(frame)
-        self.release()
-
-    def frames(self) -> Iterator[Frame]:
-        """A comment at once, then each frame as it is put in."""
-        yield b": live\n\n"
-        while True:
-            yield Hold()
-            frame = self.waiting.popleft()
-            if frame is None:
-                return
-            self.size -= len(frame)
-            if self.dropped:
-                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
-                frame = notice.encode() + frame
-                self.dropped = 0
-            yield frame
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
-
-
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
-
-
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
-
-
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
-
-
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
-
-
-# === sizes ===================================================================
-# How many bytes of memory values take, in objects and not as text.  Touches nothing.
-
-
-ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
-DICT_SIZE = 216  # of one with a few members, made by json.loads
-LIST_SIZE = 96  # of one with a few items
-QUOTE_SIZE = 16  # half of a short string
-COMMA_SIZE = 24  # an item's place, and a part of a number
-# What has more than this a byte of its text is made of small objects, which are looked at.
-DENSE = 4
-SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
-SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
-SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
-PLAIN = frozenset((str, bytes, int, float))
-COLLECTIONS = frozenset((list, tuple, set, frozenset))
-EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
-
-
-def json_size(text: bytes, value: Json) -> int:
-    """About the bytes that a JSON value takes which came as this text.
-
-    Most are told by the signs in the text, in less than a microsecond; only one that is made of
-    many small objects is walked through, for of `[[],[],…` each sign is an object."""
-    count = text.count
-    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
-    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
-    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
-    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
-        return size
-    return walked_size(value)
-
-
-def walked_size(value: Json) -> int:
-    """The bytes that a JSON value takes, from a look at all that is in it."""
-    size = 0
-    names: Set[str] = set()  # json.loads makes each name once a document
-    parts: List[Json] = [value]
-    for part in parts:  # which grows meanwhile
-        kind = type(part)
-        if kind is dict:
-            names.update(part)
-            parts.extend(part.values())
-        elif kind is list:
-            parts.extend(part)
-        elif kind is int and part in SHARED_INTEGERS:
-            continue
-        elif kind is str and len(part) < 2:
-            continue  # made once, too
-        size += getsizeof(part) + ROUNDING
-    return size + strings_size(names)
-
-
-def strings_size(strings: Iterable[str]) -> int:
-    """The bytes that strings take."""
-    return sum(map(getsizeof, strings))
-
-
-def pairs_size(pairs: Mapping[str, str]) -> int:
-    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
-    which credentials are masked."""
-    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
-    return size + strings_size(pairs) + strings_size(pairs.values())
-
-
-def object_size(value: Any) -> int:
-    """The bytes that an object takes with all that it holds, of whatever kinds that is.
-
-    Each object counts once; classes, functions and modules are everybody's.  A look at every one
-    of them takes its time: it is for what stays."""
-    size = 0
-    seen = set(map(id, SINGLE))
-    parts = [value]
-    for part in parts:  # which grows meanwhile
-        if id(part) in seen:
-            continue
-        seen.add(id(part))
-        size += getsizeof(part) + ROUNDING
-        kind = type(part)
-        if kind is dict:
-            parts.extend(part)
-            parts.extend(part.values())
-        elif kind in COLLECTIONS:
-            parts.extend(part)
-        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
-            attributes, values = attributes_of(part)
-            size += attributes
-            parts.extend(values)
-    return size
-
-
-def attributes_of(value: Any) -> Tuple[int, List[Any]]:
-    """The bytes of the dict of an object, without the names, and what it holds."""
-    held = []
-    for kind in type(value).__mro__:
-        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
-    if isinstance(value, tuple):  # a named one
-        held.extend(value)
-    if not hasattr(value, "__dict__"):
-        return 0, held
-    return getsizeof(vars(value)), [*held, *vars(value).values()]
-
-
-# === http ====================================================================
-# HTTP heads: a request's from bytes, a response's to bytes.
-
-# Touches nothing; knows no provider, no socket and no clock.
-
-
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
-
-
-NO_BODY = (204, 304)  # statuses
-
-
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-
-
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
-
-
-# RFC 9110, 5.5: of all control characters only a tab may be in a value.
-FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
-
-
-FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
-
-
-HEADER_NAME = re.compile(TOKEN.decode())
-short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
-NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
-
-
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
-
-HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-
-
-# --- targets and sessions ---
-
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
-
-
-# A client may encode the @, though it need not (RFC 3986, 3.3).
-SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
-
-
-SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
-
-
-def good_session(name: str) -> bool:
-    """Whether a session may be called so; the empty name is none."""
-    return name != "*" and len(name) <= 100 and name.isprintable()
-
-
-def unquote(text: str) -> str:
-    """A path segment or query value with its percent-encoding undone."""
-    if "%" not in text:
-        return text
-    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
-    return data.decode("utf-8", "replace")
-
-
-def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
-    """The path, undecoded with doubled slashes folded, and the decoded query.
-
-    Of several values of one name the last counts."""
-    # What a client sends to a proxy (RFC 9112, 3.2.2).
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-        if not target.startswith("/"):
-            target = "/" + target
-    path, _, query_text = target.partition("#")[0].partition("?")
-    query = {}
-    for pair in query_text.split("&"):
-        if pair:
-            name, _, value = pair.replace("+", " ").partition("=")
-            query[unquote(name)] = unquote(value)
-    # Base URLs are joined with and without a slash (wire formats, 2.1).
-    return re.sub("/{2,}", "/", path), query
-
-
-def masked_target(target: str) -> str:
-    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
-    masked; all else is as it was sent."""
-    absolute = ABSOLUTE.match(target)
-    end = 0
-    if absolute:
-        end = absolute.end()
-    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
-
-
-def masked_pair(match: "Match[str]") -> str:
-    """One parameter of a target as it may be kept."""
-    before, name, value = match.groups()
-    plain = unquote(value.replace("+", " "))
-    kept = masked(unquote(name.replace("+", " ")), plain)
-    if kept == plain:
-        return match.group()
-    return f"{before}{name}={kept}"
-
-
-# --- request heads ---
-
-
-@record
-class Head:
-    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
-
-    `repeated` are the names of headers that came more than once, `lines` all of them as they
-    came."""
-
-    method: str
-    target: str
-    minor: int
-    headers: Mapping[str, str]
-    repeated: FrozenSet[str] = frozenset()
-    lines: bytes = b""
-
-    def tokens(self, name: str) -> List[str]:
-        """A header as a list of lower-case tokens."""
-        if name not in self.headers:
-            return []
-        items = [item.strip(" \t") for item in self.headers[name].split(",")]
-        return [item.lower() for item in items if item]
-
-    @found_once
-    def keeps_alive(self) -> bool:
-        """Whether the client wants the connection kept."""
-        if self.minor:
-            return "close" not in self.tokens("connection")
-        return "keep-alive" in self.tokens("connection")
-
-    @found_once
-    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
-        """The session in the prefix /@NAME, the path without that, and the decoded query."""
-        path, query = parse_target(self.target)
-        prefix = SESSION_PREFIX.match(path)
-        if prefix:
-            return unquote(prefix.group(1)), prefix.group(2) or "/", query
-        return "", path, query
-
-    @property
-    def path(self) -> str:
-        """The path as sent, without the prefix of a session."""
-        return self.parsed_target[1]
-
-    @property
-    def query(self) -> Dict[str, str]:
-        """The decoded query."""
-        return self.parsed_target[2]
-
-    @found_once
-    def session(self) -> str:
-        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
-
-        Refused for a name that is none."""
-        name = self.parsed_target[0]
-        if not name:
-            header = self.headers.get("x-mock-session", "").strip()
-            # Header bytes were read as Latin-1; a session may be called in any script.
-            name = header.encode("latin-1").decode("utf-8", "replace")
-        if not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    @found_once
-    def kept(self) -> Dict[str, Dict[str, str]]:
-        """Query and headers as they may be kept, without credentials."""
-        return {
-            "query": {name: masked(name, value) for name, value in self.query.items()},
-            "headers": {name: masked(name, value) for name, value in self.headers.items()},
-        }
-
-    def kept_target(self) -> str:
-        """The target as it was sent, without credentials; made anew for each who looks."""
-        return masked_target(self.target)
-
-    def kept_lines(self) -> List[List[str]]:
-        """Names and values of the header lines as they came, without credentials; made anew for
-        each who looks."""
-        pairs = [line.partition(":") for line in header_lines(self.lines)]
-        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
-
-    @found_once
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        size = strings_size((self.target, self.path)) + len(self.lines)
-        return size + pairs_size(self.query) + pairs_size(self.headers)
-
-
-def malformed(message: str, status: int = 400) -> Refused:
-    """A refusal after which nothing on the connection can be trusted."""
-    return Refused(status, message, code="malformed_request", close=True)
-
-
-def check_partial(data: bytes, since: int = 0) -> None:
-    """Refuse the beginning of a head that can't become a good one.
-
-    It may be too long, TLS, or have a bare line feed after `since`."""
-    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
-    if data[:1] == b"\x16":
-        raise malformed(
-            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
-        )
-    if BARE_LF.search(data, max(0, since - 1)):
-        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
-    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
-        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
-    if len(data) > HEAD_LIMIT:
-        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
-
-
-def parse_head(data: bytes) -> Head:
-    """A head, from the request line to the empty line that ends it.
-
-    Refused says what is malformed."""
-    # Only short heads are kept, so that the cache stays small.
-    return known_head(data) if len(data) <= 2048 else new_head(data)
-
-
-def new_head(data: bytes) -> Head:
-    """A head, parsed."""
-    check_partial(data)
-    line, _, rest = data.partition(b"\r\n")
-    match = REQUEST_LINE.fullmatch(line)
-    if not match:
-        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
-    method, target, major, minor = [part.decode() for part in match.groups()]
-    if major != "1":
-        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
-    headers, repeated = parse_fields(rest[:-2])
-    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
-    check_head(head)
-    return head
-
-
-def told(line: bytes) -> str:
-    """What may be said of a line that is no request line."""
-    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
-    # It may be a header, Authorization even, or the rest of a body.
-    if begun.partition(" ")[0] not in METHODS:
-        return f" of {len(line)} bytes that begins with no known method"
-    return " " + shown(unkeyed(begun))
-
-
-# A client sends the same head over and over.
-known_head = functools.lru_cache(maxsize=256)(new_head)
-
-
-def header_lines(fields: bytes) -> List[str]:
-    """The lines of headers, each of which ends with CR LF."""
-    return fields.decode("latin-1").split("\r\n")[:-1]
-
-
-def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
-    """Header lines by lower-case name, and the names that came more than once."""
-    if not FIELDS.fullmatch(fields):
-        raise malformed(bad_field(fields))
-    headers: Dict[str, str] = {}
-    repeated: Dict[str, List[str]] = {}
-    lines = header_lines(fields)
-    if len(lines) > MOST_FIELDS:
-        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
-    for field_line in lines:
-        name, _, value = field_line.partition(":")
-        name = name.lower()
-        value = value.strip(" \t")
-        if name in headers:
-            repeated.setdefault(name, [headers[name]]).append(value)
-        else:
-            headers[name] = value
-    for name, values in repeated.items():
-        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
-        headers[name] = separator.join(values)
-    return headers, frozenset(repeated)
-
-
-def begun_head(data: bytes) -> Head:
-    """The head that the beginning of a malformed request seems to be: its method and its path.
-
-    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
-    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
-    if not match:
-        return Head("GET", "/", 1, {})
-    method, target = match.group(1).decode(), match.group(2) or b"/"
-    if method not in METHODS:
-        method = "GET"
-    return Head(method, parse_target(target.decode())[0], 1, {})
-
-
-def bad_field(fields: bytes) -> str:
-    """What is wrong with the first malformed header line."""
-    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
-    if line[:1] in b" \t":
-        return (
-            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
-        )
-    name, colon, _ = line.partition(b":")
-    if not colon:
-        return "a header line has no colon"
-    # Without the value, which may be a credential, also where the colon between them is missing.
-    begun = re.match(TOKEN, name)
-    text = shown(begun.group().decode() if begun else "", room=60)
-    if name != name.rstrip(b" \t"):
-        return f"header {text} has a space before its colon"
-    if re.fullmatch(TOKEN, name):
-        return f"header {text} holds a control character"
-    return f"header {text} has a malformed name"
-
-
-def check_head(head: Head) -> None:
-    """Refuse what makes it doubtful whom a request is for or where it ends."""
-    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
-    if head.minor and "host" not in head.headers:
-        raise malformed("the Host header is missing")
-    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
-        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
-        raise malformed(f"the Host header is malformed: {shown(host)}")
-    if not good_target(head):
-        begun = shown(unkeyed(head.target.partition("?")[0]))
-        raise malformed(f"malformed request target {begun}; it begins with /")
-    if head.method not in METHODS:
-        known = ", ".join(METHODS)
-        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
-    length = head.headers.get("content-length")
-    if length is not None and not re.fullmatch("[0-9]+", length):
-        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
-    if "content-length" in head.repeated:
-        raise malformed("Content-Length is there twice")
-    if "transfer-encoding" in head.headers:
-        check_transfer(head)
-
-
-def good_target(head: Head) -> bool:
-    """Whether a target has one of the forms of RFC 9112, 3.2."""
-    if head.target == "*" or head.method == "CONNECT":
-        return True
-    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
-
-
-def check_transfer(head: Head) -> None:
-    """Refuse any transfer coding but one `chunked`."""
-    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
-    if "content-length" in head.headers:
-        raise malformed(
-            "Content-Length and Transfer-Encoding contradict each other; send one of them"
-        )
-    if not head.minor:
-        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
-    coding = head.headers["transfer-encoding"]
-    if coding.lower() == "chunked":
-        return
-    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
-    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
-    status = 501
-    if "chunked" in others or (last == ["chunked"] and not others):
-        status = 400
-    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
-
-
-# --- response heads ---
-
-
-def is_header_name(name: str) -> bool:
-    """Whether a header may be called so."""
-    if len(name) > 100:
-        return bool(HEADER_NAME.fullmatch(name))
-    return bool(short_name(name))
-
-
-def field_lines(headers: Headers) -> bytes:
-    """Headers as the lines of a head: the one place where they become bytes.
-
-    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
-    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
-    question mark.  What is no name is no header."""
-    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
-    if not "".join(lines).isprintable():  # most are
-        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
-    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
-
-
-def head_bytes(status: int, headers: Headers) -> bytes:
-    """Status line and headers, without the empty line."""
-    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-NOTHING_ELSEWHERE: Mapping[str, str] = {}
-
-
-class Kinds(Dict[str, str]):
-    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
-    of many members are there."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
-        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
-
-    def hold(self, value: Mapping[str, Json]) -> bool:
-        """Whether all members are as they must be."""
-        for name in self.needed:
-            if value.get(name) is None:
-                return False
-        for name, found in value.items():
-            if name in self.plain and found is not None and not fits(found, self.plain[name]):
-                return False
-        return True
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        # The path is made only here, as most values are as they must be.
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is none of these words."""
-        self.expected("one from " + ", ".join(words), sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not isinstance(self.value, str) or self.value not in names:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(
-        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
-    ) -> Self:
-        """This, if it is an object without other members than those named; `elsewhere` says where
-        a key belongs that is often put here."""
-        for name in self.a("an object"):
-            if name not in names:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
-                self.get(name).fail(problem, ", ".join(names))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.expected("an object")
-        if isinstance(fields, Kinds) and fields.hold(value):
-            return self
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:  # null is the same as none in a request
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-class Written(Node):
-    """A value that may have been read from a text; messages show it as it was `written`."""
-
-    __slots__ = ("written",)
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
 
 
 # === framings ================================================================
@@ -3633,8 +2841,346 @@ AWS_EVENTS = EventStream()
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
 
 
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not isinstance(self.value, str) or self.value not in names:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
+        for name in self.a("an object"):
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:  # null is the same as none in a request
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
+
+
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
 # === formats/credentials =====================================================
-# Where a credential stands in a request, and what is said of one that is missing.  Pure.
+# Where a credential stands in a request, and what is said of one that is
+# missing or wrong.  Pure.
+
+
+WRONG_KEY = Failure(0, "", kind="authentication")
 
 
 class Credentialed:
@@ -3644,6 +3190,13 @@ class Credentialed:
     credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer",)  # of an Authorization header
     refusals = ("no_key", "authentication")  # kinds for a missing and an unusable credential
+    signed_for = ""  # the service of AWS that a signature is for; empty where nothing is signed
+    key_holder = ""  # whose credential it is, where that is neither the provider nor a dialect
+    # What is said of a wrong one, by its place, and of a token that has expired, where it is not
+    # the usual word for a wrong key.
+    wrong_keys: Mapping[str, Failure] = {}
+    expired_token: Optional[Failure] = None
+    has_bearer_keys = True  # whether a key may come as a bearer token, and not tokens alone
 
     def unauthorized(self, request: Request) -> Failure:
         """What the provider says when the credential is missing or can't be one."""
@@ -3653,8 +3206,19 @@ class Credentialed:
                 return Failure(0, "", kind=unusable)
         return Failure(0, "", kind=missing)
 
-    def credential(self, request: Request) -> str:
-        """The credential that came with the request, or an empty string."""
+    def wrong_key(self, place: str, has_expired: bool = False) -> Failure:
+        """What the provider says of a credential in this place that is not right."""
+        if has_expired and self.expired_token:
+            return self.expired_token
+        return self.wrong_keys.get(place, WRONG_KEY)
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """What the provider says of a signature, from what most services of AWS say of it."""
+        return failure
+
+    def presented(self, request: Request) -> Tuple[str, str]:
+        """The place of the credential that came with the request, and the credential; both empty
+        for none."""
         for name in self.credentials:
             if name[0] == "?":
                 key = request.query.get(name[1:], "").strip()
@@ -3663,8 +3227,12 @@ class Credentialed:
             else:
                 key = request.headers.get(name, "").strip()
             if key:
-                return key
-        return ""
+                return name, key
+        return "", ""
+
+    def credential(self, request: Request) -> str:
+        """The credential that came with the request, or an empty string."""
+        return self.presented(request)[1]
 
 
 # === formats/runs ============================================================
@@ -4385,6 +3953,8 @@ class Stored:
     ) -> None:
         self.name, self.call, self.whole, self.events, self.size = name, call, whole, events, size
         self.in_background = bool(call.body.get("background"))
+        # The places of its items in the output by their ids, once they were asked for.
+        self.items: Optional[Dict[str, int]] = None
         self.status, *self.ahead = *stages, NO_STATUS
 
     def poll(self) -> None:
@@ -4420,14 +3990,15 @@ class Archive:
         """Store a response in a session, in place of one with the same id."""
         freed = 0
         with self.lock:
-            self.take(state, stored.name)
+            replaced = self.take(state, stored.name)
             if stored.size > self.room:
-                return
-            if self.used + stored.size > self.room:
-                freed = self.make_room(stored.size)
-            self.kept[state, stored.name] = stored.size
-            self.used += stored.size
-            state.responses[stored.name] = stored
+                freed, state.has_lost = replaced.size if replaced else 0, True
+            else:
+                if self.used + stored.size > self.room:
+                    freed = self.make_room(stored.size)
+                self.kept[state, stored.name] = stored.size
+                self.used += stored.size
+                state.responses[stored.name] = stored
         if freed:
             self.forgot(freed)
 
@@ -4445,6 +4016,7 @@ class Archive:
             if self.used <= most:
                 break
             self.take(state, name)
+            state.has_lost = True
         return before - self.used
 
 
@@ -4460,14 +4032,16 @@ class State:
 
     `lock` is held while it is read and changed; a reset begins with a new one."""
 
-    def __init__(self, archive: Optional[Archive] = None) -> None:
+    def __init__(self, archive: Archive, issuer: Issuer) -> None:
         self.lock = threading.Lock()
+        self.issuer = issuer  # of all sessions
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
         self.sleeps = False  # the model server
         self.adapters: Set[str] = set()  # that it has loaded
-        self.archive = archive or Archive()
+        self.archive = archive
         self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
+        self.has_lost = False  # whether there was no room for some that were issued
 
     @property
     def is_empty(self) -> bool:
@@ -4657,6 +4231,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    hides_body = False  # whether what it is sent is full of credentials
     takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     has_status = False  # whether the code of an error is its status, which words would not fit
@@ -4900,6 +4475,600 @@ def retry_after(limit: Limit) -> Headers:
     if not limit.is_exceeded:
         return ()
     return (("retry-after", str(limit.wait)),)
+
+
+# === gates ===================================================================
+# Gates: a request lets another go on, or fills the stream that it sends; and work that waits.
+
+# May touch threading.
+
+
+class Gate:
+    """Lets as many events of a stream out as were released; `wake` is called for more."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.free = 0  # events that may go out
+        self.wake: Callable[[], None] = lambda: None
+
+    def release(self, events: int = 1) -> None:
+        """Let more events out."""
+        with self.lock:
+            self.free += events
+        self.wake()
+
+    def take(self) -> bool:
+        """Let one event out, if one more may go."""
+        with self.lock:
+            if not self.free:
+                return False
+            self.free -= 1
+            return True
+
+
+class Wanting(NamedTuple):
+    """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
+    what comes next, which takes long, is done where it delays nobody."""
+
+    gate: Optional[Gate] = None
+    timeout: float = 0.0
+
+
+ASIDE = Wanting()
+Result = TypeVar("Result")
+Work = Generator[Wanting, None, Result]  # it yields what it waits for
+
+
+def done_here(work: Work[Result]) -> Result:
+    """Do all of some work in this thread, which waits where the work does."""
+    try:
+        while True:
+            wanting = next(work)
+            if wanting.gate:
+                wait_here(wanting.gate, wanting.timeout)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+
+
+def wait_here(gate: Gate, timeout: float) -> None:
+    """Wait in this thread until a gate opens, for so many seconds."""
+    opened = threading.Event()
+    gate.wake = opened.set
+    if not gate.take():
+        opened.wait(timeout)
+
+
+class Feed(Gate):
+    """A stream that somebody fills while it runs: what is put in goes out in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: Deque[Optional[bytes]] = deque()
+        self.size = 0  # bytes that wait
+        self.dropped = 0
+
+    def put(self, frame: Optional[bytes]) -> None:
+        """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
+        past a bound."""
+        if frame is not None and self.size + len(frame) > LIVE_BACKLOG:
+            self.dropped += 1
+            return
+        self.size += len(frame or b"")
+        self.waiting.append(frame)
+        self.release()
+
+    def frames(self) -> Iterator[Frame]:
+        """A comment at once, then each frame as it is put in."""
+        yield b": live\n\n"
+        while True:
+            yield Hold()
+            frame = self.waiting.popleft()
+            if frame is None:
+                return
+            self.size -= len(frame)
+            if self.dropped:
+                notice = f": {self.dropped} events dropped, they are read too slowly\n\n"
+                frame = notice.encode() + frame
+                self.dropped = 0
+            yield frame
+
+
+# === sizes ===================================================================
+# How many bytes of memory values take, in objects and not as text.  Touches nothing.
+
+
+ROUNDING = 8  # malloc rounds up to 16 bytes, which are on average so many more
+DICT_SIZE = 216  # of one with a few members, made by json.loads
+LIST_SIZE = 96  # of one with a few items
+QUOTE_SIZE = 16  # half of a short string
+COMMA_SIZE = 24  # an item's place, and a part of a number
+# What has more than this a byte of its text is made of small objects, which are looked at.
+DENSE = 4
+SMALL_BODY = 4096  # bytes of memory that make looking not worth its time
+SHARED_INTEGERS = range(-5, 257)  # CPython makes each of them once
+SINGLE = (None, True, False, "", b"", (), *SHARED_INTEGERS)
+PLAIN = frozenset((str, bytes, int, float))
+COLLECTIONS = frozenset((list, tuple, set, frozenset))
+EVERYBODYS = (type, FunctionType, BuiltinFunctionType, ModuleType)
+
+
+def json_size(text: bytes, value: Json) -> int:
+    """About the bytes that a JSON value takes which came as this text.
+
+    Most are told by the signs in the text, in less than a microsecond; only one that is made of
+    many small objects is walked through, for of `[[],[],…` each sign is an object."""
+    count = text.count
+    size = len(text) + DICT_SIZE * count(b"{") + LIST_SIZE * count(b"[")
+    size += COMMA_SIZE * count(b",") + QUOTE_SIZE * count(b'"')
+    is_narrow = text.isascii() and b"\\u" not in text  # one wide character makes four bytes of each
+    if is_narrow and size <= DENSE * len(text) + SMALL_BODY:
+        return size
+    return walked_size(value)
+
+
+def walked_size(value: Json) -> int:
+    """The bytes that a JSON value takes, from a look at all that is in it."""
+    size = 0
+    names: Set[str] = set()  # json.loads makes each name once a document
+    parts: List[Json] = [value]
+    for part in parts:  # which grows meanwhile
+        kind = type(part)
+        if kind is dict:
+            names.update(part)
+            parts.extend(part.values())
+        elif kind is list:
+            parts.extend(part)
+        elif kind is int and part in SHARED_INTEGERS:
+            continue
+        elif kind is str and len(part) < 2:
+            continue  # made once, too
+        size += getsizeof(part) + ROUNDING
+    return size + strings_size(names)
+
+
+def strings_size(strings: Iterable[str]) -> int:
+    """The bytes that strings take."""
+    return sum(map(getsizeof, strings))
+
+
+def pairs_size(pairs: Mapping[str, str]) -> int:
+    """The bytes that headers or the parameters of a query take, and a dict of the same texts in
+    which credentials are masked."""
+    size = 2 * getsizeof(pairs) + 2 * ROUNDING * len(pairs)
+    return size + strings_size(pairs) + strings_size(pairs.values())
+
+
+def object_size(value: Any) -> int:
+    """The bytes that an object takes with all that it holds, of whatever kinds that is.
+
+    Each object counts once; classes, functions and modules are everybody's.  A look at every one
+    of them takes its time: it is for what stays."""
+    size = 0
+    seen = set(map(id, SINGLE))
+    parts = [value]
+    for part in parts:  # which grows meanwhile
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        size += getsizeof(part) + ROUNDING
+        kind = type(part)
+        if kind is dict:
+            parts.extend(part)
+            parts.extend(part.values())
+        elif kind in COLLECTIONS:
+            parts.extend(part)
+        elif kind not in PLAIN and not isinstance(part, EVERYBODYS):
+            attributes, values = attributes_of(part)
+            size += attributes
+            parts.extend(values)
+    return size
+
+
+def attributes_of(value: Any) -> Tuple[int, List[Any]]:
+    """The bytes of the dict of an object, without the names, and what it holds."""
+    held = []
+    for kind in type(value).__mro__:
+        held += [getattr(value, name, None) for name in getattr(kind, "__slots__", ())]
+    if isinstance(value, tuple):  # a named one
+        held.extend(value)
+    if not hasattr(value, "__dict__"):
+        return 0, held
+    return getsizeof(vars(value)), [*held, *vars(value).values()]
+
+
+# === http ====================================================================
+# HTTP heads: a request's from bytes, a response's to bytes.
+
+# Touches nothing; knows no provider, no socket and no clock.
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
+
+
+NO_BODY = (204, 304)  # statuses
+
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+
+
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])")
+
+
+# RFC 9110, 5.5: of all control characters only a tab may be in a value.
+FIELDS = re.compile(rb"(?:" + TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*")
+
+
+FIELD = re.compile(TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*")
+
+
+HEADER_NAME = re.compile(TOKEN.decode())
+short_name = functools.lru_cache(maxsize=512)(HEADER_NAME.fullmatch)  # there are few
+NOT_IN_A_FIELD = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # RFC 9110, 5.5
+
+
+BARE_LF = re.compile(rb"(?<!\r)\n")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+
+
+# --- targets and sessions ---
+
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+ABSOLUTE = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+TARGET_PAIR = re.compile(r"([?&#])([^?&#=]*)=([^&#]*)")  # a parameter, of the fragment too
+
+
+# A client may encode the @, though it need not (RFC 3986, 3.3).
+SESSION_PREFIX = re.compile(r"/(?:@|%40)([^/]+)(/.*)?$")
+
+
+SESSION_RULE = "expected a name of up to 100 printable characters, and not *"
+
+
+def good_session(name: str) -> bool:
+    """Whether a session may be called so; the empty name is none."""
+    return name != "*" and len(name) <= 100 and name.isprintable()
+
+
+def unquote(text: str) -> str:
+    """A path segment or query value with its percent-encoding undone."""
+    if "%" not in text:
+        return text
+    data = ESCAPE.sub(lambda match: binascii.unhexlify(match.group(1)), text.encode())
+    return data.decode("utf-8", "replace")
+
+
+def parse_target(target: str) -> Tuple[str, Dict[str, str]]:
+    """The path, undecoded with doubled slashes folded, and the decoded query.
+
+    Of several values of one name the last counts."""
+    # What a client sends to a proxy (RFC 9112, 3.2.2).
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+        if not target.startswith("/"):
+            target = "/" + target
+    path, _, query_text = target.partition("#")[0].partition("?")
+    query = {}
+    for pair in query_text.split("&"):
+        if pair:
+            name, _, value = pair.replace("+", " ").partition("=")
+            query[unquote(name)] = unquote(value)
+    # Base URLs are joined with and without a slash (wire formats, 2.1).
+    return re.sub("/{2,}", "/", path), query
+
+
+def masked_target(target: str) -> str:
+    """A target as it may be kept: the user of a full URL, and the credentials in its query, are
+    masked; all else is as it was sent."""
+    absolute = ABSOLUTE.match(target)
+    end = 0
+    if absolute:
+        end = absolute.end()
+    return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
+
+
+def masked_pair(match: "Match[str]") -> str:
+    """One parameter of a target as it may be kept."""
+    before, name, value = match.groups()
+    plain = unquote(value.replace("+", " "))
+    kept = masked(unquote(name.replace("+", " ")), plain)
+    if kept == plain:
+        return match.group()
+    return f"{before}{name}={kept}"
+
+
+# --- request heads ---
+
+
+@record
+class Head:
+    """A request's head: `minor` is the 1 of HTTP/1.1; headers by lower-case name.
+
+    `repeated` are the names of headers that came more than once, `lines` all of them as they
+    came."""
+
+    method: str
+    target: str
+    minor: int
+    headers: Mapping[str, str]
+    repeated: FrozenSet[str] = frozenset()
+    lines: bytes = b""
+
+    def tokens(self, name: str) -> List[str]:
+        """A header as a list of lower-case tokens."""
+        if name not in self.headers:
+            return []
+        items = [item.strip(" \t") for item in self.headers[name].split(",")]
+        return [item.lower() for item in items if item]
+
+    @found_once
+    def keeps_alive(self) -> bool:
+        """Whether the client wants the connection kept."""
+        if self.minor:
+            return "close" not in self.tokens("connection")
+        return "keep-alive" in self.tokens("connection")
+
+    @found_once
+    def parsed_target(self) -> Tuple[str, str, Dict[str, str]]:
+        """The session in the prefix /@NAME, the path without that, and the decoded query."""
+        path, query = parse_target(self.target)
+        prefix = SESSION_PREFIX.match(path)
+        if prefix:
+            return unquote(prefix.group(1)), prefix.group(2) or "/", query
+        return "", path, query
+
+    @property
+    def path(self) -> str:
+        """The path as sent, without the prefix of a session."""
+        return self.parsed_target[1]
+
+    @property
+    def query(self) -> Dict[str, str]:
+        """The decoded query."""
+        return self.parsed_target[2]
+
+    @found_once
+    def session(self) -> str:
+        """The session: of the prefix /@NAME, else of the header X-Mock-Session.
+
+        Refused for a name that is none."""
+        name = self.parsed_target[0]
+        if not name:
+            header = self.headers.get("x-mock-session", "").strip()
+            # Header bytes were read as Latin-1; a session may be called in any script.
+            name = header.encode("latin-1").decode("utf-8", "replace")
+        if not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    @found_once
+    def kept(self) -> Dict[str, Dict[str, str]]:
+        """Query and headers as they may be kept, without credentials."""
+        return {
+            "query": {name: masked(name, value) for name, value in self.query.items()},
+            "headers": {name: masked(name, value) for name, value in self.headers.items()},
+        }
+
+    def kept_target(self) -> str:
+        """The target as it was sent, without credentials; made anew for each who looks."""
+        return masked_target(self.target)
+
+    def kept_lines(self) -> List[List[str]]:
+        """Names and values of the header lines as they came, without credentials; made anew for
+        each who looks."""
+        pairs = [line.partition(":") for line in header_lines(self.lines)]
+        return [[name, masked(name, value.strip(" \t"))] for name, _, value in pairs]
+
+    @found_once
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        size = strings_size((self.target, self.path)) + len(self.lines)
+        return size + pairs_size(self.query) + pairs_size(self.headers)
+
+
+def malformed(message: str, status: int = 400) -> Refused:
+    """A refusal after which nothing on the connection can be trusted."""
+    return Refused(status, message, code="malformed_request", close=True)
+
+
+def check_partial(data: bytes, since: int = 0) -> None:
+    """Refuse the beginning of a head that can't become a good one.
+
+    It may be too long, TLS, or have a bare line feed after `since`."""
+    # The type of a TLS record that holds a handshake (RFC 8446, 5.1).
+    if data[:1] == b"\x16":
+        raise malformed(
+            "this looks like a TLS handshake, but the port speaks plain HTTP; use http://"
+        )
+    if BARE_LF.search(data, max(0, since - 1)):
+        raise malformed("a line of the head ends with a bare LF; lines end with CR LF")
+    if len(data) > LINE_LIMIT and b"\r\n" not in data[: LINE_LIMIT + 2]:
+        raise malformed(f"the request line is longer than {LINE_LIMIT} bytes", 414)
+    if len(data) > HEAD_LIMIT:
+        raise malformed(f"the head is longer than {HEAD_LIMIT} bytes", 431)
+
+
+def parse_head(data: bytes) -> Head:
+    """A head, from the request line to the empty line that ends it.
+
+    Refused says what is malformed."""
+    # Only short heads are kept, so that the cache stays small.
+    return known_head(data) if len(data) <= 2048 else new_head(data)
+
+
+def new_head(data: bytes) -> Head:
+    """A head, parsed."""
+    check_partial(data)
+    line, _, rest = data.partition(b"\r\n")
+    match = REQUEST_LINE.fullmatch(line)
+    if not match:
+        raise malformed(f"malformed request line{told(line)}; expected METHOD /path HTTP/1.1")
+    method, target, major, minor = [part.decode() for part in match.groups()]
+    if major != "1":
+        raise malformed(f"HTTP/{major}.{minor} is not spoken here; use HTTP/1.1", 505)
+    headers, repeated = parse_fields(rest[:-2])
+    head = Head(method, target, min(1, int(minor)), headers, repeated, rest[:-2])
+    check_head(head)
+    return head
+
+
+def told(line: bytes) -> str:
+    """What may be said of a line that is no request line."""
+    begun = line.partition(b"?")[0].decode("latin-1")  # without the query, which may hold a key
+    # It may be a header, Authorization even, or the rest of a body.
+    if begun.partition(" ")[0] not in METHODS:
+        return f" of {len(line)} bytes that begins with no known method"
+    return " " + shown(unkeyed(begun))
+
+
+# A client sends the same head over and over.
+known_head = functools.lru_cache(maxsize=256)(new_head)
+
+
+def header_lines(fields: bytes) -> List[str]:
+    """The lines of headers, each of which ends with CR LF."""
+    return fields.decode("latin-1").split("\r\n")[:-1]
+
+
+def parse_fields(fields: bytes) -> Tuple[Dict[str, str], FrozenSet[str]]:
+    """Header lines by lower-case name, and the names that came more than once."""
+    if not FIELDS.fullmatch(fields):
+        raise malformed(bad_field(fields))
+    headers: Dict[str, str] = {}
+    repeated: Dict[str, List[str]] = {}
+    lines = header_lines(fields)
+    if len(lines) > MOST_FIELDS:
+        raise malformed(f"the head has more than {MOST_FIELDS} lines of headers", 431)
+    for field_line in lines:
+        name, _, value = field_line.partition(":")
+        name = name.lower()
+        value = value.strip(" \t")
+        if name in headers:
+            repeated.setdefault(name, [headers[name]]).append(value)
+        else:
+            headers[name] = value
+    for name, values in repeated.items():
+        separator = "; " if name == "cookie" else ", "  # cookies as RFC 9113, 8.2.3 joins them
+        headers[name] = separator.join(values)
+    return headers, frozenset(repeated)
+
+
+def begun_head(data: bytes) -> Head:
+    """The head that the beginning of a malformed request seems to be: its method and its path.
+
+    It is answered in the shape of the provider whose path that is; HEAD gets no body."""
+    match = re.match(rb"(" + TOKEN + rb") (/[\x21-\x7e]*)?", data[:1024])
+    if not match:
+        return Head("GET", "/", 1, {})
+    method, target = match.group(1).decode(), match.group(2) or b"/"
+    if method not in METHODS:
+        method = "GET"
+    return Head(method, parse_target(target.decode())[0], 1, {})
+
+
+def bad_field(fields: bytes) -> str:
+    """What is wrong with the first malformed header line."""
+    line = next(line for line in fields.split(b"\r\n") if not FIELD.fullmatch(line))
+    if line[:1] in b" \t":
+        return (
+            "a header line continues the one before it, which HTTP/1.1 forbids; send it as one line"
+        )
+    name, colon, _ = line.partition(b":")
+    if not colon:
+        return "a header line has no colon"
+    # Without the value, which may be a credential, also where the colon between them is missing.
+    begun = re.match(TOKEN, name)
+    text = shown(begun.group().decode() if begun else "", room=60)
+    if name != name.rstrip(b" \t"):
+        return f"header {text} has a space before its colon"
+    if re.fullmatch(TOKEN, name):
+        return f"header {text} holds a control character"
+    return f"header {text} has a malformed name"
+
+
+def check_head(head: Head) -> None:
+    """Refuse what makes it doubtful whom a request is for or where it ends."""
+    # RFC 9112, 3.2: 400 where it is missing, malformed or there twice.
+    if head.minor and "host" not in head.headers:
+        raise malformed("the Host header is missing")
+    if "host" in head.repeated or not HOST.fullmatch(head.headers.get("host", "")):
+        host = head.headers["host"].rpartition("@")[2]  # without a user, who is not told
+        raise malformed(f"the Host header is malformed: {shown(host)}")
+    if not good_target(head):
+        begun = shown(unkeyed(head.target.partition("?")[0]))
+        raise malformed(f"malformed request target {begun}; it begins with /")
+    if head.method not in METHODS:
+        known = ", ".join(METHODS)
+        raise malformed(f"method {shown(head.method)} is not implemented; known: {known}", 501)
+    length = head.headers.get("content-length")
+    if length is not None and not re.fullmatch("[0-9]+", length):
+        raise malformed(f"Content-Length is {shown(length)}, expected one number of bytes")
+    if "content-length" in head.repeated:
+        raise malformed("Content-Length is there twice")
+    if "transfer-encoding" in head.headers:
+        check_transfer(head)
+
+
+def good_target(head: Head) -> bool:
+    """Whether a target has one of the forms of RFC 9112, 3.2."""
+    if head.target == "*" or head.method == "CONNECT":
+        return True
+    return head.target.startswith("/") or bool(ABSOLUTE.match(head.target))
+
+
+def check_transfer(head: Head) -> None:
+    """Refuse any transfer coding but one `chunked`."""
+    # Whoever believes the other one sees another request behind this one (RFC 9112, 6.3).
+    if "content-length" in head.headers:
+        raise malformed(
+            "Content-Length and Transfer-Encoding contradict each other; send one of them"
+        )
+    if not head.minor:
+        raise malformed("Transfer-Encoding does not exist in HTTP/1.0")
+    coding = head.headers["transfer-encoding"]
+    if coding.lower() == "chunked":
+        return
+    # RFC 9112: 501 for a coding that is not known here (6.1), 400 for chunked out of place (6.3).
+    others, last = head.tokens("transfer-encoding")[:-1], head.tokens("transfer-encoding")[-1:]
+    status = 501
+    if "chunked" in others or (last == ["chunked"] and not others):
+        status = 400
+    raise malformed(f"Transfer-Encoding is {shown(coding)}; only chunked is implemented", status)
+
+
+# --- response heads ---
+
+
+def is_header_name(name: str) -> bool:
+    """Whether a header may be called so."""
+    if len(name) > 100:
+        return bool(HEADER_NAME.fullmatch(name))
+    return bool(short_name(name))
+
+
+def field_lines(headers: Headers) -> bytes:
+    """Headers as the lines of a head: the one place where they become bytes.
+
+    Their values may come from anywhere: a mock, a header of the request, a model's name.  RFC 9110,
+    5.5: what would end a line or is a control character becomes a space, what Latin-1 lacks a
+    question mark.  What is no name is no header."""
+    lines = [f"{name}: {value}" for name, value in headers if is_header_name(name)]
+    if not "".join(lines).isprintable():  # most are
+        lines = [NOT_IN_A_FIELD.sub(" ", line) for line in lines]
+    return "\r\n".join([*lines, ""]).encode("latin-1", "replace")
+
+
+def head_bytes(status: int, headers: Headers) -> bytes:
+    """Status line and headers, without the empty line."""
+    return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
 
 
 # === formats/message_content =================================================
@@ -5321,6 +5490,9 @@ OLLAMA_PLACES = Places(
 # Pure.
 
 
+# Characters of a wrong value that an error shows; FastAPI shows all of it.
+LONGEST_INPUT = 500
+
 # What an error calls the kinds of JSON values, in its type and in its message.
 PYDANTIC_NAMES = {
     "a string": ("string", "string"),
@@ -5356,6 +5528,45 @@ def fastapi_detail(failure: Failure) -> ErrorBody:
         "msg": failure.message,
     }
     return ErrorBody({"detail": [detail]})
+
+
+def told_details(call: Call, failure: Failure) -> ErrorBody:
+    """`{"detail"}` of all that an error tells one by one, each with what the request has there."""
+    return ErrorBody({"detail": [told_detail(call.request.json, one) for one in failure.told]})
+
+
+def told_detail(body: Json, one: Violation) -> Dict[str, Json]:
+    """One of them: its code is what pydantic calls that, its place is the path, in which unions
+    say which of them was meant."""
+    steps = location(one.place)
+    detail: Dict[str, Json] = {"type": one.code, "loc": ["body", *steps], "msg": one.message}
+    if one.code == "missing":  # what it is missing in is shown
+        steps = steps[:-1]
+    found = value_there(body, steps)
+    return detail if found is MISSING else {**detail, "input": shown_input(found)}
+
+
+def value_there(value: Any, steps: Sequence[Union[str, int]]) -> Any:
+    """What a path leads to; a step that names the member of a union leads nowhere."""
+    for step in steps:
+        has_item = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if has_item or (isinstance(value, dict) and step in value):
+            value = value[step]
+        elif not isinstance(value, dict) or isinstance(step, int):
+            return MISSING
+    return value
+
+
+def shown_input(value: Json) -> Json:
+    """A wrong value as an error shows it: of a long one the beginning, as text."""
+    if isinstance(value, str):
+        return value[:LONGEST_INPUT]
+    text = ""
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += piece[:LONGEST_INPUT]
+        if len(text) > LONGEST_INPUT:
+            return text[:LONGEST_INPUT]
+    return value
 
 
 def location(path: str) -> List[Union[str, int]]:
@@ -5440,6 +5651,8 @@ class Anthropic(WireFormat):
     provider = "anthropic"
     # The same plain key comes in either, depending on the SDK and its version (2.3).
     credentials: Tuple[str, ...] = ("x-api-key", "authorization")
+    # Quoted, by many who sent a wrong token.
+    wrong_keys: Mapping[str, Failure] = {"authorization": Failure(401, "Invalid bearer token")}
     errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
     bad_json = "The request body is not valid JSON: {}"
     request_id_prefix = "req_011"
@@ -5796,6 +6009,717 @@ class AnthropicModels(Anthropic):
             "first_id": self.known[0],
             "last_id": self.known[-1],
         }
+
+
+# === formats/mute ============================================================
+# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
+
+
+class Mute(WireFormat):
+    """A format of which nobody knows how an answer looks; what it would say is broken before any
+    of it is sent."""
+
+    speaks: FrozenSet[Any] = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Nothing."""
+        return {}
+
+    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
+        """None."""
+        return iter(())
+
+
+# === formats/issuance ========================================================
+# What token endpoints share: forms that are read as fields, how long a token holds, assertions.
+
+# Pure: the session's issuer knows the time.
+
+
+LIFE = "expires_in"  # the member of `extra` that says for how many seconds a token holds
+LONGEST_CLAIM = 500  # characters: a token stands in a header
+LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
+FAR_SECOND = 10**15  # what is further away is no time of any clock
+NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
+JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
+JSON_TYPE = "application/json"
+
+
+class Grant(NamedTuple):
+    """A token that is issued, and when it expires."""
+
+    token: str
+    now: int
+    expires: int
+
+    @property
+    def life(self) -> int:
+        """The seconds from now on until it expires."""
+        return self.expires - self.now
+
+
+class Issuing(WireFormat):
+    """An API that issues tokens, which are right for the APIs of its provider as long as they say.
+
+    A mock may say a token of its own as `text`, and with `expires_in` in `extra` how long one
+    holds, also where the API has another word for that."""
+
+    operation = "token"
+    credentials: Tuple[str, ...] = ()
+    needs_mock = False
+    is_stateful = True  # the next token is another
+    hides_body = True
+    speaks: FrozenSet[Any] = frozenset((Text,))
+    usual_life = 3600
+
+    def informed(self, call: Call, state: State) -> Call:
+        """With who issues what it asks for."""
+        return replace(call, issuer=state.issuer)
+
+    def own(self, call: Call, state: State) -> Optional[Usually]:
+        """Why nothing is issued, or its answer."""
+        return self.refusal(call)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """Why nothing is issued to a request, if it is not."""
+        return None
+
+    def asked_life(self, call: Call) -> int:
+        """For how many seconds a token is to hold, as a request has it."""
+        return self.usual_life
+
+    def grant(self, call: Call, reply: Reply, **claims: Json) -> Grant:
+        """A token with such claims; that of a mock is sent as it is."""
+        issuer = issuer_of(call)
+        now = issuer.now()
+        life = given_life(reply.extra)
+        expires = now + (self.asked_life(call) if life is None else life)
+        token = reply.text(Text) or issuer.token(self.provider, expires, **claims)
+        return Grant(token, now, expires)
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """The answer with what a mock lays over it, in which the life of the token stands."""
+        if given_life(extra) is not None:
+            extra = {name: value for name, value in extra.items() if name != LIFE}
+        return merged(value, extra)
+
+
+class TokenEndpoint(Issuing, Mute):
+    """One that is asked by a form, or by GET."""
+
+    takes_body = False  # it is read here, whatever it is
+    takes_query = False  # whether the query stands for a form where there is none
+
+    def read(self, request: Request, params: Mapping[str, str], body: Json) -> Call:
+        """The request with the fields of its form for a body."""
+        names = self.provider, self.operation, self.api, ""
+        fields: Json = None
+        if request.method == "POST":
+            fields = {**basic_client(request), **form_fields(request)}
+        elif self.takes_query:
+            fields = dict(request.query)
+        return Call(request, *names, params=params, body=fields)
+
+
+def form_fields(request: Request) -> Dict[str, Json]:
+    """The fields that a request has in a form, or in a JSON object."""
+    kind = request.headers.get("content-type", "")
+    form = plain_form_of(kind, request.body)
+    if form is not None:
+        return form
+    try:
+        value = request.json
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def basic_client(request: Request) -> Dict[str, Json]:
+    """The client that a request names in its head in place of its form (RFC 6749, 2.3.1): so Go's
+    oauth2 does first."""
+    key = scheme_key(request.headers.get("authorization", ""), ("basic",))
+    client, colon, secret = text_of(from_base64url(key)).partition(":")
+    if not colon:
+        return {}
+    return {"client_id": unquote(client), "client_secret": unquote(secret)}
+
+
+def field_text(call: Call, name: str) -> str:
+    """A field of a request; empty, too, for one that is no text."""
+    value = within(call.body, name)
+    return value if isinstance(value, str) else ""
+
+
+def issuer_of(call: Call) -> Issuer:
+    """Who issues what a call asks for."""
+    return call.issuer or NOBODY
+
+
+def given_life(extra: Mapping[str, Json]) -> Optional[int]:
+    """For how many seconds a token holds by what a mock says, if it says it."""
+    life = extra.get(LIFE)
+    if type(life) is int and abs(life) <= LONGEST_LIFE:
+        return life
+    return None
+
+
+def short(text: Json) -> str:
+    """A text as a claim has room for it."""
+    return str(text)[:LONGEST_CLAIM]
+
+
+# --- assertions ---
+
+
+class Assertion(NamedTuple):
+    """A JWT as it can be read without the key that signed it."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+
+    def second(self, name: str) -> Optional[float]:
+        """A claim that is a Unix second, in digits at least; None for any other."""
+        value = self.claims.get(name)
+        if isinstance(value, str) and value.isdecimal() and len(value) < 16:
+            return int(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return min(max(value, -FAR_SECOND), FAR_SECOND)
+        return None
+
+    def text(self, name: str) -> str:
+        """A claim that is a text; empty for any other."""
+        value = self.claims.get(name)
+        return value if isinstance(value, str) else ""
+
+
+def read_assertion(text: str) -> Optional[Assertion]:
+    """What a JWT says; None for what is none."""
+    text = text.strip()  # it may come from a file
+    if not re.fullmatch(JWT, text):
+        return None
+    try:
+        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+    except ValueError:
+        return None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        return None
+    return Assertion(header, claims)
+
+
+# === formats/aws_sts =========================================================
+# AWS's Security Token Service: its Query protocol, with answers and errors in XML.
+
+# Members, constraints and sentences as its API reference has them, or quoted.  Pure.
+
+
+NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
+ACCOUNT_ID = "123456789012"
+USER_ARN = f"arn:aws:iam::{ACCOUNT_ID}:user/mock"
+# Texts, as compiling them takes longer than most requests do.
+NOT_IN_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+NOT_IN_A_NAME = "[^a-zA-Z0-9_.-]|^[^a-zA-Z]"
+ROLE_ARN = "arn:[a-z0-9-]+:iam::([0-9]{12}):role/(?:[^/]+/)*([a-zA-Z0-9_+=,.@-]+)"
+WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+SIGNED_ACTIONS = ("AssumeRole", "GetCallerIdentity")
+
+STS_TYPES = {403: "AccessDenied", 429: "Throttling", 503: "ServiceUnavailable"}
+# Of the same errors, by what they are called in JSON protocols.
+SIGNATURE_CODES = {
+    "InvalidSignatureException": "SignatureDoesNotMatch",
+    "IncompleteSignatureException": "IncompleteSignature",
+    "UnrecognizedClientException": "InvalidClientTokenId",
+    "ExpiredTokenException": "ExpiredToken",
+}
+STS_ERRORS = {
+    "no_key": Failure(403, "Request is missing Authentication Token", "MissingAuthenticationToken"),
+    "authentication": Failure(
+        403, "The security token included in the request is invalid.", "InvalidClientTokenId"
+    ),
+    "permission": Failure(403, "User is not authorized to perform this action", "AccessDenied"),
+    "rate_limit": Failure(400, "Rate exceeded", "Throttling"),
+    "server_error": Failure(
+        500, "We encountered an internal error. Please try again.", "InternalFailure"
+    ),
+}
+
+
+class FieldRule(NamedTuple):
+    """What a field of a request is to be."""
+
+    name: str
+    is_needed: bool
+    least: int
+    most: int
+    pattern: str = ""
+    is_number: bool = False
+
+
+ROLE_RULE = FieldRule("RoleArn", True, 20, 2048)
+NAME_RULE = FieldRule("RoleSessionName", True, 2, 64, r"[\w+=,.@-]*")
+DURATION_RULE = FieldRule("DurationSeconds", False, 900, 43200, is_number=True)
+IDENTITY_RULE = FieldRule("WebIdentityToken", True, 4, 20000)
+RULES: Mapping[str, Tuple[FieldRule, ...]] = {
+    "AssumeRole": (ROLE_RULE, NAME_RULE, DURATION_RULE),
+    WEB_IDENTITY: (ROLE_RULE, NAME_RULE, IDENTITY_RULE, DURATION_RULE),
+}
+
+
+def xml_of(value: Mapping[str, Json]) -> str:
+    """An answer as XML: its only member is the root."""
+    return "".join(element(name, inner, 0) for name, inner in value.items())
+
+
+def element(name: str, value: Json, depth: int) -> str:
+    """A member as an element; none for null."""
+    space = "  " * depth
+    if value is None:
+        return ""
+    name = re.sub(NOT_IN_A_NAME, "_", name)
+    opening = f'{name} xmlns="{NAMESPACE}"' if not depth else name
+    if isinstance(value, Mapping):
+        inner = "".join(element(key, one, depth + 1) for key, one in value.items())
+        return f"{space}<{opening}>\n{inner}{space}</{name}>\n"
+    text = escape(re.sub(NOT_IN_XML, "?", str(value)), quote=False)
+    return f"{space}<{opening}>{text}</{name}>\n"
+
+
+class Sts(TokenEndpoint):
+    """What all actions share."""
+
+    provider = "bedrock"
+    api = "sts"
+    takes_query = True  # the Query protocol
+    json_type = "text/xml"
+    layout: Callable[..., str] = staticmethod(xml_of)
+    errors: Mapping[str, Failure] = STS_ERRORS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """The request id."""
+        return (("x-amzn-RequestId", uuid(call, "request")),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`<ErrorResponse>`, which says whose fault it is."""
+        kind, fault = STS_TYPES.get(failure.status, "ValidationError"), "Sender"
+        if failure.status >= 500:
+            kind, fault = STS_TYPES.get(failure.status, "InternalFailure"), "Receiver"
+        error = {
+            "Type": fault,
+            "Code": failure.type or failure.code or kind,
+            "Message": failure.message,
+        }
+        answer = {"Error": error, "RequestId": uuid(call, "request")}
+        return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
+
+    def asked_life(self, call: Call) -> int:
+        """`DurationSeconds`."""
+        return int(field_text(call, "DurationSeconds") or self.usual_life)
+
+    def answer(self, call: Call, action: str, result: Json) -> Json:
+        """The result of an action, with what is around it."""
+        inner = {
+            f"{action}Result": result,
+            "ResponseMetadata": {"RequestId": uuid(call, "request")},
+        }
+        return {f"{action}Response": inner}
+
+    def extended(self, call: Call, value: Json, extra: Mapping[str, Json]) -> Json:
+        """What a mock lays over the answer goes into its root, of which there is one."""
+        return {
+            root: super(Sts, self).extended(call, inner, extra) for root, inner in value.items()
+        }
+
+    def assumed(self, call: Call, reply: Reply) -> Dict[str, Json]:
+        """The credentials of a role, and who has them."""
+        role, session = field_text(call, "RoleArn"), field_text(call, "RoleSessionName")
+        match = re.fullmatch(ROLE_ARN, role)
+        account, name = match.groups() if match else (ACCOUNT_ID, "mock")
+        arn = f"arn:aws:sts::{account}:assumed-role/{name}/{session}"
+        user = f"AROA{token(role, 16, LOWER_ALNUM).upper()}:{session}"
+        keys, expires = granted_keys(self, call, reply, arn=arn, id=user)
+        return {
+            "Credentials": {
+                "AccessKeyId": keys.access,
+                "SecretAccessKey": keys.secret,
+                "SessionToken": keys.session,
+                "Expiration": rfc3339(expires) + "Z",
+            },
+            "AssumedRoleUser": {"AssumedRoleId": user, "Arn": arn},
+        }
+
+
+def granted_keys(wire: Issuing, call: Call, reply: Reply, **claims: Json) -> Tuple[AwsKeys, int]:
+    """Credentials that hold for a while, and until when; a mock's text is the session token."""
+    issuer, life = issuer_of(call), given_life(reply.extra)
+    expires = issuer.now() + (wire.asked_life(call) if life is None else life)
+    keys = issuer.aws_keys(expires, **claims)
+    return keys._replace(session=reply.text(Text) or keys.session), expires
+
+
+def action_of(request: Request) -> str:
+    """The action that a request asks for; empty if it asks for none."""
+    kind = request.headers.get("content-type", "")
+    if request.method == "POST" and not kind.startswith("application/x-www-form-urlencoded"):
+        return ""
+    fields = form_fields(request) if request.method == "POST" else request.query
+    action = fields.get("Action")
+    return action if isinstance(action, str) else ""
+
+
+def broken_rule(call: Call) -> Optional[Failure]:
+    """What is wrong with the fields of a request, the first first."""
+    for rule in RULES.get(field_text(call, "Action"), ()):
+        problem = ""
+        text = field_text(call, rule.name)
+        told = f"Value '{text[:200]}'"
+        if rule.name == IDENTITY_RULE.name:
+            told = "Value"  # a credential is told to nobody
+        if not text:
+            told, problem = "Value null", "not be null" if rule.is_needed else ""
+        elif rule.is_number:
+            problem = wrong_number(rule, text)
+        elif len(text) < rule.least:
+            problem = f"have length greater than or equal to {rule.least}"
+        elif len(text) > rule.most:
+            problem = f"have length less than or equal to {rule.most}"
+        elif rule.pattern and not re.fullmatch(rule.pattern, text, re.ASCII):
+            problem = f"satisfy regular expression pattern: {rule.pattern}"
+        if problem:
+            name = rule.name[0].lower() + rule.name[1:]
+            return Failure(
+                400,
+                f"1 validation error detected: {told} at '{name}' failed to satisfy constraint: "
+                f"Member must {problem}",
+                "ValidationError",
+            )
+    return None
+
+
+def wrong_number(rule: FieldRule, text: str) -> str:
+    """What a number is to be, if it is not."""
+    number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1
+    if number < rule.least:
+        return f"have value greater than or equal to {rule.least}"
+    if number > rule.most:
+        return f"have value less than or equal to {rule.most}"
+    return ""
+
+
+class StsSigned(Sts):
+    """AssumeRole and GetCallerIdentity, for who has credentials of AWS."""
+
+    routes = ("POST /", "GET /")
+    schemes = ("aws4-hmac-sha256",)
+    signed_for = "sts"
+
+    def badly_signed(self, failure: Failure) -> Failure:
+        """The same sentence, with the code that the Query protocol has for it."""
+        return replace(failure, type=SIGNATURE_CODES[failure.type or ""])
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """Any action but the one that is not signed, also one that there is not."""
+        return action_of(request) not in ("", WEB_IDENTITY)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        action, headers, query = field_text(call, "Action"), call.headers, call.query
+        if action not in SIGNED_ACTIONS:
+            version = field_text(call, "Version") or "2011-06-15"
+            message = f"Could not find operation {action[:200]} for version {version[:20]}"
+            return Failure(400, message, "InvalidAction")
+        scheme = headers.get("authorization", "").partition(" ")[0].lower()
+        if scheme not in self.schemes and not query.get("X-Amz-Signature"):
+            return Failure(0, "", kind="no_key")
+        issuer, session = issuer_of(call), session_token(call)
+        if session and issuer.verdict(self.provider, session, issuer.now()) == "expired":
+            message = "The security token included in the request is expired"
+            return Failure(403, message, "ExpiredToken")
+        role = field_text(call, "RoleArn")
+        wrong = broken_rule(call)
+        if not wrong and action == "AssumeRole" and not re.fullmatch(ROLE_ARN, role):
+            return Failure(400, f"{role[:200]} is invalid", "ValidationError")
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials, or who it is that asks."""
+        if field_text(call, "Action") == "AssumeRole":
+            return self.answer(call, "AssumeRole", self.assumed(call, reply))
+        claims = issuer_of(call).claims(self.provider, session_token(call)) or {}
+        arn = claims.get("arn", USER_ARN)
+        result = {
+            "Arn": arn,
+            "UserId": claims.get("id", "AIDAMOCKMOCKMOCKMOCK"),
+            "Account": arn.split(":")[4],
+        }
+        return self.answer(call, "GetCallerIdentity", result)
+
+
+def session_token(call: Call) -> str:
+    """The session token that came with a request, in its head or its query."""
+    return call.headers.get("x-amz-security-token") or call.query.get("X-Amz-Security-Token", "")
+
+
+class StsWebIdentity(Sts):
+    """AssumeRoleWithWebIdentity, for who has a token of somebody else; its signature is taken as it
+    comes."""
+
+    routes = ("POST /", "GET /")
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """That action."""
+        return action_of(request) == WEB_IDENTITY
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request, or with the token in it."""
+        wrong = broken_rule(call)
+        if wrong:
+            return wrong
+        if not re.fullmatch(ROLE_ARN, field_text(call, "RoleArn")):
+            return Failure(400, "Request ARN is invalid", "ValidationError")
+        assertion = read_assertion(field_text(call, "WebIdentityToken"))
+        if assertion is None:
+            message = (
+                "The ID Token provided is not a valid JWT. (You may see this error if you sent an "
+                "Access Token)"
+            )
+            return Failure(400, message, "InvalidIdentityToken")
+        now, ends = issuer_of(call).now(), assertion.second("exp")
+        if ends is not None and ends <= now:
+            # Quoted, with the space that is missing in it.
+            message = (
+                f"Token expired: current date/time {now} must be before the expiration "
+                f"date/time{int(ends)}"
+            )
+            return Failure(400, message, "ExpiredTokenException")
+        if not assertion.text("iss"):
+            return Failure(400, "Missing a required claim: iss", "InvalidIdentityToken")
+        return None
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials, and what the token says of its subject."""
+        result = self.assumed(call, reply)
+        assertion = read_assertion(field_text(call, "WebIdentityToken"))
+        if assertion:
+            issuer = assertion.text("iss")
+            audience = assertion.claims.get("aud")
+            if isinstance(audience, list):
+                audience = audience[0] if audience else None
+            result["SubjectFromWebIdentityToken"] = assertion.text("sub")
+            result["Provider"] = issuer.partition("://")[2] or issuer
+            result["Audience"] = audience
+        return self.answer(call, WEB_IDENTITY, result)
+
+
+# === formats/aws_metadata ====================================================
+# AWS's credentials of machines and containers: IMDSv2, the ECS agent's, EKS Pod Identity's.
+
+# Paths, members and statuses as documented, and as the SDKs read them.  Pure.
+
+
+ROLES = "GET /latest/meta-data/iam/security-credentials"
+ROLE_NAME = "mock-role"
+REGION = "us-east-1"
+INSTANCE_ID = "i-0123456789abcdef0"
+LONGEST_SESSION = 21600  # seconds: six hours
+TTL = "x-aws-ec2-metadata-token-ttl-seconds"
+DOCUMENT = {
+    "accountId": ACCOUNT_ID,
+    "architecture": "x86_64",
+    "availabilityZone": REGION + "a",
+    "imageId": "ami-0123456789abcdef0",
+    "instanceId": INSTANCE_ID,
+    "instanceType": "t3.micro",
+    "privateIp": "10.0.0.1",
+    "region": REGION,
+    "version": "2017-09-30",
+}
+PROFILE = f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/{ROLE_NAME}"
+# What stands below /latest/meta-data/ and /latest/dynamic/.
+INSTANCE: Mapping[str, str] = {
+    "placement/region": REGION,
+    "placement/availability-zone": REGION + "a",
+    "instance-id": INSTANCE_ID,
+    "instance-type": DOCUMENT["instanceType"],
+    "local-ipv4": DOCUMENT["privateIp"],
+    "services/domain": "amazonaws.com",
+    "services/partition": "aws",
+    "iam/info": indented({"Code": "Success", "InstanceProfileArn": PROFILE}),
+    "instance-identity/document": indented(DOCUMENT),
+    "": "iam/\ninstance-id\ninstance-type\nplacement/\nservices/\n",
+}
+
+
+def instance_page(value: Mapping[str, Json]) -> str:
+    """An error as a page."""
+    title = f"{value['status']} - {value['message']}"
+    return (
+        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
+        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
+        f" <head>\n  <title>{title}</title>\n </head>\n"
+        f" <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    )
+
+
+class OnInstance(TokenEndpoint):
+    """What the paths of a machine share: a token of its own, without which nothing is told."""
+
+    provider = "bedrock"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Who serves it."""
+        return (("Server", "EC2ws"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A page."""
+        error = {"status": failure.status, "message": failure.message}
+        return ErrorBody(error, instance_page, content_type="text/html")
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the machine's token, or with one that is none any more."""
+        issuer, key = issuer_of(call), call.headers.get("x-aws-ec2-metadata-token", "")
+        if issuer.verdict("imds", key, issuer.now()) == "right":
+            return None
+        return Failure(401, http_phrase(401))
+
+
+class InstanceSession(OnInstance):
+    """The token with which a machine is asked for the rest."""
+
+    operation = "metadata"
+    api = "imds_session"
+    routes = ("PUT /latest/api/token",)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request that has come through others, or does not say for how long."""
+        if "x-forwarded-for" in call.headers:
+            return Failure(403, http_phrase(403))
+        life = call.headers.get(TTL, "")
+        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+            return Failure(400, http_phrase(400))
+        return None
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """For how long it holds."""
+        life: Headers = ()
+        if status < 400 and TTL in call.headers:
+            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
+        return (*life, *super().headers(call, stream, status))
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and nothing around it."""
+        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
+
+    def whole_type(self, call: Call) -> str:
+        """A text."""
+        return "text/plain"
+
+
+class InstanceCredentials(OnInstance):
+    """The credentials of a machine's role, whatever that is called."""
+
+    api = "imds"
+    routes = (ROLES + "/{role}",)
+    json_type = "text/plain"
+    usual_life = 21600
+    layout = staticmethod(indented)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials as a machine has them."""
+        role, now = call.params.get("role", ROLE_NAME), issuer_of(call).now()
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role[:64]}/{INSTANCE_ID}"
+        keys, expires = granted_keys(self, call, reply, arn=arn)
+        return {
+            "Code": "Success",
+            "LastUpdated": rfc3339(now) + "Z",
+            "Type": "AWS-HMAC",
+            "AccessKeyId": keys.access,
+            "SecretAccessKey": keys.secret,
+            "Token": keys.session,
+            "Expiration": rfc3339(expires) + "Z",
+        }
+
+
+class InstanceFacts(OnInstance):
+    """What else a machine is; to a mock's `text` any of it."""
+
+    operation = "metadata"
+    api = "imds_metadata"
+    routes = (
+        ROLES + "[/]",
+        "GET /latest/meta-data[/]",
+        "GET /latest/meta-data/{place*}",
+        "GET /latest/dynamic/{place*}",
+    )
+
+    def fact(self, call: Call) -> Optional[str]:
+        """What stands in a place; None where there is none."""
+        if "security-credentials" in call.path:
+            return ROLE_NAME
+        return INSTANCE.get(call.params.get("place", "").rstrip("/"))
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What there is not."""
+        wrong = super().refusal(call)
+        if not wrong and self.fact(call) is None:
+            return Failure(404, http_phrase(404))
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One of them."""
+        return utf8(reply.text(Text) or self.fact(call) or "")
+
+    def whole_type(self, call: Call) -> str:
+        """A text."""
+        return "text/plain"
+
+
+class ContainerCredentials(TokenEndpoint):
+    """The credentials of a container's role, from the agent of ECS or of EKS."""
+
+    provider = "bedrock"
+    api = "container"
+    routes = ("GET /v2/credentials/{id}", "GET /v1/credentials")
+    usual_life = 21600
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request to EKS without the token of a service account."""
+        if call.path.startswith("/v1/") and not call.headers.get("authorization", "").strip():
+            # The agent's own sentence (read in its source).
+            return Failure(400, "Service account token cannot be empty")
+        return None
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A line of EKS's agent, or what ECS's says."""
+        usual = "InvalidIdInRequest" if failure.status < 500 else "InternalServerError"
+        error = {
+            "code": failure.code or failure.type or usual,
+            "message": failure.message,
+            "HTTPErrorCode": failure.status,
+        }
+        if call.path.startswith("/v1/"):
+            return ErrorBody(error, agent_line, content_type="text/plain; charset=utf-8")
+        return ErrorBody(error)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Credentials as a container has them."""
+        arn = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{ROLE_NAME}/container"
+        keys, expires = granted_keys(self, call, reply, arn=arn)
+        answer: Dict[str, Json] = {
+            "AccessKeyId": keys.access,
+            "SecretAccessKey": keys.secret,
+            "Token": keys.session,
+            "Expiration": rfc3339(expires) + "Z",
+        }
+        if call.path.startswith("/v1/"):
+            return {**answer, "AccountId": ACCOUNT_ID}
+        return {"RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/{ROLE_NAME}", **answer}
+
+
+def agent_line(value: Mapping[str, Json]) -> str:
+    """An error as a line."""
+    return f"{value['message']}\n"
 
 
 # === formats/openai ==========================================================
@@ -7445,6 +8369,12 @@ AZURE_KEY_ERROR = Failure(
     "resource.",
 )
 
+# Of a token, in a shape of its own (section 6, and many reports).
+AZURE_TOKEN_ERROR = Failure(
+    401,
+    "Unauthorized. Access token is missing, invalid, audience is incorrect "
+    "(https://cognitiveservices.azure.com), or have expired.",
+)
 AZURE_ERRORS: Mapping[str, Failure] = {
     **OPENAI_ERRORS,
     "no_key": AZURE_KEY_ERROR,
@@ -7497,6 +8427,8 @@ class Azure(OpenAI):
         "/openai/responses",
     )
     credentials = ("api-key", "authorization")
+    wrong_keys = {"authorization": AZURE_TOKEN_ERROR}
+    expired_token = AZURE_TOKEN_ERROR
     errors = AZURE_ERRORS
     # Errors from before the engine, in a shape of their own (section 6).
     gateway: Tuple[int, ...] = (401, 403, 404, 429)
@@ -7527,8 +8459,12 @@ class Azure(OpenAI):
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
         if failure.code == "content_filter":
             return ErrorBody({"error": self.filtered(failure)})
+        if failure.code == "BadRequest":
+            return ErrorBody({"error": {"code": failure.code, "message": failure.message}})
         if failure.status not in self.gateway:
             return super().failure(call, failure)
+        if failure.message == AZURE_TOKEN_ERROR.message:
+            return ErrorBody({"statusCode": failure.status, "message": failure.message})
         error = {"code": failure.code or str(failure.status), "message": failure.message}
         if failure.code == "DeploymentNotFound":
             kind = failure.type or "invalid_request_error"
@@ -9342,6 +10278,323 @@ class AzureResponses(AzureEngine, OpenAIResponses):
         return value
 
 
+# === formats/azure_tokens ====================================================
+# Azure's token endpoints: an application's secret or assertion, and managed identities.
+
+# Codes and sentences are Microsoft Entra's, as documented and quoted; those of managed identities
+# are of Azure's instance metadata service.  Pure.
+
+
+BEARER_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+SKEW_ALLOWED = 300  # seconds
+NO_STORE = (
+    ("Cache-Control", "no-store, no-cache"),
+    ("Pragma", "no-cache"),
+    ("Expires", "-1"),
+    ("Strict-Transport-Security", "max-age=31536000; includeSubDomains"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+EVERYTHING = "/.default"
+OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
+CODE = re.compile(r"AADSTS([0-9]+)")
+# What Entra calls an error that says it in no other way, by status.
+ENTRA_ERRORS = {
+    401: "invalid_client",
+    403: "unauthorized_client",
+    429: "temporarily_unavailable",
+    503: "temporarily_unavailable",
+}
+ENTRA_FAILURES = {
+    "authentication": Failure(
+        401,
+        "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the "
+        "request is the client secret value, not the client secret ID, for a secret added to app.",
+    ),
+    "permission": Failure(
+        400,
+        "AADSTS53003: Access has been blocked by Conditional Access policies. The access policy "
+        "does not allow token issuance.",
+        "interaction_required",
+    ),
+    "not_found": Failure(
+        400,
+        "AADSTS700016: Application was not found in the directory. This can happen if the "
+        "application has not been installed by the administrator of the tenant or consented to by "
+        "any user in the tenant. You may have sent your authentication request to the wrong "
+        "tenant.",
+        "unauthorized_client",
+    ),
+    "overloaded": Failure(503, "AADSTS90033: A transient error has occurred. Please try again."),
+    "rate_limit": Failure(
+        429,
+        "AADSTS90055: There are too many incoming requests. This exception is thrown for blocked "
+        "tenants.",
+    ),
+}
+
+
+def entra(status: int, error: str, code: int, message: str) -> Failure:
+    """One of Entra's errors."""
+    return Failure(status, f"AADSTS{code}: {message}", error)
+
+
+class Entra(TokenEndpoint):
+    """What the paths of a tenant share."""
+
+    provider = "azure"
+    json_type = "application/json; charset=utf-8"
+    errors: Mapping[str, Failure] = ENTRA_FAILURES
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """Nobody keeps what it says; when to ask again, where it is too much."""
+        own: Headers = (*NO_STORE, ("x-ms-request-id", uuid(call, "request")))
+        if status in (429, 503):
+            own += (("Retry-After", str(RETRY_SECONDS)),)
+        return own
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description", …}`; a code of digits is one of Entra's."""
+        message, code, error = failure.message, failure.code or "", failure.type
+        if code.isdecimal() and not message.startswith("AADSTS"):
+            message = f"AADSTS{code}: {message}"
+        elif not error:
+            error = code
+        usual = "invalid_request" if failure.status < 500 else "server_error"
+        codes = [int(digits[:18]) for digits in CODE.findall(message[:100])[:1]]
+        trace, correlation = uuid(call, "request"), uuid(call, "correlation")
+        moment = rfc3339(issuer_of(call).now()).replace("T", " ") + "Z"
+        error_body: Dict[str, Json] = {
+            "error": error or ENTRA_ERRORS.get(failure.status, usual),
+            "error_description": f"{message} Trace ID: {trace} Correlation ID: {correlation} "
+            f"Timestamp: {moment}",
+            "error_codes": codes,
+            "timestamp": moment,
+            "trace_id": trace,
+            "correlation_id": correlation,
+        }
+        if codes:
+            error_body["error_uri"] = f"https://login.microsoftonline.com/error?code={codes[0]}"
+        return ErrorBody(error_body)
+
+
+class EntraToken(Entra):
+    """token: an application's secret, or what it has signed, for an access token.  Secrets and
+    signatures are taken as they come."""
+
+    api = "oauth2"
+    routes = ("POST /{tenant}/oauth2[/v2.0]/token",)
+    usual_life = 3599
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        is_second = "/v2.0/" in call.path
+        for name in ("grant_type", "client_id", "scope" if is_second else "resource"):
+            if not field_text(call, name):
+                message = f"The request body must contain the following parameter: '{name}'."
+                return entra(400, "invalid_request", 900144, message)
+        kind, scope = field_text(call, "grant_type"), field_text(call, "scope")
+        if kind != "client_credentials":
+            message = f"The app requested an unsupported grant type '{short(kind)}'."
+            return entra(400, "unsupported_grant_type", 70003, message)
+        if is_second and not audience_of(scope):
+            message = (
+                f"The provided value for scope {short(scope)} is not valid. Client credential "
+                "flows must have a scope value with /.default suffixed to the resource identifier "
+                "(application ID URI)."
+            )
+            return entra(400, "invalid_scope", 1002012, message)
+        return wrong_client(call, issuer_of(call).now())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token; the first version of the endpoint writes numbers as text, and says more."""
+        tenant, client = short(call.params.get("tenant")), short(field_text(call, "client_id"))
+        resource = field_text(call, "resource") or audience_of(field_text(call, "scope"))
+        grant = self.grant(call, reply, **token_claims(call, tenant, client, resource))
+        life, token = grant.life, {"access_token": grant.token}
+        if "/v2.0/" in call.path:
+            return {"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, **token}
+        return {
+            "token_type": "Bearer",
+            "expires_in": str(life),
+            "ext_expires_in": str(life),
+            "expires_on": str(grant.expires),
+            "not_before": str(grant.now),
+            "resource": resource,
+            **token,
+        }
+
+
+def wrong_client(call: Call, now: int) -> Optional[Failure]:
+    """What is wrong with how an application says who it is."""
+    assertion_text = field_text(call, "client_assertion")
+    if not assertion_text:
+        if field_text(call, "client_secret"):
+            return None
+        message = (
+            "The request body must contain the following parameter: 'client_assertion' or "
+            "'client_secret'."
+        )
+        return entra(401, "invalid_client", 7000218, message)
+    if field_text(call, "client_assertion_type") != BEARER_ASSERTION:
+        message = "The request body must contain the following parameter: 'client_assertion_type'."
+        return entra(400, "invalid_request", 900144, message)
+    assertion = read_assertion(assertion_text)
+    if assertion is None:
+        return entra(401, "invalid_client", 50027, "JWT token is invalid or malformed.")
+    begins, ends = assertion.second("nbf") or 0, assertion.second("exp")
+    if ends is None or not begins - SKEW_ALLOWED <= now <= ends + SKEW_ALLOWED:
+        message = (
+            "Client assertion is not within its valid time range. "
+            f"Current time: {rfc3339(now)}Z, expiry time of assertion {told_second(ends)}."
+        )
+        return entra(401, "invalid_client", 700024, message)
+    if not assertion.claims.get("aud"):
+        message = "Client assertion audience claim does not match Realm issuer."
+        return entra(401, "invalid_client", 700023, message)
+    return None
+
+
+def told_second(second: Optional[float]) -> str:
+    """A Unix second in words, as far as a calendar has it."""
+    if second is None or not 0 <= second < 32503680000:  # the year 3000
+        return "unknown"
+    return rfc3339(second) + "Z"
+
+
+def audience_of(scope: str) -> str:
+    """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    # MSAL for Go asks for an identity, too (verified).
+    asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
+    if len(asked) != 1 or not asked[0].endswith(EVERYTHING):
+        return ""
+    return asked[0][: -len(EVERYTHING)]
+
+
+def token_claims(call: Call, tenant: str, client: str, resource: str) -> Dict[str, Json]:
+    """What one of Azure's tokens says of itself."""
+    now = issuer_of(call).now()
+    return {
+        "aud": short(resource),
+        "iss": f"https://sts.windows.net/{tenant}/",
+        "iat": now,
+        "nbf": now,
+        "appid": client,
+        "oid": client,
+        "sub": client,
+        "tid": tenant,
+        "ver": "1.0",
+    }
+
+
+class EntraDirectory(Entra):
+    """openid-configuration of a tenant: where its endpoints are, which is here."""
+
+    operation = "metadata"
+    api = "openid_configuration"
+    routes = ("GET /{tenant}[/v2.0]/.well-known/openid-configuration",)
+    speaks = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """Those that clients look for."""
+        request, tenant = call.request, short(call.params.get("tenant"))
+        here = request.headers.get("host") or f"127.0.0.1:{request.port}"
+        scheme = "https" if request.is_tls else "http"
+        if request.headers.get("x-forwarded-proto") == "https":  # behind what ends TLS
+            scheme = "https"
+        base = f"{scheme}://{here}/{tenant}"
+        return {
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "token_endpoint_auth_methods_supported": [
+                "client_secret_post",
+                "private_key_jwt",
+                "client_secret_basic",
+            ],
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "tenant_region_scope": None,
+            "cloud_instance_name": "microsoftonline.com",
+        }
+
+
+class EntraInstance(Entra):
+    """Instance discovery: which hosts are one cloud, for clients that ask before they trust one."""
+
+    operation = "metadata"
+    api = "instance_discovery"
+    routes = ("GET /common/discovery/instance",)
+    speaks = frozenset()
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The tenant that is asked for, and the hosts of the public cloud."""
+        asked = call.query.get("authorization_endpoint", "")
+        tenant = asked.replace("/oauth2/v2.0/authorize", "").replace("/oauth2/authorize", "")
+        hosts: List[str] = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com"]
+        one = {
+            "preferred_network": hosts[0],
+            "preferred_cache": hosts[1],
+            "aliases": [*hosts, "sts.windows.net"],
+        }
+        return {
+            "tenant_discovery_endpoint": short(tenant) + "/v2.0/.well-known/openid-configuration",
+            "api-version": "1.1",
+            "metadata": [one],
+        }
+
+
+class ManagedIdentity(TokenEndpoint):
+    """A managed identity's token, from a machine's metadata service or from App Service."""
+
+    provider = "azure"
+    api = "managed_identity"
+    routes = ("GET /metadata/identity/oauth2/token", "GET /{msi|MSI}/token")
+    usual_life = 86399  # a day
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """As a machine's says."""
+        return (("Server", "IMDS/150.870.65.1854"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description"}`."""
+        error = failure.code or failure.type or ENTRA_ERRORS.get(failure.status, "invalid_request")
+        return ErrorBody({"error": error, "error_description": failure.message})
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the header that nobody is made to send by a link, or without a name
+        for what the token is for."""
+        headers = call.headers
+        if call.path.startswith("/metadata/"):
+            if headers.get("metadata", "").lower() != "true":
+                message = "Required metadata header not specified"
+                return Failure(400, message, "bad_request_102")
+        elif not (headers.get("x-identity-header") or headers.get("secret")):
+            return Failure(401, "Missing or invalid X-IDENTITY-HEADER", "unauthorized")
+        if not call.query.get("api-version"):
+            message = "Required query variable 'api-version' is missing"
+            return Failure(400, message, "invalid_request")
+        if not call.query.get("resource"):
+            return Failure(400, "Required audience parameter not specified", "invalid_request")
+        return None
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token; numbers are text."""
+        query = call.query
+        asked = [query.get(name) for name in ("client_id", "clientid", "object_id", "mi_res_id")]
+        client = short(next(filter(None, asked), uuid(call, "client")))
+        resource = query.get("resource", "")
+        tenant = "00000000-0000-4000-a000-000000000000"
+        grant = self.grant(call, reply, **token_claims(call, tenant, client, resource.rstrip("/")))
+        answer = {"access_token": grant.token, "client_id": client}
+        if call.path.startswith("/metadata/"):
+            life = str(grant.life)
+            answer = {**answer, "expires_in": life, "ext_expires_in": life}
+            answer["not_before"] = str(grant.now)
+        answer["expires_on"] = str(grant.expires)
+        return {**answer, "resource": resource, "token_type": "Bearer"}
+
+
 # === formats/bedrock =========================================================
 # AWS Bedrock: what all of its APIs share (wire formats, section 10).  Pure.
 
@@ -9384,6 +10637,11 @@ BEDROCK_ERRORS = {
     ),
     "context_length": Failure(400, "Input is too long for requested model."),
 }
+
+# Of an API key; quoted, as clients report it.
+BEDROCK_KEY = Failure(
+    403, "Authentication failed: Please make sure your API Key is valid.", "AccessDeniedException"
+)
 
 # What follows the type in x-amzn-ErrorType; clients drop it (10.2, recorded).
 BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
@@ -9431,7 +10689,10 @@ class Bedrock(WireFormat):
 
     provider = "bedrock"
     # botocore signs (SigV4); an API key comes as Bearer (2.3).
+    signed_for = "bedrock"
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    wrong_keys: Mapping[str, Failure] = {"authorization": BEDROCK_KEY}
     errors: Mapping[str, Failure] = BEDROCK_ERRORS
     # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)
@@ -9787,25 +11048,6 @@ class BedrockConverse(ConverseRequest):
             name, payload = recorded_converse_event(value)
             if name:
                 yield name, payload
-
-
-# === formats/mute ============================================================
-# Formats that have nothing to say of their own: what they answer is recorded.  Pure.
-
-
-class Mute(WireFormat):
-    """A format of which nobody knows how an answer looks; what it would say is broken before any
-    of it is sent."""
-
-    speaks: FrozenSet[Any] = frozenset()
-
-    def whole(self, call: Call, reply: Reply) -> Json:
-        """Nothing."""
-        return {}
-
-    def events(self, call: Call, reply: Reply) -> Iterator[Tuple[str, Json]]:
-        """None."""
-        return iter(())
 
 
 # === formats/bedrock_invoke ==================================================
@@ -10733,6 +11975,8 @@ class BedrockCompatible(Host):
     """What they share: SigV4 or an API key as bearer token, AWS's request id."""
 
     dialect = "bedrock"
+    schemes = Bedrock.schemes
+    signed_for = Bedrock.signed_for
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)
@@ -11903,6 +13147,17 @@ GOOGLE_CODES = frozenset(
     (*GOOGLE_STATUS.values(), "UNKNOWN", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS")
 )
 
+# Of a token that is missing, wrong or of another kind; quoted (8.1).
+GOOGLE_TOKEN_ERROR = Failure(
+    401,
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+# And of one that has expired.
+GOOGLE_TOKEN_EXPIRED = replace(GOOGLE_TOKEN_ERROR, code="ACCESS_TOKEN_EXPIRED")
+
 
 def canonical_status(failure: Failure) -> str:
     """The name of an error: its type, if that is one, else what its HTTP status stands for."""
@@ -11933,12 +13188,21 @@ def google_reasons(failure: Failure, service: str) -> List[Json]:
     return [google_detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
 
 
+def google_field(path: str, description: str) -> Dict[str, Json]:
+    """One field that is wrong; what lies at the top has no path (request rules, 1.8)."""
+    if not path:
+        return {"description": description}
+    return {"field": path, "description": description}
+
+
 def google_error_details(failure: Failure, service: str) -> List[Json]:
     """What an error of any status says to machines: which field is wrong, and why."""
     details: List[Json] = []
+    violations = [google_field(one.place, one.message) for one in failure.told]
     if failure.param:
-        violation = {"field": failure.param, "description": failure.message}
-        details.append(google_detail("BadRequest", fieldViolations=[violation]))
+        violations.append(google_field(failure.param, failure.message))
+    if violations:
+        details.append(google_detail("BadRequest", fieldViolations=violations))
     details += google_reasons(failure, service)
     if failure.code == "API_KEY_INVALID":
         details.append(google_detail("LocalizedMessage", locale="en-US", message=failure.message))
@@ -12033,17 +13297,21 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_SSE
 
 
+GEMINI_AREA = (
+    *("/v1beta/models", "/v1alpha/models"),
+    *("/v1beta/openai/", "/v1alpha/openai/"),
+)
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
-    area: Tuple[str, ...] = (
-        "/v1beta/models",
-        "/v1alpha/models",
-        "/v1beta/openai/",
-        "/v1alpha/openai/",
-    )
-    credentials = ("x-goog-api-key", "?key", "authorization")
+    area: Tuple[str, ...] = GEMINI_AREA
+    credentials: Tuple[str, ...] = ("x-goog-api-key", "?key", "authorization")
+    wrong_keys: Mapping[str, Failure] = {"authorization": GOOGLE_TOKEN_ERROR}
+    expired_token = GOOGLE_TOKEN_EXPIRED
+    has_bearer_keys = False
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.
     refusals = ("no_key", "no_key")
@@ -12889,18 +14157,11 @@ VERTEX_MODELS = (
     # Express mode: with an API key no project is named.
     "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-VERTEX_KEY = Failure(
-    401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
-    "or other valid authentication credential. "
-    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
-)
 # Those of the Gemini API but for these, which were recorded or quoted here.
 VERTEX_ERRORS = {
     **GEMINI_ERRORS,
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": Failure(404, "Publisher Model `{path}` not found."),
     "rate_limit": Failure(
         429,
@@ -12925,7 +14186,12 @@ class Vertex(Gemini):
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
-    credentials = ("authorization", "x-goog-api-key", "?key")
+    credentials: Tuple[str, ...] = ("authorization", "x-goog-api-key", "?key")
+    # Express mode's keys are refused as those of the Gemini API are.
+    wrong_keys: Mapping[str, Failure] = dict.fromkeys(
+        credentials[1:], GEMINI_ERRORS["authentication"]
+    )
+    has_bearer_keys = True
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     always_details = True  # even if there are none (recorded)
     service = "aiplatform.googleapis.com"
@@ -13123,6 +14389,450 @@ class VertexModels(Vertex, GeminiModels):
         return super().whole(call, reply)
 
 
+# === formats/google_tokens ===================================================
+# Google's token endpoints: service accounts, refresh tokens, federation, impersonation.
+
+# Of `POST /token` the order of the checks and their sentences were recorded by others against the
+# real one; what is called unverified is from documentation.  Pure.
+
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
+SUBJECT_TYPES = (
+    *(TOKEN_TYPE + kind for kind in ("jwt", "id_token", "access_token", "saml2")),
+    "urn:ietf:params:aws:token-type:aws4_request",
+)
+HOUR = 3600
+DAY_HALF = 43200  # seconds, the longest life of a token that is asked for (documented)
+SKEW = 300  # seconds by which clocks may differ
+TIMEFRAME = (
+    "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. "
+    "Check your iat and exp values in the JWT claim."
+)
+# Texts: most servers never need them compiled.
+POOL = (
+    r"//iam\.googleapis\.com/"
+    r"(?:projects/[^/]+/)?locations/[^/]+/(?:workloadIdentityPools|workforcePools)/.+"
+)
+DURATION = r"([0-9]{1,6})(?:\.[0-9]{1,9})?s"
+
+# What OAuth calls errors that have no name of their own, by status.
+OAUTH_ERRORS = {
+    401: "invalid_client",
+    403: "access_denied",
+    429: "rate_limit_exceeded",
+    500: "internal_failure",
+    503: "temporarily_unavailable",
+}
+GOOGLE_TOKEN_ERRORS = {
+    "authentication": Failure(401, "The OAuth client was not found.", code="invalid_client"),
+    "permission": Failure(403, "Account restricted", code="access_denied"),
+    "rate_limit": Failure(429, "Rate Limit Exceeded", code="rate_limit_exceeded"),
+    "server_error": Failure(500, "Backend Error", code="internal_failure"),
+}
+
+
+def denied(error: str, message: str, status: int = 400) -> Failure:
+    """An error with the name that OAuth has for it."""
+    return Failure(status, message, code=error)
+
+
+def oauth_error(failure: Failure) -> str:
+    """The name of an error."""
+    usual = "invalid_request" if failure.status < 500 else "server_error"
+    return failure.code or failure.type or OAUTH_ERRORS.get(failure.status, usual)
+
+
+class GoogleOAuth(TokenEndpoint):
+    """What Google's endpoints share that are asked by forms."""
+
+    provider = "vertex_ai"
+    json_type = "application/json; charset=utf-8"
+    errors: Mapping[str, Failure] = GOOGLE_TOKEN_ERRORS
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """No one keeps what it says."""
+        return (("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate"),)
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """`{"error", "error_description"}`."""
+        error = {"error": oauth_error(failure), "error_description": failure.message}
+        return ErrorBody(error)
+
+
+class GoogleToken(GoogleOAuth):
+    """token: what a service account has signed, or a refresh token, for an access token.  The
+    signature is not looked at: nobody told the server its key."""
+
+    api = "oauth2"
+    routes = ("POST /token", "POST /o/oauth2/token", "POST /oauth2/{v4|v3}/token")
+    usual_life = 3599  # recorded
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request."""
+        kind = field_text(call, "grant_type")
+        if kind == JWT_BEARER:
+            assertion = read_assertion(field_text(call, "assertion"))
+            # Recorded: whatever is missing or no JWT gets no more words than these.
+            if assertion is None:
+                return denied("invalid_request", "Bad Request")
+            return wrong_assertion(assertion, issuer_of(call).now())
+        if kind == "refresh_token":
+            return wrong_refresh(call)
+        if not kind:
+            return denied("invalid_request", "Required parameter is missing: grant_type")
+        return denied("unsupported_grant_type", f"Invalid grant_type: {short(kind)}")
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token, or an identity token for who asks for an audience."""
+        assertion = read_assertion(field_text(call, "assertion"))
+        if assertion is None:
+            grant = self.grant(call, reply, sub=short(field_text(call, "client_id")))
+            scope = "https://www.googleapis.com/auth/cloud-platform"
+            more = {"scope": field_text(call, "scope") or scope}
+        else:
+            subject, audience = short(assertion.text("iss")), assertion.text("target_audience")
+            grant, more = self.grant(call, reply, sub=subject), {}
+            if audience:
+                identity = identity_token(issuer_of(call), subject, audience, grant.expires)
+                return {"id_token": reply.text(Text) or identity}
+        answer = {"access_token": grant.token, "expires_in": grant.life}
+        return {**answer, **more, "token_type": "Bearer"}
+
+
+def wrong_assertion(assertion: Assertion, now: int) -> Optional[Failure]:
+    """What is wrong with what a service account signed, in the order that was recorded."""
+    problem = ""
+    begun, ends = assertion.second("iat"), assertion.second("exp")
+    if assertion.header.get("alg") != "RS256":
+        problem = "Invalid JWT Signature."
+    elif not assertion.text("iss"):
+        problem = "Invalid grant: account not found"
+    elif begun is None:
+        problem = "Invalid JWT: iat (issued at) is not set."
+    elif ends is None:
+        problem = "Invalid JWT: exp (expiration time) is not set."
+    elif begun > now + SKEW or ends < now - SKEW or not 0 < ends - begun <= HOUR:
+        problem = TIMEFRAME
+    elif not (assertion.text("scope") or assertion.text("target_audience")):
+        return denied("invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+    # The endpoint's own address, wherever that is for the client, or one that Google has had.
+    elif not assertion.text("aud").endswith("/token"):
+        problem = "Invalid JWT: Failed audience check."
+    return denied("invalid_grant", problem) if problem else None
+
+
+def wrong_refresh(call: Call) -> Optional[Failure]:
+    """What a request lacks that brings a refresh token."""
+    # Google's own sentences, quoted.
+    if not field_text(call, "client_id"):
+        return denied("invalid_request", "Could not determine client ID from request.")
+    if not field_text(call, "client_secret"):
+        return denied("invalid_request", "client_secret is missing.")
+    if not field_text(call, "refresh_token"):
+        return denied("invalid_request", "Missing required parameter: refresh_token")
+    return None
+
+
+def identity_token(issuer: Issuer, email: str, audience: str, expires: int) -> str:
+    """Who somebody is, for an audience."""
+    claims = {"iss": "https://accounts.google.com", "aud": short(audience), "azp": email}
+    more = {"email": email, "email_verified": True, "sub": "100000000000000000001"}
+    return issuer.token("identity", expires, **claims, **more, iat=issuer.now())
+
+
+class GoogleExchange(GoogleOAuth):
+    """The exchange of workload identity federation: somebody else's token for one of Google's."""
+
+    api = "sts"
+    routes = ("POST /v1/token",)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request (names as documented; sentences quoted or unverified)."""
+        kind = exchange_field(call, "grant_type")
+        subject, subject_type = exchange_field(call, "subject_token"), subject_type_of(call)
+        if kind != TOKEN_EXCHANGE:
+            message = (
+                f'Invalid value for "grant_type". The only supported value is {TOKEN_EXCHANGE}.'
+            )
+            return denied("unsupported_grant_type", message)
+        if not re.fullmatch(POOL, exchange_field(call, "audience")):
+            return denied(
+                "invalid_request",
+                'Invalid value for "audience". This value should be the full resource name of the '
+                "Identity Provider. See https://cloud.google.com/iam/docs/reference/sts/rest/v1/"
+                "TopLevel/token for the list of possible formats.",
+            )
+        if subject_type not in SUBJECT_TYPES:
+            return denied("invalid_request", 'Invalid value for "subject_token_type".')
+        if not subject:
+            return denied("invalid_request", 'Missing required field "subject_token".')
+        return wrong_subject(subject, subject_type, issuer_of(call).now())
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token."""
+        grant = self.grant(call, reply, sub=short(exchange_field(call, "audience")))
+        return {
+            "access_token": grant.token,
+            "issued_token_type": TOKEN_TYPE + "access_token",
+            "token_type": "Bearer",
+            "expires_in": grant.life,
+        }
+
+
+def exchange_field(call: Call, name: str) -> str:
+    """A field of an exchange, which may come in JSON, under its name there."""
+    first, *rest = name.split("_")
+    return field_text(call, name) or field_text(call, first + "".join(map(str.title, rest)))
+
+
+def subject_type_of(call: Call) -> str:
+    """What kind of token is exchanged."""
+    return exchange_field(call, "subject_token_type")
+
+
+def wrong_subject(subject: str, kind: str, now: int) -> Optional[Failure]:
+    """What is wrong with a token of somebody else, where it is a JWT."""
+    if kind not in (TOKEN_TYPE + "jwt", TOKEN_TYPE + "id_token"):
+        return None
+    assertion = read_assertion(subject)
+    if assertion is None:
+        return denied("invalid_grant", "Unable to parse the ID Token.")
+    ends = assertion.second("exp")
+    if ends is not None and ends < now:
+        begun = int(assertion.second("iat") or 0)
+        return denied("invalid_grant", f"ID Token issued at {begun} is stale to sign-in.")
+    return None
+
+
+class GenerateAccessToken(Issuing, Vertex):
+    """generateAccessToken: who has a token gets one of a service account."""
+
+    api = "generateAccessToken"
+    routes = ("POST /v1/projects/{project}/serviceAccounts/{account}:generateAccessToken",)
+    credentials = ("authorization",)
+    service = "iamcredentials.googleapis.com"
+    refusals = ("no_key", "authentication")
+    fields = {"scope": "an array!", "lifetime": "a string", "delegates": "an array"}
+    errors: Mapping[str, Failure] = {
+        **VERTEX_ERRORS,
+        "no_key": Failure(
+            401,
+            "Request is missing required authentication credential. Expected OAuth 2 access token, "
+            "login cookie or other valid authentication credential. "
+            "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+            code="CREDENTIALS_MISSING",
+        ),
+        "not_found": Failure(404, "Requested entity was not found."),
+        "rate_limit": Failure(
+            429,
+            "Quota exceeded for quota metric 'Generate credential requests' and limit 'Generate "
+            "credential requests per minute per user' of service 'iamcredentials.googleapis.com'.",
+        ),
+    }
+
+    def turns(self, body: Field) -> Iterable[Turn]:
+        """Nothing is said."""
+        return ()
+
+    def read_life(self, lifetime: Json) -> Optional[int]:
+        """How long a token is to hold; None for what is no duration, or too long."""
+        if not lifetime:
+            return HOUR
+        match = re.fullmatch(DURATION, lifetime)
+        seconds = int(match.group(1)) if match else 0
+        return seconds if 0 < seconds <= DAY_HALF else None
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What is wrong with the request, or with the token that came with it."""
+        key = self.credential(call.request)
+        issuer = issuer_of(call)
+        if not key:
+            return Failure(0, "", kind="no_key")
+        if issuer.verdict(self.provider, key, issuer.now()) == "expired":
+            return Failure(0, "", kind="authentication")
+        if not call.body["scope"]:
+            return Failure(400, "Request contains an invalid argument.", param="scope")
+        if self.read_life(call.body.get("lifetime")) is None:
+            lifetime = compact(short(call.body["lifetime"]))
+            kind = "type.googleapis.com/google.protobuf.Duration"
+            message = f"Invalid value at 'lifetime' ({kind}), {lifetime}"
+            return Failure(400, message, param="lifetime")
+        return None
+
+    def asked_life(self, call: Call) -> int:
+        """`lifetime`."""
+        return self.read_life(call.body.get("lifetime")) or HOUR
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and when it expires."""
+        grant = self.grant(call, reply, sub=short(call.params.get("account")))
+        return {"accessToken": grant.token, "expireTime": rfc3339(grant.expires) + "Z"}
+
+
+# === formats/google_metadata =================================================
+# Google's metadata server: the token of the machine's service account, and what the machine is.
+
+# Paths and texts as documented, and as google-auth and Go's metadata package ask for them.  Pure.
+
+
+ROOT = "GET /computeMetadata/v1"
+ACCOUNT = ROOT + "/instance/service-accounts/{account}"
+PROJECT = "mock-project"
+PROJECT_NUMBER = "123456789012"
+EMAIL = f"mock@{PROJECT}.iam.gserviceaccount.com"
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+FLAVOR: Headers = (("Metadata-Flavor", "Google"), ("Server", "Metadata Server for VM"))
+MISSING_FLAVOR = "Missing Metadata-Flavor:Google header."
+# What stands below /computeMetadata/v1/ beside accounts.
+FACTS: Mapping[str, str] = {
+    "project/project-id": PROJECT,
+    "project/numeric-project-id": PROJECT_NUMBER,
+    "universe/universe-domain": "googleapis.com",
+    "instance/id": "4520031799277581759",
+    "instance/name": "mock",
+    "instance/region": f"projects/{PROJECT_NUMBER}/regions/us-central1",
+    "instance/zone": f"projects/{PROJECT_NUMBER}/zones/us-central1-a",
+    "instance/service-accounts": f"default/\n{EMAIL}/\n",
+    "": "instance/\nproject/\nuniverse/\n",
+}
+
+
+def google_page(value: Mapping[str, Json]) -> str:
+    """An error as a page."""
+    status = value["status"]
+    phrase = http_phrase(status)
+    return (
+        "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n"
+        f"  <title>Error {status} ({phrase})!!1</title>\n"
+        f"  <p><b>{status}.</b> <ins>That’s an error.</ins>\n"
+        f"  <p>{escape(value['message'], quote=False)} <ins>That’s all we know.</ins>\n"
+    )
+
+
+def is_asked_well(request: Request) -> bool:
+    """Whether a request has the header that nobody is made to send by a link."""
+    return request.headers.get("metadata-flavor", "").lower() == "google"
+
+
+class OnMachine(TokenEndpoint):
+    """What all paths of the metadata server share."""
+
+    provider = "vertex_ai"
+
+    def headers(self, call: Call, stream: bool, status: int) -> Headers:
+        """By which clients know it."""
+        return FLAVOR
+
+    def failure(self, call: Call, failure: Failure) -> ErrorBody:
+        """A page."""
+        error = {"status": failure.status, "message": failure.message}
+        return ErrorBody(error, google_page, content_type="text/html; charset=UTF-8")
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request without the header."""
+        if is_asked_well(call.request):
+            return None
+        where = f"Your client does not have permission to get URL {call.path} from this server."
+        return Failure(403, f"{where} {MISSING_FLAVOR}")
+
+
+class MachineToken(OnMachine):
+    """token of the machine's account, whatever that is called."""
+
+    api = "metadata_token"
+    routes = (ACCOUNT + "/token",)
+    usual_life = HOUR - 1
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """An access token."""
+        grant = self.grant(call, reply, sub=short(account_of(call)))
+        return {"access_token": grant.token, "expires_in": grant.life, "token_type": "Bearer"}
+
+
+class MachineIdentity(OnMachine):
+    """identity of the machine's account, for an audience."""
+
+    api = "metadata_identity"
+    routes = (ACCOUNT + "/identity",)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """A request for nobody."""
+        if not call.query.get("audience"):
+            return super().refusal(call) or Failure(400, "non-empty audience parameter required")
+        return super().refusal(call)
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """The token, and nothing around it."""
+        issuer, audience = issuer_of(call), call.query.get("audience", "")
+        token = identity_token(issuer, account_of(call), audience, issuer.now() + HOUR)
+        return utf8(reply.text(Text) or token)
+
+    def whole_type(self, call: Call) -> str:
+        """As the real one has it."""
+        return "text/html"
+
+
+class MachineFacts(OnMachine):
+    """What else the machine is; to a mock's `text` any of it."""
+
+    operation = "metadata"
+    api = "metadata"
+    routes = (ROOT + "[/]", ROOT + "/{place*}", ACCOUNT + "[/]", ACCOUNT + "/{fact}", "GET /")
+
+    def owns(self, request: Request, params: Mapping[str, str]) -> bool:
+        """The root for who asks for a metadata server there."""
+        return request.path != "/" or is_asked_well(request)
+
+    def refusal(self, call: Call) -> Optional[Failure]:
+        """What the machine does not have."""
+        wrong = super().refusal(call)
+        if not wrong and fact_of(call) is None:
+            message = f"The requested URL {call.path} was not found on this server."
+            return Failure(404, message)
+        return wrong
+
+    def whole(self, call: Call, reply: Reply) -> Json:
+        """One of them."""
+        if not reply.text(Text) and asks_for_all(call):
+            return {**account_facts(call), "email": account_of(call)}
+        return utf8(reply.text(Text) or fact_of(call) or "")
+
+    def whole_type(self, call: Call) -> str:
+        """All that is told of an account comes in JSON."""
+        return "application/json" if asks_for_all(call) else "application/text"
+
+
+def account_of(call: Call) -> str:
+    """The account that is asked for, by its address."""
+    account = call.params.get("account", "default")
+    return EMAIL if account == "default" else account
+
+
+def fact_of(call: Call) -> Optional[str]:
+    """What stands in a place; None where there is none."""
+    if call.path == "/":
+        return "computeMetadata/\n"
+    if "account" not in call.params:
+        return FACTS.get(call.params.get("place", "").rstrip("/"))
+    told, fact = account_facts(call), call.params.get("fact", "")
+    if fact:
+        return "\n".join(told[fact]) if fact in told else None
+    return "".join(f"{name}\n" for name in sorted((*told, "identity", "token")))
+
+
+def account_facts(call: Call) -> Dict[str, List[str]]:
+    """What is told of an account."""
+    return {"aliases": ["default"], "email": [account_of(call)], "scopes": list(SCOPES)}
+
+
+def asks_for_all(call: Call) -> bool:
+    """Whether all that is told of an account is asked for at once."""
+    at_account = "account" in call.params and "fact" not in call.params
+    return at_account and call.query.get("recursive", "").lower() == "true"
+
+
 # === formats/google_openai ===================================================
 # The OpenAI-compatible paths of Google (wire formats, sections 7 and 8.3).  Pure.
 
@@ -13136,6 +14846,9 @@ class GoogleCompatible(Gemini):
     (section 7)."""
 
     dialect = "gemini"
+    # OpenAI's clients send the key as a bearer token; a wrong one is told as anywhere (reports).
+    wrong_keys: Mapping[str, Failure] = {}
+    has_bearer_keys = True
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     limit_headers = WireFormat.limit_headers  # none: Google tells it in the error
@@ -13581,6 +15294,8 @@ class Mistral(OpenAI):
         if failure.status == 401:  # from the gateway
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
+        if failure.told:
+            return told_details(call, failure)
         if failure.status == 422 and failure.param is not None:
             return fastapi_detail(failure)
         return ErrorBody(self.error(failure))
@@ -15573,7 +17288,7 @@ class VoyageRerank(DetailedRerank):
     """Rerank of Voyage, whose results are `data` and whose documents are plain texts."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "voyage"
+    host = key_holder = "voyage"
     fields = {**RERANK_FIELDS, "top_k": "an integer", "truncation": "a boolean"}
     order = ("relevance_score", "index", "document")
     errors = VOYAGE_ERRORS
@@ -15625,7 +17340,7 @@ class JinaRerank(DetailedRerank):
     """Rerank of Jina, which has no id."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "jina"
+    host = key_holder = "jina"
     returns_documents = True  # documented
     errors = JINA_ERRORS
 
@@ -15841,7 +17556,7 @@ class VllmRerank(Reranking, VLLM):
         "POST {prefix*}/rerank",
         "POST {prefix*}/reranks",  # as Qwen's host and Higress call it
     )
-    host = "vllm"
+    host = key_holder = "vllm"
     fields = {**RERANK_FIELDS, "model": "a string"}
     order = ("index", "document", "relevance_score")
     returns_documents = True
@@ -16653,8 +18368,8 @@ class Detokenize(ModelServer):
 # Errors with these statuses come from Google's front, before the model has seen the request.
 FRONT_STATUSES = (401, 403, 404, 429)
 FRONT_ERRORS: Mapping[str, Failure] = {
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": VERTEX_ERRORS["not_found"],
     "permission": VERTEX_ERRORS["permission"],
     "rate_limit": Failure(
@@ -16682,6 +18397,8 @@ class BehindGoogle(WireFormat):
 
     provider = "vertex_ai"
     credentials: Tuple[str, ...] = Vertex.credentials
+    wrong_keys: Mapping[str, Failure] = {}  # whatever it is, the front refuses it
+    expired_token = Vertex.expired_token
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""
@@ -17864,7 +19581,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "violations"),
+        *("is_probe", "violations", "wire", "auth"),
     )
 
     def __init__(
@@ -17895,6 +19612,8 @@ class Asked:
         self.near: Tuple[Json, ...] = ()
         self.violations: Violations = ()  # what its provider would have said
         self.note = ""
+        self.wire: Optional[WireFormat] = None
+        self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
 
@@ -17912,9 +19631,19 @@ class Asked:
     @property
     def is_invalid(self) -> bool:
         """Whether it could not be read as its provider reads it, or breaks one of its rules."""
-        if self.call is None and self.status in (400, 422):
+        is_wrong_key = self.auth.startswith("wrong")  # 400 at Gemini
+        if self.call is None and self.status in (400, 422) and not is_wrong_key:
             return True
         return any(one.counts for one in self.violations)
+
+    def authentication(self) -> Optional[str]:
+        """What is shown of the credential: `none`, `present`, or, where it was checked, `right` or
+        `wrong` and why; null on paths of no provider."""
+        if self.auth or not self.wire or not self.wire.provider:
+            return self.auth or None
+        head = self.head
+        request = Request(self.method, self.path, head.query, head.headers)
+        return ("none", "present")[bool(self.wire.credential(request))]
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -18044,6 +19773,7 @@ class Entry:
             "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
+            "auth": asked.authentication(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
             "status": self.status,
@@ -18840,7 +20570,8 @@ def known_paths() -> Dict[str, WireFormat]:
     found: Dict[str, WireFormat] = {}
     for wire in WIRE_FORMATS:
         for route in wire.routes:
-            if "{prefix*}" not in route:
+            # Whatever is short is near to the root.
+            if "{prefix*}" not in route and not route.endswith(" /"):
                 found.setdefault(readable(route), wire)
     return found
 
@@ -18900,7 +20631,8 @@ def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mappin
         if wire.owns(request, params):
             return spoken(wire, request, ports), params
     allowed = allow(request.path)
-    if allowed and not found:
+    # A method of a shared path, which nobody answers to this request, is not one of it.
+    if allowed and request.method not in allowed.split(", "):
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -18999,7 +20731,7 @@ def plain_shape(request: Request) -> WireFormat:
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET", "PUT") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
             return wire
@@ -19583,8 +21315,7 @@ UNSAID: Mapping[str, FrozenSet[str]] = {
     "image": CONVERSATION - {"user"},
     "audio": CONVERSATION - {"user"},
     "moderate": CONVERSATION - {"user"},
-    "models": CONVERSATION,
-    "stored": CONVERSATION,
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
     "detokenize": CONVERSATION,
     **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
     **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
@@ -21418,6 +23149,65 @@ def one_of(sends: List[Send]) -> Send:
     return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
 
 
+# === withheld ================================================================
+# What is kept of bodies that bring credentials: their fields, with those masked.  Pure.
+
+
+PLAIN_FORM = "application/x-www-form-urlencoded"
+FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
+# RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
+CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
+
+
+def is_plain_form(request: Request) -> bool:
+    """Whether a body is written as a query is."""
+    return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
+
+
+def kept_form(text: str) -> str:
+    """A body that is written as a query is, as it may be kept."""
+    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+
+
+def kept_pair(match: "re.Match[str]") -> str:
+    """A field of such a body as it may be kept."""
+    before, name, value = match.groups()
+    if unquote(name).lower() in CODES:
+        return f"{before}{name}={masked('key', unquote(value))}"
+    return masked_pair(match)
+
+
+def kept_fields(value: Json) -> Json:
+    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    if isinstance(value, list):
+        return [kept_fields(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: kept_field(name, inner) for name, inner in value.items()}
+
+
+def kept_field(name: str, value: Json) -> Json:
+    """One member of an object as it may be kept."""
+    if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
+        return kept_fields(value)
+    return masked("key", value if isinstance(value, str) else compact(value))
+
+
+def kept_call(call: Call) -> Call:
+    """What was read of such a body, as it may be kept."""
+    return replace(
+        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
+    )
+
+
+def kept_text(request: Request, text: str) -> str:
+    """A body that was not read, or is too long to be kept, as it may be."""
+    if is_plain_form(request):
+        return kept_form(text)
+    return f"*** ({len(request.body)} bytes)" if text else ""
+
+
 # === answered ================================================================
 # A response and where it comes from, and what the journal remembers of it.  Touches nothing.
 
@@ -21440,7 +23230,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own."""
+    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
+    that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -21453,6 +23244,7 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+    auth: str = ""
 
     @property
     def is_lasting(self) -> bool:
@@ -21495,18 +23287,8 @@ def control_refusal(refused: Refused) -> Answered:
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
-    call = answered.call
-    violations = call.violations if call else ()
-    if call and not call.was_read:
-        call = None
-    body: Json
-    if len(request.body) > JOURNAL_BODY:
-        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = shortened(call)
-    elif call:
-        body = call.body
-    else:
-        body = request.body.decode("utf-8", "replace")
+    violations = answered.call.violations if answered.call else ()
+    body, call = body_and_call(request, answered)
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
     size += told_size(answered, violations)
     provider = None
@@ -21515,7 +23297,10 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked = Asked(request, head, body, provider, call, size)
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
+        if hides_body(answered):
+            asked.form = kept_fields(asked.form)
         asked.size += walked_size(asked.form)
+    asked.wire, asked.auth = answered.wire, answered.auth
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -21529,7 +23314,8 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         asked.events_total = 0
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
-    if request.path in PROBES and not asked.mock:
+    # Who asks for something with an identity is told of.
+    if request.path in PROBES and not asked.mock and not hides_body(answered):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
@@ -21543,6 +23329,33 @@ def told_size(answered: Answered, violations: Violations) -> int:
     if answered.near:
         size += walked_size(list(answered.near))
     return size
+
+
+def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
+    """The body of a request as the journal keeps it, and what was read of it."""
+    call = answered.call
+    if call and not call.was_read:
+        call = None
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        if hides_body(answered):
+            call = kept_call(call)
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
+        body = kept_text(request, body)
+        if call and call.body:
+            call = replace(call, body=body)
+    return body, call
+
+
+def hides_body(answered: Answered) -> bool:
+    """Whether what was sent is full of credentials."""
+    return answered.wire is not None and answered.wire.hides_body
 
 
 def told_and_steps(
@@ -21575,7 +23388,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b""),
+        request=replace(call.request, body=b"", sent=b""),
         body=None,
         prompt="",
         inputs=(),
@@ -21710,8 +23523,74 @@ def no_file(name: str) -> bytes:
     raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
 
 # May look whether a directory exists.
 
@@ -21738,12 +23617,19 @@ class OptionNode(Written):
 # --- kinds of options ---
 
 
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
 class Kind(NamedTuple):
     """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from."""
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
 
     parse: Callable[[str], Any]
     check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
 
 
 def checked_path(node: OptionNode, what: str = "a file") -> str:
@@ -21784,6 +23670,14 @@ def checked_strict(node: OptionNode) -> Union[bool, str]:
     return bool(node.value)
 
 
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
 def whole(what: str, least: float, most: float) -> Kind:
     """A whole number from `least` to `most`; `what` says so in words."""
     return Kind(int, lambda node: node.integer(what, least, most))
@@ -21819,10 +23713,15 @@ DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = whole("a port from 0 to 65535", 0, 65535)
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
 SEED = whole("a whole number", float("-inf"), float("inf"))
 BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
 REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
 
 
 # --- the table ---
@@ -21950,6 +23849,15 @@ OPTIONS = (
         FLAG,
         False,
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
     ),
     Option(
         ANSWERS,
@@ -22108,6 +24016,7 @@ class Settings:
     dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")
@@ -23578,7 +25487,9 @@ def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
 
 
 # === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.  May touch threading.
+# All mocks in matching order, and what each session has of its own.
+
+# May touch threading and time.
 
 
 MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
@@ -23612,7 +25523,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State(mocks.archive)
+        self.state = State(mocks.archive, mocks.issuer)
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -23685,7 +25596,7 @@ class Session:
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
             self.all_mocks.freed(self.state.close())
-            self.state = State(self.all_mocks.archive)
+            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
@@ -23793,6 +25704,8 @@ class Mocks:
         # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
         self.awaited: Callable[[], Set[str]] = set
         self.archive = Archive(forgot=self.has_forgotten)
+        # A key of its own, so that what another server issued is none of its tokens.
+        self.issuer = Issuer(os.urandom(32), time.time)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.ports: Set[int] = set()  # that are listened on
         self.numbers = itertools.count(1)
@@ -24318,23 +26231,31 @@ class FieldFault(NamedTuple):
     value: Json
 
 
+# The id of a rule, or that of each kind of fault that has one of its own.
+RuleNames = Union[str, Mapping[str, str]]
+
 compiled_once = functools.lru_cache(maxsize=None)(re.compile)
-
-
 Fits = Callable[[Json], bool]
 
 
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
 class Shape:
-    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault; `null` says that null is as good as nothing."""
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, or ids by kind
+    of fault, where that is not the usual one; `null` says that null is as good as nothing."""
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
+    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
 
-    def __init__(self, null: bool = False, rule: str = "") -> None:
+    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
+        self.own_rule = rule if isinstance(rule, str) else ""  # whatever the fault
         fits = self.made()
-        if null:
+        if null and fits is not fits_always:
             inner = fits
 
             def fits_or_null(value: Json) -> bool:
@@ -24345,30 +26266,40 @@ class Shape:
 
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
-        return lambda value: True
+        return fits_always
 
+    def rule_for(self, kind: str) -> str:
+        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
+        if not isinstance(self.rule, str):
+            return self.rule.get(kind, "")
+        # What is missing or unknown is not a matter of what a value may be.
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.own_rule
+
+    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
+    # values far from Python's own limit, the second makes each of them be looked at once.
     def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
         """What is wrong with a value; nothing if it fits."""
+        if type(value) in self.types:
+            return self.inner_faults(value, path)
         if self.fits(value):
-            return
-        if type(value) not in self.types:
-            yield FieldFault(path, WRONG_TYPE, self, value)
-        else:
-            yield from self.inner_faults(value, path)
+            return iter(())
+        return iter((FieldFault(path, WRONG_TYPE, self, value),))
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with a value of the right type that does not fit."""
+        """What is wrong with a value of the right type, which may fit."""
         return iter(())
 
 
 class Anything(Shape):
     """Any value at all."""
 
+    plain = str  # as of all others
+
 
 class ABoolean(Shape):
     """true or false."""
 
-    kind, types = "a boolean", (bool,)
+    kind, types, plain = "a boolean", (bool,), bool
 
     def made(self) -> Fits:
         """By its type."""
@@ -24376,8 +26307,7 @@ class ABoolean(Shape):
 
 
 class AString(Shape):
-    """A text: one of `choices`, so many characters long, or one that a pattern finds something
-    in."""
+    """A text: one of `choices`, so many characters long, or one that a pattern is found in."""
 
     kind, types = "a string", (str,)
 
@@ -24388,18 +26318,26 @@ class AString(Shape):
         most: int = 0,
         pattern: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
         super().__init__(null, rule)
 
     def made(self) -> Fits:
         """The quickest test for what is asked."""
+        self.plain = None
         if self.choices:
             known = frozenset(self.choices)
             return lambda value: type(value) is str and value in known
-        if self.least or self.most or self.pattern:
-            return lambda value: type(value) is str and self.wrong(value) == ""
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
+        self.plain = str
         return lambda value: type(value) is str
 
     def wrong(self, text: str) -> str:
@@ -24416,7 +26354,9 @@ class AString(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """The one thing that is wrong with it."""
-        yield FieldFault(path, self.wrong(value), self, value)
+        wrong = self.wrong(value)
+        if wrong:
+            yield FieldFault(path, wrong, self, value)
 
 
 class ANumber(Shape):
@@ -24429,7 +26369,7 @@ class ANumber(Shape):
         least: Optional[float] = None,
         most: Optional[float] = None,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.least, self.most = least, most
         super().__init__(null, rule)
@@ -24442,6 +26382,8 @@ class ANumber(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Which bound it breaks."""
+        if self.fits(value):
+            return
         is_small = self.least is not None and value < self.least
         yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
 
@@ -24470,7 +26412,7 @@ class AnArray(Shape):
     kind, types = "an array", (list,)
 
     def __init__(
-        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: str = ""
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
     ) -> None:
         self.item, self.least, self.most = item, least, most
         super().__init__(null, rule)
@@ -24482,11 +26424,7 @@ class AnArray(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not list or not least <= len(value) <= most:
                 return False
-            fits_item = item.fits  # which is known late, where shapes hold themselves
-            for one in value:
-                if not fits_item(one):
-                    return False
-            return True
+            return all(map(item.fits, value))  # known late, where shapes hold themselves
 
         return fits
 
@@ -24496,14 +26434,14 @@ class AnArray(Shape):
             yield FieldFault(path, TOO_SHORT, self, value)
         if self.most and len(value) > self.most:
             yield FieldFault(path, TOO_LONG, self, value)
+        item = self.item
         for index, one in enumerate(value):
-            if not self.item.fits(one):
-                yield from self.item.faults(one, (*path, index))
+            if type(one) is not item.plain:
+                yield from item.faults(one, (*path, index))
 
 
 class AnObject(Shape):
-    """An object with these members, of which some are `needed`; others are faults unless it is
-    `closed` no more."""
+    """An object with these members, some of them `needed`; others are faults if it is `closed`."""
 
     kind, types = "an object", (dict,)
 
@@ -24513,7 +26451,7 @@ class AnObject(Shape):
         needed: Sequence[str] = (),
         closed: bool = True,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.members: Dict[str, Shape] = dict(members)
         self.needed, self.closed = tuple(needed), closed
@@ -24522,22 +26460,29 @@ class AnObject(Shape):
     def made(self) -> Fits:
         """All members in their order, then whether one is missing."""
         closed, needed, members = self.closed, frozenset(self.needed), self.members
+        if not (closed or needed or members):
+            self.plain = dict
         tests: Dict[str, Fits] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in members.items()})
+                tests.update({name: shape.fits for name, shape in members.items()})
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:
                         return False
-                elif not test(inner):
+                elif test is not fits_always and not test(inner):
                     return False
-            return needed <= value.keys()
+            return not needed or needed <= value.keys()
 
         return fits
 
@@ -24553,7 +26498,7 @@ class AnObject(Shape):
                 yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
         for name, inner in value.items():
             shape = members.get(name)
-            if shape is not None and not shape.fits(inner):
+            if shape is not None and type(inner) is not shape.plain:
                 yield from shape.faults(inner, (*path, name))
 
 
@@ -24569,7 +26514,7 @@ class AMap(Shape):
         key: Optional[AString] = None,
         most: int = 0,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.value, self.key, self.most = value, key, most
         super().__init__(null, rule)
@@ -24600,7 +26545,8 @@ class AMap(Shape):
 
 
 class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+    """An object whose member `tag` says which of several it is; without one, or with null, it is
+    the `usual`."""
 
     kind, types = "an object", (dict,)
 
@@ -24610,7 +26556,7 @@ class AUnion(Shape):
         members: Mapping[str, AnObject],
         usual: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.tag, self.members, self.usual = tag, dict(members), usual
         for shape in self.members.values():  # each may say what it is
@@ -24625,7 +26571,9 @@ class AUnion(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
-            named = value.get(tag, usual)
+            named = value.get(tag)
+            if named is None:
+                named = usual
             test = get(named) if type(named) is str else None
             return test is not None and test(value)
 
@@ -24636,7 +26584,9 @@ class AUnion(Shape):
         if self.tag not in value and not self.usual:
             yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
             return
-        named = value.get(self.tag, self.usual)
+        named = value.get(self.tag)
+        if named is None and self.usual:
+            named = self.usual
         shape = self.members.get(named) if isinstance(named, str) else None
         if shape is None:
             yield FieldFault(path, WRONG_TAG, self, named)
@@ -24647,7 +26597,7 @@ class AUnion(Shape):
 class Either(Shape):
     """One of several shapes, each of another type."""
 
-    def __init__(self, *shapes: Shape, null: bool = False, rule: str = "") -> None:
+    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
         self.shapes = shapes
         self.by_type = {kind: shape for shape in shapes for kind in shape.types}
         self.kind = " or ".join(shape.kind for shape in shapes)
@@ -24656,6 +26606,7 @@ class Either(Shape):
     def made(self) -> Fits:
         """That of the value's type."""
         get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
+        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
 
         def fits(value: Json) -> bool:
             test = get(type(value))
@@ -24667,9 +26618,8 @@ class Either(Shape):
         """What is wrong with it as one of its type, or that it is of none."""
         shape = self.by_type.get(type(value))
         if shape is not None:
-            yield from shape.faults(value, path)
-        elif not self.fits(value):
-            yield FieldFault(path, WRONG_TYPE, self, value)
+            return shape.faults(value, path)
+        return super().faults(value, path)
 
 
 # === rules/base ==============================================================
@@ -24751,7 +26701,8 @@ class Rule:
     without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
     likewise, with {place} for the place itself.  `needs` are members of the body: without one of
     them there is nothing to check.  `models` is a regular expression that finds something in the
-    names of the models for which it holds.  `status` to `type` are the error's."""
+    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
+    the head of a request comes `early`, before the fields; its check looks at the case itself."""
 
     id: str
     sentence: str
@@ -24764,6 +26715,7 @@ class Rule:
     code: Optional[str] = None
     param: Optional[str] = None
     type: Optional[str] = None
+    early: bool = False
 
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
@@ -24831,6 +26783,7 @@ class Book:
         self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
         self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
         self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
+        self.early = tuple(rule for rule in self.rules if rule.early)
         self.needed = frozenset(name for row in self.rows for name in row.needs)
         # By the model, whether rules that are off hold, too, and what there is of `needed`.
         self.due = functools.lru_cache(maxsize=256)(self.checks_for)
@@ -24842,14 +26795,14 @@ class Book:
     def checks_for(
         self, model: str, every: bool, there: FrozenSet[str]
     ) -> List[Tuple[Optional[Rule], Check]]:
-        """What to check for a model, with the rule that it tells of."""
+        """What to check behind the fields for a model, with the rule that it tells of."""
         found: List[Tuple[Optional[Rule], Check]] = []
         for row in self.rows:
             if row.check is None or not there.issuperset(row.needs):
                 continue
             if isinstance(row, Sweep):
                 found.append((None, row.check))
-            elif self.holds(row, model, every):
+            elif self.holds(row, model, every) and not row.early:
                 found.append((row, row.check))
         return found
 
@@ -24858,19 +26811,22 @@ class Book:
         return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
 
     def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
-        """All that a request breaks: what is wrong with its fields, then the rows in order."""
+        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
+        order."""
         body = case.body
+        for rule in self.early:
+            if rule.check is not None and self.holds(rule, case.name, every):
+                yield from map(rule.violation, rule.check(case))
         if self.shape is not None and not self.shape.fits(body):
             yield from self.wrong_fields(case, every)
         if not isinstance(body, dict):
             return
         view = self.view(case)
         present = self.needed.intersection(getattr(view, "present", body))
-        checks = self.due(case.name, every, present)
-        for rule, check in checks:
+        for row, check in self.due(case.name, every, present):
             for finding in check(view):
-                told = rule or self.by_id.get(finding.rule)
-                if told is not None and (rule or self.holds(told, case.name, every)):
+                told = row or self.by_id.get(finding.rule)
+                if told is not None and (row or self.holds(told, case.name, every)):
                     yield told.violation(finding)
 
     def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
@@ -24888,6 +26844,2954 @@ class Book:
         wanted = frozenset(ids)
         rules = [rule for rule in self.rules if rule.id in wanted]
         return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
+
+
+# === rules/conversation ======================================================
+# What the conversations of all providers have in common, and what they may break.
+
+# A body that could not be read is looked at, too: what is of another type than it should be is
+# passed over here, for the fields tell it.  Pure.
+
+
+class ToolMark(NamedTuple):
+    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
+    and the indexes that lead to it from the messages: the message, then the part of it."""
+
+    id: str
+    message: int
+    part: int
+
+
+class TalkTurn:
+    """One turn: messages that follow each other with one role, as its provider sees them.
+
+    `first` and `last` are the indexes of its messages."""
+
+    __slots__ = ("role", "first", "last", "calls", "results")
+
+    def __init__(self, role: str, first: int) -> None:
+        self.role, self.first, self.last = role, first, first
+        self.calls: List[ToolMark] = []
+        self.results: List[ToolMark] = []
+
+
+PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
+
+
+def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """The objects of an array, with their indexes; none of what is no array."""
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            if isinstance(one, dict):
+                yield index, one
+
+
+def text_at(value: Any, name: str) -> str:
+    """A member that is a text; empty for any other."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def unanswered(
+    turns: Sequence[TalkTurn], late: Container[ToolMark] = ()
+) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after, but one that comes too `late`
+    in it: turn, ids without one, and the index of the message after the results."""
+    for index, turn in enumerate(turns):
+        if not turn.calls:
+            continue
+        answered = set()
+        after = turn.last + 1
+        if index + 1 < len(turns) and turns[index + 1].results:
+            following = turns[index + 1]
+            answered = {mark.id for mark in following.results if mark not in late}
+            after = following.last + 1
+        missing = [mark.id for mark in turn.calls if mark.id not in answered]
+        if missing:
+            yield turn, missing, after
+
+
+def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
+    """The results whose call is not in the turn right before."""
+    calls: Iterable[str] = ()
+    for turn in turns:
+        for mark in turn.results:
+            if mark.id not in calls:
+                yield mark
+        calls = {mark.id for mark in turn.calls}
+
+
+def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
+    """Those whose id came before."""
+    seen = set()
+    for mark in marks:
+        if mark.id in seen:
+            yield mark
+        seen.add(mark.id)
+
+
+# === rules/claude_checks =====================================================
+# What Claude refuses whoever hosts it, as functions of plain values, and in which words.  Pure.
+
+
+THINKING_GUIDE = (
+    " Please consult our documentation at "
+    "https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
+)
+BUDGET_BELOW_MAX = (
+    "`max_tokens` must be greater than `thinking.budget_tokens`."
+    + THINKING_GUIDE
+    + "#max-tokens-and-context-window-size"
+)
+ONLY_ONE_TEMPERATURE = (
+    "`temperature` may only be set to 1 when thinking is enabled."
+    + THINKING_GUIDE
+    + "#important-considerations-when-using-extended-thinking"
+)
+ADAPTIVE_TEMPERATURE = (
+    "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode."
+    + THINKING_GUIDE
+)
+FORCED_THOUGHT = "Thinking may not be enabled when tool_choice forces tool use."
+MARKS_MOST = 4
+TOO_MANY_MARKS = "A maximum of 4 blocks with cache_control may be provided. Found {found}."
+LATE_HOUR = (
+    "{path}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' "
+    "cache_control block. Note that blocks are processed in the following order: `tools`, "
+    "`system`, `messages`."
+)
+IMAGE_MOST = 5 * 1024 * 1024  # characters of base64
+IMAGE_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+}
+
+# The names of models without what hosts put before them (request rules, 4.1).
+OLDER_CLAUDE = (
+    r"^claude-(?:[23](?!\d)|instant|(?:opus|sonnet|haiku)-4(?:-[0-7](?!\d)|-20\d{6}|[@:]|$))"
+)
+FIFTH_CLAUDE = r"^claude-[a-z]+-[5-9](?!\d)"
+NEWEST_CLAUDE = rf"{FIFTH_CLAUDE}|^claude-opus-4-[7-9](?!\d)"
+NO_PREFILL = rf"{FIFTH_CLAUDE}|^claude-(?:opus|sonnet)-4-[6-9](?!\d)"
+ONE_SAMPLER = r"^claude-(?:opus|sonnet|haiku)-4-[1-6](?!\d)"
+
+
+class CacheMark(NamedTuple):
+    """A mark that asks for a cache: where, and what it says; `tag` is the member of a union that
+    the path of a fault inside it names behind the place."""
+
+    place: str
+    says: Mapping[str, Json]
+    tag: str = ""
+
+
+def late_hours(marks: Iterable[CacheMark]) -> Iterator[CacheMark]:
+    """The marks for an hour that come after one for five minutes, which is the usual."""
+    was_short = False
+    for mark in marks:
+        if mark.says.get("ttl") != "1h":
+            was_short = True
+        elif was_short:
+            yield mark
+
+
+def thinking_on(thinking: Json) -> str:
+    """How a request asks for thoughts: enabled or adaptive; empty if it does not."""
+    kind = text_at(thinking, "type")
+    return kind if kind in ("enabled", "adaptive") else ""
+
+
+def is_over_budget(thinking: Json, max_tokens: Json) -> bool:
+    """Whether thoughts may take all of what may be said."""
+    if text_at(thinking, "type") != "enabled" or not isinstance(thinking, dict):
+        return False
+    budget = thinking.get("budget_tokens")
+    return isinstance(budget, int) and isinstance(max_tokens, int) and budget >= max_tokens
+
+
+def is_number_but(value: Json, usual: float) -> bool:
+    """Whether a member is a number other than its usual one."""
+    return isinstance(value, (int, float)) and value != usual
+
+
+def forces_tool(choice: Json) -> bool:
+    """Whether a tool choice leaves nothing but to call one."""
+    return text_at(choice, "type") in ("any", "tool")
+
+
+def image_type(data: str) -> Optional[str]:
+    """The media type of an image in base64, as its first bytes have it; None if they are of none
+    that Claude reads."""
+    try:
+        start = base64.b64decode(data[:24])
+    except ValueError:
+        return None
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in IMAGE_STARTS.items() if start.startswith(magic)), None)
+
+
+def first_kind(content: Json) -> str:
+    """The type of the first block of a message; of one that is a text, that."""
+    if isinstance(content, str):
+        return "text"
+    return text_at(content[0], "type") if isinstance(content, list) and content else ""
+
+
+class MergedTurn:
+    """Messages of one role that follow each other: the first one's index, the type of its first
+    block, and whether there are results of tools in them."""
+
+    __slots__ = ("index", "role", "first", "has_results")
+
+    def __init__(self, index: int, role: Json, first: str) -> None:
+        self.index, self.role, self.first, self.has_results = index, role, first, False
+
+
+def thoughtless_turn(turns: Sequence[MergedTurn]) -> Optional[MergedTurn]:
+    """The last turn of the assistant, as far as it has to begin with a thought where thinking is
+    enabled: if neither it does nor one before it in the same round of tools."""
+    at = len(turns) - 1
+    if at >= 0 and turns[at].has_results:
+        at -= 1
+    last = None
+    while at >= 0 and turns[at].role == "assistant":
+        turn = turns[at]
+        if turn.first not in ("text", "tool_use"):
+            return None
+        last = last or turn
+        if not at or not turns[at - 1].has_results:
+            break
+        at -= 2
+    return last
+
+
+# === rules/anthropic_view ====================================================
+# A messages request of Anthropic as its rules look at it.  Pure.
+
+
+# The indexes that lead to a block: the message, the block of it, and the one inside that.
+BlockPath = Tuple[int, ...]
+PlacedBlock = Tuple[BlockPath, Dict[str, Any]]
+
+
+def block_place(at: BlockPath) -> str:
+    """The path to a block, as in `messages.1.content.0`."""
+    place = f"messages.{at[0]}.content.{at[1]}"
+    if len(at) > 2:
+        place += f".tool_result.content.{at[2]}"
+    return place
+
+
+class ClaudeView:
+    """A request: the case, its body, what is in its conversation.
+
+    `present` are the names of the body's members, and with a plus what else there is: a type of
+    block (`+text` also for a text that is no block, and for the system prompt's), `+empty` messages
+    and `+system` ones, `+cache` marks, results of `+server` tools, `+misplaced` calls or results, a
+    last message that is the `+assistant`'s.  Rules need them like members.
+    Messages that follow each other with one role are one turn (4.2)."""
+
+    __slots__ = (
+        "case",
+        "body",
+        "messages",
+        "present",
+        "turns",
+        "late",
+        "blocks",
+        "marks",
+        "empty",
+        "blank",
+        "system",
+        "begun",
+        "has_words",
+        "asked",
+    )
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        messages = self.body.get("messages")
+        self.messages: List[Any] = messages if isinstance(messages, list) else []
+        self.present: Set[str] = set(self.body)
+        self.turns: List[TalkTurn] = []
+        self.late: Set[ToolMark] = set()  # results behind something else in their turn
+        self.blocks: Dict[str, List[PlacedBlock]] = {}  # by type
+        self.marks: List[CacheMark] = []
+        self.empty: List[int] = []  # messages
+        self.blank: List[int] = []
+        self.system: List[int] = []
+        self.begun = 0  # the index at which the turn begins that is read
+        self.has_words = False  # whether there is anything but results in it
+        self.asked: Optional[List[str]] = None  # betas, once they were looked at
+        self.read_marks()
+        self.read()
+        if self.marks:
+            self.present.add("+cache")
+
+    def read_marks(self) -> None:
+        """Find the marks before the messages."""
+        if isinstance(self.body.get("system"), list):
+            self.present.add("+text")
+        for name, tag in (("tools", ".custom"), ("system", "")):
+            for index, one in indexed_objects(self.body.get(name)):
+                if "cache_control" in one:
+                    kind = one.get("type")
+                    named = f".{kind}" if name == "tools" and isinstance(kind, str) else tag
+                    self.mark(f"{name}.{index}", one, named)
+
+    def mark(self, place: str, block: Dict[str, Any], tag: str) -> None:
+        """Note a mark, unless it says nothing."""
+        says = block["cache_control"]
+        if isinstance(says, dict):
+            self.marks.append(CacheMark(place, says, tag))
+
+    def read(self) -> None:
+        """Find the turns and the blocks."""
+        before = None
+        for index, message in indexed_objects(self.messages):
+            role, content = message.get("role"), message.get("content")
+            if role == "system":  # in between it changes nothing of what answers what
+                self.present.add("+system")
+                self.system.append(index)
+                continue
+            if role != before:
+                before = role
+                self.turns.append(PLAIN_TURN)
+                self.begun, self.has_words = index, False
+            if content == "" or content == []:
+                self.present.add("+empty")
+                self.empty.append(index)
+            elif isinstance(content, list):
+                self.read_blocks(index, role, content)
+            elif isinstance(content, str):
+                self.has_words = True
+                if content.isspace():
+                    self.present.add("+text")
+                    self.blank.append(index)
+        if self.messages and text_at(self.messages[-1], "role") == "assistant":
+            self.present.add("+assistant")
+
+    def read_blocks(self, index: int, role: Json, content: List[Any]) -> None:
+        """Find what a message has."""
+        for part, block in indexed_objects(content):
+            kind = block.get("type")
+            if not isinstance(kind, str):
+                continue
+            self.put(kind, (index, part), block)
+            if kind == "tool_use" and role == "assistant":
+                turn = self.turn(index, "assistant")
+                turn.calls.append(ToolMark(text_at(block, "id"), index, part))
+            elif kind == "tool_result":
+                self.read_result(index, part, role, block)
+            else:
+                self.has_words = True
+                if kind == "tool_use":
+                    self.present.add("+misplaced")
+
+    def read_result(self, index: int, part: int, role: Json, block: Dict[str, Any]) -> None:
+        """Find what a result of a tool has."""
+        for inner, one in indexed_objects(block.get("content")):
+            if one.get("type") == "image":
+                self.put("image", (index, part, inner), one)
+            elif "cache_control" in one:
+                place = block_place((index, part, inner))
+                self.mark(place, one, "." + text_at(one, "type"))
+        if role == "user":
+            mark = ToolMark(text_at(block, "tool_use_id"), index, part)
+            self.turn(index, "user").results.append(mark)
+            if self.has_words:
+                self.late.add(mark)
+        else:
+            self.present.add("+misplaced")
+
+    def put(self, kind: str, at: BlockPath, block: Dict[str, Any]) -> None:
+        """Note a block."""
+        found = self.blocks.get(kind)
+        if found is None:
+            found = self.blocks[kind] = []
+            self.present.add("+" + kind)
+            if kind.endswith("_tool_result"):
+                self.present.add("+server")
+        found.append((at, block))
+        if "cache_control" in block:
+            self.mark(block_place(at), block, "." + kind)
+
+    def turn(self, index: int, role: str) -> TalkTurn:
+        """The turn that is read."""
+        turn = self.turns[-1]
+        if turn is PLAIN_TURN:
+            turn = self.turns[-1] = TalkTurn(role, self.begun)
+        turn.last = index
+        return turn
+
+    def of(self, kind: str) -> List[PlacedBlock]:
+        """The blocks of a type, in order."""
+        return self.blocks.get(kind, [])
+
+    def betas(self) -> List[str]:
+        """The betas that a request asks for: in a header, but on Bedrock, and in its body."""
+        if self.asked is not None:
+            return self.asked
+        named = self.body.get("anthropic_beta")
+        found = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+        if self.case.wire.provider != "bedrock":
+            header = self.case.headers.get("anthropic-beta")
+            found += [one.strip() for one in (header or "").split(",") if one.strip()]
+        self.asked = found
+        return found
+
+    def has_beta(self, *starts: str) -> bool:
+        """Whether a request asks for one of some betas, by how their names start."""
+        return any(name.startswith(starts) for name in self.betas())
+
+    def merged(self) -> List[MergedTurn]:
+        """The turns, with what each begins with."""
+        found: List[MergedTurn] = []
+        for index, message in indexed_objects(self.messages):
+            role, content = message.get("role"), message.get("content")
+            if role == "system":
+                continue
+            if not found or found[-1].role != role:
+                found.append(MergedTurn(index, role, first_kind(content)))
+            kinds = [text_at(block, "type") for _, block in indexed_objects(content)]
+            found[-1].has_results |= role == "user" and "tool_result" in kinds
+        return found
+
+    def ending(self) -> Iterator[Tuple[int, str]]:
+        """The index of a last message that is the assistant's, and its text, if it ends in one: not
+        where a tool of the server goes on, whose turn was paused."""
+        index = len(self.messages) - 1
+        content = self.messages[index].get("content")
+        if isinstance(content, str):
+            yield index, content
+        elif isinstance(content, list) and content:
+            kinds = {text_at(block, "type") for block in content}
+            if text_at(content[-1], "type") == "text" and "server_tool_use" not in kinds:
+                yield index, text_at(content[-1], "text")
+
+
+# === rules/anthropic_betas ===================================================
+# What Anthropic refuses of headers and betas, and of what its other hosts lack (request rules, 2.6
+# and 3).  Pure.
+
+
+# Members of the body that only betas have, and how the names of those start (anthropic-py 2.14).
+BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
+    "billing_policy": ("user-profiles-",),
+    "compaction": ("compact-",),
+    "context_management": ("context-management-", "compact-"),
+    "fallback_credit_token": ("fallback-credit-", "server-side-fallback-"),
+    "fallbacks": ("server-side-fallback-",),
+    "mcp_servers": ("mcp-client-",),
+    "output_format": ("structured-outputs-",),
+    "thread": ("message-threads-",),
+}
+SCOPED = "prompt-caching-scope-"
+
+# The betas that are known, without their dates: those of anthropic-py 2.14, of BerriAI/litellm's
+# table and of Claude Code.
+BETAS = frozenset(
+    (
+        *("admin-user-sign-out", "advanced-tool-use", "advisor-tool", "agent-memory"),
+        *("analytics-usage-cost", "cache-diagnosis", "ce-claude-code-managed-settings"),
+        *("ce-plugins", "ce-user-management", "claude-code", "code-execution", "compact"),
+        *("computer-use", "context-1m", "context-management", "dangerous-tool-use"),
+        *("dev-full-thinking", "dreaming", "efs", "effort", "experimental-claude-tag"),
+        *("extended-cache-ttl", "fallback-credit", "fast-mode", "files-api"),
+        *("fine-grained-tool-streaming", "google-managed-data-controls", "inline-tools"),
+        *("interleaved-thinking", "managed-agents", "max-tokens-3-5-sonnet", "mcp-client"),
+        *("mcp-tunnels", "message-batches", "message-threads", "mid-conversation-output-config"),
+        *("mid-conversation-system-clear-at", "mid-conversation-tool-changes"),
+        *("model-context-window-exceeded", "oauth", "output-128k", "output-300k", "pdfs"),
+        *("per-turn-control", "prompt-caching", "prompt-caching-scope", "search-results"),
+        *("server-side-fallback", "skills", "spend-limit-reads", "structured-outputs"),
+        *("task-budgets", "telemetry-destinations", "thinking-binding-controls"),
+        *("thinking-display-updates", "thinking-token-count", "token-counting"),
+        *("token-efficient-tools", "tool-examples", "tool-search-tool", "user-profiles"),
+        *("user-profiles-billing", "web-fetch", "web-search", "webhooks"),
+    )
+)
+BETA_DATE = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
+# Those that Bedrock has at no model: of what Anthropic alone hosts (BerriAI/litellm's table).
+NOT_AT_AWS = (
+    *("advisor-tool-", "code-execution-", "fast-mode-", "files-api-", "managed-agents-"),
+    *("mcp-client-", "message-batches-", "prompt-caching-scope-", "skills-", "web-fetch-"),
+    "web-search-",
+)
+# Tools that a host does not have, and the types that it lists then (seen in answers of both).
+BEDROCK_LACKS: Tuple[str, ...] = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "advisor_",
+    "mcp_toolset",
+)
+VERTEX_LACKS: Tuple[str, ...] = ("web_fetch_", "code_execution_", "advisor_")
+BEDROCK_TOOLS: Tuple[str, ...] = (
+    *("bash_20250124", "custom", "memory_20250818", "text_editor_20250124"),
+    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
+    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
+    "tool_search_tool_regex_20251119",
+)
+VERTEX_TOOLS: Tuple[str, ...] = (
+    *("bash_20250124", "browser_toolset_20260801", "computer_toolset_20260801"),
+    *(*BEDROCK_TOOLS[1:], "web_search_20250305"),
+)
+UNHOSTED = (
+    "tools.{index}: Input tag '{value}' found using 'type' does not match any of the expected "
+    "tags: {known}"
+)
+
+
+def unversioned(view: ClaudeView) -> Iterator[Finding]:
+    """A request that does not say which version of the API it is written for."""
+    if not view.case.headers.get("anthropic-version"):
+        yield Finding("")
+
+
+def members_of_betas(view: ClaudeView) -> Iterator[Finding]:
+    """Members of a beta that is not asked for."""
+    for name in view.body:
+        starts = BETA_MEMBERS.get(name)
+        if starts and view.body[name] is not None and not view.has_beta(*starts):
+            yield Finding(name, {"path": name})
+    for mark in view.marks:
+        if "scope" in mark.says and not view.has_beta(SCOPED):
+            place = f"{mark.place}{mark.tag}.cache_control.ephemeral.scope"
+            yield Finding(place, {"path": place})
+
+
+def unknown_betas(view: ClaudeView) -> Iterator[Finding]:
+    """Betas that are not known here."""
+    for name in view.betas():
+        if BETA_DATE.sub("", name) not in BETAS:
+            yield Finding("", {"value": name})
+
+
+def betas_not_at_aws(view: ClaudeView) -> Iterator[Finding]:
+    """Betas that Bedrock does not have, and what is no name of one."""
+    for name in view.betas():
+        if name.startswith(NOT_AT_AWS) or not BETA_DATE.search(name):
+            yield Finding("anthropic_beta")
+
+
+def hosted_tools(view: ClaudeView) -> Iterator[Finding]:
+    """Tools that run at Anthropic's and not at this host."""
+    lacks, known = VERTEX_LACKS, VERTEX_TOOLS
+    if view.case.wire.provider == "bedrock":
+        lacks, known = BEDROCK_LACKS, BEDROCK_TOOLS
+    for index, tool in indexed_objects(view.body["tools"]):
+        kind = text_at(tool, "type")
+        if kind.startswith(lacks):
+            tags = ", ".join([f"'{one}'" for one in known])
+            sentence = UNHOSTED.replace("{known}", tags)
+            yield Finding(f"tools.{index}", {"index": index, "value": kind}, sentence=sentence)
+
+
+def wrong_envelope(view: ClaudeView) -> Iterator[Finding]:
+    """What the body of another host needs, and what only Anthropic's own has."""
+    if "anthropic_version" not in view.body:
+        yield Finding("anthropic_version", sentence="anthropic_version: Field required")
+    if view.case.wire.provider == "bedrock":
+        for name in ("model", "stream"):
+            if name in view.body:
+                yield Finding(name, {"path": name})
+
+
+VERSION_RULE = Rule(
+    "anthropic/version-header",
+    "anthropic-version: header is required",
+    "public source files, 8 of them",
+    unversioned,
+)
+CLAUDE_BETA_RULES = (
+    Rule(
+        "anthropic/beta-field",
+        "{path}: Extra inputs are not permitted",
+        "public source files, 2 of them",
+        members_of_betas,
+    ),
+    # The list of betas ages.
+    Rule(
+        "anthropic/beta-header",
+        "Unexpected value(s) `{value}` for the `anthropic-beta` header. Please consult our "
+        "documentation at platform.claude.com/docs or try again without the header.",
+        "public source files, 3 of them",
+        unknown_betas,
+        default="jrn",
+    ),
+)
+CLAUDE_HOST_RULES = (
+    Rule(
+        "claude-bedrock/server-tools",
+        UNHOSTED,
+        "recorded",
+        hosted_tools,
+        needs=("tools",),
+    ),
+    Rule(
+        "claude-bedrock/envelope",
+        "{path}: Extra inputs are not permitted",
+        "pattern",
+        wrong_envelope,
+        default="jrn",
+    ),
+)
+AWS_BETA_RULE = Rule(
+    "claude-bedrock/beta",
+    "invalid beta flag",
+    "anthropics/claude-code#49648, anthropics/claude-code#56595, continuedev/continue#8297",
+    betas_not_at_aws,
+    needs=("anthropic_beta",),
+)
+
+
+# === rules/anthropic_fields ==================================================
+# What the fields of a messages request of Anthropic may be (request rules, 1.3; the types of
+# anthropic-py 2.14).  Pure.
+
+
+class PydanticObject(AnObject):
+    """An object as pydantic checks one: member by member in the order of its own table, and what is
+    unknown last."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is missing or wrong, then what is unknown."""
+        for name, shape in self.members.items():
+            place = (*path, name)
+            if name not in value:
+                if name in self.needed:
+                    yield FieldFault(place, MISSING_FIELD, shape, MISSING)
+            elif not shape.fits(value[name]):
+                yield from shape.faults(value[name], place)
+        if self.closed:
+            for name in value:
+                if name not in self.members:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+
+
+def open_object(*needed: str) -> PydanticObject:
+    """An object of which only that it has these members is known for sure."""
+    return PydanticObject({name: Anything() for name in needed}, needed, closed=False)
+
+
+# `scope` is of a beta (see there); it is the only other member that clients were seen to send.
+CACHE_CONTROL = AUnion(
+    "type",
+    {"ephemeral": PydanticObject({"ttl": AString(("5m", "1h"), null=True), "scope": Anything()})},
+    null=True,
+)
+CLAUDE_INPUT = AnObject({}, closed=False)
+
+CLAUDE_TOOL_ID = AString(pattern="^[a-zA-Z0-9_-]+$", rule="anthropic/tool-use-id-pattern")
+CLAUDE_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+BY_URL = PydanticObject({"url": AString()}, ("url",))
+BY_FILE = PydanticObject({"file_id": AString()}, ("file_id",))
+
+
+def inline_source(*media_types: str) -> PydanticObject:
+    """A source that is in the request itself."""
+    members = {"data": AString(), "media_type": AString(media_types)}
+    return PydanticObject(members, ("data", "media_type"))
+
+
+CLAUDE_TEXT = PydanticObject(
+    {"text": AString(), "cache_control": CACHE_CONTROL, "citations": Anything()}, ("text",)
+)
+CLAUDE_IMAGE = PydanticObject(
+    {
+        "source": AUnion(
+            "type", {"base64": inline_source(*CLAUDE_IMAGE_TYPES), "file": BY_FILE, "url": BY_URL}
+        ),
+        "cache_control": CACHE_CONTROL,
+        "transformations": Anything(),
+    },
+    ("source",),
+)
+CLAUDE_INNER_CONTENT = AnArray(AUnion("type", {"image": CLAUDE_IMAGE, "text": CLAUDE_TEXT}))
+CLAUDE_DOCUMENT = PydanticObject(
+    {
+        "source": AUnion(
+            "type",
+            {
+                "base64": inline_source("application/pdf"),
+                "content": PydanticObject(
+                    {"content": Either(CLAUDE_INNER_CONTENT, AString())}, ("content",)
+                ),
+                "file": BY_FILE,
+                "text": inline_source("text/plain"),
+                "url": BY_URL,
+            },
+        ),
+        "cache_control": CACHE_CONTROL,
+        "citations": Anything(),
+        "context": AString(null=True),
+        "title": AString(null=True),
+    },
+    ("source",),
+)
+SEARCH_RESULT_BLOCK = PydanticObject(
+    {
+        "content": AnArray(Anything()),
+        "source": AString(),
+        "title": AString(),
+        "cache_control": CACHE_CONTROL,
+        "citations": Anything(),
+    },
+    ("content", "source", "title"),
+)
+CLAUDE_RESULT_CONTENT = AnArray(
+    AUnion(
+        "type",
+        {
+            "browser_state": open_object(),
+            "document": CLAUDE_DOCUMENT,
+            "image": CLAUDE_IMAGE,
+            "search_result": SEARCH_RESULT_BLOCK,
+            "text": CLAUDE_TEXT,
+            "tool_reference": open_object("tool_name"),
+        },
+        rule="anthropic/block-tag",
+    )
+)
+TOOL_RESULT_BLOCK = PydanticObject(
+    {
+        "tool_use_id": CLAUDE_TOOL_ID,
+        "cache_control": CACHE_CONTROL,
+        "content": Either(CLAUDE_RESULT_CONTENT, AString(), null=True),
+        "is_error": ABoolean(null=True),
+        "toolset_name": AString(null=True),
+    },
+    ("tool_use_id",),
+)
+TOOL_USE_BLOCK = PydanticObject(
+    {
+        "id": CLAUDE_TOOL_ID,
+        "input": CLAUDE_INPUT,
+        "name": AString(least=1, most=200),
+        "cache_control": CACHE_CONTROL,
+        "caller": Anything(),
+        "toolset_name": AString(null=True),
+    },
+    ("id", "input", "name"),
+)
+THINKING_BLOCK = PydanticObject(
+    {"signature": AString(rule="anthropic/thinking-signature"), "thinking": AString()},
+    ("signature", "thinking"),
+)
+SERVER_USE_BLOCK = PydanticObject(
+    {
+        "id": AString(pattern="^srvtoolu_[a-zA-Z0-9_]+$"),
+        "input": CLAUDE_INPUT,
+        "name": AString(),
+    },
+    ("id", "input", "name"),
+    closed=False,
+)
+SERVER_RESULT_BLOCK = open_object("content", "tool_use_id")
+GENERAL_BLOCKS: Dict[str, AnObject] = {
+    "bash_code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "container_upload": open_object("file_id"),
+    "document": CLAUDE_DOCUMENT,
+    "image": CLAUDE_IMAGE,
+    "redacted_thinking": PydanticObject({"data": AString()}, ("data",)),
+    "search_result": SEARCH_RESULT_BLOCK,
+    "server_tool_use": SERVER_USE_BLOCK,
+    "text": CLAUDE_TEXT,
+    "text_editor_code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "thinking": THINKING_BLOCK,
+    "tool_result": TOOL_RESULT_BLOCK,
+    "tool_search_tool_result": SERVER_RESULT_BLOCK,
+    "tool_use": TOOL_USE_BLOCK,
+    "web_fetch_tool_result": SERVER_RESULT_BLOCK,
+    "web_search_tool_result": SERVER_RESULT_BLOCK,
+}
+BETA_BLOCKS: Dict[str, AnObject] = {
+    kind: open_object()
+    for kind in (
+        *("advisor_tool_result", "compaction", "fallback", "mcp_tool_listing", "mcp_tool_result"),
+        *("mcp_tool_use", "tool_addition", "tool_removal"),
+    )
+}
+CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
+
+# In the middle of a conversation the newest models take a `system` message: see the rules.
+CLAUDE_MESSAGE = PydanticObject(
+    {
+        "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
+        "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
+        "clear_at": Anything(),
+        "output_config": Anything(),
+    },
+    ("role", "content"),
+)
+SYSTEM_BLOCK = PydanticObject(
+    {
+        "text": AString(),
+        "type": AString(("text",)),
+        "cache_control": CACHE_CONTROL,
+        "citations": Anything(),
+    },
+    ("text", "type"),
+)
+
+OWN_TOOL = PydanticObject(
+    {
+        "name": AString(most=128, pattern="^[a-zA-Z0-9_-]{1,128}$", rule="anthropic/tool-name"),
+        "input_schema": PydanticObject({"type": AString(("object",))}, ("type",), closed=False),
+        "allowed_callers": AnArray(AString(), null=True),
+        "cache_control": CACHE_CONTROL,
+        "defer_loading": ABoolean(null=True),
+        "description": AString(null=True),
+        "eager_input_streaming": ABoolean(null=True),
+        "input_examples": AnArray(CLAUDE_INPUT, null=True),
+        "strict": ABoolean(null=True),
+    },
+    ("name", "input_schema"),
+)
+# Tools of Anthropic's own, whose members differ from version to version: those are not looked at.
+SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHE_CONTROL}, closed=False)
+GENERAL_TOOLS = (
+    *("bash_20250124", "browser_toolset_20260801", "code_execution_20250522"),
+    *("code_execution_20250825", "code_execution_20260120", "code_execution_20260521"),
+    *("computer_toolset_20260801", "custom", "memory_20250818", "text_editor_20250124"),
+    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
+    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
+    *("tool_search_tool_regex_20251119", "web_fetch_20250910", "web_fetch_20260209"),
+    *("web_fetch_20260309", "web_fetch_20260318", "web_search_20250305", "web_search_20260209"),
+    "web_search_20260318",
+)
+BETA_TOOLS = (
+    *("advisor_20260301", "bash_20241022", "computer_20241022", "computer_20250124"),
+    *("computer_20251124", "mcp_toolset", "text_editor_20241022"),
+)
+CLAUDE_TOOLS = AUnion(
+    "type",
+    {**dict.fromkeys((*GENERAL_TOOLS, *BETA_TOOLS), SERVER_TOOL), "custom": OWN_TOOL},
+    usual="custom",
+    rule="anthropic/tool-tag",
+)
+PARALLEL_MEMBERS = {"disable_parallel_tool_use": ABoolean(null=True)}
+CLAUDE_TOOL_CHOICE = AUnion(
+    "type",
+    {
+        "any": PydanticObject(PARALLEL_MEMBERS),
+        "auto": PydanticObject(PARALLEL_MEMBERS),
+        "none": PydanticObject({}, rule="anthropic/tool-choice-none-extra"),
+        "tool": PydanticObject({"name": AString(), **PARALLEL_MEMBERS}, ("name",)),
+    },
+    null=True,
+)
+THOUGHT_MEMBERS = {
+    "display": AString(("summarized", "omitted", "updates"), null=True),
+    "block_binding": Anything(),
+}
+THINKING_BUDGET = AnInteger(1024, rule="anthropic/budget-min")
+CLAUDE_THINKING = AUnion(
+    "type",
+    {
+        "adaptive": PydanticObject(THOUGHT_MEMBERS),
+        "between_tools": PydanticObject({}),
+        "disabled": PydanticObject({}),
+        "enabled": PydanticObject(
+            {"budget_tokens": THINKING_BUDGET, **THOUGHT_MEMBERS}, ("budget_tokens",)
+        ),
+    },
+    null=True,
+)
+CLAUDE_OUTPUT_CONFIG = PydanticObject(
+    {
+        "effort": AString(("low", "medium", "high", "xhigh", "max"), null=True),
+        "format": AUnion(
+            "type",
+            {"json_schema": PydanticObject({"schema": CLAUDE_INPUT}, ("schema",))},
+            null=True,
+        ),
+        "task_budget": Anything(),
+    },
+    null=True,
+)
+# Of null it is not known for each member that it is refused: it is as good as nothing.
+CLAUDE_MEMBERS: Dict[str, Shape] = {
+    "model": AString(least=1),
+    "messages": AnArray(CLAUDE_MESSAGE, 1, rule="anthropic/messages-empty"),
+    "max_tokens": AnInteger(0),  # 0 fills the cache and says nothing, since 2026
+    "cache_control": CACHE_CONTROL,
+    "container": Anything(),
+    "diagnostics": Anything(),
+    "inference_geo": AString(null=True),
+    "metadata": PydanticObject({"user_id": AString(most=256, null=True)}, null=True),
+    "output_config": CLAUDE_OUTPUT_CONFIG,
+    "service_tier": AString(("auto", "standard_only"), null=True),
+    "speed": AString(("standard", "fast"), null=True),
+    "stop_sequences": AnArray(AString(pattern=r"\S"), null=True),
+    "stream": ABoolean(null=True),
+    "system": Either(AnArray(SYSTEM_BLOCK), AString(), null=True),
+    "temperature": ANumber(0, 1, null=True, rule="anthropic/temperature-range"),
+    "thinking": CLAUDE_THINKING,
+    "tool_choice": CLAUDE_TOOL_CHOICE,
+    "tools": AnArray(CLAUDE_TOOLS, null=True),
+    "top_k": AnInteger(0, null=True),
+    "top_p": ANumber(0, 1, null=True),
+    "user_profile_id": Anything(),
+    "workspace_id": Anything(),
+    # Those of betas: the rule that asks for their header looks at them.
+    "billing_policy": Anything(),
+    "compaction": Anything(),
+    "context_management": AnObject({}, closed=False, null=True),
+    "fallback_credit_token": Anything(),
+    "fallbacks": Anything(),
+    "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
+    "output_format": Anything(),
+    "thread": Anything(),
+}
+VERSIONED_MEMBERS: Dict[str, Shape] = {
+    "anthropic_version": AString(),
+    "anthropic_beta": AnArray(AString(), null=True),
+    "model": Anything(),
+}
+
+CLAUDE_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
+# Of members that only messages have it is not known that a count refuses them.
+CLAUDE_COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
+# The path names the model, and on Bedrock whether it streams.
+CLAUDE_VERTEX_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens")
+)
+CLAUDE_VERTEX_COUNT_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "model": AString()}, ("model", "messages")
+)
+CLAUDE_BEDROCK_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "stream": Anything()}, ("messages", "max_tokens")
+)
+
+
+# === rules/anthropic_thinking ================================================
+# What Anthropic refuses of thoughts, sampling, caches and images (request rules, 2.5).  Pure.
+
+
+def budgets_over(view: ClaudeView) -> Iterator[Finding]:
+    """A budget that leaves nothing for the answer, but where thoughts come between calls."""
+    body = view.body
+    if not is_over_budget(body["thinking"], body["max_tokens"]):
+        return
+    if not view.has_beta("interleaved-thinking-"):
+        yield Finding("max_tokens")
+
+
+def warm_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """A temperature beside thoughts."""
+    kind = thinking_on(view.body["thinking"])
+    if kind and is_number_but(view.body["temperature"], 1):
+        sentence = ADAPTIVE_TEMPERATURE if kind == "adaptive" else None
+        yield Finding("temperature", sentence=sentence)
+
+
+def two_samplers(view: ClaudeView) -> Iterator[Finding]:
+    """Two ways to sample."""
+    if view.body["temperature"] is not None and view.body["top_p"] is not None:
+        yield Finding("temperature")
+
+
+def deprecated_samplers(view: ClaudeView) -> Iterator[Finding]:
+    """Any way to sample that is not the usual one."""
+    for name, usual in (("temperature", 1), ("top_p", 1), ("top_k", 0)):
+        if is_number_but(view.body.get(name), usual):
+            yield Finding(name, {"name": name})
+
+
+def enabled_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts with a budget."""
+    if text_at(view.body["thinking"], "type") == "enabled":
+        yield Finding("thinking.type")
+
+
+def highest_effort(view: ClaudeView) -> Iterator[Finding]:
+    """An effort that only newer models take."""
+    effort = text_at(view.body["output_config"], "effort")
+    if effort == "xhigh":
+        yield Finding("output_config.effort", {"value": effort})
+
+
+def forced_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts where a tool has to be called at once."""
+    if thinking_on(view.body["thinking"]) and forces_tool(view.body["tool_choice"]):
+        yield Finding("thinking")
+
+
+def turns_without_thought(view: ClaudeView) -> Iterator[Finding]:
+    """A turn that goes on, without the thought that it began with."""
+    if text_at(view.body["thinking"], "type") != "enabled":
+        return
+    turn = thoughtless_turn(view.merged())
+    if turn:
+        place = f"messages.{turn.index}.content.0.type"
+        yield Finding(place, {"path": place, "type": turn.first})
+
+
+def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts that nothing proves to be the model's own."""
+    for at, block in view.of("thinking"):
+        if block.get("signature") == "":
+            place = block_place(at)
+            yield Finding(place, {"path": place})
+
+
+def too_many_marks(view: ClaudeView) -> Iterator[Finding]:
+    """More marks of a cache than there may be."""
+    if len(view.marks) > MARKS_MOST:
+        yield Finding("", {"found": len(view.marks)})
+
+
+def marks_on_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Marks of a cache on empty texts."""
+    for index, block in indexed_objects(view.body.get("system")):
+        if block.get("text") == "" and block.get("cache_control"):
+            yield Finding(f"system.{index}", {"path": f"system.{index}"})
+    for at, block in view.of("text"):
+        if block.get("text") == "" and block.get("cache_control"):
+            place = block_place(at) + ".text"
+            yield Finding(place, {"path": place})
+
+
+def hours_after_minutes(view: ClaudeView) -> Iterator[Finding]:
+    """Marks for an hour behind one for less."""
+    for mark in late_hours(view.marks):
+        yield Finding(mark.place + ".cache_control.ttl", {"path": mark.place})
+
+
+def images_of_other_types(view: ClaudeView) -> Iterator[Finding]:
+    """Images that are not what they are said to be."""
+    for at, block in view.of("image"):
+        source = block.get("source")
+        found = image_type(text_at(source, "data"))
+        said = text_at(source, "media_type")
+        if found and found != said:
+            place = block_place(at) + ".image.source.base64.data"
+            yield Finding(place, {"path": place, "type": said})
+
+
+def large_images(view: ClaudeView) -> Iterator[Finding]:
+    """Images that are too large."""
+    for at, block in view.of("image"):
+        size = len(text_at(block.get("source"), "data"))
+        if size > IMAGE_MOST:
+            place = block_place(at) + ".image.source.base64"
+            yield Finding(place, {"path": place, "size": size})
+
+
+CLAUDE_THINKING_RULES = (
+    Rule(
+        "anthropic/budget-below-max",
+        BUDGET_BELOW_MAX,
+        "liuw1535/antigravity2api-nodejs#149, liuw1535/antigravity2api-nodejs#150",
+        budgets_over,
+        needs=("thinking", "max_tokens"),
+    ),
+    Rule(
+        "anthropic/temperature-thinking",
+        ONLY_ONE_TEMPERATURE,
+        "MartialBE/one-hub#529, dyad-sh/dyad#4396, Aider-AI/aider#3720",
+        warm_thoughts,
+        needs=("thinking", "temperature"),
+    ),
+    Rule(
+        "anthropic/temp-and-topp",
+        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+        "fwdai/reticle#7, skydiscover-ai/skydiscover#15",
+        two_samplers,
+        default="mod",
+        needs=("temperature", "top_p"),
+        models=ONE_SAMPLER,
+    ),
+    Rule(
+        "anthropic/temp-deprecated",
+        "`{name}` is deprecated for this model.",
+        "UKGovernmentBEIS/inspect_ai#3721",
+        deprecated_samplers,
+        default="mod",
+        needs=("messages",),
+        models=NEWEST_CLAUDE,
+    ),
+    Rule(
+        "anthropic/thinking-enabled-gone",
+        '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+        '"output_config.effort" to control thinking behavior.',
+        "earendil-works/pi#3297, srtab/daiv#1429",
+        enabled_thoughts,
+        default="mod",
+        needs=("thinking",),
+        models=NEWEST_CLAUDE,
+    ),
+    # Which models take which efforts is known of those alone of which this was recorded.
+    Rule(
+        "anthropic/effort-unsupported",
+        "This model does not support effort level '{value}'. Supported levels: high, low, max, "
+        "medium.",
+        "recorded",
+        highest_effort,
+        default="off",
+        needs=("output_config",),
+        models="^claude-(?:opus|sonnet)-4-6",
+    ),
+    Rule(
+        "anthropic/thinking-forced-tool",
+        FORCED_THOUGHT,
+        "mastra-ai/mastra#7507, can1357/oh-my-pi#341; adaptive: Alcova-AI/adk-anthropic-go#23",
+        forced_thoughts,
+        needs=("thinking", "tool_choice"),
+    ),
+    Rule(
+        "anthropic/thinking-first",
+        "{path}: Expected `thinking` or `redacted_thinking`, but found `{type}`. When `thinking` "
+        "is enabled, a final `assistant` message must start with a thinking block (preceeding the "
+        "lastmost set of `tool_use` and `tool_result` blocks). We recommend you include thinking "
+        "blocks from previous turns. To avoid this requirement, disable `thinking`."
+        + THINKING_GUIDE,
+        "anomalyco/opencode#3077, lbjlaq/Antigravity-Manager#139",
+        turns_without_thought,
+        needs=("thinking", "messages"),
+    ),
+    # Only an empty one is surely none of the model's own: history may be from elsewhere.
+    Rule(
+        "anthropic/signature-invalid",
+        "{path}: Invalid `signature` in `thinking` block",
+        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
+        empty_signatures,
+        needs=("+thinking",),
+    ),
+)
+
+CLAUDE_CACHE_RULES = (
+    Rule(
+        "anthropic/cache-max",
+        TOO_MANY_MARKS,
+        "BerriAI/litellm#16062, agentjido/req_llm#480",
+        too_many_marks,
+        needs=("+cache",),
+    ),
+    Rule(
+        "anthropic/cache-empty-text",
+        "{path}: cache_control cannot be set for empty text blocks",
+        "public source files",
+        marks_on_nothing,
+        needs=("+cache", "+text"),
+    ),
+    Rule(
+        "anthropic/cache-ttl-order",
+        LATE_HOUR,
+        "cnighswonger/claude-code-cache-fix#44, headroomlabs-ai/headroom#2939",
+        hours_after_minutes,
+        needs=("+cache",),
+    ),
+)
+
+CLAUDE_IMAGE_RULES = (
+    Rule(
+        "anthropic/image-type",
+        "{path}: Image does not match the provided media type {type}",
+        "anthropics/claude-code#12041, anthropics/claude-code#13131",
+        images_of_other_types,
+        needs=("+image",),
+    ),
+    Rule(
+        "anthropic/image-size",
+        "{path}: image exceeds 5 MB maximum: {size} bytes > 5242880 bytes",
+        "anthropics/claude-code#10612, anthropics/claude-code#19631",
+        large_images,
+        needs=("+image",),
+    ),
+)
+
+
+# === rules/anthropic_tools ===================================================
+# What Anthropic refuses of tools, their calls and their results (request rules, 2.5).  Pure.
+
+
+CLAUDE_ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
+
+
+def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
+    """Calls of tools without a result at the beginning of the next turn."""
+    for turn, missing, _ in unanswered(view.turns, view.late):
+        at = next(mark.message for mark in turn.calls if mark.id == missing[0])
+        place = f"messages.{at}"
+        yield Finding(place, {"path": place, "ids": ", ".join(missing)})
+
+
+def results_without_use(view: ClaudeView) -> Iterator[Finding]:
+    """Results of tools that nobody called in the turn before."""
+    for mark in unasked(view.turns):
+        place = block_place((mark.message, mark.part))
+        yield Finding(place, {"path": place, "id": mark.id})
+
+
+def orphans_of_servers(view: ClaudeView) -> Iterator[Finding]:
+    """Results of the server's tools whose call does not come before them."""
+    called: Dict[str, BlockPath] = {}
+    for at, block in view.of("server_tool_use"):
+        called.setdefault(text_at(block, "id"), at)
+    for kind, blocks in view.blocks.items():
+        if not kind.endswith("_tool_result") or kind == "mcp_tool_result":
+            continue
+        for at, block in blocks:
+            id = text_at(block, "tool_use_id")
+            if id and called.get(id, at) >= at:
+                place = block_place(at)
+                yield Finding(place, {"path": place, "id": id, "type": kind})
+
+
+def repeated_uses(view: ClaudeView) -> Iterator[Finding]:
+    """Calls with the id of another."""
+    for mark in repeated_marks(mark for turn in view.turns for mark in turn.calls):
+        place = block_place((mark.message, mark.part))
+        yield Finding(place, {"path": place})
+
+
+def blocks_of_others(view: ClaudeView) -> Iterator[Finding]:
+    """Calls in the user's turns, results in the assistant's."""
+    for kind, role in (("tool_use", "assistant"), ("tool_result", "user")):
+        for at, _ in view.of(kind):
+            if view.messages[at[0]].get("role") != role:
+                place = f"messages.{at[0]}"
+                yield Finding(place, {"path": place, "type": kind, "role": role})
+
+
+def empty_errors(view: ClaudeView) -> Iterator[Finding]:
+    """Results that are errors and do not say which."""
+    for at, block in view.of("tool_result"):
+        if block.get("is_error") is True and block.get("content") in (None, "", []):
+            place = block_place(at) + ".tool_result"
+            yield Finding(place, {"path": place})
+
+
+def repeated_claude_tools(view: ClaudeView) -> Iterator[Finding]:
+    """Tools with the name of another; one finding for all."""
+    names = [text_at(tool, "name") for _, tool in indexed_objects(view.body["tools"])]
+    named = [name for name in names if name]
+    if len(set(named)) < len(named):
+        yield Finding("tools")
+
+
+def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
+    """Schemas that are one of several."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        schema = tool.get("input_schema")
+        if isinstance(schema, dict) and not CLAUDE_ROOT_UNIONS.isdisjoint(schema):
+            place = f"tools.{index}.custom.input_schema"
+            yield Finding(place, {"path": place})
+
+
+def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
+    """A tool has to be called, and there is none."""
+    kind = text_at(view.body["tool_choice"], "type")
+    if kind in ("any", "tool") and not view.body.get("tools"):
+        yield Finding("tool_choice", {"type": kind})
+
+
+def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
+    """The one tool that has to be called is not there."""
+    choice, tools = view.body["tool_choice"], view.body["tools"]
+    name = text_at(choice, "name")
+    if text_at(choice, "type") != "tool" or not name or not tools:
+        return
+    names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
+    # A set of tools has no name of its own: which ones it has is not known here.
+    if name not in names and "" not in names:
+        yield Finding("tool_choice", {"name": name})
+
+
+CLAUDE_TOOL_RULES = (
+    Rule(
+        "anthropic/tool-use-answered",
+        "{path}: `tool_use` ids were found without `tool_result` blocks immediately after: {ids}. "
+        "Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
+        "anthropics/claude-code#5060, anthropics/claude-code#5989, Kilo-Org/kilocode#5163",
+        uses_without_result,
+        needs=("+tool_use",),
+    ),
+    Rule(
+        "anthropic/tool-result-after-tool-use",
+        "{path}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` "
+        "block must have a corresponding `tool_use` block in the previous message.",
+        "anthropics/claude-code#13460, tghamm/Anthropic.SDK#184, router-for-me/CLIProxyAPI#497",
+        results_without_use,
+        needs=("+tool_result",),
+    ),
+    Rule(
+        "anthropic/server-result-orphan",
+        "{path}: unexpected `tool_use_id` found in `{type}` blocks: {id}. Each `{type}` block must "
+        "have a corresponding `server_tool_use` block before it.",
+        "anthropics/claude-code#64383, anthropics/claude-code#80439",
+        orphans_of_servers,
+        needs=("+server",),
+    ),
+    Rule(
+        "anthropic/tool-use-id-unique",
+        "{path}: `tool_use` ids must be unique",
+        "public source files, 5 of them",
+        repeated_uses,
+        needs=("+tool_use",),
+    ),
+    # Not in the list of rules; the sentences are quoted there and in several source files.
+    Rule(
+        "anthropic/block-role",
+        "{path}: `{type}` blocks can only be in `{role}` messages",
+        "tghamm/Anthropic.SDK#128",
+        blocks_of_others,
+        needs=("+misplaced",),
+    ),
+    Rule(
+        "anthropic/error-result-empty",
+        "{path}: content cannot be empty if `is_error` is true",
+        "public source files, 4 of them",
+        empty_errors,
+        needs=("+tool_result",),
+    ),
+    Rule(
+        "anthropic/tool-names-unique",
+        "tools: Tool names must be unique.",
+        "microsoft/vscode#278073, danny-avila/LibreChat#13162",
+        repeated_claude_tools,
+        needs=("tools",),
+    ),
+    Rule(
+        "anthropic/input-schema-union",
+        "{path}: input_schema does not support oneOf, allOf, or anyOf at the top level",
+        "anthropics/claude-code#5319, dearlordylord/huly-mcp#66",
+        unions_at_root,
+        needs=("tools",),
+    ),
+    Rule(
+        "anthropic/tool-choice-without-tools",
+        "tool_choice.{type} may only be specified while providing tools",
+        "public source files, 6 of them",
+        claude_choice_without_tools,
+        needs=("tool_choice",),
+    ),
+    Rule(
+        "anthropic/tool-choice-unknown",
+        "Tool '{name}' not found in provided tools",
+        "public source file",
+        unknown_claude_choice,
+        needs=("tool_choice", "tools"),
+    ),
+)
+
+
+# === rules/anthropic_turns ===================================================
+# What Anthropic refuses of the messages of a conversation, their roles and texts (request rules,
+# 2.5).  Pure.
+
+
+def system_messages(view: ClaudeView) -> Iterator[Finding]:
+    """Messages of the system's, which only the newest models take."""
+    for index in view.system:
+        yield Finding(f"messages.{index}.role")
+
+
+def messages_of_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Messages without content; the last one may be the assistant's, to be gone on with."""
+    last = len(view.messages) - 1
+    for index in view.empty:
+        if index != last or view.messages[index].get("role") != "assistant":
+            place = f"messages.{index}"
+            yield Finding(place, {"path": place})
+
+
+def system_texts(view: ClaudeView) -> Iterator[Finding]:
+    """Empty texts of the system prompt."""
+    for index, block in indexed_objects(view.body.get("system")):
+        if block.get("text") == "":
+            yield Finding(f"system.{index}", {"part": "system"})
+
+
+def texts_of_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Blocks without text."""
+    yield from system_texts(view)
+    for at, block in view.of("text"):
+        if block.get("text") == "":
+            yield Finding(block_place(at), {"part": "messages"})
+
+
+def texts_of_blanks(view: ClaudeView) -> Iterator[Finding]:
+    """Texts of nothing but blanks: a text alone is as good as a block of it."""
+    places = [f"messages.{index}" for index in view.blank]
+    places += [block_place(at) for at, block in view.of("text") if text_at(block, "text").isspace()]
+    for place in places:
+        yield Finding(place)
+
+
+def blank_endings(view: ClaudeView) -> Iterator[Finding]:
+    """A last message of the assistant's that ends in a blank."""
+    for index, text in view.ending():
+        if text[-1:].isspace():
+            yield Finding(f"messages.{index}")
+
+
+def prefills(view: ClaudeView) -> Iterator[Finding]:
+    """A last message that is the assistant's."""
+    for index, _ in view.ending():
+        yield Finding(f"messages.{index}")
+
+
+CLAUDE_TURN_RULES = (
+    Rule(
+        "anthropic/role-system",
+        'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
+        'parameter, not "system" as an input message role.',
+        "Maol-1997/cursor-claude-connector#3, ianarawjo/ChainForge#271",
+        system_messages,
+        default="mod",
+        needs=("+system",),
+        models=OLDER_CLAUDE,
+    ),
+    Rule(
+        "anthropic/content-empty",
+        "{path}: all messages must have non-empty content except for the optional final assistant "
+        "message",
+        "anthropics/claude-code#6774, anthropics/claude-code#3196, anthropics/claude-code#4416",
+        messages_of_nothing,
+        needs=("+empty",),
+    ),
+    Rule(
+        "anthropic/text-empty",
+        "{part}: text content blocks must be non-empty",
+        "BiFangKNT/mtga#68, tests of epam/ai-dial-adapter-bedrock",
+        texts_of_nothing,
+        needs=("+text",),
+    ),
+    Rule(
+        "anthropic/text-blank",
+        "messages: text content blocks must contain non-whitespace text",
+        "anthropics/claude-code#23440, continuedev/continue#9605",
+        texts_of_blanks,
+        needs=("+text",),
+    ),
+    Rule(
+        "anthropic/trailing-space",
+        "messages: final assistant content cannot end with trailing whitespace",
+        "tailcallhq/forgecode#1872",
+        blank_endings,
+        needs=("+assistant",),
+    ),
+    Rule(
+        "anthropic/prefill",
+        "This model does not support assistant message prefill. The conversation must end with a "
+        "user message.",
+        "smallmain/vscode-unify-chat-provider#249, ericc-ch/copilot-api#261",
+        prefills,
+        default="mod",
+        needs=("+assistant",),
+        models=NO_PREFILL,
+    ),
+)
+
+
+# === rules/pydantic_voice ====================================================
+# What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
+
+
+# Sentence, what pydantic calls it, and what it says beside the path.
+PydanticWords = Tuple[str, str, Dict[str, object]]
+
+
+def either_of(choices: Sequence[str]) -> str:
+    """`'a', 'b' or 'c'`."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + " or " + quoted[-1]
+
+
+def pydantic_words(fault: FieldFault) -> PydanticWords:
+    """What is said of a fault."""
+    kind = fault.kind
+    shape: Any = fault.shape
+    if kind == MISSING_FIELD:
+        return "Field required", "missing", {}
+    if kind == UNKNOWN_FIELD:
+        return "Extra inputs are not permitted", "extra_forbidden", {}
+    if kind == WRONG_CHOICE:
+        return "Input should be {choices}", "enum", {"choices": either_of(shape.choices)}
+    if kind == WRONG_PATTERN:
+        more: Dict[str, object] = {"pattern": shape.pattern}
+        return "String should match pattern '{pattern}'", "string_pattern_mismatch", more
+    if kind == WRONG_TAG:
+        return said_of_tag(fault)
+    if kind in (TOO_SMALL, TOO_LARGE):
+        return said_of_bound(fault)
+    if kind in (TOO_SHORT, TOO_LONG):
+        return said_of_size(fault)
+    # Of several types that would do, the first is told.
+    code, name = PYDANTIC_NAMES.get(shape.kind.split(" or ")[0], ("value", shape.kind))
+    return "Input should be a valid {name}", code + "_type", {"name": name}
+
+
+def said_of_tag(fault: FieldFault) -> PydanticWords:
+    """That there is no such member of a union."""
+    shape: Any = fault.shape
+    known = ", ".join(f"'{name}'" for name in shape.members)
+    more: Dict[str, object] = {"value": fault.value, "tag": shape.tag, "known": known}
+    sentence = (
+        "Input tag '{value}' found using '{tag}' does not match any of the expected tags: {known}"
+    )
+    return sentence, "union_tag_invalid", more
+
+
+def said_of_bound(fault: FieldFault) -> PydanticWords:
+    """That a number is out of bounds."""
+    shape: Any = fault.shape
+    if fault.kind == TOO_SMALL:
+        more: Dict[str, object] = {"bound": compact(shape.least)}
+        return "Input should be greater than or equal to {bound}", "greater_than_equal", more
+    return (
+        "Input should be less than or equal to {bound}",
+        "less_than_equal",
+        {"bound": compact(shape.most)},
+    )
+
+
+def said_of_size(fault: FieldFault) -> PydanticWords:
+    """That a text or a list is too short or too long."""
+    shape: Any = fault.shape
+    side, word, size = "least", "short", shape.least
+    if fault.kind == TOO_LONG:
+        side, word, size = "most", "long", shape.most
+    if isinstance(fault.value, str):
+        text = f"String should have at {side} {{size}} characters"
+        return text, f"string_too_{word}", {"size": size}
+    unit = "item" if size == 1 else "items"
+    text = f"List should have at {side} {{size}} {unit} after validation, not {{found}}"
+    return text, f"too_{word}", {"size": size, "found": len(fault.value)}
+
+
+# === rules/anthropic_voice ===================================================
+# How Anthropic says that a field is wrong (request rules, 1.8), at its other hosts, too.  Pure.
+
+
+# The rules of shapes, and the kinds of faults that break them; all others are of the types.
+TOLD_APART: Mapping[str, Tuple[str, ...]] = {
+    "anthropic/block-tag": (WRONG_TAG,),
+    "anthropic/budget-min": (TOO_SMALL,),
+    "anthropic/messages-empty": (TOO_SHORT,),
+    "anthropic/role-unknown": (WRONG_CHOICE,),
+    "anthropic/temperature-range": (TOO_SMALL, TOO_LARGE),
+    "anthropic/thinking-signature": (MISSING_FIELD,),
+    "anthropic/tool-choice-none-extra": (UNKNOWN_FIELD,),
+    "anthropic/tool-name": (WRONG_PATTERN, TOO_LONG),
+    "anthropic/tool-tag": (WRONG_TAG,),
+    "anthropic/tool-use-id-pattern": (WRONG_PATTERN,),
+}
+# The types of tools and blocks that are taken without a beta: an error lists them.
+GENERAL_TAGS: Mapping[Shape, Tuple[str, ...]] = {
+    CLAUDE_BLOCKS: tuple(GENERAL_BLOCKS),
+    CLAUDE_TOOLS: GENERAL_TOOLS,
+}
+# Types of tools and blocks that look like Anthropic's own: newer ones than are known here.
+LIKE_A_TOOL = re.compile(r"_20\d{6}$")
+LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
+BLANK_STOP = (
+    "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
+)
+TOOL_ROLE = (
+    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
+    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
+    "overview."
+)
+
+
+def claude_path(path: FieldPath) -> str:
+    """A path as in `messages.1.content.0.tool_use.input`, with the names of members of unions."""
+    return ".".join([step.key if isinstance(step, KeyStep) else str(step) for step in path])
+
+
+def is_newer(rule: str, kind: object) -> bool:
+    """Whether a type that is not known here may be one that Anthropic has by now."""
+    known = LIKE_A_TOOL if rule == "anthropic/tool-tag" else LIKE_A_BLOCK
+    return isinstance(kind, str) and bool(known.search(kind))
+
+
+def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
+    """What is said of a fault of which pydantic says nothing."""
+    place = claude_path(fault.path)
+    if rule == "anthropic/messages-empty":
+        return Finding(place)
+    if rule == "anthropic/role-unknown":
+        sentence = TOOL_ROLE if fault.value == "tool" else None
+        return Finding(place, {"value": fault.value}, sentence=sentence)
+    if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
+        return Finding(place, sentence=BLANK_STOP)
+    return None
+
+
+def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """The id of the rule that a fault breaks, and what its error says."""
+    rule = "anthropic/types"
+    if fault.kind in TOLD_APART.get(fault.shape.own_rule, ()):
+        rule = fault.shape.own_rule
+    elif fault.kind == UNKNOWN_FIELD:
+        rule = "anthropic/unknown-field"
+    own = claude_words(rule, fault)
+    if own is not None:
+        return rule, own
+    words, _, more = pydantic_words(fault)
+    place = claude_path(fault.path)
+    values: Dict[str, object] = {**more, "path": place}
+    if rule in ("anthropic/tool-tag", "anthropic/block-tag"):
+        if is_newer(rule, fault.value):
+            return "", Finding(place)  # no rule of that name: nothing is said
+        # What a sentence quotes is cut, but these are not the request's.
+        tags = ", ".join([f"'{kind}'" for kind in GENERAL_TAGS.get(fault.shape, ())])
+        words = words.replace("{known}", tags or "{known}")
+    sentence = words if not place else "{path}: " + words
+    return rule, Finding(place, values, sentence=sentence)
+
+
+# === rules/anthropic =========================================================
+# What Anthropic's messages and counts refuse, and Claude on Vertex AI and Bedrock (request rules,
+# 2.5, 2.6 and 3).  Pure.
+
+
+# What the fields tell (1.3 and 1.8): the sentences are pydantic's, but where the voice has others.
+CLAUDE_FIELD_RULES = (
+    Rule("anthropic/types", "{path}: Input should be a valid {name}", "pattern"),
+    Rule(
+        "anthropic/unknown-field",
+        "{path}: Extra inputs are not permitted",
+        "anthropics/claude-code#96152, recorded",
+    ),
+    Rule(
+        "anthropic/tool-use-id-pattern",
+        "{path}: String should match pattern '^[a-zA-Z0-9_-]+$'",
+        "maximhq/bifrost#5097, BlockRunAI/ClawRouter#17",
+    ),
+    Rule(
+        "anthropic/tool-name",
+        "{path}: String should match pattern '{pattern}'",
+        "vybestack/llxprt-code#482, anthropics/claude-code#96152",
+    ),
+    Rule(
+        "anthropic/tool-tag",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "recorded",
+    ),
+    Rule(
+        "anthropic/block-tag",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "pattern",
+    ),
+    Rule(
+        "anthropic/tool-choice-none-extra",
+        "{path}: Extra inputs are not permitted",
+        "QuantumNous/new-api#2763",
+    ),
+    Rule(
+        "anthropic/role-unknown",
+        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
+        "pattern; for tool quoted in public source files",
+    ),
+    Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
+    Rule(
+        "anthropic/budget-min",
+        "{path}: Input should be greater than or equal to 1024",
+        "documentation",
+    ),
+    Rule(
+        "anthropic/thinking-signature",
+        "{path}: Field required",
+        "justlovemaki/AIClient2API#437, earendil-works/pi#1523",
+    ),
+    Rule(
+        "anthropic/temperature-range",
+        "{path}: Input should be less than or equal to 1",
+        "documentation",
+    ),
+)
+# A mark on an empty text is told before the text.
+CLAUDE_RULES = (
+    *CLAUDE_FIELD_RULES,
+    *CLAUDE_TOOL_RULES,
+    *CLAUDE_CACHE_RULES,
+    *CLAUDE_TURN_RULES,
+    *CLAUDE_THINKING_RULES,
+    *CLAUDE_IMAGE_RULES,
+)
+ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *CLAUDE_BETA_RULES)
+# A count asks no model: what only some of them take is not told (unverified), nor how they sample.
+NOT_COUNTED = (
+    *("anthropic/prefill", "anthropic/trailing-space", "anthropic/temperature-thinking"),
+    *("anthropic/temp-and-topp", "anthropic/temp-deprecated", "anthropic/thinking-enabled-gone"),
+    *("anthropic/effort-unsupported", "anthropic/budget-below-max"),
+)
+COUNT_RULES = tuple(rule for rule in ANTHROPIC_RULES if rule.id not in NOT_COUNTED)
+VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *CLAUDE_BETA_RULES, *CLAUDE_HOST_RULES)
+
+CLAUDE_MESSAGES = Book(
+    "anthropic", "messages", ANTHROPIC_RULES, CLAUDE_BODY, claude_voice, ClaudeView
+)
+CLAUDE_COUNT = Book(
+    "anthropic", "count_tokens", COUNT_RULES, CLAUDE_COUNT_BODY, claude_voice, ClaudeView
+)
+CLAUDE_ON_VERTEX = Book(
+    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, CLAUDE_VERTEX_BODY, claude_voice, ClaudeView
+)
+CLAUDE_COUNT_ON_VERTEX = Book(
+    "vertex_ai",
+    "count_tokens",
+    [rule for rule in VERTEX_CLAUDE_RULES if rule.id not in NOT_COUNTED],
+    CLAUDE_VERTEX_COUNT_BODY,
+    claude_voice,
+    ClaudeView,
+)
+CLAUDE_ON_BEDROCK = Book(
+    "bedrock",
+    "invoke",
+    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
+    CLAUDE_BEDROCK_BODY,
+    claude_voice,
+    ClaudeView,
+)
+
+
+# === rules/openai_chat_fields ================================================
+# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+
+
+SOME_OBJECT = AnObject({}, closed=False)
+TEXT_OR_NULL = AString(null=True)
+FLAG_OR_NULL = ABoolean(null=True)
+PENALTY = ANumber(-2, 2, null=True)
+
+FUNCTION_NAME = AString(
+    least=1,
+    most=64,
+    pattern="^[a-zA-Z0-9_-]+$",
+    rule={WRONG_PATTERN: "openai/tool-name-pattern"},
+)
+METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
+CALL_ID = AString(most=40, rule={TOO_LONG: "openai/tool-call-id-length"})
+
+# --- messages ---
+
+# A prompt may be cached up to a part (the SDK's types).
+CACHED = {"prompt_cache_breakpoint": Anything()}
+IMAGE = AnObject(
+    {"url": AString(), "detail": AString(("auto", "low", "high", "original"), null=True)},
+    ("url",),
+)
+SOUND = AnObject({"data": AString(), "format": AString()}, ("data", "format"))
+PARTS = AUnion(
+    "type",
+    {
+        "text": AnObject({"text": AString(), **CACHED}, ("text",)),
+        "image_url": AnObject({"image_url": IMAGE, **CACHED}, ("image_url",)),
+        "input_audio": AnObject({"input_audio": SOUND, **CACHED}, ("input_audio",)),
+        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
+        "audio": SOME_OBJECT,
+        "file": AnObject({"file": SOME_OBJECT, **CACHED}, ("file",)),
+    },
+    rule={WRONG_TAG: "openai/part-type"},
+)
+# That there is no content, or null, is a rule of its own: openai/content-null.
+CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
+SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
+CALLED = AnObject(
+    {"name": FUNCTION_NAME, "arguments": AString(rule={WRONG_TYPE: "openai/tool-args-string"})},
+    ("name", "arguments"),
+)
+CALL = AUnion(
+    "type",
+    {
+        "function": AnObject({"id": CALL_ID, "function": CALLED}, ("id", "function")),
+        "custom": AnObject({"id": CALL_ID, "custom": SOME_OBJECT}, ("id", "custom")),
+    },
+)
+SAID: Dict[str, Shape] = {"content": CONTENT, "name": SPEAKER}
+# What SDKs give out as a message may be sent back as it is.
+ANSWERED = {
+    "refusal": TEXT_OR_NULL,
+    "annotations": Anything(),
+    "audio": Anything(),
+    "function_call": AnObject({}, closed=False, null=True),
+    "tool_calls": AnArray(CALL, 1, null=True),
+}
+MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject(SAID),
+        "assistant": AnObject({**SAID, **ANSWERED}),
+        "user": AnObject(SAID),
+        "function": AnObject({"name": AString(), "content": CONTENT}, ("name",)),
+        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",)),
+        "developer": AnObject(SAID),
+    },
+    rule={WRONG_TAG: "openai/role-unknown"},
+)
+
+# --- tools and what is asked of an answer ---
+
+OFFERED_FUNCTION = AnObject(
+    {
+        "name": FUNCTION_NAME,
+        "description": TEXT_OR_NULL,
+        "parameters": AnObject({}, closed=False, null=True),
+        "strict": FLAG_OR_NULL,
+    },
+    ("name",),
+    closed=False,
+)
+NAMED = AnObject({"name": AString()}, ("name",), closed=False)
+TOOLS = AUnion(
+    "type",
+    {
+        "function": AnObject({"function": OFFERED_FUNCTION}, ("function",), closed=False),
+        "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+    },
+)
+TOOL_CHOICE = Either(
+    AString(("none", "auto", "required")),
+    AUnion(
+        "type",
+        {
+            "function": AnObject({"function": NAMED}, ("function",), closed=False),
+            "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+            "allowed_tools": AnObject({"allowed_tools": SOME_OBJECT}, ("allowed_tools",)),
+        },
+    ),
+    null=True,
+)
+FORMAT_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+RESPONSE_FORMAT = AUnion(
+    "type",
+    {
+        "text": SOME_OBJECT,
+        "json_object": AnObject({}, closed=False),
+        "json_schema": AnObject(
+            {
+                "json_schema": AnObject(
+                    {
+                        "name": FORMAT_NAME,
+                        "schema": AnObject({}, closed=False, null=True),
+                        "strict": FLAG_OR_NULL,
+                        "description": TEXT_OR_NULL,
+                    },
+                    ("name",),
+                    closed=False,
+                )
+            },
+            ("json_schema",),
+            closed=False,
+        ),
+    },
+    null=True,
+)
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+CHAT_FIELDS: Dict[str, Shape] = {
+    "model": AString(
+        least=1, rule={MISSING_FIELD: "openai/model-missing", TOO_SHORT: "openai/model-missing"}
+    ),
+    "messages": AnArray(MESSAGES, 1, rule={TOO_SHORT: "openai/messages-empty"}),
+    # 0 is taken (recorded).
+    "max_tokens": AnInteger(0, null=True),
+    "max_completion_tokens": AnInteger(0, null=True),
+    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+    "top_p": ANumber(0, 1, null=True),
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "n": AnInteger(1, 128, null=True),
+    "seed": AnInteger(-(2**63), 2**63 - 1, null=True),
+    "logprobs": FLAG_OR_NULL,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "logit_bias": AMap(ANumber(-100, 100), null=True),
+    # Of an empty array it is not known that it is refused.
+    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
+    "stream": FLAG_OR_NULL,
+    "stream_options": AnObject(
+        {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
+    ),
+    "tools": AnArray(TOOLS, 1, 128, null=True, rule={TOO_SHORT: "openai/tools-empty"}),
+    "tool_choice": TOOL_CHOICE,
+    "parallel_tool_calls": FLAG_OR_NULL,
+    "response_format": RESPONSE_FORMAT,
+    "reasoning_effort": AString(EFFORTS, null=True),
+    "verbosity": AString(("low", "medium", "high"), null=True),
+    "metadata": METADATA,
+    "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
+    "modalities": AnArray(AString(("text", "audio")), null=True),
+    "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
+    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "store": FLAG_OR_NULL,
+    "user": TEXT_OR_NULL,
+    "safety_identifier": AString(most=64, null=True),
+    "prompt_cache_key": TEXT_OR_NULL,
+    # With a hyphen in older SDKs.
+    "prompt_cache_retention": AString(("in_memory", "24h", "in-memory"), null=True),
+    "prompt_cache_options": Anything(),
+    "web_search_options": Anything(),
+    "moderation": Anything(),
+    "functions": AnArray(OFFERED_FUNCTION, 1, 128, null=True),
+    "function_call": Either(AString(("none", "auto")), NAMED, null=True),
+}
+CHAT_BODY = AnObject(CHAT_FIELDS, ("model", "messages"))
+
+
+# === rules/openai_chat_view ==================================================
+# A chat completions request as its rules look at it, and what its messages may break (request
+# rules, 2.1).  Pure.
+
+
+# What an assistant may say instead of a content.
+BESIDE_CONTENT = ("tool_calls", "function_call", "audio", "refusal")
+SOUND_PARTS = ("input_audio", "audio", "file")
+
+
+class ChatView:
+    """A chat request: its case, its body, the turns with calls and results, of which the run of
+    `tool` messages behind an assistant's is one, the indexes of messages that lack a content, and
+    the results whose content has parts."""
+
+    __slots__ = ("case", "body", "turns", "messages", "hollow", "in_parts")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.messages = self.body.get("messages")
+        self.turns: List[TalkTurn] = []
+        self.hollow: List[int] = []
+        self.in_parts: List[Tuple[int, List[Any]]] = []
+        if isinstance(self.messages, list):
+            self.read(self.messages)
+
+    def read(self, messages: List[Any]) -> None:
+        """Look at each message once."""
+        is_plain = True  # whether what came right before has neither calls nor results
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict):
+                continue
+            role, content = message.get("role"), message.get("content")
+            if content is None and not self.may_be_hollow(role, message):
+                self.hollow.append(index)
+            if role == "tool":
+                self.add_result(index, message, content)
+                is_plain = False
+            elif role == "assistant" and message.get("tool_calls"):
+                self.add_calls(index, message)
+                is_plain = False
+            elif not is_plain:
+                self.turns.append(PLAIN_TURN)
+                is_plain = True
+
+    @staticmethod
+    def may_be_hollow(role: Any, message: Dict[str, Any]) -> bool:
+        """Whether a message needs no content; of what has an unknown role nothing is known."""
+        if role == "assistant":
+            return any(message.get(name) for name in BESIDE_CONTENT)
+        return role not in ("user", "system", "developer", "tool")
+
+    def add_result(self, index: int, message: Dict[str, Any], content: Any) -> None:
+        """A message with the result of a tool."""
+        turns = self.turns
+        if not turns or turns[-1].role != "tool":
+            turns.append(TalkTurn("tool", index))
+        run = turns[-1]
+        run.last = index
+        run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
+        if isinstance(content, list):
+            self.in_parts.append((index, content))
+
+    def add_calls(self, index: int, message: Dict[str, Any]) -> None:
+        """A message with calls of tools."""
+        turn = TalkTurn("assistant", index)
+        self.turns.append(turn)
+        for at, call in indexed_objects(message["tool_calls"]):
+            turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+
+
+def calls_without_result(view: ChatView) -> Iterator[Finding]:
+    """Calls of tools that no message right after answers."""
+    for turn, missing, after in unanswered(view.turns):
+        param = "messages"
+        if after < len(view.messages):
+            param = f"messages.[{after}].role"
+        values = {"ids": ", ".join(missing), "param": param}
+        yield Finding(f"messages[{turn.first}]", values)
+
+
+def results_without_call(view: ChatView) -> Iterator[Finding]:
+    """Results of tools that nobody called right before."""
+    for mark in unasked(view.turns):
+        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+
+
+def null_contents(view: ChatView) -> Iterator[Finding]:
+    """Messages that say nothing."""
+    for index in view.hollow:
+        yield Finding(f"messages[{index}].content", {"i": index})
+
+
+def sounds_of_tools(view: ChatView) -> Iterator[Finding]:
+    """Results that are no text and no picture."""
+    for index, parts in view.in_parts:
+        if any(text_at(part, "type") in SOUND_PARTS for part in parts):
+            yield Finding(f"messages[{index}]", {"i": index})
+
+
+def systems(view: ChatView) -> Iterator[Finding]:
+    """Messages of the system, for models that know none."""
+    for index, message in indexed_objects(view.messages):
+        role = text_at(message, "role")
+        if role in ("system", "developer"):
+            yield Finding(f"messages[{index}].role", {"i": index, "role": role})
+
+
+def texts_in(messages: Any) -> Iterator[str]:
+    """All texts of messages."""
+    for _, message in indexed_objects(messages):
+        yield text_at(message, "content")
+        for _, part in indexed_objects(message.get("content")):
+            yield text_at(part, "text")
+
+
+def json_unsaid(view: ChatView) -> Iterator[Finding]:
+    """An answer in JSON that nobody speaks of."""
+    if within(view.body, "response_format", "type") != "json_object":
+        return
+    if not any("json" in text.lower() for text in texts_in(view.messages)):
+        yield Finding("messages")
+
+
+# === rules/openai_schemas ====================================================
+# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
+# completions and in responses.
+
+# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
+# where it stands.  Pure.
+
+
+FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
+
+
+class SchemaOf(NamedTuple):
+    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
+    whether it is strict."""
+
+    schema: Json
+    kind: str
+    name: str
+    place: str
+    code: Optional[str] = None
+    strict: bool = False
+
+
+class SchemaPlace:
+    """A schema in a schema, and the steps to it from the one that holds it."""
+
+    __slots__ = ("schema", "steps", "above")
+
+    def __init__(
+        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
+    ) -> None:
+        self.schema, self.steps, self.above = schema, steps, above
+
+    @property
+    def context(self) -> str:
+        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
+        found: List[str] = []
+        place: Optional[SchemaPlace] = self
+        while place is not None:
+            found += reversed(place.steps)
+            place = place.above
+        return str(tuple(reversed(found)))
+
+
+# What may not stand in a strict schema; of `default` it is not known whether it may.
+NOT_PERMITTED = (
+    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
+    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+    *("contains", "uniqueItems"),
+)
+FORBIDDEN = frozenset(NOT_PERMITTED)
+NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
+HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
+ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
+SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
+
+
+def schema_findings(of: SchemaOf) -> Iterator[Finding]:
+    """What is wrong with a schema; each finding names its rule."""
+    if not isinstance(of.schema, dict) or not of.schema:
+        return  # none at all is as good as one without properties
+    where = f"{of.kind} '{of.name}'"
+    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
+        values["where"] = where
+        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
+
+
+def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong at its root, whether or not it is strict."""
+    schema: Any = of.schema
+    kind = schema.get("type")
+    # Seen of both kinds, and of roots that are a union and have no type.
+    if kind != "object":
+        yield "function-root-object", {"t": kind}
+    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
+        yield "function-root-union", {}
+    elif of.kind == FUNCTION and "properties" not in schema:
+        # Seen at the root alone: below it an object of any members is common.
+        yield "function-object-properties", {"ctx": "()"}
+
+
+def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong with it and the schemas in it, from its root downwards."""
+    if is_fine(of.schema, of.strict):
+        return
+    todo = [SchemaPlace(of.schema)]
+    while todo:
+        place = todo.pop()
+        schema: Any = place.schema
+        if lacks_items(schema):
+            yield "function-array-items", {"ctx": place.context}
+        if of.strict:
+            yield from strict_faults(schema, place)
+        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
+        todo += reversed(inner)
+
+
+def is_fine(schema: Any, strict: bool) -> bool:
+    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
+    if lacks_items(schema):
+        return False
+    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
+        return False
+    if HOLDERS.isdisjoint(schema):
+        return True
+    return all(is_fine(one, strict) for _, one in schemas_in(schema))
+
+
+def lacks_items(schema: Any) -> bool:
+    """Whether a schema is of arrays of nothing."""
+    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
+
+
+def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
+    """The schemas right in another one, with the steps to them."""
+    inner: List[Tuple[Tuple[str, ...], Json]]
+    for key, value in schema.items():
+        if key in NAMED_SCHEMAS and isinstance(value, dict):
+            inner = [((key, name), one) for name, one in value.items()]
+        elif key == "anyOf" and isinstance(value, list):
+            inner = [((key, str(index)), one) for index, one in enumerate(value)]
+        elif key == "items":
+            inner = [((key,), value)]
+        else:
+            continue
+        for steps, one in inner:
+            if isinstance(one, dict):
+                yield steps, one
+
+
+def is_of_objects(schema: Any) -> bool:
+    """Whether objects fit a schema by its type, which may be one of several."""
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
+    """What is wrong with a strict schema itself."""
+    if not FORBIDDEN.isdisjoint(schema):
+        for word in NOT_PERMITTED:
+            if word in schema:
+                yield "strict-keyword", {"ctx": place.context, "kw": word}
+    if not is_of_objects(schema):
+        return
+    if schema.get("additionalProperties") is not False:
+        yield "strict-additional", {"ctx": place.context}
+    members, needed = schema.get("properties"), schema.get("required")
+    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
+    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
+    listed_once, named_once = frozenset(listed), frozenset(names)
+    lacking = next((name for name in names if name not in listed_once), None)
+    if lacking is not None:
+        yield "strict-required", {"ctx": place.context, "k": lacking}
+    extra = next((name for name in listed if name not in named_once), None)
+    if extra is not None:
+        yield "strict-extra-required", {"ctx": place.context, "k": extra}
+
+
+# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
+OPENAI_SCHEMA_RULES = (
+    Rule(
+        "openai/strict-additional",
+        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
+        "supplied and to be false.",
+        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
+    ),
+    Rule(
+        "openai/strict-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
+        "to be an array including every key in properties. Missing '{k}'.",
+        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
+    ),
+    Rule(
+        "openai/strict-extra-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
+        "every key in `properties`. Extra required key '{k}' supplied.",
+        "dotnet/extensions#6302",
+    ),
+    Rule(
+        "openai/strict-keyword",
+        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-object-properties",
+        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
+        "spring-projects/spring-ai#4776",
+    ),
+    Rule(
+        "openai/function-array-items",
+        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-object",
+        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
+        "'type: \"{t}\"'.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-union",
+        "Invalid schema for {where}: schema must have type 'object' and not have "
+        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
+        "documentation",
+    ),
+)
+
+
+# === rules/openai_chat_options ===============================================
+# What the options of a chat completions request may break, together or for some models (request
+# rules, 2.1 and 4.1).  Pure.
+
+
+# Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
+REASONING = r"^(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))(?!.*-chat)"
+TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+
+
+def tools_unset(view: ChatView) -> bool:
+    """Whether a request offers no tools."""
+    return view.body.get("tools") is None
+
+
+def choice_alone(view: ChatView) -> Iterator[Finding]:
+    """A choice among no tools."""
+    if view.body["tool_choice"] is not None and tools_unset(view):
+        yield Finding("tool_choice")
+
+
+def parallel_alone(view: ChatView) -> Iterator[Finding]:
+    """Parallel calls of no tools."""
+    if view.body["parallel_tool_calls"] is not None and tools_unset(view):
+        yield Finding("parallel_tool_calls")
+
+
+def options_of_no_stream(view: ChatView) -> Iterator[Finding]:
+    """Options of a stream that is none."""
+    if view.body["stream_options"] is not None and view.body.get("stream") is not True:
+        yield Finding("stream_options")
+
+
+def likely_alone(view: ChatView) -> Iterator[Finding]:
+    """The most likely tokens, without log probabilities."""
+    if view.body["top_logprobs"] and view.body.get("logprobs") is not True:
+        yield Finding("top_logprobs")
+
+
+def both_limits(view: ChatView) -> Iterator[Finding]:
+    """Two names of one limit."""
+    body = view.body
+    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def old_limit(view: ChatView) -> Iterator[Finding]:
+    """The older name of the limit, which no model that reasons takes."""
+    if view.body["max_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def samples_freely(view: ChatView) -> bool:
+    """Whether a model that may reason is not asked to, as far as is known."""
+    if not TAKES_EFFORT_NONE.match(view.case.name):
+        return False
+    return view.body.get("reasoning_effort") in (None, "none")
+
+
+def set_temperature(view: ChatView) -> Iterator[Finding]:
+    """A temperature that is not the default, of a model that has no other."""
+    value = view.body["temperature"]
+    if value not in (None, 1) and not samples_freely(view):
+        yield Finding("temperature", {"v": compact(value)})
+
+
+# What models that reason don't sample by, with what is as good as nothing there.
+SAMPLING: Mapping[str, Any] = {
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "stop": None,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+}
+
+
+def set_sampling(view: ChatView) -> Iterator[Finding]:
+    """What else those models don't take."""
+    body = view.body
+    if not samples_freely(view):
+        for name, usual in SAMPLING.items():
+            value = body.get(name)
+            if value is not None and value != usual:
+                yield Finding(name, {"x": name})
+    if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
+        yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
+
+
+def effort_of_none(view: ChatView) -> Iterator[Finding]:
+    """How much a model is to reason that never does."""
+    if view.body["reasoning_effort"] is not None:
+        yield Finding("reasoning_effort")
+
+
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
+TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
+USE_NONE = (
+    "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
+    "use function tools, use /v1/responses or set reasoning_effort to 'none'."
+)
+
+
+def effort_with_tools(view: ChatView) -> Iterator[Finding]:
+    """Reasoning beside functions, which the newest models do in responses alone."""
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name)):
+        return
+    tools = indexed_objects(view.body["tools"])
+    if any(text_at(tool, "type") == "function" for _, tool in tools):
+        sentence = USE_NONE if TOLD_WHAT_TO_DO.match(name) else None
+        yield Finding("reasoning_effort", {"m": view.case.model}, sentence=sentence)
+
+
+# --- schemas (2.2) ---
+
+
+def function_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the parameters of functions."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        function = tool.get("function")
+        if isinstance(function, dict):
+            yield from function_schema(function, f"tools[{index}].function.parameters")
+
+
+def old_function_schemas(view: ChatView) -> Iterator[Finding]:
+    """The same of functions as they were offered before there were tools."""
+    for index, function in indexed_objects(view.body["functions"]):
+        yield from function_schema(function, f"functions[{index}].parameters")
+
+
+def function_schema(function: Any, place: str) -> Iterator[Finding]:
+    """The same of one function."""
+    schema, name = function.get("parameters"), text_at(function, "name")
+    strict = function.get("strict") is True
+    code = "invalid_function_parameters"
+    return schema_findings(SchemaOf(schema, FUNCTION, name, place, code, strict))
+
+
+def format_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the schema of an answer."""
+    told = within(view.body, "response_format", "json_schema")
+    if within(told, "strict") is True:
+        schema, name = within(told, "schema"), text_at(told, "name")
+        yield from schema_findings(SchemaOf(schema, FORMAT, name, "response_format", None, True))
+
+
+# === rules/openai_voice ======================================================
+# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
+# Pure.
+
+
+# Which rule a fault breaks where its field names no other.
+OPENAI_RULES: Mapping[str, str] = {
+    MISSING_FIELD: "missing",
+    UNKNOWN_FIELD: "unknown-field",
+    WRONG_TYPE: "types",
+    WRONG_CHOICE: "types",
+    WRONG_TAG: "types",
+    WRONG_PATTERN: "limits",
+    TOO_SMALL: "limits",
+    TOO_LARGE: "limits",
+    TOO_SHORT: "limits",
+    TOO_LONG: "limits",
+}
+
+
+def bracketed(path: FieldPath) -> str:
+    """A path as in `messages[0].content[1].text`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, KeyStep):
+            text += "." + step.key
+        elif not isinstance(step, Branch):
+            text += "." + step
+    return text.lstrip(".")
+
+
+def said_values(choices: Sequence[str]) -> str:
+    """`'a', 'b', and 'c'`, as OpenAI lists values."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 3:
+        return " and ".join(quoted)
+    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
+
+
+FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
+
+
+def said_of_number(fault: FieldFault) -> FaultWords:
+    """That a number is out of bounds."""
+    what = "integer" if fault.shape.kind == "an integer" else "decimal"
+    bounds = vars(fault.shape)
+    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
+    if fault.kind == TOO_SMALL:
+        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
+    sentence = (
+        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
+        "{value} instead."
+    )
+    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
+    return sentence, f"{what}_{short}_value", more
+
+
+def said_of_length(fault: FieldFault) -> FaultWords:
+    """That a text or an array is too short or too long."""
+    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
+    if isinstance(fault.value, str):
+        what = "a string"  # the key of a map, too
+    bare = what.partition(" ")[2]
+    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
+    there = f"{what} with length {size}"
+    if fault.kind == TOO_SHORT:
+        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
+        if not size:
+            return (
+                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
+                f"{bare} instead.",
+                "empty_" + bare,
+                {},
+            )
+    if bare == "object":
+        most = bounds["most"]
+        sentence = (
+            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
+            f"properties, but got an object with {size} properties instead."
+        )
+        return sentence, "object_above_max_properties", {}
+    sentence = (
+        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
+    )
+    return sentence, f"{bare}_{code}", {}
+
+
+class OpenAIVoice:
+    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
+    `own` words their rows say it."""
+
+    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
+        self.prefix, self.own = prefix, frozenset(own)
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        id = self.rule_of(fault)
+        sentence, code, more = self.said(fault)
+        path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
+            path += "." + fault.shape.tag
+        values: Dict[str, object] = {"path": path, **more}
+        if id in self.own:
+            return id, Finding(path, values)
+        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        kind, shape, value = fault.kind, fault.shape, fault.value
+        if kind == MISSING_FIELD:
+            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
+        if kind == UNKNOWN_FIELD:
+            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
+        if kind == WRONG_TYPE:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            wanted = "one of " * (" or " in shape.kind) + shape.kind
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind in (WRONG_CHOICE, WRONG_TAG):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
+            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
+        if kind == WRONG_PATTERN:
+            sentence = (
+                "Invalid '{path}': string does not match pattern. Expected a string that matches "
+                "the pattern '{pattern}'."
+            )
+            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
+        if kind in (TOO_SMALL, TOO_LARGE):
+            return said_of_number(fault)
+        return said_of_length(fault)
+
+
+# === rules/openai_chat =======================================================
+# What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure.
+
+
+class ChatVoice(OpenAIVoice):
+    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
+            return "openai/message-field"
+        return super().rule_of(fault)
+
+
+CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
+
+
+def not_json(case: Case) -> Iterator[Finding]:
+    """A body that is said to be something else."""
+    told = case.headers.get("content-type")
+    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
+        yield Finding("", {"t": told})
+
+
+# Section 3.
+CONTENT_TYPE_RULE = Rule(
+    "openai/content-type",
+    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
+    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
+    "type.",
+    "documentation",
+    not_json,
+    default="jrn",
+    code="unsupported_content_type",
+    early=True,
+)
+
+# Told by the fields: 1.1 in the words of 1.8.
+OPENAI_FIELD_RULES = (
+    Rule(
+        "openai/unknown-field",
+        "Unknown parameter: '{path}'.",
+        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
+    ),
+    Rule(
+        "openai/message-field",
+        "Unknown parameter: '{path}'.",
+        "songquanpeng/one-api#1319",
+        default="jrn",
+    ),
+    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
+    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
+    Rule(
+        "openai/types",
+        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/role-unknown",
+        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
+        "'function', 'tool', and 'developer'.",
+        "pattern",
+    ),
+    Rule(
+        "openai/part-type",
+        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
+        "'refusal', 'audio', and 'file'.",
+        "pattern",
+    ),
+    Rule(
+        "openai/messages-empty",
+        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
+        "empty array instead.",
+        "recorded",
+    ),
+    Rule(
+        "openai/tool-call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
+        "string with length {size} instead.",
+        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
+    ),
+    Rule(
+        "openai/tool-args-string",
+        "Invalid type for '{path}': expected a string, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/tool-name-pattern",
+        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
+        "pattern '^[a-zA-Z0-9_-]+$'.",
+        "mcp-use/mcp-use#90",
+    ),
+    Rule(
+        "openai/tools-empty",
+        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
+        "array instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/temperature-range",
+        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
+        "{value} instead.",
+        "recorded, OpenAI's OpenAPI 2.3.0",
+    ),
+    Rule(
+        "openai/limits",
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {size} instead.",
+        "OpenAI's OpenAPI 2.3.0, pattern",
+    ),
+)
+
+MESSAGE_RULES = (
+    Rule(
+        "openai/tool-calls-answered",
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
+        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
+        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
+        calls_without_result,
+        needs=("messages",),
+        param="{param}",
+    ),
+    Rule(
+        "openai/tool-after-tool-calls",
+        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
+        "with 'tool_calls'.",
+        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
+        results_without_call,
+        needs=("messages",),
+        param="messages.[{i}].role",
+    ),
+    Rule(
+        "openai/content-null",
+        "Invalid value for 'content': expected a string, got null.",
+        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
+        null_contents,
+        needs=("messages",),
+        param="messages.[{i}].content",
+    ),
+    Rule(
+        "openai/tool-content-type",
+        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
+        "recorded",
+        sounds_of_tools,
+        needs=("messages",),
+        code="invalid_value",
+        param="{place}",
+    ),
+    Rule(
+        "openai/json-word",
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+        "'json_object'.",
+        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
+        json_unsaid,
+        needs=("messages", "response_format"),
+        param="messages",
+    ),
+)
+
+SCHEMA_ROWS = (
+    Sweep(function_schemas, ("tools",)),
+    Sweep(old_function_schemas, ("functions",)),
+    Sweep(format_schemas, ("response_format",)),
+    *OPENAI_SCHEMA_RULES,
+)
+
+OPTION_RULES = (
+    Rule(
+        "openai/tool-choice-without-tools",
+        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
+        "specified.",
+        "writer/writer-framework#1013",
+        choice_alone,
+        needs=("tool_choice",),
+        param="tool_choice",
+    ),
+    Rule(
+        "openai/parallel-without-tools",
+        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
+        "'tools' are specified.",
+        "openai/swarm#30, Upsonic/Upsonic#323",
+        parallel_alone,
+        needs=("parallel_tool_calls",),
+        param="parallel_tool_calls",
+    ),
+    Rule(
+        "openai/stream-options",
+        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+        "several public sources, of Azure and OpenAI",
+        options_of_no_stream,
+        needs=("stream_options",),
+        param="stream_options",
+    ),
+    Rule(
+        "openai/top-logprobs",
+        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+        "by analogy with stream_options",
+        likely_alone,
+        needs=("top_logprobs",),
+        param="top_logprobs",
+    ),
+    Rule(
+        "openai/max-tokens-both",
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        "documentation",
+        both_limits,
+        needs=("max_tokens", "max_completion_tokens"),
+        code="invalid_parameter_combination",
+        param="max_tokens",
+    ),
+)
+
+# Of some models alone: 4.1.
+MODEL_RULES = (
+    Rule(
+        "openai/max-tokens-reasoning",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "recorded",
+        old_limit,
+        default="mod",
+        needs=("max_tokens",),
+        models=REASONING,
+        code="unsupported_parameter",
+        param="max_tokens",
+    ),
+    Rule(
+        "openai/temperature-reasoning",
+        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
+        "(1) value is supported.",
+        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
+        set_temperature,
+        default="mod",
+        needs=("temperature",),
+        models=REASONING,
+        code="unsupported_value",
+        param="temperature",
+    ),
+    Rule(
+        "openai/sampling-reasoning",
+        "Unsupported parameter: '{x}' is not supported with this model.",
+        "documentation",
+        set_sampling,
+        default="mod",
+        models=REASONING,
+        code="unsupported_parameter",
+        param="{x}",
+    ),
+    Rule(
+        "openai/effort-unknown",
+        "Unrecognized request argument supplied: reasoning_effort",
+        "several public sources",
+        effort_of_none,
+        default="mod",
+        needs=("reasoning_effort",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+    ),
+    Rule(
+        "openai/effort-with-tools",
+        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
+        "Please use /v1/responses instead.",
+        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
+        effort_with_tools,
+        default="mod",
+        needs=("tools",),
+        models=r"^gpt-5\.[4-9](?!.*-chat)",
+        param="reasoning_effort",
+    ),
+    Rule(
+        "openai/system-o1-mini",
+        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
+        "recorded twice",
+        systems,
+        default="mod",
+        needs=("messages",),
+        models=r"^o1-(?:mini|preview)",
+        code="unsupported_value",
+        param="{place}",
+    ),
+)
+
+OPENAI_CHAT_ROWS = (
+    CONTENT_TYPE_RULE,
+    *OPENAI_FIELD_RULES,
+    *SCHEMA_ROWS,
+    *MESSAGE_RULES,
+    *OPTION_RULES,
+    *MODEL_RULES,
+)
+OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)
+
+
+# === rules/azure_chat ========================================================
+# What Azure refuses beside or otherwise than OpenAI (request rules, 2.4).  Pure.
+
+
+# Fields of its own, of chats on one's own data and of its security service.
+AZURE_FIELDS = {
+    **CHAT_FIELDS,
+    **dict.fromkeys(("data_sources", "dataSources", "enhancements"), Anything()),
+    "user_security_context": Anything(),
+}
+# A deployment is named by the path, and what is unknown is told all at once.
+AZURE_CHAT_BODY = AnObject(AZURE_FIELDS, ("messages",), closed=False)
+
+VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-preview)?$")
+CLASSIC = "/openai/deployments/"  # paths that need a version
+
+
+def version_of(case: Case) -> str:
+    """The date of the version that is asked for; empty where none is told that way."""
+    found = VERSION.match(case.request.query.get("api-version", ""))
+    return found.group(1) if found else ""
+
+
+def no_version(case: Case) -> Iterator[Finding]:
+    """A classic path without a version."""
+    if case.request.path.startswith(CLASSIC) and not case.request.query.get("api-version"):
+        yield Finding("")
+
+
+def unknown_version(case: Case) -> Iterator[Finding]:
+    """A classic path with a version that is none."""
+    told = case.request.query.get("api-version")
+    if told and case.request.path.startswith(CLASSIC) and not VERSION.match(told):
+        yield Finding("")
+
+
+def is_before(view: ChatView, date: str) -> bool:
+    """Whether a version before this one is asked for."""
+    told = version_of(view.case)
+    return bool(told) and told < date
+
+
+def old_for_model(view: ChatView) -> Iterator[Finding]:
+    """A model that is newer than the version."""
+    if is_before(view, "2024-12-01"):
+        yield Finding("", {"m": view.case.model})
+
+
+def old_for_schemas(view: ChatView) -> Iterator[Finding]:
+    """Structured answers, which are newer than the version."""
+    told = within(view.body, "response_format", "type")
+    if told == "json_schema" and is_before(view, "2024-08-01"):
+        yield Finding("response_format")
+
+
+def old_for_required(view: ChatView) -> Iterator[Finding]:
+    """Calls that are required, which is newer than the version."""
+    if view.body["tool_choice"] == "required" and is_before(view, "2024-06-01"):
+        yield Finding("tool_choice")
+
+
+def unknown_arguments(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows, all of them in one sentence (1.8)."""
+    names = [name for name in view.body if name not in AZURE_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+
+
+# Of all APIs under a deployment.
+AZURE_VERSION_RULES = (
+    Rule(
+        "azure/api-version-missing",
+        "Resource not found",
+        "documentation",
+        no_version,
+        status=404,
+        code="404",
+        early=True,
+    ),
+    Rule(
+        "azure/api-version-unknown",
+        "Resource not found",
+        "documentation",
+        unknown_version,
+        default="jrn",
+        status=404,
+        code="404",
+        early=True,
+    ),
+)
+AZURE_CHAT_RULES = (
+    Rule(
+        "azure/model-version",
+        "Model {m} is enabled only for api versions 2024-12-01-preview and later",
+        "several public sources",
+        old_for_model,
+        default="mod",
+        models=r"^(?:o1|o3-mini|o4-mini)(?:-\d|$)",
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/json-schema-version",
+        "response_format value as json_schema is enabled only for api versions 2024-08-01-preview "
+        "and later",
+        "several public sources",
+        old_for_schemas,
+        needs=("response_format",),
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/tool-choice-version",
+        "tool_choice value as required is enabled only for api versions 2024-06-01 and later",
+        "several public sources",
+        old_for_required,
+        needs=("tool_choice",),
+        code="BadRequest",
+    ),
+)
+UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
+AZURE_UNKNOWN_RULE = replace(
+    UNKNOWN_FIELD_RULE,
+    sentence="Unrecognized request argument{plural} supplied: {names}",
+    check=unknown_arguments,
+)
+AZURE_CHAT = Book(
+    "azure",
+    "chat",
+    [
+        *AZURE_VERSION_RULES,
+        AZURE_UNKNOWN_RULE,
+        *AZURE_CHAT_RULES,
+        *[row for row in OPENAI_CHAT_ROWS if row is not UNKNOWN_FIELD_RULE],
+    ],
+    AZURE_CHAT_BODY,
+    CHAT_VOICE,
+    ChatView,
+)
 
 
 # === rules/bedrock_shapes ====================================================
@@ -25318,88 +30222,6 @@ COUNT_BODY = AwsStructure(
     {"input": AwsUnion({"converse": AwsStructure(AWS_COUNTED), "invokeModel": Anything()})},
     ("input",),
 )
-
-
-# === rules/conversation ======================================================
-# What the conversations of all providers have in common, and what they may break.
-
-# A body that could not be read is looked at, too: what is of another type than it should be is
-# passed over here, for the fields tell it.  Pure.
-
-
-class ToolMark(NamedTuple):
-    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
-    and the indexes that lead to it from the messages: the message, then the part of it."""
-
-    id: str
-    message: int
-    part: int
-
-
-class TalkTurn:
-    """One turn: messages that follow each other with one role, as its provider sees them.
-
-    `first` and `last` are the indexes of its messages."""
-
-    __slots__ = ("role", "first", "last", "calls", "results")
-
-    def __init__(self, role: str, first: int) -> None:
-        self.role, self.first, self.last = role, first, first
-        self.calls: List[ToolMark] = []
-        self.results: List[ToolMark] = []
-
-
-PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
-
-
-def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """The objects of an array, with their indexes; none of what is no array."""
-    if isinstance(value, list):
-        for index, one in enumerate(value):
-            if isinstance(one, dict):
-                yield index, one
-
-
-def text_at(value: Any, name: str) -> str:
-    """A member that is a text; empty for any other."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
-    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
-    index of the message after the results."""
-    for index, turn in enumerate(turns):
-        if not turn.calls:
-            continue
-        answered = set()
-        after = turn.last + 1
-        if index + 1 < len(turns) and turns[index + 1].results:
-            following = turns[index + 1]
-            answered = {mark.id for mark in following.results}
-            after = following.last + 1
-        missing = [mark.id for mark in turn.calls if mark.id not in answered]
-        if missing:
-            yield turn, missing, after
-
-
-def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
-    """The results whose call is not in the turn right before."""
-    calls: Iterable[str] = ()
-    for turn in turns:
-        for mark in turn.results:
-            if mark.id not in calls:
-                yield mark
-        calls = {mark.id for mark in turn.calls}
-
-
-def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
-    """Those whose id came before."""
-    seen = set()
-    for mark in marks:
-        if mark.id in seen:
-            yield mark
-        seen.add(mark.id)
 
 
 # === rules/bedrock_talk ======================================================
@@ -26294,7 +31116,7 @@ class MalformedVoice:
         wrong, values = schema_wrong(fault)
         place = schema_pointer(path)
         where = "{place}: " if self.says_where else ""
-        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.rule or self.rule
+        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.own_rule or self.rule
         return rule, Finding(
             place, values, sentence=MALFORMED_START + where + wrong + MALFORMED_END
         )
@@ -26481,373 +31303,3839 @@ COHERE_INVOKE_BOOK = Book(
 )
 
 
-# === rules/openai_chat_fields ================================================
-# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
-
-
-FUNCTION_NAME = AString(
-    least=1, most=64, pattern="^[a-zA-Z0-9_-]+$", rule="openai/tool-name-pattern"
-)
-METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
-CALL_ID = AString(most=40, rule="openai/tool-call-id-length")
-
-TEXT_PART = AnObject({"text": AString(), "cache_control": Anything()}, ("text",))
-PARTS = AUnion(
-    "type",
-    {
-        "text": TEXT_PART,
-        "image_url": AnObject(
-            {
-                "image_url": AnObject(
-                    {"url": AString(), "detail": AString(("auto", "low", "high", "original"))},
-                    ("url",),
-                )
-            },
-            ("image_url",),
-        ),
-        "input_audio": AnObject(
-            {"input_audio": AnObject({"data": AString(), "format": AString()}, ("data", "format"))},
-            ("input_audio",),
-        ),
-        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
-        "audio": AnObject({}, closed=False),
-        "file": AnObject({"file": AnObject({}, closed=False)}, ("file",)),
-    },
-    rule="openai/part-type",
-)
-# That there is no content, or null, is a rule of its own: openai/content-null.
-CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
-SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
-CALL = AUnion(
-    "type",
-    {
-        "function": AnObject(
-            {
-                "id": CALL_ID,
-                "index": Anything(),
-                "function": AnObject(
-                    {"name": FUNCTION_NAME, "arguments": AString(rule="openai/tool-args-string")},
-                    ("name", "arguments"),
-                ),
-            },
-            ("id", "function"),
-        ),
-        "custom": AnObject({"id": CALL_ID, "custom": AnObject({}, closed=False)}, ("id", "custom")),
-    },
-)
-# Keys inside messages are not reliably refused (4.2): of these nothing is said.
-SAID = {"content": CONTENT, "name": SPEAKER}
-MESSAGES = AUnion(
-    "role",
-    {
-        "system": AnObject(SAID, closed=False),
-        "assistant": AnObject({**SAID, "tool_calls": AnArray(CALL, null=True)}, closed=False),
-        "user": AnObject(SAID, closed=False),
-        "function": AnObject({"name": AString()}, ("name",), closed=False),
-        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",), closed=False),
-        "developer": AnObject(SAID, closed=False),
-    },
-    rule="openai/role-unknown",
-)
-CHAT_BODY = AnObject(
-    {
-        "model": AString(),
-        "messages": AnArray(MESSAGES, 1, rule="openai/messages-empty"),
-        "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
-        "n": AnInteger(1, 128, null=True),
-        "stream": ABoolean(null=True),
-        "metadata": METADATA,
-    },
-    ("messages",),
-    closed=False,
-)
-
-
-# === rules/openai_voice ======================================================
-# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
+# === rules/cohere_fields =====================================================
+# What the fields of Cohere's requests may be (request rules, 1.6 and 1.7; types of cohere 7.3.1).
 # Pure.
 
 
-# Which rule a fault breaks where its field names no other.
-OPENAI_RULES: Mapping[str, str] = {
-    MISSING_FIELD: "missing",
-    UNKNOWN_FIELD: "unknown-field",
-    WRONG_TYPE: "types",
-    WRONG_CHOICE: "types",
-    WRONG_TAG: "types",
-    WRONG_PATTERN: "limits",
-    TOO_SMALL: "limits",
-    TOO_LARGE: "limits",
-    TOO_SHORT: "limits",
-    TOO_LONG: "limits",
+NOT_SURE = "cohere/limits"  # of what documents say, but no answer that was seen
+COHERE_OBJECT = AnObject({}, closed=False, null=True)
+TEXTS = AnArray(AString(), null=True)
+PLAIN_TEXT = AString(null=True)
+SWITCH = ABoolean(null=True)
+NUMBER_OR_NULL = AnInteger(null=True)
+
+SAID_TO_COHERE = Either(AString(), AnArray(AnObject({}, closed=False)), null=True)
+TOOL_RESULT = Either(AString(), AnArray(AnObject({}, closed=False)))
+COHERE_CALL = AnObject(
+    {
+        "id": PLAIN_TEXT,
+        "type": PLAIN_TEXT,
+        "function": AnObject(
+            {"name": PLAIN_TEXT, "arguments": PLAIN_TEXT}, closed=False, null=True
+        ),
+    },
+    closed=False,
+)
+COHERE_MESSAGES = AUnion(
+    "role",
+    {
+        "user": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "assistant": AnObject(
+            {
+                "content": SAID_TO_COHERE,
+                "tool_plan": PLAIN_TEXT,
+                "tool_calls": AnArray(COHERE_CALL, null=True),
+            },
+            closed=False,
+        ),
+        "system": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "developer": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "tool": AnObject(
+            {"tool_call_id": AString(), "content": TOOL_RESULT},
+            ("tool_call_id", "content"),
+            closed=False,
+        ),
+    },
+    rule=NOT_SURE,
+)
+COHERE_TOOL = AnObject(
+    {
+        "function": AnObject(
+            {
+                "name": AString(),
+                "description": PLAIN_TEXT,
+                "parameters": AnObject({}, closed=False, rule=NOT_SURE),
+            },
+            ("name", "parameters"),
+            closed=False,
+            null=True,
+        )
+    },
+    closed=False,
+)
+COHERE_CHAT_BODY = AnObject(
+    {
+        "model": AString(),
+        "messages": AnArray(COHERE_MESSAGES, 1),
+        "stream": SWITCH,
+        "tools": AnArray(COHERE_TOOL, null=True),
+        "tool_choice": AString(("REQUIRED", "NONE"), null=True),
+        "strict_tools": SWITCH,
+        "documents": AnArray(Either(AString(), AnObject({}, closed=False)), null=True),
+        "citation_options": COHERE_OBJECT,
+        "response_format": AnObject(
+            {
+                "type": AString(("text", "json_object")),
+                "json_schema": COHERE_OBJECT,
+                "schema": COHERE_OBJECT,
+            },
+            closed=False,
+            null=True,
+        ),
+        "safety_mode": AString(("CONTEXTUAL", "STRICT", "OFF"), null=True),
+        "max_tokens": AnInteger(1, null=True),
+        "stop_sequences": AnArray(AString(), most=5, null=True),
+        "temperature": ANumber(0, null=True),
+        "seed": NUMBER_OR_NULL,
+        "frequency_penalty": ANumber(0, 1, null=True),
+        "presence_penalty": ANumber(0, 1, null=True),
+        "k": AnInteger(0, 500, null=True),
+        "p": ANumber(0.01, 0.99, null=True),
+        "logprobs": SWITCH,
+        "thinking": COHERE_OBJECT,
+        "priority": NUMBER_OR_NULL,
+        "return_prompt": Anything(),
+        "raw_prompting": Anything(),
+    },
+    ("model", "messages"),
+)
+COHERE_EMBED_BODY = AnObject(
+    {
+        "model": AString(),
+        # That there is none is a rule of its own.
+        "input_type": AString(
+            ("search_document", "search_query", "classification", "clustering", "image"),
+            null=True,
+        ),
+        "texts": TEXTS,
+        "images": TEXTS,
+        "inputs": AnArray(AnObject({}, closed=False), null=True),
+        "embedding_types": AnArray(
+            AString(("float", "int8", "uint8", "binary", "ubinary", "base64")), null=True
+        ),
+        "output_dimension": NUMBER_OR_NULL,
+        "max_tokens": NUMBER_OR_NULL,
+        "truncate": AString(("NONE", "START", "END"), null=True),
+        "priority": NUMBER_OR_NULL,
+    },
+    ("model",),
+)
+
+
+# === rules/cohere ============================================================
+# What Cohere's chat and embeddings refuse (request rules, 1.8, 2.10 and 2.12).  Pure.
+
+
+COHERE_FAULTS: Dict[str, Tuple[str, str]] = {
+    MISSING_FIELD: ("cohere/missing", "invalid request: {path}: a value is required"),
+    UNKNOWN_FIELD: (
+        "cohere/unknown-field",
+        "unknown field: parameter '{path}' is not a valid field",
+    ),
+    WRONG_TYPE: (
+        "cohere/types",
+        "invalid type: parameter {path} is of type {got} but should be of type {wanted}.",
+    ),
 }
+OUT_OF_BOUNDS = ("cohere/limits", "invalid request: parameter {path} is out of its bounds")
 
 
-def bracketed(path: FieldPath) -> str:
-    """A path as in `messages[0].content[1].text`."""
+def cohere_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, in Cohere's words."""
+    id, sentence = COHERE_FAULTS.get(fault.kind, OUT_OF_BOUNDS)
+    path = bracketed(fault.path)
+    values: Dict[str, object] = {"path": path or "body"}
+    if fault.kind == WRONG_TYPE:
+        values["got"] = bare_kind(kind_of(fault.value))
+        values["wanted"] = bare_kind(fault.shape.kind)
+    if fault.shape.own_rule:
+        id = fault.shape.own_rule
+    return id, Finding(path, values, sentence=sentence)
+
+
+def bare_kind(name: str) -> str:
+    """The name of a type without its article: `string or array` of `a string or an array`."""
+    return " or ".join([one.split()[-1] for one in name.split(" or ")])
+
+
+def no_input_type(case: Case) -> Iterator[Finding]:
+    """Nothing that says what the texts are for."""
+    if not case.body.get("input_type"):
+        yield Finding("input_type")
+
+
+# None of these sentences was seen (request rules, 1.8); what is not sure to be refused is noted.
+COHERE_FIELD_RULES = (
+    Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
+    Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
+    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
+    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
+)
+COHERE_EMBED_RULES = (
+    *COHERE_FIELD_RULES,
+    Rule(
+        "embed/cohere-input-type",
+        "invalid request: valid input_type must be provided with the provided model",
+        "found in three public sources",
+        no_input_type,
+    ),
+)
+
+
+def cohere_book(api: str, rules: Any, shape: Any) -> Book:
+    """The rules of one of its APIs."""
+    return Book("cohere", api, rules, shape, cohere_voice)
+
+
+COHERE_CHAT = cohere_book("chat", COHERE_FIELD_RULES, COHERE_CHAT_BODY)
+COHERE_EMBED = cohere_book("embed", COHERE_EMBED_RULES, COHERE_EMBED_BODY)
+
+
+# === rules/gemini_schemas ====================================================
+# What Gemini checks of a Schema beyond its fields (request rules, 2.7), in one walk.
+
+# Pure.
+
+
+GEMINI_TEXT_FORMATS = frozenset(("enum", "date-time"))
+HOLDING_SCHEMAS = frozenset(("items", "properties", "anyOf", "any_of"))
+# A name of a property is bare in the paths of most lines, as in google-gemini/gemini-cli#3178;
+# lines about objects without members quote it (request rules, 2.7).
+BARE_KEY, QUOTED_KEY = "[{}]", '["{}"]'
+
+
+# Where a schema lies: the way to the schema that holds it, a step from there, and behind the step
+# the client's own name for it, if there is one.
+SchemaWay = Tuple[Any, str, Optional[str]]
+SchemasToSee = List[Tuple[Any, SchemaWay]]
+
+
+def schema_path(way: SchemaWay, form: str) -> str:
+    """The path of a schema, with the client's own names in a form."""
+    steps: List[str] = []
+    here: Any = way
+    while here is not None:
+        here, step, key = here
+        if key is not None:
+            step += form.format(key.replace('"', '\\"'))
+        steps.append(step)
+    return ".".join(reversed(steps))
+
+
+def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
+    """What is wrong with a schema and all within it, in the order of their paths."""
+    waiting: SchemasToSee = [(root, (None, path, None))]
+    while waiting:
+        schema, way = waiting.pop()
+        if type(schema) is not dict:
+            continue
+        kind = schema.get("type")
+        kind = kind.upper() if type(kind) is str else ""
+        if "enum" in schema:
+            yield from gemini_schema_enum(schema, kind, way)
+        if kind == "STRING":
+            if "format" in schema:
+                yield from gemini_schema_format(schema, way)
+        elif kind == "OBJECT":
+            yield from gemini_schema_object(schema, way)
+        elif kind == "ARRAY" and schema.get("items") is None:
+            yield schema_finding("gemini/schema-items", way, "items")
+        if not HOLDING_SCHEMAS.isdisjoint(schema):
+            waiting.extend(reversed(gemini_inner_schemas(schema, way)))
+
+
+def gemini_inner_schemas(schema: Dict[str, Any], way: SchemaWay) -> SchemasToSee:
+    """The schemas right within one."""
+    found: SchemasToSee = []
+    if "items" in schema:
+        found.append((schema["items"], (way, "items", None)))
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        found += [(one, (way, "properties", name)) for name, one in properties.items()]
+    choices = pick(schema, "anyOf")
+    if isinstance(choices, list):
+        found += [(one, (way, f"any_of[{at}]", None)) for at, one in enumerate(choices)]
+    return found
+
+
+def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY) -> Finding:
+    """That a member of a schema breaks a rule."""
+    path = f"{schema_path(way, form)}.{member}"
+    return Finding(path, {"path": path}, rule=rule)
+
+
+def is_empty_object(schema: Json) -> bool:
+    """Whether a schema is of an object that has no members and may have no others."""
+    if not isinstance(schema, dict) or text_at(schema, "type").upper() != "OBJECT":
+        return False
+    if schema.get("properties") not in (None, {}):
+        return False
+    return not any(pick(schema, name) for name in ("anyOf", "additionalProperties"))
+
+
+def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Iterator[Finding]:
+    """Choices of what is no text, and choices that are empty."""
+    choices = schema.get("enum")
+    if not isinstance(choices, list) or not choices:
+        return
+    if kind not in ("", "STRING"):
+        yield schema_finding("gemini/schema-enum-type", way, "enum")
+    for index, choice in enumerate(choices):
+        if choice == "":
+            yield schema_finding("gemini/schema-enum-empty", way, f"enum[{index}]")
+
+
+def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
+    """A format that no text has."""
+    text_format = schema.get("format")
+    if isinstance(text_format, str) and text_format and text_format not in GEMINI_TEXT_FORMATS:
+        yield schema_finding("gemini/schema-format", way, "format")
+
+
+def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
+    """An object without members, and needed members that it has not."""
+    if is_empty_object(schema):
+        yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
+    properties = schema.get("properties")
+    needed = schema.get("required")
+    if isinstance(properties, dict) and isinstance(needed, list):
+        for index, name in enumerate(needed):
+            if isinstance(name, str) and name not in properties:
+                yield schema_finding("gemini/schema-required", way, f"required[{index}]")
+
+
+# === rules/protobuf ==========================================================
+# What Google's front ends read as a protobuf message, as shapes (the JSON mapping of protobuf;
+# request rules, 1.4).
+
+# A field has two names, null is as good as nothing, one value may stand where a list belongs,
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+
+
+BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+BASE64_BLANKS = b" \t\r\n"  # which base64 may hold
+LONGEST_NUMBER = 100  # characters
+
+
+class ProtoShape(Shape):
+    """What a field may be; `of` is what errors call its type, `list_rule` the rule that a list in
+    its place breaks, where that is not `rule`."""
+
+    of = ""
+
+    def __init__(self, rule: str = "", list_rule: str = "") -> None:
+        self.list_rule = list_rule or rule
+        super().__init__(rule=rule)
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """That it is of another type."""
+        if not self.fits(value):
+            yield FieldFault(path, WRONG_TYPE, self, value)
+
+
+class ProtoValue(ProtoShape):
+    """Any JSON, or what has its own form in JSON, such as a time."""
+
+
+class ProtoString(ProtoShape):
+    """A text."""
+
+    of = "TYPE_STRING"
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: type(value) is str
+
+
+class ProtoBytes(ProtoShape):
+    """Bytes in base64, of either alphabet, with or without padding."""
+
+    of = "TYPE_BYTES"
+
+    def made(self) -> Fits:
+        """Whether it can be decoded."""
+        return lambda value: type(value) is str and is_base64(value)
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """That it is no text, or one that can't be decoded."""
+        if type(value) is not str:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        elif not self.fits(value):
+            yield FieldFault(path, WRONG_PATTERN, self, value)
+
+
+def is_base64(text: str) -> bool:
+    """Whether Google decodes a text; quick, for it may be a picture."""
+    left = text.encode("ascii", "replace").translate(None, BASE64_BOTH)
+    if left in (b"", b"=", b"=="):
+        return (len(text) - len(left)) % 4 != 1
+    blanks = sum(left.count(blank) for blank in BASE64_BLANKS)
+    left = left.translate(None, BASE64_BLANKS)
+    signs = left.rstrip(b"=")
+    # The two alphabets are tried one after the other.
+    if signs.translate(None, b"+/") and signs.translate(None, b"-_"):
+        return False
+    return (len(text) - blanks - (len(left) - len(signs))) % 4 != 1
+
+
+class ProtoBool(ProtoShape):
+    """true or false."""
+
+    of = "TYPE_BOOL"
+
+    def made(self) -> Fits:
+        """Also as text."""
+        return lambda value: value is True or value is False or value in ("true", "false")
+
+
+class ProtoFloat(ProtoShape):
+    """A number."""
+
+    of = "TYPE_FLOAT"
+
+    def made(self) -> Fits:
+        """Also as text."""
+
+        def fits(value: Json) -> bool:
+            kind = type(value)
+            return (
+                kind is float or kind is int or (kind is str and number_in_text(value) is not None)
+            )
+
+        return fits
+
+
+class ProtoInt(ProtoShape):
+    """A whole number of so many bits, of which one is the sign."""
+
+    def __init__(self, bits: int = 32) -> None:
+        self.of, self.bound = f"TYPE_INT{bits}", 2 ** (bits - 1)
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Also with a fraction of nothing, and as text."""
+        bound = self.bound
+
+        def fits(value: Json) -> bool:
+            if type(value) is str:
+                value = number_in_text(value)
+            if type(value) is float and value.is_integer():
+                value = int(value)
+            return type(value) is int and -bound <= value < bound
+
+        return fits
+
+
+def number_in_text(text: Any) -> Union[int, float, None]:
+    """The number that a text says, if it says one that a field may hold."""
+    if len(text) > LONGEST_NUMBER:
+        return None
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        return None
+
+
+class ProtoEnum(ProtoShape):
+    """One of some names, in any case and with hyphens, too, or the number of one."""
+
+    def __init__(
+        self, of: str, choices: Sequence[str], rule: str = "", list_rule: str = ""
+    ) -> None:
+        self.of = of
+        self.choices = frozenset(choices)
+        self.plain_names = frozenset(plain_enum_name(choice) for choice in choices)
+        super().__init__(rule, list_rule)
+
+    def made(self) -> Fits:
+        """The names as they are first."""
+        choices, plain = self.choices, self.plain_names
+
+        def fits(value: Json) -> bool:
+            if type(value) is str:
+                return value in choices or plain_enum_name(value) in plain or value.isdigit()
+            return type(value) is int or (type(value) is float and value.is_integer())
+
+        return fits
+
+
+def plain_enum_name(name: str) -> str:
+    """A name of an enum without what may differ."""
+    return name[:100].upper().replace("-", "").replace("_", "")
+
+
+class ProtoStruct(ProtoShape):
+    """Any object."""
+
+    of = "google.protobuf.Struct"
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: type(value) is dict
+
+
+class ProtoList(ProtoShape):
+    """A repeated field; one value that is in no list is one of them, at a path without an index."""
+
+    def __init__(self, item: ProtoShape) -> None:
+        self.item = item
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each of its items; null is passed over."""
+        item = self.item
+
+        def fits(value: Json) -> bool:
+            fits_item = item.fits
+            if type(value) is not list:
+                return fits_item(value)
+            for one in value:
+                if not fits_item(one) and one is not None:
+                    return False
+            return True
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its items."""
+        if type(value) is not list:
+            yield from self.item.faults(value, path)
+            return
+        for index, one in enumerate(value):
+            if one is not None and not self.item.fits(one):
+                yield from self.item.faults(one, (*path, index))
+
+
+class ProtoMap(ProtoShape):
+    """A map from the client's own keys; to errors it is a list of entries with a `value`."""
+
+    def __init__(self, of: str, value: ProtoShape) -> None:
+        self.of, self.value = of, value
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each of its values."""
+        item = self.value
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            fits_item = item.fits
+            for one in value.values():
+                if not fits_item(one) and one is not None:
+                    return False
+            return True
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its values."""
+        if type(value) is not dict:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+            return
+        for number, (key, one) in enumerate(value.items()):
+            if one is not None and not self.value.fits(one):
+                yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
+
+
+class ProtoMessage(ProtoShape):
+    """A message with these fields, by their camelCase names; there may be one of `data`.  Others
+    are faults, unless it is `closed` no more."""
+
+    def __init__(
+        self,
+        of: str,
+        members: Mapping[str, ProtoShape],
+        data: Sequence[str] = (),
+        closed: bool = True,
+        rule: str = "",
+    ) -> None:
+        self.of, self.members, self.closed = of, dict(members), closed
+        self.data: FrozenSet[str] = frozenset((*data, *map(snake, data)))
+        super().__init__(rule)
+
+    def by_name(self) -> Dict[str, ProtoShape]:
+        """Its fields by either name."""
+        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+
+    def made(self) -> Fits:
+        """Each of its fields, in any order."""
+        closed, data, by_name = self.closed, self.data, self.by_name
+        tests: Dict[str, Callable[[Json], bool]] = {}
+        get = tests.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            if not tests:  # made late, for messages may hold themselves
+                tests.update({name: shape.fits for name, shape in by_name().items()})
+            for name, inner in value.items():
+                test = get(name)
+                if test is None:
+                    if closed:
+                        return False
+                elif not test(inner) and inner is not None:
+                    return False
+            return len(value) < 2 or not data or len(data_there(data, value)) < 2
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its fields, in the order in which they were sent."""
+        if type(value) is not dict:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+            return
+        by_name, taken = self.by_name(), data_there(self.data, value)[:1]
+        for name, inner in value.items():
+            shape = by_name.get(name)
+            if shape is None:
+                if self.closed:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
+            elif inner is not None and name in self.data and name not in taken:
+                yield FieldFault((*path, name), TWO_DATA, self, inner)
+            elif inner is not None and not shape.fits(inner):
+                yield from shape.faults(inner, (*path, name))
+
+
+def data_there(names: FrozenSet[str], value: Mapping[str, Json]) -> Sequence[str]:
+    """Which of these members there are, in their order."""
+    return [name for name in value if name in names and value[name] is not None]
+
+
+# === rules/gemini_fields =====================================================
+# What the fields of Gemini's requests may be, here and on Vertex AI (request rules, 1.4 and 1.6;
+# as in google-genai 3.6.1 and its converters).
+
+# What few send is only looked at as an object: a false alarm is worse than a miss.  Pure.
+
+
+PROTO_TEXT, PROTO_FLAG, PROTO_NUMBER, PROTO_WHOLE = (
+    ProtoString(),
+    ProtoBool(),
+    ProtoFloat(),
+    ProtoInt(),
+)
+PROTO_LONG, PROTO_RAW, PROTO_FREE, PROTO_OBJECT = (
+    ProtoInt(64),
+    ProtoBytes(),
+    ProtoValue(),
+    ProtoStruct(),
+)
+PROTO_TEXTS = ProtoList(PROTO_TEXT)
+CALL_STRUCT = ProtoStruct("gemini/struct")  # what a function is called with, and what it returns
+
+SCHEMA_TYPES = ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT")
+HARM_CATEGORY_NAMES = (
+    *("UNSPECIFIED", "DEROGATORY", "TOXICITY", "VIOLENCE", "SEXUAL", "MEDICAL", "DANGEROUS"),
+    *("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY"),
+    *("IMAGE_HATE", "IMAGE_DANGEROUS_CONTENT", "IMAGE_HARASSMENT", "IMAGE_SEXUALLY_EXPLICIT"),
+    *("JAILBREAK",),
+)
+HARM_THRESHOLDS = (
+    *("HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE"),
+    *("BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"),
+)
+MEDIA_RESOLUTIONS = (
+    *("MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM"),
+    *("MEDIA_RESOLUTION_HIGH", "MEDIA_RESOLUTION_ULTRA_HIGH"),
+)
+THINKING_LEVELS = ("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH")
+EMBEDDING_TASKS = (
+    *("TASK_TYPE_UNSPECIFIED", "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT", "SEMANTIC_SIMILARITY"),
+    *("CLASSIFICATION", "CLUSTERING", "QUESTION_ANSWERING", "FACT_VERIFICATION"),
+    *("CODE_RETRIEVAL_QUERY",),
+)
+# What a part may hold one of; beside these some fields that say more of it.
+PART_DATA = (
+    *("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode"),
+    *("codeExecutionResult", "toolCall", "toolResponse"),
+)
+
+
+def open_message(name: str) -> ProtoMessage:
+    """A message whose fields are not looked at."""
+    return ProtoMessage(name, {}, closed=False)
+
+
+def open_messages(*names: str) -> Dict[str, ProtoShape]:
+    """Fields that are such messages, called as their types are."""
+    return {name: open_message(name[:1].upper() + name[1:]) for name in names}
+
+
+class GoogleShapes(NamedTuple):
+    """The bodies of one of Google's hosts, by API."""
+
+    generate: ProtoMessage
+    counting: ProtoMessage
+    embed: ProtoMessage
+    batch: ProtoMessage
+
+
+def gemini_schema_shape(more: Sequence[str]) -> ProtoMessage:
+    """A Schema: OpenAPI's subset, and `more` that are schemas or maps of them."""
+    kind = ProtoEnum(
+        "Type", (*SCHEMA_TYPES, "NULL"), "gemini/schema-type-value", "gemini/schema-type-list"
+    )
+    numbers = dict.fromkeys(
+        ("minItems", "maxItems", "minProperties", "maxProperties", "minLength", "maxLength"),
+        PROTO_LONG,
+    )
+    members: Dict[str, ProtoShape] = {
+        "type": kind,
+        **dict.fromkeys(("format", "title", "description", "pattern"), PROTO_TEXT),
+        "nullable": PROTO_FLAG,
+        **dict.fromkeys(("default", "example", *more), PROTO_FREE),
+        "enum": ProtoList(ProtoString("gemini/schema-enum-string")),
+        **dict.fromkeys(("required", "propertyOrdering"), PROTO_TEXTS),
+        **dict.fromkeys(("minimum", "maximum"), PROTO_NUMBER),
+        **numbers,
+    }
+    schema = ProtoMessage("Schema", members)
+    schema.members.update(
+        items=schema,
+        anyOf=ProtoList(schema),
+        properties=ProtoMap("Schema.PropertiesEntry", schema),
+    )
+    return schema
+
+
+def gemini_part(is_vertex: bool) -> ProtoMessage:
+    """A part of a content."""
+    blob = ProtoMessage(
+        "Blob", {"mimeType": PROTO_TEXT, "data": PROTO_RAW, "displayName": PROTO_TEXT}
+    )
+    file = ProtoMessage(
+        "FileData", {"mimeType": PROTO_TEXT, "fileUri": PROTO_TEXT, "displayName": PROTO_TEXT}
+    )
+    call: Dict[str, ProtoShape] = {"id": PROTO_TEXT, "name": PROTO_TEXT, "args": CALL_STRUCT}
+    if is_vertex:
+        call.update(partialArgs=ProtoList(open_message("PartialArg")), willContinue=PROTO_FLAG)
+    response = {
+        "id": PROTO_TEXT,
+        "name": PROTO_TEXT,
+        "response": CALL_STRUCT,
+        "willContinue": PROTO_FLAG,
+        "parts": ProtoList(open_message("FunctionResponsePart")),
+        "scheduling": PROTO_FREE,
+    }
+    code = {"id": PROTO_TEXT, "language": PROTO_FREE, "code": PROTO_TEXT}
+    members: Dict[str, ProtoShape] = {
+        "text": PROTO_TEXT,
+        "inlineData": blob,
+        "fileData": file,
+        "functionCall": ProtoMessage("FunctionCall", call),
+        "functionResponse": ProtoMessage("FunctionResponse", response),
+        "executableCode": ProtoMessage("ExecutableCode", code),
+        **open_messages("codeExecutionResult", "toolCall", "toolResponse", "videoMetadata"),
+        "thought": PROTO_FLAG,
+        "thoughtSignature": PROTO_RAW,
+        "partMetadata": PROTO_OBJECT,
+        **dict.fromkeys(("mediaResolution", "mediaProcessing"), PROTO_FREE),
+        **open_messages("audioTranscription", "speechMetadata", "documentMetadata"),
+        **open_messages("spreadsheetMetadata", "audioMetadata"),
+    }
+    if is_vertex:
+        del members["toolCall"], members["toolResponse"]
+    return ProtoMessage("Part", members, PART_DATA)
+
+
+def gemini_tools(schema: ProtoMessage, is_vertex: bool) -> ProtoList:
+    """Functions of the client's, and tools of the host's."""
+    function = ProtoMessage(
+        "FunctionDeclaration",
+        {
+            "name": PROTO_TEXT,
+            "description": PROTO_TEXT,
+            "parameters": schema,
+            "response": schema,
+            **dict.fromkeys(("parametersJsonSchema", "responseJsonSchema", "behavior"), PROTO_FREE),
+        },
+    )
+    hosted = open_messages(
+        *("googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps"),
+        *("computerUse", "fileSearch"),
+    )
+    if is_vertex:
+        hosted.update(open_messages("retrieval", "enterpriseWebSearch", "parallelAiSearch"))
+        hosted.update(open_messages("exaAiSearch"))
+    else:
+        hosted["mcpServers"] = ProtoList(open_message("McpServer"))
+    members = {"functionDeclarations": ProtoList(function), **hosted}
+    return ProtoList(ProtoMessage("Tool", members))
+
+
+def gemini_settings_shape(schema: ProtoMessage, is_vertex: bool) -> ProtoMessage:
+    """The generationConfig."""
+    thinking = {
+        "includeThoughts": PROTO_FLAG,
+        "thinkingBudget": PROTO_WHOLE,
+        "thinkingLevel": ProtoEnum("ThinkingConfig.ThinkingLevel", THINKING_LEVELS),
+    }
+    modality = ProtoEnum(
+        "GenerationConfig.Modality", ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO")
+    )
+    members: Dict[str, ProtoShape] = {
+        **dict.fromkeys(("temperature", "topP", "topK"), PROTO_NUMBER),
+        **dict.fromkeys(("presencePenalty", "frequencyPenalty"), PROTO_NUMBER),
+        **dict.fromkeys(("candidateCount", "maxOutputTokens", "seed", "logprobs"), PROTO_WHOLE),
+        "stopSequences": PROTO_TEXTS,
+        "responseMimeType": PROTO_TEXT,
+        "responseLogprobs": PROTO_FLAG,
+        "responseSchema": schema,
+        # The older name of what is any JSON Schema begins with a line (documentation).
+        **dict.fromkeys(
+            ("responseJsonSchema", "_responseJsonSchema", "responseFormat"), PROTO_FREE
+        ),
+        "responseModalities": ProtoList(modality),
+        "thinkingConfig": ProtoMessage("ThinkingConfig", thinking),
+        "mediaResolution": ProtoEnum("GenerationConfig.MediaResolution", MEDIA_RESOLUTIONS),
+        **open_messages(
+            "speechConfig", "imageConfig", "translationConfig", "audioTranscriptionConfig"
+        ),
+        "enableAffectiveDialog": PROTO_FLAG,
+    }
+    if is_vertex:
+        members.update(
+            audioTimestamp=PROTO_FLAG, **open_messages("routingConfig", "modelSelectionConfig")
+        )
+        members.update(open_messages("modelConfig"))
+    else:
+        members.update(enableEnhancedCivicAnswers=PROTO_FLAG)
+    return ProtoMessage("GenerationConfig", members)
+
+
+def gemini_choice() -> ProtoMessage:
+    """The toolConfig."""
+    mode = ProtoEnum(
+        "FunctionCallingConfig.Mode", ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
+    )
+    calling = {
+        "mode": mode,
+        "allowedFunctionNames": PROTO_TEXTS,
+        "streamFunctionCallArguments": PROTO_FLAG,
+    }
+    members = {
+        "functionCallingConfig": ProtoMessage("FunctionCallingConfig", calling),
+        "includeServerSideToolInvocations": PROTO_FLAG,
+        **open_messages("retrievalConfig"),
+    }
+    return ProtoMessage("ToolConfig", members)
+
+
+def gemini_safety() -> ProtoList:
+    """The safetySettings."""
+    names = ["HARM_CATEGORY_" + name for name in HARM_CATEGORY_NAMES]
+    members = {
+        "category": ProtoEnum("HarmCategory", names),
+        "threshold": ProtoEnum("SafetySetting.HarmBlockThreshold", HARM_THRESHOLDS),
+        "method": PROTO_FREE,
+    }
+    return ProtoList(ProtoMessage("SafetySetting", members))
+
+
+def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoShape]:
+    """The fields of a generateContent request."""
+    more = ("additionalProperties", "ref", "$ref", "defs", "$defs") if is_vertex else ()
+    schema = gemini_schema_shape(more)
+    members: Dict[str, ProtoShape] = {
+        "model": PROTO_TEXT,
+        "contents": ProtoList(content),
+        "systemInstruction": content,
+        "tools": gemini_tools(schema, is_vertex),
+        "toolConfig": gemini_choice(),
+        "safetySettings": gemini_safety(),
+        "generationConfig": gemini_settings_shape(schema, is_vertex),
+        "cachedContent": PROTO_TEXT,
+        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
+        **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
+    }
+    if is_vertex:
+        members.update(open_messages("modelArmorConfig", "outputConfig"))
+    else:
+        members["store"] = PROTO_FLAG
+    return members
+
+
+def google_shapes(is_vertex: bool) -> GoogleShapes:
+    """All bodies of the Gemini API, or of Vertex AI."""
+    content = ProtoMessage(
+        "Content", {"role": PROTO_TEXT, "parts": ProtoList(gemini_part(is_vertex))}
+    )
+    members = gemini_members(content, is_vertex)
+    generate = ProtoMessage("GenerateContentRequest", members)
+    count: Dict[str, ProtoShape] = {"model": PROTO_TEXT, "contents": members["contents"]}
+    if is_vertex:
+        also = ("systemInstruction", "tools", "generationConfig")
+        count.update({name: members[name] for name in also}, instances=PROTO_FREE)
+    else:
+        count["generateContentRequest"] = generate
+    embed = ProtoMessage(
+        "EmbedContentRequest",
+        {
+            "model": PROTO_TEXT,
+            "content": content,
+            "title": PROTO_TEXT,
+            "taskType": ProtoEnum("TaskType", EMBEDDING_TASKS),
+            "outputDimensionality": PROTO_WHOLE,
+            "autoTruncate": PROTO_FLAG,
+            **open_messages("embedContentConfig"),
+        },
+    )
+    batch = {"model": PROTO_TEXT, "requests": ProtoList(embed)}
+    return GoogleShapes(
+        generate,
+        ProtoMessage("CountTokensRequest", count),
+        embed,
+        ProtoMessage("BatchEmbedContentsRequest", batch),
+    )
+
+
+GEMINI_SHAPES = google_shapes(is_vertex=False)
+VERTEX_SHAPES = google_shapes(is_vertex=True)
+# Instances are of any kind: what a model takes is its own (8.1 of the wire formats).
+PREDICT_SHAPE = ProtoMessage(
+    "PredictRequest",
+    {
+        "instances": PROTO_FREE,
+        "parameters": PROTO_FREE,
+        "labels": PROTO_FREE,
+        "endpoint": PROTO_TEXT,
+    },
+)
+
+
+# === rules/gemini_view =======================================================
+# A generateContent request as its rules look at it.  Pure.
+
+
+GEMINI_MODEL_TURN = TalkTurn(
+    "model", -1
+)  # any of the model's without calls: no need to tell them apart
+# What makes a part something, beside its text.
+PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
+
+
+class GeminiDeclaration(NamedTuple):
+    """A function that a request declares: the path to it, and what it says."""
+
+    path: str
+    value: Dict[str, Any]
+
+
+class GeminiView:
+    """A request: the case, its body, and what its contents are.
+
+    Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
+    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
+    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
+    results of calls, `signed` the places of calls that have a signature."""
+
+    __slots__ = (
+        *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
+        *("blank", "calls", "declared"),
+    )
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.settings = proto_object_at(self.body, "generationConfig")
+        self.turns: List[TalkTurn] = []
+        self.asked = -1
+        self.signed: Set[Tuple[int, int]] = set()
+        self.roles: List[Tuple[int, str]] = []  # that are none
+        self.empty: List[int] = []  # contents without parts
+        self.blank: List[Tuple[int, int, bool]] = []  # parts without data, or with an empty text
+        self.calls = False  # whether there are any calls or results of functions
+        self.declared: List[GeminiDeclaration] = []
+        if self.body.get("tools"):
+            self.declared = list(self.declarations())
+        self.contents = listed(self.body.get("contents"))
+        for index, content in enumerate(self.contents):
+            if type(content) is dict:
+                self.read(index, content)
+
+    def read(self, index: int, content: Dict[str, Any]) -> None:
+        """Find what one content is."""
+        role = content.get("role")
+        if type(role) is not str or role not in GEMINI_ROLES:
+            self.roles.append((index, role if isinstance(role, str) else ""))
+        parts = content.get("parts")
+        if not parts:
+            self.empty.append(index)
+        turn: Optional[TalkTurn] = None
+        results = 0
+        for at, part in enumerate(parts if type(parts) is list else listed(parts)):
+            # Nearly all are texts.
+            if type(part) is not dict or part.get("text"):
+                continue
+            mark = self.mark(index, at, part)
+            if mark is None:
+                continue
+            self.calls = True
+            if turn is None:
+                turn = TalkTurn("model" if role == "model" else "user", index)
+            if "functionCall" in part or "function_call" in part:
+                turn.calls.append(mark)
+            else:
+                turn.results.append(mark)
+                results += 1
+        if role == "model":
+            self.of_model(index, turn)
+            return
+        self.turns.append(turn or PLAIN_TURN)
+        if not results or results < len(listed(parts)):
+            self.asked = index
+
+    def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
+        """A content of the model's, which goes on with the turn before if that is the model's."""
+        last = self.turns[-1] if self.turns else None
+        if last is None or last.role != "model":
+            self.turns.append(turn or GEMINI_MODEL_TURN)
+        elif last is GEMINI_MODEL_TURN:
+            self.turns[-1] = turn or GEMINI_MODEL_TURN
+        else:
+            last.last = index
+            if turn is not None:
+                last.calls += turn.calls
+                last.results += turn.results
+
+    def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
+        """The call or the result that a part is; None for any other, of which those without data
+        are noted."""
+        call = pick(part, "functionCall")
+        if call is not None:
+            if pick(part, "thoughtSignature"):
+                self.signed.add((index, at))
+            return ToolMark(text_at(call, "name"), index, at)
+        result = pick(part, "functionResponse")
+        if result is not None:
+            return ToolMark(text_at(result, "name"), index, at)
+        if all(pick(part, name) is None for name in PART_CONTENTS):
+            self.blank.append((index, at, part.get("text") == ""))
+        return None
+
+    def declarations(self) -> Iterator[GeminiDeclaration]:
+        """The functions that are declared."""
+        for index, tool in indexed_objects(listed(self.body.get("tools"))):
+            functions = listed(pick(tool, "functionDeclarations"))
+            for at, function in indexed_objects(functions):
+                yield GeminiDeclaration(f"tools[{index}].function_declarations[{at}]", function)
+
+    def hosted(self) -> List[str]:
+        """Names of the host's own tools, as its paths have them."""
+        found = []
+        for _, tool in indexed_objects(listed(self.body.get("tools"))):
+            found += [name for name, there in GOOGLES_OWN_TOOLS if pick(tool, there) is not None]
+        return found
+
+
+# Those that no older model takes together with functions.
+GOOGLES_OWN_TOOLS = (
+    ("google_search", "googleSearch"),
+    ("google_search_retrieval", "googleSearchRetrieval"),
+    ("code_execution", "codeExecution"),
+    ("url_context", "urlContext"),
+    ("google_maps", "googleMaps"),
+)
+
+
+def proto_object_at(value: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """A member by either name; empty where it is no object."""
+    found = pick(value, name)
+    return found if isinstance(found, dict) else {}
+
+
+# === rules/gemini_checks =====================================================
+# What Gemini checks of a request beyond its fields, here and on Vertex AI (request rules, 2.7).
+
+# Each function is a layer of checks, or a group of one.  Pure.
+
+
+# The error says 64, documentation of 2026 says 128: between them there is doubt.
+GEMINI_FUNCTION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}\Z")
+GEMINI_NEWER = r"^gemini-[3-9]"
+HOSTED_TOGETHER = "Tool use with function calling is unsupported"
+HOSTED_UNASKED = (
+    "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with "
+    "Function calling."
+)
+GEMINI_MOST_STOPS = 5
+GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
+# By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
+THINKING_RANGES = (
+    (r"^gemini-2\.5-pro", 128, 32768),
+    (r"^gemini-2\.5-flash-lite", 512, 24576),
+    (r"^gemini-2\.5-flash", 0, 24576),
+)
+GEMINI_OTHER_KINDS = r"image|tts|audio|live|computer|embedding"  # of models, which think otherwise
+SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
+
+
+# --- the second layer ---
+
+
+def gemini_lines(view: GeminiView) -> Iterator[Finding]:
+    """All of it, as far as there is anything to look at."""
+    if view.empty or view.blank or not view.body.get("contents"):
+        yield from gemini_contents(view)
+    yield from gemini_system(view)
+    if view.calls:
+        yield from gemini_results(view)
+    if view.declared:
+        yield from gemini_functions(view)
+    if view.settings:
+        yield from gemini_settings(view)
+
+
+def gemini_contents(view: GeminiView) -> Iterator[Finding]:
+    """No contents, contents without parts, parts without data, results without a name."""
+    if not view.body.get("contents"):
+        yield Finding("contents", rule="gemini/contents-missing")
+    for index in view.empty:
+        yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
+    for index, at, is_text in view.blank:
+        path = f"contents[{index}].parts[{at}]"
+        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def gemini_system(view: GeminiView) -> Iterator[Finding]:
+    """Parts of the system instruction without data (songquanpeng/one-api#2243)."""
+    system = proto_object_at(view.body, "systemInstruction")
+    for at, part in indexed_objects(listed(system.get("parts"))):
+        if not part:
+            path = f"system_instruction.parts[{at}]"
+            yield Finding(path + ".data", {"path": path}, rule="gemini/part-no-data")
+
+
+def gemini_results(view: GeminiView) -> Iterator[Finding]:
+    """Results of functions that have no name."""
+    for turn in view.turns:
+        for mark in turn.results:
+            if not mark.id:
+                place = f"contents[{mark.message}].parts[{mark.part}].function_response.name"
+                values = {"i": mark.message, "j": mark.part}
+                yield Finding(place, values, rule="gemini/response-name")
+
+
+def gemini_functions(view: GeminiView) -> Iterator[Finding]:
+    """Names that no function may have, then what is wrong with schemas."""
+    for path, function in view.declared:
+        if not GEMINI_FUNCTION_NAME.match(text_at(function, "name")):
+            yield Finding(path + ".name", {"path": path}, rule="gemini/function-name")
+    for path, function in view.declared:
+        for member in ("parameters", "response"):
+            schema = function.get(member)
+            if is_empty_object(schema):
+                place = f"{path}.{member}.properties"
+                yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
+            else:
+                yield from gemini_schemas(schema, f"{path}.{member}")
+
+
+def gemini_settings(view: GeminiView) -> Iterator[Finding]:
+    """A schema for the answer, a temperature, stops."""
+    settings = view.settings
+    schema = pick(settings, "responseSchema")
+    if schema is not None:
+        yield from gemini_schemas(schema, "generation_config.response_schema")
+    temperature = proto_number_at(settings, "temperature")
+    if temperature is not None and not 0 <= temperature <= 2:
+        yield Finding("generation_config.temperature", rule="gemini/range")
+    stops = pick(settings, "stopSequences")
+    if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
+        yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")
+
+
+def proto_number_at(value: Dict[str, Any], name: str) -> Union[int, float, None]:
+    """A number under either name, also as text; None for any other."""
+    found = pick(value, name)
+    if isinstance(found, str):
+        return number_in_text(found)
+    return found if type(found) is int or type(found) is float else None
+
+
+# --- turns ---
+
+
+def gemini_turns(view: GeminiView) -> Iterator[Finding]:
+    """Roles that are none, calls and results at the wrong place, calls without a signature."""
+    for index, role in view.roles:
+        if role:
+            yield Finding(f"contents[{index}].role", rule="gemini/role")
+    if not view.calls:
+        return
+    before: Optional[TalkTurn] = None
+    for turn in view.turns:
+        is_called = before is not None and before.role == "model" and bool(before.calls)
+        if turn.role == "model":
+            if before is None and turn.calls:
+                yield Finding(f"contents[{turn.first}]", rule="gemini/call-turn-order")
+        elif turn.results and not is_called:
+            yield Finding(f"contents[{turn.first}]", rule="gemini/response-turn-order")
+        elif before is not None and is_called and len(turn.results) != len(before.calls):
+            yield Finding(f"contents[{before.last + 1}]", rule="gemini/response-count")
+        before = turn
+    yield from gemini_unsigned(view)
+
+
+def gemini_unsigned(view: GeminiView) -> Iterator[Finding]:
+    """Calls without a signature that are the first of a step since the user said something."""
+    for turn in view.turns:
+        if turn.role != "model" or not turn.calls:
+            continue
+        first = turn.calls[0]
+        if first.message > view.asked and (first.message, first.part) not in view.signed:
+            place = f"contents[{first.message}].parts[{first.part}]"
+            values = {"name": first.id, "n": first.message + 1}
+            yield Finding(place, values, rule="gemini/thought-signature")
+
+
+# --- what does not go together, and what a model has not ---
+
+
+def gemini_rest(view: GeminiView) -> Iterator[Finding]:
+    """All of it, as far as there is anything to look at."""
+    if view.declared:
+        yield from gemini_together(view)
+    yield from gemini_cached(view)
+    if view.settings:
+        yield from gemini_thinking(view)
+    if view.settings or view.case.name.startswith("gemma"):
+        yield from gemini_features(view)
+
+
+def gemini_together(view: GeminiView) -> Iterator[Finding]:
+    """A function that is declared twice, and tools that do not go together."""
+    seen: Set[str] = set()
+    for path, function in view.declared:
+        name = text_at(function, "name")
+        if name and name in seen:
+            yield Finding(path + ".name", {"x": name}, rule="gemini/function-duplicate")
+        seen.add(name)
+    if not seen:
+        return
+    choice = proto_object_at(view.body, "toolConfig")
+    mode = text_at(proto_object_at(choice, "functionCallingConfig"), "mode")
+    mime_type = pick(view.settings, "responseMimeType")
+    if mime_type == "application/json" and mode.upper() != "NONE":
+        place = "generation_config.response_mime_type"
+        yield Finding(place, rule="gemini/json-with-tools")
+    if not view.hosted():
+        return
+    yield Finding("tools", rule="vertex/multi-tools")
+    if not compiled_once(GEMINI_NEWER).search(view.case.name):
+        yield Finding("tools", sentence=HOSTED_TOGETHER, rule="gemini/builtin-with-functions")
+    elif pick(choice, "includeServerSideToolInvocations") is not True:
+        yield Finding("tools", sentence=HOSTED_UNASKED, rule="gemini/builtin-with-functions")
+
+
+def gemini_cached(view: GeminiView) -> Iterator[Finding]:
+    """What a cache has said already."""
+    body = view.body
+    if not pick(body, "cachedContent"):
+        return
+    if any(pick(body, name) for name in ("systemInstruction", "tools", "toolConfig")):
+        yield Finding("cached_content", rule="gemini/cached-conflict")
+        yield Finding("cached_content", rule="vertex/cached-conflict")
+
+
+def gemini_thinking(view: GeminiView) -> Iterator[Finding]:
+    """How much a model shall think."""
+    thinking = proto_object_at(view.settings, "thinkingConfig")
+    budget = proto_number_at(thinking, "thinkingBudget")
+    if budget is None:
+        return
+    if pick(thinking, "thinkingLevel"):
+        yield Finding("generation_config.thinking_config", rule="gemini/thinking-both")
+    place = "generation_config.thinking_config.thinking_budget"
+    if budget == 0:
+        yield Finding(place, rule="gemini/thinking-zero")
+    if budget in (0, -1) or compiled_once(GEMINI_OTHER_KINDS).search(view.case.name):
+        return
+    for models, least, most in THINKING_RANGES:
+        if compiled_once(models).search(view.case.name):
+            if not least <= budget <= most:
+                values = {"v": budget, "a": least, "b": most}
+                yield Finding(place, values, rule="gemini/thinking-range")
+            return
+
+
+def gemini_features(view: GeminiView) -> Iterator[Finding]:
+    """What a model has not at all."""
+    name = view.case.name
+    if name.startswith("gemma"):
+        for place, feature in gemma_lacking(view):
+            yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
+        return
+    # One of 0 is none (google-gemini/cookbook#1290).
+    if any(proto_number_at(view.settings, name) for name in GEMINI_PENALTIES):
+        sentence = PENALTY_OFF if compiled_once(GEMINI_NEWER).search(name) else None
+        values = {"x": "Penalty", "m": name}
+        yield Finding("generation_config", values, sentence=sentence, rule="gemini/feature-off")
+
+
+def gemma_lacking(view: GeminiView) -> Iterator[Tuple[str, str]]:
+    """Where a request asks for what Gemma lacks, and what that is called."""
+    if pick(view.body, "systemInstruction"):
+        yield "system_instruction", "Developer instruction"
+    if view.declared:
+        yield "tools", "Function calling"
+    if pick(view.settings, "responseMimeType") == "application/json":
+        yield "generation_config.response_mime_type", "JSON mode"
+    kinds = {gemini_media(part) for part in gemini_parts(view)}
+    if "image" in kinds and compiled_once(SMALL_GEMMA).search(view.case.name):
+        yield "contents", "Image input modality"
+    if "audio" in kinds:
+        yield "contents", "Audio input modality"
+
+
+def gemini_parts(view: GeminiView) -> Iterator[Dict[str, Any]]:
+    """The parts of all contents."""
+    for _, content in indexed_objects(view.contents):
+        for _, part in indexed_objects(listed(content.get("parts"))):
+            yield part
+
+
+def gemini_media(part: Dict[str, Any]) -> str:
+    """What a part shows: image, audio …; empty for a part without media."""
+    for name in ("inlineData", "fileData"):
+        found = pick(proto_object_at(part, name), "mimeType")
+        if isinstance(found, str):
+            return found.partition("/")[0]
+    return ""
+
+
+# === rules/google_voice ======================================================
+# How Google says that a request is wrong (request rules, 1.8 and 2.7): by layers, of which the
+# first with something to say says all of it, a line each.  Pure.
+
+
+GOOGLE_UNKNOWN_NAME = 'Invalid JSON payload received. Unknown name "{x}"{at}: Cannot find field.'
+GOOGLE_NOT_REPEATING = (
+    'Invalid JSON payload received. Unknown name "{x}"{at}: Proto field is not repeating, cannot '
+    "start list."
+)
+GOOGLE_NO_MESSAGE = (
+    'Invalid JSON payload received. Unknown name "": Root element must be a message.'
+)
+GOOGLE_NO_MAP = "Invalid value{at} (Map), Cannot bind a list to map for field '{x}'."
+GOOGLE_NO_SCALAR = "Invalid value{at} ({x}), Starting an object on a scalar field"
+GOOGLE_SECOND_DATA = (
+    "Invalid value{at} (oneof), oneof field 'data' is already set. Cannot set '{x}'"
+)
+GOOGLE_WRONG_BASE64 = "Invalid value at '{path}' ({type}), Base64 decoding failed for {v}"
+GOOGLE_WRONG_VALUE = "Invalid value at '{path}' ({type}), {v}"
+# Stands in the name of a type for the version of the API, which the path of a request says.
+ANY_VERSION = "\0"
+API_VERSION = re.compile(r"/(v\d\w*)/")
+PAYLOAD_LINE = "Invalid "  # how all lines of the first layer begin
+PROTO_LINE = "* "  # and those of the second
+
+
+def google_path(path: FieldPath) -> str:
+    """A path as in `tools[0].function_declarations[2].parameters.properties[1].value`."""
     text = ""
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
         elif isinstance(step, KeyStep):
-            text += "." + step.key
-        elif not isinstance(step, Branch):
-            text += "." + step
+            text += f"[{step.number}]"
+        else:
+            text += "." + snake(step)
     return text.lstrip(".")
 
 
-def said_values(choices: Sequence[str]) -> str:
-    """`'a', 'b', and 'c'`, as OpenAI lists values."""
-    quoted = [f"'{choice}'" for choice in choices]
-    if len(quoted) < 3:
-        return " and ".join(quoted)
-    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
+class GoogleVoice:
+    """Which rule a fault breaks, in Google's words; `package` is that of the API's own types."""
 
+    def __init__(self, package: str) -> None:
+        self.package = package
 
-FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
-
-
-def said_of_number(fault: FieldFault) -> FaultWords:
-    """That a number is out of bounds."""
-    what = "integer" if fault.shape.kind == "an integer" else "decimal"
-    bounds = vars(fault.shape)
-    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
-    if fault.kind == TOO_SMALL:
-        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
-    sentence = (
-        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
-        "{value} instead."
-    )
-    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
-    return sentence, f"{what}_{short}_value", more
-
-
-def said_of_length(fault: FieldFault) -> FaultWords:
-    """That a text or an array is too short or too long."""
-    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
-    if isinstance(fault.value, str):
-        what = "a string"  # the key of a map, too
-    bare = what.partition(" ")[2]
-    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
-    there = f"{what} with length {size}"
-    if fault.kind == TOO_SHORT:
-        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
-        if not size:
-            return (
-                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
-                f"{bare} instead.",
-                "empty_" + bare,
-                {},
-            )
-    if bare == "object":
-        most = bounds["most"]
-        sentence = (
-            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
-            f"properties, but got an object with {size} properties instead."
-        )
-        return sentence, "object_above_max_properties", {}
-    sentence = (
-        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
-    )
-    return sentence, f"{bare}_{code}", {}
-
-
-class OpenAIVoice:
-    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def type_name(self, shape: Shape) -> str:
+        """What an error calls a type."""
+        name = shape.of if isinstance(shape, ProtoShape) else ""
+        if name.startswith("TYPE_"):
+            return name
+        if not name.startswith("google."):
+            name = f"{self.package}.{ANY_VERSION}.{name}"
+        return "type.googleapis.com/" + name
 
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        id = fault.shape.rule if fault.kind not in (MISSING_FIELD, UNKNOWN_FIELD) else ""
-        sentence, code, more = self.said(fault)
-        path = bracketed(fault.path)
-        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
-            path += "." + fault.shape.tag
-        values: Dict[str, object] = {"path": path, **more}
-        finding = Finding(path, values, param="{place}", code=code, sentence=sentence)
-        return id or f"{self.prefix}/{OPENAI_RULES[fault.kind]}", finding
+        sentence, inside = self.said(fault)
+        path = google_path(fault.path)
+        at = google_path(fault.path[: field_name_at(fault.path)])
+        place = at if inside else path
+        values: Dict[str, object] = {"path": path, "at": f" at '{at}'" if at else ""}
+        values["x"] = faulty_name(fault)
+        if "{type}" in sentence:
+            values.update(type=self.type_name(fault.shape), v=compact(fault.value))
+        return self.rule(fault), Finding(place, values, sentence=sentence)
 
     @staticmethod
-    def said(fault: FieldFault) -> FaultWords:
-        """What is said of a fault."""
+    def rule(fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD:
+            return "gemini/unknown-field"
+        if fault.kind == TWO_DATA:
+            return "gemini/part-two-data"
+        shape = fault.shape
+        own = shape.own_rule
+        if isinstance(shape, ProtoShape) and isinstance(fault.value, list):
+            own = shape.list_rule
+        return own or "gemini/types"
+
+    @staticmethod
+    def said(fault: FieldFault) -> Tuple[str, bool]:
+        """The sentence, and whether it names what a field lies in instead of the field."""
         kind, shape, value = fault.kind, fault.shape, fault.value
-        if kind == MISSING_FIELD:
-            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
         if kind == UNKNOWN_FIELD:
-            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
-        if kind == WRONG_TYPE:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            wanted = "one of " * (" or " in shape.kind) + shape.kind
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
-        if kind in (WRONG_CHOICE, WRONG_TAG):
-            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
-            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
-            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
+            return GOOGLE_UNKNOWN_NAME, True
+        if kind == TWO_DATA:
+            return GOOGLE_SECOND_DATA, True
         if kind == WRONG_PATTERN:
-            sentence = (
-                "Invalid '{path}': string does not match pattern. Expected a string that matches "
-                "the pattern '{pattern}'."
-            )
-            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
-        if kind in (TOO_SMALL, TOO_LARGE):
-            return said_of_number(fault)
-        return said_of_length(fault)
+            return GOOGLE_WRONG_BASE64, False
+        if not fault.path:
+            return GOOGLE_NO_MESSAGE, False
+        if isinstance(value, list):
+            return (GOOGLE_NO_MAP if isinstance(shape, ProtoMap) else GOOGLE_NOT_REPEATING), True
+        holds_objects = isinstance(shape, (ProtoMap, ProtoMessage, ProtoStruct, ProtoValue))
+        if isinstance(value, dict) and not holds_objects:
+            return GOOGLE_NO_SCALAR, True
+        return GOOGLE_WRONG_VALUE, False
 
 
-# === rules/openai_chat =======================================================
-# What OpenAI's chat completions refuse (request rules, 2.1).  Pure.
+def field_name_at(path: FieldPath) -> int:
+    """Where the last name of a field stands in a path; 0 where there is none."""
+    return max([0, *(at for at, step in enumerate(path) if isinstance(step, str))])
 
 
-class ChatView:
-    """A chat request as its rules look at it: the case, its body, its turns.  The run of `tool`
-    messages behind an assistant's is one turn."""
+def faulty_name(fault: FieldFault) -> str:
+    """What an error calls a field beside what it lies in: as it was sent, but where the error is
+    about the field's type."""
+    if not fault.path:
+        return ""
+    name = str(fault.path[field_name_at(fault.path)])
+    is_known = fault.kind not in (UNKNOWN_FIELD, TWO_DATA)
+    return snake(name) if is_known and isinstance(fault.value, dict) else name
 
-    __slots__ = ("case", "body", "turns", "messages")
+
+def google_layer(violation: Violation) -> str:
+    """Which layer of checks a violation is of."""
+    for beginning in (PAYLOAD_LINE, PROTO_LINE):
+        if violation.message.startswith(beginning):
+            return beginning
+    return ""
+
+
+def google_refusal(violations: Violations) -> Failure:
+    """The error for what is broken: all that its first layer says, else the first thing."""
+    layer = google_layer(violations[0])
+    told = tuple([one for one in violations if google_layer(one) == layer])
+    if layer == PAYLOAD_LINE:
+        # Only these have details; the lines are not ended, but parted (1.8).
+        return Failure(400, "\n".join([one.message for one in told]), told=told)
+    if layer == PROTO_LINE:
+        return Failure(400, "".join([one.message + "\n" for one in told]))
+    return first_alone(violations)
+
+
+class GoogleBook(Book):
+    """The rules of one of Google's APIs, whose types are named after its version."""
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
+        """What is wrong with the fields."""
+        found = API_VERSION.search(case.request.path)
+        version = found.group(1) if found else "v1"
+        for one in super().wrong_fields(case, every):
+            yield replace(one, message=one.message.replace(ANY_VERSION, version, 1))
+
+
+# === rules/gemini ============================================================
+# What the Gemini API refuses (request rules, 2.7 and 2.10).  Pure.
+
+
+GENERATE_LINE = "* GenerateContentRequest."  # how each line of the second layer begins
+
+# Request rules, 1.8, and those of 2.7 that the reading of JSON tells.
+GOOGLE_FIELD_RULES = (
+    Rule(
+        "gemini/unknown-field",
+        "Invalid JSON payload received. Unknown name \"{x}\" at '{path}': Cannot find field.",
+        "Laisky/one-api#60, ax-llm/ax#293, bigduu/Bodhi-AI#52",
+    ),
+    Rule(
+        "gemini/types",
+        "Invalid value at '{path}' ({type}), {v}",
+        "decolua/9router#1081, google-gemini/deprecated-generative-ai-js#320",
+    ),
+    Rule(
+        "gemini/schema-type-list",
+        "Invalid JSON payload received. Unknown name \"type\" at '{path}': Proto field is not "
+        "repeating, cannot start list.",
+        "zed-industries/zed#53919, zed-industries/zed#44875",
+    ),
+    Rule(
+        "gemini/schema-type-value",
+        "Invalid value at '{path}' (type.googleapis.com/google.ai.generativelanguage.v1beta.Type), "
+        "{v}",
+        "zereight/gitlab-mcp#166, google-gemini/deprecated-generative-ai-js#320",
+    ),
+    Rule(
+        "gemini/schema-enum-string",
+        "Invalid value at '{path}' (TYPE_STRING), {v}",
+        "microsoft/azure-devops-mcp#145",
+    ),
+    Rule(
+        "gemini/part-two-data",
+        "Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{x}'",
+        "pattern",
+    ),
+    Rule(
+        "gemini/struct",
+        "Invalid value at '{path}' (type.googleapis.com/google.protobuf.Struct), {v}",
+        "pattern",
+    ),
+)
+# Request rules, 2.7: lines of the second layer.
+GEMINI_CONTENT_RULES = (
+    Rule(
+        "gemini/contents-missing",
+        GENERATE_LINE + "contents: contents is not specified",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    Rule(
+        "gemini/parts-empty",
+        GENERATE_LINE + "contents[{i}].parts: contents.parts must not be empty.",
+        "vercel/ai#3775",
+    ),
+    Rule(
+        "gemini/part-no-data",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
+    ),
+    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    Rule(
+        "gemini/text-empty",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "54xzh/FLIT#69",
+        default=NOTED,
+    ),
+)
+GEMINI_NAME_RULES = (
+    Rule(
+        "gemini/response-name",
+        GENERATE_LINE + "contents[{i}].parts[{j}].function_response.name: Name cannot be empty.",
+        "public source files",
+    ),
+    Rule(
+        "gemini/function-name",
+        GENERATE_LINE
+        + "{path}.name: Invalid function name. Must start with a letter or an underscore. Must "
+        "be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with "
+        "a maximum length of 64.",
+        "google-gemini/gemini-cli#6704, microsoft/vscode-copilot-release#7928",
+    ),
+)
+GEMINI_SCHEMA_RULES = (
+    Rule(
+        "gemini/schema-enum-type",
+        GENERATE_LINE + "{path}: only allowed for STRING type",
+        "musistudio/llms#20, decolua/9router#359",
+    ),
+    Rule(
+        "gemini/schema-enum-empty",
+        GENERATE_LINE + "{path}: cannot be empty",
+        "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
+    ),
+    Rule(
+        "gemini/schema-object-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "public source files, sigoden/aichat#666",
+    ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
+    Rule(
+        "gemini/parameters-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
+        default=NOTED,
+    ),
+    Rule(
+        "gemini/schema-items",
+        GENERATE_LINE + "{path}: missing field.",
+        "cline/cline#7339",
+    ),
+    Rule(
+        "gemini/schema-required",
+        GENERATE_LINE + "{path}: property is not defined",
+        "public source files",
+    ),
+    Rule(
+        "gemini/schema-format",
+        GENERATE_LINE + "{path}: only 'enum' and 'date-time' are supported for STRING type",
+        "google-gemini/gemini-cli#3178, hideya/langchain-mcp-tools-ts#36",
+    ),
+)
+GEMINI_SETTING_RULES = (
+    Rule(
+        "gemini/range",
+        GENERATE_LINE
+        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
+        "public source files",
+    ),
+    Rule(
+        "gemini/stop-sequences",
+        GENERATE_LINE
+        + "generation_config.stop_sequences: the number of stop_sequences must not exceed 5.",
+        "pattern",
+    ),
+)
+# Request rules, 2.7: sentences of their own.
+GEMINI_TURN_RULES = (
+    Rule("gemini/role", "Please use a valid role: user, model.", "recorded"),
+    Rule(
+        "gemini/call-turn-order",
+        "Please ensure that function call turn comes immediately after a user turn or after a "
+        "function response turn.",
+        "google-gemini/gemini-cli#26486, google-gemini/gemini-cli#11814, "
+        "continuedev/continue#11164",
+    ),
+    Rule(
+        "gemini/response-turn-order",
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+    Rule(
+        "gemini/response-count",
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "google-gemini/gemini-cli#16415, cloudwego/eino-ext#571, epam/ai-dial-adapter-vertexai#214",
+    ),
+    Rule(
+        "gemini/thought-signature",
+        "Function call is missing a thought_signature in functionCall parts. This is required for "
+        "tools to work correctly, and missing thought_signature may lead to degraded model "
+        "performance. Additional data, function call `default_api:{name}` , position {n}. Please "
+        "refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
+        "lbjlaq/Antigravity-Manager#733, lbjlaq/Antigravity-Manager#938, nanbingxyz/5ire#405",
+        default="mod",
+        models="^gemini-3",
+    ),
+)
+GEMINI_DUPLICATE = Rule(
+    "gemini/function-duplicate",
+    "Duplicate function declaration found: {x}",
+    "public source files",
+)
+GEMINI_MODEL_RULES = (
+    Rule(
+        "gemini/json-with-tools",
+        "Function calling with a response mime type: 'application/json' is unsupported",
+        "symfony/ai#1777, google/adk-python#5735",
+        default="mod",
+        models="^gemini-[12]",
+    ),
+    Rule(
+        "gemini/thinking-both",
+        "You can only set only one of thinking budget and thinking level.",
+        "public source files",
+    ),
+    Rule(
+        "gemini/thinking-zero",
+        "Budget 0 is invalid. This model only works in thinking mode.",
+        "public source files",
+        default="mod",
+        models=r"^gemini-(?:2\.5|3[\d.]*)-pro",
+    ),
+    Rule(
+        "gemini/thinking-range",
+        "The thinking budget {v} is invalid. Please choose a value between {a} and {b}.",
+        "public source files",
+        default="mod",
+        models=r"^gemini-2\.5",
+    ),
+)
+# Those that have other words, or do not hold, on Vertex AI (2.8).
+GEMINI_ONLY = (
+    Rule(
+        "gemini/builtin-with-functions",
+        "Tool use with function calling is unsupported",
+        "enola-dev/enola#1784, lbjlaq/Antigravity-Manager#2241",
+        default="mod",
+        models="^gemini-[1-9]",
+    ),
+    Rule(
+        "gemini/cached-conflict",
+        "CachedContent can not be used with GenerateContent request setting system_instruction, "
+        "tools or tool_config.\n\nProposed fix: move those values to CachedContent from "
+        "GenerateContent request.",
+        "BerriAI/litellm#17304, vercel/ai#3333",
+    ),
+    Rule(
+        "gemini/feature-off",
+        "{x} is not enabled for models/{m}",
+        "PublicAffairs/openai-gemini#63, BerriAI/litellm#26108, google-gemini/cookbook#1290",
+        default="mod",
+        models=r"^gemini-(?:2\.5|[3-9])|^gemma-(?:[123](?!\d)|3n)",
+    ),
+)
+GEMINI_RULES = (
+    *GOOGLE_FIELD_RULES,
+    *GEMINI_CONTENT_RULES,
+    *GEMINI_NAME_RULES,
+    *GEMINI_SCHEMA_RULES,
+    *GEMINI_SETTING_RULES,
+    Sweep(gemini_lines),
+    *GEMINI_TURN_RULES,
+    Sweep(gemini_turns, needs=("contents",)),
+    GEMINI_DUPLICATE,
+    *GEMINI_MODEL_RULES,
+    *GEMINI_ONLY,
+    Sweep(gemini_rest),
+)
+GEMINI_MOST_IN_BATCH = 100
+
+
+def gemini_batch_size(case: Case) -> Iterator[Finding]:
+    """More texts than a batch may have."""
+    requests = case.body["requests"]
+    if isinstance(requests, list) and len(requests) > GEMINI_MOST_IN_BATCH:
+        yield Finding("requests")
+
+
+# Request rules, 2.10.
+GEMINI_BATCH_RULE = Rule(
+    "embed/gemini-batch",
+    "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch",
+    "public source files",
+    gemini_batch_size,
+    needs=("requests",),
+)
+
+GEMINI_VOICE = GoogleVoice("google.ai.generativelanguage")
+GEMINI_GENERATE = GoogleBook(
+    "gemini",
+    "generateContent",
+    GEMINI_RULES,
+    GEMINI_SHAPES.generate,
+    GEMINI_VOICE,
+    GeminiView,
+    google_refusal,
+)
+GEMINI_COUNT = GoogleBook(
+    "gemini",
+    "countTokens",
+    GOOGLE_FIELD_RULES,
+    GEMINI_SHAPES.counting,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+GEMINI_EMBED = GoogleBook(
+    "gemini",
+    "embedContent",
+    GOOGLE_FIELD_RULES,
+    GEMINI_SHAPES.embed,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+GEMINI_BATCH = GoogleBook(
+    "gemini",
+    "batchEmbedContents",
+    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
+    GEMINI_SHAPES.batch,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+
+
+# === rules/mistral_fields ====================================================
+# What the fields of Mistral's requests may be (request rules, 1.6 and 1.7; types of mistralai
+# 3.7.0).  Pure.
+
+
+# What may stand beside the known members of a part, a tool or a call was not seen: it passes.
+PART_MEMBERS = {
+    "text": AnObject({"text": AString()}, ("text",), closed=False),
+    "image_url": AnObject(
+        {"image_url": Either(AString(), AnObject({}, closed=False))}, ("image_url",), closed=False
+    ),
+    **{
+        name: AnObject({}, closed=False)
+        for name in ("document_url", "reference", "file", "thinking", "input_audio")
+    },
+}
+SAID_TO_MISTRAL = Either(AString(), AnArray(AUnion("type", PART_MEMBERS, "text")), null=True)
+MISTRAL_CALL = AnObject(
+    {
+        "id": AString(null=True),
+        "type": AString(null=True),
+        "index": AnInteger(null=True),
+        "function": AnObject(
+            {"name": AString(), "arguments": Either(AString(), AnObject({}, closed=False))},
+            ("name", "arguments"),
+            closed=False,
+        ),
+    },
+    ("function",),
+    closed=False,
+)
+# Members that are not here were refused in messages, too (charmbracelet/crush#1590,
+# Gage-Technologies/mistral-go#3).
+MISTRAL_MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject({"content": SAID_TO_MISTRAL}),
+        "user": AnObject({"content": SAID_TO_MISTRAL}),
+        "assistant": AnObject(
+            {
+                "content": SAID_TO_MISTRAL,
+                "tool_calls": AnArray(MISTRAL_CALL, null=True),
+                "prefix": ABoolean(null=True),
+            }
+        ),
+        "tool": AnObject(
+            {
+                "content": SAID_TO_MISTRAL,
+                "tool_call_id": AString(null=True),
+                "name": AString(null=True),
+            }
+        ),
+    },
+)
+MISTRAL_OBJECT = AnObject({}, closed=False)
+SOME_OBJECT_OR_NULL = AnObject({}, closed=False, null=True)
+NAME_OR_NULL = AString(null=True)
+MISTRAL_FLAG = ABoolean(null=True)
+COUNT_OR_NULL = AnInteger(0, null=True)
+
+GENERATION_FIELDS = {
+    "model": AString(),
+    "temperature": ANumber(0, 1.5, null=True),
+    "top_p": ANumber(0, 1, null=True),
+    "max_tokens": COUNT_OR_NULL,
+    "min_tokens": COUNT_OR_NULL,
+    "stream": MISTRAL_FLAG,
+    "stop": Either(AString(), AnArray(AString()), null=True),
+    "random_seed": AnInteger(null=True),
+    "metadata": SOME_OBJECT_OR_NULL,
+    "prompt_cache_key": NAME_OR_NULL,
+}
+MISTRAL_CHAT_MEMBERS = {
+    **GENERATION_FIELDS,
+    "messages": AnArray(MISTRAL_MESSAGES, 1),
+    "response_format": AnObject(
+        {"type": AString(("text", "json_object", "json_schema"), null=True)},
+        closed=False,
+        null=True,
+    ),
+    "tools": AnArray(MISTRAL_OBJECT, null=True),
+    "tool_choice": Either(AString(("auto", "none", "any", "required")), MISTRAL_OBJECT, null=True),
+    "presence_penalty": ANumber(-2, 2, null=True),
+    "frequency_penalty": ANumber(-2, 2, null=True),
+    "repetition_penalty": ANumber(null=True),
+    "top_k": AnInteger(null=True),
+    "logprobs": MISTRAL_FLAG,
+    "top_logprobs": AnInteger(null=True),
+    "prompt_logprobs": MISTRAL_FLAG,
+    "top_prompt_logprobs": AnInteger(null=True),
+    "n": AnInteger(1, null=True),
+    "prediction": SOME_OBJECT_OR_NULL,
+    "parallel_tool_calls": MISTRAL_FLAG,
+    "prompt_mode": NAME_OR_NULL,
+    "reasoning_effort": NAME_OR_NULL,
+    "safe_prompt": MISTRAL_FLAG,
+    "guardrails": AnArray(MISTRAL_OBJECT, null=True),
+    "service_tier": NAME_OR_NULL,
+}
+MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
+EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen
+
+MISTRAL_CHAT_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("model", "messages"))
+# On Vertex AI the path has the model.
+VERTEX_MISTRAL_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("messages",))
+MISTRAL_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("model", "prompt"))
+VERTEX_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("prompt",))
+MISTRAL_EMBED_BODY = AnObject(
+    {
+        "model": AString(),
+        "input": EMBEDDED,
+        "output_dimension": AnInteger(null=True),
+        "output_dtype": AString(("float", "int8", "uint8", "binary", "ubinary"), null=True),
+        "encoding_format": AString(("float", "base64"), null=True),
+        "metadata": SOME_OBJECT_OR_NULL,
+    },
+    ("model", "input"),
+)
+
+
+# === rules/mistral ===========================================================
+# What Mistral refuses (request rules, 1.8 and 2.11).  Pure.
+
+
+NO_CALL_ID = "null"  # what mistralai sends where there is none
+NAME_FORM = re.compile("[a-zA-Z0-9_-]{1,64}")
+
+
+class MistralView:
+    """A chat request as Mistral's rules look at it: its messages, the roles of all of them, where
+    tools were called, and where there are results and answers of nothing."""
+
+    __slots__ = ("body", "messages", "roles", "calling", "results", "silent")
+
+    def __init__(self, case: Case) -> None:
+        self.body: Dict[str, Any] = case.body
+        found = self.body.get("messages")
+        self.messages: List[Any] = found if isinstance(found, list) else []
+        self.roles: List[str] = []
+        self.calling: List[Tuple[int, List[Any]]] = []
+        self.results: List[int] = []
+        self.silent: List[int] = []
+        for index, message in enumerate(self.messages):
+            role = message.get("role") if type(message) is dict else None
+            self.roles.append(role if type(role) is str else "")
+            if role == "tool":
+                self.results.append(index)
+            elif role == "assistant":
+                self.read_answer(index, message)
+
+    def read_answer(self, index: int, message: Dict[str, Any]) -> None:
+        """Note what is told of an answer."""
+        calls = message.get("tool_calls")
+        if calls and type(calls) is list:
+            self.calling.append((index, calls))
+        elif not calls and not message.get("content"):
+            self.silent.append(index)
+
+    def calls(self) -> Iterator[Tuple[int, int, Dict[str, Any]]]:
+        """The calls of tools, with the indexes of their messages and their own."""
+        for index, calls in self.calling:
+            for number, call in indexed_objects(calls):
+                yield index, number, call
+
+
+def ends_with_assistant(view: MistralView) -> Iterator[Finding]:
+    """An answer as the last message that is no beginning of one."""
+    if view.roles and view.roles[-1] == "assistant" and view.messages[-1].get("prefix") is not True:
+        yield Finding(f"messages.{len(view.roles) - 1}")
+
+
+def results_after_others(view: MistralView) -> Iterator[Finding]:
+    """A result that follows neither an answer nor another result."""
+    for index in view.results:
+        if index and view.roles[index - 1] not in ("assistant", "tool"):
+            yield Finding(f"messages.{index}", {"before": view.roles[index - 1]})
+
+
+def users_after_results(view: MistralView) -> Iterator[Finding]:
+    """The user right after a result."""
+    for index in view.results:
+        if view.roles[index + 1 : index + 2] == ["user"]:
+            yield Finding(f"messages.{index + 1}")
+
+
+def miscounted_results(view: MistralView) -> Iterator[Finding]:
+    """More or fewer results than calls, from one answer to the next.  One is told."""
+    if not view.calling and not view.results:
+        return
+    calls = {index: len(found) for index, found in view.calling}
+    expected, asked_at = 0, 0
+    for index, role in enumerate(view.roles):
+        if role == "tool":
+            expected -= 1
+        elif role == "assistant":
+            if expected:
+                break
+            expected, asked_at = calls.get(index, 0), index
+    if expected:
+        yield Finding(f"messages.{asked_at}")
+
+
+def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
+    """Ids of calls that are not as Mistral makes them."""
+    for index, number, call in view.calls():
+        if is_foreign_id(call.get("id")):
+            place = f"messages.{index}.assistant.tool_calls.{number}.id"
+            yield Finding(place, {"id": call["id"]})
+    for index in view.results:
+        id = view.messages[index].get("tool_call_id")
+        if is_foreign_id(id):
+            yield Finding(f"messages.{index}.tool.tool_call_id", {"id": id})
+
+
+def is_foreign_id(id: Json) -> bool:
+    """Whether it is one of them; none at all passes on some versions (request rules, 4.2)."""
+    if type(id) is not str or id in ("", NO_CALL_ID):
+        return False
+    return not (len(id) == 9 and id.isascii() and id.isalnum())
+
+
+def odd_names(view: MistralView) -> Iterator[Finding]:
+    """Names of functions, offered or called, that are too long or have other characters."""
+    for index, tool in indexed_objects(view.body.get("tools")):
+        name = odd_name(tool)
+        if name is not None:
+            yield Finding(f"tools.{index}.function.name", {"name": name})
+    for index, number, call in view.calls():
+        name = odd_name(call)
+        if name is not None:
+            place = f"messages.{index}.assistant.tool_calls.{number}.function.name"
+            yield Finding(place, {"name": name})
+
+
+def odd_name(holder: Dict[str, Any]) -> Optional[str]:
+    """The name of its function, if it is one of them."""
+    function = holder.get("function")
+    name = function.get("name") if type(function) is dict else None
+    if type(name) is not str or NAME_FORM.fullmatch(name):
+        return None
+    return name
+
+
+def empty_answers(view: MistralView) -> Iterator[Finding]:
+    """Answers of neither text nor calls."""
+    for index in view.silent:
+        yield Finding(f"messages.{index}")
+
+
+# Request rules, 1.8.
+MISTRAL_FIELD_RULES = (
+    Rule(
+        "mistral/extra",
+        "Extra inputs are not permitted",
+        "charmbracelet/crush#1590, Gage-Technologies/mistral-go#3, BerriAI/litellm#30835",
+        status=422,
+    ),
+    Rule("mistral/missing", "Field required", "pattern", status=422),
+    Rule("mistral/types", "Input should be a valid {name}", "pattern", status=422),
+    Rule("mistral/limits", "Input should be less than or equal to {bound}", "pattern", status=422),
+)
+
+
+def order_rule(id: str, sentence: str, source: str, check: Check, default: str = "on") -> Rule:
+    """A rule of the order of messages."""
+    kind, code = "invalid_request_message_order", "3230"
+    return Rule(id, sentence, source, check, default, ("messages",), type=kind, code=code)
+
+
+def call_rule(id: str, sentence: str, check: Check, *needs: str) -> Rule:
+    """A rule of calls of functions."""
+    kind, code = "invalid_function_call", "3280"
+    return Rule(id, sentence, VALIDATOR, check, needs=needs, type=kind, code=code)
+
+
+VALIDATOR = "mistralai/mistral-common"
+# Request rules, 2.11.
+MISTRAL_CHAT_RULES = (
+    *MISTRAL_FIELD_RULES,
+    order_rule(
+        "mistral/last-role",
+        "Expected last role User or Tool (or Assistant with prefix True) for serving but got "
+        "assistant",
+        "0xPlaygrounds/rig#1130",
+        ends_with_assistant,
+    ),
+    order_rule(
+        "mistral/tool-after",
+        "Unexpected role 'tool' after role '{before}'",
+        "charmbracelet/crush#279",
+        results_after_others,
+    ),
+    order_rule(
+        "mistral/user-after-tool",
+        "Unexpected role 'user' after role 'tool'",
+        "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
+        "mistralai/mistral-common allows it since July 2026",
+        users_after_results,
+        NOTED,
+    ),
+    order_rule(
+        "mistral/count",
+        "Not the same number of function calls and responses",
+        VALIDATOR,
+        miscounted_results,
+    ),
+    call_rule(
+        "mistral/call-id",
+        "Tool call id was {id} but must be a-z, A-Z, 0-9, with a length of 9.",
+        foreign_call_ids,
+        "messages",
+    ),
+    call_rule(
+        "mistral/name",
+        "Function name was {name} but must be a-z, A-Z, 0-9, or contain underscores and dashes, "
+        "with a maximum length of 64.",
+        odd_names,
+    ),
+    Rule(
+        "mistral/assistant-empty",
+        "Assistant message must have either content or tool_calls, but not none.",
+        VALIDATOR,
+        empty_answers,
+        needs=("messages",),
+        type="invalid_request_assistant_message",
+        code="3240",
+    ),
+)
+
+MISTRAL_FAULTS = {
+    MISSING_FIELD: "mistral/missing",
+    UNKNOWN_FIELD: "mistral/extra",
+    WRONG_TYPE: "mistral/types",
+    WRONG_CHOICE: "mistral/types",
+    WRONG_TAG: "mistral/types",
+}
+
+
+def mistral_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, in pydantic's words; a path names the members of unions, too."""
+    sentence, code, more = pydantic_words(fault)
+    place = ".".join([str(step) for step in fault.path])
+    id = MISTRAL_FAULTS.get(fault.kind, "mistral/limits")
+    return id, Finding(place, more, code=code, sentence=sentence)
+
+
+def told_by_mistral(violations: Violations) -> Failure:
+    """All that is wrong with fields, in a list; of messages the first thing."""
+    first = violations[0]
+    if first.status != 422:
+        return first_alone(violations)
+    told = tuple([one for one in violations if one.status == 422])
+    return Failure(422, first.message, told=told)
+
+
+def mistral_book(api: str, rules: Any, shape: Any, view: Any = None) -> Book:
+    """The rules of one of its APIs."""
+    return Book(
+        "mistral", api, rules, shape, mistral_voice, view or (lambda case: case), told_by_mistral
+    )
+
+
+MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, MISTRAL_CHAT_BODY, MistralView)
+VERTEX_MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, VERTEX_MISTRAL_BODY, MistralView)
+MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, MISTRAL_FIM_BODY)
+VERTEX_MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, VERTEX_FIM_BODY)
+MISTRAL_EMBEDDINGS = mistral_book("embeddings", MISTRAL_FIELD_RULES, MISTRAL_EMBED_BODY)
+
+
+# === rules/ollama_fields =====================================================
+# What the fields of Ollama's requests may be: Go's types, to which null is as good as nothing
+# and unknown members are nothing at all (request rules, 1.7).  Pure.
+
+
+GO_STRING = AString(null=True)
+GO_BOOL = ABoolean(null=True)
+GO_INT = AnInteger(null=True)
+GO_ANY = Anything()
+
+
+def go_struct(members: Mapping[str, Shape], rule: str = "") -> AnObject:
+    """An object of Go's."""
+    return AnObject(members, closed=False, null=True, rule=rule)
+
+
+def go_slice(item: Shape) -> AnArray:
+    """An array of Go's."""
+    return AnArray(item, null=True)
+
+
+OLLAMA_MESSAGE = go_struct(
+    {
+        "role": GO_STRING,
+        "content": AString(null=True, rule="ollama/content"),
+        "thinking": GO_STRING,
+        "images": go_slice(GO_STRING),
+        "tool_name": GO_STRING,
+        "tool_call_id": GO_STRING,
+        "tool_calls": go_slice(
+            go_struct({"function": go_struct({"name": GO_STRING, "arguments": go_struct({})})})
+        ),
+    }
+)
+OLLAMA_TOOL = go_struct(
+    {"type": GO_STRING, "function": go_struct({"name": GO_STRING, "description": GO_STRING})}
+)
+OLLAMA_MEMBERS = {"model": GO_STRING, "options": go_struct({}), "keep_alive": GO_ANY}
+OLLAMA_ANSWER_MEMBERS = {
+    **OLLAMA_MEMBERS,
+    "stream": GO_BOOL,
+    "format": GO_ANY,
+    "think": GO_ANY,  # a rule of its own tells what is wrong with it
+    "truncate": GO_BOOL,
+    "shift": GO_BOOL,
+    "logprobs": GO_BOOL,
+    "top_logprobs": GO_INT,
+}
+OLLAMA_CHAT_BODY = go_struct(
+    {
+        **OLLAMA_ANSWER_MEMBERS,
+        "messages": go_slice(OLLAMA_MESSAGE),
+        "tools": go_slice(OLLAMA_TOOL),
+    }
+)
+OLLAMA_GENERATE_BODY = go_struct(
+    {
+        **OLLAMA_ANSWER_MEMBERS,
+        "prompt": GO_STRING,
+        "suffix": GO_STRING,
+        "system": GO_STRING,
+        "template": GO_STRING,
+        "context": go_slice(GO_INT),
+        "raw": GO_BOOL,
+        "images": go_slice(GO_STRING),
+    }
+)
+OLLAMA_EMBED_BODY = go_struct(
+    {**OLLAMA_MEMBERS, "input": GO_ANY, "truncate": GO_BOOL, "dimensions": GO_INT}
+)
+OLLAMA_EMBEDDINGS_BODY = go_struct({**OLLAMA_MEMBERS, "prompt": GO_STRING})
+# What Go calls these, which are no plain strings, numbers and maps.
+GO_TYPES = {
+    "messages": "[]api.Message",
+    "tools": "api.Tools",
+    "images": "[]api.ImageData",
+    "context": "[]int",
+    "tool_calls": "[]api.ToolCall",
+    "arguments": "api.ToolCallFunctionArguments",
+}
+GO_ITEMS = {
+    "messages": "api.Alias",
+    "tools": "api.Tool",
+    "images": "api.ImageData",
+    "context": "int",
+    "tool_calls": "api.ToolCall",
+}
+
+
+# === rules/ollama ============================================================
+# What Ollama refuses, in the words of its server and of Go's decoder (request rules, 1.8 and
+# 2.12).  Pure.
+
+
+LEVELS = ("high", "medium", "low", "max")
+LIBRARY = "registry.ollama.ai/library/"  # where a model without a place is from
+
+# What Go calls the kinds of JSON values, and the types that they should have been.
+GO_KINDS = {"boolean": "bool", "integer": "number"}
+GO_PLAIN = {"a boolean": "bool", "an integer": "int", "a string": "string"}
+
+
+class OllamaVoice:
+    """What Go says of a field of a struct that has another type."""
+
+    def __init__(self, struct: str) -> None:
+        self.struct = struct
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        kind = kind_of(fault.value).split()[-1]
+        values: Dict[str, object] = {
+            "got": GO_KINDS.get(kind, kind),
+            "field": self.field(fault),
+            "wanted": go_type(fault),
+        }
+        return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
+
+    def field(self, fault: FieldFault) -> str:
+        """The field: messages are decoded apart, and of them only the whole is told."""
+        names = [step for step in fault.path if isinstance(step, str)]
+        if not names:
+            return "value"
+        if names[0] == "messages":
+            names = names[:1]
+        return "Go struct field " + ".".join([self.struct, *names])
+
+
+def go_type(fault: FieldFault) -> str:
+    """What Go calls the type that a value should have had."""
+    kind, path = fault.shape.kind, fault.path
+    if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
+        return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
+    last = str(path[-1]) if path else ""
+    return GO_TYPES.get(last) or GO_PLAIN.get(kind, "map[string]interface {}")
+
+
+def no_model(case: Case) -> Iterator[Finding]:
+    """No name of a model."""
+    if not case.body.get("model"):
+        yield Finding("model")
+
+
+def odd_thinking(case: Case) -> Iterator[Finding]:
+    """Another word than those that say how much to think."""
+    found = case.body["think"]
+    if isinstance(found, str) and found not in LEVELS:
+        yield Finding("think", {"value": found})
+
+
+def odd_input(case: Case) -> Iterator[Finding]:
+    """An input that is neither a text nor texts."""
+    given = case.body["input"]
+    texts = given if isinstance(given, list) else [given]
+    if given is not None and not all(isinstance(one, str) for one in texts):
+        yield Finding("input")
+
+
+def offers_tools(case: Case) -> Iterator[Finding]:
+    """Tools, with the whole name of the model."""
+    if case.body["tools"]:
+        whole = case.model if "/" in case.model else LIBRARY + case.model
+        tag = "" if ":" in case.model else ":latest"
+        yield Finding("tools", {"model": whole + tag})
+
+
+def is_to_think(case: Case) -> Iterator[Finding]:
+    """That the model is to think."""
+    if case.body["think"]:
+        yield Finding("think", {"model": case.model})
+
+
+def is_to_chat(case: Case) -> Iterator[Finding]:
+    """That it is to talk at all."""
+    yield Finding("model", {"model": case.model})
+
+
+CANNOT_UNMARSHAL = "json: cannot unmarshal {got} into {field} of type {wanted}"
+OLLAMA_SOURCE = "ollama server source"
+# Request rules, 1.8 and 2.12.  The three that are off hold for families of its library that lack
+# the ability, as far as reports tell; what one's own server has, nobody knows.
+OLLAMA_RULES = (
+    Rule("ollama/body", "model is required", OLLAMA_SOURCE, no_model),
+    Rule("ollama/types", CANNOT_UNMARSHAL, "neuron-core/neuron-ai#219, rashadphz/farfalle#89"),
+    Rule(
+        "ollama/content",
+        CANNOT_UNMARSHAL,
+        "ollama/ollama#6451, lennartpollvogt/ollama-instructor#11",
+    ),
+    Rule(
+        "ollama/think",
+        'invalid think value: "{value}" (must be "high", "medium", "low", "max", true, or false)',
+        OLLAMA_SOURCE,
+        odd_thinking,
+        needs=("think",),
+    ),
+    Rule(
+        "ollama/tools",
+        "{model} does not support tools",
+        "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
+        offers_tools,
+        default=ONLY_IF_ASKED,
+        needs=("tools",),
+        models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
+    ),
+    Rule(
+        "ollama/thinking",
+        '"{model}" does not support thinking',
+        OLLAMA_SOURCE,
+        is_to_think,
+        default=ONLY_IF_ASKED,
+        needs=("think",),
+        models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
+    ),
+    Rule(
+        "ollama/chat",
+        '"{model}" does not support chat',
+        OLLAMA_SOURCE,
+        is_to_chat,
+        default=ONLY_IF_ASKED,
+        needs=("messages",),
+        models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
+    ),
+)
+OLLAMA_EMBED_RULES = (
+    *OLLAMA_RULES[:2],
+    Rule(
+        "ollama/input",
+        "invalid input type",
+        "ollama/ollama#12441",
+        odd_input,
+        needs=("input",),
+    ),
+)
+
+
+def ollama_book(api: str, struct: str, shape: Any, rules: Any = OLLAMA_RULES) -> Book:
+    """The rules of one of its APIs."""
+    return Book("ollama", api, rules, shape, OllamaVoice(struct))
+
+
+OLLAMA_CHAT = ollama_book("chat", "ChatRequest", OLLAMA_CHAT_BODY)
+OLLAMA_GENERATE = ollama_book("generate", "GenerateRequest", OLLAMA_GENERATE_BODY)
+OLLAMA_EMBED = ollama_book("embed", "EmbedRequest", OLLAMA_EMBED_BODY, OLLAMA_EMBED_RULES)
+OLLAMA_EMBEDDINGS = ollama_book(
+    "embeddings", "EmbeddingRequest", OLLAMA_EMBEDDINGS_BODY, OLLAMA_RULES[:2]
+)
+
+
+# === rules/openai_embeddings =================================================
+# What embeddings of OpenAI and Azure refuse (request rules, 1.6, 1.8 and 2.10).  Pure.
+
+
+EMBEDDING_FIELDS = {
+    "model": AString(),
+    "input": Anything(),  # a rule of its own tells what is wrong with it
+    "encoding_format": AString(("float", "base64"), null=True),
+    "dimensions": AnInteger(null=True),
+    "user": AString(null=True),
+}
+
+
+def foreign_arguments(case: Case) -> Iterator[Finding]:
+    """Members that there are not, all in one sentence, as the older APIs say it."""
+    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
+
+
+def are_tokens(values: List[Json]) -> bool:
+    """Whether these are the numbers of tokens."""
+    return all(type(one) is int for one in values)
+
+
+def embeds(one: Json) -> bool:
+    """Whether this may be one of several inputs."""
+    if type(one) is list:
+        return one != [] and are_tokens(one)
+    return type(one) is str and one != ""
+
+
+def nothing_to_embed(case: Case) -> Iterator[Finding]:
+    """An input that is empty, holds something empty, or is no text and no tokens."""
+    given = case.body["input"]
+    fits = type(given) is str
+    if type(given) is list:
+        fits = are_tokens(given) or all(embeds(one) for one in given)
+    if not fits or not given:
+        yield Finding("input")
+
+
+def beyond_bounds(case: Case) -> Iterator[Finding]:
+    """No dimensions, or more inputs than are taken at once."""
+    dimensions, given = case.body.get("dimensions"), case.body.get("input")
+    if type(dimensions) is int and dimensions < 1:
+        yield Finding("dimensions", {"value": dimensions})
+    # A list of numbers is one input.
+    if type(given) is list and len(given) > MOST_INPUTS and type(given[0]) is not int:
+        sentence = (
+            "Invalid 'input': array too long. Expected an array with maximum length {most}, but "
+            "got an array with length {found} instead."
+        )
+        values = {"most": MOST_INPUTS, "found": len(given)}
+        yield Finding("input", values, "input", "array_above_max_length", sentence)
+
+
+def asks_for_dimensions(case: Case) -> Iterator[Finding]:
+    """A number of dimensions."""
+    if case.body["dimensions"] is not None:
+        yield Finding("dimensions")
+
+
+OPENAI_EMBEDDINGS_RULES = (
+    *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
+    Rule(
+        "openai/unknown-field",
+        "Unrecognized request argument{plural} supplied: {names}",
+        "songquanpeng/one-api#1319",
+        foreign_arguments,
+    ),
+    Rule(
+        "embed/openai-empty",
+        "'$.input' is invalid. Please check the API reference: "
+        "https://platform.openai.com/docs/api-reference.",
+        "found in eight public sources",
+        nothing_to_embed,
+        needs=("input",),
+    ),
+    Rule(
+        "embed/openai-limits",
+        "{value} is less than the minimum of 1 - 'dimensions'",
+        "OpenAI's OpenAPI 2.3.0",
+        beyond_bounds,
+    ),
+    Rule(
+        "embed/openai-dimensions",
+        "This model does not support specifying dimensions.",
+        "found in six public sources",
+        asks_for_dimensions,
+        default=BY_MODEL,
+        needs=("dimensions",),
+        models="ada-002",
+    ),
+)
+
+
+def embeddings_book(provider: str, *needed: str) -> Book:
+    """The rules of embeddings, at OpenAI or at Azure."""
+    shape: Any = AnObject(EMBEDDING_FIELDS, needed, closed=False)
+    voice = OpenAIVoice("openai")
+    return Book(provider, "embeddings", OPENAI_EMBEDDINGS_RULES, shape, voice)
+
+
+OPENAI_EMBEDDINGS = embeddings_book("openai", "model", "input")
+AZURE_EMBEDDINGS = embeddings_book("azure", "input")  # the path may have the model
+
+
+# === rules/openai_hosts ======================================================
+# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
+# words where they are known.
+
+# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
+
+
+NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
+UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
+
+ANY_MESSAGE = AUnion(
+    "role",
+    {role: AnObject({}, closed=False) for role in MESSAGES.members},
+    rule={WRONG_TAG: NO_SUCH_ROLE},
+)
+HOST_BODY = AnObject(
+    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
+)
+
+Words = Mapping[str, Any]  # members of a row that are a host's own
+
+
+def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
+    """A row with another sentence, and nothing said of a parameter."""
+    return {"sentence": sentence, "source": source, "code": code, "param": None}
+
+
+# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
+# known.  An empty one is in OpenAI's words.
+AS_OPENAI: Words = {}
+GOOGLE: Mapping[str, Words] = {
+    NO_MESSAGES: told_otherwise(
+        "* GenerateContentRequest.contents: contents is not specified\n",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: told_otherwise(
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "microsoft/vscode#299295",
+    ),
+    UNASKED: told_otherwise(
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+}
+TOOLS_ALONE: Mapping[str, Words] = {
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: AS_OPENAI,
+    UNASKED: AS_OPENAI,
+}
+HOST_RULES: Mapping[str, Mapping[str, Words]] = {
+    "deepseek": {
+        NO_MESSAGES: AS_OPENAI,
+        NO_SUCH_ROLE: AS_OPENAI,
+        UNANSWERED: told_otherwise(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
+            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
+            "invalid_request_error",
+        ),
+        UNASKED: told_otherwise(
+            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
+            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
+            "invalid_request_error",
+        ),
+    },
+    "groq": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise(
+            "'messages' : minimum number of items is 1", "several public sources"
+        ),
+    },
+    "openrouter": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise(
+            'Input required: specify "prompt" or "messages"', "several public sources"
+        ),
+    },
+    "ollama": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
+    },
+    "gemini": GOOGLE,
+    # Of roles and of an empty conversation the template of the model decides there.
+    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
+    "bedrock": TOOLS_ALONE,
+}
+
+
+def host_book(words: Mapping[str, Words]) -> Book:
+    """The book of a host."""
+    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
+    own = [id for id, told in words.items() if told]
+    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
+    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
+
+
+HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
+ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
+
+
+# === rules/responses_stored ==================================================
+# What a session remembers of responses, as rules ask for it.
+
+# Whatever is there stays there for as long as an answer is remembered: one that asks for it depends
+# on the session only where it is not there.
+
+
+def was_issued(case: Case, id: str) -> bool:
+    """Whether the server issued a response that may be gone on from, as far as is known."""
+    state = case.state
+    if state is None or state.has_lost or id in state.responses:
+        return True
+    case.asks_state = True
+    return False
+
+
+def output_items_of(stored: Stored) -> List[Dict[str, Json]]:
+    """The output items of a response."""
+    return [item for item in items_within(stored.whole(), "output") if isinstance(item, dict)]
+
+
+def item_ids(stored: Stored) -> Dict[str, int]:
+    """The ids of a response's items, with their places in its output; -1 of its input.  They are
+    looked for once."""
+    if stored.items is None:
+        found = {str(item.get("id")): -1 for item in input_items(stored.call)}
+        output = enumerate(output_items_of(stored))
+        stored.items = {**found, **{str(item.get("id")): at for at, item in output}}
+    return stored.items
+
+
+def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
+    """The stored responses that have these items, by the ids of those that are there: the oldest,
+    which made it."""
+    found: Dict[str, Stored] = {}
+    responses = case.state.responses if case.state else {}
+    for stored in list(responses.values()):
+        for id in ids.intersection(item_ids(stored)):
+            found.setdefault(id, stored)
+    if len(found) < len(ids):
+        case.asks_state = True
+    return found
+
+
+def lost_of(case: Case, ids: Set[str]) -> Set[str]:
+    """Those of these items that are not there to be referred to, as far as is known."""
+    state = case.state
+    if state is None or state.has_lost:
+        return set()
+    return ids.difference(holders_of(case, ids))
+
+
+# === rules/responses_conversation ============================================
+# The conversation of a Responses request, and what it may break (request rules, 2.3).  Pure.
+
+
+# Items that stand for others, which are not there to be looked at.
+STAND_FOR_OTHERS = ("item_reference", "compaction")
+
+
+class ResponsesView:
+    """A Responses request as its rules look at it: the case, its body, its items by their indexes.
+
+    `calls` are those of functions and `outputs` their results; `called` and `answered` are the ids
+    of all calls and outputs, of whatever tool.  `is_whole` says that nothing but the input is part
+    of the conversation."""
+
+    __slots__ = ("case", "body", "items", "calls", "outputs", "called", "answered", "is_whole")
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.body: Dict[str, Any] = case.body
-        self.messages = self.body.get("messages")
-        self.turns: List[TalkTurn] = []
-        if isinstance(self.messages, list):
-            self.read(self.messages)
+        self.items: List[Tuple[int, str, Dict[str, Any]]] = []  # of all that is no message
+        self.calls: List[ToolMark] = []
+        self.outputs: List[ToolMark] = []
+        self.called: Set[str] = set()
+        self.answered: Set[str] = set()
+        self.is_whole = True
+        self.read(self.body.get("input"))
 
-    def read(self, messages: List[Any]) -> None:
-        """Find the turns."""
-        turns, run = self.turns, None
-        for index, message in enumerate(messages):
-            role = message.get("role") if isinstance(message, dict) else None
-            if role == "tool":
-                if run is None:
-                    run = TalkTurn("tool", index)
-                    turns.append(run)
-                run.last = index
-                run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
+    def read(self, given: Json) -> None:
+        """Sort the items."""
+        items = self.items
+        for index, item in enumerate(given if isinstance(given, list) else ()):
+            kind = item.get("type") if isinstance(item, dict) else "message"
+            if kind == "message":
                 continue
-            run = None
-            calls = message.get("tool_calls") if role == "assistant" else None
-            if not calls:
-                turns.append(PLAIN_TURN)
+            if kind is None and "role" not in item:
+                kind = "item_reference"
+            if not isinstance(kind, str):
                 continue
-            turn = TalkTurn("assistant", index)
-            turns.append(turn)
-            for at, call in indexed_objects(calls):
-                turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+            items.append((index, kind, item))
+            call_id = item.get("call_id")
+            if isinstance(call_id, str):
+                self.add(kind, ToolMark(call_id, index, 0))
+            elif kind in STAND_FOR_OTHERS:
+                self.is_whole = False
+
+    def add(self, kind: str, mark: ToolMark) -> None:
+        """Add a call or an output."""
+        if kind.endswith("_output"):
+            self.answered.add(mark.id)
+            if kind == "function_call_output":
+                self.outputs.append(mark)
+            return
+        self.called.add(mark.id)
+        if kind == "function_call":
+            self.calls.append(mark)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the conversation began earlier."""
+        return any(self.body.get(name) is not None for name in HELD_INPUT)
 
 
-def calls_without_result(view: ChatView) -> Iterator[Finding]:
-    """Calls of tools that no message right after answers."""
-    for turn, missing, after in unanswered(view.turns):
-        param = "messages"
-        if after < len(view.messages):
-            param = f"messages.[{after}].role"
-        yield Finding(f"messages[{turn.first}]", {"ids": ", ".join(missing)}, param)
+def outputs_without_call(view: ResponsesView) -> Iterator[Finding]:
+    """Results of functions that nobody called."""
+    if view.outputs and view.is_whole and not view.goes_on:
+        for mark in view.outputs:
+            if mark.id not in view.called:
+                yield Finding(f"input[{mark.message}]", {"id": mark.id})
 
 
-def results_without_call(view: ChatView) -> Iterator[Finding]:
-    """Results of tools that nobody called right before."""
-    for mark in unasked(view.turns):
-        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+def calls_without_output(view: ResponsesView) -> Iterator[Finding]:
+    """Calls of functions whose result is nowhere."""
+    if view.is_whole:
+        for mark in view.calls:
+            if mark.id not in view.answered:
+                yield Finding(f"input[{mark.message}]", {"id": mark.id})
 
 
-def both_limits(view: ChatView) -> Iterator[Finding]:
-    """Two names of one limit."""
+def lonely_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are last, or before a message that is not the model's."""
+    given: Any = view.body["input"]
+    for index, kind, item in view.items:
+        if kind != "reasoning" or not text_at(item, "id"):
+            continue
+        after = given[index + 1] if index + 1 < len(given) else {"role": "user"}
+        if text_at(after, "role") in ("user", "system", "developer"):
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
+def thoughtless_calls(view: ResponsesView) -> Iterator[Finding]:
+    """Items of a stored response without the thought that went before them."""
+    there = {text_at(item, "id") for _, _, item in view.items}
+    calls = [(index, item) for index, kind, item in view.items if kind == "function_call"]
+    holders = holders_of(view.case, {text_at(item, "id") for _, item in calls})
+    for index, item in calls:
+        id = text_at(item, "id")
+        if id not in holders:
+            continue
+        output, at = output_items_of(holders[id]), item_ids(holders[id])[id]
+        thought = output[at - 1] if at > 0 else {}
+        if thought.get("type") == "reasoning" and thought.get("id") not in there:
+            values = {"id": id, "kind": "function_call", "rs": thought.get("id")}
+            yield Finding(f"input[{index}]", values)
+
+
+def lost_items(view: ResponsesView) -> Iterator[Finding]:
+    """References to items that are not there."""
+    if view.is_whole or view.body.get("conversation") is not None:
+        return
+    references = [(index, item) for index, kind, item in view.items if kind == "item_reference"]
+    lost = lost_of(view.case, {text_at(item, "id") for _, item in references} - {""})
+    # It says why only where this may be why.
+    sentence = None if view.body.get("store") is False else "Item with id '{id}' not found."
+    for index, item in references:
+        if text_at(item, "id") in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
+
+
+def lost_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are to be looked up, for they come without what they were, where nothing is
+    stored."""
+    if view.body.get("store") is not False or view.goes_on:
+        return
+    thoughts = [
+        (index, item)
+        for index, kind, item in view.items
+        if kind == "reasoning" and text_at(item, "id") and not item.get("encrypted_content")
+    ]
+    lost = lost_of(view.case, {item["id"] for _, item in thoughts})
+    for index, item in thoughts:
+        if item["id"] in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
+def lost_response(view: ResponsesView) -> Iterator[Finding]:
+    """A response to go on from that is not there."""
+    id = view.body["previous_response_id"]
+    if isinstance(id, str) and id and not was_issued(view.case, id):
+        yield Finding("previous_response_id", {"id": id})
+
+
+def two_histories(view: ResponsesView) -> Iterator[Finding]:
+    """A response to go on from, and a conversation."""
     body = view.body
-    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
-        yield Finding("max_tokens")
+    if body["previous_response_id"] is not None and body["conversation"] is not None:
+        yield Finding("previous_response_id")
 
 
-def old_limit(view: ChatView) -> Iterator[Finding]:
-    """The older name of the limit, which no model that reasons takes."""
-    if view.body["max_tokens"] is not None:
-        yield Finding("max_tokens")
+def nothing_said(view: ResponsesView) -> Iterator[Finding]:
+    """An input of nothing, where nothing stands for it."""
+    if view.body["input"] in ("", []) and not view.goes_on:
+        yield Finding("input")
 
 
-REASONING = r"^(?:o[1-9]|gpt-(?:[5-9]|[1-9]\d)(?!\d)(?!-chat))"
+def foreign_secrets(view: ResponsesView) -> Iterator[Finding]:
+    """Encrypted thoughts that the server did not make: its own begin as Fernet tokens do."""
+    for index, _, item in view.items:
+        secret = text_at(item, "encrypted_content")
+        if secret and not secret.startswith("gAAAAA"):
+            values = {"first": secret[:4], "last": secret[-4:]}
+            yield Finding(f"input[{index}].encrypted_content", values)
 
-OPENAI_FIELD_RULES = (
+
+ITEM_CHECKS: Tuple[Tuple[str, Check], ...] = (
+    ("responses/item-not-found", lost_items),
+    ("responses/thought-not-found", lost_thoughts),
+    ("responses/output-without-call", outputs_without_call),
+    ("responses/call-without-output", calls_without_output),
+    ("responses/reasoning-needs-item", lonely_thoughts),
+)
+
+
+def item_faults(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the items, if there are any beside messages."""
+    for id, check in ITEM_CHECKS if view.items else ():
+        for finding in check(view):
+            yield finding._replace(rule=id)
+
+
+# === rules/responses_items_fields ============================================
+# What the items of a Responses request may be, and their parts (request rules, 1.2).  Pure.
+
+
+AnyShape = TypeVar("AnyShape", bound=Shape)
+
+
+def called(kind: str, shape: AnyShape) -> AnyShape:
+    """A shape under the name that OpenAI has for it."""
+    shape.kind = kind
+    return shape
+
+
+class InOrder(AnObject):
+    """An object of which what is missing is told first, then what is unknown, then what is wrong
+    with its members in their own order (seen)."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """In that order."""
+        members = self.members
+        for name in self.needed:
+            if name not in value:
+                yield FieldFault((*path, name), MISSING_FIELD, members[name], MISSING)
+        for name in value if self.closed else ():
+            if name not in members:
+                yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+        for name, shape in members.items():
+            if name in value and type(value[name]) is not shape.plain:
+                yield from shape.faults(value[name], (*path, name))
+
+
+class AnId(AString):
+    """An id that begins as those of its kind do."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        super().__init__(rule="responses/item-id-prefix")
+
+    def made(self) -> Fits:
+        """By its beginning; null is as good as none."""
+        prefix = self.prefix
+        return lambda value: value is None or (type(value) is str and value.startswith(prefix))
+
+    def wrong(self, text: str) -> str:
+        """That it begins otherwise."""
+        return "" if text.startswith(self.prefix) else WRONG_PATTERN
+
+
+class ToldUnion(AUnion):
+    """A union whose errors list the members that are `told`, and tell of the whole value unless
+    they are `of_tag`; it has no tag where it has none of its own."""
+
+    def __init__(
+        self,
+        tag: str,
+        members: Mapping[str, AnObject],
+        told: Sequence[str] = (),
+        of_tag: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
+        super().__init__(tag, members, rule=rule)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """A missing tag is an empty one (seen)."""
+        named = self.named(value)
+        if named in self.members:
+            yield from self.members[named].faults(value, path)
+        else:
+            yield FieldFault(path, WRONG_TAG, self, named)
+
+    def named(self, value: Mapping[str, Json]) -> str:
+        """The tag of a value; empty if there is none."""
+        named = value.get(self.tag)
+        return named if isinstance(named, str) else ""
+
+
+WHATEVER = Anything()
+CACHE_MEMBERS = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **CACHE_MEMBERS}, ("text",))
+INPUT_IMAGE = InOrder(
+    {
+        "image_url": called("an image URL", AString(null=True)),
+        **dict.fromkeys(("file_id", "detail"), WHATEVER),
+        **CACHE_MEMBERS,
+    }
+)
+INPUT_FILE = InOrder(
+    {
+        **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
+        **CACHE_MEMBERS,
+    }
+)
+OUTPUT_PARTS: Dict[str, AnObject] = {
+    "output_text": InOrder(
+        {"text": AString(), "annotations": WHATEVER, "logprobs": WHATEVER}, ("text",)
+    ),
+    "refusal": InOrder({"refusal": AString()}, ("refusal",)),
+}
+INPUT_PARTS: Dict[str, AnObject] = {
+    "input_text": INPUT_TEXT,
+    "input_image": INPUT_IMAGE,
+    "output_text": OUTPUT_PARTS["output_text"],
+    "refusal": OUTPUT_PARTS["refusal"],
+    "input_file": INPUT_FILE,
+    "computer_screenshot": AnObject({}, closed=False),
+    "summary_text": AnObject({}, closed=False),
+}
+# These came later than the sentence, which lists them nowhere.
+LATER_PARTS = {
+    kind: AnObject({}, closed=False) for kind in ("input_audio", "reasoning_text", "encrypted_text")
+}
+PARTS_OF_INPUT = AnArray(
+    ToldUnion(
+        "type",
+        {**INPUT_PARTS, **LATER_PARTS},
+        tuple(INPUT_PARTS),
+        True,
+        rule="responses/user-part-type",
+    )
+)
+PARTS_OF_ASSISTANT = AnArray(
+    ToldUnion("type", OUTPUT_PARTS, rule="responses/assistant-part-type"),
+)
+
+
+def said_with(parts: Shape) -> Shape:
+    """Content: a text, or parts."""
+    return called("an array of objects or string", Either(AString(), parts))
+
+
+MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
+INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+OUTPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
+)
+
+
+BY_ROLE = ToldUnion(
+    "role",
+    {
+        "assistant": OUTPUT_MESSAGE,
+        "system": InOrder(INPUT_MESSAGE.members, ("content",)),
+        "developer": InOrder(INPUT_MESSAGE.members, ("content",)),
+        "user": INPUT_MESSAGE,
+    },
+)
+
+
+class Items(ToldUnion):
+    """Items by their type, which a message and a reference may leave out; messages by their
+    role."""
+
+    def made(self) -> Fits:
+        """By that; messages are looked at first, for most items are."""
+        tests = {name: shape.fits for name, shape in self.members.items()}
+        tests["message"] = fits_role = BY_ROLE.fits
+        get, named = tests.get, self.named
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            kind = value.get("type")
+            if kind == "message" or (kind is None and "role" in value):
+                return fits_role(value)
+            test = get(named(value))
+            return test is not None and test(value)
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Those of its type, or of its role."""
+        if self.named(value) == "message":
+            return BY_ROLE.faults(value, path)
+        return super().inner_faults(value, path)
+
+    def named(self, value: Mapping[str, Json]) -> str:
+        """The type as the server reads it."""
+        kind = value.get("type")
+        if kind is None:
+            return "message" if "role" in value or "id" not in value else "item_reference"
+        return kind if isinstance(kind, str) else ""
+
+
+# Request rules, 2.3: each length is a rule of its own.
+ID_OF_CALL = AString(least=1, most=64, null=True)
+# Who may call, where a function is and whether one waits for it came in 2026 (typed).
+CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
+FUNCTION_CALL = InOrder(
+    {
+        "call_id": ID_OF_CALL,
+        "name": AString(),
+        "arguments": AString(),
+        "id": AnId("fc"),
+        **CALLED_BY,
+    },
+    ("call_id", "name", "arguments"),
+)
+# Its call_id may be missing since 2026 (typed).
+FUNCTION_OUTPUT = InOrder(
+    {
+        "call_id": ID_OF_CALL,
+        "output": called("a string or array of objects", Either(AString(), PARTS_OF_INPUT)),
+        **dict.fromkeys(("id", "name"), WHATEVER),
+        **CALLED_BY,
+    },
+    ("output",),
+)
+THOUGHT_ITEM = InOrder(
+    {
+        "id": AnId("rs"),
+        "summary": AnArray(WHATEVER),
+        "content": WHATEVER,
+        "encrypted_content": AString(null=True),
+    },
+    ("summary",),
+)
+# Each kind of action has members of its own; sources are said to be refused, but are typed.
+WEB_ACTION = AUnion(
+    "type",
+    {
+        "search": InOrder(dict.fromkeys(("query", "queries", "sources"), WHATEVER)),
+        "open_page": InOrder({"url": WHATEVER}),
+        "find_in_page": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
+        "find": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
+    },
+    null=True,
+)
+
+
+def item_with(**members: Shape) -> AnObject:
+    """An item of which nothing but this is said."""
+    return AnObject(members, closed=False)
+
+
+OTHER_ITEMS = (
+    *("file_search_call", "computer_call", "computer_call_output", "tool_search_call"),
+    *("tool_search_output", "additional_tools", "configuration_update", "compaction"),
+    *("image_generation_call", "code_interpreter_call", "local_shell_call"),
+    *("local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call"),
+    *("apply_patch_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
+    *("mcp_call", "compaction_trigger", "program", "program_output"),
+)
+ITEMS = called(
+    "an input item",
+    Items(
+        "type",
+        {
+            "message": AnObject({}),  # for whoever lists them: those are told by their role
+            "function_call": FUNCTION_CALL,
+            "function_call_output": FUNCTION_OUTPUT,
+            "reasoning": THOUGHT_ITEM,
+            "item_reference": InOrder({"id": AString()}, ("id",), closed=False),
+            "custom_tool_call": item_with(id=AnId("ctc"), call_id=ID_OF_CALL),
+            "custom_tool_call_output": item_with(call_id=ID_OF_CALL),
+            "web_search_call": item_with(id=AnId("ws"), action=WEB_ACTION),
+            **{kind: AnObject({}, closed=False) for kind in OTHER_ITEMS},
+        },
+    ),
+)
+
+
+# === rules/responses_fields ==================================================
+# What the fields of a Responses request may be, but for its items (request rules, 1.2).  Pure.
+
+
+class Moved(Shape):
+    """A field of chat completions, which is called otherwise here; null says nothing."""
+
+    def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
+        self.to = to
+        super().__init__(null=True, rule=rule)
+
+    def made(self) -> Fits:
+        """Never."""
+        return lambda value: False
+
+
+MOVED: Mapping[str, Shape] = {
+    "messages": Moved("input", "responses/moved-messages"),
+    "response_format": Moved("text.format"),
+    "reasoning_effort": Moved("reasoning.effort"),
+    "max_tokens": Moved("max_output_tokens"),
+    "max_completion_tokens": Moved("max_output_tokens"),
+}
+
+
+def lacking_members(body: Mapping[str, Json]) -> List[str]:
+    """What a body must have, and has not; a prompt has a model, and what the server holds is as
+    good as an input."""
+    found = []
+    if not body.get("model") and body.get("prompt") is None:
+        found.append("model")
+    held = any(body.get(name) is not None for name in HELD_INPUT)
+    if body.get("input") is None and not held:
+        found.append("input")
+    return found
+
+
+class ABody(InOrder):
+    """A body: what was moved is told first, for a conversation in `messages` lacks its `input`,
+    too (seen)."""
+
+    def made(self) -> Fits:
+        """Its members, and that none is lacking."""
+        inner = super().made()
+        return lambda value: inner(value) and not lacking_members(value)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What was moved, what is lacking, then all else."""
+        for name, shape in self.members.items():
+            if isinstance(shape, Moved) and value.get(name) is not None:
+                yield FieldFault((*path, name), UNKNOWN_FIELD, shape, value[name])
+        for name in lacking_members(value):
+            yield FieldFault((*path, name), MISSING_FIELD, self.members[name], MISSING)
+        rest = {key: one for key, one in value.items() if key not in MOVED}
+        yield from super().inner_faults(rest, path)
+
+
+class AFunction(InOrder):
+    """A function; one that lies a level deeper, as chat completions have it, has no name."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That it has none, in a rule of its own, or what else is wrong."""
+        if "name" not in value and "function" in value:
+            yield FieldFault((*path, "name"), MISSING_FIELD, NESTED_NAME, MISSING)
+        else:
+            yield from super().inner_faults(value, path)
+
+
+NESTED_NAME = AString(rule="responses/tools-nested")
+OPEN = AnObject({}, closed=False)
+HOSTED_TOOLS = (
+    *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
+    *("web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11", "mcp"),
+    *("image_generation", "local_shell", "shell", "apply_patch", "tool_search", "namespace"),
+    *("programmatic_tool_calling",),
+)
+# Of a tool itself nothing more is said: which members each has changes from month to month.
+RESPONSES_TOOL_LIST = called(
+    "an array of tools",
+    AnArray(
+        AUnion(
+            "type",
+            {
+                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "custom": InOrder({"name": AString()}, ("name",), closed=False),
+                **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
+            },
+        ),
+        null=True,
+    ),
+)
+SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+FORMAT_TYPES = AUnion(
+    "type",
+    {
+        "json_object": AnObject({}, closed=False),
+        "text": AnObject({}, closed=False),
+        "json_schema": InOrder(
+            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
+        ),
+    },
+    null=True,
+)
+
+
+def choice(*choices: str) -> AString:
+    """One of several words."""
+    return AString(choices, null=True)
+
+
+def decimal(least: float, most: float) -> Shape:
+    """A number, which OpenAI calls a decimal here (seen)."""
+    return called("a decimal", ANumber(least, most, null=True))
+
+
+def text(most: int = 0) -> AString:
+    """A text of any or of so many characters."""
+    return AString(most=most, null=True)
+
+
+OPTIONAL_FLAG = ABoolean(null=True)
+ANY_OBJECT = AnObject({}, closed=False, null=True)
+RESPONSES_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+# In the order in which their types are checked (seen), those first that answer from memory.
+SHARED_MEMBERS: Dict[str, Shape] = {
+    "input": called(
+        "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
+    ),
+    "previous_response_id": text(),
+    "tools": RESPONSES_TOOL_LIST,
+    "tool_choice": called(
+        "an object or 'none', 'auto', or 'required'",
+        Either(AString(("none", "auto", "required")), OPEN, null=True),
+    ),
+    "text": InOrder(
+        {"format": FORMAT_TYPES, "verbosity": choice("low", "medium", "high")}, null=True
+    ),
+    "parallel_tool_calls": OPTIONAL_FLAG,
+    "reasoning": InOrder(
+        {
+            "effort": choice(*RESPONSES_EFFORTS),
+            "summary": choice("concise", "detailed", "auto"),
+            "generate_summary": choice("concise", "detailed", "auto"),
+            **dict.fromkeys(("context", "mode"), Anything()),
+        },
+        null=True,
+    ),
+    "prompt_cache_options": ANY_OBJECT,
+    "prompt_cache_key": text(),
+    "prompt_cache_retention": choice("in_memory", "24h"),
+    "truncation": choice("auto", "disabled"),
+    # The server says it as an array, and who repeats it is not refused for certain.
+    "instructions": called("a string", Either(AString(), AnArray(Anything()), null=True)),
+    "service_tier": choice("auto", "default", "fast", "flex", "scale", "priority", "ultrafast"),
+    "conversation": called("a string or object", Either(AString(), OPEN, null=True)),
+    "prompt": InOrder(
+        {"id": AString(), **dict.fromkeys(("version", "variables"), Anything())}, ("id",), null=True
+    ),
+    "model": text(),
+}
+INCLUDABLE = (
+    *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
+    *("message.input_image.image_url", "computer_call_output.output.image_url"),
+    *("code_interpreter_call.outputs", "reasoning.encrypted_content"),
+    "message.output_text.logprobs",
+)
+CREATE_MEMBERS: Dict[str, Shape] = {
+    "include": AnArray(AString(INCLUDABLE), null=True),
+    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
+    "temperature": decimal(0, 2),
+    "top_p": decimal(0, 1),
+    "presence_penalty": decimal(-2, 2),
+    "frequency_penalty": decimal(-2, 2),
+    "stream": OPTIONAL_FLAG,
+    "stream_options": InOrder({"include_obfuscation": OPTIONAL_FLAG}, null=True),
+    "background": OPTIONAL_FLAG,
+    "max_output_tokens": AnInteger(16, null=True, rule="responses/max-output-min"),
+    "max_tool_calls": AnInteger(1, null=True),
+    "user": text(),
+    "safety_identifier": text(64),
+    "store": OPTIONAL_FLAG,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "context_management": called("an array of objects", AnArray(OPEN, null=True)),
+    **dict.fromkeys(("moderation", "access_programs", "image", "background_options"), ANY_OBJECT),
+    "client_metadata": Anything(),  # which Codex sends
+}
+
+
+def body_of(members: Mapping[str, Shape], closed: bool) -> ABody:
+    """A body with these members beside those that were moved."""
+    return ABody({**members, **MOVED}, closed=closed)
+
+
+def in_order(members: Mapping[str, Shape], order: Sequence[str]) -> Dict[str, Shape]:
+    """Members in the order in which they are checked."""
+    first = {name: members[name] for name in order}
+    return {**first, **members}
+
+
+CREATE_ORDER = (
+    *("input", "previous_response_id", "prompt", "moderation", "include", "tools", "tool_choice"),
+    *("metadata", "text", "temperature", "top_p", "presence_penalty", "frequency_penalty"),
+    *("parallel_tool_calls", "stream", "stream_options", "background", "max_output_tokens"),
+    *("max_tool_calls", "reasoning", "user", "safety_identifier", "prompt_cache_options"),
+    *("prompt_cache_key", "prompt_cache_retention", "truncation", "instructions", "store"),
+    *("service_tier", "top_logprobs", "context_management"),
+)
+CREATE_BODY = body_of(in_order({**SHARED_MEMBERS, **CREATE_MEMBERS}, CREATE_ORDER), True)
+# What else may stand in a request to count its tokens or to compact it is not known for certain.
+READ_BODY = body_of(SHARED_MEMBERS, False)
+
+
+# === rules/responses_voice ===================================================
+# How OpenAI says that a field of a Responses request is wrong (request rules, 1.8).  Pure.
+
+
+MOVED_SENTENCE = (
+    "Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to '{to}'. "
+    "Try again with the new parameter. See the API documentation for more information: "
+    "https://platform.openai.com/docs/api-reference/responses/create."
+)
+ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefix}'."
+
+
+class ResponsesVoice(OpenAIVoice):
+    """As in chat completions, with what only this API has or calls otherwise."""
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        shape, kind = fault.shape, fault.kind
+        if isinstance(shape, Moved):
+            name = bracketed(fault.path)
+            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
+        id, finding = super().__call__(fault)
+        if shape is ID_OF_CALL and kind != WRONG_TYPE:
+            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
+        elif kind == MISSING_FIELD and shape is NESTED_NAME:
+            id = shape.own_rule
+        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
+            id = "responses/unknown-item-field"
+        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+            path = bracketed(fault.path)
+            finding = finding._replace(place=path, values={**finding.values, "path": path})
+        elif kind == WRONG_TYPE:
+            id = "responses/types"
+        return id, finding
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        shape, kind, value = fault.shape, fault.kind, fault.value
+        if kind == WRONG_TAG and isinstance(shape, ToldUnion):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
+        wanted = ""
+        if isinstance(shape, AMap):
+            wanted = "a metadata object"
+        elif isinstance(shape, AString) and shape.choices:
+            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
+        if kind == WRONG_TYPE and wanted:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if isinstance(shape, AnId) and kind != WRONG_TYPE:
+            return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
+        return OpenAIVoice.said(fault)
+
+
+# === rules/openai_responses ==================================================
+# What OpenAI's Responses refuse (request rules, 2.3), and Azure's.  Pure.
+
+
+def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
+    """A choice of a function or a custom tool by no name, as that of chat completions is."""
+    choice = view.body["tool_choice"]
+    if text_at(choice, "type") in ("function", "custom") and "name" not in choice:
+        code = "missing_required_parameter"
+        yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
+
+
+def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the schemas of functions.  One that does not say that it is strict is made
+    strict if that is possible."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        if tool.get("type") == "function":
+            place, name = f"tools[{index}].parameters", text_at(tool, "name")
+            strict = tool.get("strict") is True
+            code = "invalid_function_parameters"
+            given = SchemaOf(tool.get("parameters"), FUNCTION, name, place, code, strict)
+            yield from schema_findings(given)
+
+
+def answer_format(view: ResponsesView) -> Dict[str, Any]:
+    """The format of the answer, as far as one is asked for."""
+    text = view.body["text"]
+    found = text.get("format") if isinstance(text, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def answer_schema(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the schema of the answer."""
+    asked = answer_format(view)
+    if asked.get("type") == "json_schema":
+        place, strict = "text.format.schema", asked.get("strict") is True
+        name, code = text_at(asked, "name"), "invalid_json_schema"
+        yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
+
+
+def unasked_json(view: ResponsesView) -> Iterator[Finding]:
+    """An answer in JSON that nothing in the input speaks of."""
+    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
+        return
+    if not says_json(view.body.get("input")):
+        yield Finding("text.format")
+
+
+def says_json(given: Json) -> bool:
+    """Whether any text in a value speaks of JSON."""
+    todo = [given]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            if "json" in value.lower():
+                return True
+        elif isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, list):
+            todo += value
+    return False
+
+
+def asked_effort(view: ResponsesView) -> Json:
+    """How much a model is to think, if that is said."""
+    reasoning = view.body.get("reasoning")
+    return reasoning.get("effort") if isinstance(reasoning, dict) else None
+
+
+def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
+    may_not_think = view.case.name.startswith("gpt-5.")
+    if may_not_think and asked_effort(view) in (None, "none"):
+        return
+    for name in ("temperature", "top_p"):
+        value = view.body.get(name)
+        if isinstance(value, (int, float)) and value != 1:
+            yield Finding(name, {"name": name})
+
+
+def needless_effort(view: ResponsesView) -> Iterator[Finding]:
+    """How much to think, for a model that does not."""
+    if asked_effort(view) is not None:
+        yield Finding("reasoning.effort")
+
+
+# Said by the fields, with the words of request rules, 1.8.
+RESPONSES_FIELD_RULES = (
     Rule(
-        "openai/unknown-field",
+        "responses/unknown-field",
         "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
+        "teabranch/open-responses-server#41, measured",
     ),
-    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
     Rule(
-        "openai/types",
+        "responses/unknown-item-field",
+        "Unknown parameter: '{path}'.",
+        "1jehuang/jcode#1028, pydantic/pydantic-ai#3653, bestruirui/octopus#31, "
+        "openai/openai-python#3008",
+    ),
+    Rule(
+        "responses/missing",
+        "Missing required parameter: '{path}'.",
+        "pattern, measured",
+        nameless_choice,
+        needs=("tool_choice",),
+    ),
+    Rule(
+        "responses/types",
         "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern",
+        "pattern, measured",
     ),
     Rule(
-        "openai/role-unknown",
-        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
-        "'function', 'tool', and 'developer'.",
-        "pattern",
-    ),
-    Rule("openai/part-type", "Invalid value: '{value}'. Supported values are: {choices}.", "x"),
-    Rule(
-        "openai/messages-empty",
-        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
-        "empty array instead.",
-        "recorded",
-    ),
-    Rule("openai/tool-call-id-length", "Invalid '{path}': string too long.", "x"),
-    Rule("openai/tool-args-string", "Invalid type for '{path}'", "x"),
-    Rule("openai/tool-name-pattern", "Invalid '{path}'", "x"),
-    Rule("openai/temperature-range", "Invalid 'temperature'", "x"),
-    Rule("openai/limits", "Invalid '{path}'", "x"),
-)
-
-OPENAI_CHAT_RULES = (
-    *OPENAI_FIELD_RULES,
-    Rule(
-        "openai/tool-calls-answered",
-        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
-        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
-        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
-        calls_without_result,
-        needs=("messages",),
+        "responses/limits",
+        "Invalid '{path}': {what} above maximum value. Expected a value <= {bound}, but got "
+        "{value} instead.",
+        "pattern, OpenAPI 2.3.0",
     ),
     Rule(
-        "openai/tool-after-tool-calls",
-        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
-        "with 'tool_calls'.",
-        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
-        results_without_call,
-        param="messages.[{i}].role",
-    ),
-    Rule(
-        "openai/max-tokens-both",
-        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
-        "documentation",
-        both_limits,
-        needs=("max_tokens", "max_completion_tokens"),
-        code="invalid_parameter_combination",
-        param="max_tokens",
-    ),
-    Rule(
-        "openai/max-tokens-reasoning",
-        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-        "'max_completion_tokens' instead.",
-        "recorded",
-        old_limit,
-        default="mod",
-        needs=("max_tokens",),
-        models=REASONING,
+        "responses/moved-messages",
+        MOVED_SENTENCE,
+        "several public source files; lobehub/lobehub#8116",
         code="unsupported_parameter",
-        param="max_tokens",
+    ),
+    Rule(
+        "responses/moved-others",
+        MOVED_SENTENCE,
+        "lobehub/lobehub#8116, several public source files",
+        code="unsupported_parameter",
+    ),
+    Rule(
+        "responses/tools-nested",
+        "Missing required parameter: '{path}'.",
+        "documentation, measured",
+    ),
+    Rule(
+        "responses/max-output-min",
+        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got "
+        "{value} instead.",
+        "vectorize-io/hindsight#58, QuantumNous/new-api#2438, OpenAPI 2.3.0",
+    ),
+    Rule(
+        "responses/call-id-empty",
+        "Invalid '{path}': empty string. Expected a string with minimum length 1, but got an empty "
+        "string instead.",
+        "BigPizzaV3/CodexPlusPlus#315",
+    ),
+    Rule(
+        "responses/call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 64, but got a "
+        "string with length {n} instead.",
+        "AnswerDotAI/fastllm#45",
+    ),
+    Rule(
+        "responses/item-id-prefix",
+        ID_SENTENCE,
+        "several public source files",
+    ),
+    Rule(
+        "responses/assistant-part-type",
+        "Invalid value: '{value}'. Supported values are: 'output_text' and 'refusal'.",
+        "google/adk-go#1197",
+    ),
+    Rule(
+        "responses/user-part-type",
+        "Invalid value: '{value}'. Supported values are: 'input_text', 'input_image', "
+        "'output_text', 'refusal', 'input_file', 'computer_screenshot', and 'summary_text'.",
+        "several public source files",
     ),
 )
 
-OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_RULES, CHAT_BODY, OpenAIVoice("openai"), ChatView)
+LOST_SENTENCE = (
+    "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
+    "again with `store` set to true, or remove this item from your input."
+)
+# Not in the input alone: what the server holds, and whether it is there.  These are looked at when
+# all fields are right, and before what the model can (measured).
+RESPONSES_STATE_RULES = (
+    Rule(
+        "responses/two-histories",
+        "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
+        "'conversation'.",
+        "measured; documentation",
+        two_histories,
+        needs=("previous_response_id", "conversation"),
+        code="mutually_exclusive_parameters",
+    ),
+    Rule(
+        "responses/previous-not-found",
+        "Previous response with id '{id}' not found.",
+        "smg-project/smg#916, measured",
+        lost_response,
+        needs=("previous_response_id",),
+        code="previous_response_not_found",
+        param="previous_response_id",
+    ),
+    Rule(
+        "responses/input-empty",
+        "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
+        "provided.",
+        "several public source files, measured",
+        nothing_said,
+        needs=("input",),
+        code="missing_required_parameter",
+    ),
+    Rule(
+        "responses/item-not-found",
+        LOST_SENTENCE,
+        "vercel/ai#7543, continuedev/continue#9101, can1357/oh-my-pi#41",
+        status=404,
+        param="input",
+    ),
+    # The same of whole items is told of thoughts alone, and 400 at some hosts.
+    Rule(
+        "responses/thought-not-found",
+        LOST_SENTENCE,
+        "vercel/ai#7543, openclaw/openclaw#21782, NousResearch/hermes-agent#10217",
+        default="jrn",
+        status=404,
+        param="input",
+    ),
+    Rule(
+        "responses/call-needs-reasoning",
+        "Item '{id}' of type '{kind}' was provided without its required 'reasoning' item: '{rs}'.",
+        "VRSEN/agency-swarm#367, 0xPlaygrounds/rig#751",
+        thoughtless_calls,
+        default="off",
+        needs=("input",),
+        param="input",
+    ),
+    Rule(
+        "responses/encrypted-invalid",
+        "The encrypted content {first}...{last} could not be verified.",
+        "openai/codex#8145, openai/codex#8119, Wei-Shaw/sub2api#2863",
+        foreign_secrets,
+        default="off",
+        needs=("input",),
+        code="invalid_encrypted_content",
+    ),
+)
 
-# What holds for the messages at whatever host: a conversation that lacks a result is none.
-STRUCTURE_RULES = (
-    "openai/messages-empty",
-    "openai/role-unknown",
-    "openai/tool-calls-answered",
-    "openai/tool-after-tool-calls",
+# Request rules, 2.3.
+RESPONSES_ITEM_RULES = (
+    Rule(
+        "responses/output-without-call",
+        "No tool call found for function call output with call_id {id}.",
+        "microsoft/vscode#320060, continuedev/continue#10092, openai/codex#42088",
+        param="input",
+    ),
+    Rule(
+        "responses/call-without-output",
+        "No tool output found for function call {id}.",
+        "tjardoo/openai-client#124, recorded",
+        param="input",
+    ),
+    Rule(
+        "responses/reasoning-needs-item",
+        "Item '{id}' of type 'reasoning' was provided without its required following item.",
+        "recorded",
+        default="jrn",
+        param="input",
+    ),
+)
+
+# What models take, which chat completions say in other words.  How to draw words is asked of models
+# that think so often that only who asks for all is told.
+RESPONSES_MODEL_RULES = (
+    Rule(
+        "responses/json-word",
+        "Response input messages must contain the word 'json' in some form to use 'text.format' of "
+        "type 'json_object'.",
+        "several public source files",
+        unasked_json,
+        needs=("text",),
+        param="text.format",
+    ),
+    Rule(
+        "responses/sampling-reasoning",
+        "Unsupported parameter: '{name}' is not supported with this model.",
+        "measured",
+        sampled_thoughts,
+        default="off",
+        models=r"^(?:o[1-9]|gpt-5(?!-chat))",
+        param="{place}",
+    ),
+    Rule(
+        "responses/effort-unknown",
+        "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+        "several public source files",
+        needless_effort,
+        default="mod",
+        needs=("reasoning",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+        code="unsupported_parameter",
+        param="reasoning.effort",
+    ),
+)
+
+VOICE_OF_RESPONSES = ResponsesVoice("responses")
+OPENAI_RESPONSES = Book(
+    "openai",
+    "responses",
+    (
+        *RESPONSES_FIELD_RULES,
+        Sweep(flat_function_schemas, ("tools",)),
+        Sweep(answer_schema, ("text",)),
+        *OPENAI_SCHEMA_RULES,
+        *RESPONSES_STATE_RULES,
+        Sweep(item_faults, ("input",)),
+        *RESPONSES_ITEM_RULES,
+        *RESPONSES_MODEL_RULES,
+    ),
+    CREATE_BODY,
+    VOICE_OF_RESPONSES,
+    ResponsesView,
+)
+
+
+def read_book(api: str) -> Book:
+    """What holds where the same items are only read; a call may still be open there."""
+    # Of the items only what the server holds: without their rows the others are not told.
+    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
+    return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
+
+
+RESPONSES_TOKENS, RESPONSES_COMPACT = read_book("input_tokens"), read_book("compact")
+
+
+# === rules/vertex ============================================================
+# What Vertex AI refuses of Gemini's requests, where that differs (request rules, 2.8).
+
+# Pure.
+
+
+VERTEX_LEARN_MORE = (
+    " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
+)
+# A setting, from where it may be, and to where it may not be; what a model bounds is not here.
+VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
+
+
+def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
+    """Contents that say nothing."""
+    blank: Dict[int, int] = {}
+    for index, *_ in view.blank:
+        blank[index] = blank.get(index, 0) + 1
+    places = set(view.empty)
+    for index, number in blank.items():
+        parts = view.contents[index]["parts"]
+        if not isinstance(parts, list) or number == len(parts):
+            places.add(index)
+    for index in sorted(places):
+        yield Finding(f"contents[{index}].parts")
+
+
+def vertex_no_role(view: GeminiView) -> Iterator[Finding]:
+    """Contents of nobody."""
+    for index, role in view.roles:
+        if not role:
+            yield Finding(f"contents[{index}].role")
+
+
+def vertex_out_of_range(view: GeminiView) -> Iterator[Finding]:
+    """Settings that are too small or too large."""
+    settings, name = view.settings, view.case.name
+    if not settings:
+        return
+    for field, least, bound in VERTEX_RANGES:
+        yield from vertex_beyond(settings, field, least, bound)
+    if compiled_once(VERTEX_LONG_MODELS).search(name) and not compiled_once(
+        GEMINI_OTHER_KINDS
+    ).search(name):
+        yield from vertex_beyond(settings, "maxOutputTokens", 1, VERTEX_LONG_ANSWER)
+
+
+def vertex_beyond(
+    settings: Dict[str, Any], field: str, least: int, bound: Union[int, float]
+) -> Iterator[Finding]:
+    """That one is."""
+    value = proto_number_at(settings, field)
+    if value is not None and not least <= value < bound:
+        values = {"f": field, "v": compact(value), "a": least, "b": bound}
+        yield Finding(f"generation_config.{snake(field)}", values)
+
+
+def vertex_no_object(view: GeminiView) -> Iterator[Finding]:
+    """Functions whose parameters are no object."""
+    for path, function in view.declared:
+        schema = function.get("parameters")
+        if not isinstance(schema, dict) or pick(schema, "anyOf") or "ref" in schema:
+            continue
+        if text_at(schema, "type").upper() != "OBJECT" and "$ref" not in schema:
+            yield Finding(path + ".parameters", {"name": text_at(function, "name")})
+
+
+VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
+    *GOOGLE_FIELD_RULES,
+    *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
+    *GEMINI_NAME_RULES,
+    # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
+    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    Sweep(gemini_lines),
+    Rule(
+        "vertex/parts",
+        "Unable to submit request because it must include at least one parts field, which "
+        "describes the prompt input." + VERTEX_LEARN_MORE,
+        "genkit-ai/genkit#3690, agno-agi/agno#5843",
+        vertex_no_parts,
+        needs=("contents",),
+    ),
+    Rule(
+        "vertex/role",
+        "Please use a valid role: user, model.",
+        "BerriAI/litellm#32731, gethnet/litellm-connector-copilot#64",
+        vertex_no_role,
+        needs=("contents",),
+    ),
+    *GEMINI_TURN_RULES,
+    Sweep(gemini_turns, needs=("contents",)),
+    Rule(
+        "vertex/range",
+        "Unable to submit request because it has a {f} value of {v} but the supported range is "
+        "from {a} (inclusive) to {b} (exclusive). Update the value and try again.",
+        "recorded",
+        vertex_out_of_range,
+    ),
+    Rule(
+        "vertex/parameters-object",
+        "Unable to submit request because `{name}` functionDeclaration parameters schema should be "
+        "of type OBJECT. Learn more: "
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling",
+        "vercel/ai#9761, BerriAI/litellm#19139, spring-projects/spring-ai#1373",
+        vertex_no_object,
+        needs=("tools",),
+    ),
+    GEMINI_DUPLICATE,
+    *GEMINI_MODEL_RULES,
+    Rule(
+        "vertex/multi-tools",
+        "Multiple tools are supported only when they are all search tools.",
+        "googleapis/js-genai#1157, googleapis/dotnet-genai#248",
+        default="mod",
+        models="^gemini-[12]",
+    ),
+    Rule(
+        "vertex/cached-conflict",
+        "Tool config, tools and system instruction should not be set in the request when using "
+        "cached content.",
+        "567-labs/instructor#2580, googleapis/python-genai#348",
+    ),
+    Sweep(gemini_rest),
+)
+
+VERTEX_VOICE = GoogleVoice("google.cloud.aiplatform")
+VERTEX_GENERATE = GoogleBook(
+    "vertex_ai",
+    "generateContent",
+    VERTEX_RULES,
+    VERTEX_SHAPES.generate,
+    VERTEX_VOICE,
+    GeminiView,
+    google_refusal,
+)
+VERTEX_COUNT = GoogleBook(
+    "vertex_ai",
+    "countTokens",
+    GOOGLE_FIELD_RULES,
+    VERTEX_SHAPES.counting,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_EMBED = GoogleBook(
+    "vertex_ai",
+    "embedContent",
+    GOOGLE_FIELD_RULES,
+    VERTEX_SHAPES.embed,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_BATCH = GoogleBook(
+    "vertex_ai",
+    "batchEmbedContents",
+    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
+    VERTEX_SHAPES.batch,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_PREDICT = GoogleBook(
+    "vertex_ai",
+    "predict",
+    GOOGLE_FIELD_RULES,
+    PREDICT_SHAPE,
+    VERTEX_VOICE,
+    refusal=google_refusal,
 )
 
 
@@ -26858,24 +35146,67 @@ STRUCTURE_RULES = (
 # By the class of the API; one that is made of another has that one's, unless it has its own.
 BOOKS: Mapping[type, Book] = {
     OpenAIChat: OPENAI_CHAT,
+    AzureChat: AZURE_CHAT,
+    OpenAIResponses: OPENAI_RESPONSES,
+    OpenAIInputTokens: RESPONSES_TOKENS,
+    OpenAICompact: RESPONSES_COMPACT,
+    OpenAIEmbeddings: OPENAI_EMBEDDINGS,
+    AzureEmbeddings: AZURE_EMBEDDINGS,
+    AnthropicMessages: CLAUDE_MESSAGES,
+    AnthropicCountTokens: CLAUDE_COUNT,
+    VertexMessages: CLAUDE_ON_VERTEX,
+    VertexClaudeCount: CLAUDE_COUNT_ON_VERTEX,
+    BedrockClaude: CLAUDE_ON_BEDROCK,
+    GeminiGenerate: GEMINI_GENERATE,
+    GeminiCountTokens: GEMINI_COUNT,
+    GeminiEmbed: GEMINI_EMBED,
+    GeminiBatchEmbed: GEMINI_BATCH,
+    VertexGenerate: VERTEX_GENERATE,
+    VertexCountTokens: VERTEX_COUNT,
+    VertexEmbed: VERTEX_EMBED,
+    VertexBatchEmbed: VERTEX_BATCH,
+    VertexPredict: VERTEX_PREDICT,
     BedrockConverse: CONVERSE_BOOK,
     BedrockCountTokens: COUNT_TOKENS_BOOK,
     BedrockNova: NOVA_BOOK,
     BedrockTitanEmbed: TITAN_BOOK,
     BedrockCohereEmbed: COHERE_INVOKE_BOOK,
+    MistralChat: MISTRAL_CHAT,
+    MistralFIM: MISTRAL_FIM,
+    MistralEmbeddings: MISTRAL_EMBEDDINGS,
+    VertexMistral: VERTEX_MISTRAL_CHAT,
+    VertexFIM: VERTEX_MISTRAL_FIM,
+    CohereChat: COHERE_CHAT,
+    CohereEmbed: COHERE_EMBED,
+    OllamaChat: OLLAMA_CHAT,
+    OllamaGenerate: OLLAMA_GENERATE,
+    OllamaEmbed: OLLAMA_EMBED,
+    OllamaEmbeddings: OLLAMA_EMBEDDINGS,
 }
-# What of OpenAI's rules holds at the hosts of its dialects, which have other models and fields.
-SHARED = {
-    OpenAIChat: OPENAI_CHAT.only(STRUCTURE_RULES),
+# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
+# of those that have no book of their own.  Of items and inputs nothing is known that all refuse.
+OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
+    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
+    **dict.fromkeys(
+        (OpenAIResponses, OpenAIInputTokens, OpenAICompact, OpenAIEmbeddings), ({}, None)
+    ),
 }
+
+
+def is_a_host(wire: WireFormat) -> bool:
+    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
+    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
 
 
 @functools.lru_cache(maxsize=None)
 def book_of(wire: WireFormat) -> Optional[Book]:
-    """The rules that an API has, if there are any."""
+    """The rules that an API has, if there are any, and something comes that may break them."""
+    if not wire.takes_body:
+        return None
     for kind in type(wire).__mro__:
-        if kind in SHARED and wire.dialect not in ("", "openai"):
-            return SHARED[kind]
+        if kind in OF_HOSTS and is_a_host(wire):
+            books, usual = OF_HOSTS[kind]
+            return books.get(wire.dialect, usual)
         if kind in BOOKS:
             return BOOKS[kind]
     return None
@@ -27302,6 +35633,496 @@ def below(path: str, method: str) -> str:
         if route.method == method and route.path.startswith(path.rstrip("/") + "/")
     ]
     return f"; {method} is of {', '.join(others)}" if others else ""
+
+
+# === sigv4 ===================================================================
+# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
+
+# Pure: secrets and the time are its caller's.
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
+MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
+
+# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
+# DynamoDB's, of which it is known.
+SIGNATURE_DIFFERS = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details."
+)
+HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+BOTH_SIGNED = (
+    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+)
+SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
+Pairs = Tuple[Tuple[str, str], ...]
+
+
+class BadSignature(Exception):
+    """A signature that is not right: what AWS says of it, and why in few words."""
+
+    def __init__(self, failure: Failure, why: str) -> None:
+        super().__init__(why)
+        self.failure, self.why = failure, why
+
+
+@record
+class Signed:
+    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
+    how many seconds a signed URL holds, None where a header has the signature."""
+
+    algorithm: str
+    credential: str  # access key and scope
+    moment: str
+    names: Tuple[str, ...]  # of the headers that are signed
+    signature: str
+    token: str  # of a session
+    query: Pairs
+    expires: Optional[str] = None
+
+    @property
+    def access(self) -> str:
+        """The access key."""
+        return self.credential.partition("/")[0]
+
+    @property
+    def scope(self) -> str:
+        """Date, region, service, and what ends them."""
+        return self.credential.partition("/")[2]
+
+
+def invalid(message: str, why: str) -> BadSignature:
+    """That a signature is wrong."""
+    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
+
+
+def incomplete(message: str) -> BadSignature:
+    """That there is no whole signature."""
+    failure = Failure(403, message, "IncompleteSignatureException")
+    return BadSignature(failure, "signature is incomplete")
+
+
+def is_signed(request: Request) -> bool:
+    """Whether a request is signed, or means to be."""
+    given = request.headers.get("authorization", "")
+    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
+
+
+def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
+    """What a request says of its signature, if that is right for a service at this second.
+
+    BadSignature if it is not."""
+    if "X-Amz-Signature" not in request.query:
+        said = signed_by_header(request)
+    elif "authorization" in request.headers:
+        raise invalid(BOTH_SIGNED, "signed twice")
+    else:
+        said = signed_by_query(request)
+    check_moment(said, now)
+    if "host" not in said.names:
+        raise invalid(HOST_UNSIGNED, "host is not signed")
+    check_scope(said, service)
+    secrets = secrets_of(said.access, said.token)
+    canonical = canonical_request(request, said)
+    to_sign = string_to_sign(said, canonical)
+    is_right = False
+    for secret in secrets:  # all of them, whichever is right
+        made = signature_of(secret, said.scope, to_sign)
+        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
+    if not is_right:
+        raise invalid(
+            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
+            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
+            "signature differs, as the answer shows",
+        )
+    return said
+
+
+# --- what a request says ---
+
+
+def signed_by_header(request: Request) -> Signed:
+    """What the Authorization header says."""
+    given = request.headers.get("authorization", "").strip()
+    algorithm, _, rest = given.partition(" ")
+    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
+    found = {name: value for name, _, value in pairs}
+    lacking = [
+        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
+    ]
+    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
+    if not moment:
+        lacking.append(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    if lacking:
+        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
+        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
+        raise incomplete(" ".join(lacking))
+    return Signed(
+        algorithm,
+        found["Credential"],
+        moment,
+        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        found["Signature"],
+        request.headers.get("x-amz-security-token", ""),
+        query_pairs(request),
+    )
+
+
+def signed_by_query(request: Request) -> Signed:
+    """What the query of a signed URL says."""
+    query = request.query
+    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
+    lacking = [
+        f"AWS query-string parameters must include '{name}'."
+        for name in names
+        if not query.get(name)
+    ]
+    if lacking:
+        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
+    return Signed(
+        query["X-Amz-Algorithm"],
+        query["X-Amz-Credential"],
+        query["X-Amz-Date"],
+        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        query["X-Amz-Signature"],
+        query.get("X-Amz-Security-Token", ""),
+        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
+        query["X-Amz-Expires"],
+    )
+
+
+def basic_date(text: str) -> str:
+    """A Date header in ISO 8601's basic format; as it is, if it is none."""
+    try:
+        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
+    except (TypeError, ValueError):  # the first before Python 3.10
+        return text
+
+
+def moment_second(moment: str) -> Optional[int]:
+    """The Unix second of a moment in ISO 8601's basic format."""
+    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
+        return None
+    try:
+        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
+    except ValueError:
+        return None
+
+
+def basic_format(second: int) -> str:
+    """A Unix second in ISO 8601's basic format."""
+    return re.sub("[-:]", "", rfc3339(second)) + "Z"
+
+
+# --- what is checked before the signature ---
+
+
+def check_moment(said: Signed, now: int) -> None:
+    """BadSignature for one that was made too long ago, or will be made only."""
+    second = moment_second(said.moment)
+    if second is None:
+        raise incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
+            "See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+    lifetime = 0
+    if said.expires is not None:
+        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
+            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
+        lifetime = int(said.expires)
+    here = basic_format(now)
+    if second > now + CLOCK_SKEW:
+        raise invalid(
+            f"Signature not yet current: {said.moment} is still later than "
+            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
+            f"signed for later, at {rfc3339(second)}Z",
+        )
+    last = second + max(lifetime, CLOCK_SKEW)
+    if last < now:
+        raise invalid(
+            f"Signature expired: {said.moment} is now earlier than "
+            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
+            f"expired at {rfc3339(max(0, last))}Z",
+        )
+
+
+def check_scope(said: Signed, service: str) -> None:
+    """BadSignature for one that is for something else."""
+    if said.algorithm != ALGORITHM:
+        raise incomplete(
+            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
+        )
+    scope = said.scope.split("/")
+    if len(scope) != 4:
+        raise incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term."
+        )
+    date, region, scoped, terminator = scope
+    wrong = []
+    if not region:
+        wrong.append("Credential should be scoped to a valid region.")
+    if scoped != service:
+        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
+    if terminator != TERMINATOR:
+        wrong.append(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
+            f"'{terminator}'."
+        )
+    if date != said.moment[:8]:
+        wrong.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
+        )
+    if wrong:
+        raise invalid(" ".join(wrong), "scope is not that of this request")
+
+
+# --- the signature ---
+
+
+def split_target(request: Request) -> Tuple[str, str]:
+    """The path and the query as they were sent."""
+    target = request.target.partition("#")[0]
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def query_pairs(request: Request) -> Pairs:
+    """The query, its names and values encoded anew; of names that come again all."""
+    found = []
+    for pair in split_target(request)[1].split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.append((encoded(name), encoded(value)))
+    return tuple(sorted(found))
+
+
+def encoded(text: str) -> str:
+    """What a piece of the query stands for, encoded as AWS does."""
+    return quote(unquote_to_bytes(text), safe="")
+
+
+def canonical_path(path: str) -> str:
+    """A path without dots and empty segments, each segment encoded once more than it was sent."""
+    kept: List[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(quote(segment, safe=""))
+    ending = "/" if kept and path.endswith("/") else ""
+    return "/" + "/".join(kept) + ending
+
+
+def header_values(request: Request) -> Dict[str, str]:
+    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
+    found: Dict[str, List[str]] = {}
+    for line in header_lines(request.lines):
+        name, _, value = line.partition(":")
+        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
+    return {name: ",".join(values) for name, values in found.items()}
+
+
+def canonical_request(request: Request, said: Signed) -> str:
+    """What is hashed for the signature, whatever hash of the body the client names."""
+    values = header_values(request)
+    lines = [
+        request.method,
+        canonical_path(split_target(request)[0]),
+        "&".join(f"{name}={value}" for name, value in said.query),
+        *(f"{name}:{values.get(name, '')}" for name in said.names),
+        "",
+        ";".join(said.names),
+        hashlib.sha256(request.sent).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def as_sent(text: str) -> bytes:
+    """The bytes of a text, of which those from the head were read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def string_to_sign(said: Signed, canonical: str) -> str:
+    """What is signed."""
+    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
+    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
+
+
+def signature_of(secret: str, scope: str, to_sign: str) -> str:
+    """The signature."""
+    key = ("AWS4" + secret).encode()
+    for piece in scope.split("/"):
+        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
+    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
+
+
+# === guard ===================================================================
+# Guard: whether a credential is one of those that the server was given, or has issued.
+
+
+HOLDER = "bedrock"  # of AWS's credentials
+# Recorded of other services of AWS.
+UNKNOWN_KEY = Failure(
+    403, "The security token included in the request is invalid.", "UnrecognizedClientException"
+)
+EXPIRED_KEY = Failure(
+    403, "The security token included in the request is expired", "ExpiredTokenException"
+)
+SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
+
+
+@record
+class Checked:
+    """What is found of a credential: what the journal says, and what the provider, if it is not
+    right; `is_lasting` tells whether an equal request will always have the same."""
+
+    auth: str
+    failure: Optional[Failure] = None
+    is_lasting: bool = True
+
+
+def holder_of(wire: WireFormat) -> str:
+    """Whose credential an API wants."""
+    if wire.key_holder or wire.provider != DIALECTS[0]:
+        return wire.key_holder or wire.provider
+    return wire.dialect or wire.provider
+
+
+class Guard:
+    """What is right, for those whose credentials are checked."""
+
+    def __init__(self, given: Sequence[str], issuer: Issuer) -> None:
+        self.issuer = issuer
+        self.keys: Dict[str, List[str]] = {}  # by whose they are
+        self.pairs: List[Sequence[str]] = []  # access keys of AWS, and their secrets
+        for one in map(GivenCredential, given):
+            keys = self.keys.setdefault(one.holder, [])
+            if one.holder == HOLDER and ":" in one.key:
+                self.pairs.append(one.key.split(":"))
+            else:
+                keys.append(one.key)
+
+    def finding(self, wire: WireFormat, request: Request) -> Optional[Checked]:
+        """What is found of a request's credential; None where nothing is checked."""
+        holder = holder_of(wire)
+        if holder not in self.keys:
+            return None
+        if wire.signed_for and is_signed(request):
+            return self.of_signature(wire, request)
+        if not wire.credentials:
+            return None
+        place, key = wire.presented(request)
+        if not key:
+            return missing(wire, request)
+        if holder == HOLDER and key.startswith(SHORT_TERM):
+            return self.of_signed_url(wire, place, key)
+        if place == "authorization":
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        is_right = False
+        for known in self.keys[holder]:  # all of them, whichever is right
+            is_right |= hmac.compare_digest(utf8(known), utf8(key))
+        if not is_right:
+            why = f"wrong: {place} has none that --credential names for {holder}"
+            return Checked(why, wire.wrong_key(place))
+        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
+            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+            return Checked(why, wire.wrong_key(place))
+        return Checked("right")
+
+    def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
+        """What is found of a token that the server has issued."""
+        if self.issuer.now() < expires:
+            return Checked(f"right: issued until {rfc3339(expires)}Z", is_lasting=False)
+        why = f"wrong: expired at {rfc3339(expires)}Z"
+        return Checked(why, wire.wrong_key(place, has_expired=True), is_lasting=False)
+
+    def of_signature(self, wire: WireFormat, request: Request) -> Checked:
+        """What is found of a signature."""
+        try:
+            check_signature(request, wire.signed_for, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            said = wire.badly_signed(bad.failure)
+            return Checked(f"wrong: {bad.why}", said, is_lasting=False)
+        return Checked("right", is_lasting=False)
+
+    def of_signed_url(self, wire: WireFormat, place: str, key: str) -> Checked:
+        """What is found of a short-term key of Bedrock."""
+        try:
+            check_signature(behind_key(key), HOLDER, self.issuer.now(), self.secrets_of)
+        except BadSignature as bad:
+            why = f"wrong: of the URL in the key, {bad.why}"
+            return Checked(why, wire.wrong_key(place), is_lasting=False)
+        return Checked("right", is_lasting=False)
+
+    def secrets_of(self, access: str, token: str) -> Sequence[str]:
+        """The secrets of an access key, if there is a session with its token.
+
+        BadSignature if they belong to nobody, or have expired."""
+        if not token:
+            found = [
+                secret
+                for known, secret in self.pairs
+                if hmac.compare_digest(utf8(known), utf8(access))
+            ]
+            if not found:
+                raise BadSignature(
+                    UNKNOWN_KEY, f"no access key that --credential names for {HOLDER}"
+                )
+            return found
+        secret = self.issuer.aws_secret(access, token)
+        claims = self.issuer.claims("aws", token)
+        if not secret or not claims:
+            raise BadSignature(
+                UNKNOWN_KEY, "a session token that was not issued with its access key"
+            )
+        if self.issuer.now() >= claims["exp"]:
+            raise BadSignature(EXPIRED_KEY, f"expired at {rfc3339(claims['exp'])}Z")
+        return [secret]
+
+
+def behind_key(key: str) -> Request:
+    """The request that a short-term key of Bedrock stands for, which was signed as a URL."""
+    url = from_base64(key[len(SHORT_TERM) :])
+    host, _, rest = url.partition("/")
+    # What is signed has no version, which is put behind it (AWS's token generator).
+    target = "/" + rest.replace("&Version=1", "")
+    query = parse_target(target)[1]
+    # Without it there is nothing that could be signed.
+    query.setdefault("X-Amz-Signature", "")
+    lines = f"host:{host}\r\n".encode("utf-8", "replace")
+    return Request("POST", "/", query, target=target, lines=lines)
+
+
+def from_base64(text: str) -> str:
+    """The text that Base64 stands for; nothing, if it is none."""
+    try:
+        return base64.b64decode(text).decode("ascii")
+    except ValueError:  # binascii.Error is one, as is what no ASCII has
+        return ""
+
+
+def missing(wire: WireFormat, request: Request) -> Checked:
+    """What is found where there is no credential, or none that can be one."""
+    failure = wire.unauthorized(request)
+    given = request.headers.get("authorization", "").strip().lower()
+    if "authorization" not in wire.credentials or given in ("", *wire.schemes):
+        return Checked("none", failure)
+    return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
 
 
 # === writing =================================================================
@@ -27756,7 +36577,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = call.request.with_headers({})
+    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
     return replace(answered, call=replace(call, request=bare))
 
 
@@ -28192,6 +37013,9 @@ class Answerer:
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
         self.memory = Memory()
+        self.guard = Guard(settings.credential, mocks.issuer)
+        # Where no credential is checked, nothing is to take longer for it.
+        self.worked = self.admitted if settings.credential else self.fresh
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -28211,16 +37035,16 @@ class Answerer:
         if brought is not None:
             if heavy(brought, request):
                 yield ASIDE
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
         if known is None and not self.memory.seen.has(key):
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = yield from self.fresh(request.with_headers(headers), session)
+            answered = yield from self.worked(request.with_headers(headers), session)
             answered = written_out(answered)
             self.memory.keep(request, generation, headers.noted, answered)
             return answered
@@ -28228,6 +37052,24 @@ class Answerer:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def admitted(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, if its credential is not wrong."""
+        try:
+            wire, params = route(request, self.settings.ports)
+        except Refused:  # no provider has the path, and nobody asks there
+            return (yield from self.fresh(request, session))
+        finding = self.guard.finding(wire, request)
+        if finding is None:
+            return (yield from self.fresh(request, session))
+        if finding.failure:
+            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            # AWS's sentence names headers that are signed, a session's token among them.
+            answered = replace(answered, note=finding.auth)
+        else:
+            answered = yield from self.fresh(request, session)
+        lasts = answered.is_repeatable and finding.is_lasting
+        return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
@@ -28358,7 +37200,8 @@ class Answerer:
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
-            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
+            note = outcome.message if isinstance(outcome, Failure) else ""
+            return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )
@@ -28747,6 +37590,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "path": asked.path,
         "provider": asked.provider,
         **asked.call_json(),
+        "auth": asked.authentication(),
         "mock": asked.mock or None,
         "status": entry.status,
         "duration": entry.duration,
@@ -30549,6 +39393,8 @@ CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f
 BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
 CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
 
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
 CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 
 
@@ -31225,8 +40071,8 @@ class Handler(Channel):
             data = yield from self.read_head()
             started = time.monotonic()
             head = parse_head(data)
-            body = yield from self.read_body(head)
-            request = self.request_of(head, head.session, body)
+            bodies = yield from self.read_body(head)
+            request = self.request_of(head, head.session, bodies)
             mocks = self.server.core.mocks
             if not mocks.files.is_current(self.loop.rounds):
                 yield from self.aside(mocks.files.refresh)
@@ -31251,12 +40097,12 @@ class Handler(Channel):
             yield from self.linger()
         return again
 
-    def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
-        """A request with this head."""
+    def request_of(self, head: Head, session: str = "", bodies: Bodies = (b"", b"")) -> Request:
+        """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls
-        return Request(head.method, path, query, head.headers, body, *where)
+        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.
@@ -31331,8 +40177,8 @@ class Handler(Channel):
             self.buffer += more
             self.raw += more
 
-    def read_body(self, head: Head) -> Waiting[bytes]:
-        """The request's body, its codings undone."""
+    def read_body(self, head: Head) -> Waiting[Bodies]:
+        """The request's body, its content codings undone, and with them."""
         limit = self.server.core.max_body
         self.has_body = True  # as long as nothing else is known
         reader = body_reader(head, limit)
@@ -31344,14 +40190,13 @@ class Handler(Channel):
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
-            return b""
+            return b"", b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        data = self.buffer
-        self.buffer = b""
+        data, self.buffer = self.buffer, b""
         wanted = reader.wanted
         while not reader.feed(data[:wanted]):
             data = data[wanted:]
@@ -31368,8 +40213,8 @@ class Handler(Channel):
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")
         if codings:  # of few bytes they may make many
-            return (yield from self.aside(functools.partial(decoded, body, codings, limit)))
-        return body
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
+        return body, body
 
     # --- writing ---
 
@@ -31738,6 +40583,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
+        credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
         seed: int = 0,
@@ -31758,16 +40604,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
+        self.take(host, port, is_further=core is not None)
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
+        self.port: int = self.server_address[1]
+        self.core.opened(self.port)
+
+    def take(self, host: str, port: int, is_further: bool) -> None:
+        """Take the port; if that fails, a server leaves nothing behind that is its own."""
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            if not core:
+            if not is_further:
                 self.core.close()
             raise no_listening(host, port, error) from None
-        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
-        self.port: int = self.server_address[1]
-        self.core.opened(self.port)
 
     @property
     def url(self) -> str:
@@ -32065,10 +40915,11 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     variables = without_links(environment)
-    for option in OPTIONS:
+    # Credentials first: what is wrong with a port may be that it is the secret of one.
+    for option in sorted(OPTIONS, key=lambda one: one.name != "credential"):
         values[option.name] = option_value(option, getattr(given, option.name), variables)
 
     def spelled(name: str) -> str:
@@ -32092,6 +40943,16 @@ def with_value(word: str) -> str:
     return word
 
 
+def without_secret(unknown: str) -> str:
+    """An argument that there is not, for a message: what may be a credential is not shown."""
+    word, equals, value = unknown.partition("=")
+    if word[:1] != "-" and not word.isdecimal():
+        return "that is neither an option nor a port"
+    if value.isdecimal():
+        return shown(unknown)
+    return shown(word + equals)
+
+
 def meant_by(unknown: str) -> str:
     """What may be meant by an argument that there is not."""
     word = unknown.partition("=")[0]
@@ -32109,7 +40970,7 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
         return option.read(given, option.flag)
     text = environment.get(option.variable, "")
     if option.is_repeatable:
-        parts = [part for part in text.split(os.pathsep) if part]
+        parts = option.kind.separate(text)
         return [option.read(part, option.variable) for part in parts] or list(option.default)
     if not text:
         return option.default

@@ -8,6 +8,10 @@ to.
 
 A test module says what is answered in its MOCKS; the fixtures `server` and `guarded` are the
 address of a server with them, for the whole module.
+
+Whatever is asked of a server that `serving` started is held against the rules of its provider: what
+a test sends may break none, but for the rows of refused.py.  Strict servers are left alone: there
+the test itself sees what is refused.
 """
 
 from __future__ import annotations
@@ -18,21 +22,28 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Sequence, Set, Tuple
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from fuzzing import add_options
+from refused import REFUSED
 
 SCRIPT = Path(__file__).resolve().parent.parent / "mock_server.py"
 # Variables that would send an SDK elsewhere, give it other credentials, or put a proxy in between.
 FOREIGN = (
     "OPENAI_",
-    "AZURE_OPENAI_",
+    "AZURE_",
+    "IDENTITY_",
+    "MSI_",
+    "GCE_",
     "GOOGLE_",
     "GEMINI_",
     "CLOUD_ML_",
@@ -141,6 +152,70 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:.*deprecat:UserWarning")
 
 
+# The servers that run, each with the ids of requests that were looked at.
+WATCHED: Dict[str, Set[str]] = {}
+# What requests broke since the last test, and what each test's did: rules, each with one of them.
+BROKEN: Dict[str, str] = {}
+BROKEN_BY: Dict[Tuple[str, str], Set[str]] = {}
+PASSED: Set[Tuple[str, str]] = set()  # files and names of tests
+
+
+def controlled(url: str, path: str, body: Any = None) -> Any:
+    """What a server's control API says."""
+    data = None if body is None else json.dumps(body).encode()
+    unverified = ssl._create_unverified_context() if url.startswith("https") else None
+    request = Request(url + "/__mock__" + path, data)
+    try:
+        with urlopen(request, timeout=10, context=unverified) as answer:
+            return json.load(answer)
+    except HTTPError:  # 408: there are none
+        return {"requests": []}
+
+
+def look_at(url: str) -> None:
+    """Note what requests broke that were not looked at before."""
+    wanted = {"match": {"valid": False}, "timeout": 0}
+    entries = controlled(url, "/requests/wait?session=*", wanted)["requests"]
+    entries = [one for one in entries if one["id"] not in WATCHED[url] and one["violations"]]
+    if not entries:
+        return
+    WATCHED[url].update(one["id"] for one in entries)
+    noted = {one["id"] for one in controlled(url, "/rules")["rules"] if one["default"] == "jrn"}
+    for entry in entries:
+        for one in entry["violations"]:
+            if one["rule"] not in noted:
+                told = f"{one['rule']} at {one['place']}: {one['message']}"
+                BROKEN.setdefault(one["rule"], f"{entry['method']} {entry['path']} breaks {told}")
+
+
+@pytest.fixture(autouse=True)
+def nothing_normal_is_refused(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the requests of a test break is what refused.py says of it, and nothing else."""
+    yield
+    for url in WATCHED:
+        look_at(url)
+    broken = dict(BROKEN)
+    BROKEN.clear()
+    test = named(request.node.nodeid)
+    BROKEN_BY.setdefault(test, set()).update(broken)
+    known = {rule for row in REFUSED if row.test == test for rule in row.rules}
+    told = [sentence for rule, sentence in broken.items() if rule not in known]
+    if told:
+        pytest.fail("the real provider would refuse this: " + "; ".join(told), pytrace=False)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note which tests passed."""
+    if report.when == "call" and report.passed:
+        PASSED.add(named(report.nodeid))
+
+
+def named(node: str) -> Tuple[str, str]:
+    """The file and the name of a test, without its parameters."""
+    file, _, name = node.partition("[")[0].partition("::")
+    return Path(file).stem, name
+
+
 def free_port() -> str:
     """A port that nobody listens on."""
     with socket.socket() as found:
@@ -168,7 +243,16 @@ def serving(*options: str, ports: Sequence[str] = ("0",)) -> Iterator[str]:
         assert all(re.match("listening on https?://127.0.0.1:", line) for line in lines), (
             f"the server said {lines!r}, exit status {process.poll()}"
         )
-        yield lines[0].split()[-1]
+        url = lines[0].split()[-1]
+        if "--strict" in options:
+            yield url
+        else:
+            WATCHED[url] = set()
+            try:
+                yield url
+                look_at(url)
+            finally:
+                del WATCHED[url]
         process.stdin.close()
         assert process.wait(timeout=10) == 0
     finally:

@@ -149,7 +149,12 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
         GEMINI + ":streamGenerateContent",
         GOOGLE,
     ),
-    m.GeminiCountTokens: ("POST", GEMINI + ":countTokens", None, GOOGLE),
+    m.GeminiCountTokens: (
+        "POST",
+        GEMINI + ":countTokens",
+        None,
+        {"generateContentRequest": GOOGLE},
+    ),
     m.GeminiEmbed: (
         "POST",
         GEMINI + ":embedContent",
@@ -554,6 +559,84 @@ SAMPLES: Dict[type, Tuple[str, str, Optional[str], Any]] = {
     m.UnloadAdapter: ("POST", "/v1/unload_lora_adapter", None, {"lora_name": "sql"}),
     m.Tokenize: ("POST", "/tokenize", None, {"prompt": "Hi there"}),
     m.Detokenize: ("POST", "/detokenize", None, {"tokens": [421154932, 488208741]}),
+    m.GoogleToken: (
+        "POST",
+        "/token",
+        None,
+        {
+            "grant_type": "refresh_token",
+            "client_id": "app",
+            "client_secret": "s",
+            "refresh_token": "r",
+        },
+    ),
+    m.GoogleExchange: (
+        "POST",
+        "/v1/token",
+        None,
+        {
+            "grant_type": m.TOKEN_EXCHANGE,
+            "audience": "//iam.googleapis.com/projects/1/locations/global/"
+            "workloadIdentityPools/p/providers/p",
+            "subject_token": "s",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        },
+    ),
+    m.GenerateAccessToken: (
+        "POST",
+        "/v1/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com:generateAccessToken",
+        None,
+        {"scope": ["https://www.googleapis.com/auth/cloud-platform"]},
+    ),
+    m.MachineToken: (
+        "GET",
+        "/computeMetadata/v1/instance/service-accounts/default/token",
+        None,
+        None,
+    ),
+    m.MachineIdentity: (
+        "GET",
+        "/computeMetadata/v1/instance/service-accounts/default/identity",
+        None,
+        None,
+    ),
+    m.MachineFacts: ("GET", "/computeMetadata/v1/project/project-id", None, None),
+    m.EntraToken: (
+        "POST",
+        "/mine.onmicrosoft.com/oauth2/v2.0/token",
+        None,
+        {
+            "grant_type": "client_credentials",
+            "client_id": "app",
+            "client_secret": "s",
+            "scope": "https://cognitiveservices.azure.com/.default",
+        },
+    ),
+    m.EntraDirectory: (
+        "GET",
+        "/mine.onmicrosoft.com/v2.0/.well-known/openid-configuration",
+        None,
+        None,
+    ),
+    m.EntraInstance: ("GET", "/common/discovery/instance", None, None),
+    m.ManagedIdentity: ("GET", "/metadata/identity/oauth2/token", None, None),
+    m.InstanceSession: ("PUT", "/latest/api/token", None, None),
+    m.InstanceCredentials: (
+        "GET",
+        "/latest/meta-data/iam/security-credentials/mock-role",
+        None,
+        None,
+    ),
+    m.InstanceFacts: ("GET", "/latest/meta-data/placement/region", None, None),
+    m.ContainerCredentials: ("GET", "/v2/credentials/a", None, None),
+    m.StsSigned: ("POST", "/", None, b"Action=GetCallerIdentity&Version=2011-06-15"),
+    m.StsWebIdentity: (
+        "POST",
+        "/",
+        None,
+        b"Action=AssumeRoleWithWebIdentity&RoleArn=arn:aws:iam::123456789012:role/reader"
+        b"&RoleSessionName=test&WebIdentityToken=e30.eyJpc3MiOiJtZSJ9.c2ln",
+    ),
 }
 STREAMED = [
     type(wire) for wire in m.WIRE_FORMATS if wire.operation == "generate" and m.can_stream(wire)
@@ -569,6 +652,11 @@ STREAM = {"stream": True}
 SSE = {"stream_format": "sse"}
 STREAMED_BY = {m.OpenAISpeech: SSE, m.AzureSpeech: SSE}  # others by "stream"
 MISTRAL = {"user-agent": "mistral-client-python/3.7.0"}
+# Who issues tokens in memory, at a moment that stands still.
+ISSUER = m.Issuer(b"a key", lambda: 1_795_000_000.5)
+ON_INSTANCE = {"x-aws-ec2-metadata-token": ISSUER.token("imds", 1_795_000_060)}
+ON_MACHINE = {"metadata-flavor": "Google"}
+AWS_FORM = {"content-type": "application/x-www-form-urlencoded"}
 OWNER_HEADERS = {
     m.AnthropicModels: {"anthropic-version": "2023-06-01"},
     m.MistralChat: MISTRAL,
@@ -580,6 +668,20 @@ OWNER_HEADERS = {
     m.MistralSpeech: MISTRAL,
     m.MistralTranscriptions: MISTRAL,
     m.CohereRerankV1: {"user-agent": "cohere/7.3.1", "x-fern-sdk-name": "cohere"},
+    m.GenerateAccessToken: {"authorization": "Bearer t"},
+    m.MachineToken: ON_MACHINE,
+    m.MachineIdentity: ON_MACHINE,
+    m.MachineFacts: ON_MACHINE,
+    m.ManagedIdentity: {"metadata": "true"},
+    m.InstanceSession: {"x-aws-ec2-metadata-token-ttl-seconds": "60"},
+    m.InstanceCredentials: ON_INSTANCE,
+    m.InstanceFacts: ON_INSTANCE,
+    m.StsSigned: {**AWS_FORM, "authorization": "AWS4-HMAC-SHA256 Credential=a"},
+    m.StsWebIdentity: AWS_FORM,
+}
+OWNER_QUERY = {
+    m.MachineIdentity: {"audience": "https://mine.example"},
+    m.ManagedIdentity: {"api-version": "2018-02-01", "resource": "https://ai.azure.com/"},
 }
 
 USAGE = {"input_tokens": 9, "output_tokens": 2}
@@ -750,7 +852,7 @@ def request_of(
     return m.Request(
         method,
         (stream_path if stream else path) or path,
-        query or {},
+        query or OWNER_QUERY.get(kind, {}),
         {**sent_as, **OWNER_HEADERS.get(kind, {}), **(headers or {})},
         value or b"",
         5001,
@@ -772,6 +874,7 @@ def answerer(*mocks: Any, **settings: Any) -> m.Answerer:
     not change: they are read once."""
     known = m.Mocks()
     session = known.session("")
+    session.state.issuer = ISSUER
     told = json.dumps(mocks)
     if told in READ:
         placed = {f"added-{next(known.numbers)}": mock for mock in mocks}

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 from random import Random
 from typing import Any, Callable, Iterator, List, Mapping, Tuple
+from xml.etree import ElementTree
 
 import pytest
 from clients import PATIENCE, chat
@@ -92,6 +93,9 @@ def content_type(response: m.Response) -> str:
     return headers.get("content-type", "").partition(";")[0]
 
 
+NO_JSON = ("audio/", "image/", "text/plain", "text/html", "application/text")
+
+
 def check_parsed(kind: str, body: bytes) -> None:
     """Read a body or a stream as its content type says."""
     if kind == "text/event-stream":
@@ -104,7 +108,9 @@ def check_parsed(kind: str, body: bytes) -> None:
     elif kind == "application/vnd.amazon.eventstream":
         for _, payload in m.EventStream.split(body):
             m.parse_json(payload)
-    elif kind and not kind.startswith(("audio/", "image/", "text/plain")):  # which hold no JSON
+    elif kind == "text/xml":
+        ElementTree.fromstring(body)
+    elif kind and not kind.startswith(NO_JSON):
         assert kind == "application/json", kind
         m.parse_json(body)
 

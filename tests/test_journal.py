@@ -36,9 +36,8 @@ from mock_server import MockServer
 JOURNAL_KEYS = [
     "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
     "header_lines", "body", "fields", "provider", "dialect", "operation", "api", "model", "stream",
-    "user", "mock", "fault", "status", "unmatched", "near_misses", "violations",
-    "note", "duration", "bytes_sent",
-    "events_sent", "events_total", "blocked", "ended",
+    "user", "auth", "mock", "fault", "status", "unmatched", "near_misses", "violations", "note",
+    "duration", "bytes_sent", "events_sent", "events_total", "blocked", "ended",
 ]
 # fmt: on
 

@@ -16,7 +16,7 @@ from mock_server import MockServer
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 KEYWORDS = {option.name: option.keyword_default for option in m.OPTIONS if option.is_keyword}
-REPEATABLE = ["port", "data", "dialect", "tls_name"]
+REPEATABLE = ["port", "data", "dialect", "credential", "tls_name"]
 
 # For each option a text, and the value that it stands for, which MockServer takes as it is.
 GOOD: List[Tuple[str, str, Any]] = [
@@ -28,6 +28,7 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("pace", "0.5", 0.5),
     ("pace", "3600", 3600),
     ("require_auth", "1", True),
+    ("credential", "openai=sk-test", "openai=sk-test"),
     ("strict", "1", True),
     ("strict", "all", "all"),
     ("tls", "true", True),
@@ -241,7 +242,7 @@ def test_a_further_port_has_the_settings_of_its_core() -> None:
     with MockServer(fallback="echo", seed=3) as first, MockServer(core=first.core) as second:
         assert second.core.settings is first.core.settings
         assert second.core.settings == m.Settings(
-            fallback="echo", seed=3, data=[], tls_name=[], dialect=[]
+            fallback="echo", seed=3, data=[], tls_name=[], dialect=[], credential=[]
         )
 
 

@@ -26,12 +26,13 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 LAYERS = {
     "words": ["limits", "errors", "secrets", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
-    "options": ["options", "environment"],
+    "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
         "forms",
         "marks",
         "deliveries",
         "values",
+        "issuing",
         "outcomes",
         "prometheus",
         "state",
@@ -39,25 +40,17 @@ LAYERS = {
     ],
     "framings": ["framings"],
     "HTTP as values": [
-        *("http", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
+        *("http", "sigv4", "bodies", "codings", "steps", "plans", "pacing", "faults", "transport"),
     ],
     "wire formats": ["formats/*", "routing"],
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
-        *("answered", "inspector", "admission", "control_requests", "operations"),
-        *(
-            "control",
-            "schema",
-            "writing",
-            "storing",
-            "memory",
-            "repeats",
-            "brought",
-            "judging",
-            "answering",
-        ),
+        *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
+        "operations",
+        *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
+        *("judging", "answering"),
     ],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
@@ -216,7 +209,7 @@ def test_rooms_that_compute_touch_no_socket_clock_file_or_thread() -> None:
         ("formats/runs", "os"),
         ("memory", "threading"),
         ("state", "threading"),
-        ("options", "os"),
+        ("option_kinds", "os"),
         ("inspector", "pathlib"),
     }
     found = {

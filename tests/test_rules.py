@@ -60,9 +60,10 @@ def test_samples_of_all_apis_break_no_rule() -> None:
         if method != "POST" or not isinstance(body, dict) or kind in FORMS:
             continue
         # Bedrock refuses a model's own id where only a profile has throughput: bedrock/on-demand.
-        broken = judged_by(path.replace("/model/anthropic.", "/model/us.anthropic."), body)
+        path = path.replace("/model/anthropic.", "/model/us.anthropic.")
+        broken = [one.rule for one in judged_by(path, body) if one.counts]
         if broken:
-            found[kind.__name__] = [one.rule for one in broken]
+            found[kind.__name__] = broken
     assert found == {}
 
 

@@ -79,7 +79,7 @@ WRONG_BODIES: List[Tuple[type, Any, str]] = [
     ),
     (m.GeminiGenerate, {"systemInstruction": 7}, "systemInstruction"),
     (m.VertexGenerate, {"tools": "f"}, "tools"),
-    (m.GeminiCountTokens, {"contents": []}, "contents"),
+    (m.GeminiCountTokens, {"contents": [], "generateContentRequest": None}, "contents"),
     (m.GeminiEmbed, {"content": 1}, "content"),
     (m.GeminiBatchEmbed, {"requests": [1]}, "requests[0]"),
     (m.VertexPredict, {"instances": [{"content": 3}]}, "instances[0].content"),
@@ -87,7 +87,7 @@ WRONG_BODIES: List[Tuple[type, Any, str]] = [
     (m.GeminiBatchEmbed, {"requests": []}, "requests"),
     (
         m.GeminiCountTokens,
-        {"contents": None, "generate_content_request": True},
+        {"generateContentRequest": None, "generate_content_request": True},
         "generate_content_request",
     ),
     (m.OpenAIResponses, {"input": None}, "input"),

@@ -19,6 +19,7 @@ from .steps import Exchange, Step
 from .transport import answer_steps
 from .values import Call, Request, Response
 from .violations import Violations
+from .withheld import is_plain_form, kept_call, kept_fields, kept_text
 
 ITEM_SIZE = 64  # of a short string in a tuple
 TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
@@ -38,7 +39,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own."""
+    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
+    that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -51,6 +53,7 @@ class Answered:
     unmatched: bool = False
     feed: Optional[Feed] = None
     control: bool = False
+    auth: str = ""
 
     @property
     def is_lasting(self) -> bool:
@@ -93,18 +96,8 @@ def control_refusal(refused: Refused) -> Answered:
 def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
     here they are as they came."""
-    call = answered.call
-    violations = call.violations if call else ()
-    if call and not call.was_read:
-        call = None
-    body: Json
-    if len(request.body) > JOURNAL_BODY:
-        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = shortened(call)
-    elif call:
-        body = call.body
-    else:
-        body = request.body.decode("utf-8", "replace")
+    violations = answered.call.violations if answered.call else ()
+    body, call = body_and_call(request, answered)
     size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
     size += told_size(answered, violations)
     provider = None
@@ -113,7 +106,10 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     asked = Asked(request, head, body, provider, call, size)
     if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
         asked.form = bounded_form(request.form, JOURNAL_BODY)
+        if hides_body(answered):
+            asked.form = kept_fields(asked.form)
         asked.size += walked_size(asked.form)
+    asked.wire, asked.auth = answered.wire, answered.auth
     asked.mock = answered.mock
     asked.note = answered.note
     asked.unmatched = answered.unmatched
@@ -127,7 +123,8 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         asked.events_total = 0
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
-    if request.path in PROBES and not asked.mock:
+    # Who asks for something with an identity is told of.
+    if request.path in PROBES and not asked.mock and not hides_body(answered):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
@@ -141,6 +138,33 @@ def told_size(answered: Answered, violations: Violations) -> int:
     if answered.near:
         size += walked_size(list(answered.near))
     return size
+
+
+def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
+    """The body of a request as the journal keeps it, and what was read of it."""
+    call = answered.call
+    if call and not call.was_read:
+        call = None
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        if hides_body(answered):
+            call = kept_call(call)
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
+        body = kept_text(request, body)
+        if call and call.body:
+            call = replace(call, body=body)
+    return body, call
+
+
+def hides_body(answered: Answered) -> bool:
+    """Whether what was sent is full of credentials."""
+    return answered.wire is not None and answered.wire.hides_body
 
 
 def told_and_steps(
@@ -173,7 +197,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b""),
+        request=replace(call.request, body=b"", sent=b""),
         body=None,
         prompt="",
         inputs=(),

@@ -15,6 +15,7 @@ from .formats.base import WireFormat
 from .formats.echo import echoed
 from .forms import form_problem, plain_form_of
 from .gates import ASIDE, Work, done_here
+from .guard import Guard
 from .http import METHODS
 from .ids import share
 from .journal import Journal
@@ -51,6 +52,9 @@ class Answerer:
     def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
         self.memory = Memory()
+        self.guard = Guard(settings.credential, mocks.issuer)
+        # Where no credential is checked, nothing is to take longer for it.
+        self.worked = self.admitted if settings.credential else self.fresh
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -70,16 +74,16 @@ class Answerer:
         if brought is not None:
             if heavy(brought, request):
                 yield ASIDE
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         generation = self.mocks.generation
         key = self.memory.key(request, generation)
         known = self.memory.answers.get(key)
         if known is None and not self.memory.seen.has(key):
-            return written_out((yield from self.fresh(request, session)))
+            return written_out((yield from self.worked(request, session)))
         if known is None:
             # An answer is remembered with the headers that it was asked for while it was made.
             headers = NotedHeaders(request.headers)
-            answered = yield from self.fresh(request.with_headers(headers), session)
+            answered = yield from self.worked(request.with_headers(headers), session)
             answered = written_out(answered)
             self.memory.keep(request, generation, headers.noted, answered)
             return answered
@@ -87,6 +91,24 @@ class Answerer:
             with known.uses.lock:
                 known.uses.count += 1
         return known
+
+    def admitted(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, if its credential is not wrong."""
+        try:
+            wire, params = route(request, self.settings.ports)
+        except Refused:  # no provider has the path, and nobody asks there
+            return (yield from self.fresh(request, session))
+        finding = self.guard.finding(wire, request)
+        if finding is None:
+            return (yield from self.fresh(request, session))
+        if finding.failure:
+            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            # AWS's sentence names headers that are signed, a session's token among them.
+            answered = replace(answered, note=finding.auth)
+        else:
+            answered = yield from self.fresh(request, session)
+        lasts = answered.is_repeatable and finding.is_lasting
+        return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
     def fresh(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, worked out."""
@@ -217,7 +239,8 @@ class Answerer:
         response = self.response(wire, call, session, outcome, 200, delivery)
         is_repeatable = is_repeatable and not wire.changes(call)
         if not wire.needs_mock:
-            return Answered(response, call, wire=wire, is_repeatable=is_repeatable)
+            note = outcome.message if isinstance(outcome, Failure) else ""
+            return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
         return Answered(
             response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Optional, Union
+from typing import Optional, Tuple, Union
 
 from .errors import Refused, shown
 from .http import FIELD, Head, malformed
@@ -15,6 +15,8 @@ CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f
 
 BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
 CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
 
 CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 

@@ -23,7 +23,8 @@ from .mocks.doubts import doubts_about
 from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
-from .options import BY_NAME, OPTIONS, BadOption, Option, Settings, check_ports, check_together
+from .option_kinds import BadOption
+from .options import BY_NAME, OPTIONS, Option, Settings, check_ports, check_together
 from .records import field_names
 from .server import MockServer
 from .trimming import give_back_memory
@@ -39,10 +40,11 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {shown(unknown[0])}; {meant_by(unknown[0])}")
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
     values = {}
     variables = without_links(environment)
-    for option in OPTIONS:
+    # Credentials first: what is wrong with a port may be that it is the secret of one.
+    for option in sorted(OPTIONS, key=lambda one: one.name != "credential"):
         values[option.name] = option_value(option, getattr(given, option.name), variables)
 
     def spelled(name: str) -> str:
@@ -66,6 +68,16 @@ def with_value(word: str) -> str:
     return word
 
 
+def without_secret(unknown: str) -> str:
+    """An argument that there is not, for a message: what may be a credential is not shown."""
+    word, equals, value = unknown.partition("=")
+    if word[:1] != "-" and not word.isdecimal():
+        return "that is neither an option nor a port"
+    if value.isdecimal():
+        return shown(unknown)
+    return shown(word + equals)
+
+
 def meant_by(unknown: str) -> str:
     """What may be meant by an argument that there is not."""
     word = unknown.partition("=")[0]
@@ -83,7 +95,7 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
         return option.read(given, option.flag)
     text = environment.get(option.variable, "")
     if option.is_repeatable:
-        parts = [part for part in text.split(os.pathsep) if part]
+        parts = option.kind.separate(text)
         return [option.read(part, option.variable) for part in parts] or list(option.default)
     if not text:
         return option.default

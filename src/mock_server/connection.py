@@ -7,7 +7,7 @@ import time
 from typing import Iterable, Optional, Tuple
 
 from .answered import Answered, advanced, own_headers, told_and_steps
-from .bodies import body_reader
+from .bodies import Bodies, body_reader
 from .channel import READ_SIZE, Channel, Waiting, moment_of
 from .codings import decoded
 from .entries import Asked, Entry, Sent, entry_of
@@ -173,8 +173,8 @@ class Handler(Channel):
             data = yield from self.read_head()
             started = time.monotonic()
             head = parse_head(data)
-            body = yield from self.read_body(head)
-            request = self.request_of(head, head.session, body)
+            bodies = yield from self.read_body(head)
+            request = self.request_of(head, head.session, bodies)
             mocks = self.server.core.mocks
             if not mocks.files.is_current(self.loop.rounds):
                 yield from self.aside(mocks.files.refresh)
@@ -199,12 +199,12 @@ class Handler(Channel):
             yield from self.linger()
         return again
 
-    def request_of(self, head: Head, session: str = "", body: bytes = b"") -> Request:
-        """A request with this head."""
+    def request_of(self, head: Head, session: str = "", bodies: Bodies = (b"", b"")) -> Request:
+        """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls
-        return Request(head.method, path, query, head.headers, body, *where)
+        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:
         """The answer, and its coding.
@@ -279,8 +279,8 @@ class Handler(Channel):
             self.buffer += more
             self.raw += more
 
-    def read_body(self, head: Head) -> Waiting[bytes]:
-        """The request's body, its codings undone."""
+    def read_body(self, head: Head) -> Waiting[Bodies]:
+        """The request's body, its content codings undone, and with them."""
         limit = self.server.core.max_body
         self.has_body = True  # as long as nothing else is known
         reader = body_reader(head, limit)
@@ -292,14 +292,13 @@ class Handler(Channel):
                 f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
             )
         if not reader:
-            return b""
+            return b"", b""
         # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
         if expects and head.minor and not self.buffer:
             self.sent = Sent()  # the journal counts no answer's bytes with it
             yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         deadline = time.monotonic() + self.server.body_seconds
-        data = self.buffer
-        self.buffer = b""
+        data, self.buffer = self.buffer, b""
         wanted = reader.wanted
         while not reader.feed(data[:wanted]):
             data = data[wanted:]
@@ -316,8 +315,8 @@ class Handler(Channel):
         body = bytes(reader.pieces)
         codings = head.tokens("content-encoding")
         if codings:  # of few bytes they may make many
-            return (yield from self.aside(functools.partial(decoded, body, codings, limit)))
-        return body
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
+        return body, body
 
     # --- writing ---
 

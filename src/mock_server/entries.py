@@ -6,6 +6,7 @@ import time
 from typing import Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from .faults import FINAL_FAULTS
+from .formats.base import WireFormat
 from .forms import Fields
 from .gates import Gate
 from .http import Head
@@ -36,7 +37,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "violations"),
+        *("is_probe", "violations", "wire", "auth"),
     )
 
     def __init__(
@@ -67,6 +68,8 @@ class Asked:
         self.near: Tuple[Json, ...] = ()
         self.violations: Violations = ()  # what its provider would have said
         self.note = ""
+        self.wire: Optional[WireFormat] = None
+        self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
 
@@ -84,9 +87,19 @@ class Asked:
     @property
     def is_invalid(self) -> bool:
         """Whether it could not be read as its provider reads it, or breaks one of its rules."""
-        if self.call is None and self.status in (400, 422):
+        is_wrong_key = self.auth.startswith("wrong")  # 400 at Gemini
+        if self.call is None and self.status in (400, 422) and not is_wrong_key:
             return True
         return any(one.counts for one in self.violations)
+
+    def authentication(self) -> Optional[str]:
+        """What is shown of the credential: `none`, `present`, or, where it was checked, `right` or
+        `wrong` and why; null on paths of no provider."""
+        if self.auth or not self.wire or not self.wire.provider:
+            return self.auth or None
+        head = self.head
+        request = Request(self.method, self.path, head.query, head.headers)
+        return ("none", "present")[bool(self.wire.credential(request))]
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -216,6 +229,7 @@ class Entry:
             "fields": copied(asked.form),
             "provider": asked.provider,
             **asked.call_json(),
+            "auth": asked.authentication(),
             "mock": asked.mock or None,
             "fault": asked.fault or None,
             "status": self.status,

@@ -8,7 +8,7 @@ from .answered import Answered
 from .deliveries import Delivery
 from .formats.base import WireFormat
 from .limits import Json
-from .options import ALL
+from .option_kinds import ALL
 from .records import replace
 from .rules.judge import refusal, violations_of
 from .state import State

@@ -56,6 +56,12 @@ DIALECTS = (
     "bedrock",
 )
 
+# Whose credentials can be told apart: providers, and hosts with OpenAI's format or a rerank API.
+CREDENTIAL_NAMES = (
+    *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "mistral"),
+    *("openrouter", "vllm", "deepseek", "groq", "voyage", "jina"),
+)
+
 # --- types ---
 
 Json = Any

@@ -204,6 +204,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "path": asked.path,
         "provider": asked.provider,
         **asked.call_json(),
+        "auth": asked.authentication(),
         "mock": asked.mock or None,
         "status": entry.status,
         "duration": entry.duration,

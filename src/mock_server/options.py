@@ -1,12 +1,7 @@
-"""The options: one table that the command line, the environment, MockServer and the docs read.
-
-May look whether a directory exists.
-"""
+"""The options: one table that the command line, the environment, MockServer and the docs read."""
 
 from __future__ import annotations
 
-import os
-import re
 from typing import (
     Any,
     Callable,
@@ -16,123 +11,32 @@ from typing import (
     NamedTuple,
     Optional,
     Sequence,
-    Tuple,
     Union,
 )
 
-from .errors import MISSING, WrongValue, shown
+from .errors import MISSING
 from .limits import DEFAULT_PORT, DIALECTS, JOURNAL, MAX_BODY
-from .node import Written
-from .records import found_once, record
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
+from .option_kinds import (
+    BYTES,
+    CREDENTIAL,
+    DIALECT,
+    DIRECTORY,
+    FILE,
+    FLAG,
+    NAME,
+    PORT,
+    REQUESTS,
+    SECONDS,
+    SEED,
+    STRICT,
+    TEXT,
+    BadOption,
+    Kind,
+    OptionNode,
+    port_and_dialect,
+    word_of,
 )
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = whole("a port from 0 to 65535", 0, 65535)
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
-
+from .records import found_once, record
 
 # --- the table ---
 
@@ -259,6 +163,15 @@ OPTIONS = (
         FLAG,
         False,
         "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
     ),
     Option(
         ANSWERS,
@@ -417,6 +330,7 @@ class Settings:
     dialect: Sequence[str] = keyword_default("dialect")
     pace: float = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")
     max_body: int = keyword_default("max_body")
     seed: int = keyword_default("seed")

@@ -146,7 +146,8 @@ def known_paths() -> Dict[str, WireFormat]:
     found: Dict[str, WireFormat] = {}
     for wire in WIRE_FORMATS:
         for route in wire.routes:
-            if "{prefix*}" not in route:
+            # Whatever is short is near to the root.
+            if "{prefix*}" not in route and not route.endswith(" /"):
                 found.setdefault(readable(route), wire)
     return found
 
@@ -206,7 +207,8 @@ def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mappin
         if wire.owns(request, params):
             return spoken(wire, request, ports), params
     allowed = allow(request.path)
-    if allowed and not found:
+    # A method of a shared path, which nobody answers to this request, is not one of it.
+    if allowed and request.method not in allowed.split(", "):
         raise Refused(
             405,
             f"{shown(request.path)} takes {allowed}, not {request.method}",
@@ -305,7 +307,7 @@ def plain_shape(request: Request) -> WireFormat:
     if request.path in ("", "/", "*"):
         return DEFAULT_SHAPE
     # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET") for owner in owners(method, request.path)]
+    found = [owner for method in ("POST", "GET", "PUT") for owner in owners(method, request.path)]
     for wire, params in found:
         if wire.owns(request, params):
             return wire

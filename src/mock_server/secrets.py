@@ -15,7 +15,7 @@ SECRET = re.compile(
     r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
     r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
     r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion)"
+    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
     r"(?:[-_]?[0-9]+)?",  # a second key beside the first
     re.IGNORECASE | re.DOTALL,
 )

@@ -60,6 +60,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         dialect: Union[str, Iterable[str]] = (),
         pace: float = 0.0,
         require_auth: bool = False,
+        credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
         seed: int = 0,
@@ -80,16 +81,20 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.host = host
         self.stopped = threading.Event()
         self.connections: Set[Handler] = set()
+        self.take(host, port, is_further=core is not None)
+        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
+        self.port: int = self.server_address[1]
+        self.core.opened(self.port)
+
+    def take(self, host: str, port: int, is_further: bool) -> None:
+        """Take the port; if that fails, a server leaves nothing behind that is its own."""
         try:
             self.address_family = first_family(host, port)
             super().__init__((host, port), Handler)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host that is no name
-            if not core:
+            if not is_further:
                 self.core.close()
             raise no_listening(host, port, error) from None
-        self.listener = Listener(self.core.loop, self.socket, self.serve, self.core.log.say)
-        self.port: int = self.server_address[1]
-        self.core.opened(self.port)
 
     @property
     def url(self) -> str:

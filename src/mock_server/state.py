@@ -16,6 +16,7 @@ from typing import (
     Tuple,
 )
 
+from .issuing import Issuer
 from .limits import STORED_ROOM, Json
 from .values import Call
 
@@ -41,6 +42,8 @@ class Stored:
     ) -> None:
         self.name, self.call, self.whole, self.events, self.size = name, call, whole, events, size
         self.in_background = bool(call.body.get("background"))
+        # The places of its items in the output by their ids, once they were asked for.
+        self.items: Optional[Dict[str, int]] = None
         self.status, *self.ahead = *stages, NO_STATUS
 
     def poll(self) -> None:
@@ -76,14 +79,15 @@ class Archive:
         """Store a response in a session, in place of one with the same id."""
         freed = 0
         with self.lock:
-            self.take(state, stored.name)
+            replaced = self.take(state, stored.name)
             if stored.size > self.room:
-                return
-            if self.used + stored.size > self.room:
-                freed = self.make_room(stored.size)
-            self.kept[state, stored.name] = stored.size
-            self.used += stored.size
-            state.responses[stored.name] = stored
+                freed, state.has_lost = replaced.size if replaced else 0, True
+            else:
+                if self.used + stored.size > self.room:
+                    freed = self.make_room(stored.size)
+                self.kept[state, stored.name] = stored.size
+                self.used += stored.size
+                state.responses[stored.name] = stored
         if freed:
             self.forgot(freed)
 
@@ -101,6 +105,7 @@ class Archive:
             if self.used <= most:
                 break
             self.take(state, name)
+            state.has_lost = True
         return before - self.used
 
 
@@ -116,14 +121,16 @@ class State:
 
     `lock` is held while it is read and changed; a reset begins with a new one."""
 
-    def __init__(self, archive: Optional[Archive] = None) -> None:
+    def __init__(self, archive: Archive, issuer: Issuer) -> None:
         self.lock = threading.Lock()
+        self.issuer = issuer  # of all sessions
         # Of a model server, by name and port; port 0 stands for all that have none of their own.
         self.gauges: Dict[Tuple[str, int], Gauge] = {}
         self.sleeps = False  # the model server
         self.adapters: Set[str] = set()  # that it has loaded
-        self.archive = archive or Archive()
+        self.archive = archive
         self.responses: Dict[str, Stored] = {}  # by id, as the archive has them
+        self.has_lost = False  # whether there was no room for some that were issued
 
     @property
     def is_empty(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, NoReturn, Type
 
 from .limits import __version__
-from .options import OPTIONS, BadOption, Option
+from .option_kinds import BadOption
+from .options import OPTIONS, Option
 
 if TYPE_CHECKING:
     import argparse

@@ -9,6 +9,7 @@ from .deliveries import Delivery
 from .errors import MISSING
 from .forms import Fields, form_of
 from .ids import ALNUM, HEX, token
+from .issuing import Issuer
 from .jsons import compact, parse_request, sorted_compact, utf8
 from .limits import RETRY_SECONDS, Headers, Json
 from .marks import Frame
@@ -33,6 +34,11 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
+    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
+    # its content codings.
+    target: str = ""
+    lines: bytes = b""
+    sent: bytes = b""
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -47,7 +53,8 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        return Request(self.method, self.path, self.query, headers, self.body, *where)
+        raw = self.target, self.lines, self.sent
+        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
 
 
 @record
@@ -91,6 +98,7 @@ class Call:
     body: Json = MISSING
     dialect: str = ""  # of OpenAI's format; empty where it is another
     violations: Violations = ()  # what it breaks of its provider's rules
+    issuer: Optional[Issuer] = None  # of tokens, where it asks for one
 
     @property
     def method(self) -> str:
@@ -323,6 +331,7 @@ class Failure:
     wait: int = RETRY_SECONDS  # what a rate limit tells a client to wait, in seconds
     most: int = 0  # requests that it allows, of a mock's own; 0 is the provider's usual number
     sent_as: int = 0  # the HTTP status, where that is not the error's own
+    told: Violations = ()  # what is wrong, one by one, where an error is a list
 
 
 @record

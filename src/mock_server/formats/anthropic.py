@@ -100,6 +100,8 @@ class Anthropic(WireFormat):
     provider = "anthropic"
     # The same plain key comes in either, depending on the SDK and its version (2.3).
     credentials: Tuple[str, ...] = ("x-api-key", "authorization")
+    # Quoted, by many who sent a wrong token.
+    wrong_keys: Mapping[str, Failure] = {"authorization": Failure(401, "Invalid bearer token")}
     errors: Mapping[str, Failure] = ANTHROPIC_ERRORS
     bad_json = "The request body is not valid JSON: {}"
     request_id_prefix = "req_011"

@@ -75,6 +75,12 @@ AZURE_KEY_ERROR = Failure(
     "resource.",
 )
 
+# Of a token, in a shape of its own (section 6, and many reports).
+AZURE_TOKEN_ERROR = Failure(
+    401,
+    "Unauthorized. Access token is missing, invalid, audience is incorrect "
+    "(https://cognitiveservices.azure.com), or have expired.",
+)
 AZURE_ERRORS: Mapping[str, Failure] = {
     **OPENAI_ERRORS,
     "no_key": AZURE_KEY_ERROR,
@@ -127,6 +133,8 @@ class Azure(OpenAI):
         "/openai/responses",
     )
     credentials = ("api-key", "authorization")
+    wrong_keys = {"authorization": AZURE_TOKEN_ERROR}
+    expired_token = AZURE_TOKEN_ERROR
     errors = AZURE_ERRORS
     # Errors from before the engine, in a shape of their own (section 6).
     gateway: Tuple[int, ...] = (401, 403, 404, 429)
@@ -157,8 +165,12 @@ class Azure(OpenAI):
         """`{"error": {"code", "message"}}` from the gateway, OpenAI's shape from the engine."""
         if failure.code == "content_filter":
             return ErrorBody({"error": self.filtered(failure)})
+        if failure.code == "BadRequest":
+            return ErrorBody({"error": {"code": failure.code, "message": failure.message}})
         if failure.status not in self.gateway:
             return super().failure(call, failure)
+        if failure.message == AZURE_TOKEN_ERROR.message:
+            return ErrorBody({"statusCode": failure.status, "message": failure.message})
         error = {"code": failure.code or str(failure.status), "message": failure.message}
         if failure.code == "DeploymentNotFound":
             kind = failure.type or "invalid_request_error"

@@ -127,6 +127,7 @@ class WireFormat(Credentialed, Unmocked, WholeAnswers):
     may_stream: Optional[bool] = None  # whether an answer can be a stream; None: if it generates
     takes_body = True  # whether what it is sent by POST has a body that counts
     takes_form = False  # whether its body is a form, which then stands for the JSON
+    hides_body = False  # whether what it is sent is full of credentials
     takes_plain_form = False  # whether that may be written as a query is, where it has no files
     errors: Mapping[str, Failure] = {}  # the provider's own, by kind; no_key: no credential
     has_status = False  # whether the code of an error is its status, which words would not fit

@@ -51,6 +51,11 @@ BEDROCK_ERRORS = {
     "context_length": Failure(400, "Input is too long for requested model."),
 }
 
+# Of an API key; quoted, as clients report it.
+BEDROCK_KEY = Failure(
+    403, "Authentication failed: Please make sure your API Key is valid.", "AccessDeniedException"
+)
+
 # What follows the type in x-amzn-ErrorType; clients drop it (10.2, recorded).
 BEDROCK_ERROR_SPACE = ":http://internal.amazon.com/coral/com.amazon.bedrock/"
 
@@ -97,7 +102,10 @@ class Bedrock(WireFormat):
 
     provider = "bedrock"
     # botocore signs (SigV4); an API key comes as Bearer (2.3).
+    signed_for = "bedrock"
+    credentials: Tuple[str, ...] = ("authorization",)
     schemes: Tuple[str, ...] = ("bearer", "aws4-hmac-sha256")
+    wrong_keys: Mapping[str, Failure] = {"authorization": BEDROCK_KEY}
     errors: Mapping[str, Failure] = BEDROCK_ERRORS
     # Compact, keys sorted, no line end (section 10).
     layout: Callable[..., str] = staticmethod(sorted_compact)

@@ -43,6 +43,8 @@ class BedrockCompatible(Host):
     """What they share: SigV4 or an API key as bearer token, AWS's request id."""
 
     dialect = "bedrock"
+    schemes = Bedrock.schemes
+    signed_for = Bedrock.signed_for
     errors = BEDROCK_OPENAI_ERRORS
     error_types = {0: "invalid_request_error", 500: "server_error"}
     host_headers = (("x-amzn-RequestId", "{uuid}"),)

@@ -15,7 +15,14 @@ from ..jsons import indented
 from ..limits import Headers, Json
 from ..values import Call, ErrorBody, Failure
 from .base import WireFormat
-from .google_errors import canonical_status, google_detail, google_error_details, google_retry_info
+from .google_errors import (
+    GOOGLE_TOKEN_ERROR,
+    GOOGLE_TOKEN_EXPIRED,
+    canonical_status,
+    google_detail,
+    google_error_details,
+    google_retry_info,
+)
 
 GEMINI_MODEL = "POST /{v1beta|v1alpha|v1}/{models|tunedModels}/{model}:"
 # What a path has around the name of a Google resource.
@@ -94,17 +101,21 @@ def google_framing(query: Mapping[str, str]) -> Framing:
     return GOOGLE_SSE
 
 
+GEMINI_AREA = (
+    *("/v1beta/models", "/v1alpha/models"),
+    *("/v1beta/openai/", "/v1alpha/openai/"),
+)
+
+
 class Gemini(WireFormat):
     """What all APIs of Gemini share: headers, errors, three kinds of credential."""
 
     provider = "gemini"
-    area: Tuple[str, ...] = (
-        "/v1beta/models",
-        "/v1alpha/models",
-        "/v1beta/openai/",
-        "/v1alpha/openai/",
-    )
-    credentials = ("x-goog-api-key", "?key", "authorization")
+    area: Tuple[str, ...] = GEMINI_AREA
+    credentials: Tuple[str, ...] = ("x-goog-api-key", "?key", "authorization")
+    wrong_keys: Mapping[str, Failure] = {"authorization": GOOGLE_TOKEN_ERROR}
+    expired_token = GOOGLE_TOKEN_EXPIRED
+    has_bearer_keys = False
     errors: Mapping[str, Failure] = GEMINI_ERRORS
     # What can be no key counts as none.
     refusals = ("no_key", "no_key")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Dict, List
 
 from ..limits import Json
+from ..records import replace
 from ..values import Failure
 
 # HTTP statuses as google.rpc.Code has them.
@@ -28,6 +29,17 @@ GOOGLE_STATUS = {
 GOOGLE_CODES = frozenset(
     (*GOOGLE_STATUS.values(), "UNKNOWN", "ALREADY_EXISTS", "OUT_OF_RANGE", "DATA_LOSS")
 )
+
+# Of a token that is missing, wrong or of another kind; quoted (8.1).
+GOOGLE_TOKEN_ERROR = Failure(
+    401,
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
+)
+# And of one that has expired.
+GOOGLE_TOKEN_EXPIRED = replace(GOOGLE_TOKEN_ERROR, code="ACCESS_TOKEN_EXPIRED")
 
 
 def canonical_status(failure: Failure) -> str:
@@ -59,12 +71,21 @@ def google_reasons(failure: Failure, service: str) -> List[Json]:
     return [google_detail("ErrorInfo", reason=reason, domain="googleapis.com", metadata=metadata)]
 
 
+def google_field(path: str, description: str) -> Dict[str, Json]:
+    """One field that is wrong; what lies at the top has no path (request rules, 1.8)."""
+    if not path:
+        return {"description": description}
+    return {"field": path, "description": description}
+
+
 def google_error_details(failure: Failure, service: str) -> List[Json]:
     """What an error of any status says to machines: which field is wrong, and why."""
     details: List[Json] = []
+    violations = [google_field(one.place, one.message) for one in failure.told]
     if failure.param:
-        violation = {"field": failure.param, "description": failure.message}
-        details.append(google_detail("BadRequest", fieldViolations=[violation]))
+        violations.append(google_field(failure.param, failure.message))
+    if violations:
+        details.append(google_detail("BadRequest", fieldViolations=violations))
     details += google_reasons(failure, service)
     if failure.code == "API_KEY_INVALID":
         details.append(google_detail("LocalizedMessage", locale="en-US", message=failure.message))

@@ -30,6 +30,9 @@ class GoogleCompatible(Gemini):
     (section 7)."""
 
     dialect = "gemini"
+    # OpenAI's clients send the key as a bearer token; a wrong one is told as anywhere (reports).
+    wrong_keys: Mapping[str, Failure] = {}
+    has_bearer_keys = True
     layout: Callable[..., str] = staticmethod(sorted_compact)
     ending = ""
     limit_headers = WireFormat.limit_headers  # none: Google tells it in the error

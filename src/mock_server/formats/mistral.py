@@ -15,7 +15,7 @@ from .cohere_embed import VECTOR_TYPES
 from .openai import OpenAI
 from .openai_embeddings import OpenAIEmbeddings
 from .openai_models import OpenAIModels
-from .pydantic import fastapi_detail, pydantic_error
+from .pydantic import fastapi_detail, pydantic_error, told_details
 
 # The texts are unverified; the codes are numbers in strings (section 12).
 MISTRAL_ERRORS: Mapping[str, Failure] = {
@@ -86,6 +86,8 @@ class Mistral(OpenAI):
         if failure.status == 401:  # from the gateway
             return ErrorBody({"detail": failure.message})
         # mistralai raises HTTPValidationError on this form, and SDKError on any other (section 12).
+        if failure.told:
+            return told_details(call, failure)
         if failure.status == 422 and failure.param is not None:
             return fastapi_detail(failure)
         return ErrorBody(self.error(failure))

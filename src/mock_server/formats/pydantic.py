@@ -6,11 +6,17 @@ Pure.
 
 from __future__ import annotations
 
+import json
 import re
-from typing import List, Tuple, Union
+from typing import Any, Dict, List, Sequence, Tuple, Union
 
 from ..errors import MISSING, BadField
-from ..values import ErrorBody, Failure
+from ..limits import Json
+from ..values import Call, ErrorBody, Failure
+from ..violations import Violation
+
+# Characters of a wrong value that an error shows; FastAPI shows all of it.
+LONGEST_INPUT = 500
 
 # What an error calls the kinds of JSON values, in its type and in its message.
 PYDANTIC_NAMES = {
@@ -47,6 +53,45 @@ def fastapi_detail(failure: Failure) -> ErrorBody:
         "msg": failure.message,
     }
     return ErrorBody({"detail": [detail]})
+
+
+def told_details(call: Call, failure: Failure) -> ErrorBody:
+    """`{"detail"}` of all that an error tells one by one, each with what the request has there."""
+    return ErrorBody({"detail": [told_detail(call.request.json, one) for one in failure.told]})
+
+
+def told_detail(body: Json, one: Violation) -> Dict[str, Json]:
+    """One of them: its code is what pydantic calls that, its place is the path, in which unions
+    say which of them was meant."""
+    steps = location(one.place)
+    detail: Dict[str, Json] = {"type": one.code, "loc": ["body", *steps], "msg": one.message}
+    if one.code == "missing":  # what it is missing in is shown
+        steps = steps[:-1]
+    found = value_there(body, steps)
+    return detail if found is MISSING else {**detail, "input": shown_input(found)}
+
+
+def value_there(value: Any, steps: Sequence[Union[str, int]]) -> Any:
+    """What a path leads to; a step that names the member of a union leads nowhere."""
+    for step in steps:
+        has_item = isinstance(value, list) and isinstance(step, int) and step < len(value)
+        if has_item or (isinstance(value, dict) and step in value):
+            value = value[step]
+        elif not isinstance(value, dict) or isinstance(step, int):
+            return MISSING
+    return value
+
+
+def shown_input(value: Json) -> Json:
+    """A wrong value as an error shows it: of a long one the beginning, as text."""
+    if isinstance(value, str):
+        return value[:LONGEST_INPUT]
+    text = ""
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += piece[:LONGEST_INPUT]
+        if len(text) > LONGEST_INPUT:
+            return text[:LONGEST_INPUT]
+    return value
 
 
 def location(path: str) -> List[Union[str, int]]:

@@ -62,7 +62,7 @@ class VoyageRerank(DetailedRerank):
     """Rerank of Voyage, whose results are `data` and whose documents are plain texts."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "voyage"
+    host = key_holder = "voyage"
     fields = {**RERANK_FIELDS, "top_k": "an integer", "truncation": "a boolean"}
     order = ("relevance_score", "index", "document")
     errors = VOYAGE_ERRORS
@@ -114,7 +114,7 @@ class JinaRerank(DetailedRerank):
     """Rerank of Jina, which has no id."""
 
     routes = ("POST {prefix*}/rerank",)
-    host = "jina"
+    host = key_holder = "jina"
     returns_documents = True  # documented
     errors = JINA_ERRORS
 

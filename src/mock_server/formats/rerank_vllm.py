@@ -20,7 +20,7 @@ class VllmRerank(Reranking, VLLM):
         "POST {prefix*}/rerank",
         "POST {prefix*}/reranks",  # as Qwen's host and Higress call it
     )
-    host = "vllm"
+    host = key_holder = "vllm"
     fields = {**RERANK_FIELDS, "model": "a string"}
     order = ("index", "document", "relevance_score")
     returns_documents = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping
+from typing import Dict, List, Mapping, Tuple
 
 from ..ids import estimate, rfc3339
 from ..limits import Json
@@ -20,7 +20,7 @@ from .gemini_generate import (
     google_text_tokens,
 )
 from .gemini_models import GeminiModels
-from .google_errors import google_retry_info
+from .google_errors import GOOGLE_TOKEN_ERROR, google_retry_info
 from .shapes import present
 
 VERTEX_PLACE = "POST /{v1|v1beta1}/projects/{project}/locations/{location}"
@@ -30,18 +30,11 @@ VERTEX_MODELS = (
     # Express mode: with an API key no project is named.
     "POST /{v1beta1|v1}/publishers/{publisher}/models/{model}:",
 )
-VERTEX_KEY = Failure(
-    401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
-    "or other valid authentication credential. "
-    "See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-    code="ACCESS_TOKEN_TYPE_UNSUPPORTED",
-)
 # Those of the Gemini API but for these, which were recorded or quoted here.
 VERTEX_ERRORS = {
     **GEMINI_ERRORS,
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": Failure(404, "Publisher Model `{path}` not found."),
     "rate_limit": Failure(
         429,
@@ -66,7 +59,12 @@ class Vertex(Gemini):
 
     provider = "vertex_ai"
     area = ("/v1/projects/", "/v1beta1/projects/", "/v1/publishers/", "/v1beta1/publishers/")
-    credentials = ("authorization", "x-goog-api-key", "?key")
+    credentials: Tuple[str, ...] = ("authorization", "x-goog-api-key", "?key")
+    # Express mode's keys are refused as those of the Gemini API are.
+    wrong_keys: Mapping[str, Failure] = dict.fromkeys(
+        credentials[1:], GEMINI_ERRORS["authentication"]
+    )
+    has_bearer_keys = True
     errors: Mapping[str, Failure] = VERTEX_ERRORS
     always_details = True  # even if there are none (recorded)
     service = "aiplatform.googleapis.com"

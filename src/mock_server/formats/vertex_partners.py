@@ -11,17 +11,18 @@ from ..limits import Headers, Json
 from ..node import Field
 from ..values import Call, ErrorBody, Failure, Limit, Request
 from .base import WireFormat
+from .google_errors import GOOGLE_TOKEN_ERROR
 from .mistral import MISTRAL_ERRORS
 from .mistral_chat import MistralChat, MistralFIM
 from .openai import OPENAI_ERRORS
 from .openai_chat import OpenAIChat
-from .vertex import VERTEX_ERRORS, VERTEX_KEY, VERTEX_PLACE, Vertex
+from .vertex import VERTEX_ERRORS, VERTEX_PLACE, Vertex
 
 # Errors with these statuses come from Google's front, before the model has seen the request.
 FRONT_STATUSES = (401, 403, 404, 429)
 FRONT_ERRORS: Mapping[str, Failure] = {
-    "no_key": VERTEX_KEY,
-    "authentication": VERTEX_KEY,
+    "no_key": GOOGLE_TOKEN_ERROR,
+    "authentication": GOOGLE_TOKEN_ERROR,
     "not_found": VERTEX_ERRORS["not_found"],
     "permission": VERTEX_ERRORS["permission"],
     "rate_limit": Failure(
@@ -49,6 +50,8 @@ class BehindGoogle(WireFormat):
 
     provider = "vertex_ai"
     credentials: Tuple[str, ...] = Vertex.credentials
+    wrong_keys: Mapping[str, Failure] = {}  # whatever it is, the front refuses it
+    expired_token = Vertex.expired_token
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
         """The verb says it."""

@@ -1,15 +1,20 @@
-"""All mocks in matching order, and what each session has of its own.  May touch threading."""
+"""All mocks in matching order, and what each session has of its own.
+
+May touch threading and time."""
 
 from __future__ import annotations
 
 import itertools
+import os
 import threading
+import time
 from collections import OrderedDict
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 from urllib.parse import quote
 
 from ..errors import BadMock, Refused, shown
 from ..formats.base import WireFormat
+from ..issuing import Issuer
 from ..limits import CONTROL_PREFIX, MOCKS_ROOM, SESSIONS, Json
 from ..sizes import object_size, walked_size
 from ..state import Archive, State
@@ -51,7 +56,7 @@ class Session:
         self.problems: Dict[str, str] = {}  # by place, why one could not be read again
         self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
         self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State(mocks.archive)
+        self.state = State(mocks.archive, mocks.issuer)
 
     @property
     def mocks(self) -> Tuple[Mock, ...]:
@@ -124,7 +129,7 @@ class Session:
             self.index = Index()
             self.specs, self.sizes, self.uses = {}, {}, {}
             self.all_mocks.freed(self.state.close())
-            self.state = State(self.all_mocks.archive)
+            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
             if self.name and self.all_mocks.sessions.get(self.name) is self:
                 del self.all_mocks.sessions[self.name]
         self.all_mocks.has_changed()
@@ -232,6 +237,8 @@ class Mocks:
         # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
         self.awaited: Callable[[], Set[str]] = set
         self.archive = Archive(forgot=self.has_forgotten)
+        # A key of its own, so that what another server issued is none of its tokens.
+        self.issuer = Issuer(os.urandom(32), time.time)
         self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
         self.ports: Set[int] = set()  # that are listened on
         self.numbers = itertools.count(1)

@@ -105,7 +105,8 @@ class Rule:
     without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
     likewise, with {place} for the place itself.  `needs` are members of the body: without one of
     them there is nothing to check.  `models` is a regular expression that finds something in the
-    names of the models for which it holds.  `status` to `type` are the error's."""
+    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
+    the head of a request comes `early`, before the fields; its check looks at the case itself."""
 
     id: str
     sentence: str
@@ -118,6 +119,7 @@ class Rule:
     code: Optional[str] = None
     param: Optional[str] = None
     type: Optional[str] = None
+    early: bool = False
 
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
@@ -185,6 +187,7 @@ class Book:
         self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
         self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
         self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
+        self.early = tuple(rule for rule in self.rules if rule.early)
         self.needed = frozenset(name for row in self.rows for name in row.needs)
         # By the model, whether rules that are off hold, too, and what there is of `needed`.
         self.due = functools.lru_cache(maxsize=256)(self.checks_for)
@@ -196,14 +199,14 @@ class Book:
     def checks_for(
         self, model: str, every: bool, there: FrozenSet[str]
     ) -> List[Tuple[Optional[Rule], Check]]:
-        """What to check for a model, with the rule that it tells of."""
+        """What to check behind the fields for a model, with the rule that it tells of."""
         found: List[Tuple[Optional[Rule], Check]] = []
         for row in self.rows:
             if row.check is None or not there.issuperset(row.needs):
                 continue
             if isinstance(row, Sweep):
                 found.append((None, row.check))
-            elif self.holds(row, model, every):
+            elif self.holds(row, model, every) and not row.early:
                 found.append((row, row.check))
         return found
 
@@ -212,19 +215,22 @@ class Book:
         return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
 
     def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
-        """All that a request breaks: what is wrong with its fields, then the rows in order."""
+        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
+        order."""
         body = case.body
+        for rule in self.early:
+            if rule.check is not None and self.holds(rule, case.name, every):
+                yield from map(rule.violation, rule.check(case))
         if self.shape is not None and not self.shape.fits(body):
             yield from self.wrong_fields(case, every)
         if not isinstance(body, dict):
             return
         view = self.view(case)
         present = self.needed.intersection(getattr(view, "present", body))
-        checks = self.due(case.name, every, present)
-        for rule, check in checks:
+        for row, check in self.due(case.name, every, present):
             for finding in check(view):
-                told = rule or self.by_id.get(finding.rule)
-                if told is not None and (rule or self.holds(told, case.name, every)):
+                told = row or self.by_id.get(finding.rule)
+                if told is not None and (row or self.holds(told, case.name, every)):
                     yield told.violation(finding)
 
     def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:

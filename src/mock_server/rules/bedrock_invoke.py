@@ -93,7 +93,7 @@ class MalformedVoice:
         wrong, values = schema_wrong(fault)
         place = schema_pointer(path)
         where = "{place}: " if self.says_where else ""
-        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.rule or self.rule
+        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.own_rule or self.rule
         return rule, Finding(
             place, values, sentence=MALFORMED_START + where + wrong + MALFORMED_END
         )

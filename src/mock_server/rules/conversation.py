@@ -6,7 +6,7 @@ passed over here, for the fields tell it.  Pure.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Container, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from ..limits import Json
 
@@ -50,9 +50,11 @@ def text_at(value: Any, name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str], int]]:
-    """The turns whose calls have no result in the turn right after: turn, ids without one, and the
-    index of the message after the results."""
+def unanswered(
+    turns: Sequence[TalkTurn], late: Container[ToolMark] = ()
+) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after, but one that comes too `late`
+    in it: turn, ids without one, and the index of the message after the results."""
     for index, turn in enumerate(turns):
         if not turn.calls:
             continue
@@ -60,7 +62,7 @@ def unanswered(turns: Sequence[TalkTurn]) -> Iterator[Tuple[TalkTurn, List[str],
         after = turn.last + 1
         if index + 1 < len(turns) and turns[index + 1].results:
             following = turns[index + 1]
-            answered = {mark.id for mark in following.results}
+            answered = {mark.id for mark in following.results if mark not in late}
             after = following.last + 1
         missing = [mark.id for mark in turn.calls if mark.id not in answered]
         if missing:

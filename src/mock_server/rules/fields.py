@@ -59,23 +59,31 @@ class FieldFault(NamedTuple):
     value: Json
 
 
+# The id of a rule, or that of each kind of fault that has one of its own.
+RuleNames = Union[str, Mapping[str, str]]
+
 compiled_once = functools.lru_cache(maxsize=None)(re.compile)
-
-
 Fits = Callable[[Json], bool]
 
 
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
 class Shape:
-    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, where that is
-    not the usual one for the kind of fault; `null` says that null is as good as nothing."""
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, or ids by kind
+    of fault, where that is not the usual one; `null` says that null is as good as nothing."""
 
     kind = "anything"  # as errors call it
     types: Tuple[type, ...] = ()  # of Python's, that have this kind
+    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
 
-    def __init__(self, null: bool = False, rule: str = "") -> None:
+    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
         self.null, self.rule = null, rule
+        self.own_rule = rule if isinstance(rule, str) else ""  # whatever the fault
         fits = self.made()
-        if null:
+        if null and fits is not fits_always:
             inner = fits
 
             def fits_or_null(value: Json) -> bool:
@@ -86,30 +94,40 @@ class Shape:
 
     def made(self) -> Fits:
         """What tells whether a value that is not null fits."""
-        return lambda value: True
+        return fits_always
 
+    def rule_for(self, kind: str) -> str:
+        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
+        if not isinstance(self.rule, str):
+            return self.rule.get(kind, "")
+        # What is missing or unknown is not a matter of what a value may be.
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.own_rule
+
+    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
+    # values far from Python's own limit, the second makes each of them be looked at once.
     def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
         """What is wrong with a value; nothing if it fits."""
+        if type(value) in self.types:
+            return self.inner_faults(value, path)
         if self.fits(value):
-            return
-        if type(value) not in self.types:
-            yield FieldFault(path, WRONG_TYPE, self, value)
-        else:
-            yield from self.inner_faults(value, path)
+            return iter(())
+        return iter((FieldFault(path, WRONG_TYPE, self, value),))
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with a value of the right type that does not fit."""
+        """What is wrong with a value of the right type, which may fit."""
         return iter(())
 
 
 class Anything(Shape):
     """Any value at all."""
 
+    plain = str  # as of all others
+
 
 class ABoolean(Shape):
     """true or false."""
 
-    kind, types = "a boolean", (bool,)
+    kind, types, plain = "a boolean", (bool,), bool
 
     def made(self) -> Fits:
         """By its type."""
@@ -117,8 +135,7 @@ class ABoolean(Shape):
 
 
 class AString(Shape):
-    """A text: one of `choices`, so many characters long, or one that a pattern finds something
-    in."""
+    """A text: one of `choices`, so many characters long, or one that a pattern is found in."""
 
     kind, types = "a string", (str,)
 
@@ -129,18 +146,26 @@ class AString(Shape):
         most: int = 0,
         pattern: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
         super().__init__(null, rule)
 
     def made(self) -> Fits:
         """The quickest test for what is asked."""
+        self.plain = None
         if self.choices:
             known = frozenset(self.choices)
             return lambda value: type(value) is str and value in known
-        if self.least or self.most or self.pattern:
-            return lambda value: type(value) is str and self.wrong(value) == ""
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
+        self.plain = str
         return lambda value: type(value) is str
 
     def wrong(self, text: str) -> str:
@@ -157,7 +182,9 @@ class AString(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """The one thing that is wrong with it."""
-        yield FieldFault(path, self.wrong(value), self, value)
+        wrong = self.wrong(value)
+        if wrong:
+            yield FieldFault(path, wrong, self, value)
 
 
 class ANumber(Shape):
@@ -170,7 +197,7 @@ class ANumber(Shape):
         least: Optional[float] = None,
         most: Optional[float] = None,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.least, self.most = least, most
         super().__init__(null, rule)
@@ -183,6 +210,8 @@ class ANumber(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Which bound it breaks."""
+        if self.fits(value):
+            return
         is_small = self.least is not None and value < self.least
         yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
 
@@ -211,7 +240,7 @@ class AnArray(Shape):
     kind, types = "an array", (list,)
 
     def __init__(
-        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: str = ""
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
     ) -> None:
         self.item, self.least, self.most = item, least, most
         super().__init__(null, rule)
@@ -223,11 +252,7 @@ class AnArray(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not list or not least <= len(value) <= most:
                 return False
-            fits_item = item.fits  # which is known late, where shapes hold themselves
-            for one in value:
-                if not fits_item(one):
-                    return False
-            return True
+            return all(map(item.fits, value))  # known late, where shapes hold themselves
 
         return fits
 
@@ -237,14 +262,14 @@ class AnArray(Shape):
             yield FieldFault(path, TOO_SHORT, self, value)
         if self.most and len(value) > self.most:
             yield FieldFault(path, TOO_LONG, self, value)
+        item = self.item
         for index, one in enumerate(value):
-            if not self.item.fits(one):
-                yield from self.item.faults(one, (*path, index))
+            if type(one) is not item.plain:
+                yield from item.faults(one, (*path, index))
 
 
 class AnObject(Shape):
-    """An object with these members, of which some are `needed`; others are faults unless it is
-    `closed` no more."""
+    """An object with these members, some of them `needed`; others are faults if it is `closed`."""
 
     kind, types = "an object", (dict,)
 
@@ -254,7 +279,7 @@ class AnObject(Shape):
         needed: Sequence[str] = (),
         closed: bool = True,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.members: Dict[str, Shape] = dict(members)
         self.needed, self.closed = tuple(needed), closed
@@ -263,22 +288,29 @@ class AnObject(Shape):
     def made(self) -> Fits:
         """All members in their order, then whether one is missing."""
         closed, needed, members = self.closed, frozenset(self.needed), self.members
+        if not (closed or needed or members):
+            self.plain = dict
         tests: Dict[str, Fits] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for shapes may hold themselves
-                tests.update((name, shape.fits) for name, shape in members.items())
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in members.items()})
+                tests.update({name: shape.fits for name, shape in members.items()})
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:
                         return False
-                elif not test(inner):
+                elif test is not fits_always and not test(inner):
                     return False
-            return needed <= value.keys()
+            return not needed or needed <= value.keys()
 
         return fits
 
@@ -294,7 +326,7 @@ class AnObject(Shape):
                 yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
         for name, inner in value.items():
             shape = members.get(name)
-            if shape is not None and not shape.fits(inner):
+            if shape is not None and type(inner) is not shape.plain:
                 yield from shape.faults(inner, (*path, name))
 
 
@@ -310,7 +342,7 @@ class AMap(Shape):
         key: Optional[AString] = None,
         most: int = 0,
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.value, self.key, self.most = value, key, most
         super().__init__(null, rule)
@@ -341,7 +373,8 @@ class AMap(Shape):
 
 
 class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one it is the `usual`."""
+    """An object whose member `tag` says which of several it is; without one, or with null, it is
+    the `usual`."""
 
     kind, types = "an object", (dict,)
 
@@ -351,7 +384,7 @@ class AUnion(Shape):
         members: Mapping[str, AnObject],
         usual: str = "",
         null: bool = False,
-        rule: str = "",
+        rule: RuleNames = "",
     ) -> None:
         self.tag, self.members, self.usual = tag, dict(members), usual
         for shape in self.members.values():  # each may say what it is
@@ -366,7 +399,9 @@ class AUnion(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
-            named = value.get(tag, usual)
+            named = value.get(tag)
+            if named is None:
+                named = usual
             test = get(named) if type(named) is str else None
             return test is not None and test(value)
 
@@ -377,7 +412,9 @@ class AUnion(Shape):
         if self.tag not in value and not self.usual:
             yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
             return
-        named = value.get(self.tag, self.usual)
+        named = value.get(self.tag)
+        if named is None and self.usual:
+            named = self.usual
         shape = self.members.get(named) if isinstance(named, str) else None
         if shape is None:
             yield FieldFault(path, WRONG_TAG, self, named)
@@ -388,7 +425,7 @@ class AUnion(Shape):
 class Either(Shape):
     """One of several shapes, each of another type."""
 
-    def __init__(self, *shapes: Shape, null: bool = False, rule: str = "") -> None:
+    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
         self.shapes = shapes
         self.by_type = {kind: shape for shape in shapes for kind in shape.types}
         self.kind = " or ".join(shape.kind for shape in shapes)
@@ -397,6 +434,7 @@ class Either(Shape):
     def made(self) -> Fits:
         """That of the value's type."""
         get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
+        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
 
         def fits(value: Json) -> bool:
             test = get(type(value))
@@ -408,6 +446,5 @@ class Either(Shape):
         """What is wrong with it as one of its type, or that it is of none."""
         shape = self.by_type.get(type(value))
         if shape is not None:
-            yield from shape.faults(value, path)
-        elif not self.fits(value):
-            yield FieldFault(path, WRONG_TYPE, self, value)
+            return shape.faults(value, path)
+        return super().faults(value, path)

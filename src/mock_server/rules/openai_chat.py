@@ -1,96 +1,88 @@
-"""What OpenAI's chat completions refuse (request rules, 2.1).  Pure."""
+"""What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure."""
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List
+from typing import Iterator
 
-from .base import Book, Case, Finding, Rule
-from .conversation import (
-    PLAIN_TURN,
-    TalkTurn,
-    ToolMark,
-    indexed_objects,
-    text_at,
-    unanswered,
-    unasked,
-)
+from .base import Book, Case, Finding, Rule, Sweep
+from .fields import UNKNOWN_FIELD, FieldFault
 from .openai_chat_fields import CHAT_BODY
+from .openai_chat_options import (
+    REASONING,
+    both_limits,
+    choice_alone,
+    effort_of_none,
+    effort_with_tools,
+    format_schemas,
+    function_schemas,
+    likely_alone,
+    old_function_schemas,
+    old_limit,
+    options_of_no_stream,
+    parallel_alone,
+    set_sampling,
+    set_temperature,
+)
+from .openai_chat_view import (
+    ChatView,
+    calls_without_result,
+    json_unsaid,
+    null_contents,
+    results_without_call,
+    sounds_of_tools,
+    systems,
+)
+from .openai_schemas import OPENAI_SCHEMA_RULES
 from .openai_voice import OpenAIVoice
 
 
-class ChatView:
-    """A chat request as its rules look at it: the case, its body, its turns.  The run of `tool`
-    messages behind an assistant's is one turn."""
+class ChatVoice(OpenAIVoice):
+    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
 
-    __slots__ = ("case", "body", "turns", "messages")
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        self.messages = self.body.get("messages")
-        self.turns: List[TalkTurn] = []
-        if isinstance(self.messages, list):
-            self.read(self.messages)
-
-    def read(self, messages: List[Any]) -> None:
-        """Find the turns."""
-        turns, run = self.turns, None
-        for index, message in enumerate(messages):
-            role = message.get("role") if isinstance(message, dict) else None
-            if role == "tool":
-                if run is None:
-                    run = TalkTurn("tool", index)
-                    turns.append(run)
-                run.last = index
-                run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
-                continue
-            run = None
-            calls = message.get("tool_calls") if role == "assistant" else None
-            if not calls:
-                turns.append(PLAIN_TURN)
-                continue
-            turn = TalkTurn("assistant", index)
-            turns.append(turn)
-            for at, call in indexed_objects(calls):
-                turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
+            return "openai/message-field"
+        return super().rule_of(fault)
 
 
-def calls_without_result(view: ChatView) -> Iterator[Finding]:
-    """Calls of tools that no message right after answers."""
-    for turn, missing, after in unanswered(view.turns):
-        param = "messages"
-        if after < len(view.messages):
-            param = f"messages.[{after}].role"
-        yield Finding(f"messages[{turn.first}]", {"ids": ", ".join(missing)}, param)
+CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
 
 
-def results_without_call(view: ChatView) -> Iterator[Finding]:
-    """Results of tools that nobody called right before."""
-    for mark in unasked(view.turns):
-        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+def not_json(case: Case) -> Iterator[Finding]:
+    """A body that is said to be something else."""
+    told = case.headers.get("content-type")
+    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
+        yield Finding("", {"t": told})
 
 
-def both_limits(view: ChatView) -> Iterator[Finding]:
-    """Two names of one limit."""
-    body = view.body
-    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
-        yield Finding("max_tokens")
+# Section 3.
+CONTENT_TYPE_RULE = Rule(
+    "openai/content-type",
+    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
+    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
+    "type.",
+    "documentation",
+    not_json,
+    default="jrn",
+    code="unsupported_content_type",
+    early=True,
+)
 
-
-def old_limit(view: ChatView) -> Iterator[Finding]:
-    """The older name of the limit, which no model that reasons takes."""
-    if view.body["max_tokens"] is not None:
-        yield Finding("max_tokens")
-
-
-REASONING = r"^(?:o[1-9]|gpt-(?:[5-9]|[1-9]\d)(?!\d)(?!-chat))"
-
+# Told by the fields: 1.1 in the words of 1.8.
 OPENAI_FIELD_RULES = (
     Rule(
         "openai/unknown-field",
         "Unknown parameter: '{path}'.",
         "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
     ),
+    Rule(
+        "openai/message-field",
+        "Unknown parameter: '{path}'.",
+        "songquanpeng/one-api#1319",
+        default="jrn",
+    ),
+    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
     Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
     Rule(
         "openai/types",
@@ -103,22 +95,56 @@ OPENAI_FIELD_RULES = (
         "'function', 'tool', and 'developer'.",
         "pattern",
     ),
-    Rule("openai/part-type", "Invalid value: '{value}'. Supported values are: {choices}.", "x"),
+    Rule(
+        "openai/part-type",
+        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
+        "'refusal', 'audio', and 'file'.",
+        "pattern",
+    ),
     Rule(
         "openai/messages-empty",
         "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
         "empty array instead.",
         "recorded",
     ),
-    Rule("openai/tool-call-id-length", "Invalid '{path}': string too long.", "x"),
-    Rule("openai/tool-args-string", "Invalid type for '{path}'", "x"),
-    Rule("openai/tool-name-pattern", "Invalid '{path}'", "x"),
-    Rule("openai/temperature-range", "Invalid 'temperature'", "x"),
-    Rule("openai/limits", "Invalid '{path}'", "x"),
+    Rule(
+        "openai/tool-call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
+        "string with length {size} instead.",
+        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
+    ),
+    Rule(
+        "openai/tool-args-string",
+        "Invalid type for '{path}': expected a string, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/tool-name-pattern",
+        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
+        "pattern '^[a-zA-Z0-9_-]+$'.",
+        "mcp-use/mcp-use#90",
+    ),
+    Rule(
+        "openai/tools-empty",
+        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
+        "array instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/temperature-range",
+        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
+        "{value} instead.",
+        "recorded, OpenAI's OpenAPI 2.3.0",
+    ),
+    Rule(
+        "openai/limits",
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {size} instead.",
+        "OpenAI's OpenAPI 2.3.0, pattern",
+    ),
 )
 
-OPENAI_CHAT_RULES = (
-    *OPENAI_FIELD_RULES,
+MESSAGE_RULES = (
     Rule(
         "openai/tool-calls-answered",
         "An assistant message with 'tool_calls' must be followed by tool messages responding to "
@@ -126,6 +152,7 @@ OPENAI_CHAT_RULES = (
         "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
         calls_without_result,
         needs=("messages",),
+        param="{param}",
     ),
     Rule(
         "openai/tool-after-tool-calls",
@@ -133,7 +160,78 @@ OPENAI_CHAT_RULES = (
         "with 'tool_calls'.",
         "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
         results_without_call,
+        needs=("messages",),
         param="messages.[{i}].role",
+    ),
+    Rule(
+        "openai/content-null",
+        "Invalid value for 'content': expected a string, got null.",
+        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
+        null_contents,
+        needs=("messages",),
+        param="messages.[{i}].content",
+    ),
+    Rule(
+        "openai/tool-content-type",
+        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
+        "recorded",
+        sounds_of_tools,
+        needs=("messages",),
+        code="invalid_value",
+        param="{place}",
+    ),
+    Rule(
+        "openai/json-word",
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+        "'json_object'.",
+        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
+        json_unsaid,
+        needs=("messages", "response_format"),
+        param="messages",
+    ),
+)
+
+SCHEMA_ROWS = (
+    Sweep(function_schemas, ("tools",)),
+    Sweep(old_function_schemas, ("functions",)),
+    Sweep(format_schemas, ("response_format",)),
+    *OPENAI_SCHEMA_RULES,
+)
+
+OPTION_RULES = (
+    Rule(
+        "openai/tool-choice-without-tools",
+        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
+        "specified.",
+        "writer/writer-framework#1013",
+        choice_alone,
+        needs=("tool_choice",),
+        param="tool_choice",
+    ),
+    Rule(
+        "openai/parallel-without-tools",
+        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
+        "'tools' are specified.",
+        "openai/swarm#30, Upsonic/Upsonic#323",
+        parallel_alone,
+        needs=("parallel_tool_calls",),
+        param="parallel_tool_calls",
+    ),
+    Rule(
+        "openai/stream-options",
+        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+        "several public sources, of Azure and OpenAI",
+        options_of_no_stream,
+        needs=("stream_options",),
+        param="stream_options",
+    ),
+    Rule(
+        "openai/top-logprobs",
+        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+        "by analogy with stream_options",
+        likely_alone,
+        needs=("top_logprobs",),
+        param="top_logprobs",
     ),
     Rule(
         "openai/max-tokens-both",
@@ -144,6 +242,10 @@ OPENAI_CHAT_RULES = (
         code="invalid_parameter_combination",
         param="max_tokens",
     ),
+)
+
+# Of some models alone: 4.1.
+MODEL_RULES = (
     Rule(
         "openai/max-tokens-reasoning",
         "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
@@ -156,14 +258,67 @@ OPENAI_CHAT_RULES = (
         code="unsupported_parameter",
         param="max_tokens",
     ),
+    Rule(
+        "openai/temperature-reasoning",
+        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
+        "(1) value is supported.",
+        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
+        set_temperature,
+        default="mod",
+        needs=("temperature",),
+        models=REASONING,
+        code="unsupported_value",
+        param="temperature",
+    ),
+    Rule(
+        "openai/sampling-reasoning",
+        "Unsupported parameter: '{x}' is not supported with this model.",
+        "documentation",
+        set_sampling,
+        default="mod",
+        models=REASONING,
+        code="unsupported_parameter",
+        param="{x}",
+    ),
+    Rule(
+        "openai/effort-unknown",
+        "Unrecognized request argument supplied: reasoning_effort",
+        "several public sources",
+        effort_of_none,
+        default="mod",
+        needs=("reasoning_effort",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+    ),
+    Rule(
+        "openai/effort-with-tools",
+        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
+        "Please use /v1/responses instead.",
+        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
+        effort_with_tools,
+        default="mod",
+        needs=("tools",),
+        models=r"^gpt-5\.[4-9](?!.*-chat)",
+        param="reasoning_effort",
+    ),
+    Rule(
+        "openai/system-o1-mini",
+        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
+        "recorded twice",
+        systems,
+        default="mod",
+        needs=("messages",),
+        models=r"^o1-(?:mini|preview)",
+        code="unsupported_value",
+        param="{place}",
+    ),
 )
 
-OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_RULES, CHAT_BODY, OpenAIVoice("openai"), ChatView)
-
-# What holds for the messages at whatever host: a conversation that lacks a result is none.
-STRUCTURE_RULES = (
-    "openai/messages-empty",
-    "openai/role-unknown",
-    "openai/tool-calls-answered",
-    "openai/tool-after-tool-calls",
+OPENAI_CHAT_ROWS = (
+    CONTENT_TYPE_RULE,
+    *OPENAI_FIELD_RULES,
+    *SCHEMA_ROWS,
+    *MESSAGE_RULES,
+    *OPTION_RULES,
+    *MODEL_RULES,
 )
+OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)

@@ -3,7 +3,7 @@ Pure."""
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Sequence, Tuple
+from typing import Dict, Iterable, Mapping, Sequence, Tuple
 
 from ..errors import kind_of
 from ..jsons import compact
@@ -112,21 +112,27 @@ def said_of_length(fault: FieldFault) -> FaultWords:
 
 
 class OpenAIVoice:
-    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words."""
+    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
+    `own` words their rows say it."""
 
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
+    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
+        self.prefix, self.own = prefix, frozenset(own)
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
 
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        id = fault.shape.rule if fault.kind not in (MISSING_FIELD, UNKNOWN_FIELD) else ""
+        id = self.rule_of(fault)
         sentence, code, more = self.said(fault)
         path = bracketed(fault.path)
         if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
             path += "." + fault.shape.tag
         values: Dict[str, object] = {"path": path, **more}
-        finding = Finding(path, values, param="{place}", code=code, sentence=sentence)
-        return id or f"{self.prefix}/{OPENAI_RULES[fault.kind]}", finding
+        if id in self.own:
+            return id, Finding(path, values)
+        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
 
     @staticmethod
     def said(fault: FieldFault) -> FaultWords:

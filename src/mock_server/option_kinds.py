@@ -1,0 +1,139 @@
+"""What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+May look whether a directory exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, Callable, List, NamedTuple, Tuple, Union
+
+from .credential_pairs import checked_credential, separated_credentials
+from .errors import MISSING, WrongValue, shown
+from .limits import DIALECTS
+from .node import Written
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)

@@ -1,0 +1,71 @@
+"""How OpenAI says that a field of a Responses request is wrong (request rules, 1.8).  Pure."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from ..errors import kind_of
+from .base import Finding
+from .fields import (
+    MISSING_FIELD,
+    TOO_SHORT,
+    UNKNOWN_FIELD,
+    WRONG_TAG,
+    WRONG_TYPE,
+    AMap,
+    AString,
+    FieldFault,
+)
+from .openai_voice import FaultWords, OpenAIVoice, bracketed, said_values
+from .responses_fields import NESTED_NAME, Moved
+from .responses_items_fields import ID_OF_CALL, AnId, ToldUnion
+
+MOVED_SENTENCE = (
+    "Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to '{to}'. "
+    "Try again with the new parameter. See the API documentation for more information: "
+    "https://platform.openai.com/docs/api-reference/responses/create."
+)
+ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefix}'."
+
+
+class ResponsesVoice(OpenAIVoice):
+    """As in chat completions, with what only this API has or calls otherwise."""
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        shape, kind = fault.shape, fault.kind
+        if isinstance(shape, Moved):
+            name = bracketed(fault.path)
+            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
+        id, finding = super().__call__(fault)
+        if shape is ID_OF_CALL and kind != WRONG_TYPE:
+            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
+        elif kind == MISSING_FIELD and shape is NESTED_NAME:
+            id = shape.own_rule
+        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
+            id = "responses/unknown-item-field"
+        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+            path = bracketed(fault.path)
+            finding = finding._replace(place=path, values={**finding.values, "path": path})
+        elif kind == WRONG_TYPE:
+            id = "responses/types"
+        return id, finding
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        shape, kind, value = fault.shape, fault.kind, fault.value
+        if kind == WRONG_TAG and isinstance(shape, ToldUnion):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
+        wanted = ""
+        if isinstance(shape, AMap):
+            wanted = "a metadata object"
+        elif isinstance(shape, AString) and shape.choices:
+            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
+        if kind == WRONG_TYPE and wanted:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if isinstance(shape, AnId) and kind != WRONG_TYPE:
+            return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
+        return OpenAIVoice.said(fault)

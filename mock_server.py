@@ -30157,6 +30157,21 @@ class AwsString(AString):
         whole = rf"\A(?:{pattern})\Z" if pattern else ""
         super().__init__(choices, least, most, whole)
 
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        least, most, pattern = self.least, self.most or float("inf"), self.pattern
+        if self.choices or not (least or self.most or pattern):
+            return super().made()
+        if not pattern:
+            return lambda value: type(value) is str and least <= len(value) <= most
+
+        def fits(value: Json) -> bool:
+            if type(value) is not str or not least <= len(value) <= most:
+                return False
+            return compiled_once(pattern).search(value) is not None
+
+        return fits
+
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
         if self.most and len(value) > self.most:
@@ -30555,15 +30570,13 @@ COUNT_BODY = AwsStructure(
 
 BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
 # What a conversation may have that rules need, beside members and kinds of blocks.
+MODEL_FIELDS = "additionalModelRequestFields"
 ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
-TOOL_BLOCK, MAY_NAME_PAPERS, TO_LOOK_AT = "tool block", "may name papers", "to look at"
-HOLDS_JSON = "holds JSON"
-MARKS_OF_BLOCKS: Mapping[str, Sequence[str]] = {
-    "toolUse": (TOOL_BLOCK,),
-    "toolResult": (TOOL_BLOCK, MAY_NAME_PAPERS),
-    "document": (MAY_NAME_PAPERS,),
-    "image": (TO_LOOK_AT,),
-    "video": (TO_LOOK_AT,),
+BARE_JSON, NAMES_PAPERS = "bare JSON", "names papers"
+TOOL_BLOCK, TO_LOOK_AT = "tool block", "to look at"
+KINDS_OF_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("toolUse", "toolResult"), TOOL_BLOCK),
+    **dict.fromkeys(("image", "video"), TO_LOOK_AT),
 }
 
 
@@ -30580,35 +30593,67 @@ class TalkBlock(NamedTuple):
         """The path to it, as Bedrock's sentences have it."""
         return f"messages.{self.message}.content.{self.number}"
 
+    @property
+    def mark(self) -> ToolMark:
+        """It as a call or a result."""
+        return ToolMark(text_at(self.value, "toolUseId"), self.message, self.number)
+
+
+def is_bare(value: Json) -> bool:
+    """Whether a value is JSON, but no object."""
+    return value is not None and not isinstance(value, dict)
+
 
 class ConverseTalk:
     """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
-    that say nothing, `empty` the messages that have nothing, `repeated` the first that has the
-    role of the one before it.  `present` has the members of the request, the kinds of its
-    blocks, and what else rules look for."""
+    that say nothing, `bare` those of JSON that is no object, `papers` those of documents with their
+    names, `empty` the messages that have nothing, `repeated` the first that has the role of the one
+    before it.  `present` has the members of the request, the kinds of its blocks, and what else
+    rules look for."""
 
     __slots__ = (
         *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
-        "present",
+        *("bare", "papers", "present"),
     )
 
     def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
         self.case, self.is_count = case, is_count
         self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
-        self.present: Set[str] = set(self.request)
         self.roles: List[Any] = []
         self.turns: List[TalkTurn] = []
         self.blocks: List[TalkBlock] = []
         self.blank: List[str] = []
+        self.bare: List[str] = []
+        self.papers: List[Tuple[str, Json]] = []
         self.empty: List[int] = []
         self.repeated = 0
         messages = self.request.get("messages")
         if isinstance(messages, list):
             self.read(messages)
-        if not self.present.isdisjoint((TOOL_BLOCK, "toolConfig", "additionalModelRequestFields")):
-            self.present.add(HOLDS_JSON)
+        self.present = self.found()
+
+    def found(self) -> Set[str]:
+        """What there is for rules to look at."""
+        found = set(self.request)
+        if "toolConfig" in found:
+            self.read_tools()
+        if MODEL_FIELDS in found and is_bare(self.request[MODEL_FIELDS]):
+            self.bare.append(MODEL_FIELDS)
+        for block in self.blocks:
+            found.add(block.kind)
+            found.add(KINDS_OF_KINDS.get(block.kind, ""))
         if not self.roles or self.roles[0] == "assistant":
-            self.present.add(ODD_START)
+            found.add(ODD_START)
+        for name, what in (
+            (REPEATED, self.repeated),
+            (WITHOUT_BLOCKS, self.empty),
+            (WITH_BLANKS, self.blank),
+            (BARE_JSON, self.bare),
+            (NAMES_PAPERS, self.papers),
+        ):
+            if what:
+                found.add(name)
+        return found
 
     def read(self, messages: List[Any]) -> None:
         """Find them."""
@@ -30626,8 +30671,6 @@ class ConverseTalk:
                 self.empty += [number] * (content == [])
             elif isinstance(content, list):
                 self.read_blocks(number, role, content)
-        found = ((REPEATED, self.repeated), (WITHOUT_BLOCKS, self.empty), (WITH_BLANKS, self.blank))
-        self.present.update([name for name, what in found if what])
 
     def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
         """Find the blocks of one message."""
@@ -30639,22 +30682,50 @@ class ConverseTalk:
                 if not text or text.isspace():
                     self.blank.append(f"messages.{number}.content.{index}")
                 continue
-            kind = next((name for name in block if name in BLOCK_KINDS), "")
-            self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
-            self.present.update(MARKS_OF_BLOCKS.get(kind, ()), (kind,))
-            if kind == "toolUse" or kind == "toolResult":
-                self.mark(number, index, role, kind, block[kind])
+            kind = ""
+            for kind in block:  # what has none of them is called by its last member
+                if kind in BLOCK_KINDS:
+                    break
+            found = TalkBlock(number, index, kind, block.get(kind))
+            self.blocks.append(found)
+            if kind == "toolUse":
+                self.read_use(found, role)
+            elif kind == "toolResult":
+                self.read_result(found, role)
+            elif kind == "document":
+                self.papers.append((found.place, within(found.value, "name")))
 
-    def mark(self, number: int, index: int, role: Any, kind: str, value: Any) -> None:
-        """Remember a call of the assistant's or a result of the user's; what a model's own tools
-        did stands in its own turn."""
-        if role != ("assistant" if kind == "toolUse" else "user") or text_at(value, "type"):
-            return
-        turn = self.turns[number]
+    def read_tools(self) -> None:
+        """Find out which of the tools have a schema that is none."""
+        for index, tool in self.tools:
+            if is_bare(within(tool, "toolSpec", "inputSchema", "json")):
+                self.bare.append(f"toolConfig.tools.{index}.toolSpec.inputSchema.json")
+
+    def read_use(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in a call of a tool."""
+        if is_bare(within(block.value, "input")):
+            self.bare.append(f"{block.place}.toolUse.input")
+        # What a model's own tools did stands in its own turn.
+        if role == "assistant" and not text_at(block.value, "type"):
+            self.turn_of(block, role).calls.append(block.mark)
+
+    def read_result(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in the result of a tool."""
+        for index, part in indexed_objects(within(block.value, "content")):
+            if "json" in part and is_bare(part["json"]):
+                self.bare.append(f"{block.place}.toolResult.content.{index}.json")
+            elif "document" in part:
+                place = f"{block.place}.toolResult.content.{index}"
+                self.papers.append((place, within(part, "document", "name")))
+        if role == "user" and not text_at(block.value, "type"):
+            self.turn_of(block, role).results.append(block.mark)
+
+    def turn_of(self, block: TalkBlock, role: str) -> TalkTurn:
+        """The turn that a call or a result stands in."""
+        turn = self.turns[block.message]
         if turn is PLAIN_TURN:
-            turn = self.turns[number] = TalkTurn(role, number)
-        marks = turn.calls if kind == "toolUse" else turn.results
-        marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
+            turn = self.turns[block.message] = TalkTurn(role, block.message)
+        return turn
 
     def has_text(self, number: int) -> bool:
         """Whether a message has a text beside other blocks."""
@@ -30930,7 +31001,7 @@ def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
 
 def more_fields(view: ConverseTalk) -> Iterator[Finding]:
     """Fields for the model that it is not known to have."""
-    given = view.request.get("additionalModelRequestFields")
+    given = view.request.get(MODEL_FIELDS)
     for maker, known in MORE_FIELDS.items():
         if not isinstance(given, dict) or not view.name.startswith(maker):
             continue
@@ -30942,10 +31013,10 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             if maker == CLAUDE:
                 sentence = "The model returned the following errors: {name}: Extra inputs are not "
                 sentence += "permitted"
-            yield Finding("additionalModelRequestFields", values, sentence=sentence)
+            yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 
-def without_profile(view: ConverseTalk) -> Iterator[Finding]:
+def without_profile(view: Any) -> Iterator[Finding]:
     """A model's own id, where only an inference profile has throughput."""
     if BARE_CLAUDE.search(view.case.model):
         yield Finding("modelId", {"model": view.case.model})
@@ -31032,9 +31103,12 @@ BEDROCK_MODEL_RULES = (
         MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
         "recorded, public source files",
         more_fields,
-        needs=("additionalModelRequestFields",),
+        needs=(MODEL_FIELDS,),
         default="off",
     ),
+)
+# What has throughput is no matter of Converse alone: these look at the model, of any view's case.
+ON_DEMAND_RULES = (
     Rule(
         "bedrock/on-demand",
         ON_DEMAND,
@@ -31077,26 +31151,29 @@ CONVERSE_MODEL = (
 DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
-    "The format of the additionalModelRequestFields field is invalid. Provide a json object for "
-    "additionalModelRequestFields"
+    f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
 )
 
 
 @functools.lru_cache(maxsize=256)
 def is_model_id(model: str, pattern: str) -> bool:
     """Whether a model's id is one by its letters."""
-    return len(model) <= 2048 and bool(re.fullmatch(pattern, model))
+    return bool(re.fullmatch(pattern, model))
 
 
 def odd_models(view: ConverseTalk) -> Iterator[Finding]:
     """An id that no model can have."""
-    pattern = COUNTED_MODEL if view.is_count else CONVERSE_MODEL
+    pattern, most = (COUNTED_MODEL, 256) if view.is_count else (CONVERSE_MODEL, 2048)
     model = view.case.model
-    if not is_model_id(model, pattern):
-        said = pattern.replace("{", "{{").replace("}", "}}")
-        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy "
-        sentence += f"constraint: Member must satisfy regular expression pattern: {said}"
-        yield Finding("modelId", {"value": model}, sentence=sentence)
+    wrong = ""
+    if len(model) > most:
+        wrong = f"have length less than or equal to {most}"
+    elif not is_model_id(model, pattern):
+        wrong = f"satisfy regular expression pattern: {pattern}"
+    if wrong:
+        wrong = wrong.replace("{", "{{").replace("}", "}}")
+        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy constraint: "
+        yield Finding("modelId", {"value": model}, sentence=sentence + "Member must " + wrong)
 
 
 def blocks_without_tools(view: ConverseTalk) -> Iterator[Finding]:
@@ -31162,32 +31239,10 @@ def empty_failures(view: ConverseTalk) -> Iterator[Finding]:
             yield Finding(f"{block.place}.toolResult")
 
 
-def result_parts(block: TalkBlock) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """What is in the result of a tool, with its indexes; nothing in any other block."""
-    if block.kind == "toolResult":
-        yield from indexed_objects(within(block.value, "content"))
-
-
-def documents_of_json(view: ConverseTalk) -> Iterator[Tuple[str, Json]]:
-    """The values that are the client's own JSON, and where they stand."""
-    for index, tool in view.tools:
-        schema = within(tool, "toolSpec", "inputSchema", "json")
-        yield f"toolConfig.tools.{index}.toolSpec.inputSchema.json", schema
-    for block in view.blocks:
-        if block.kind == "toolUse":
-            yield f"{block.place}.toolUse.input", within(block.value, "input")
-        for at, part in result_parts(block):
-            yield f"{block.place}.toolResult.content.{at}.json", part.get("json")
-
-
 def bare_values(view: ConverseTalk) -> Iterator[Finding]:
     """JSON that is no object, where any JSON could be meant."""
-    fields = view.request.get("additionalModelRequestFields")
-    if fields is not None and not isinstance(fields, dict):
-        yield Finding("additionalModelRequestFields", sentence=BAD_MODEL_FIELDS)
-    for place, value in documents_of_json(view):
-        if value is not None and not isinstance(value, dict):
-            yield Finding(place)
+    for place in view.bare:
+        yield Finding(place, sentence=BAD_MODEL_FIELDS if place == MODEL_FIELDS else None)
 
 
 def is_document_name(name: str) -> bool:
@@ -31197,15 +31252,9 @@ def is_document_name(name: str) -> bool:
 
 def document_names(view: ConverseTalk) -> Iterator[Finding]:
     """Documents whose names have other letters than they may."""
-    for block in view.blocks:
-        names = [(block.place, within(block.value, "name"))] * (block.kind == "document")
-        for at, part in result_parts(block):
-            names.append(
-                (f"{block.place}.toolResult.content.{at}", within(part, "document", "name"))
-            )
-        for place, name in names:
-            if isinstance(name, str) and not is_document_name(name):
-                yield Finding(f"{place}.document.name")
+    for place, name in view.papers:
+        if isinstance(name, str) and not is_document_name(name):
+            yield Finding(f"{place}.document.name")
 
 
 # Request rules, 1.5, 1.8 and 2.9.
@@ -31306,7 +31355,7 @@ CONVERSE_RULES = (
         "try again.",
         "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
         bare_values,
-        needs=(HOLDS_JSON,),
+        needs=(BARE_JSON,),
     ),
     Rule(
         "bedrock/document-name",
@@ -31315,16 +31364,17 @@ CONVERSE_RULES = (
         "consecutive whitespace character.",
         "public source files",
         document_names,
-        needs=(MAY_NAME_PAPERS,),
+        needs=(NAMES_PAPERS,),
     ),
     *BEDROCK_MODEL_RULES,
+    *ON_DEMAND_RULES,
 )
 
 CONVERSE_BOOK = Book(
     "bedrock", "converse", CONVERSE_RULES, CONVERSE_BODY, said_by_aws, converse_talk, told_by_aws
 )
 # Where tokens are counted, a model has its own id, and no throughput.
-COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if "on-demand" not in rule.id]
+COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if rule not in ON_DEMAND_RULES]
 COUNT_TOKENS_BOOK = Book(
     "bedrock",
     "count-tokens",
@@ -31433,7 +31483,7 @@ NOVA_EXTRANEOUS = "bedrock/extraneous"
 NOVA_MESSAGE = AnObject(
     {
         "role": AString(("user", "assistant")),
-        "content": AnArray(AnObject({}, closed=False), 1),
+        "content": AnArray(AnObject({"text": AString()}, closed=False), 1),
     },
     ("role", "content"),
     closed=False,

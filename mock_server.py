@@ -24916,7 +24916,7 @@ class Book:
 
 
 NOT_SURE = "cohere/limits"  # of what documents say, but no answer that was seen
-ANY_OBJECT = AnObject({}, closed=False, null=True)
+COHERE_OBJECT = AnObject({}, closed=False, null=True)
 TEXTS = AnArray(AString(), null=True)
 PLAIN_TEXT = AString(null=True)
 SWITCH = ABoolean(null=True)
@@ -24980,12 +24980,12 @@ COHERE_CHAT_BODY = AnObject(
         "tool_choice": AString(("REQUIRED", "NONE"), null=True),
         "strict_tools": SWITCH,
         "documents": AnArray(Either(AString(), AnObject({}, closed=False)), null=True),
-        "citation_options": ANY_OBJECT,
+        "citation_options": COHERE_OBJECT,
         "response_format": AnObject(
             {
                 "type": AString(("text", "json_object")),
-                "json_schema": ANY_OBJECT,
-                "schema": ANY_OBJECT,
+                "json_schema": COHERE_OBJECT,
+                "schema": COHERE_OBJECT,
             },
             closed=False,
             null=True,
@@ -25000,7 +25000,7 @@ COHERE_CHAT_BODY = AnObject(
         "k": AnInteger(0, 500, null=True),
         "p": ANumber(0.01, 0.99, null=True),
         "logprobs": SWITCH,
-        "thinking": ANY_OBJECT,
+        "thinking": COHERE_OBJECT,
         "priority": NUMBER_OR_NULL,
         "return_prompt": Anything(),
         "raw_prompting": Anything(),
@@ -25368,10 +25368,10 @@ MISTRAL_MESSAGES = AUnion(
         ),
     },
 )
-SOME_OBJECT = AnObject({}, closed=False)
+MISTRAL_OBJECT = AnObject({}, closed=False)
 SOME_OBJECT_OR_NULL = AnObject({}, closed=False, null=True)
 NAME_OR_NULL = AString(null=True)
-FLAG_OR_NULL = ABoolean(null=True)
+MISTRAL_FLAG = ABoolean(null=True)
 COUNT_OR_NULL = AnInteger(0, null=True)
 
 GENERATION_FIELDS = {
@@ -25380,7 +25380,7 @@ GENERATION_FIELDS = {
     "top_p": ANumber(0, 1, null=True),
     "max_tokens": COUNT_OR_NULL,
     "min_tokens": COUNT_OR_NULL,
-    "stream": FLAG_OR_NULL,
+    "stream": MISTRAL_FLAG,
     "stop": Either(AString(), AnArray(AString()), null=True),
     "random_seed": AnInteger(null=True),
     "metadata": SOME_OBJECT_OR_NULL,
@@ -25394,23 +25394,23 @@ MISTRAL_CHAT_MEMBERS = {
         closed=False,
         null=True,
     ),
-    "tools": AnArray(SOME_OBJECT, null=True),
-    "tool_choice": Either(AString(("auto", "none", "any", "required")), SOME_OBJECT, null=True),
+    "tools": AnArray(MISTRAL_OBJECT, null=True),
+    "tool_choice": Either(AString(("auto", "none", "any", "required")), MISTRAL_OBJECT, null=True),
     "presence_penalty": ANumber(-2, 2, null=True),
     "frequency_penalty": ANumber(-2, 2, null=True),
     "repetition_penalty": ANumber(null=True),
     "top_k": AnInteger(null=True),
-    "logprobs": FLAG_OR_NULL,
+    "logprobs": MISTRAL_FLAG,
     "top_logprobs": AnInteger(null=True),
-    "prompt_logprobs": FLAG_OR_NULL,
+    "prompt_logprobs": MISTRAL_FLAG,
     "top_prompt_logprobs": AnInteger(null=True),
     "n": AnInteger(1, null=True),
     "prediction": SOME_OBJECT_OR_NULL,
-    "parallel_tool_calls": FLAG_OR_NULL,
+    "parallel_tool_calls": MISTRAL_FLAG,
     "prompt_mode": NAME_OR_NULL,
     "reasoning_effort": NAME_OR_NULL,
-    "safe_prompt": FLAG_OR_NULL,
-    "guardrails": AnArray(SOME_OBJECT, null=True),
+    "safe_prompt": MISTRAL_FLAG,
+    "guardrails": AnArray(MISTRAL_OBJECT, null=True),
     "service_tier": NAME_OR_NULL,
 }
 MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}

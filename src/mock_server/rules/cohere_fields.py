@@ -16,7 +16,7 @@ from .fields import (
 )
 
 NOT_SURE = "cohere/limits"  # of what documents say, but no answer that was seen
-ANY_OBJECT = AnObject({}, closed=False, null=True)
+COHERE_OBJECT = AnObject({}, closed=False, null=True)
 TEXTS = AnArray(AString(), null=True)
 PLAIN_TEXT = AString(null=True)
 SWITCH = ABoolean(null=True)
@@ -80,12 +80,12 @@ COHERE_CHAT_BODY = AnObject(
         "tool_choice": AString(("REQUIRED", "NONE"), null=True),
         "strict_tools": SWITCH,
         "documents": AnArray(Either(AString(), AnObject({}, closed=False)), null=True),
-        "citation_options": ANY_OBJECT,
+        "citation_options": COHERE_OBJECT,
         "response_format": AnObject(
             {
                 "type": AString(("text", "json_object")),
-                "json_schema": ANY_OBJECT,
-                "schema": ANY_OBJECT,
+                "json_schema": COHERE_OBJECT,
+                "schema": COHERE_OBJECT,
             },
             closed=False,
             null=True,
@@ -100,7 +100,7 @@ COHERE_CHAT_BODY = AnObject(
         "k": AnInteger(0, 500, null=True),
         "p": ANumber(0.01, 0.99, null=True),
         "logprobs": SWITCH,
-        "thinking": ANY_OBJECT,
+        "thinking": COHERE_OBJECT,
         "priority": NUMBER_OR_NULL,
         "return_prompt": Anything(),
         "raw_prompting": Anything(),

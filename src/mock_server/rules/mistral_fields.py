@@ -64,10 +64,10 @@ MISTRAL_MESSAGES = AUnion(
         ),
     },
 )
-SOME_OBJECT = AnObject({}, closed=False)
+MISTRAL_OBJECT = AnObject({}, closed=False)
 SOME_OBJECT_OR_NULL = AnObject({}, closed=False, null=True)
 NAME_OR_NULL = AString(null=True)
-FLAG_OR_NULL = ABoolean(null=True)
+MISTRAL_FLAG = ABoolean(null=True)
 COUNT_OR_NULL = AnInteger(0, null=True)
 
 GENERATION_FIELDS = {
@@ -76,7 +76,7 @@ GENERATION_FIELDS = {
     "top_p": ANumber(0, 1, null=True),
     "max_tokens": COUNT_OR_NULL,
     "min_tokens": COUNT_OR_NULL,
-    "stream": FLAG_OR_NULL,
+    "stream": MISTRAL_FLAG,
     "stop": Either(AString(), AnArray(AString()), null=True),
     "random_seed": AnInteger(null=True),
     "metadata": SOME_OBJECT_OR_NULL,
@@ -90,23 +90,23 @@ MISTRAL_CHAT_MEMBERS = {
         closed=False,
         null=True,
     ),
-    "tools": AnArray(SOME_OBJECT, null=True),
-    "tool_choice": Either(AString(("auto", "none", "any", "required")), SOME_OBJECT, null=True),
+    "tools": AnArray(MISTRAL_OBJECT, null=True),
+    "tool_choice": Either(AString(("auto", "none", "any", "required")), MISTRAL_OBJECT, null=True),
     "presence_penalty": ANumber(-2, 2, null=True),
     "frequency_penalty": ANumber(-2, 2, null=True),
     "repetition_penalty": ANumber(null=True),
     "top_k": AnInteger(null=True),
-    "logprobs": FLAG_OR_NULL,
+    "logprobs": MISTRAL_FLAG,
     "top_logprobs": AnInteger(null=True),
-    "prompt_logprobs": FLAG_OR_NULL,
+    "prompt_logprobs": MISTRAL_FLAG,
     "top_prompt_logprobs": AnInteger(null=True),
     "n": AnInteger(1, null=True),
     "prediction": SOME_OBJECT_OR_NULL,
-    "parallel_tool_calls": FLAG_OR_NULL,
+    "parallel_tool_calls": MISTRAL_FLAG,
     "prompt_mode": NAME_OR_NULL,
     "reasoning_effort": NAME_OR_NULL,
-    "safe_prompt": FLAG_OR_NULL,
-    "guardrails": AnArray(SOME_OBJECT, null=True),
+    "safe_prompt": MISTRAL_FLAG,
+    "guardrails": AnArray(MISTRAL_OBJECT, null=True),
     "service_tier": NAME_OR_NULL,
 }
 MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}

@@ -164,7 +164,7 @@ SHARED_MEMBERS: Dict[str, Shape] = {
     "parallel_tool_calls": OPTIONAL_FLAG,
     "reasoning": InOrder(
         {
-            "effort": choice(*RESPONSES_EFFORTS),
+            "effort": choice(*EFFORTS),
             "summary": choice("concise", "detailed", "auto"),
             "generate_summary": choice("concise", "detailed", "auto"),
             **dict.fromkeys(("context", "mode"), Anything()),

@@ -32129,6 +32129,11 @@ class ProtoMap(ProtoShape):
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
+def both_names(*names: str) -> FrozenSet[str]:
+    """The names of fields, and their other names."""
+    return frozenset((*names, *map(snake, names)))
+
+
 class ProtoMessage(ProtoShape):
     """A message with these fields, by their camelCase names; there may be one of `data`.  Others
     are faults, unless it is `closed` no more."""
@@ -32142,7 +32147,7 @@ class ProtoMessage(ProtoShape):
         rule: str = "",
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
-        self.data: FrozenSet[str] = frozenset((*data, *map(snake, data)))
+        self.data = both_names(*data)
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
@@ -32653,6 +32658,11 @@ HOSTED_UNASKED = (
 )
 GEMINI_MOST_STOPS = 5
 GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+# Members, by either name, without which there is nothing to look at.
+CACHE_NAMES = both_names("cachedContent")
+SYSTEM_NAMES = both_names("systemInstruction")
+BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
+BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
 PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
@@ -32671,12 +32681,13 @@ def gemini_lines(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.empty or view.blank or not view.body.get("contents"):
         yield from gemini_contents(view)
-    yield from gemini_system(view)
+    if not SYSTEM_NAMES.isdisjoint(view.body):
+        yield from gemini_system(view)
     if view.calls:
         yield from gemini_results(view)
     if view.declared:
         yield from gemini_functions(view)
-    if view.settings:
+    if not BOUNDED_NAMES.isdisjoint(view.settings):
         yield from gemini_settings(view)
 
 
@@ -32791,10 +32802,11 @@ def gemini_rest(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.declared:
         yield from gemini_together(view)
-    yield from gemini_cached(view)
-    if view.settings:
+    if not CACHE_NAMES.isdisjoint(view.body):
+        yield from gemini_cached(view)
+    is_gemma = view.case.name.startswith("gemma")
+    if is_gemma or not BY_MODEL_NAMES.isdisjoint(view.settings):
         yield from gemini_thinking(view)
-    if view.settings or view.case.name.startswith("gemma"):
         yield from gemini_features(view)
 
 

@@ -93,7 +93,8 @@ def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Ite
     choices = schema.get("enum")
     if not isinstance(choices, list) or not choices:
         return
-    if kind not in ("", "STRING"):
+    # The SDKs document whole numbers with this format (google-genai 3.6.1).
+    if kind not in ("", "STRING") and schema.get("format") != "enum":
         yield schema_finding("gemini/schema-enum-type", way, "enum")
     for index, choice in enumerate(choices):
         if choice == "":

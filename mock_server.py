@@ -22772,6 +22772,9108 @@ def parse_error(response: Node) -> Failure:
     return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
 
 
+# === rules/fields ============================================================
+# What the fields of a body may be, as a table: `fits` is quick and says yes or no, `faults` says
+# what is wrong where, for what does not fit.
+
+#     AnObject({"model": AString(), "n": AnInteger(1, 128, null=True)}, needed=("model",))
+
+# All of them take time in proportion to the value.  Pure.
+
+
+class Branch(str):
+    """A step of a path that names a member of a union, not a value."""
+
+
+class KeyStep(NamedTuple):
+    """A step of a path into an object whose keys are the client's: the key, and its number."""
+
+    key: str
+    number: int
+
+
+PathStep = Union[str, int, KeyStep]
+FieldPath = Tuple[PathStep, ...]
+
+# Kinds of faults, beside what is said of them.
+MISSING_FIELD, UNKNOWN_FIELD = "missing", "unknown"
+WRONG_TYPE, WRONG_CHOICE, WRONG_TAG, WRONG_PATTERN = "type", "choice", "tag", "pattern"
+TOO_SMALL, TOO_LARGE = "small", "large"  # numbers
+TOO_SHORT, TOO_LONG = "short", "long"  # texts, arrays and maps
+TWO_DATA = "two"  # several members of which there may be one
+
+
+class FieldFault(NamedTuple):
+    """One thing that is wrong with a value: where, of which kind, what it should have been, and
+    what is there."""
+
+    path: FieldPath
+    kind: str
+    shape: "Shape"
+    value: Json
+
+
+# The id of a rule, or that of each kind of fault that has one of its own.
+RuleNames = Union[str, Mapping[str, str]]
+
+compiled_once = functools.lru_cache(maxsize=None)(re.compile)
+Fits = Callable[[Json], bool]
+
+
+def fits_always(value: Json) -> bool:
+    """Of a value that may be anything."""
+    return True
+
+
+class Shape:
+    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, or ids by kind
+    of fault, where that is not the usual one; `null` says that null is as good as nothing."""
+
+    kind = "anything"  # as errors call it
+    types: Tuple[type, ...] = ()  # of Python's, that have this kind
+    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
+
+    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
+        self.null, self.rule = null, rule
+        self.own_rule = rule if isinstance(rule, str) else ""  # whatever the fault
+        fits = self.made()
+        if null and fits is not fits_always:
+            inner = fits
+
+            def fits_or_null(value: Json) -> bool:
+                return value is None or inner(value)
+
+            fits = fits_or_null
+        self.fits: Fits = fits
+
+    def made(self) -> Fits:
+        """What tells whether a value that is not null fits."""
+        return fits_always
+
+    def rule_for(self, kind: str) -> str:
+        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
+        if not isinstance(self.rule, str):
+            return self.rule.get(kind, "")
+        # What is missing or unknown is not a matter of what a value may be.
+        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.own_rule
+
+    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
+    # values far from Python's own limit, the second makes each of them be looked at once.
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with a value; nothing if it fits."""
+        if type(value) in self.types:
+            return self.inner_faults(value, path)
+        if self.fits(value):
+            return iter(())
+        return iter((FieldFault(path, WRONG_TYPE, self, value),))
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with a value of the right type, which may fit."""
+        return iter(())
+
+
+class Anything(Shape):
+    """Any value at all."""
+
+    plain = str  # as of all others
+
+
+class ABoolean(Shape):
+    """true or false."""
+
+    kind, types, plain = "a boolean", (bool,), bool
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: value is True or value is False
+
+
+class AString(Shape):
+    """A text: one of `choices`, so many characters long, or one that a pattern is found in."""
+
+    kind, types = "a string", (str,)
+
+    def __init__(
+        self,
+        choices: Sequence[str] = (),
+        least: int = 0,
+        most: int = 0,
+        pattern: str = "",
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        self.plain = None
+        if self.choices:
+            known = frozenset(self.choices)
+            return lambda value: type(value) is str and value in known
+        least, most = self.least, self.most or float("inf")
+        if self.pattern:
+            search = compiled_once(self.pattern).search
+            return lambda value: (
+                type(value) is str and least <= len(value) <= most and search(value) is not None
+            )
+        if self.least or self.most:
+            return lambda value: type(value) is str and least <= len(value) <= most
+        self.plain = str
+        return lambda value: type(value) is str
+
+    def wrong(self, text: str) -> str:
+        """The kind of fault of a text, if it has one."""
+        if self.choices and text not in self.choices:
+            return WRONG_CHOICE
+        if len(text) < self.least:
+            return TOO_SHORT
+        if self.most and len(text) > self.most:
+            return TOO_LONG
+        if self.pattern and not compiled_once(self.pattern).search(text):
+            return WRONG_PATTERN
+        return ""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """The one thing that is wrong with it."""
+        wrong = self.wrong(value)
+        if wrong:
+            yield FieldFault(path, wrong, self, value)
+
+
+class ANumber(Shape):
+    """A number from `least` to `most`."""
+
+    kind, types = "a number", (int, float)
+
+    def __init__(
+        self,
+        least: Optional[float] = None,
+        most: Optional[float] = None,
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.least, self.most = least, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """By its type and its bounds."""
+        low = float("-inf") if self.least is None else self.least
+        high = float("inf") if self.most is None else self.most
+        return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Which bound it breaks."""
+        if self.fits(value):
+            return
+        is_small = self.least is not None and value < self.least
+        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
+
+
+class AnInteger(ANumber):
+    """A whole number from `least` to `most`."""
+
+    kind = "an integer"
+
+    def made(self) -> Fits:
+        """By its type and its bounds; 1.0 is a whole number, too (RFC 8259 has no other kinds)."""
+        in_bounds = super().made()
+        return lambda value: in_bounds(value) and (type(value) is int or value.is_integer())
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Which bound it breaks, or that it is none."""
+        if type(value) is float and not value.is_integer():
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        else:
+            yield from super().inner_faults(value, path)
+
+
+class AnArray(Shape):
+    """An array of `least` to `most` items of one shape; a `most` of 0 is any number."""
+
+    kind, types = "an array", (list,)
+
+    def __init__(
+        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
+    ) -> None:
+        self.item, self.least, self.most = item, least, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """Its length, then its items."""
+        least, most, item = self.least, self.most or float("inf"), self.item
+
+        def fits(value: Json) -> bool:
+            if type(value) is not list or not least <= len(value) <= most:
+                return False
+            return all(map(item.fits, value))  # known late, where shapes hold themselves
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, then what is wrong with its items."""
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        item = self.item
+        for index, one in enumerate(value):
+            if type(one) is not item.plain:
+                yield from item.faults(one, (*path, index))
+
+
+class AnObject(Shape):
+    """An object with these members, some of them `needed`; others are faults if it is `closed`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        members: Mapping[str, Shape],
+        needed: Sequence[str] = (),
+        closed: bool = True,
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.members: Dict[str, Shape] = dict(members)
+        self.needed, self.closed = tuple(needed), closed
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """All members in their order, then whether one is missing."""
+        closed, needed, members = self.closed, frozenset(self.needed), self.members
+        if not (closed or needed or members):
+            self.plain = dict
+        tests: Dict[str, Fits] = {}
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            if not tests:  # made late, for shapes may hold themselves
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in members.items()})
+                tests.update({name: shape.fits for name, shape in members.items()})
+            for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
+                test = get(name)
+                if test is None:
+                    if closed:
+                        return False
+                elif test is not fits_always and not test(inner):
+                    return False
+            return not needed or needed <= value.keys()
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Unknown members, then what is missing, then what is wrong with the others."""
+        members = self.members
+        if self.closed:
+            for name in value:
+                if name not in members:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+        for name in self.needed:
+            if name not in value:
+                yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
+        for name, inner in value.items():
+            shape = members.get(name)
+            if shape is not None and type(inner) is not shape.plain:
+                yield from shape.faults(inner, (*path, name))
+
+
+class AMap(Shape):
+    """An object whose keys are the client's own: each of a shape, as its value is, and `most` of
+    them."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        value: Shape,
+        key: Optional[AString] = None,
+        most: int = 0,
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.value, self.key, self.most = value, key, most
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """How many there are, then each."""
+        most, key, item = self.most or float("inf"), self.key, self.value
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict or len(value) > most:
+                return False
+            for name, inner in value.items():
+                if not item.fits(inner) or (key is not None and not key.fits(name)):
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That there are too many, then what is wrong with each."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        for number, (name, inner) in enumerate(value.items()):
+            place = (*path, KeyStep(name, number))
+            if self.key is not None:
+                yield from self.key.faults(name, place)
+            yield from self.value.faults(inner, place)
+
+
+class AUnion(Shape):
+    """An object whose member `tag` says which of several it is; without one, or with null, it is
+    the `usual`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(
+        self,
+        tag: str,
+        members: Mapping[str, AnObject],
+        usual: str = "",
+        null: bool = False,
+        rule: RuleNames = "",
+    ) -> None:
+        self.tag, self.members, self.usual = tag, dict(members), usual
+        for shape in self.members.values():  # each may say what it is
+            shape.members.setdefault(tag, Anything())
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """That of its tag."""
+        tag, usual = self.tag, self.usual
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            named = value.get(tag)
+            if named is None:
+                named = usual
+            test = get(named) if type(named) is str else None
+            return test is not None and test(value)
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That of its tag, or what is wrong with that."""
+        if self.tag not in value and not self.usual:
+            yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
+            return
+        named = value.get(self.tag)
+        if named is None and self.usual:
+            named = self.usual
+        shape = self.members.get(named) if isinstance(named, str) else None
+        if shape is None:
+            yield FieldFault(path, WRONG_TAG, self, named)
+        else:
+            yield from shape.faults(value, (*path, Branch(named)))
+
+
+class Either(Shape):
+    """One of several shapes, each of another type."""
+
+    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
+        self.shapes = shapes
+        self.by_type = {kind: shape for shape in shapes for kind in shape.types}
+        self.kind = " or ".join(shape.kind for shape in shapes)
+        super().__init__(null, rule)
+
+    def made(self) -> Fits:
+        """That of the value's type."""
+        get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
+        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
+
+        def fits(value: Json) -> bool:
+            test = get(type(value))
+            return test is not None and test(value)
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with it as one of its type, or that it is of none."""
+        shape = self.by_type.get(type(value))
+        if shape is not None:
+            return shape.faults(value, path)
+        return super().faults(value, path)
+
+
+# === rules/base ==============================================================
+# A rule is a row of a table, a book is the rules of one API; what a request breaks of them.
+
+# Pure.
+
+
+MOST_VIOLATIONS = 20  # that are told of one request
+LONGEST_QUOTE = 500  # characters of the request that a sentence says
+ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+
+# What a model may be called with before its own name: a publisher, a region, a path.
+MODEL_PREFIX = re.compile(
+    r"(?:.*/)?(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?"
+    r"(?:anthropic\.|meta\.|mistral\.|amazon\.)?"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def bare_model(model: str) -> str:
+    """The name of a model without what hosts put before it (request rules, 4.1)."""
+    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
+    return model[found.end() if found else 0 : LONGEST_QUOTE]
+
+
+class Case:
+    """A request as rules look at it: `body` is its JSON, which need not have been readable,
+    `model` as it was sent and `name` without what hosts put before it.  `state` is what the session
+    remembers; `asks_state` becomes true where a rule looked at that."""
+
+    __slots__ = (
+        "wire",
+        "request",
+        "params",
+        "body",
+        "model",
+        "name",
+        "state",
+        "asks_state",
+    )
+
+    def __init__(self, wire: WireFormat, call: Call, body: Json, state: Optional[State]) -> None:
+        self.wire, self.request, self.params, self.body = wire, call.request, call.params, body
+        model: Any = call.model
+        if not model and isinstance(body, dict):
+            model = body.get("model")
+        self.model: str = model if isinstance(model, str) else ""
+        self.name = bare_model(self.model)
+        self.state = state
+        self.asks_state = False
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the request, by lower-case name."""
+        return self.request.headers
+
+
+class Finding(NamedTuple):
+    """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
+    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
+
+    place: str
+    values: Mapping[str, object] = {}
+    param: Optional[str] = None
+    code: Optional[str] = None
+    sentence: Optional[str] = None
+    rule: str = ""
+
+
+Check = Callable[[Any], Iterable[Finding]]
+
+
+@record
+class Rule:
+    """One row.
+
+    `check` gives the places where a request breaks it, of what the book makes of the body; a rule
+    without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
+    likewise, with {place} for the place itself.  `needs` are members of the body: without one of
+    them there is nothing to check.  `models` is a regular expression that finds something in the
+    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
+    the head of a request comes `early`, before the fields; its check looks at the case itself."""
+
+    id: str
+    sentence: str
+    source: str
+    check: Optional[Check] = None
+    default: str = "on"
+    needs: Tuple[str, ...] = ()
+    models: str = ""
+    status: int = 400
+    code: Optional[str] = None
+    param: Optional[str] = None
+    type: Optional[str] = None
+    early: bool = False
+
+    def violation(self, finding: Finding) -> Violation:
+        """What is said of a place where it is broken."""
+        values = {name: quoted_briefly(value) for name, value in finding.values.items()}
+        values["place"] = finding.place
+        param = self.param if finding.param is None else finding.param
+        if param is not None:
+            param = param.format(**values)
+        sentence = self.sentence if finding.sentence is None else finding.sentence
+        code = self.code if finding.code is None else finding.code
+        text = sentence.format(**values)
+        return Violation(
+            self.id, finding.place, text, self.status, code, param, self.type, self.default
+        )
+
+    def holds_for(self, model: str) -> bool:
+        """Whether it holds for a model."""
+        return not self.models or bool(re.search(self.models, model))
+
+
+@record
+class Sweep:
+    """A check that finds in one go what breaks several rows, at its place among the rules."""
+
+    check: Check
+    needs: Tuple[str, ...] = ()
+
+
+def quoted_briefly(value: object) -> str:
+    """What a sentence says of a request, as much of it as is told."""
+    text = str(value)
+    if len(text) <= LONGEST_QUOTE:
+        return text
+    return text[:LONGEST_QUOTE] + "..."
+
+
+Voice = Callable[[FieldFault], Tuple[str, Finding]]
+ToldAs = Callable[[Violations], Failure]
+
+
+def first_alone(violations: Violations) -> Failure:
+    """The error of a provider that tells one thing at a time."""
+    first = violations[0]
+    return Failure(first.status, first.message, type=first.type, code=first.code, param=first.param)
+
+
+class Book:
+    """The rules of one API of a provider, in the order in which it checks them.
+
+    `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
+    words; `view` makes of a case what the rules look at, and may say what is `present` there for
+    rules to need beside the members of the body; `refusal` makes an error of what is broken."""
+
+    def __init__(
+        self,
+        provider: str,
+        api: str,
+        rules: Sequence[Union[Rule, Sweep]],
+        shape: Optional[Shape] = None,
+        voice: Optional[Voice] = None,
+        view: Callable[[Case], Any] = lambda case: case,
+        refusal: ToldAs = first_alone,
+    ) -> None:
+        self.provider, self.api, self.rows = provider, api, tuple(rules)
+        self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
+        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
+        self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
+        self.early = tuple(rule for rule in self.rules if rule.early)
+        self.needed = frozenset(name for row in self.rows for name in row.needs)
+        # By the model, whether rules that are off hold, too, and what there is of `needed`.
+        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
+
+    def holds(self, rule: Rule, model: str, every: bool) -> bool:
+        """Whether a rule is asked for and holds for a model."""
+        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
+
+    def checks_for(
+        self, model: str, every: bool, there: FrozenSet[str]
+    ) -> List[Tuple[Optional[Rule], Check]]:
+        """What to check behind the fields for a model, with the rule that it tells of."""
+        found: List[Tuple[Optional[Rule], Check]] = []
+        for row in self.rows:
+            if row.check is None or not there.issuperset(row.needs):
+                continue
+            if isinstance(row, Sweep):
+                found.append((None, row.check))
+            elif self.holds(row, model, every) and not row.early:
+                found.append((row, row.check))
+        return found
+
+    def broken(self, case: Case, every: bool) -> Violations:
+        """What a request breaks, in order; at most MOST_VIOLATIONS."""
+        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
+
+    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
+        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
+        order."""
+        body = case.body
+        for rule in self.early:
+            if rule.check is not None and self.holds(rule, case.name, every):
+                yield from map(rule.violation, rule.check(case))
+        if self.shape is not None and not self.shape.fits(body):
+            yield from self.wrong_fields(case, every)
+        if not isinstance(body, dict):
+            return
+        view = self.view(case)
+        present = self.needed.intersection(getattr(view, "present", body))
+        for row, check in self.due(case.name, every, present):
+            for finding in check(view):
+                told = row or self.by_id.get(finding.rule)
+                if told is not None and (row or self.holds(told, case.name, every)):
+                    yield told.violation(finding)
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
+        """What is wrong with the fields."""
+        if self.shape is None or self.voice is None:
+            return
+        for fault in self.shape.faults(case.body):
+            id, finding = self.voice(fault)
+            rule = self.by_id.get(id)
+            if rule is not None and self.holds(rule, case.name, every):
+                yield rule.violation(finding)
+
+    def only(self, ids: Iterable[str]) -> "Book":
+        """A book of the same API with some of the rules, and without sweeps."""
+        wanted = frozenset(ids)
+        rules = [rule for rule in self.rules if rule.id in wanted]
+        return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
+
+
+# === rules/conversation ======================================================
+# What the conversations of all providers have in common, and what they may break.
+
+# A body that could not be read is looked at, too: what is of another type than it should be is
+# passed over here, for the fields tell it.  Pure.
+
+
+class ToolMark(NamedTuple):
+    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
+    and the indexes that lead to it from the messages: the message, then the part of it."""
+
+    id: str
+    message: int
+    part: int
+
+
+class TalkTurn:
+    """One turn: messages that follow each other with one role, as its provider sees them.
+
+    `first` and `last` are the indexes of its messages."""
+
+    __slots__ = ("role", "first", "last", "calls", "results")
+
+    def __init__(self, role: str, first: int) -> None:
+        self.role, self.first, self.last = role, first, first
+        self.calls: List[ToolMark] = []
+        self.results: List[ToolMark] = []
+
+
+PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
+
+
+def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
+    """The objects of an array, with their indexes; none of what is no array."""
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            if isinstance(one, dict):
+                yield index, one
+
+
+def text_at(value: Any, name: str) -> str:
+    """A member that is a text; empty for any other."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def unanswered(
+    turns: Sequence[TalkTurn], late: Container[ToolMark] = ()
+) -> Iterator[Tuple[TalkTurn, List[str], int]]:
+    """The turns whose calls have no result in the turn right after, but one that comes too `late`
+    in it: turn, ids without one, and the index of the message after the results."""
+    for index, turn in enumerate(turns):
+        if not turn.calls:
+            continue
+        answered = set()
+        after = turn.last + 1
+        if index + 1 < len(turns) and turns[index + 1].results:
+            following = turns[index + 1]
+            answered = {mark.id for mark in following.results if mark not in late}
+            after = following.last + 1
+        missing = [mark.id for mark in turn.calls if mark.id not in answered]
+        if missing:
+            yield turn, missing, after
+
+
+def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
+    """The results whose call is not in the turn right before."""
+    calls: Iterable[str] = ()
+    for turn in turns:
+        for mark in turn.results:
+            if mark.id not in calls:
+                yield mark
+        calls = {mark.id for mark in turn.calls}
+
+
+def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
+    """Those whose id came before."""
+    seen = set()
+    for mark in marks:
+        if mark.id in seen:
+            yield mark
+        seen.add(mark.id)
+
+
+# === rules/claude_checks =====================================================
+# What Claude refuses whoever hosts it, as functions of plain values, and in which words.  Pure.
+
+
+THINKING_GUIDE = (
+    " Please consult our documentation at "
+    "https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
+)
+BUDGET_BELOW_MAX = (
+    "`max_tokens` must be greater than `thinking.budget_tokens`."
+    + THINKING_GUIDE
+    + "#max-tokens-and-context-window-size"
+)
+ONLY_ONE_TEMPERATURE = (
+    "`temperature` may only be set to 1 when thinking is enabled."
+    + THINKING_GUIDE
+    + "#important-considerations-when-using-extended-thinking"
+)
+ADAPTIVE_TEMPERATURE = (
+    "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode."
+    + THINKING_GUIDE
+)
+FORCED_THOUGHT = "Thinking may not be enabled when tool_choice forces tool use."
+MARKS_MOST = 4
+TOO_MANY_MARKS = "A maximum of 4 blocks with cache_control may be provided. Found {found}."
+LATE_HOUR = (
+    "{path}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' "
+    "cache_control block. Note that blocks are processed in the following order: `tools`, "
+    "`system`, `messages`."
+)
+IMAGE_MOST = 5 * 1024 * 1024  # characters of base64
+IMAGE_STARTS = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+}
+
+# The names of models without what hosts put before them (request rules, 4.1).
+OLDER_CLAUDE = (
+    r"^claude-(?:[23](?!\d)|instant|(?:opus|sonnet|haiku)-4(?:-[0-7](?!\d)|-20\d{6}|[@:]|$))"
+)
+FIFTH_CLAUDE = r"^claude-[a-z]+-[5-9](?!\d)"
+NEWEST_CLAUDE = rf"{FIFTH_CLAUDE}|^claude-opus-4-[7-9](?!\d)"
+NO_PREFILL = rf"{FIFTH_CLAUDE}|^claude-(?:opus|sonnet)-4-[6-9](?!\d)"
+ONE_SAMPLER = r"^claude-(?:opus|sonnet|haiku)-4-[1-6](?!\d)"
+
+
+class CacheMark(NamedTuple):
+    """A mark that asks for a cache: where, and what it says; `tag` is the member of a union that
+    the path of a fault inside it names behind the place."""
+
+    place: str
+    says: Mapping[str, Json]
+    tag: str = ""
+
+
+def late_hours(marks: Iterable[CacheMark]) -> Iterator[CacheMark]:
+    """The marks for an hour that come after one for five minutes, which is the usual."""
+    was_short = False
+    for mark in marks:
+        if mark.says.get("ttl") != "1h":
+            was_short = True
+        elif was_short:
+            yield mark
+
+
+def thinking_on(thinking: Json) -> str:
+    """How a request asks for thoughts: enabled or adaptive; empty if it does not."""
+    kind = text_at(thinking, "type")
+    return kind if kind in ("enabled", "adaptive") else ""
+
+
+def is_over_budget(thinking: Json, max_tokens: Json) -> bool:
+    """Whether thoughts may take all of what may be said."""
+    if text_at(thinking, "type") != "enabled" or not isinstance(thinking, dict):
+        return False
+    budget = thinking.get("budget_tokens")
+    return isinstance(budget, int) and isinstance(max_tokens, int) and budget >= max_tokens
+
+
+def is_number_but(value: Json, usual: float) -> bool:
+    """Whether a member is a number other than its usual one."""
+    return isinstance(value, (int, float)) and value != usual
+
+
+def forces_tool(choice: Json) -> bool:
+    """Whether a tool choice leaves nothing but to call one."""
+    return text_at(choice, "type") in ("any", "tool")
+
+
+def image_type(data: str) -> Optional[str]:
+    """The media type of an image in base64, as its first bytes have it; None if they are of none
+    that Claude reads."""
+    try:
+        start = base64.b64decode(data[:24])
+    except ValueError:
+        return None
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in IMAGE_STARTS.items() if start.startswith(magic)), None)
+
+
+def first_kind(content: Json) -> str:
+    """The type of the first block of a message; of one that is a text, that."""
+    if isinstance(content, str):
+        return "text"
+    return text_at(content[0], "type") if isinstance(content, list) and content else ""
+
+
+class MergedTurn:
+    """Messages of one role that follow each other: the first one's index, the type of its first
+    block, and whether there are results of tools in them."""
+
+    __slots__ = ("index", "role", "first", "has_results")
+
+    def __init__(self, index: int, role: Json, first: str) -> None:
+        self.index, self.role, self.first, self.has_results = index, role, first, False
+
+
+def thoughtless_turn(turns: Sequence[MergedTurn]) -> Optional[MergedTurn]:
+    """The last turn of the assistant, as far as it has to begin with a thought where thinking is
+    enabled: if neither it does nor one before it in the same round of tools."""
+    at = len(turns) - 1
+    if at >= 0 and turns[at].has_results:
+        at -= 1
+    last = None
+    while at >= 0 and turns[at].role == "assistant":
+        turn = turns[at]
+        if turn.first not in ("text", "tool_use"):
+            return None
+        last = last or turn
+        if not at or not turns[at - 1].has_results:
+            break
+        at -= 2
+    return last
+
+
+# === rules/anthropic_view ====================================================
+# A messages request of Anthropic as its rules look at it.  Pure.
+
+
+# The indexes that lead to a block: the message, the block of it, and the one inside that.
+BlockPath = Tuple[int, ...]
+PlacedBlock = Tuple[BlockPath, Dict[str, Any]]
+
+
+def block_place(at: BlockPath) -> str:
+    """The path to a block, as in `messages.1.content.0`."""
+    place = f"messages.{at[0]}.content.{at[1]}"
+    if len(at) > 2:
+        place += f".tool_result.content.{at[2]}"
+    return place
+
+
+class ClaudeView:
+    """A request: the case, its body, what is in its conversation.
+
+    `present` are the names of the body's members, and with a plus what else there is: a type of
+    block (`+text` also for a text that is no block, and for the system prompt's), `+empty` messages
+    and `+system` ones, `+cache` marks, results of `+server` tools, `+misplaced` calls or results, a
+    last message that is the `+assistant`'s.  Rules need them like members.
+    Messages that follow each other with one role are one turn (4.2)."""
+
+    __slots__ = (
+        "case",
+        "body",
+        "messages",
+        "present",
+        "turns",
+        "late",
+        "blocks",
+        "marks",
+        "empty",
+        "blank",
+        "system",
+        "begun",
+        "has_words",
+        "asked",
+    )
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        messages = self.body.get("messages")
+        self.messages: List[Any] = messages if isinstance(messages, list) else []
+        self.present: Set[str] = set(self.body)
+        self.turns: List[TalkTurn] = []
+        self.late: Set[ToolMark] = set()  # results behind something else in their turn
+        self.blocks: Dict[str, List[PlacedBlock]] = {}  # by type
+        self.marks: List[CacheMark] = []
+        self.empty: List[int] = []  # messages
+        self.blank: List[int] = []
+        self.system: List[int] = []
+        self.begun = 0  # the index at which the turn begins that is read
+        self.has_words = False  # whether there is anything but results in it
+        self.asked: Optional[List[str]] = None  # betas, once they were looked at
+        self.read_marks()
+        self.read()
+        if self.marks:
+            self.present.add("+cache")
+
+    def read_marks(self) -> None:
+        """Find the marks before the messages."""
+        if isinstance(self.body.get("system"), list):
+            self.present.add("+text")
+        for name, tag in (("tools", ".custom"), ("system", "")):
+            for index, one in indexed_objects(self.body.get(name)):
+                if "cache_control" in one:
+                    kind = one.get("type")
+                    named = f".{kind}" if name == "tools" and isinstance(kind, str) else tag
+                    self.mark(f"{name}.{index}", one, named)
+
+    def mark(self, place: str, block: Dict[str, Any], tag: str) -> None:
+        """Note a mark, unless it says nothing."""
+        says = block["cache_control"]
+        if isinstance(says, dict):
+            self.marks.append(CacheMark(place, says, tag))
+
+    def read(self) -> None:
+        """Find the turns and the blocks."""
+        before = None
+        for index, message in indexed_objects(self.messages):
+            role, content = message.get("role"), message.get("content")
+            if role == "system":  # in between it changes nothing of what answers what
+                self.present.add("+system")
+                self.system.append(index)
+                continue
+            if role != before:
+                before = role
+                self.turns.append(PLAIN_TURN)
+                self.begun, self.has_words = index, False
+            if content == "" or content == []:
+                self.present.add("+empty")
+                self.empty.append(index)
+            elif isinstance(content, list):
+                self.read_blocks(index, role, content)
+            elif isinstance(content, str):
+                self.has_words = True
+                if content.isspace():
+                    self.present.add("+text")
+                    self.blank.append(index)
+        if self.messages and text_at(self.messages[-1], "role") == "assistant":
+            self.present.add("+assistant")
+
+    def read_blocks(self, index: int, role: Json, content: List[Any]) -> None:
+        """Find what a message has."""
+        for part, block in indexed_objects(content):
+            kind = block.get("type")
+            if not isinstance(kind, str):
+                continue
+            self.put(kind, (index, part), block)
+            if kind == "tool_use" and role == "assistant":
+                turn = self.turn(index, "assistant")
+                turn.calls.append(ToolMark(text_at(block, "id"), index, part))
+            elif kind == "tool_result":
+                self.read_result(index, part, role, block)
+            else:
+                self.has_words = True
+                if kind == "tool_use":
+                    self.present.add("+misplaced")
+
+    def read_result(self, index: int, part: int, role: Json, block: Dict[str, Any]) -> None:
+        """Find what a result of a tool has."""
+        for inner, one in indexed_objects(block.get("content")):
+            if one.get("type") == "image":
+                self.put("image", (index, part, inner), one)
+            elif "cache_control" in one:
+                place = block_place((index, part, inner))
+                self.mark(place, one, "." + text_at(one, "type"))
+        if role == "user":
+            mark = ToolMark(text_at(block, "tool_use_id"), index, part)
+            self.turn(index, "user").results.append(mark)
+            if self.has_words:
+                self.late.add(mark)
+        else:
+            self.present.add("+misplaced")
+
+    def put(self, kind: str, at: BlockPath, block: Dict[str, Any]) -> None:
+        """Note a block."""
+        found = self.blocks.get(kind)
+        if found is None:
+            found = self.blocks[kind] = []
+            self.present.add("+" + kind)
+            if kind.endswith("_tool_result"):
+                self.present.add("+server")
+        found.append((at, block))
+        if "cache_control" in block:
+            self.mark(block_place(at), block, "." + kind)
+
+    def turn(self, index: int, role: str) -> TalkTurn:
+        """The turn that is read."""
+        turn = self.turns[-1]
+        if turn is PLAIN_TURN:
+            turn = self.turns[-1] = TalkTurn(role, self.begun)
+        turn.last = index
+        return turn
+
+    def of(self, kind: str) -> List[PlacedBlock]:
+        """The blocks of a type, in order."""
+        return self.blocks.get(kind, [])
+
+    def betas(self) -> List[str]:
+        """The betas that a request asks for: in a header, but on Bedrock, and in its body."""
+        if self.asked is not None:
+            return self.asked
+        named = self.body.get("anthropic_beta")
+        found = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+        if self.case.wire.provider != "bedrock":
+            header = self.case.headers.get("anthropic-beta")
+            found += [one.strip() for one in (header or "").split(",") if one.strip()]
+        self.asked = found
+        return found
+
+    def has_beta(self, *starts: str) -> bool:
+        """Whether a request asks for one of some betas, by how their names start."""
+        return any(name.startswith(starts) for name in self.betas())
+
+    def merged(self) -> List[MergedTurn]:
+        """The turns, with what each begins with."""
+        found: List[MergedTurn] = []
+        for index, message in indexed_objects(self.messages):
+            role, content = message.get("role"), message.get("content")
+            if role == "system":
+                continue
+            if not found or found[-1].role != role:
+                found.append(MergedTurn(index, role, first_kind(content)))
+            kinds = [text_at(block, "type") for _, block in indexed_objects(content)]
+            found[-1].has_results |= role == "user" and "tool_result" in kinds
+        return found
+
+    def ending(self) -> Iterator[Tuple[int, str]]:
+        """The index of a last message that is the assistant's, and its text, if it ends in one: not
+        where a tool of the server goes on, whose turn was paused."""
+        index = len(self.messages) - 1
+        last: Any = self.messages[index] if self.messages else None
+        if text_at(last, "role") != "assistant":
+            return
+        content = last.get("content")
+        if isinstance(content, str):
+            yield index, content
+        elif isinstance(content, list) and content:
+            kinds = {text_at(block, "type") for block in content}
+            if text_at(content[-1], "type") == "text" and "server_tool_use" not in kinds:
+                yield index, text_at(content[-1], "text")
+
+
+# === rules/anthropic_betas ===================================================
+# What Anthropic refuses of headers and betas, and of what its other hosts lack (request rules, 2.6
+# and 3).  Pure.
+
+
+# Members of the body that only betas have, and how the names of those start (anthropic-py 2.14).
+BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
+    "billing_policy": ("user-profiles-",),
+    "compaction": ("compact-",),
+    "context_management": ("context-management-", "compact-"),
+    "fallback_credit_token": ("fallback-credit-", "server-side-fallback-"),
+    "fallbacks": ("server-side-fallback-",),
+    "mcp_servers": ("mcp-client-",),
+    "output_format": ("structured-outputs-",),
+    "thread": ("message-threads-",),
+}
+SCOPED = "prompt-caching-scope-"
+
+# The betas that are known, without their dates: those of anthropic-py 2.14, of BerriAI/litellm's
+# table and of Claude Code.
+BETAS = frozenset(
+    (
+        *("admin-user-sign-out", "advanced-tool-use", "advisor-tool", "agent-memory"),
+        *("analytics-usage-cost", "cache-diagnosis", "ce-claude-code-managed-settings"),
+        *("ce-plugins", "ce-user-management", "claude-code", "code-execution", "compact"),
+        *("computer-use", "context-1m", "context-management", "dangerous-tool-use"),
+        *("dev-full-thinking", "dreaming", "efs", "effort", "experimental-claude-tag"),
+        *("extended-cache-ttl", "fallback-credit", "fast-mode", "files-api"),
+        *("fine-grained-tool-streaming", "google-managed-data-controls", "inline-tools"),
+        *("interleaved-thinking", "managed-agents", "max-tokens-3-5-sonnet", "mcp-client"),
+        *("mcp-tunnels", "message-batches", "message-threads", "mid-conversation-output-config"),
+        *("mid-conversation-system-clear-at", "mid-conversation-tool-changes"),
+        *("model-context-window-exceeded", "oauth", "output-128k", "output-300k", "pdfs"),
+        *("per-turn-control", "prompt-caching", "prompt-caching-scope", "search-results"),
+        *("server-side-fallback", "skills", "spend-limit-reads", "structured-outputs"),
+        *("task-budgets", "telemetry-destinations", "thinking-binding-controls"),
+        *("thinking-display-updates", "thinking-token-count", "token-counting"),
+        *("token-efficient-tools", "tool-examples", "tool-search-tool", "user-profiles"),
+        *("user-profiles-billing", "web-fetch", "web-search", "webhooks"),
+    )
+)
+BETA_DATE = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
+# Those that Bedrock has at no model: of what Anthropic alone hosts (BerriAI/litellm's table).
+NOT_AT_AWS = (
+    *("advisor-tool-", "code-execution-", "fast-mode-", "files-api-", "managed-agents-"),
+    *("mcp-client-", "message-batches-", "prompt-caching-scope-", "skills-", "web-fetch-"),
+    "web-search-",
+)
+# Tools that a host does not have, and the types that it lists then (seen in answers of both).
+BEDROCK_LACKS: Tuple[str, ...] = (
+    "web_search_",
+    "web_fetch_",
+    "code_execution_",
+    "advisor_",
+    "mcp_toolset",
+)
+VERTEX_LACKS: Tuple[str, ...] = ("web_fetch_", "code_execution_", "advisor_")
+BEDROCK_TOOLS: Tuple[str, ...] = (
+    *("bash_20250124", "custom", "memory_20250818", "text_editor_20250124"),
+    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
+    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
+    "tool_search_tool_regex_20251119",
+)
+VERTEX_TOOLS: Tuple[str, ...] = (
+    *("bash_20250124", "browser_toolset_20260801", "computer_toolset_20260801"),
+    *(*BEDROCK_TOOLS[1:], "web_search_20250305"),
+)
+UNHOSTED = (
+    "tools.{index}: Input tag '{value}' found using 'type' does not match any of the expected "
+    "tags: {known}"
+)
+
+
+def unversioned(view: ClaudeView) -> Iterator[Finding]:
+    """A request that does not say which version of the API it is written for."""
+    if not view.case.headers.get("anthropic-version"):
+        yield Finding("")
+
+
+def members_of_betas(view: ClaudeView) -> Iterator[Finding]:
+    """Members of a beta that is not asked for."""
+    for name in view.body:
+        starts = BETA_MEMBERS.get(name)
+        if starts and view.body[name] is not None and not view.has_beta(*starts):
+            yield Finding(name, {"path": name})
+    for mark in view.marks:
+        if "scope" in mark.says and not view.has_beta(SCOPED):
+            place = f"{mark.place}{mark.tag}.cache_control.ephemeral.scope"
+            yield Finding(place, {"path": place})
+
+
+def unknown_betas(view: ClaudeView) -> Iterator[Finding]:
+    """Betas that are not known here."""
+    for name in view.betas():
+        if BETA_DATE.sub("", name) not in BETAS:
+            yield Finding("", {"value": name})
+
+
+def betas_not_at_aws(view: ClaudeView) -> Iterator[Finding]:
+    """Betas that Bedrock does not have, and what is no name of one."""
+    for name in view.betas():
+        if name.startswith(NOT_AT_AWS) or not BETA_DATE.search(name):
+            yield Finding("anthropic_beta")
+
+
+def hosted_tools(view: ClaudeView) -> Iterator[Finding]:
+    """Tools that run at Anthropic's and not at this host."""
+    lacks, known = VERTEX_LACKS, VERTEX_TOOLS
+    if view.case.wire.provider == "bedrock":
+        lacks, known = BEDROCK_LACKS, BEDROCK_TOOLS
+    for index, tool in indexed_objects(view.body["tools"]):
+        kind = text_at(tool, "type")
+        if kind.startswith(lacks):
+            tags = ", ".join([f"'{one}'" for one in known])
+            sentence = UNHOSTED.replace("{known}", tags)
+            yield Finding(f"tools.{index}", {"index": index, "value": kind}, sentence=sentence)
+
+
+def wrong_envelope(view: ClaudeView) -> Iterator[Finding]:
+    """What the body of another host needs, and what only Anthropic's own has."""
+    if "anthropic_version" not in view.body:
+        yield Finding("anthropic_version", sentence="anthropic_version: Field required")
+    if view.case.wire.provider == "bedrock":
+        for name in ("model", "stream"):
+            if name in view.body:
+                yield Finding(name, {"path": name})
+
+
+VERSION_RULE = Rule(
+    "anthropic/version-header",
+    "anthropic-version: header is required",
+    "public source files, 8 of them",
+    unversioned,
+)
+CLAUDE_BETA_RULES = (
+    Rule(
+        "anthropic/beta-field",
+        "{path}: Extra inputs are not permitted",
+        "public source files, 2 of them",
+        members_of_betas,
+    ),
+    # The list of betas ages.
+    Rule(
+        "anthropic/beta-header",
+        "Unexpected value(s) `{value}` for the `anthropic-beta` header. Please consult our "
+        "documentation at platform.claude.com/docs or try again without the header.",
+        "public source files, 3 of them",
+        unknown_betas,
+        default="jrn",
+    ),
+)
+CLAUDE_HOST_RULES = (
+    Rule(
+        "claude-bedrock/server-tools",
+        UNHOSTED,
+        "recorded",
+        hosted_tools,
+        needs=("tools",),
+    ),
+    Rule(
+        "claude-bedrock/envelope",
+        "{path}: Extra inputs are not permitted",
+        "pattern",
+        wrong_envelope,
+        default="jrn",
+    ),
+)
+AWS_BETA_RULE = Rule(
+    "claude-bedrock/beta",
+    "invalid beta flag",
+    "anthropics/claude-code#49648, anthropics/claude-code#56595, continuedev/continue#8297",
+    betas_not_at_aws,
+    needs=("anthropic_beta",),
+)
+
+
+# === rules/anthropic_fields ==================================================
+# What the fields of a messages request of Anthropic may be (request rules, 1.3; the types of
+# anthropic-py 2.14).  Pure.
+
+
+class PydanticObject(AnObject):
+    """An object as pydantic checks one: member by member in the order of its own table, and what is
+    unknown last."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is missing or wrong, then what is unknown."""
+        for name, shape in self.members.items():
+            place = (*path, name)
+            if name not in value:
+                if name in self.needed:
+                    yield FieldFault(place, MISSING_FIELD, shape, MISSING)
+            elif not shape.fits(value[name]):
+                yield from shape.faults(value[name], place)
+        if self.closed:
+            for name in value:
+                if name not in self.members:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+
+
+def open_object(*needed: str) -> PydanticObject:
+    """An object of which only that it has these members is known for sure."""
+    return PydanticObject({name: Anything() for name in needed}, needed, closed=False)
+
+
+# `scope` is of a beta (see there); it is the only other member that clients were seen to send.
+CACHE_CONTROL = AUnion(
+    "type",
+    {"ephemeral": PydanticObject({"ttl": AString(("5m", "1h"), null=True), "scope": Anything()})},
+    null=True,
+)
+CLAUDE_INPUT = AnObject({}, closed=False)
+
+CLAUDE_TOOL_ID = AString(pattern="^[a-zA-Z0-9_-]+$", rule="anthropic/tool-use-id-pattern")
+CLAUDE_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+BY_URL = PydanticObject({"url": AString()}, ("url",))
+BY_FILE = PydanticObject({"file_id": AString()}, ("file_id",))
+
+
+def inline_source(*media_types: str) -> PydanticObject:
+    """A source that is in the request itself."""
+    members = {"data": AString(), "media_type": AString(media_types)}
+    return PydanticObject(members, ("data", "media_type"))
+
+
+CLAUDE_TEXT = PydanticObject(
+    {"text": AString(), "cache_control": CACHE_CONTROL, "citations": Anything()}, ("text",)
+)
+CLAUDE_IMAGE = PydanticObject(
+    {
+        "source": AUnion(
+            "type", {"base64": inline_source(*CLAUDE_IMAGE_TYPES), "file": BY_FILE, "url": BY_URL}
+        ),
+        "cache_control": CACHE_CONTROL,
+        "transformations": Anything(),
+    },
+    ("source",),
+)
+CLAUDE_INNER_CONTENT = AnArray(AUnion("type", {"image": CLAUDE_IMAGE, "text": CLAUDE_TEXT}))
+CLAUDE_DOCUMENT = PydanticObject(
+    {
+        "source": AUnion(
+            "type",
+            {
+                "base64": inline_source("application/pdf"),
+                "content": PydanticObject(
+                    {"content": Either(CLAUDE_INNER_CONTENT, AString())}, ("content",)
+                ),
+                "file": BY_FILE,
+                "text": inline_source("text/plain"),
+                "url": BY_URL,
+            },
+        ),
+        "cache_control": CACHE_CONTROL,
+        "citations": Anything(),
+        "context": AString(null=True),
+        "title": AString(null=True),
+    },
+    ("source",),
+)
+SEARCH_RESULT_BLOCK = PydanticObject(
+    {
+        "content": AnArray(Anything()),
+        "source": AString(),
+        "title": AString(),
+        "cache_control": CACHE_CONTROL,
+        "citations": Anything(),
+    },
+    ("content", "source", "title"),
+)
+CLAUDE_RESULT_CONTENT = AnArray(
+    AUnion(
+        "type",
+        {
+            "browser_state": open_object(),
+            "document": CLAUDE_DOCUMENT,
+            "image": CLAUDE_IMAGE,
+            "search_result": SEARCH_RESULT_BLOCK,
+            "text": CLAUDE_TEXT,
+            "tool_reference": open_object("tool_name"),
+        },
+        rule="anthropic/block-tag",
+    )
+)
+TOOL_RESULT_BLOCK = PydanticObject(
+    {
+        "tool_use_id": CLAUDE_TOOL_ID,
+        "cache_control": CACHE_CONTROL,
+        "content": Either(CLAUDE_RESULT_CONTENT, AString(), null=True),
+        "is_error": ABoolean(null=True),
+        "toolset_name": AString(null=True),
+    },
+    ("tool_use_id",),
+)
+TOOL_USE_BLOCK = PydanticObject(
+    {
+        "id": CLAUDE_TOOL_ID,
+        "input": CLAUDE_INPUT,
+        "name": AString(least=1, most=200),
+        "cache_control": CACHE_CONTROL,
+        "caller": Anything(),
+        "toolset_name": AString(null=True),
+    },
+    ("id", "input", "name"),
+)
+THINKING_BLOCK = PydanticObject(
+    {"signature": AString(rule="anthropic/thinking-signature"), "thinking": AString()},
+    ("signature", "thinking"),
+)
+SERVER_USE_BLOCK = PydanticObject(
+    {
+        "id": AString(pattern="^srvtoolu_[a-zA-Z0-9_]+$"),
+        "input": CLAUDE_INPUT,
+        "name": AString(),
+    },
+    ("id", "input", "name"),
+    closed=False,
+)
+SERVER_RESULT_BLOCK = open_object("content", "tool_use_id")
+GENERAL_BLOCKS: Dict[str, AnObject] = {
+    "bash_code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "container_upload": open_object("file_id"),
+    "document": CLAUDE_DOCUMENT,
+    "image": CLAUDE_IMAGE,
+    "redacted_thinking": PydanticObject({"data": AString()}, ("data",)),
+    "search_result": SEARCH_RESULT_BLOCK,
+    "server_tool_use": SERVER_USE_BLOCK,
+    "text": CLAUDE_TEXT,
+    "text_editor_code_execution_tool_result": SERVER_RESULT_BLOCK,
+    "thinking": THINKING_BLOCK,
+    "tool_result": TOOL_RESULT_BLOCK,
+    "tool_search_tool_result": SERVER_RESULT_BLOCK,
+    "tool_use": TOOL_USE_BLOCK,
+    "web_fetch_tool_result": SERVER_RESULT_BLOCK,
+    "web_search_tool_result": SERVER_RESULT_BLOCK,
+}
+BETA_BLOCKS: Dict[str, AnObject] = {
+    kind: open_object()
+    for kind in (
+        *("advisor_tool_result", "compaction", "fallback", "mcp_tool_listing", "mcp_tool_result"),
+        *("mcp_tool_use", "tool_addition", "tool_removal"),
+    )
+}
+CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
+
+# In the middle of a conversation the newest models take a `system` message: see the rules.
+CLAUDE_MESSAGE = PydanticObject(
+    {
+        "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
+        "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
+        "clear_at": Anything(),
+        "output_config": Anything(),
+    },
+    ("role", "content"),
+)
+SYSTEM_BLOCK = PydanticObject(
+    {
+        "text": AString(),
+        "type": AString(("text",)),
+        "cache_control": CACHE_CONTROL,
+        "citations": Anything(),
+    },
+    ("text", "type"),
+)
+
+OWN_TOOL = PydanticObject(
+    {
+        "name": AString(most=128, pattern="^[a-zA-Z0-9_-]{1,128}$", rule="anthropic/tool-name"),
+        "input_schema": PydanticObject({"type": AString(("object",))}, ("type",), closed=False),
+        "allowed_callers": AnArray(AString(), null=True),
+        "cache_control": CACHE_CONTROL,
+        "defer_loading": ABoolean(null=True),
+        "description": AString(null=True),
+        "eager_input_streaming": ABoolean(null=True),
+        "input_examples": AnArray(CLAUDE_INPUT, null=True),
+        "strict": ABoolean(null=True),
+    },
+    ("name", "input_schema"),
+)
+# Tools of Anthropic's own, whose members differ from version to version: those are not looked at.
+SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHE_CONTROL}, closed=False)
+GENERAL_TOOLS = (
+    *("bash_20250124", "browser_toolset_20260801", "code_execution_20250522"),
+    *("code_execution_20250825", "code_execution_20260120", "code_execution_20260521"),
+    *("computer_toolset_20260801", "custom", "memory_20250818", "text_editor_20250124"),
+    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
+    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
+    *("tool_search_tool_regex_20251119", "web_fetch_20250910", "web_fetch_20260209"),
+    *("web_fetch_20260309", "web_fetch_20260318", "web_search_20250305", "web_search_20260209"),
+    "web_search_20260318",
+)
+BETA_TOOLS = (
+    *("advisor_20260301", "bash_20241022", "computer_20241022", "computer_20250124"),
+    *("computer_20251124", "mcp_toolset", "text_editor_20241022"),
+)
+CLAUDE_TOOLS = AUnion(
+    "type",
+    {**dict.fromkeys((*GENERAL_TOOLS, *BETA_TOOLS), SERVER_TOOL), "custom": OWN_TOOL},
+    usual="custom",
+    rule="anthropic/tool-tag",
+)
+PARALLEL_MEMBERS = {"disable_parallel_tool_use": ABoolean(null=True)}
+CLAUDE_TOOL_CHOICE = AUnion(
+    "type",
+    {
+        "any": PydanticObject(PARALLEL_MEMBERS),
+        "auto": PydanticObject(PARALLEL_MEMBERS),
+        "none": PydanticObject({}, rule="anthropic/tool-choice-none-extra"),
+        "tool": PydanticObject({"name": AString(), **PARALLEL_MEMBERS}, ("name",)),
+    },
+    null=True,
+)
+THOUGHT_MEMBERS = {
+    "display": AString(("summarized", "omitted", "updates"), null=True),
+    "block_binding": Anything(),
+}
+THINKING_BUDGET = AnInteger(1024, rule="anthropic/budget-min")
+CLAUDE_THINKING = AUnion(
+    "type",
+    {
+        "adaptive": PydanticObject(THOUGHT_MEMBERS),
+        "between_tools": PydanticObject({}),
+        "disabled": PydanticObject({}),
+        "enabled": PydanticObject(
+            {"budget_tokens": THINKING_BUDGET, **THOUGHT_MEMBERS}, ("budget_tokens",)
+        ),
+    },
+    null=True,
+)
+CLAUDE_OUTPUT_CONFIG = PydanticObject(
+    {
+        "effort": AString(("low", "medium", "high", "xhigh", "max"), null=True),
+        "format": AUnion(
+            "type",
+            {"json_schema": PydanticObject({"schema": CLAUDE_INPUT}, ("schema",))},
+            null=True,
+        ),
+        "task_budget": Anything(),
+    },
+    null=True,
+)
+# Of null it is not known for each member that it is refused: it is as good as nothing.
+CLAUDE_MEMBERS: Dict[str, Shape] = {
+    "model": AString(least=1),
+    "messages": AnArray(CLAUDE_MESSAGE, 1, rule="anthropic/messages-empty"),
+    "max_tokens": AnInteger(0),  # 0 fills the cache and says nothing, since 2026
+    "cache_control": CACHE_CONTROL,
+    "container": Anything(),
+    "diagnostics": Anything(),
+    "inference_geo": AString(null=True),
+    "metadata": PydanticObject({"user_id": AString(most=256, null=True)}, null=True),
+    "output_config": CLAUDE_OUTPUT_CONFIG,
+    "service_tier": AString(("auto", "standard_only"), null=True),
+    "speed": AString(("standard", "fast"), null=True),
+    "stop_sequences": AnArray(AString(pattern=r"\S"), null=True),
+    "stream": ABoolean(null=True),
+    "system": Either(AnArray(SYSTEM_BLOCK), AString(), null=True),
+    "temperature": ANumber(0, 1, null=True, rule="anthropic/temperature-range"),
+    "thinking": CLAUDE_THINKING,
+    "tool_choice": CLAUDE_TOOL_CHOICE,
+    "tools": AnArray(CLAUDE_TOOLS, null=True),
+    "top_k": AnInteger(0, null=True),
+    "top_p": ANumber(0, 1, null=True),
+    "user_profile_id": Anything(),
+    "workspace_id": Anything(),
+    # Those of betas: the rule that asks for their header looks at them.
+    "billing_policy": Anything(),
+    "compaction": Anything(),
+    "context_management": AnObject({}, closed=False, null=True),
+    "fallback_credit_token": Anything(),
+    "fallbacks": Anything(),
+    "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
+    "output_format": Anything(),
+    "thread": Anything(),
+}
+VERSIONED_MEMBERS: Dict[str, Shape] = {
+    "anthropic_version": AString(),
+    "anthropic_beta": AnArray(AString(), null=True),
+    "model": Anything(),
+}
+
+CLAUDE_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
+# Of members that only messages have it is not known that a count refuses them.
+CLAUDE_COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
+# The path names the model, and on Bedrock whether it streams.
+CLAUDE_VERTEX_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens")
+)
+CLAUDE_VERTEX_COUNT_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "model": AString()}, ("model", "messages")
+)
+CLAUDE_BEDROCK_BODY = PydanticObject(
+    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "stream": Anything()}, ("messages", "max_tokens")
+)
+
+
+# === rules/anthropic_thinking ================================================
+# What Anthropic refuses of thoughts, sampling, caches and images (request rules, 2.5).  Pure.
+
+
+def budgets_over(view: ClaudeView) -> Iterator[Finding]:
+    """A budget that leaves nothing for the answer, but where thoughts come between calls."""
+    body = view.body
+    if not is_over_budget(body["thinking"], body["max_tokens"]):
+        return
+    if not view.has_beta("interleaved-thinking-"):
+        yield Finding("max_tokens")
+
+
+def warm_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """A temperature beside thoughts."""
+    kind = thinking_on(view.body["thinking"])
+    if kind and is_number_but(view.body["temperature"], 1):
+        sentence = ADAPTIVE_TEMPERATURE if kind == "adaptive" else None
+        yield Finding("temperature", sentence=sentence)
+
+
+def two_samplers(view: ClaudeView) -> Iterator[Finding]:
+    """Two ways to sample."""
+    if view.body["temperature"] is not None and view.body["top_p"] is not None:
+        yield Finding("temperature")
+
+
+def deprecated_samplers(view: ClaudeView) -> Iterator[Finding]:
+    """Any way to sample that is not the usual one."""
+    for name, usual in (("temperature", 1), ("top_p", 1), ("top_k", 0)):
+        if is_number_but(view.body.get(name), usual):
+            yield Finding(name, {"name": name})
+
+
+def enabled_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts with a budget."""
+    if text_at(view.body["thinking"], "type") == "enabled":
+        yield Finding("thinking.type")
+
+
+def highest_effort(view: ClaudeView) -> Iterator[Finding]:
+    """An effort that only newer models take."""
+    effort = text_at(view.body["output_config"], "effort")
+    if effort == "xhigh":
+        yield Finding("output_config.effort", {"value": effort})
+
+
+def forced_thoughts(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts where a tool has to be called at once."""
+    if thinking_on(view.body["thinking"]) and forces_tool(view.body["tool_choice"]):
+        yield Finding("thinking")
+
+
+def turns_without_thought(view: ClaudeView) -> Iterator[Finding]:
+    """A turn that goes on, without the thought that it began with."""
+    if text_at(view.body["thinking"], "type") != "enabled":
+        return
+    turn = thoughtless_turn(view.merged())
+    if turn:
+        place = f"messages.{turn.index}.content.0.type"
+        yield Finding(place, {"path": place, "type": turn.first})
+
+
+def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts that nothing proves to be the model's own."""
+    for at, block in view.of("thinking"):
+        if block.get("signature") == "":
+            place = block_place(at)
+            yield Finding(place, {"path": place})
+
+
+def too_many_marks(view: ClaudeView) -> Iterator[Finding]:
+    """More marks of a cache than there may be."""
+    if len(view.marks) > MARKS_MOST:
+        yield Finding("", {"found": len(view.marks)})
+
+
+def marks_on_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Marks of a cache on empty texts."""
+    for index, block in indexed_objects(view.body.get("system")):
+        if block.get("text") == "" and block.get("cache_control"):
+            yield Finding(f"system.{index}", {"path": f"system.{index}"})
+    for at, block in view.of("text"):
+        if block.get("text") == "" and block.get("cache_control"):
+            place = block_place(at) + ".text"
+            yield Finding(place, {"path": place})
+
+
+def hours_after_minutes(view: ClaudeView) -> Iterator[Finding]:
+    """Marks for an hour behind one for less."""
+    for mark in late_hours(view.marks):
+        yield Finding(mark.place + ".cache_control.ttl", {"path": mark.place})
+
+
+def images_of_other_types(view: ClaudeView) -> Iterator[Finding]:
+    """Images that are not what they are said to be."""
+    for at, block in view.of("image"):
+        source = block.get("source")
+        found = image_type(text_at(source, "data"))
+        said = text_at(source, "media_type")
+        if found and found != said:
+            place = block_place(at) + ".image.source.base64.data"
+            yield Finding(place, {"path": place, "type": said})
+
+
+def large_images(view: ClaudeView) -> Iterator[Finding]:
+    """Images that are too large."""
+    for at, block in view.of("image"):
+        size = len(text_at(block.get("source"), "data"))
+        if size > IMAGE_MOST:
+            place = block_place(at) + ".image.source.base64"
+            yield Finding(place, {"path": place, "size": size})
+
+
+CLAUDE_THINKING_RULES = (
+    Rule(
+        "anthropic/budget-below-max",
+        BUDGET_BELOW_MAX,
+        "liuw1535/antigravity2api-nodejs#149, liuw1535/antigravity2api-nodejs#150",
+        budgets_over,
+        needs=("thinking", "max_tokens"),
+    ),
+    Rule(
+        "anthropic/temperature-thinking",
+        ONLY_ONE_TEMPERATURE,
+        "MartialBE/one-hub#529, dyad-sh/dyad#4396, Aider-AI/aider#3720",
+        warm_thoughts,
+        needs=("thinking", "temperature"),
+    ),
+    Rule(
+        "anthropic/temp-and-topp",
+        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+        "fwdai/reticle#7, skydiscover-ai/skydiscover#15",
+        two_samplers,
+        default="mod",
+        needs=("temperature", "top_p"),
+        models=ONE_SAMPLER,
+    ),
+    Rule(
+        "anthropic/temp-deprecated",
+        "`{name}` is deprecated for this model.",
+        "UKGovernmentBEIS/inspect_ai#3721",
+        deprecated_samplers,
+        default="mod",
+        needs=("messages",),
+        models=NEWEST_CLAUDE,
+    ),
+    Rule(
+        "anthropic/thinking-enabled-gone",
+        '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
+        '"output_config.effort" to control thinking behavior.',
+        "earendil-works/pi#3297, srtab/daiv#1429",
+        enabled_thoughts,
+        default="mod",
+        needs=("thinking",),
+        models=NEWEST_CLAUDE,
+    ),
+    # Which models take which efforts is known of those alone of which this was recorded.
+    Rule(
+        "anthropic/effort-unsupported",
+        "This model does not support effort level '{value}'. Supported levels: high, low, max, "
+        "medium.",
+        "recorded",
+        highest_effort,
+        default="off",
+        needs=("output_config",),
+        models="^claude-(?:opus|sonnet)-4-6",
+    ),
+    Rule(
+        "anthropic/thinking-forced-tool",
+        FORCED_THOUGHT,
+        "mastra-ai/mastra#7507, can1357/oh-my-pi#341; adaptive: Alcova-AI/adk-anthropic-go#23",
+        forced_thoughts,
+        needs=("thinking", "tool_choice"),
+    ),
+    Rule(
+        "anthropic/thinking-first",
+        "{path}: Expected `thinking` or `redacted_thinking`, but found `{type}`. When `thinking` "
+        "is enabled, a final `assistant` message must start with a thinking block (preceeding the "
+        "lastmost set of `tool_use` and `tool_result` blocks). We recommend you include thinking "
+        "blocks from previous turns. To avoid this requirement, disable `thinking`."
+        + THINKING_GUIDE,
+        "anomalyco/opencode#3077, lbjlaq/Antigravity-Manager#139",
+        turns_without_thought,
+        needs=("thinking", "messages"),
+    ),
+    # Only an empty one is surely none of the model's own: history may be from elsewhere.
+    Rule(
+        "anthropic/signature-invalid",
+        "{path}: Invalid `signature` in `thinking` block",
+        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
+        empty_signatures,
+        needs=("+thinking",),
+    ),
+)
+
+CLAUDE_CACHE_RULES = (
+    Rule(
+        "anthropic/cache-max",
+        TOO_MANY_MARKS,
+        "BerriAI/litellm#16062, agentjido/req_llm#480",
+        too_many_marks,
+        needs=("+cache",),
+    ),
+    Rule(
+        "anthropic/cache-empty-text",
+        "{path}: cache_control cannot be set for empty text blocks",
+        "public source files",
+        marks_on_nothing,
+        needs=("+cache", "+text"),
+    ),
+    Rule(
+        "anthropic/cache-ttl-order",
+        LATE_HOUR,
+        "cnighswonger/claude-code-cache-fix#44, headroomlabs-ai/headroom#2939",
+        hours_after_minutes,
+        needs=("+cache",),
+    ),
+)
+
+CLAUDE_IMAGE_RULES = (
+    Rule(
+        "anthropic/image-type",
+        "{path}: Image does not match the provided media type {type}",
+        "anthropics/claude-code#12041, anthropics/claude-code#13131",
+        images_of_other_types,
+        needs=("+image",),
+    ),
+    Rule(
+        "anthropic/image-size",
+        "{path}: image exceeds 5 MB maximum: {size} bytes > 5242880 bytes",
+        "anthropics/claude-code#10612, anthropics/claude-code#19631",
+        large_images,
+        needs=("+image",),
+    ),
+)
+
+
+# === rules/anthropic_tools ===================================================
+# What Anthropic refuses of tools, their calls and their results (request rules, 2.5).  Pure.
+
+
+CLAUDE_ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
+
+
+def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
+    """Calls of tools without a result at the beginning of the next turn."""
+    for turn, missing, _ in unanswered(view.turns, view.late):
+        at = next(mark.message for mark in turn.calls if mark.id == missing[0])
+        place = f"messages.{at}"
+        yield Finding(place, {"path": place, "ids": ", ".join(missing)})
+
+
+def results_without_use(view: ClaudeView) -> Iterator[Finding]:
+    """Results of tools that nobody called in the turn before."""
+    for mark in unasked(view.turns):
+        place = block_place((mark.message, mark.part))
+        yield Finding(place, {"path": place, "id": mark.id})
+
+
+def orphans_of_servers(view: ClaudeView) -> Iterator[Finding]:
+    """Results of the server's tools whose call does not come before them."""
+    called: Dict[str, BlockPath] = {}
+    for at, block in view.of("server_tool_use"):
+        called.setdefault(text_at(block, "id"), at)
+    for kind, blocks in view.blocks.items():
+        if not kind.endswith("_tool_result") or kind == "mcp_tool_result":
+            continue
+        for at, block in blocks:
+            id = text_at(block, "tool_use_id")
+            if id and called.get(id, at) >= at:
+                place = block_place(at)
+                yield Finding(place, {"path": place, "id": id, "type": kind})
+
+
+def repeated_uses(view: ClaudeView) -> Iterator[Finding]:
+    """Calls with the id of another."""
+    for mark in repeated_marks(mark for turn in view.turns for mark in turn.calls):
+        place = block_place((mark.message, mark.part))
+        yield Finding(place, {"path": place})
+
+
+def blocks_of_others(view: ClaudeView) -> Iterator[Finding]:
+    """Calls in the user's turns, results in the assistant's."""
+    for kind, role in (("tool_use", "assistant"), ("tool_result", "user")):
+        for at, _ in view.of(kind):
+            if view.messages[at[0]].get("role") != role:
+                place = f"messages.{at[0]}"
+                yield Finding(place, {"path": place, "type": kind, "role": role})
+
+
+def empty_errors(view: ClaudeView) -> Iterator[Finding]:
+    """Results that are errors and do not say which."""
+    for at, block in view.of("tool_result"):
+        if block.get("is_error") is True and block.get("content") in (None, "", []):
+            place = block_place(at) + ".tool_result"
+            yield Finding(place, {"path": place})
+
+
+def repeated_claude_tools(view: ClaudeView) -> Iterator[Finding]:
+    """Tools with the name of another; one finding for all."""
+    names = [text_at(tool, "name") for _, tool in indexed_objects(view.body["tools"])]
+    named = [name for name in names if name]
+    if len(set(named)) < len(named):
+        yield Finding("tools")
+
+
+def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
+    """Schemas that are one of several."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        schema = tool.get("input_schema")
+        if isinstance(schema, dict) and not CLAUDE_ROOT_UNIONS.isdisjoint(schema):
+            place = f"tools.{index}.custom.input_schema"
+            yield Finding(place, {"path": place})
+
+
+def may_have_more(view: ClaudeView) -> bool:
+    """Whether there may be tools that are not in the list: of other servers, or added on the way by
+    a message of the system's."""
+    return bool(view.system or view.body.get("mcp_servers"))
+
+
+def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
+    """A tool has to be called, and there is none."""
+    kind = text_at(view.body["tool_choice"], "type")
+    if kind in ("any", "tool") and not view.body.get("tools") and not may_have_more(view):
+        yield Finding("tool_choice", {"type": kind})
+
+
+def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
+    """The one tool that has to be called is not there."""
+    choice, tools = view.body["tool_choice"], view.body["tools"]
+    name = text_at(choice, "name")
+    if text_at(choice, "type") != "tool" or not name or not tools or may_have_more(view):
+        return
+    names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
+    # A set of tools has no name of its own: which ones it has is not known here.
+    if name not in names and "" not in names:
+        yield Finding("tool_choice", {"name": name})
+
+
+CLAUDE_TOOL_RULES = (
+    Rule(
+        "anthropic/tool-use-answered",
+        "{path}: `tool_use` ids were found without `tool_result` blocks immediately after: {ids}. "
+        "Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
+        "anthropics/claude-code#5060, anthropics/claude-code#5989, Kilo-Org/kilocode#5163",
+        uses_without_result,
+        needs=("+tool_use",),
+    ),
+    Rule(
+        "anthropic/tool-result-after-tool-use",
+        "{path}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` "
+        "block must have a corresponding `tool_use` block in the previous message.",
+        "anthropics/claude-code#13460, tghamm/Anthropic.SDK#184, router-for-me/CLIProxyAPI#497",
+        results_without_use,
+        needs=("+tool_result",),
+    ),
+    Rule(
+        "anthropic/server-result-orphan",
+        "{path}: unexpected `tool_use_id` found in `{type}` blocks: {id}. Each `{type}` block must "
+        "have a corresponding `server_tool_use` block before it.",
+        "anthropics/claude-code#64383, anthropics/claude-code#80439",
+        orphans_of_servers,
+        needs=("+server",),
+    ),
+    Rule(
+        "anthropic/tool-use-id-unique",
+        "{path}: `tool_use` ids must be unique",
+        "public source files, 5 of them",
+        repeated_uses,
+        needs=("+tool_use",),
+    ),
+    # Not in the list of rules; the sentences are quoted there and in several source files.
+    Rule(
+        "anthropic/block-role",
+        "{path}: `{type}` blocks can only be in `{role}` messages",
+        "tghamm/Anthropic.SDK#128",
+        blocks_of_others,
+        needs=("+misplaced",),
+    ),
+    Rule(
+        "anthropic/error-result-empty",
+        "{path}: content cannot be empty if `is_error` is true",
+        "public source files, 4 of them",
+        empty_errors,
+        needs=("+tool_result",),
+    ),
+    Rule(
+        "anthropic/tool-names-unique",
+        "tools: Tool names must be unique.",
+        "microsoft/vscode#278073, danny-avila/LibreChat#13162",
+        repeated_claude_tools,
+        needs=("tools",),
+    ),
+    Rule(
+        "anthropic/input-schema-union",
+        "{path}: input_schema does not support oneOf, allOf, or anyOf at the top level",
+        "anthropics/claude-code#5319, dearlordylord/huly-mcp#66",
+        unions_at_root,
+        needs=("tools",),
+    ),
+    Rule(
+        "anthropic/tool-choice-without-tools",
+        "tool_choice.{type} may only be specified while providing tools",
+        "public source files, 6 of them",
+        claude_choice_without_tools,
+        needs=("tool_choice",),
+    ),
+    Rule(
+        "anthropic/tool-choice-unknown",
+        "Tool '{name}' not found in provided tools",
+        "public source file",
+        unknown_claude_choice,
+        needs=("tool_choice", "tools"),
+    ),
+)
+
+
+# === rules/anthropic_turns ===================================================
+# What Anthropic refuses of the messages of a conversation, their roles and texts (request rules,
+# 2.5).  Pure.
+
+
+def system_messages(view: ClaudeView) -> Iterator[Finding]:
+    """Messages of the system's, which only the newest models take."""
+    for index in view.system:
+        yield Finding(f"messages.{index}.role")
+
+
+def messages_of_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Messages without content; the last one may be the assistant's, to be gone on with."""
+    last = len(view.messages) - 1
+    for index in view.empty:
+        if index != last or view.messages[index].get("role") != "assistant":
+            place = f"messages.{index}"
+            yield Finding(place, {"path": place})
+
+
+def system_texts(view: ClaudeView) -> Iterator[Finding]:
+    """Empty texts of the system prompt."""
+    for index, block in indexed_objects(view.body.get("system")):
+        if block.get("text") == "":
+            yield Finding(f"system.{index}", {"part": "system"})
+
+
+def texts_of_nothing(view: ClaudeView) -> Iterator[Finding]:
+    """Blocks without text."""
+    yield from system_texts(view)
+    for at, block in view.of("text"):
+        if block.get("text") == "":
+            yield Finding(block_place(at), {"part": "messages"})
+
+
+def texts_of_blanks(view: ClaudeView) -> Iterator[Finding]:
+    """Texts of nothing but blanks: a text alone is as good as a block of it."""
+    places = [f"messages.{index}" for index in view.blank]
+    places += [block_place(at) for at, block in view.of("text") if text_at(block, "text").isspace()]
+    for place in places:
+        yield Finding(place)
+
+
+def blank_endings(view: ClaudeView) -> Iterator[Finding]:
+    """A last message of the assistant's that ends in a blank."""
+    for index, text in view.ending():
+        if text[-1:].isspace():
+            yield Finding(f"messages.{index}")
+
+
+def prefills(view: ClaudeView) -> Iterator[Finding]:
+    """A last message that is the assistant's."""
+    for index, _ in view.ending():
+        yield Finding(f"messages.{index}")
+
+
+CLAUDE_TURN_RULES = (
+    Rule(
+        "anthropic/role-system",
+        'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
+        'parameter, not "system" as an input message role.',
+        "Maol-1997/cursor-claude-connector#3, ianarawjo/ChainForge#271",
+        system_messages,
+        default="mod",
+        needs=("+system",),
+        models=OLDER_CLAUDE,
+    ),
+    Rule(
+        "anthropic/content-empty",
+        "{path}: all messages must have non-empty content except for the optional final assistant "
+        "message",
+        "anthropics/claude-code#6774, anthropics/claude-code#3196, anthropics/claude-code#4416",
+        messages_of_nothing,
+        needs=("+empty",),
+    ),
+    Rule(
+        "anthropic/text-empty",
+        "{part}: text content blocks must be non-empty",
+        "BiFangKNT/mtga#68, tests of epam/ai-dial-adapter-bedrock",
+        texts_of_nothing,
+        needs=("+text",),
+    ),
+    Rule(
+        "anthropic/text-blank",
+        "messages: text content blocks must contain non-whitespace text",
+        "anthropics/claude-code#23440, continuedev/continue#9605",
+        texts_of_blanks,
+        needs=("+text",),
+    ),
+    Rule(
+        "anthropic/trailing-space",
+        "messages: final assistant content cannot end with trailing whitespace",
+        "tailcallhq/forgecode#1872",
+        blank_endings,
+        needs=("+assistant",),
+    ),
+    Rule(
+        "anthropic/prefill",
+        "This model does not support assistant message prefill. The conversation must end with a "
+        "user message.",
+        "smallmain/vscode-unify-chat-provider#249, ericc-ch/copilot-api#261",
+        prefills,
+        default="mod",
+        needs=("+assistant",),
+        models=NO_PREFILL,
+    ),
+)
+
+
+# === rules/pydantic_voice ====================================================
+# What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
+
+
+# Sentence, what pydantic calls it, and what it says beside the path.
+PydanticWords = Tuple[str, str, Dict[str, object]]
+
+
+def either_of(choices: Sequence[str]) -> str:
+    """`'a', 'b' or 'c'`."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + " or " + quoted[-1]
+
+
+def pydantic_words(fault: FieldFault) -> PydanticWords:
+    """What is said of a fault."""
+    kind = fault.kind
+    shape: Any = fault.shape
+    if kind == MISSING_FIELD:
+        return "Field required", "missing", {}
+    if kind == UNKNOWN_FIELD:
+        return "Extra inputs are not permitted", "extra_forbidden", {}
+    if kind == WRONG_CHOICE:
+        return "Input should be {choices}", "enum", {"choices": either_of(shape.choices)}
+    if kind == WRONG_PATTERN:
+        more: Dict[str, object] = {"pattern": shape.pattern}
+        return "String should match pattern '{pattern}'", "string_pattern_mismatch", more
+    if kind == WRONG_TAG:
+        return said_of_tag(fault)
+    if kind in (TOO_SMALL, TOO_LARGE):
+        return said_of_bound(fault)
+    if kind in (TOO_SHORT, TOO_LONG):
+        return said_of_size(fault)
+    # Of several types that would do, the first is told.
+    code, name = PYDANTIC_NAMES.get(shape.kind.split(" or ")[0], ("value", shape.kind))
+    return "Input should be a valid {name}", code + "_type", {"name": name}
+
+
+def said_of_tag(fault: FieldFault) -> PydanticWords:
+    """That there is no such member of a union."""
+    shape: Any = fault.shape
+    known = ", ".join(f"'{name}'" for name in shape.members)
+    more: Dict[str, object] = {"value": fault.value, "tag": shape.tag, "known": known}
+    sentence = (
+        "Input tag '{value}' found using '{tag}' does not match any of the expected tags: {known}"
+    )
+    return sentence, "union_tag_invalid", more
+
+
+def said_of_bound(fault: FieldFault) -> PydanticWords:
+    """That a number is out of bounds."""
+    shape: Any = fault.shape
+    if fault.kind == TOO_SMALL:
+        more: Dict[str, object] = {"bound": compact(shape.least)}
+        return "Input should be greater than or equal to {bound}", "greater_than_equal", more
+    return (
+        "Input should be less than or equal to {bound}",
+        "less_than_equal",
+        {"bound": compact(shape.most)},
+    )
+
+
+def said_of_size(fault: FieldFault) -> PydanticWords:
+    """That a text or a list is too short or too long."""
+    shape: Any = fault.shape
+    side, word, size = "least", "short", shape.least
+    if fault.kind == TOO_LONG:
+        side, word, size = "most", "long", shape.most
+    if isinstance(fault.value, str):
+        text = f"String should have at {side} {{size}} characters"
+        return text, f"string_too_{word}", {"size": size}
+    unit = "item" if size == 1 else "items"
+    text = f"List should have at {side} {{size}} {unit} after validation, not {{found}}"
+    return text, f"too_{word}", {"size": size, "found": len(fault.value)}
+
+
+# === rules/anthropic_voice ===================================================
+# How Anthropic says that a field is wrong (request rules, 1.8), at its other hosts, too.  Pure.
+
+
+# The rules of shapes, and the kinds of faults that break them; all others are of the types.
+TOLD_APART: Mapping[str, Tuple[str, ...]] = {
+    "anthropic/block-tag": (WRONG_TAG,),
+    "anthropic/budget-min": (TOO_SMALL,),
+    "anthropic/messages-empty": (TOO_SHORT,),
+    "anthropic/role-unknown": (WRONG_CHOICE,),
+    "anthropic/temperature-range": (TOO_SMALL, TOO_LARGE),
+    "anthropic/thinking-signature": (MISSING_FIELD,),
+    "anthropic/tool-choice-none-extra": (UNKNOWN_FIELD,),
+    "anthropic/tool-name": (WRONG_PATTERN, TOO_LONG),
+    "anthropic/tool-tag": (WRONG_TAG,),
+    "anthropic/tool-use-id-pattern": (WRONG_PATTERN,),
+}
+# The types of tools and blocks that are taken without a beta: an error lists them.
+GENERAL_TAGS: Mapping[Shape, Tuple[str, ...]] = {
+    CLAUDE_BLOCKS: tuple(GENERAL_BLOCKS),
+    CLAUDE_TOOLS: GENERAL_TOOLS,
+}
+# Types of tools and blocks that look like Anthropic's own: newer ones than are known here.
+LIKE_A_TOOL = re.compile(r"_20\d{6}$")
+LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
+BLANK_STOP = (
+    "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
+)
+TOOL_ROLE = (
+    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
+    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
+    "overview."
+)
+
+
+def claude_path(path: FieldPath) -> str:
+    """A path as in `messages.1.content.0.tool_use.input`, with the names of members of unions."""
+    return ".".join([step.key if isinstance(step, KeyStep) else str(step) for step in path])
+
+
+def is_newer(rule: str, kind: object) -> bool:
+    """Whether a type that is not known here may be one that Anthropic has by now."""
+    known = LIKE_A_TOOL if rule == "anthropic/tool-tag" else LIKE_A_BLOCK
+    return isinstance(kind, str) and bool(known.search(kind))
+
+
+def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
+    """What is said of a fault of which pydantic says nothing."""
+    place = claude_path(fault.path)
+    if rule == "anthropic/messages-empty":
+        return Finding(place)
+    if rule == "anthropic/role-unknown":
+        sentence = TOOL_ROLE if fault.value == "tool" else None
+        return Finding(place, {"value": fault.value}, sentence=sentence)
+    if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
+        return Finding(place, sentence=BLANK_STOP)
+    return None
+
+
+def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """The id of the rule that a fault breaks, and what its error says."""
+    rule = "anthropic/types"
+    if fault.kind in TOLD_APART.get(fault.shape.own_rule, ()):
+        rule = fault.shape.own_rule
+    elif fault.kind == UNKNOWN_FIELD:
+        rule = "anthropic/unknown-field"
+    own = claude_words(rule, fault)
+    if own is not None:
+        return rule, own
+    words, _, more = pydantic_words(fault)
+    place = claude_path(fault.path)
+    values: Dict[str, object] = {**more, "path": place}
+    if rule in ("anthropic/tool-tag", "anthropic/block-tag"):
+        if is_newer(rule, fault.value):
+            return "", Finding(place)  # no rule of that name: nothing is said
+        # What a sentence quotes is cut, but these are not the request's.
+        tags = ", ".join([f"'{kind}'" for kind in GENERAL_TAGS.get(fault.shape, ())])
+        words = words.replace("{known}", tags or "{known}")
+    sentence = words if not place else "{path}: " + words
+    return rule, Finding(place, values, sentence=sentence)
+
+
+# === rules/anthropic =========================================================
+# What Anthropic's messages and counts refuse, and Claude on Vertex AI and Bedrock (request rules,
+# 2.5, 2.6 and 3).  Pure.
+
+
+# What the fields tell (1.3 and 1.8): the sentences are pydantic's, but where the voice has others.
+CLAUDE_FIELD_RULES = (
+    Rule("anthropic/types", "{path}: Input should be a valid {name}", "pattern"),
+    Rule(
+        "anthropic/unknown-field",
+        "{path}: Extra inputs are not permitted",
+        "anthropics/claude-code#96152, recorded",
+    ),
+    Rule(
+        "anthropic/tool-use-id-pattern",
+        "{path}: String should match pattern '^[a-zA-Z0-9_-]+$'",
+        "maximhq/bifrost#5097, BlockRunAI/ClawRouter#17",
+    ),
+    Rule(
+        "anthropic/tool-name",
+        "{path}: String should match pattern '{pattern}'",
+        "vybestack/llxprt-code#482, anthropics/claude-code#96152",
+    ),
+    Rule(
+        "anthropic/tool-tag",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "recorded",
+    ),
+    Rule(
+        "anthropic/block-tag",
+        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
+        "{known}",
+        "pattern",
+    ),
+    Rule(
+        "anthropic/tool-choice-none-extra",
+        "{path}: Extra inputs are not permitted",
+        "QuantumNous/new-api#2763",
+    ),
+    Rule(
+        "anthropic/role-unknown",
+        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
+        "pattern; for tool quoted in public source files",
+    ),
+    Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
+    Rule(
+        "anthropic/budget-min",
+        "{path}: Input should be greater than or equal to 1024",
+        "documentation",
+    ),
+    Rule(
+        "anthropic/thinking-signature",
+        "{path}: Field required",
+        "justlovemaki/AIClient2API#437, earendil-works/pi#1523",
+    ),
+    Rule(
+        "anthropic/temperature-range",
+        "{path}: Input should be less than or equal to 1",
+        "documentation",
+    ),
+)
+# A mark on an empty text is told before the text.
+CLAUDE_RULES = (
+    *CLAUDE_FIELD_RULES,
+    *CLAUDE_TOOL_RULES,
+    *CLAUDE_CACHE_RULES,
+    *CLAUDE_TURN_RULES,
+    *CLAUDE_THINKING_RULES,
+    *CLAUDE_IMAGE_RULES,
+)
+ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *CLAUDE_BETA_RULES)
+# A count asks no model: what only some of them take is not told (unverified), nor how they sample.
+NOT_COUNTED = (
+    *("anthropic/prefill", "anthropic/trailing-space", "anthropic/temperature-thinking"),
+    *("anthropic/temp-and-topp", "anthropic/temp-deprecated", "anthropic/thinking-enabled-gone"),
+    *("anthropic/effort-unsupported", "anthropic/budget-below-max"),
+)
+COUNT_RULES = tuple(rule for rule in ANTHROPIC_RULES if rule.id not in NOT_COUNTED)
+VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *CLAUDE_BETA_RULES, *CLAUDE_HOST_RULES)
+
+CLAUDE_MESSAGES = Book(
+    "anthropic", "messages", ANTHROPIC_RULES, CLAUDE_BODY, claude_voice, ClaudeView
+)
+CLAUDE_COUNT = Book(
+    "anthropic", "count_tokens", COUNT_RULES, CLAUDE_COUNT_BODY, claude_voice, ClaudeView
+)
+CLAUDE_ON_VERTEX = Book(
+    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, CLAUDE_VERTEX_BODY, claude_voice, ClaudeView
+)
+CLAUDE_COUNT_ON_VERTEX = Book(
+    "vertex_ai",
+    "count_tokens",
+    [rule for rule in VERTEX_CLAUDE_RULES if rule.id not in NOT_COUNTED],
+    CLAUDE_VERTEX_COUNT_BODY,
+    claude_voice,
+    ClaudeView,
+)
+CLAUDE_ON_BEDROCK = Book(
+    "bedrock",
+    "invoke",
+    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
+    CLAUDE_BEDROCK_BODY,
+    claude_voice,
+    ClaudeView,
+)
+
+
+# === rules/openai_chat_fields ================================================
+# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
+
+
+SOME_OBJECT = AnObject({}, closed=False)
+TEXT_OR_NULL = AString(null=True)
+FLAG_OR_NULL = ABoolean(null=True)
+PENALTY = ANumber(-2, 2, null=True)
+
+FUNCTION_NAME = AString(
+    least=1,
+    most=64,
+    pattern="^[a-zA-Z0-9_-]+$",
+    rule={WRONG_PATTERN: "openai/tool-name-pattern"},
+)
+METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
+CALL_ID = AString(most=40, rule={TOO_LONG: "openai/tool-call-id-length"})
+
+# --- messages ---
+
+# A prompt may be cached up to a part (the SDK's types).
+CACHED = {"prompt_cache_breakpoint": Anything()}
+IMAGE = AnObject(
+    {"url": AString(), "detail": AString(("auto", "low", "high", "original"), null=True)},
+    ("url",),
+)
+SOUND = AnObject({"data": AString(), "format": AString()}, ("data", "format"))
+PARTS = AUnion(
+    "type",
+    {
+        "text": AnObject({"text": AString(), **CACHED}, ("text",)),
+        "image_url": AnObject({"image_url": IMAGE, **CACHED}, ("image_url",)),
+        "input_audio": AnObject({"input_audio": SOUND, **CACHED}, ("input_audio",)),
+        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
+        "audio": SOME_OBJECT,
+        "file": AnObject({"file": SOME_OBJECT, **CACHED}, ("file",)),
+    },
+    rule={WRONG_TAG: "openai/part-type"},
+)
+# That there is no content, or null, is a rule of its own: openai/content-null.
+CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
+SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
+CALLED = AnObject(
+    {"name": FUNCTION_NAME, "arguments": AString(rule={WRONG_TYPE: "openai/tool-args-string"})},
+    ("name", "arguments"),
+)
+CALL = AUnion(
+    "type",
+    {
+        "function": AnObject({"id": CALL_ID, "function": CALLED}, ("id", "function")),
+        "custom": AnObject({"id": CALL_ID, "custom": SOME_OBJECT}, ("id", "custom")),
+    },
+)
+SAID: Dict[str, Shape] = {"content": CONTENT, "name": SPEAKER}
+# What SDKs give out as a message may be sent back as it is.
+ANSWERED = {
+    "refusal": TEXT_OR_NULL,
+    "annotations": Anything(),
+    "audio": Anything(),
+    "function_call": AnObject({}, closed=False, null=True),
+    "tool_calls": AnArray(CALL, 1, null=True),
+}
+MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject(SAID),
+        "assistant": AnObject({**SAID, **ANSWERED}),
+        "user": AnObject(SAID),
+        "function": AnObject({"name": AString(), "content": CONTENT}, ("name",)),
+        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",)),
+        "developer": AnObject(SAID),
+    },
+    rule={WRONG_TAG: "openai/role-unknown"},
+)
+
+# --- tools and what is asked of an answer ---
+
+OFFERED_FUNCTION = AnObject(
+    {
+        "name": FUNCTION_NAME,
+        "description": TEXT_OR_NULL,
+        "parameters": AnObject({}, closed=False, null=True),
+        "strict": FLAG_OR_NULL,
+    },
+    ("name",),
+    closed=False,
+)
+NAMED = AnObject({"name": AString()}, ("name",), closed=False)
+TOOLS = AUnion(
+    "type",
+    {
+        "function": AnObject({"function": OFFERED_FUNCTION}, ("function",), closed=False),
+        "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+    },
+)
+TOOL_CHOICE = Either(
+    AString(("none", "auto", "required")),
+    AUnion(
+        "type",
+        {
+            "function": AnObject({"function": NAMED}, ("function",), closed=False),
+            "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
+            "allowed_tools": AnObject({"allowed_tools": SOME_OBJECT}, ("allowed_tools",)),
+        },
+    ),
+    null=True,
+)
+FORMAT_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+RESPONSE_FORMAT = AUnion(
+    "type",
+    {
+        "text": SOME_OBJECT,
+        "json_object": AnObject({}, closed=False),
+        "json_schema": AnObject(
+            {
+                "json_schema": AnObject(
+                    {
+                        "name": FORMAT_NAME,
+                        "schema": AnObject({}, closed=False, null=True),
+                        "strict": FLAG_OR_NULL,
+                        "description": TEXT_OR_NULL,
+                    },
+                    ("name",),
+                    closed=False,
+                )
+            },
+            ("json_schema",),
+            closed=False,
+        ),
+    },
+    null=True,
+)
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+CHAT_FIELDS: Dict[str, Shape] = {
+    "model": AString(
+        least=1, rule={MISSING_FIELD: "openai/model-missing", TOO_SHORT: "openai/model-missing"}
+    ),
+    "messages": AnArray(MESSAGES, 1, rule={TOO_SHORT: "openai/messages-empty"}),
+    # 0 is taken (recorded).
+    "max_tokens": AnInteger(0, null=True),
+    "max_completion_tokens": AnInteger(0, null=True),
+    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+    "top_p": ANumber(0, 1, null=True),
+    "presence_penalty": PENALTY,
+    "frequency_penalty": PENALTY,
+    "n": AnInteger(1, 128, null=True),
+    "seed": AnInteger(-(2**63), 2**63 - 1, null=True),
+    "logprobs": FLAG_OR_NULL,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "logit_bias": AMap(ANumber(-100, 100), null=True),
+    # Of an empty array it is not known that it is refused.
+    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
+    "stream": FLAG_OR_NULL,
+    "stream_options": AnObject(
+        {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
+    ),
+    "tools": AnArray(TOOLS, 1, 128, null=True, rule={TOO_SHORT: "openai/tools-empty"}),
+    "tool_choice": TOOL_CHOICE,
+    "parallel_tool_calls": FLAG_OR_NULL,
+    "response_format": RESPONSE_FORMAT,
+    "reasoning_effort": AString(EFFORTS, null=True),
+    "verbosity": AString(("low", "medium", "high"), null=True),
+    "metadata": METADATA,
+    "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
+    "modalities": AnArray(AString(("text", "audio")), null=True),
+    "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
+    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "store": FLAG_OR_NULL,
+    "user": TEXT_OR_NULL,
+    "safety_identifier": AString(most=64, null=True),
+    "prompt_cache_key": TEXT_OR_NULL,
+    # With a hyphen in older SDKs.
+    "prompt_cache_retention": AString(("in_memory", "24h", "in-memory"), null=True),
+    "prompt_cache_options": Anything(),
+    "web_search_options": Anything(),
+    "moderation": Anything(),
+    "functions": AnArray(OFFERED_FUNCTION, 1, 128, null=True),
+    "function_call": Either(AString(("none", "auto")), NAMED, null=True),
+}
+CHAT_BODY = AnObject(CHAT_FIELDS, ("model", "messages"))
+
+
+# === rules/openai_chat_view ==================================================
+# A chat completions request as its rules look at it, and what its messages may break (request
+# rules, 2.1).  Pure.
+
+
+# What an assistant may say instead of a content.
+BESIDE_CONTENT = ("tool_calls", "function_call", "audio", "refusal")
+SOUND_PARTS = ("input_audio", "audio", "file")
+
+
+class ChatView:
+    """A chat request: its case, its body, the turns with calls and results, of which the run of
+    `tool` messages behind an assistant's is one, the indexes of messages that lack a content, and
+    the results whose content has parts."""
+
+    __slots__ = ("case", "body", "turns", "messages", "hollow", "in_parts")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.messages = self.body.get("messages")
+        self.turns: List[TalkTurn] = []
+        self.hollow: List[int] = []
+        self.in_parts: List[Tuple[int, List[Any]]] = []
+        if isinstance(self.messages, list):
+            self.read(self.messages)
+
+    def read(self, messages: List[Any]) -> None:
+        """Look at each message once."""
+        is_plain = True  # whether what came right before has neither calls nor results
+        for index, message in enumerate(messages):
+            if not isinstance(message, dict):
+                continue
+            role, content = message.get("role"), message.get("content")
+            if content is None and not self.may_be_hollow(role, message):
+                self.hollow.append(index)
+            if role == "tool":
+                self.add_result(index, message, content)
+                is_plain = False
+            elif role == "assistant" and message.get("tool_calls"):
+                self.add_calls(index, message)
+                is_plain = False
+            elif not is_plain:
+                self.turns.append(PLAIN_TURN)
+                is_plain = True
+
+    @staticmethod
+    def may_be_hollow(role: Any, message: Dict[str, Any]) -> bool:
+        """Whether a message needs no content; of what has an unknown role nothing is known."""
+        if role == "assistant":
+            return any(message.get(name) for name in BESIDE_CONTENT)
+        return role not in ("user", "system", "developer", "tool")
+
+    def add_result(self, index: int, message: Dict[str, Any], content: Any) -> None:
+        """A message with the result of a tool."""
+        turns = self.turns
+        if not turns or turns[-1].role != "tool":
+            turns.append(TalkTurn("tool", index))
+        run = turns[-1]
+        run.last = index
+        run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
+        if isinstance(content, list):
+            self.in_parts.append((index, content))
+
+    def add_calls(self, index: int, message: Dict[str, Any]) -> None:
+        """A message with calls of tools."""
+        turn = TalkTurn("assistant", index)
+        self.turns.append(turn)
+        for at, call in indexed_objects(message["tool_calls"]):
+            turn.calls.append(ToolMark(text_at(call, "id"), index, at))
+
+
+def calls_without_result(view: ChatView) -> Iterator[Finding]:
+    """Calls of tools that no message right after answers."""
+    for turn, missing, after in unanswered(view.turns):
+        param = "messages"
+        if after < len(view.messages):
+            param = f"messages.[{after}].role"
+        values = {"ids": ", ".join(missing), "param": param}
+        yield Finding(f"messages[{turn.first}]", values)
+
+
+def results_without_call(view: ChatView) -> Iterator[Finding]:
+    """Results of tools that nobody called right before."""
+    for mark in unasked(view.turns):
+        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
+
+
+def null_contents(view: ChatView) -> Iterator[Finding]:
+    """Messages that say nothing."""
+    for index in view.hollow:
+        yield Finding(f"messages[{index}].content", {"i": index})
+
+
+def sounds_of_tools(view: ChatView) -> Iterator[Finding]:
+    """Results that are no text and no picture."""
+    for index, parts in view.in_parts:
+        if any(text_at(part, "type") in SOUND_PARTS for part in parts):
+            yield Finding(f"messages[{index}]", {"i": index})
+
+
+def systems(view: ChatView) -> Iterator[Finding]:
+    """Messages of the system, for models that know none."""
+    for index, message in indexed_objects(view.messages):
+        role = text_at(message, "role")
+        if role in ("system", "developer"):
+            yield Finding(f"messages[{index}].role", {"i": index, "role": role})
+
+
+def texts_in(messages: Any) -> Iterator[str]:
+    """All texts of messages."""
+    for _, message in indexed_objects(messages):
+        yield text_at(message, "content")
+        for _, part in indexed_objects(message.get("content")):
+            yield text_at(part, "text")
+
+
+def json_unsaid(view: ChatView) -> Iterator[Finding]:
+    """An answer in JSON that nobody speaks of."""
+    if within(view.body, "response_format", "type") != "json_object":
+        return
+    if not any("json" in text.lower() for text in texts_in(view.messages)):
+        yield Finding("messages")
+
+
+# === rules/openai_schemas ====================================================
+# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
+# completions and in responses.
+
+# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
+# where it stands.  Pure.
+
+
+FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
+
+
+class SchemaOf(NamedTuple):
+    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
+    whether it is strict."""
+
+    schema: Json
+    kind: str
+    name: str
+    place: str
+    code: Optional[str] = None
+    strict: bool = False
+
+
+class SchemaPlace:
+    """A schema in a schema, and the steps to it from the one that holds it."""
+
+    __slots__ = ("schema", "steps", "above")
+
+    def __init__(
+        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
+    ) -> None:
+        self.schema, self.steps, self.above = schema, steps, above
+
+    @property
+    def context(self) -> str:
+        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
+        found: List[str] = []
+        place: Optional[SchemaPlace] = self
+        while place is not None:
+            found += reversed(place.steps)
+            place = place.above
+        return str(tuple(reversed(found)))
+
+
+# What may not stand in a strict schema; of `default` it is not known whether it may.
+NOT_PERMITTED = (
+    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
+    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+    *("contains", "uniqueItems"),
+)
+FORBIDDEN = frozenset(NOT_PERMITTED)
+NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
+HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
+ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
+SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
+
+
+def schema_findings(of: SchemaOf) -> Iterator[Finding]:
+    """What is wrong with a schema; each finding names its rule."""
+    if not isinstance(of.schema, dict) or not of.schema:
+        return  # none at all is as good as one without properties
+    where = f"{of.kind} '{of.name}'"
+    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
+        values["where"] = where
+        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
+
+
+def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong at its root, whether or not it is strict."""
+    schema: Any = of.schema
+    kind = schema.get("type")
+    # Seen of both kinds, and of roots that are a union and have no type.
+    if kind != "object":
+        yield "function-root-object", {"t": kind}
+    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
+        yield "function-root-union", {}
+    elif of.kind == FUNCTION and "properties" not in schema:
+        # Seen at the root alone: below it an object of any members is common.
+        yield "function-object-properties", {"ctx": "()"}
+
+
+def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
+    """What is wrong with it and the schemas in it, from its root downwards."""
+    if is_fine(of.schema, of.strict):
+        return
+    todo = [SchemaPlace(of.schema)]
+    while todo:
+        place = todo.pop()
+        schema: Any = place.schema
+        if lacks_items(schema):
+            yield "function-array-items", {"ctx": place.context}
+        if of.strict:
+            yield from strict_faults(schema, place)
+        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
+        todo += reversed(inner)
+
+
+def is_fine(schema: Any, strict: bool) -> bool:
+    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
+    if lacks_items(schema):
+        return False
+    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
+        return False
+    if HOLDERS.isdisjoint(schema):
+        return True
+    return all(is_fine(one, strict) for _, one in schemas_in(schema))
+
+
+def lacks_items(schema: Any) -> bool:
+    """Whether a schema is of arrays of nothing."""
+    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
+
+
+def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
+    """The schemas right in another one, with the steps to them."""
+    inner: List[Tuple[Tuple[str, ...], Json]]
+    for key, value in schema.items():
+        if key in NAMED_SCHEMAS and isinstance(value, dict):
+            inner = [((key, name), one) for name, one in value.items()]
+        elif key == "anyOf" and isinstance(value, list):
+            inner = [((key, str(index)), one) for index, one in enumerate(value)]
+        elif key == "items":
+            inner = [((key,), value)]
+        else:
+            continue
+        for steps, one in inner:
+            if isinstance(one, dict):
+                yield steps, one
+
+
+def is_of_objects(schema: Any) -> bool:
+    """Whether objects fit a schema by its type, which may be one of several."""
+    kind = schema.get("type")
+    return kind == "object" or (isinstance(kind, list) and "object" in kind)
+
+
+def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
+    """What is wrong with a strict schema itself."""
+    if not FORBIDDEN.isdisjoint(schema):
+        for word in NOT_PERMITTED:
+            if word in schema:
+                yield "strict-keyword", {"ctx": place.context, "kw": word}
+    if not is_of_objects(schema):
+        return
+    if schema.get("additionalProperties") is not False:
+        yield "strict-additional", {"ctx": place.context}
+    members, needed = schema.get("properties"), schema.get("required")
+    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
+    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
+    listed_once, named_once = frozenset(listed), frozenset(names)
+    lacking = next((name for name in names if name not in listed_once), None)
+    if lacking is not None:
+        yield "strict-required", {"ctx": place.context, "k": lacking}
+    extra = next((name for name in listed if name not in named_once), None)
+    if extra is not None:
+        yield "strict-extra-required", {"ctx": place.context, "k": extra}
+
+
+# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
+OPENAI_SCHEMA_RULES = (
+    Rule(
+        "openai/strict-additional",
+        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
+        "supplied and to be false.",
+        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
+    ),
+    Rule(
+        "openai/strict-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
+        "to be an array including every key in properties. Missing '{k}'.",
+        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
+    ),
+    Rule(
+        "openai/strict-extra-required",
+        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
+        "every key in `properties`. Extra required key '{k}' supplied.",
+        "dotnet/extensions#6302",
+    ),
+    Rule(
+        "openai/strict-keyword",
+        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-object-properties",
+        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
+        "spring-projects/spring-ai#4776",
+    ),
+    Rule(
+        "openai/function-array-items",
+        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-object",
+        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
+        "'type: \"{t}\"'.",
+        "documentation",
+    ),
+    Rule(
+        "openai/function-root-union",
+        "Invalid schema for {where}: schema must have type 'object' and not have "
+        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
+        "documentation",
+    ),
+)
+
+
+# === rules/openai_chat_options ===============================================
+# What the options of a chat completions request may break, together or for some models (request
+# rules, 2.1 and 4.1).  Pure.
+
+
+# Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
+REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
+TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+
+
+def tools_unset(view: ChatView) -> bool:
+    """Whether a request offers no tools."""
+    return view.body.get("tools") is None
+
+
+def choice_alone(view: ChatView) -> Iterator[Finding]:
+    """A choice among no tools."""
+    if view.body["tool_choice"] is not None and tools_unset(view):
+        yield Finding("tool_choice")
+
+
+def parallel_alone(view: ChatView) -> Iterator[Finding]:
+    """Parallel calls of no tools."""
+    if view.body["parallel_tool_calls"] is not None and tools_unset(view):
+        yield Finding("parallel_tool_calls")
+
+
+def options_of_no_stream(view: ChatView) -> Iterator[Finding]:
+    """Options of a stream that is none."""
+    if view.body["stream_options"] is not None and view.body.get("stream") is not True:
+        yield Finding("stream_options")
+
+
+def likely_alone(view: ChatView) -> Iterator[Finding]:
+    """The most likely tokens, without log probabilities."""
+    if view.body["top_logprobs"] and view.body.get("logprobs") is not True:
+        yield Finding("top_logprobs")
+
+
+def both_limits(view: ChatView) -> Iterator[Finding]:
+    """Two names of one limit."""
+    body = view.body
+    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def old_limit(view: ChatView) -> Iterator[Finding]:
+    """The older name of the limit, which no model that reasons takes."""
+    if view.body["max_tokens"] is not None:
+        yield Finding("max_tokens")
+
+
+def samples_freely(view: ChatView) -> bool:
+    """Whether a model that may reason is not asked to, as far as is known."""
+    if not TAKES_EFFORT_NONE.match(view.case.name):
+        return False
+    return view.body.get("reasoning_effort") in (None, "none")
+
+
+def set_temperature(view: ChatView) -> Iterator[Finding]:
+    """A temperature that is not the default, of a model that has no other."""
+    value = view.body["temperature"]
+    if value not in (None, 1) and not samples_freely(view):
+        yield Finding("temperature", {"v": compact(value)})
+
+
+# What models that reason don't sample by, with what is as good as nothing there.
+SAMPLING: Mapping[str, Any] = {
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "stop": None,
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+}
+
+
+def set_sampling(view: ChatView) -> Iterator[Finding]:
+    """What else those models don't take."""
+    body = view.body
+    if not samples_freely(view):
+        for name, usual in SAMPLING.items():
+            value = body.get(name)
+            if value is not None and value != usual:
+                yield Finding(name, {"x": name})
+    if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
+        yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
+
+
+def effort_of_none(view: ChatView) -> Iterator[Finding]:
+    """How much a model is to reason that never does."""
+    if view.body["reasoning_effort"] is not None:
+        yield Finding("reasoning_effort")
+
+
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
+TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
+USE_NONE = (
+    "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
+    "use function tools, use /v1/responses or set reasoning_effort to 'none'."
+)
+
+
+def effort_with_tools(view: ChatView) -> Iterator[Finding]:
+    """Reasoning beside functions, which the newest models do in responses alone."""
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name)):
+        return
+    tools = indexed_objects(view.body["tools"])
+    if any(text_at(tool, "type") == "function" for _, tool in tools):
+        sentence = USE_NONE if TOLD_WHAT_TO_DO.match(name) else None
+        yield Finding("reasoning_effort", {"m": view.case.model}, sentence=sentence)
+
+
+# --- schemas (2.2) ---
+
+
+def function_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the parameters of functions."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        function = tool.get("function")
+        if isinstance(function, dict):
+            yield from function_schema(function, f"tools[{index}].function.parameters")
+
+
+def old_function_schemas(view: ChatView) -> Iterator[Finding]:
+    """The same of functions as they were offered before there were tools."""
+    for index, function in indexed_objects(view.body["functions"]):
+        yield from function_schema(function, f"functions[{index}].parameters")
+
+
+def function_schema(function: Any, place: str) -> Iterator[Finding]:
+    """The same of one function."""
+    schema, name = function.get("parameters"), text_at(function, "name")
+    strict = function.get("strict") is True
+    code = "invalid_function_parameters"
+    return schema_findings(SchemaOf(schema, FUNCTION, name, place, code, strict))
+
+
+def format_schemas(view: ChatView) -> Iterator[Finding]:
+    """What is wrong with the schema of an answer."""
+    told = within(view.body, "response_format", "json_schema")
+    if within(told, "strict") is True:
+        schema, name = within(told, "schema"), text_at(told, "name")
+        yield from schema_findings(SchemaOf(schema, FORMAT, name, "response_format", None, True))
+
+
+# === rules/openai_voice ======================================================
+# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
+# Pure.
+
+
+# Which rule a fault breaks where its field names no other.
+OPENAI_RULES: Mapping[str, str] = {
+    MISSING_FIELD: "missing",
+    UNKNOWN_FIELD: "unknown-field",
+    WRONG_TYPE: "types",
+    WRONG_CHOICE: "types",
+    WRONG_TAG: "types",
+    WRONG_PATTERN: "limits",
+    TOO_SMALL: "limits",
+    TOO_LARGE: "limits",
+    TOO_SHORT: "limits",
+    TOO_LONG: "limits",
+}
+
+
+def bracketed(path: FieldPath) -> str:
+    """A path as in `messages[0].content[1].text`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, KeyStep):
+            text += "." + step.key
+        elif not isinstance(step, Branch):
+            text += "." + step
+    return text.lstrip(".")
+
+
+def said_values(choices: Sequence[str]) -> str:
+    """`'a', 'b', and 'c'`, as OpenAI lists values."""
+    quoted = [f"'{choice}'" for choice in choices]
+    if len(quoted) < 3:
+        return " and ".join(quoted)
+    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
+
+
+FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
+
+
+def said_of_number(fault: FieldFault) -> FaultWords:
+    """That a number is out of bounds."""
+    what = "integer" if fault.shape.kind == "an integer" else "decimal"
+    bounds = vars(fault.shape)
+    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
+    if fault.kind == TOO_SMALL:
+        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
+    sentence = (
+        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
+        "{value} instead."
+    )
+    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
+    return sentence, f"{what}_{short}_value", more
+
+
+def said_of_length(fault: FieldFault) -> FaultWords:
+    """That a text or an array is too short or too long."""
+    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
+    if isinstance(fault.value, str):
+        what = "a string"  # the key of a map, too
+    bare = what.partition(" ")[2]
+    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
+    there = f"{what} with length {size}"
+    if fault.kind == TOO_SHORT:
+        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
+        if not size:
+            return (
+                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
+                f"{bare} instead.",
+                "empty_" + bare,
+                {},
+            )
+    if bare == "object":
+        most = bounds["most"]
+        sentence = (
+            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
+            f"properties, but got an object with {size} properties instead."
+        )
+        return sentence, "object_above_max_properties", {}
+    sentence = (
+        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
+    )
+    return sentence, f"{bare}_{code}", {}
+
+
+class OpenAIVoice:
+    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
+    `own` words their rows say it."""
+
+    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
+        self.prefix, self.own = prefix, frozenset(own)
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        id = self.rule_of(fault)
+        sentence, code, more = self.said(fault)
+        path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
+            path += "." + fault.shape.tag
+        values: Dict[str, object] = {"path": path, **more}
+        if id in self.own:
+            return id, Finding(path, values)
+        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        kind, shape, value = fault.kind, fault.shape, fault.value
+        if kind == MISSING_FIELD:
+            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
+        if kind == UNKNOWN_FIELD:
+            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
+        if kind == WRONG_TYPE:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            wanted = "one of " * (" or " in shape.kind) + shape.kind
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind in (WRONG_CHOICE, WRONG_TAG):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
+            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
+        if kind == WRONG_PATTERN:
+            sentence = (
+                "Invalid '{path}': string does not match pattern. Expected a string that matches "
+                "the pattern '{pattern}'."
+            )
+            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
+        if kind in (TOO_SMALL, TOO_LARGE):
+            return said_of_number(fault)
+        return said_of_length(fault)
+
+
+# === rules/openai_chat =======================================================
+# What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure.
+
+
+class ChatVoice(OpenAIVoice):
+    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
+            return "openai/message-field"
+        return super().rule_of(fault)
+
+
+CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
+
+
+def not_json(case: Case) -> Iterator[Finding]:
+    """A body that is said to be something else."""
+    told = case.headers.get("content-type")
+    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
+        yield Finding("", {"t": told})
+
+
+# Section 3.
+CONTENT_TYPE_RULE = Rule(
+    "openai/content-type",
+    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
+    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
+    "type.",
+    "documentation",
+    not_json,
+    default="jrn",
+    code="unsupported_content_type",
+    early=True,
+)
+
+# Told by the fields: 1.1 in the words of 1.8.
+OPENAI_FIELD_RULES = (
+    Rule(
+        "openai/unknown-field",
+        "Unknown parameter: '{path}'.",
+        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
+    ),
+    Rule(
+        "openai/message-field",
+        "Unknown parameter: '{path}'.",
+        "songquanpeng/one-api#1319",
+        default="jrn",
+    ),
+    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
+    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
+    Rule(
+        "openai/types",
+        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/role-unknown",
+        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
+        "'function', 'tool', and 'developer'.",
+        "pattern",
+    ),
+    Rule(
+        "openai/part-type",
+        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
+        "'refusal', 'audio', and 'file'.",
+        "pattern",
+    ),
+    Rule(
+        "openai/messages-empty",
+        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
+        "empty array instead.",
+        "recorded",
+    ),
+    Rule(
+        "openai/tool-call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
+        "string with length {size} instead.",
+        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
+    ),
+    Rule(
+        "openai/tool-args-string",
+        "Invalid type for '{path}': expected a string, but got {got} instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/tool-name-pattern",
+        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
+        "pattern '^[a-zA-Z0-9_-]+$'.",
+        "mcp-use/mcp-use#90",
+    ),
+    Rule(
+        "openai/tools-empty",
+        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
+        "array instead.",
+        "pattern",
+    ),
+    Rule(
+        "openai/temperature-range",
+        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
+        "{value} instead.",
+        "recorded, OpenAI's OpenAPI 2.3.0",
+    ),
+    Rule(
+        "openai/limits",
+        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
+        "an array with length {size} instead.",
+        "OpenAI's OpenAPI 2.3.0, pattern",
+    ),
+)
+
+MESSAGE_RULES = (
+    Rule(
+        "openai/tool-calls-answered",
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
+        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
+        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
+        calls_without_result,
+        needs=("messages",),
+        param="{param}",
+    ),
+    Rule(
+        "openai/tool-after-tool-calls",
+        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
+        "with 'tool_calls'.",
+        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
+        results_without_call,
+        needs=("messages",),
+        param="messages.[{i}].role",
+    ),
+    Rule(
+        "openai/content-null",
+        "Invalid value for 'content': expected a string, got null.",
+        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
+        null_contents,
+        needs=("messages",),
+        param="messages.[{i}].content",
+    ),
+    Rule(
+        "openai/tool-content-type",
+        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
+        "recorded",
+        sounds_of_tools,
+        needs=("messages",),
+        code="invalid_value",
+        param="{place}",
+    ),
+    Rule(
+        "openai/json-word",
+        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
+        "'json_object'.",
+        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
+        json_unsaid,
+        needs=("messages", "response_format"),
+        param="messages",
+    ),
+)
+
+SCHEMA_ROWS = (
+    Sweep(function_schemas, ("tools",)),
+    Sweep(old_function_schemas, ("functions",)),
+    Sweep(format_schemas, ("response_format",)),
+    *OPENAI_SCHEMA_RULES,
+)
+
+OPTION_RULES = (
+    Rule(
+        "openai/tool-choice-without-tools",
+        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
+        "specified.",
+        "writer/writer-framework#1013",
+        choice_alone,
+        needs=("tool_choice",),
+        param="tool_choice",
+    ),
+    Rule(
+        "openai/parallel-without-tools",
+        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
+        "'tools' are specified.",
+        "openai/swarm#30, Upsonic/Upsonic#323",
+        parallel_alone,
+        needs=("parallel_tool_calls",),
+        param="parallel_tool_calls",
+    ),
+    Rule(
+        "openai/stream-options",
+        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+        "several public sources, of Azure and OpenAI",
+        options_of_no_stream,
+        needs=("stream_options",),
+        param="stream_options",
+    ),
+    Rule(
+        "openai/top-logprobs",
+        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
+        "by analogy with stream_options",
+        likely_alone,
+        needs=("top_logprobs",),
+        param="top_logprobs",
+    ),
+    Rule(
+        "openai/max-tokens-both",
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        "documentation",
+        both_limits,
+        needs=("max_tokens", "max_completion_tokens"),
+        code="invalid_parameter_combination",
+        param="max_tokens",
+    ),
+)
+
+# Of some models alone: 4.1.
+MODEL_RULES = (
+    Rule(
+        "openai/max-tokens-reasoning",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
+        "'max_completion_tokens' instead.",
+        "recorded",
+        old_limit,
+        default="mod",
+        needs=("max_tokens",),
+        models=REASONING,
+        code="unsupported_parameter",
+        param="max_tokens",
+    ),
+    Rule(
+        "openai/temperature-reasoning",
+        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
+        "(1) value is supported.",
+        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
+        set_temperature,
+        default="mod",
+        needs=("temperature",),
+        models=REASONING,
+        code="unsupported_value",
+        param="temperature",
+    ),
+    Rule(
+        "openai/sampling-reasoning",
+        "Unsupported parameter: '{x}' is not supported with this model.",
+        "documentation",
+        set_sampling,
+        default="mod",
+        models=REASONING,
+        code="unsupported_parameter",
+        param="{x}",
+    ),
+    Rule(
+        "openai/effort-unknown",
+        "Unrecognized request argument supplied: reasoning_effort",
+        "several public sources",
+        effort_of_none,
+        default="mod",
+        needs=("reasoning_effort",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+    ),
+    Rule(
+        "openai/effort-with-tools",
+        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
+        "Please use /v1/responses instead.",
+        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
+        effort_with_tools,
+        default="mod",
+        needs=("tools",),
+        models=r"^gpt-5\.[4-9](?!.*-chat)",
+        param="reasoning_effort",
+    ),
+    Rule(
+        "openai/system-o1-mini",
+        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
+        "recorded twice",
+        systems,
+        default="mod",
+        needs=("messages",),
+        models=r"^o1-(?:mini|preview)",
+        code="unsupported_value",
+        param="{place}",
+    ),
+)
+
+OPENAI_CHAT_ROWS = (
+    CONTENT_TYPE_RULE,
+    *OPENAI_FIELD_RULES,
+    *SCHEMA_ROWS,
+    *MESSAGE_RULES,
+    *OPTION_RULES,
+    *MODEL_RULES,
+)
+OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)
+
+
+# === rules/azure_chat ========================================================
+# What Azure refuses beside or otherwise than OpenAI (request rules, 2.4).  Pure.
+
+
+# Fields of its own, of chats on one's own data and of its security service.
+AZURE_FIELDS = {
+    **CHAT_FIELDS,
+    **dict.fromkeys(("data_sources", "dataSources", "enhancements"), Anything()),
+    "user_security_context": Anything(),
+}
+# A deployment is named by the path, and what is unknown is told all at once.
+AZURE_CHAT_BODY = AnObject(AZURE_FIELDS, ("messages",), closed=False)
+
+VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-preview)?$")
+CLASSIC = "/openai/deployments/"  # paths that need a version
+
+
+def version_of(case: Case) -> str:
+    """The date of the version that is asked for; empty where none is told that way."""
+    found = VERSION.match(case.request.query.get("api-version", ""))
+    return found.group(1) if found else ""
+
+
+def no_version(case: Case) -> Iterator[Finding]:
+    """A classic path without a version."""
+    if case.request.path.startswith(CLASSIC) and not case.request.query.get("api-version"):
+        yield Finding("")
+
+
+def unknown_version(case: Case) -> Iterator[Finding]:
+    """A classic path with a version that is none."""
+    told = case.request.query.get("api-version")
+    if told and case.request.path.startswith(CLASSIC) and not VERSION.match(told):
+        yield Finding("")
+
+
+def is_before(view: ChatView, date: str) -> bool:
+    """Whether a version before this one is asked for."""
+    told = version_of(view.case)
+    return bool(told) and told < date
+
+
+def old_for_model(view: ChatView) -> Iterator[Finding]:
+    """A model that is newer than the version."""
+    if is_before(view, "2024-12-01"):
+        yield Finding("", {"m": view.case.model})
+
+
+def old_for_schemas(view: ChatView) -> Iterator[Finding]:
+    """Structured answers, which are newer than the version."""
+    told = within(view.body, "response_format", "type")
+    if told == "json_schema" and is_before(view, "2024-08-01"):
+        yield Finding("response_format")
+
+
+def old_for_required(view: ChatView) -> Iterator[Finding]:
+    """Calls that are required, which is newer than the version."""
+    if view.body["tool_choice"] == "required" and is_before(view, "2024-06-01"):
+        yield Finding("tool_choice")
+
+
+def unknown_arguments(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows, all of them in one sentence (1.8)."""
+    names = [name for name in view.body if name not in AZURE_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+
+
+# Of all APIs under a deployment.
+AZURE_VERSION_RULES = (
+    Rule(
+        "azure/api-version-missing",
+        "Resource not found",
+        "documentation",
+        no_version,
+        status=404,
+        code="404",
+        early=True,
+    ),
+    Rule(
+        "azure/api-version-unknown",
+        "Resource not found",
+        "documentation",
+        unknown_version,
+        default="jrn",
+        status=404,
+        code="404",
+        early=True,
+    ),
+)
+AZURE_CHAT_RULES = (
+    Rule(
+        "azure/model-version",
+        "Model {m} is enabled only for api versions 2024-12-01-preview and later",
+        "several public sources",
+        old_for_model,
+        default="mod",
+        models=r"^(?:o1|o3-mini|o4-mini)(?:-\d|$)",
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/json-schema-version",
+        "response_format value as json_schema is enabled only for api versions 2024-08-01-preview "
+        "and later",
+        "several public sources",
+        old_for_schemas,
+        needs=("response_format",),
+        code="BadRequest",
+    ),
+    Rule(
+        "azure/tool-choice-version",
+        "tool_choice value as required is enabled only for api versions 2024-06-01 and later",
+        "several public sources",
+        old_for_required,
+        needs=("tool_choice",),
+        code="BadRequest",
+    ),
+)
+UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
+AZURE_UNKNOWN_RULE = replace(
+    UNKNOWN_FIELD_RULE,
+    sentence="Unrecognized request argument{plural} supplied: {names}",
+    check=unknown_arguments,
+)
+AZURE_CHAT = Book(
+    "azure",
+    "chat",
+    [
+        *AZURE_VERSION_RULES,
+        AZURE_UNKNOWN_RULE,
+        *AZURE_CHAT_RULES,
+        *[row for row in OPENAI_CHAT_ROWS if row is not UNKNOWN_FIELD_RULE],
+    ],
+    AZURE_CHAT_BODY,
+    CHAT_VOICE,
+    ChatView,
+)
+
+
+# === rules/bedrock_shapes ====================================================
+# Kinds of values as AWS's service models know them: null is as good as nothing, members that
+# nobody knows are passed over, and of one value all constraints are told.  Pure.
+
+
+# Kinds of faults that AWS tells of the list or map, not of what is in it.
+WRONG_ITEMS, WRONG_KEYS, WRONG_VALUES = "items", "keys", "values"
+
+
+class AwsString(AString):
+    """A text, whose pattern is one for the whole of it."""
+
+    def __init__(
+        self,
+        choices: Sequence[str] = (),
+        least: int = 0,
+        most: int = 0,
+        pattern: str = "",
+    ) -> None:
+        self.said_pattern = pattern
+        whole = rf"\A(?:{pattern})\Z" if pattern else ""
+        super().__init__(choices, least, most, whole)
+
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        least, most, pattern = self.least, self.most or float("inf"), self.pattern
+        if self.choices or not (least or self.most or pattern):
+            return super().made()
+        if not pattern:
+            return lambda value: type(value) is str and least <= len(value) <= most
+
+        def fits(value: Json) -> bool:
+            if type(value) is not str or not least <= len(value) <= most:
+                return False
+            return compiled_once(pattern).search(value) is not None
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.pattern and not compiled_once(self.pattern).search(value):
+            yield FieldFault(path, WRONG_PATTERN, self, value)
+        if self.choices and value not in self.choices:
+            yield FieldFault(path, WRONG_CHOICE, self, value)
+
+
+class AwsInteger(ANumber):
+    """A whole number; what stands behind the point of another is cut off."""
+
+    kind = "an Integer"
+
+
+class AwsFloat(ANumber):
+    """A number with a point."""
+
+    kind = "a Float"
+
+
+class AwsStructure(Shape):
+    """An object with these members, of which some are `needed`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(self, members: Mapping[str, Shape], needed: Sequence[str] = ()) -> None:
+        self.members: Dict[str, Shape] = dict(members)
+        self.needed = tuple(needed)
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each member that is there, then whether one is missing."""
+        needed = self.needed
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            for name, inner in value.items():
+                test = get(name)
+                if test is not None and not test(inner) and inner is not None:
+                    return False
+            for name in needed:
+                if value.get(name) is None:
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with the members, in the service model's order."""
+        for name, shape in self.members.items():
+            inner = value.get(name)
+            if inner is not None:
+                yield from shape.faults(inner, (*path, name))
+            elif name in self.needed:
+                yield FieldFault((*path, name), MISSING_FIELD, shape, MISSING)
+
+
+class AwsUnion(AwsStructure):
+    """An object with one of these members."""
+
+    def made(self) -> Fits:
+        """That it has one, and that this fits."""
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            found = 0
+            for name, inner in value.items():
+                test = get(name)
+                if test is None or inner is None:
+                    continue
+                if not test(inner):
+                    return False
+                found += 1
+            return found == 1
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with its member, or that it has none or several."""
+        yield from super().inner_faults(value, path)
+        there = [name for name in self.members if value.get(name) is not None]
+        if len(there) != 1:
+            yield FieldFault(path, TWO_DATA, self, there)
+
+
+class AwsList(AnArray):
+    """A list of plain values."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, what is of a wrong type, and once that something in it is wrong."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        wrong = [one for one in value if not self.item.fits(one)]
+        for one in wrong:
+            if type(one) not in self.item.types:
+                yield FieldFault(path, WRONG_TYPE, self.item, one)
+                return
+        if wrong:
+            yield FieldFault(path, WRONG_ITEMS, self.item, value)
+
+
+class AwsMap(AMap):
+    """An object with keys of the client's own."""
+
+    def __init__(
+        self, value: Shape, key: Optional[AString] = None, least: int = 0, most: int = 0
+    ) -> None:
+        self.least = least
+        super().__init__(value, key, most)
+
+    def made(self) -> Fits:
+        """That it has enough, and what any map needs."""
+        least, enough = self.least, super().made()
+        return lambda value: enough(value) and len(value) >= least
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, then once that something is wrong with its keys or values."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.key is not None and not all(map(self.key.fits, value)):
+            yield FieldFault(path, WRONG_KEYS, self.key, value)
+        wrong = [one for one in value.values() if not self.value.fits(one)]
+        if not wrong:
+            return
+        if type(wrong[0]) in self.value.types:
+            yield FieldFault(path, WRONG_VALUES, self.value, value)
+        else:
+            yield FieldFault(path, WRONG_TYPE, self.value, wrong[0])
+
+
+# === rules/bedrock_fields ====================================================
+# What the fields of a Converse request may be (request rules, 1.5), as botocore 1.44.8 has them in
+# its service model of bedrock-runtime.  Pure.
+
+
+AWS_TEXT = AwsString()
+AWS_SOME_TEXT = AwsString(least=1)
+AWS_TEXTS = AwsList(AWS_TEXT)
+# A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
+AWS_FLAG = AWS_DOCUMENT = Anything()
+AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
+AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
+AWS_PICTURES = ("png", "jpeg", "gif", "webp")
+AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
+AWS_SOUNDS = (
+    *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
+    *("mpga", "pcm", "webm"),
+)
+
+AWS_S3_LOCATION = AwsStructure(
+    {
+        "uri": AwsString(
+            least=1,
+            most=1024,
+            pattern=r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?",
+        ),
+        "bucketOwner": AwsString(pattern="[0-9]{12}"),
+    },
+    ("uri",),
+)
+AWS_BYTES_OR_S3 = {"bytes": AWS_SOME_TEXT, "s3Location": AWS_S3_LOCATION}
+AWS_TEXT_ITEM = AwsUnion({"text": AWS_TEXT})
+AWS_CITED = AwsStructure({"enabled": AWS_FLAG}, ("enabled",))
+
+
+def aws_medium(formats: Sequence[str]) -> AwsStructure:
+    """A picture, a film or a sound."""
+    members = {"format": AwsString(formats), "source": AwsUnion(AWS_BYTES_OR_S3)}
+    return AwsStructure(members, ("format", "source"))
+
+
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+AWS_PAPER = AwsStructure(
+    {
+        "format": AwsString(AWS_DOCUMENTS),
+        "name": AwsString(least=1, most=200),
+        "source": AwsUnion(
+            {**AWS_BYTES_OR_S3, "text": AWS_TEXT, "content": AnArray(AWS_TEXT_ITEM)}
+        ),
+        "context": AWS_TEXT,
+        "citations": AWS_CITED,
+    },
+    ("name", "source"),
+)
+AWS_SEARCH_RESULT = AwsStructure(
+    {
+        "source": AWS_TEXT,
+        "title": AWS_TEXT,
+        "content": AnArray(AwsStructure({"text": AWS_TEXT}, ("text",))),
+        "citations": AWS_CITED,
+    },
+    ("source", "title", "content"),
+)
+AWS_TOOL_USE = AwsStructure(
+    {
+        "toolUseId": AWS_TOOL_USE_ID,
+        "name": AWS_TOOL_NAME,
+        "input": AWS_DOCUMENT,
+        "type": AwsString(("server_tool_use",)),
+    },
+    ("toolUseId", "name", "input"),
+)
+AWS_TOOL_RESULT = AwsStructure(
+    {
+        "toolUseId": AWS_TOOL_USE_ID,
+        "content": AnArray(
+            AwsUnion(
+                {
+                    "json": AWS_DOCUMENT,
+                    "text": AWS_TEXT,
+                    "image": AWS_IMAGE,
+                    "document": AWS_PAPER,
+                    "video": AWS_VIDEO,
+                    "searchResult": AWS_SEARCH_RESULT,
+                }
+            )
+        ),
+        "status": AwsString(("success", "error")),
+        "type": AWS_TEXT,
+    },
+    ("toolUseId", "content"),
+)
+AWS_GUARDED_PICTURE = AwsStructure(
+    {"format": AwsString(("png", "jpeg")), "source": AwsUnion({"bytes": AWS_SOME_TEXT})},
+    ("format", "source"),
+)
+AWS_GUARD_CONTENT = AwsUnion(
+    {
+        "text": AwsStructure(
+            {
+                "text": AWS_TEXT,
+                "qualifiers": AwsList(AwsString(("grounding_source", "query", "guard_content"))),
+            },
+            ("text",),
+        ),
+        "image": AWS_GUARDED_PICTURE,
+    }
+)
+AWS_CACHE_POINT = AwsStructure(
+    {"type": AwsString(("default",)), "ttl": AwsString(("5m", "1h"))}, ("type",)
+)
+AWS_REASONING = AwsUnion(
+    {
+        "reasoningText": AwsStructure({"text": AWS_TEXT, "signature": AWS_TEXT}, ("text",)),
+        "redactedContent": AWS_TEXT,
+    }
+)
+AWS_TOOL_REFERENCE = AwsStructure(
+    {
+        "tool": AwsStructure(
+            {
+                "type": AwsString(least=1, most=64),
+                "name": AwsString(least=1, most=128),
+                "serverName": AwsString(least=1, most=128),
+            }
+        )
+    },
+    ("tool",),
+)
+AWS_CONTENT_BLOCK = AwsUnion(
+    {
+        "text": AWS_TEXT,
+        "image": AWS_IMAGE,
+        "document": AWS_PAPER,
+        "video": AWS_VIDEO,
+        "audio": aws_medium(AWS_SOUNDS),
+        "toolUse": AWS_TOOL_USE,
+        "toolResult": AWS_TOOL_RESULT,
+        "guardContent": AWS_GUARD_CONTENT,
+        "cachePoint": AWS_CACHE_POINT,
+        "reasoningContent": AWS_REASONING,
+        # What a model has cited is the model's own.
+        "citationsContent": AwsStructure({"content": AnArray(AWS_TEXT_ITEM)}),
+        "searchResult": AWS_SEARCH_RESULT,
+        "toolAddition": AWS_TOOL_REFERENCE,
+        "toolRemoval": AWS_TOOL_REFERENCE,
+    }
+)
+AWS_TALK = AnArray(
+    AwsStructure(
+        {
+            "role": AwsString(("user", "assistant", "system")),
+            "content": AnArray(AWS_CONTENT_BLOCK),
+        },
+        ("role", "content"),
+    )
+)
+AWS_SYSTEM = AnArray(
+    AwsUnion(
+        {"text": AWS_SOME_TEXT, "guardContent": AWS_GUARD_CONTENT, "cachePoint": AWS_CACHE_POINT}
+    )
+)
+AWS_NAMED_TOOL = AwsStructure({"name": AWS_TOOL_NAME}, ("name",))
+AWS_TOOL_SPEC = AwsStructure(
+    {
+        "name": AWS_TOOL_NAME,
+        "description": AWS_SOME_TEXT,
+        "inputSchema": AwsUnion({"json": AWS_DOCUMENT}),
+        "strict": AWS_FLAG,
+    },
+    ("name", "inputSchema"),
+)
+AWS_TOOL_CONFIG = AwsStructure(
+    {
+        "tools": AnArray(
+            AwsUnion(
+                {
+                    "toolSpec": AWS_TOOL_SPEC,
+                    "systemTool": AWS_NAMED_TOOL,
+                    "cachePoint": AWS_CACHE_POINT,
+                }
+            ),
+            1,
+        ),
+        "toolChoice": AwsUnion(
+            {"auto": AwsStructure({}), "any": AwsStructure({}), "tool": AWS_NAMED_TOOL}
+        ),
+    },
+    ("tools",),
+)
+AWS_INFERENCE = AwsStructure(
+    {
+        "maxTokens": AwsInteger(1),
+        "temperature": AwsFloat(0, 1),
+        "topP": AwsFloat(0, 1),
+        "stopSequences": AwsList(AWS_SOME_TEXT, 0, 2500),
+    }
+)
+AWS_GUARDRAIL = AwsStructure(
+    {
+        "guardrailIdentifier": AwsString(
+            most=2048,
+            pattern=r"(|([a-z0-9]+)|(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/"
+            r"[a-z0-9]+))",
+        ),
+        "guardrailVersion": AwsString(pattern=r"(|([1-9][0-9]{0,7})|(DRAFT))"),
+        "trace": AwsString(("enabled", "disabled", "enabled_full")),
+        "streamProcessingMode": AwsString(("sync", "async")),
+    }
+)
+AWS_NOTE_CHARACTERS = r"[a-zA-Z0-9\s:_@$#=/+,-.]"
+AWS_SCHEMA = AwsStructure(
+    {"schema": AWS_TEXT, "name": AWS_TEXT, "description": AWS_TEXT}, ("schema",)
+)
+AWS_TEXT_FORMAT = AwsStructure(
+    {"type": AwsString(("json_schema",)), "structure": AwsUnion({"jsonSchema": AWS_SCHEMA})},
+    ("type", "structure"),
+)
+# What CountTokens takes of it, too.
+AWS_COUNTED = {
+    "messages": AWS_TALK,
+    "system": AWS_SYSTEM,
+    "toolConfig": AWS_TOOL_CONFIG,
+    "additionalModelRequestFields": AWS_DOCUMENT,
+}
+CONVERSE_BODY = AwsStructure(
+    {
+        **AWS_COUNTED,
+        "inferenceConfig": AWS_INFERENCE,
+        "guardrailConfig": AWS_GUARDRAIL,
+        "promptVariables": AwsMap(AWS_TEXT_ITEM),
+        "additionalModelResponseFieldPaths": AwsList(AwsString(least=1, most=256), 0, 10),
+        "requestMetadata": AwsMap(
+            AwsString(most=256, pattern=AWS_NOTE_CHARACTERS + "{0,256}"),
+            AwsString(least=1, most=256, pattern=AWS_NOTE_CHARACTERS + "{1,256}"),
+            least=1,
+            most=16,
+        ),
+        "performanceConfig": AwsStructure({"latency": AwsString(("standard", "optimized"))}),
+        "serviceTier": AwsStructure(
+            {"type": AwsString(("priority", "default", "flex", "reserved"))}, ("type",)
+        ),
+        "outputConfig": AwsStructure({"textFormat": AWS_TEXT_FORMAT, "effort": AwsString(most=16)}),
+    }
+)
+COUNT_BODY = AwsStructure(
+    {"input": AwsUnion({"converse": AwsStructure(AWS_COUNTED), "invokeModel": Anything()})},
+    ("input",),
+)
+
+
+# === rules/bedrock_talk ======================================================
+# A Converse request as its rules look at it.  Pure.
+
+
+BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
+# What a conversation may have that rules need, beside members and kinds of blocks.
+MODEL_FIELDS = "additionalModelRequestFields"
+ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
+BARE_JSON, NAMES_PAPERS = "bare JSON", "names papers"
+TOOL_BLOCK, TO_LOOK_AT = "tool block", "to look at"
+KINDS_OF_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("toolUse", "toolResult"), TOOL_BLOCK),
+    **dict.fromkeys(("image", "video"), TO_LOOK_AT),
+}
+
+
+class TalkBlock(NamedTuple):
+    """A content block that is no text, by the first of its members."""
+
+    message: int
+    number: int
+    kind: str
+    value: Any
+
+    @property
+    def place(self) -> str:
+        """The path to it, as Bedrock's sentences have it."""
+        return f"messages.{self.message}.content.{self.number}"
+
+    @property
+    def mark(self) -> ToolMark:
+        """It as a call or a result."""
+        return ToolMark(text_at(self.value, "toolUseId"), self.message, self.number)
+
+
+def is_bare(value: Json) -> bool:
+    """Whether a value is JSON, but no object."""
+    return value is not None and not isinstance(value, dict)
+
+
+class ConverseTalk:
+    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
+    that say nothing, `bare` those of JSON that is no object, `papers` those of documents with their
+    names, `empty` the messages that have nothing, `repeated` the first that has the role of the one
+    before it.  `present` has the members of the request, the kinds of its blocks, and what else
+    rules look for."""
+
+    __slots__ = (
+        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
+        *("bare", "papers", "present"),
+    )
+
+    def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
+        self.case, self.is_count = case, is_count
+        self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
+        self.roles: List[Any] = []
+        self.turns: List[TalkTurn] = []
+        self.blocks: List[TalkBlock] = []
+        self.blank: List[str] = []
+        self.bare: List[str] = []
+        self.papers: List[Tuple[str, Json]] = []
+        self.empty: List[int] = []
+        self.repeated = 0
+        messages = self.request.get("messages")
+        if isinstance(messages, list):
+            self.read(messages)
+        self.present = self.found()
+
+    def found(self) -> Set[str]:
+        """What there is for rules to look at."""
+        found = set(self.request)
+        if "toolConfig" in found:
+            self.read_tools()
+        if MODEL_FIELDS in found and is_bare(self.request[MODEL_FIELDS]):
+            self.bare.append(MODEL_FIELDS)
+        for block in self.blocks:
+            found.add(block.kind)
+            found.add(KINDS_OF_KINDS.get(block.kind, ""))
+        if not self.roles or self.roles[0] == "assistant":
+            found.add(ODD_START)
+        for name, what in (
+            (REPEATED, self.repeated),
+            (WITHOUT_BLOCKS, self.empty),
+            (WITH_BLANKS, self.blank),
+            (BARE_JSON, self.bare),
+            (NAMES_PAPERS, self.papers),
+        ):
+            if what:
+                found.add(name)
+        return found
+
+    def read(self, messages: List[Any]) -> None:
+        """Find them."""
+        is_first, before = True, None
+        roles, self.turns = self.roles, [PLAIN_TURN] * len(messages)
+        for number, message in enumerate(messages):
+            role, content = None, None
+            if isinstance(message, dict):
+                role, content = message.get("role"), message.get("content")
+            if role == before and not is_first and role in ("user", "assistant"):
+                self.repeated = self.repeated or number
+            is_first, before = False, role
+            roles.append(role)
+            if not content:
+                self.empty += [number] * (content == [])
+            elif isinstance(content, list):
+                self.read_blocks(number, role, content)
+
+    def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
+        """Find the blocks of one message."""
+        for index, block in enumerate(content):
+            if not isinstance(block, dict):
+                continue
+            text = block.get("text")
+            if isinstance(text, str):
+                if not text or text.isspace():
+                    self.blank.append(f"messages.{number}.content.{index}")
+                continue
+            kind = ""
+            for kind in block:  # what has none of them is called by its last member
+                if kind in BLOCK_KINDS:
+                    break
+            found = TalkBlock(number, index, kind, block.get(kind))
+            self.blocks.append(found)
+            if kind == "toolUse":
+                self.read_use(found, role)
+            elif kind == "toolResult":
+                self.read_result(found, role)
+            elif kind == "document":
+                self.papers.append((found.place, within(found.value, "name")))
+
+    def read_tools(self) -> None:
+        """Find out which of the tools have a schema that is none."""
+        for index, tool in self.tools:
+            if is_bare(within(tool, "toolSpec", "inputSchema", "json")):
+                self.bare.append(f"toolConfig.tools.{index}.toolSpec.inputSchema.json")
+
+    def read_use(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in a call of a tool."""
+        if is_bare(within(block.value, "input")):
+            self.bare.append(f"{block.place}.toolUse.input")
+        # What a model's own tools did stands in its own turn.
+        if role == "assistant" and not text_at(block.value, "type"):
+            self.turn_of(block, role).calls.append(block.mark)
+
+    def read_result(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in the result of a tool."""
+        for index, part in indexed_objects(within(block.value, "content")):
+            if "json" in part and is_bare(part["json"]):
+                self.bare.append(f"{block.place}.toolResult.content.{index}.json")
+            elif "document" in part:
+                place = f"{block.place}.toolResult.content.{index}"
+                self.papers.append((place, within(part, "document", "name")))
+        if role == "user" and not text_at(block.value, "type"):
+            self.turn_of(block, role).results.append(block.mark)
+
+    def turn_of(self, block: TalkBlock, role: str) -> TalkTurn:
+        """The turn that a call or a result stands in."""
+        turn = self.turns[block.message]
+        if turn is PLAIN_TURN:
+            turn = self.turns[block.message] = TalkTurn(role, block.message)
+        return turn
+
+    def has_text(self, number: int) -> bool:
+        """Whether a message has a text beside other blocks."""
+        content = self.request["messages"][number]["content"]
+        return any(isinstance(block, dict) and "text" in block for block in content)
+
+    @property
+    def name(self) -> str:
+        """The model's name without region and publisher."""
+        return self.case.name
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the messages are a managed prompt's, or in the body of an InvokeModel request."""
+        if self.is_count:
+            return within(self.case.body, "input", "converse") is None
+        return self.request.get("promptVariables") is not None or ":prompt/" in self.case.model
+
+    @property
+    def tools(self) -> Iterator[Tuple[int, Dict[str, Json]]]:
+        """The tools that the request offers, with their indexes."""
+        return indexed_objects(within(self.request, "toolConfig", "tools"))
+
+    @property
+    def tool_choice(self) -> Dict[str, Any]:
+        """Which of them it wants."""
+        choice = within(self.request, "toolConfig", "toolChoice")
+        return choice if isinstance(choice, dict) else {}
+
+
+def converse_talk(case: Case) -> ConverseTalk:
+    """That of a Converse request."""
+    return ConverseTalk(case, case.body)
+
+
+def counted_talk(case: Case) -> ConverseTalk:
+    """That of the Converse request whose tokens are to be counted."""
+    return ConverseTalk(case, within(case.body, "input", "converse"), True)
+
+
+# === rules/bedrock_voice =====================================================
+# How AWS says that a field is wrong (request rules, 1.5 and 1.8).  Pure.
+
+
+AWS_CONSTRAINT = "bedrock/constraint"
+AWS_TYPES = "bedrock/types"
+AWS_UNION = "bedrock/union"
+# What is said of a body that does not fit the schema of its model, around what is wrong.
+MALFORMED_START = "Malformed input request: "
+MALFORMED_END = ", please reformat your input and try again."
+ONE_DETECTED = "1 validation error detected: "
+
+# What holds content, whose values AWS does not repeat: "Value at", where others have "Value '…' at"
+# (openclaw/openclaw#12892; Portkey-AI/gateway#1124 for lists of structures).
+SECRET_MEMBERS = frozenset(("messages", "system", "promptVariables", "requestMetadata"))
+AWS_BOUNDS = {
+    TOO_LONG: ("most", "have length less than or equal to {}"),
+    TOO_SHORT: ("least", "have length greater than or equal to {}"),
+    TOO_LARGE: ("most", "have value less than or equal to {}"),
+    TOO_SMALL: ("least", "have value greater than or equal to {}"),
+    WRONG_PATTERN: ("said_pattern", "satisfy regular expression pattern: {}"),
+}
+INSIDE = {
+    WRONG_ITEMS: "Member must satisfy constraint",
+    WRONG_KEYS: "Map keys must satisfy constraint",
+    WRONG_VALUES: "Map value must satisfy constraint",
+}
+
+
+def aws_path(path: FieldPath) -> str:
+    """A path as in `messages.1.member.content.2.member.text`: indexes count from 1."""
+    steps: List[str] = []
+    for step in path:
+        if isinstance(step, int):
+            steps += (str(step + 1), "member")
+        else:
+            steps.append(step.key if isinstance(step, KeyStep) else str(step))
+    return ".".join(steps)
+
+
+def aws_enum(choices: Any) -> str:
+    """The values that a member may have."""
+    return f"satisfy enum value set: [{', '.join(choices)}]"
+
+
+def aws_constraints(shape: Shape) -> Iterator[str]:
+    """All that a text in a list or a map has to be."""
+    bounds = vars(shape)
+    if bounds.get("most"):
+        yield AWS_BOUNDS[TOO_LONG][1].format(bounds["most"])
+    if bounds.get("most") or bounds.get("least"):
+        yield AWS_BOUNDS[TOO_SHORT][1].format(bounds["least"])
+    if bounds.get("said_pattern"):
+        yield AWS_BOUNDS[WRONG_PATTERN][1].format(bounds["said_pattern"])
+    if bounds.get("choices"):
+        yield aws_enum(bounds["choices"])
+
+
+def aws_constraint(fault: FieldFault) -> str:
+    """What a member must be or do."""
+    if fault.kind in AWS_BOUNDS:
+        name, sentence = AWS_BOUNDS[fault.kind]
+        return "Member must " + sentence.format(vars(fault.shape)[name])
+    if fault.kind in INSIDE:
+        listed = ", ".join(f"Member must {one}" for one in aws_constraints(fault.shape))
+        return f"{INSIDE[fault.kind]}: [{listed}]"
+    if fault.kind == WRONG_CHOICE:
+        return "Member must " + aws_enum(vars(fault.shape)["choices"])
+    return "Member must not be null"
+
+
+def aws_value(fault: FieldFault) -> Tuple[str, str]:
+    """How a value is repeated, and its text; nothing where it is content."""
+    top = [step for step in fault.path if step not in ("input", "converse")][:1]
+    value = fault.value
+    if SECRET_MEMBERS.intersection(map(str, top)):
+        return "", ""
+    if value is None or value is MISSING:
+        return "null ", ""
+    if isinstance(value, list):
+        if isinstance(fault.shape, AnArray) and not isinstance(fault.shape, AwsList):
+            return "", ""
+        return "'{value}' ", f"[{', '.join(map(str, value))}]"
+    if isinstance(fault.shape, AwsFloat):
+        return "'{value}' ", str(float(value))
+    return "'{value}' ", str(value)
+
+
+# What a value is called where another kind was expected.
+VALUE_NAMES: Mapping[type, str] = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+
+
+def aws_mistyped(value: Json, shape: Shape) -> str:
+    """That a value is of another kind than its member."""
+    if isinstance(value, list):
+        return "Start of list found where not expected"
+    if isinstance(value, dict):
+        return "Start of structure or map found where not expected."
+    if list in shape.types:
+        return "Expected list or null"
+    if dict in shape.types:
+        return "Expected null"
+    name = f"{value!r}_VALUE".upper()
+    name = VALUE_NAMES.get(type(value), name)
+    wanted = shape.kind if isinstance(shape, (AwsFloat, AwsInteger)) else "a String"
+    return f"{name} can not be converted to {wanted}"
+
+
+def said_by_aws(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, and what is said of it."""
+    path = aws_path(fault.path)
+    if fault.kind == TWO_DATA:
+        choices = ", ".join(vars(fault.shape)["members"])
+        return AWS_UNION, Finding(path, {"path": path, "choices": choices})
+    is_missing = fault.kind == MISSING_FIELD or fault.value is None
+    is_told = is_missing or fault.kind in AWS_BOUNDS or fault.kind in INSIDE
+    if not is_told and fault.kind != WRONG_CHOICE:
+        said = {"said": aws_mistyped(fault.value, fault.shape)}
+        return AWS_TYPES, Finding(path, said, sentence="{said}")
+    repeated, value = aws_value(fault)
+    # A pattern has braces, and is longer than what is quoted of a request.
+    constraint = aws_constraint(fault).replace("{", "{{").replace("}", "}}")
+    sentence = f"{ONE_DETECTED}Value {repeated}at '{{path}}' failed to satisfy constraint: "
+    finding = Finding(path, {"value": value, "path": path}, sentence=sentence + constraint)
+    return AWS_CONSTRAINT, finding
+
+
+def told_by_aws(violations: Violations) -> Failure:
+    """What can't be read is told first and alone; then all constraints at once, and how many; then
+    one thing at a time."""
+    unread = [one for one in violations if one.rule == AWS_TYPES]
+    broken = [one for one in violations if one.rule == AWS_CONSTRAINT]
+    if unread or not broken:
+        return first_alone(tuple(unread) or violations)
+    told = "; ".join(one.message[len(ONE_DETECTED) :] for one in broken)
+    plural = "s" * (len(broken) > 1)
+    return Failure(broken[0].status, f"{len(broken)} validation error{plural} detected: {told}")
+
+
+# === rules/bedrock_models ====================================================
+# What of Converse the models behind it lack (request rules, 2.9 and 4.1).  Pure.
+
+
+# Models by the names that are left when publisher and region are gone.
+OLD_MISTRAL = r"mistral-7b|mixtral-8x7b"
+MISTRAL_2024 = r"mistral-(?:large|small)-24|pixtral-large-25"
+TITAN_TEXT = r"titan-text|titan-tg1"
+OLD_LLAMA = r"llama2|llama3-(?:8|70)b|llama3-2-[13]b"
+DEEPSEEK_R1 = r"(?:deepseek\.)?r1-"
+CLAUDE, NOVA = r"claude-", r"nova-"
+
+# Block kinds that a conversation may have, and the models that have no eyes for them.
+BLIND_TO: Mapping[str, Pattern[str]] = {
+    "video": re.compile(rf"^(?:{CLAUDE}|llama|mistral|mixtral|pixtral|{TITAN_TEXT}|nova-micro)"),
+    "image": re.compile(
+        rf"^(?:{OLD_MISTRAL}|mistral-(?:large|small)-24|{TITAN_TEXT}|{OLD_LLAMA}|llama3-[13]-"
+        r"|nova-micro|claude-(?:v2|instant))"
+    ),
+}
+# A name that is that of a model, not of a profile: those begin with a region.
+BARE_CLAUDE = re.compile(r"(?:^|foundation-model/)anthropic\.")
+
+# What may stand in additionalModelRequestFields, as far as makers' documentation says; only
+# --strict=all asks.
+MORE_FIELDS: Mapping[str, "frozenset[str]"] = {
+    CLAUDE: frozenset(
+        ("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config")
+        + ("context_management", "reasoning_config", "betas", "metadata", "stop_sequences")
+    ),
+    NOVA: frozenset(("inferenceConfig", "reasoningConfig", "toolConfig")),
+    "llama": frozenset(("max_gen_len", "images")),
+    "mi": frozenset(("top_k", "safe_prompt", "tools", "tool_choice")),
+    "titan-": frozenset(("textGenerationConfig",)),
+}
+
+
+def forced_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """A tool that must be called."""
+    choice = view.tool_choice
+    kinds = ("any", "tool") if view.name.startswith("llama") else ("tool",)
+    for kind in kinds:
+        if choice.get(kind) is not None:
+            yield Finding("toolConfig.toolChoice", {"kind": kind})
+
+
+def a_system_prompt(view: ConverseTalk) -> Iterator[Finding]:
+    """A system prompt."""
+    if view.request.get("system"):
+        yield Finding("system")
+
+
+def any_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Tools."""
+    if view.request.get("toolConfig"):
+        yield Finding("toolConfig")
+
+
+def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Tools, where the answer is a stream."""
+    if view.case.params.get("verb") == "converse-stream":
+        yield from any_tools(view)
+
+
+def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
+    """Pictures and films for models that read texts alone."""
+    for block in view.blocks:
+        blind = BLIND_TO.get(block.kind)
+        if blind is not None and blind.search(view.name):
+            yield Finding(block.place, {"kind": block.kind})
+
+
+def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
+    """Texts beside the results of tools."""
+    for turn in view.turns:
+        if turn.results and view.has_text(turn.first):
+            yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
+
+
+def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """A cache point behind a tool, its call or its result: it becomes a member of these."""
+    for index, tool in view.tools:
+        if "cachePoint" in tool:
+            at = max(0, index - 1)
+            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
+    before = TalkBlock(-1, 0, "", None)
+    for block in view.blocks:
+        is_tool = before.kind in ("toolUse", "toolResult")
+        if block.kind == "cachePoint" and is_tool and before.message == block.message:
+            pointer = f"#/messages/{before.message}/content/{before.number}"
+            yield Finding(block.place, {"pointer": pointer})
+        before = block
+
+
+def more_fields(view: ConverseTalk) -> Iterator[Finding]:
+    """Fields for the model that it is not known to have."""
+    given = view.request.get(MODEL_FIELDS)
+    for maker, known in MORE_FIELDS.items():
+        if not isinstance(given, dict) or not view.name.startswith(maker):
+            continue
+        for name in given:
+            if name in known:
+                continue
+            values = {"pointer": "#", "name": name}
+            sentence = None
+            if maker == CLAUDE:
+                sentence = "The model returned the following errors: {name}: Extra inputs are not "
+                sentence += "permitted"
+            yield Finding(MODEL_FIELDS, values, sentence=sentence)
+
+
+def without_profile(view: Any) -> Iterator[Finding]:
+    """A model's own id, where only an inference profile has throughput."""
+    if BARE_CLAUDE.search(view.case.model):
+        yield Finding("modelId", {"model": view.case.model})
+
+
+MALFORMED_AT = MALFORMED_START + "{pointer}: "
+MODEL_SAID = "The model returned the following errors: "
+ON_DEMAND = (
+    "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
+    "with the ID or ARN of an inference profile that contains this model."
+)
+
+# Request rules, 2.9 and 4.1.
+BEDROCK_MODEL_RULES = (
+    Rule(
+        "bedrock/tool-choice",
+        "This model doesn't support the toolConfig.toolChoice.{kind} field. Remove "
+        "toolConfig.toolChoice.{kind} and try again.",
+        "public source files, strands-agents/sdk-python#1241",
+        forced_tools,
+        needs=("toolConfig",),
+        default="mod",
+        models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
+    ),
+    Rule(
+        "bedrock/no-system",
+        "This model doesn't support system messages. Try again without a system message or use a "
+        "model that supports system messages.",
+        "documentation",
+        a_system_prompt,
+        needs=("system",),
+        default="mod",
+        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
+    ),
+    Rule(
+        "bedrock/no-tools",
+        "This model doesn't support tool use.",
+        "documentation",
+        any_tools,
+        needs=("toolConfig",),
+        default="mod",
+        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
+    ),
+    Rule(
+        "bedrock/no-streamed-tools",
+        "This model doesn't support tool use in streaming mode.",
+        "documentation",
+        streamed_tools,
+        needs=("toolConfig",),
+        default="mod",
+        models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
+    ),
+    Rule(
+        "bedrock/block-unsupported",
+        "This model doesn't support the {kind} content block that you provided. Update the content "
+        "block and try again.",
+        "recorded",
+        unseen_blocks,
+        needs=(TO_LOOK_AT,),
+        default="mod",
+        models="|".join(kind.pattern for kind in BLIND_TO.values()),
+    ),
+    Rule(
+        "bedrock/mixed-turn",
+        "messages.{i}.content: Conversation blocks and tool result blocks cannot be provided in "
+        "the same turn.",
+        "strands-agents/harness-sdk#1223",
+        mixed_turns,
+        needs=("toolResult",),
+        default="mod",
+        models=r"^llama",
+    ),
+    Rule(
+        "bedrock/cache-point",
+        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
+        "recorded, public source files",
+        cache_points_at_tools,
+        default="mod",
+        models=r"^nova-",
+    ),
+    # Nobody has a list of all models' fields.
+    Rule(
+        "bedrock/extraneous",
+        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
+        "recorded, public source files",
+        more_fields,
+        needs=(MODEL_FIELDS,),
+        default="off",
+    ),
+)
+# What has throughput is no matter of Converse alone: these look at the model, of any view's case.
+ON_DEMAND_RULES = (
+    Rule(
+        "bedrock/on-demand",
+        ON_DEMAND,
+        "anthropics/anthropic-sdk-python#894, cline/cline#2482, danny-avila/LibreChat#4570",
+        without_profile,
+        default="mod",
+        models=r"^claude-(?:3-7|(?:opus|sonnet|haiku)-4)",
+    ),
+    # That depends on date and region.
+    Rule(
+        "bedrock/on-demand-3-5",
+        ON_DEMAND,
+        "anthropics/anthropic-sdk-python#894",
+        without_profile,
+        default="jrn",
+        models=r"^claude-3-5",
+    ),
+)
+
+
+# === rules/bedrock_converse ==================================================
+# What Bedrock's Converse, ConverseStream and CountTokens refuse (request rules, 1.5 and 2.9).
+# Pure.
+
+
+# Which pattern a model's id has in the path, by operation (botocore 1.44.8).
+COUNTED_MODEL = r"[a-zA-Z_\.\-/0-9:]+"
+CONVERSE_MODEL = (
+    r"(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:(([0-9]{12}:custom-model/[a-z0-9-]{1,63}[.]{1}"
+    r"[a-z0-9-]{1,63}/[a-z0-9]{12})|(:foundation-model/[a-z0-9-]{1,63}[.]{1}[a-z0-9-]{1,63}([.:]?"
+    r"[a-z0-9-]{1,63}))|([0-9]{12}:imported-model/[a-z0-9]{12})|([0-9]{12}:provisioned-model/"
+    r"[a-z0-9]{12})|([0-9]{12}:custom-model-deployment/[a-z0-9]{12})|([0-9]{12}:(inference-profile|"
+    r"application-inference-profile)/[a-zA-Z0-9-:.]+)))|([a-z0-9-]{1,63}[.]{1}[a-z0-9-]{1,63}"
+    r"([.:]?[a-z0-9-]{1,63}))|(([0-9a-zA-Z][_-]?)+)|([a-zA-Z0-9-:.]+)|(^(arn:aws(-[^:]+)?:bedrock:"
+    r"[a-z0-9-]{1,20}:[0-9]{12}:prompt/[0-9a-zA-Z]{10}(?::[0-9]{1,5})?))$|(^arn:aws:sagemaker:"
+    r"[a-z0-9-]+:[0-9]{12}:endpoint/[a-zA-Z0-9-]+$)|(^arn:aws(-[^:]+)?:bedrock:([0-9a-z-]{1,20}):"
+    r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
+)
+# The name of a document, and what it may not have twice in a row.
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
+TWO_BLANKS = re.compile(r"\s\s")
+BAD_MODEL_FIELDS = (
+    f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
+)
+
+
+@functools.lru_cache(maxsize=256)
+def is_model_id(model: str, pattern: str) -> bool:
+    """Whether a model's id is one by its letters."""
+    return bool(re.fullmatch(pattern, model))
+
+
+def odd_models(view: ConverseTalk) -> Iterator[Finding]:
+    """An id that no model can have."""
+    pattern, most = (COUNTED_MODEL, 256) if view.is_count else (CONVERSE_MODEL, 2048)
+    model = view.case.model
+    wrong = ""
+    if len(model) > most:
+        wrong = f"have length less than or equal to {most}"
+    elif not is_model_id(model, pattern):
+        wrong = f"satisfy regular expression pattern: {pattern}"
+    if wrong:
+        wrong = wrong.replace("{", "{{").replace("}", "}}")
+        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy constraint: "
+        yield Finding("modelId", {"value": model}, sentence=sentence + "Member must " + wrong)
+
+
+def blocks_without_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Calls and results where no tools are defined."""
+    if view.request.get("toolConfig") is None:
+        for block in view.blocks:
+            if block.kind in ("toolUse", "toolResult"):
+                yield Finding(block.place)
+                return
+
+
+def first_of_another(view: ConverseTalk) -> Iterator[Finding]:
+    """A conversation that the user does not begin; a managed prompt brings its own."""
+    if view.roles:
+        if view.roles[0] == "assistant":
+            yield Finding("messages.0")
+    elif not view.is_elsewhere:
+        yield Finding("messages")
+
+
+def repeated_roles(view: ConverseTalk) -> Iterator[Finding]:
+    """Two turns of one role in a row."""
+    if view.repeated:
+        yield Finding(f"messages.{view.repeated}")
+
+
+def missing_results(view: ConverseTalk) -> Iterator[Finding]:
+    """Calls that the turn after does not answer; where there is none yet, nothing is said."""
+    for turn, missing, _ in unanswered(view.turns):
+        after = turn.last + 1
+        if after < len(view.turns):
+            yield Finding(f"messages.{after}.content", {"i": after, "ids": ", ".join(missing)})
+
+
+def results_too_many(view: ConverseTalk) -> Iterator[Finding]:
+    """More results than the turn before has calls."""
+    calls = 0
+    for turn in view.turns:
+        if len(turn.results) > calls:
+            at = turn.results[0].message
+            yield Finding(f"messages.{at}.content", {"i": at})
+        calls = len(turn.calls)
+
+
+def blank_texts(view: ConverseTalk) -> Iterator[Finding]:
+    """Texts that say nothing."""
+    for place in view.blank:
+        yield Finding(place)
+
+
+def empty_messages(view: ConverseTalk) -> Iterator[Finding]:
+    """Messages without a block."""
+    for number in view.empty:
+        yield Finding(f"messages.{number}")
+
+
+def empty_failures(view: ConverseTalk) -> Iterator[Finding]:
+    """Results of failures that say nothing."""
+    for block in view.blocks:
+        if block.kind != "toolResult" or within(block.value, "status") != "error":
+            continue
+        if within(block.value, "content") == []:
+            yield Finding(f"{block.place}.toolResult")
+
+
+def bare_values(view: ConverseTalk) -> Iterator[Finding]:
+    """JSON that is no object, where any JSON could be meant."""
+    for place in view.bare:
+        yield Finding(place, sentence=BAD_MODEL_FIELDS if place == MODEL_FIELDS else None)
+
+
+def is_document_name(name: str) -> bool:
+    """Whether a name has letters that it may have alone."""
+    return bool(DOCUMENT_NAME.fullmatch(name)) and not TWO_BLANKS.search(name)
+
+
+def document_names(view: ConverseTalk) -> Iterator[Finding]:
+    """Documents whose names have other letters than they may."""
+    for place, name in view.papers:
+        if isinstance(name, str) and not is_document_name(name):
+            yield Finding(f"{place}.document.name")
+
+
+# Request rules, 1.5, 1.8 and 2.9.
+CONVERSE_FIELD_RULES = (
+    Rule(
+        AWS_CONSTRAINT,
+        ONE_DETECTED
+        + "Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy "
+        "regular expression pattern: [a-zA-Z0-9_-]+",
+        "openclaw/openclaw#12892, aws-samples/remote-swe-agents#457",
+        odd_models,
+    ),
+    # What can't be read as the service model has it is no ValidationException at AWS: these are the
+    # words of the framework that the suffix of x-amzn-ErrorType names.
+    Rule(
+        AWS_TYPES,
+        "STRING_VALUE can not be converted to an Integer",
+        "pattern of other services of AWS",
+        type="SerializationException",
+    ),
+    # AWS's own clients refuse it; what the service says is not known.
+    Rule(
+        AWS_UNION,
+        "Invalid number of parameters set for tagged union structure {path}. Can only set one of "
+        "the following keys: {choices}.",
+        "botocore",
+        default="jrn",
+    ),
+)
+
+# Request rules, 2.9.
+CONVERSE_RULES = (
+    *CONVERSE_FIELD_RULES,
+    Rule(
+        "bedrock/tool-config",
+        "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
+        "langgenius/dify#17545, vxcontrol/pentagi#196",
+        blocks_without_tools,
+        needs=(TOOL_BLOCK,),
+    ),
+    Rule(
+        "bedrock/first-user",
+        "A conversation must start with a user message. Try again with a conversation that starts "
+        "with a user message.",
+        "public source files",
+        first_of_another,
+        needs=(ODD_START,),
+    ),
+    Rule(
+        "bedrock/alternate",
+        "A conversation must alternate between user and assistant roles. Make sure the "
+        "conversation alternates between user and assistant roles and try again.",
+        "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
+        repeated_roles,
+        needs=(REPEATED,),
+    ),
+    Rule(
+        "bedrock/results-missing",
+        "Expected toolResult blocks at messages.{i}.content for the following Ids: {ids}",
+        "camel-ai/camel#3954, genkit-ai/aws-bedrock-js-plugin#664",
+        missing_results,
+        needs=("toolUse",),
+    ),
+    Rule(
+        "bedrock/results-extra",
+        "The number of toolResult blocks at messages.{i}.content exceeds the number of toolUse "
+        "blocks of previous turn.",
+        "strands-agents/harness-sdk#1435, Just-Curieous/Curie#16",
+        results_too_many,
+        needs=("toolResult",),
+    ),
+    Rule(
+        "bedrock/text-blank",
+        "The text field in the ContentBlock object at {place} is blank. Add text to the text "
+        "field, and try again.",
+        "aws-samples/bedrock-engineer#8, langchain-ai/langchain-aws#403",
+        blank_texts,
+        needs=(WITH_BLANKS,),
+    ),
+    Rule(
+        "bedrock/content-empty",
+        "The content field in the Message object at {place} is empty. Add a ContentBlock object to "
+        "the content field and try again.",
+        "cline/cline#9213",
+        empty_messages,
+        needs=(WITHOUT_BLOCKS,),
+    ),
+    Rule(
+        "bedrock/error-result-empty",
+        "The content field at {place} cannot be empty when status value is error.",
+        "aws-samples/sample-multi-agent-orchestration-chat-on-agentcore#15",
+        empty_failures,
+        needs=("toolResult",),
+    ),
+    Rule(
+        "bedrock/input-object",
+        "The format of the value at {place} is invalid. Provide a json object for the field and "
+        "try again.",
+        "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
+        bare_values,
+        needs=(BARE_JSON,),
+    ),
+    Rule(
+        "bedrock/document-name",
+        "The document file name can only contain alphanumeric characters, whitespace characters, "
+        "hyphens, parentheses, and square brackets. The name can't contain more than one "
+        "consecutive whitespace character.",
+        "public source files",
+        document_names,
+        needs=(NAMES_PAPERS,),
+    ),
+    *BEDROCK_MODEL_RULES,
+    *ON_DEMAND_RULES,
+)
+
+CONVERSE_BOOK = Book(
+    "bedrock", "converse", CONVERSE_RULES, CONVERSE_BODY, said_by_aws, converse_talk, told_by_aws
+)
+# Where tokens are counted, a model has its own id, and no throughput.
+COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if rule not in ON_DEMAND_RULES]
+COUNT_TOKENS_BOOK = Book(
+    "bedrock",
+    "count-tokens",
+    COUNT_TOKENS_RULES,
+    COUNT_BODY,
+    said_by_aws,
+    counted_talk,
+    told_by_aws,
+)
+
+
+# === rules/bedrock_invoke ====================================================
+# What InvokeModel refuses for Nova and for Titan's and Cohere's embeddings, whose bodies are held
+# against JSON schemas (request rules, 1.6, 1.8, 2.9 and 2.10).  Pure.
+
+
+# How the library that holds a body against its schema calls kinds of values.
+SCHEMA_KINDS: Mapping[str, str] = {
+    "a string": "String",
+    "an integer": "Integer",
+    "a number": "Number",
+    "a boolean": "Boolean",
+    "an array": "JSONArray",
+    "an object": "JSONObject",
+}
+FOUND_KINDS: Mapping[type, str] = {
+    str: "String",
+    int: "Integer",
+    float: "BigDecimal",
+    bool: "Boolean",
+    list: "JSONArray",
+    dict: "JSONObject",
+}
+SCHEMA_BOUNDS = {
+    TOO_LARGE: ("most", "{found} is not less or equal to {bound}"),
+    TOO_SMALL: ("least", "{found} is not greater or equal to {bound}"),
+}
+
+
+def schema_wrong(fault: FieldFault) -> Tuple[str, Dict[str, object]]:
+    """What is wrong at the end of a path, and what it says."""
+    shape, value, name = fault.shape, fault.value, str(fault.path[-1] if fault.path else "")
+    if fault.kind == MISSING_FIELD:
+        return "required key [{name}] not found", {"name": name}
+    if fault.kind == UNKNOWN_FIELD:
+        return "extraneous key [{name}] is not permitted", {"name": name}
+    if fault.kind == WRONG_CHOICE:
+        return "{found} is not a valid enum value", {"found": value}
+    if fault.kind in SCHEMA_BOUNDS:
+        bound, sentence = SCHEMA_BOUNDS[fault.kind]
+        return sentence, {"found": value, "bound": vars(shape)[bound]}
+    if fault.kind in (TOO_LONG, TOO_SHORT):
+        side, bound = ("max", "most") if fault.kind == TOO_LONG else ("min", "least")
+        sentence = f"expected {side}Length: {{bound}}, actual: {{found}}"
+        if isinstance(value, list):
+            sentence = f"expected {side}imum item count: {{bound}}, found: {{found}}"
+        return sentence, {"bound": vars(shape)[bound], "found": len(value)}
+    kinds: Dict[str, object] = {"wanted": SCHEMA_KINDS.get(shape.kind, "")}
+    kinds["found"] = FOUND_KINDS.get(type(value), "Null")
+    return "expected type: {wanted}, found: {found}", kinds
+
+
+def schema_pointer(path: Tuple[object, ...]) -> str:
+    """A path as in `#/messages/0/content`."""
+    return "".join(["#", *(f"/{step}" for step in path)])
+
+
+class MalformedVoice:
+    """Which rule a fault breaks, in the words of that library; embedding models say no place."""
+
+    def __init__(self, rule: str, says_where: bool = True) -> None:
+        self.rule, self.says_where = rule, says_where
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        path = fault.path
+        if fault.kind in (MISSING_FIELD, UNKNOWN_FIELD):
+            path = path[:-1]
+        wrong, values = schema_wrong(fault)
+        place = schema_pointer(path)
+        where = "{place}: " if self.says_where else ""
+        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.own_rule or self.rule
+        return rule, Finding(
+            place, values, sentence=MALFORMED_START + where + wrong + MALFORMED_END
+        )
+
+
+def told_at_once(violations: Violations) -> Failure:
+    """All that is wrong, one after the other with nothing between."""
+    cut = slice(len(MALFORMED_START), -len(MALFORMED_END))
+    told = "".join(one.message[cut] for one in violations)
+    return Failure(400, MALFORMED_START + told + MALFORMED_END)
+
+
+def told_or_counted(violations: Violations) -> Failure:
+    """The one thing that is wrong, or how many are."""
+    if len(violations) == 1:
+        return first_alone(violations)
+    found = f"{len(violations)} schema violations found"
+    return Failure(400, MALFORMED_START + found + MALFORMED_END)
+
+
+# --- Nova: Converse's body with members of its own ---
+
+NOVA_EXTRANEOUS = "bedrock/extraneous"
+NOVA_MESSAGE = AnObject(
+    {
+        "role": AString(("user", "assistant")),
+        "content": AnArray(AnObject({"text": AString()}, closed=False), 1),
+    },
+    ("role", "content"),
+    closed=False,
+)
+NOVA_BODY = AnObject(
+    {
+        "schemaVersion": AString(),
+        "messages": AnArray(NOVA_MESSAGE, 1),
+        "system": AnArray(AnObject({}, closed=False)),
+        "inferenceConfig": AnObject(
+            {
+                **dict.fromkeys(("maxTokens", "max_new_tokens"), AnInteger(1)),
+                **dict.fromkeys(("temperature", "topP", "top_p"), ANumber(0, 1)),
+                **dict.fromkeys(("topK", "top_k"), AnInteger(0)),
+                "stopSequences": AnArray(AString()),
+            },
+            closed=False,
+        ),
+        "toolConfig": AnObject({"tools": AnArray(AnObject({}, closed=False))}, closed=False),
+        **dict.fromkeys(("reasoningConfig", "amazon-bedrock-guardrailConfig"), Anything()),
+    },
+    ("messages",),
+)
+# Request rules, 1.8 and 2.9.
+NOVA_RULES = (
+    Rule(
+        "bedrock/malformed",
+        "Malformed input request: {place}: required key [messages] not found, please reformat your "
+        "input and try again.",
+        "recorded, public source files",
+    ),
+    # Nobody has a list of all models' fields.
+    Rule(
+        NOVA_EXTRANEOUS,
+        "Malformed input request: {place}: extraneous key [{name}] is not permitted, please "
+        "reformat your input and try again.",
+        "recorded, public source files",
+        default="off",
+    ),
+)
+NOVA_BOOK = Book(
+    "bedrock",
+    "invoke",
+    NOVA_RULES,
+    NOVA_BODY,
+    MalformedVoice("bedrock/malformed"),
+    refusal=told_at_once,
+)
+
+
+# --- embeddings ---
+
+
+def titan_without_text(case: Case) -> Iterator[Finding]:
+    """No text, which only models for pictures can do without."""
+    if "inputText" not in case.body and "embed-image" not in case.name:
+        yield Finding("#")
+
+
+def titan_dimensions(case: Case) -> Iterator[Finding]:
+    """A length of vectors that the model does not have."""
+    given = case.body["dimensions"]
+    if type(given) is int and given not in (256, 512, 1024):
+        yield Finding("#/dimensions", {"found": given})
+
+
+def cohere_without_input(case: Case) -> Iterator[Finding]:
+    """Nothing to embed, or no word on what for."""
+    if not {"texts", "images", "inputs"}.intersection(case.body):
+        yield Finding("#", {"name": "texts"})
+    if "input_type" not in case.body:
+        yield Finding("#", {"name": "input_type"})
+
+
+def cohere_long_texts(case: Case) -> Iterator[Finding]:
+    """Texts that are longer than the model takes, whatever `truncate` says."""
+    texts: Json = case.body["texts"]
+    for index, text in enumerate(texts if isinstance(texts, list) else ()):
+        if isinstance(text, str) and len(text) > 2048:
+            yield Finding(f"#/texts/{index}", {"found": len(text)})
+
+
+# Request rules, 1.6 and 2.10.  Each has one row for all that its schema says.
+TITAN_RULES = (
+    Rule(
+        "embed/bedrock-titan",
+        "Malformed input request: #: required key [inputText] not found, please reformat your "
+        "input and try again.",
+        "pattern",
+        titan_without_text,
+    ),
+    Rule(
+        "embed/bedrock-titan-dimensions",
+        "Malformed input request: {found} is not a valid enum value, please reformat your input "
+        "and try again.",
+        "pattern",
+        titan_dimensions,
+        default="mod",
+        needs=("dimensions",),
+        models=r"^titan-embed-text-v2",
+    ),
+)
+TITAN_BODY = AnObject(
+    {
+        # BerriAI/litellm's tests have an array of it; the bound is quoted in public source files.
+        "inputText": AString(least=1, most=50_000),
+        "dimensions": AnInteger(),
+        "normalize": ABoolean(),
+        "embeddingTypes": AnArray(AString(("float", "binary"))),
+    },
+    closed=False,
+)
+TITAN_BOOK = Book(
+    "bedrock",
+    "invoke",
+    TITAN_RULES,
+    TITAN_BODY,
+    MalformedVoice("embed/bedrock-titan", says_where=False),
+    refusal=told_or_counted,
+)
+COHERE_INVOKE_RULES = (
+    Rule(
+        "embed/bedrock-cohere",
+        "Malformed input request: #: required key [{name}] not found, please reformat your input "
+        "and try again.",
+        "pattern",
+        cohere_without_input,
+    ),
+    Rule(
+        "embed/bedrock-cohere-length",
+        "Malformed input request: expected maxLength: 2048, actual: {found}, please reformat your "
+        "input and try again.",
+        "public source files",
+        cohere_long_texts,
+        default="mod",
+        needs=("texts",),
+        models=r"^(?:cohere\.)?embed-(?:english|multilingual)-v3",
+    ),
+)
+COHERE_INVOKE_BODY = AnObject(
+    {
+        "texts": AnArray(AString(), 1, 96),
+        "input_type": AString(
+            ("search_document", "search_query", "classification", "clustering", "image")
+        ),
+        "truncate": AString(("NONE", "START", "END", "LEFT", "RIGHT")),
+    },
+    closed=False,
+)
+COHERE_INVOKE_BOOK = Book(
+    "bedrock",
+    "invoke",
+    COHERE_INVOKE_RULES,
+    COHERE_INVOKE_BODY,
+    MalformedVoice("embed/bedrock-cohere", says_where=False),
+    refusal=told_or_counted,
+)
+
+
+# === rules/cohere_fields =====================================================
+# What the fields of Cohere's requests may be (request rules, 1.6 and 1.7; types of cohere 7.3.1).
+# Pure.
+
+
+NOT_SURE = "cohere/limits"  # of what documents say, but no answer that was seen
+COHERE_OBJECT = AnObject({}, closed=False, null=True)
+TEXTS = AnArray(AString(), null=True)
+PLAIN_TEXT = AString(null=True)
+SWITCH = ABoolean(null=True)
+NUMBER_OR_NULL = AnInteger(null=True)
+
+SAID_TO_COHERE = Either(AString(), AnArray(AnObject({}, closed=False)), null=True)
+TOOL_RESULT = Either(AString(), AnArray(AnObject({}, closed=False)))
+COHERE_CALL = AnObject(
+    {
+        "id": PLAIN_TEXT,
+        "type": PLAIN_TEXT,
+        "function": AnObject(
+            {"name": PLAIN_TEXT, "arguments": PLAIN_TEXT}, closed=False, null=True
+        ),
+    },
+    closed=False,
+)
+COHERE_MESSAGES = AUnion(
+    "role",
+    {
+        "user": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "assistant": AnObject(
+            {
+                "content": SAID_TO_COHERE,
+                "tool_plan": PLAIN_TEXT,
+                "tool_calls": AnArray(COHERE_CALL, null=True),
+            },
+            closed=False,
+        ),
+        "system": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "developer": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
+        "tool": AnObject(
+            {"tool_call_id": AString(), "content": TOOL_RESULT},
+            ("tool_call_id", "content"),
+            closed=False,
+        ),
+    },
+    rule=NOT_SURE,
+)
+COHERE_TOOL = AnObject(
+    {
+        "function": AnObject(
+            {
+                "name": AString(),
+                "description": PLAIN_TEXT,
+                "parameters": AnObject({}, closed=False, rule=NOT_SURE),
+            },
+            ("name", "parameters"),
+            closed=False,
+            null=True,
+        )
+    },
+    closed=False,
+)
+COHERE_CHAT_BODY = AnObject(
+    {
+        "model": AString(),
+        "messages": AnArray(COHERE_MESSAGES, 1),
+        "stream": SWITCH,
+        "tools": AnArray(COHERE_TOOL, null=True),
+        "tool_choice": AString(("REQUIRED", "NONE"), null=True),
+        "strict_tools": SWITCH,
+        "documents": AnArray(Either(AString(), AnObject({}, closed=False)), null=True),
+        "citation_options": COHERE_OBJECT,
+        "response_format": AnObject(
+            {
+                "type": AString(("text", "json_object")),
+                "json_schema": COHERE_OBJECT,
+                "schema": COHERE_OBJECT,
+            },
+            closed=False,
+            null=True,
+        ),
+        "safety_mode": AString(("CONTEXTUAL", "STRICT", "OFF"), null=True),
+        "max_tokens": AnInteger(1, null=True),
+        "stop_sequences": AnArray(AString(), most=5, null=True),
+        "temperature": ANumber(0, null=True),
+        "seed": NUMBER_OR_NULL,
+        "frequency_penalty": ANumber(0, 1, null=True),
+        "presence_penalty": ANumber(0, 1, null=True),
+        "k": AnInteger(0, 500, null=True),
+        "p": ANumber(0.01, 0.99, null=True),
+        "logprobs": SWITCH,
+        "thinking": COHERE_OBJECT,
+        "priority": NUMBER_OR_NULL,
+        "return_prompt": Anything(),
+        "raw_prompting": Anything(),
+    },
+    ("model", "messages"),
+)
+COHERE_EMBED_BODY = AnObject(
+    {
+        "model": AString(),
+        # That there is none is a rule of its own.
+        "input_type": AString(
+            ("search_document", "search_query", "classification", "clustering", "image"),
+            null=True,
+        ),
+        "texts": TEXTS,
+        "images": TEXTS,
+        "inputs": AnArray(AnObject({}, closed=False), null=True),
+        "embedding_types": AnArray(
+            AString(("float", "int8", "uint8", "binary", "ubinary", "base64")), null=True
+        ),
+        "output_dimension": NUMBER_OR_NULL,
+        "max_tokens": NUMBER_OR_NULL,
+        "truncate": AString(("NONE", "START", "END"), null=True),
+        "priority": NUMBER_OR_NULL,
+    },
+    ("model",),
+)
+
+
+# === rules/cohere ============================================================
+# What Cohere's chat and embeddings refuse (request rules, 1.8, 2.10 and 2.12).  Pure.
+
+
+COHERE_FAULTS: Dict[str, Tuple[str, str]] = {
+    MISSING_FIELD: ("cohere/missing", "invalid request: {path}: a value is required"),
+    UNKNOWN_FIELD: (
+        "cohere/unknown-field",
+        "unknown field: parameter '{path}' is not a valid field",
+    ),
+    WRONG_TYPE: (
+        "cohere/types",
+        "invalid type: parameter {path} is of type {got} but should be of type {wanted}.",
+    ),
+}
+OUT_OF_BOUNDS = ("cohere/limits", "invalid request: parameter {path} is out of its bounds")
+
+
+def cohere_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, in Cohere's words."""
+    id, sentence = COHERE_FAULTS.get(fault.kind, OUT_OF_BOUNDS)
+    path = bracketed(fault.path)
+    values: Dict[str, object] = {"path": path or "body"}
+    if fault.kind == WRONG_TYPE:
+        values["got"] = bare_kind(kind_of(fault.value))
+        values["wanted"] = bare_kind(fault.shape.kind)
+    if fault.shape.own_rule:
+        id = fault.shape.own_rule
+    return id, Finding(path, values, sentence=sentence)
+
+
+def bare_kind(name: str) -> str:
+    """The name of a type without its article: `string or array` of `a string or an array`."""
+    return " or ".join([one.split()[-1] for one in name.split(" or ")])
+
+
+def no_input_type(case: Case) -> Iterator[Finding]:
+    """Nothing that says what the texts are for."""
+    if not case.body.get("input_type"):
+        yield Finding("input_type")
+
+
+# None of these sentences was seen (request rules, 1.8); what is not sure to be refused is noted.
+COHERE_FIELD_RULES = (
+    Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
+    Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
+    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
+    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
+)
+COHERE_EMBED_RULES = (
+    *COHERE_FIELD_RULES,
+    Rule(
+        "embed/cohere-input-type",
+        "invalid request: valid input_type must be provided with the provided model",
+        "found in three public sources",
+        no_input_type,
+    ),
+)
+
+
+def cohere_book(api: str, rules: Any, shape: Any) -> Book:
+    """The rules of one of its APIs."""
+    return Book("cohere", api, rules, shape, cohere_voice)
+
+
+COHERE_CHAT = cohere_book("chat", COHERE_FIELD_RULES, COHERE_CHAT_BODY)
+COHERE_EMBED = cohere_book("embed", COHERE_EMBED_RULES, COHERE_EMBED_BODY)
+
+
+# === rules/gemini_schemas ====================================================
+# What Gemini checks of a Schema beyond its fields (request rules, 2.7), in one walk.
+
+# Pure.
+
+
+GEMINI_TEXT_FORMATS = frozenset(("enum", "date-time"))
+HOLDING_SCHEMAS = frozenset(("items", "properties", "anyOf", "any_of"))
+# A name of a property is bare in the paths of most lines, as in google-gemini/gemini-cli#3178;
+# lines about objects without members quote it (request rules, 2.7).
+BARE_KEY, QUOTED_KEY = "[{}]", '["{}"]'
+
+
+# Where a schema lies: the way to the schema that holds it, a step from there, and behind the step
+# the client's own name for it, if there is one.
+SchemaWay = Tuple[Any, str, Optional[str]]
+SchemasToSee = List[Tuple[Any, SchemaWay]]
+
+
+def schema_path(way: SchemaWay, form: str) -> str:
+    """The path of a schema, with the client's own names in a form."""
+    steps: List[str] = []
+    here: Any = way
+    while here is not None:
+        here, step, key = here
+        if key is not None:
+            step += form.format(key.replace('"', '\\"'))
+        steps.append(step)
+    return ".".join(reversed(steps))
+
+
+def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
+    """What is wrong with a schema and all within it, in the order of their paths."""
+    waiting: SchemasToSee = [(root, (None, path, None))]
+    while waiting:
+        schema, way = waiting.pop()
+        if type(schema) is not dict:
+            continue
+        kind = schema.get("type")
+        kind = kind.upper() if type(kind) is str else ""
+        if "enum" in schema:
+            yield from gemini_schema_enum(schema, kind, way)
+        if kind == "STRING":
+            if "format" in schema:
+                yield from gemini_schema_format(schema, way)
+        elif kind == "OBJECT":
+            yield from gemini_schema_object(schema, way)
+        elif kind == "ARRAY" and schema.get("items") is None:
+            yield schema_finding("gemini/schema-items", way, "items")
+        if not HOLDING_SCHEMAS.isdisjoint(schema):
+            waiting.extend(reversed(gemini_inner_schemas(schema, way)))
+
+
+def gemini_inner_schemas(schema: Dict[str, Any], way: SchemaWay) -> SchemasToSee:
+    """The schemas right within one."""
+    found: SchemasToSee = []
+    if "items" in schema:
+        found.append((schema["items"], (way, "items", None)))
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        found += [(one, (way, "properties", name)) for name, one in properties.items()]
+    choices = pick(schema, "anyOf")
+    if isinstance(choices, list):
+        found += [(one, (way, f"any_of[{at}]", None)) for at, one in enumerate(choices)]
+    return found
+
+
+def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY) -> Finding:
+    """That a member of a schema breaks a rule."""
+    path = f"{schema_path(way, form)}.{member}"
+    return Finding(path, {"path": path}, rule=rule)
+
+
+def is_empty_object(schema: Json) -> bool:
+    """Whether a schema is of an object that has no members and may have no others."""
+    if not isinstance(schema, dict) or text_at(schema, "type").upper() != "OBJECT":
+        return False
+    if schema.get("properties") not in (None, {}):
+        return False
+    return not any(pick(schema, name) for name in ("anyOf", "additionalProperties"))
+
+
+def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Iterator[Finding]:
+    """Choices of what is no text, and choices that are empty."""
+    choices = schema.get("enum")
+    if not isinstance(choices, list) or not choices:
+        return
+    # The SDKs document whole numbers with this format (google-genai 3.6.1).
+    if kind not in ("", "STRING") and schema.get("format") != "enum":
+        yield schema_finding("gemini/schema-enum-type", way, "enum")
+    for index, choice in enumerate(choices):
+        if choice == "":
+            yield schema_finding("gemini/schema-enum-empty", way, f"enum[{index}]")
+
+
+def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
+    """A format that no text has."""
+    text_format = schema.get("format")
+    if isinstance(text_format, str) and text_format and text_format not in GEMINI_TEXT_FORMATS:
+        yield schema_finding("gemini/schema-format", way, "format")
+
+
+def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
+    """An object without members, and needed members that it has not."""
+    if is_empty_object(schema):
+        yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
+    properties = schema.get("properties")
+    needed = schema.get("required")
+    if isinstance(properties, dict) and isinstance(needed, list):
+        for index, name in enumerate(needed):
+            if isinstance(name, str) and name not in properties:
+                yield schema_finding("gemini/schema-required", way, f"required[{index}]")
+
+
+# === rules/protobuf ==========================================================
+# What Google's front ends read as a protobuf message, as shapes (the JSON mapping of protobuf;
+# request rules, 1.4).
+
+# A field has two names, null is as good as nothing, one value may stand where a list belongs,
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+
+
+BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+BASE64_BLANKS = b" \t\r\n"  # which base64 may hold
+LONGEST_NUMBER = 100  # characters
+
+
+class ProtoShape(Shape):
+    """What a field may be; `of` is what errors call its type, `list_rule` the rule that a list in
+    its place breaks, where that is not `rule`."""
+
+    of = ""
+
+    def __init__(self, rule: str = "", list_rule: str = "") -> None:
+        self.list_rule = list_rule or rule
+        super().__init__(rule=rule)
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """That it is of another type."""
+        if not self.fits(value):
+            yield FieldFault(path, WRONG_TYPE, self, value)
+
+
+class ProtoValue(ProtoShape):
+    """Any JSON, or what has its own form in JSON, such as a time."""
+
+
+class ProtoString(ProtoShape):
+    """A text."""
+
+    of = "TYPE_STRING"
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: type(value) is str
+
+
+class ProtoBytes(ProtoShape):
+    """Bytes in base64, of either alphabet, with or without padding."""
+
+    of = "TYPE_BYTES"
+
+    def made(self) -> Fits:
+        """Whether it can be decoded."""
+        return lambda value: type(value) is str and is_base64(value)
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """That it is no text, or one that can't be decoded."""
+        if type(value) is not str:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+        elif not self.fits(value):
+            yield FieldFault(path, WRONG_PATTERN, self, value)
+
+
+def is_base64(text: str) -> bool:
+    """Whether Google decodes a text; quick, for it may be a picture."""
+    left = text.encode("ascii", "replace").translate(None, BASE64_BOTH)
+    if left in (b"", b"=", b"=="):
+        return (len(text) - len(left)) % 4 != 1
+    blanks = sum(left.count(blank) for blank in BASE64_BLANKS)
+    left = left.translate(None, BASE64_BLANKS)
+    signs = left.rstrip(b"=")
+    # The two alphabets are tried one after the other.
+    if signs.translate(None, b"+/") and signs.translate(None, b"-_"):
+        return False
+    return (len(text) - blanks - (len(left) - len(signs))) % 4 != 1
+
+
+class ProtoBool(ProtoShape):
+    """true or false."""
+
+    of = "TYPE_BOOL"
+
+    def made(self) -> Fits:
+        """Also as text."""
+        return lambda value: value is True or value is False or value in ("true", "false")
+
+
+class ProtoFloat(ProtoShape):
+    """A number."""
+
+    of = "TYPE_FLOAT"
+
+    def made(self) -> Fits:
+        """Also as text."""
+
+        def fits(value: Json) -> bool:
+            kind = type(value)
+            return (
+                kind is float or kind is int or (kind is str and number_in_text(value) is not None)
+            )
+
+        return fits
+
+
+class ProtoInt(ProtoShape):
+    """A whole number of so many bits, of which one is the sign."""
+
+    def __init__(self, bits: int = 32) -> None:
+        self.of, self.bound = f"TYPE_INT{bits}", 2 ** (bits - 1)
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Also with a fraction of nothing, and as text."""
+        bound = self.bound
+
+        def fits(value: Json) -> bool:
+            if type(value) is str:
+                value = number_in_text(value)
+            if type(value) is float and value.is_integer():
+                value = int(value)
+            return type(value) is int and -bound <= value < bound
+
+        return fits
+
+
+def number_in_text(text: Any) -> Union[int, float, None]:
+    """The number that a text says, if it says one that a field may hold."""
+    if len(text) > LONGEST_NUMBER:
+        return None
+    try:
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+    except ValueError:
+        return None
+
+
+class ProtoEnum(ProtoShape):
+    """One of some names, in any case and with hyphens, too, or the number of one."""
+
+    def __init__(
+        self, of: str, choices: Sequence[str], rule: str = "", list_rule: str = ""
+    ) -> None:
+        self.of = of
+        self.choices = frozenset(choices)
+        self.plain_names = frozenset(plain_enum_name(choice) for choice in choices)
+        super().__init__(rule, list_rule)
+
+    def made(self) -> Fits:
+        """The names as they are first."""
+        choices, plain = self.choices, self.plain_names
+
+        def fits(value: Json) -> bool:
+            if type(value) is str:
+                return value in choices or plain_enum_name(value) in plain or value.isdigit()
+            return type(value) is int or (type(value) is float and value.is_integer())
+
+        return fits
+
+
+def plain_enum_name(name: str) -> str:
+    """A name of an enum without what may differ."""
+    return name[:100].upper().replace("-", "").replace("_", "")
+
+
+class ProtoStruct(ProtoShape):
+    """Any object."""
+
+    of = "google.protobuf.Struct"
+
+    def made(self) -> Fits:
+        """By its type."""
+        return lambda value: type(value) is dict
+
+
+class ProtoList(ProtoShape):
+    """A repeated field; one value that is in no list is one of them, at a path without an index."""
+
+    def __init__(self, item: ProtoShape) -> None:
+        self.item = item
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each of its items; null is passed over."""
+        item = self.item
+
+        def fits(value: Json) -> bool:
+            fits_item = item.fits
+            if type(value) is not list:
+                return fits_item(value)
+            for one in value:
+                if not fits_item(one) and one is not None:
+                    return False
+            return True
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its items."""
+        if type(value) is not list:
+            yield from self.item.faults(value, path)
+            return
+        for index, one in enumerate(value):
+            if one is not None and not self.item.fits(one):
+                yield from self.item.faults(one, (*path, index))
+
+
+class ProtoMap(ProtoShape):
+    """A map from the client's own keys; to errors it is a list of entries with a `value`."""
+
+    def __init__(self, of: str, value: ProtoShape) -> None:
+        self.of, self.value = of, value
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each of its values."""
+        item = self.value
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            fits_item = item.fits
+            for one in value.values():
+                if not fits_item(one) and one is not None:
+                    return False
+            return True
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its values."""
+        if type(value) is not dict:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+            return
+        for number, (key, one) in enumerate(value.items()):
+            if one is not None and not self.value.fits(one):
+                yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
+
+
+def both_names(*names: str) -> FrozenSet[str]:
+    """The names of fields, and their other names."""
+    return frozenset((*names, *map(snake, names)))
+
+
+class ProtoMessage(ProtoShape):
+    """A message with these fields, by their camelCase names; there may be one of `data`.  Others
+    are faults, unless it is `closed` no more."""
+
+    def __init__(
+        self,
+        of: str,
+        members: Mapping[str, ProtoShape],
+        data: Sequence[str] = (),
+        closed: bool = True,
+        rule: str = "",
+    ) -> None:
+        self.of, self.members, self.closed = of, dict(members), closed
+        self.data = both_names(*data)
+        super().__init__(rule)
+
+    def by_name(self) -> Dict[str, ProtoShape]:
+        """Its fields by either name."""
+        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+
+    def made(self) -> Fits:
+        """Each of its fields, in any order."""
+        closed, data, by_name = self.closed, self.data, self.by_name
+        tests: Dict[str, Callable[[Json], bool]] = {}
+        get = tests.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            if not tests:  # made late, for messages may hold themselves
+                tests.update({name: shape.fits for name, shape in by_name().items()})
+            for name, inner in value.items():
+                test = get(name)
+                if test is None:
+                    if closed:
+                        return False
+                elif not test(inner) and inner is not None:
+                    return False
+            return len(value) < 2 or not data or len(data_there(data, value)) < 2
+
+        return fits
+
+    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
+        """What is wrong with its fields, in the order in which they were sent."""
+        if type(value) is not dict:
+            yield FieldFault(path, WRONG_TYPE, self, value)
+            return
+        by_name, taken = self.by_name(), data_there(self.data, value)[:1]
+        for name, inner in value.items():
+            shape = by_name.get(name)
+            if shape is None:
+                if self.closed:
+                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
+            elif inner is not None and name in self.data and name not in taken:
+                yield FieldFault((*path, name), TWO_DATA, self, inner)
+            elif inner is not None and not shape.fits(inner):
+                yield from shape.faults(inner, (*path, name))
+
+
+def data_there(names: FrozenSet[str], value: Mapping[str, Json]) -> Sequence[str]:
+    """Which of these members there are, in their order."""
+    return [name for name in value if name in names and value[name] is not None]
+
+
+# === rules/gemini_fields =====================================================
+# What the fields of Gemini's requests may be, here and on Vertex AI (request rules, 1.4 and 1.6;
+# as in google-genai 3.6.1 and its converters).
+
+# What few send is only looked at as an object: a false alarm is worse than a miss.  Pure.
+
+
+PROTO_TEXT, PROTO_FLAG, PROTO_NUMBER, PROTO_WHOLE = (
+    ProtoString(),
+    ProtoBool(),
+    ProtoFloat(),
+    ProtoInt(),
+)
+PROTO_LONG, PROTO_RAW, PROTO_FREE, PROTO_OBJECT = (
+    ProtoInt(64),
+    ProtoBytes(),
+    ProtoValue(),
+    ProtoStruct(),
+)
+PROTO_TEXTS = ProtoList(PROTO_TEXT)
+CALL_STRUCT = ProtoStruct("gemini/struct")  # what a function is called with, and what it returns
+
+SCHEMA_TYPES = ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT")
+HARM_CATEGORY_NAMES = (
+    *("UNSPECIFIED", "DEROGATORY", "TOXICITY", "VIOLENCE", "SEXUAL", "MEDICAL", "DANGEROUS"),
+    *("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY"),
+    *("IMAGE_HATE", "IMAGE_DANGEROUS_CONTENT", "IMAGE_HARASSMENT", "IMAGE_SEXUALLY_EXPLICIT"),
+    *("JAILBREAK",),
+)
+HARM_THRESHOLDS = (
+    *("HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE"),
+    *("BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"),
+)
+MEDIA_RESOLUTIONS = (
+    *("MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM"),
+    *("MEDIA_RESOLUTION_HIGH", "MEDIA_RESOLUTION_ULTRA_HIGH"),
+)
+THINKING_LEVELS = ("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH")
+EMBEDDING_TASKS = (
+    *("TASK_TYPE_UNSPECIFIED", "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT", "SEMANTIC_SIMILARITY"),
+    *("CLASSIFICATION", "CLUSTERING", "QUESTION_ANSWERING", "FACT_VERIFICATION"),
+    *("CODE_RETRIEVAL_QUERY",),
+)
+# What a part may hold one of; beside these some fields that say more of it.
+PART_DATA = (
+    *("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode"),
+    *("codeExecutionResult", "toolCall", "toolResponse"),
+)
+
+
+def open_message(name: str) -> ProtoMessage:
+    """A message whose fields are not looked at."""
+    return ProtoMessage(name, {}, closed=False)
+
+
+def open_messages(*names: str) -> Dict[str, ProtoShape]:
+    """Fields that are such messages, called as their types are."""
+    return {name: open_message(name[:1].upper() + name[1:]) for name in names}
+
+
+class GoogleShapes(NamedTuple):
+    """The bodies of one of Google's hosts, by API."""
+
+    generate: ProtoMessage
+    counting: ProtoMessage
+    embed: ProtoMessage
+    batch: ProtoMessage
+
+
+def gemini_schema_shape(more: Sequence[str]) -> ProtoMessage:
+    """A Schema: OpenAPI's subset, and `more` that are schemas or maps of them."""
+    kind = ProtoEnum(
+        "Type", (*SCHEMA_TYPES, "NULL"), "gemini/schema-type-value", "gemini/schema-type-list"
+    )
+    numbers = dict.fromkeys(
+        ("minItems", "maxItems", "minProperties", "maxProperties", "minLength", "maxLength"),
+        PROTO_LONG,
+    )
+    members: Dict[str, ProtoShape] = {
+        "type": kind,
+        **dict.fromkeys(("format", "title", "description", "pattern"), PROTO_TEXT),
+        "nullable": PROTO_FLAG,
+        **dict.fromkeys(("default", "example", *more), PROTO_FREE),
+        "enum": ProtoList(ProtoString("gemini/schema-enum-string")),
+        **dict.fromkeys(("required", "propertyOrdering"), PROTO_TEXTS),
+        **dict.fromkeys(("minimum", "maximum"), PROTO_NUMBER),
+        **numbers,
+    }
+    schema = ProtoMessage("Schema", members)
+    schema.members.update(
+        items=schema,
+        anyOf=ProtoList(schema),
+        properties=ProtoMap("Schema.PropertiesEntry", schema),
+    )
+    return schema
+
+
+def gemini_part(is_vertex: bool) -> ProtoMessage:
+    """A part of a content."""
+    blob = ProtoMessage(
+        "Blob", {"mimeType": PROTO_TEXT, "data": PROTO_RAW, "displayName": PROTO_TEXT}
+    )
+    file = ProtoMessage(
+        "FileData", {"mimeType": PROTO_TEXT, "fileUri": PROTO_TEXT, "displayName": PROTO_TEXT}
+    )
+    call: Dict[str, ProtoShape] = {"id": PROTO_TEXT, "name": PROTO_TEXT, "args": CALL_STRUCT}
+    if is_vertex:
+        call.update(partialArgs=ProtoList(open_message("PartialArg")), willContinue=PROTO_FLAG)
+    response = {
+        "id": PROTO_TEXT,
+        "name": PROTO_TEXT,
+        "response": CALL_STRUCT,
+        "willContinue": PROTO_FLAG,
+        "parts": ProtoList(open_message("FunctionResponsePart")),
+        "scheduling": PROTO_FREE,
+    }
+    code = {"id": PROTO_TEXT, "language": PROTO_FREE, "code": PROTO_TEXT}
+    members: Dict[str, ProtoShape] = {
+        "text": PROTO_TEXT,
+        "inlineData": blob,
+        "fileData": file,
+        "functionCall": ProtoMessage("FunctionCall", call),
+        "functionResponse": ProtoMessage("FunctionResponse", response),
+        "executableCode": ProtoMessage("ExecutableCode", code),
+        **open_messages("codeExecutionResult", "toolCall", "toolResponse", "videoMetadata"),
+        "thought": PROTO_FLAG,
+        "thoughtSignature": PROTO_RAW,
+        "partMetadata": PROTO_OBJECT,
+        **dict.fromkeys(("mediaResolution", "mediaProcessing"), PROTO_FREE),
+        **open_messages("audioTranscription", "speechMetadata", "documentMetadata"),
+        **open_messages("spreadsheetMetadata", "audioMetadata"),
+    }
+    if is_vertex:
+        del members["toolCall"], members["toolResponse"]
+    return ProtoMessage("Part", members, PART_DATA)
+
+
+def gemini_tools(schema: ProtoMessage, is_vertex: bool) -> ProtoList:
+    """Functions of the client's, and tools of the host's."""
+    function = ProtoMessage(
+        "FunctionDeclaration",
+        {
+            "name": PROTO_TEXT,
+            "description": PROTO_TEXT,
+            "parameters": schema,
+            "response": schema,
+            **dict.fromkeys(("parametersJsonSchema", "responseJsonSchema", "behavior"), PROTO_FREE),
+        },
+    )
+    hosted = open_messages(
+        *("googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps"),
+        *("computerUse", "fileSearch"),
+    )
+    if is_vertex:
+        hosted.update(open_messages("retrieval", "enterpriseWebSearch", "parallelAiSearch"))
+        hosted.update(open_messages("exaAiSearch"))
+    else:
+        hosted["mcpServers"] = ProtoList(open_message("McpServer"))
+    members = {"functionDeclarations": ProtoList(function), **hosted}
+    return ProtoList(ProtoMessage("Tool", members))
+
+
+def gemini_settings_shape(schema: ProtoMessage, is_vertex: bool) -> ProtoMessage:
+    """The generationConfig."""
+    thinking = {
+        "includeThoughts": PROTO_FLAG,
+        "thinkingBudget": PROTO_WHOLE,
+        "thinkingLevel": ProtoEnum("ThinkingConfig.ThinkingLevel", THINKING_LEVELS),
+    }
+    modality = ProtoEnum(
+        "GenerationConfig.Modality", ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO")
+    )
+    members: Dict[str, ProtoShape] = {
+        **dict.fromkeys(("temperature", "topP", "topK"), PROTO_NUMBER),
+        **dict.fromkeys(("presencePenalty", "frequencyPenalty"), PROTO_NUMBER),
+        **dict.fromkeys(("candidateCount", "maxOutputTokens", "seed", "logprobs"), PROTO_WHOLE),
+        "stopSequences": PROTO_TEXTS,
+        "responseMimeType": PROTO_TEXT,
+        "responseLogprobs": PROTO_FLAG,
+        "responseSchema": schema,
+        # The older name of what is any JSON Schema begins with a line (documentation).
+        **dict.fromkeys(
+            ("responseJsonSchema", "_responseJsonSchema", "responseFormat"), PROTO_FREE
+        ),
+        "responseModalities": ProtoList(modality),
+        "thinkingConfig": ProtoMessage("ThinkingConfig", thinking),
+        "mediaResolution": ProtoEnum("GenerationConfig.MediaResolution", MEDIA_RESOLUTIONS),
+        **open_messages(
+            "speechConfig", "imageConfig", "translationConfig", "audioTranscriptionConfig"
+        ),
+        "enableAffectiveDialog": PROTO_FLAG,
+    }
+    if is_vertex:
+        members.update(
+            audioTimestamp=PROTO_FLAG, **open_messages("routingConfig", "modelSelectionConfig")
+        )
+        members.update(open_messages("modelConfig"))
+    else:
+        members.update(enableEnhancedCivicAnswers=PROTO_FLAG)
+    return ProtoMessage("GenerationConfig", members)
+
+
+def gemini_choice() -> ProtoMessage:
+    """The toolConfig."""
+    mode = ProtoEnum(
+        "FunctionCallingConfig.Mode", ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
+    )
+    calling = {
+        "mode": mode,
+        "allowedFunctionNames": PROTO_TEXTS,
+        "streamFunctionCallArguments": PROTO_FLAG,
+    }
+    members = {
+        "functionCallingConfig": ProtoMessage("FunctionCallingConfig", calling),
+        "includeServerSideToolInvocations": PROTO_FLAG,
+        **open_messages("retrievalConfig"),
+    }
+    return ProtoMessage("ToolConfig", members)
+
+
+def gemini_safety() -> ProtoList:
+    """The safetySettings."""
+    names = ["HARM_CATEGORY_" + name for name in HARM_CATEGORY_NAMES]
+    members = {
+        "category": ProtoEnum("HarmCategory", names),
+        "threshold": ProtoEnum("SafetySetting.HarmBlockThreshold", HARM_THRESHOLDS),
+        "method": PROTO_FREE,
+    }
+    return ProtoList(ProtoMessage("SafetySetting", members))
+
+
+def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoShape]:
+    """The fields of a generateContent request."""
+    more = ("additionalProperties", "ref", "$ref", "defs", "$defs") if is_vertex else ()
+    schema = gemini_schema_shape(more)
+    members: Dict[str, ProtoShape] = {
+        "model": PROTO_TEXT,
+        "contents": ProtoList(content),
+        "systemInstruction": content,
+        "tools": gemini_tools(schema, is_vertex),
+        "toolConfig": gemini_choice(),
+        "safetySettings": gemini_safety(),
+        "generationConfig": gemini_settings_shape(schema, is_vertex),
+        "cachedContent": PROTO_TEXT,
+        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
+        **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
+    }
+    if is_vertex:
+        members.update(open_messages("modelArmorConfig", "outputConfig"))
+    else:
+        members["store"] = PROTO_FLAG
+    return members
+
+
+def google_shapes(is_vertex: bool) -> GoogleShapes:
+    """All bodies of the Gemini API, or of Vertex AI."""
+    content = ProtoMessage(
+        "Content", {"role": PROTO_TEXT, "parts": ProtoList(gemini_part(is_vertex))}
+    )
+    members = gemini_members(content, is_vertex)
+    generate = ProtoMessage("GenerateContentRequest", members)
+    count: Dict[str, ProtoShape] = {"model": PROTO_TEXT, "contents": members["contents"]}
+    if is_vertex:
+        also = ("systemInstruction", "tools", "generationConfig")
+        count.update({name: members[name] for name in also}, instances=PROTO_FREE)
+    else:
+        count["generateContentRequest"] = generate
+    embed = ProtoMessage(
+        "EmbedContentRequest",
+        {
+            "model": PROTO_TEXT,
+            "content": content,
+            "title": PROTO_TEXT,
+            "taskType": ProtoEnum("TaskType", EMBEDDING_TASKS),
+            "outputDimensionality": PROTO_WHOLE,
+            "autoTruncate": PROTO_FLAG,
+            **open_messages("embedContentConfig"),
+        },
+    )
+    batch = {"model": PROTO_TEXT, "requests": ProtoList(embed)}
+    return GoogleShapes(
+        generate,
+        ProtoMessage("CountTokensRequest", count),
+        embed,
+        ProtoMessage("BatchEmbedContentsRequest", batch),
+    )
+
+
+GEMINI_SHAPES = google_shapes(is_vertex=False)
+VERTEX_SHAPES = google_shapes(is_vertex=True)
+# Instances are of any kind: what a model takes is its own (8.1 of the wire formats).
+PREDICT_SHAPE = ProtoMessage(
+    "PredictRequest",
+    {
+        "instances": PROTO_FREE,
+        "parameters": PROTO_FREE,
+        "labels": PROTO_FREE,
+        "endpoint": PROTO_TEXT,
+    },
+)
+
+
+# === rules/gemini_view =======================================================
+# A generateContent request as its rules look at it.  Pure.
+
+
+GEMINI_MODEL_TURN = TalkTurn(
+    "model", -1
+)  # any of the model's without calls: no need to tell them apart
+# What makes a part something, beside its text.
+PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
+
+
+class GeminiDeclaration(NamedTuple):
+    """A function that a request declares: the path to it, and what it says."""
+
+    path: str
+    value: Dict[str, Any]
+
+
+class GeminiView:
+    """A request: the case, its body, and what its contents are.
+
+    Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
+    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
+    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
+    results of calls, `signed` the places of calls that have a signature."""
+
+    __slots__ = (
+        *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
+        *("blank", "calls", "declared"),
+    )
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.settings = proto_object_at(self.body, "generationConfig")
+        self.turns: List[TalkTurn] = []
+        self.asked = -1
+        self.signed: Set[Tuple[int, int]] = set()
+        self.roles: List[Tuple[int, str]] = []  # that are none
+        self.empty: List[int] = []  # contents without parts
+        self.blank: List[Tuple[int, int, bool]] = []  # parts without data, or with an empty text
+        self.calls = False  # whether there are any calls or results of functions
+        self.declared: List[GeminiDeclaration] = []
+        if self.body.get("tools"):
+            self.declared = list(self.declarations())
+        self.contents = listed(self.body.get("contents"))
+        for index, content in enumerate(self.contents):
+            if type(content) is dict:
+                self.read(index, content)
+
+    def read(self, index: int, content: Dict[str, Any]) -> None:
+        """Find what one content is."""
+        role = content.get("role")
+        if type(role) is not str or role not in GEMINI_ROLES:
+            self.roles.append((index, role if isinstance(role, str) else ""))
+        parts = content.get("parts")
+        if not parts:
+            self.empty.append(index)
+        turn: Optional[TalkTurn] = None
+        results = 0
+        for at, part in enumerate(parts if type(parts) is list else listed(parts)):
+            # Nearly all are texts.
+            if type(part) is not dict or part.get("text"):
+                continue
+            mark = self.mark(index, at, part)
+            if mark is None:
+                continue
+            self.calls = True
+            if turn is None:
+                turn = TalkTurn("model" if role == "model" else "user", index)
+            if "functionCall" in part or "function_call" in part:
+                turn.calls.append(mark)
+            else:
+                turn.results.append(mark)
+                results += 1
+        if role == "model":
+            self.of_model(index, turn)
+            return
+        self.turns.append(turn or PLAIN_TURN)
+        if not results or results < len(listed(parts)):
+            self.asked = index
+
+    def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
+        """A content of the model's, which goes on with the turn before if that is the model's."""
+        last = self.turns[-1] if self.turns else None
+        if last is None or last.role != "model":
+            self.turns.append(turn or GEMINI_MODEL_TURN)
+        elif last is GEMINI_MODEL_TURN:
+            self.turns[-1] = turn or GEMINI_MODEL_TURN
+        else:
+            last.last = index
+            if turn is not None:
+                last.calls += turn.calls
+                last.results += turn.results
+
+    def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
+        """The call or the result that a part is; None for any other, of which those without data
+        are noted."""
+        call = pick(part, "functionCall")
+        if call is not None:
+            if pick(part, "thoughtSignature"):
+                self.signed.add((index, at))
+            return ToolMark(text_at(call, "name"), index, at)
+        result = pick(part, "functionResponse")
+        if result is not None:
+            return ToolMark(text_at(result, "name"), index, at)
+        if all(pick(part, name) is None for name in PART_CONTENTS):
+            self.blank.append((index, at, part.get("text") == ""))
+        return None
+
+    def declarations(self) -> Iterator[GeminiDeclaration]:
+        """The functions that are declared."""
+        for index, tool in indexed_objects(listed(self.body.get("tools"))):
+            functions = listed(pick(tool, "functionDeclarations"))
+            for at, function in indexed_objects(functions):
+                yield GeminiDeclaration(f"tools[{index}].function_declarations[{at}]", function)
+
+    def hosted(self) -> List[str]:
+        """Names of the host's own tools, as its paths have them."""
+        found = []
+        for _, tool in indexed_objects(listed(self.body.get("tools"))):
+            found += [name for name, there in GOOGLES_OWN_TOOLS if pick(tool, there) is not None]
+        return found
+
+
+# Those that no older model takes together with functions.
+GOOGLES_OWN_TOOLS = (
+    ("google_search", "googleSearch"),
+    ("google_search_retrieval", "googleSearchRetrieval"),
+    ("code_execution", "codeExecution"),
+    ("url_context", "urlContext"),
+    ("google_maps", "googleMaps"),
+)
+
+
+def proto_object_at(value: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """A member by either name; empty where it is no object."""
+    found = pick(value, name)
+    return found if isinstance(found, dict) else {}
+
+
+# === rules/gemini_checks =====================================================
+# What Gemini checks of a request beyond its fields, here and on Vertex AI (request rules, 2.7).
+
+# Each function is a layer of checks, or a group of one.  Pure.
+
+
+# The error says 64, documentation of 2026 says 128: between them there is doubt.
+GEMINI_FUNCTION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}\Z")
+GEMINI_NEWER = r"^gemini-[3-9]"
+HOSTED_TOGETHER = "Tool use with function calling is unsupported"
+HOSTED_UNASKED = (
+    "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with "
+    "Function calling."
+)
+GEMINI_MOST_STOPS = 5
+GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+# Members, by either name, without which there is nothing to look at.
+CACHE_NAMES = both_names("cachedContent")
+SYSTEM_NAMES = both_names("systemInstruction")
+BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
+BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
+PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
+# By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
+THINKING_RANGES = (
+    (r"^gemini-2\.5-pro", 128, 32768),
+    (r"^gemini-2\.5-flash-lite", 512, 24576),
+    (r"^gemini-2\.5-flash", 0, 24576),
+)
+GEMINI_OTHER_KINDS = r"image|tts|audio|live|computer|embedding"  # of models, which think otherwise
+SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
+
+
+# --- the second layer ---
+
+
+def gemini_lines(view: GeminiView) -> Iterator[Finding]:
+    """All of it, as far as there is anything to look at."""
+    if view.empty or view.blank or not view.body.get("contents"):
+        yield from gemini_contents(view)
+    if not SYSTEM_NAMES.isdisjoint(view.body):
+        yield from gemini_system(view)
+    if view.calls:
+        yield from gemini_results(view)
+    if view.declared:
+        yield from gemini_functions(view)
+    if not BOUNDED_NAMES.isdisjoint(view.settings):
+        yield from gemini_settings(view)
+
+
+def gemini_contents(view: GeminiView) -> Iterator[Finding]:
+    """No contents, contents without parts, parts without data, results without a name."""
+    if not view.body.get("contents"):
+        yield Finding("contents", rule="gemini/contents-missing")
+    for index in view.empty:
+        yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
+    for index, at, is_text in view.blank:
+        path = f"contents[{index}].parts[{at}]"
+        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def gemini_system(view: GeminiView) -> Iterator[Finding]:
+    """Parts of the system instruction without data (songquanpeng/one-api#2243)."""
+    system = proto_object_at(view.body, "systemInstruction")
+    for at, part in indexed_objects(listed(system.get("parts"))):
+        if not part:
+            path = f"system_instruction.parts[{at}]"
+            yield Finding(path + ".data", {"path": path}, rule="gemini/part-no-data")
+
+
+def gemini_results(view: GeminiView) -> Iterator[Finding]:
+    """Results of functions that have no name."""
+    for turn in view.turns:
+        for mark in turn.results:
+            if not mark.id:
+                place = f"contents[{mark.message}].parts[{mark.part}].function_response.name"
+                values = {"i": mark.message, "j": mark.part}
+                yield Finding(place, values, rule="gemini/response-name")
+
+
+def gemini_functions(view: GeminiView) -> Iterator[Finding]:
+    """Names that no function may have, then what is wrong with schemas."""
+    for path, function in view.declared:
+        if not GEMINI_FUNCTION_NAME.match(text_at(function, "name")):
+            yield Finding(path + ".name", {"path": path}, rule="gemini/function-name")
+    for path, function in view.declared:
+        for member in ("parameters", "response"):
+            schema = function.get(member)
+            if is_empty_object(schema):
+                place = f"{path}.{member}.properties"
+                yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
+            else:
+                yield from gemini_schemas(schema, f"{path}.{member}")
+
+
+def gemini_settings(view: GeminiView) -> Iterator[Finding]:
+    """A schema for the answer, a temperature, stops."""
+    settings = view.settings
+    schema = pick(settings, "responseSchema")
+    if schema is not None:
+        yield from gemini_schemas(schema, "generation_config.response_schema")
+    temperature = proto_number_at(settings, "temperature")
+    if temperature is not None and not 0 <= temperature <= 2:
+        yield Finding("generation_config.temperature", rule="gemini/range")
+    stops = pick(settings, "stopSequences")
+    if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
+        yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")
+
+
+def proto_number_at(value: Dict[str, Any], name: str) -> Union[int, float, None]:
+    """A number under either name, also as text; None for any other."""
+    found = pick(value, name)
+    if isinstance(found, str):
+        return number_in_text(found)
+    return found if type(found) is int or type(found) is float else None
+
+
+# --- turns ---
+
+
+def gemini_turns(view: GeminiView) -> Iterator[Finding]:
+    """Roles that are none, calls and results at the wrong place, calls without a signature."""
+    for index, role in view.roles:
+        if role:
+            yield Finding(f"contents[{index}].role", rule="gemini/role")
+    if not view.calls:
+        return
+    before: Optional[TalkTurn] = None
+    for turn in view.turns:
+        is_called = before is not None and before.role == "model" and bool(before.calls)
+        if turn.role == "model":
+            if before is None and turn.calls:
+                yield Finding(f"contents[{turn.first}]", rule="gemini/call-turn-order")
+        elif turn.results and not is_called:
+            yield Finding(f"contents[{turn.first}]", rule="gemini/response-turn-order")
+        elif before is not None and is_called and len(turn.results) != len(before.calls):
+            yield Finding(f"contents[{before.last + 1}]", rule="gemini/response-count")
+        before = turn
+    yield from gemini_unsigned(view)
+
+
+def gemini_unsigned(view: GeminiView) -> Iterator[Finding]:
+    """Calls without a signature that are the first of a step since the user said something."""
+    for turn in view.turns:
+        if turn.role != "model" or not turn.calls:
+            continue
+        first = turn.calls[0]
+        if first.message > view.asked and (first.message, first.part) not in view.signed:
+            place = f"contents[{first.message}].parts[{first.part}]"
+            values = {"name": first.id, "n": first.message + 1}
+            yield Finding(place, values, rule="gemini/thought-signature")
+
+
+# --- what does not go together, and what a model has not ---
+
+
+def gemini_rest(view: GeminiView) -> Iterator[Finding]:
+    """All of it, as far as there is anything to look at."""
+    if view.declared:
+        yield from gemini_together(view)
+    if not CACHE_NAMES.isdisjoint(view.body):
+        yield from gemini_cached(view)
+    is_gemma = view.case.name.startswith("gemma")
+    if is_gemma or not BY_MODEL_NAMES.isdisjoint(view.settings):
+        yield from gemini_thinking(view)
+        yield from gemini_features(view)
+
+
+def gemini_together(view: GeminiView) -> Iterator[Finding]:
+    """A function that is declared twice, and tools that do not go together."""
+    seen: Set[str] = set()
+    for path, function in view.declared:
+        name = text_at(function, "name")
+        if name and name in seen:
+            yield Finding(path + ".name", {"x": name}, rule="gemini/function-duplicate")
+        seen.add(name)
+    if not seen:
+        return
+    choice = proto_object_at(view.body, "toolConfig")
+    mode = text_at(proto_object_at(choice, "functionCallingConfig"), "mode")
+    mime_type = pick(view.settings, "responseMimeType")
+    if mime_type == "application/json" and mode.upper() != "NONE":
+        place = "generation_config.response_mime_type"
+        yield Finding(place, rule="gemini/json-with-tools")
+    if not view.hosted():
+        return
+    yield Finding("tools", rule="vertex/multi-tools")
+    if not compiled_once(GEMINI_NEWER).search(view.case.name):
+        yield Finding("tools", sentence=HOSTED_TOGETHER, rule="gemini/builtin-with-functions")
+    elif pick(choice, "includeServerSideToolInvocations") is not True:
+        yield Finding("tools", sentence=HOSTED_UNASKED, rule="gemini/builtin-with-functions")
+
+
+def gemini_cached(view: GeminiView) -> Iterator[Finding]:
+    """What a cache has said already."""
+    body = view.body
+    if not pick(body, "cachedContent"):
+        return
+    if any(pick(body, name) for name in ("systemInstruction", "tools", "toolConfig")):
+        yield Finding("cached_content", rule="gemini/cached-conflict")
+        yield Finding("cached_content", rule="vertex/cached-conflict")
+
+
+def gemini_thinking(view: GeminiView) -> Iterator[Finding]:
+    """How much a model shall think."""
+    thinking = proto_object_at(view.settings, "thinkingConfig")
+    budget = proto_number_at(thinking, "thinkingBudget")
+    if budget is None:
+        return
+    if pick(thinking, "thinkingLevel"):
+        yield Finding("generation_config.thinking_config", rule="gemini/thinking-both")
+    place = "generation_config.thinking_config.thinking_budget"
+    if budget == 0:
+        yield Finding(place, rule="gemini/thinking-zero")
+    if budget in (0, -1) or compiled_once(GEMINI_OTHER_KINDS).search(view.case.name):
+        return
+    for models, least, most in THINKING_RANGES:
+        if compiled_once(models).search(view.case.name):
+            if not least <= budget <= most:
+                values = {"v": budget, "a": least, "b": most}
+                yield Finding(place, values, rule="gemini/thinking-range")
+            return
+
+
+def gemini_features(view: GeminiView) -> Iterator[Finding]:
+    """What a model has not at all."""
+    name = view.case.name
+    if name.startswith("gemma"):
+        for place, feature in gemma_lacking(view):
+            yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
+        return
+    # One of 0 is none (google-gemini/cookbook#1290).
+    if any(proto_number_at(view.settings, name) for name in GEMINI_PENALTIES):
+        sentence = PENALTY_OFF if compiled_once(GEMINI_NEWER).search(name) else None
+        values = {"x": "Penalty", "m": name}
+        yield Finding("generation_config", values, sentence=sentence, rule="gemini/feature-off")
+
+
+def gemma_lacking(view: GeminiView) -> Iterator[Tuple[str, str]]:
+    """Where a request asks for what Gemma lacks, and what that is called."""
+    if pick(view.body, "systemInstruction"):
+        yield "system_instruction", "Developer instruction"
+    if view.declared:
+        yield "tools", "Function calling"
+    if pick(view.settings, "responseMimeType") == "application/json":
+        yield "generation_config.response_mime_type", "JSON mode"
+    kinds = {gemini_media(part) for part in gemini_parts(view)}
+    if "image" in kinds and compiled_once(SMALL_GEMMA).search(view.case.name):
+        yield "contents", "Image input modality"
+    if "audio" in kinds:
+        yield "contents", "Audio input modality"
+
+
+def gemini_parts(view: GeminiView) -> Iterator[Dict[str, Any]]:
+    """The parts of all contents."""
+    for _, content in indexed_objects(view.contents):
+        for _, part in indexed_objects(listed(content.get("parts"))):
+            yield part
+
+
+def gemini_media(part: Dict[str, Any]) -> str:
+    """What a part shows: image, audio …; empty for a part without media."""
+    for name in ("inlineData", "fileData"):
+        found = pick(proto_object_at(part, name), "mimeType")
+        if isinstance(found, str):
+            return found.partition("/")[0]
+    return ""
+
+
+# === rules/google_voice ======================================================
+# How Google says that a request is wrong (request rules, 1.8 and 2.7): by layers, of which the
+# first with something to say says all of it, a line each.  Pure.
+
+
+GOOGLE_UNKNOWN_NAME = 'Invalid JSON payload received. Unknown name "{x}"{at}: Cannot find field.'
+GOOGLE_NOT_REPEATING = (
+    'Invalid JSON payload received. Unknown name "{x}"{at}: Proto field is not repeating, cannot '
+    "start list."
+)
+GOOGLE_NO_MESSAGE = (
+    'Invalid JSON payload received. Unknown name "": Root element must be a message.'
+)
+GOOGLE_NO_MAP = "Invalid value{at} (Map), Cannot bind a list to map for field '{x}'."
+GOOGLE_NO_SCALAR = "Invalid value{at} ({x}), Starting an object on a scalar field"
+GOOGLE_SECOND_DATA = (
+    "Invalid value{at} (oneof), oneof field 'data' is already set. Cannot set '{x}'"
+)
+GOOGLE_WRONG_BASE64 = "Invalid value at '{path}' ({type}), Base64 decoding failed for {v}"
+GOOGLE_WRONG_VALUE = "Invalid value at '{path}' ({type}), {v}"
+# Stands in the name of a type for the version of the API, which the path of a request says.
+ANY_VERSION = "\0"
+API_VERSION = re.compile(r"/(v\d\w*)/")
+PAYLOAD_LINE = "Invalid "  # how all lines of the first layer begin
+PROTO_LINE = "* "  # and those of the second
+
+
+def google_path(path: FieldPath) -> str:
+    """A path as in `tools[0].function_declarations[2].parameters.properties[1].value`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif isinstance(step, KeyStep):
+            text += f"[{step.number}]"
+        else:
+            text += "." + snake(step)
+    return text.lstrip(".")
+
+
+class GoogleVoice:
+    """Which rule a fault breaks, in Google's words; `package` is that of the API's own types."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def type_name(self, shape: Shape) -> str:
+        """What an error calls a type."""
+        name = shape.of if isinstance(shape, ProtoShape) else ""
+        if name.startswith("TYPE_"):
+            return name
+        if not name.startswith("google."):
+            name = f"{self.package}.{ANY_VERSION}.{name}"
+        return "type.googleapis.com/" + name
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        sentence, inside = self.said(fault)
+        path = google_path(fault.path)
+        at = google_path(fault.path[: field_name_at(fault.path)])
+        place = at if inside else path
+        values: Dict[str, object] = {"path": path, "at": f" at '{at}'" if at else ""}
+        values["x"] = faulty_name(fault)
+        if "{type}" in sentence:
+            values.update(type=self.type_name(fault.shape), v=compact(fault.value))
+        return self.rule(fault), Finding(place, values, sentence=sentence)
+
+    @staticmethod
+    def rule(fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD:
+            return "gemini/unknown-field"
+        if fault.kind == TWO_DATA:
+            return "gemini/part-two-data"
+        shape = fault.shape
+        own = shape.own_rule
+        if isinstance(shape, ProtoShape) and isinstance(fault.value, list):
+            own = shape.list_rule
+        return own or "gemini/types"
+
+    @staticmethod
+    def said(fault: FieldFault) -> Tuple[str, bool]:
+        """The sentence, and whether it names what a field lies in instead of the field."""
+        kind, shape, value = fault.kind, fault.shape, fault.value
+        if kind == UNKNOWN_FIELD:
+            return GOOGLE_UNKNOWN_NAME, True
+        if kind == TWO_DATA:
+            return GOOGLE_SECOND_DATA, True
+        if kind == WRONG_PATTERN:
+            return GOOGLE_WRONG_BASE64, False
+        if not fault.path:
+            return GOOGLE_NO_MESSAGE, False
+        if isinstance(value, list):
+            return (GOOGLE_NO_MAP if isinstance(shape, ProtoMap) else GOOGLE_NOT_REPEATING), True
+        holds_objects = isinstance(shape, (ProtoMap, ProtoMessage, ProtoStruct, ProtoValue))
+        if isinstance(value, dict) and not holds_objects:
+            return GOOGLE_NO_SCALAR, True
+        return GOOGLE_WRONG_VALUE, False
+
+
+def field_name_at(path: FieldPath) -> int:
+    """Where the last name of a field stands in a path; 0 where there is none."""
+    return max([0, *(at for at, step in enumerate(path) if isinstance(step, str))])
+
+
+def faulty_name(fault: FieldFault) -> str:
+    """What an error calls a field beside what it lies in: as it was sent, but where the error is
+    about the field's type."""
+    if not fault.path:
+        return ""
+    name = str(fault.path[field_name_at(fault.path)])
+    is_known = fault.kind not in (UNKNOWN_FIELD, TWO_DATA)
+    return snake(name) if is_known and isinstance(fault.value, dict) else name
+
+
+def google_layer(violation: Violation) -> str:
+    """Which layer of checks a violation is of."""
+    for beginning in (PAYLOAD_LINE, PROTO_LINE):
+        if violation.message.startswith(beginning):
+            return beginning
+    return ""
+
+
+def google_refusal(violations: Violations) -> Failure:
+    """The error for what is broken: all that its first layer says, else the first thing."""
+    layer = google_layer(violations[0])
+    told = tuple([one for one in violations if google_layer(one) == layer])
+    if layer == PAYLOAD_LINE:
+        # Only these have details; the lines are not ended, but parted (1.8).
+        return Failure(400, "\n".join([one.message for one in told]), told=told)
+    if layer == PROTO_LINE:
+        return Failure(400, "".join([one.message + "\n" for one in told]))
+    return first_alone(violations)
+
+
+class GoogleBook(Book):
+    """The rules of one of Google's APIs, whose types are named after its version."""
+
+    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
+        """What is wrong with the fields."""
+        found = API_VERSION.search(case.request.path)
+        version = found.group(1) if found else "v1"
+        for one in super().wrong_fields(case, every):
+            yield replace(one, message=one.message.replace(ANY_VERSION, version, 1))
+
+
+# === rules/gemini ============================================================
+# What the Gemini API refuses (request rules, 2.7 and 2.10).  Pure.
+
+
+GENERATE_LINE = "* GenerateContentRequest."  # how each line of the second layer begins
+
+# Request rules, 1.8, and those of 2.7 that the reading of JSON tells.
+GOOGLE_FIELD_RULES = (
+    Rule(
+        "gemini/unknown-field",
+        "Invalid JSON payload received. Unknown name \"{x}\" at '{path}': Cannot find field.",
+        "Laisky/one-api#60, ax-llm/ax#293, bigduu/Bodhi-AI#52",
+    ),
+    Rule(
+        "gemini/types",
+        "Invalid value at '{path}' ({type}), {v}",
+        "decolua/9router#1081, google-gemini/deprecated-generative-ai-js#320",
+    ),
+    Rule(
+        "gemini/schema-type-list",
+        "Invalid JSON payload received. Unknown name \"type\" at '{path}': Proto field is not "
+        "repeating, cannot start list.",
+        "zed-industries/zed#53919, zed-industries/zed#44875",
+    ),
+    Rule(
+        "gemini/schema-type-value",
+        "Invalid value at '{path}' (type.googleapis.com/google.ai.generativelanguage.v1beta.Type), "
+        "{v}",
+        "zereight/gitlab-mcp#166, google-gemini/deprecated-generative-ai-js#320",
+    ),
+    Rule(
+        "gemini/schema-enum-string",
+        "Invalid value at '{path}' (TYPE_STRING), {v}",
+        "microsoft/azure-devops-mcp#145",
+    ),
+    Rule(
+        "gemini/part-two-data",
+        "Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{x}'",
+        "pattern",
+    ),
+    Rule(
+        "gemini/struct",
+        "Invalid value at '{path}' (type.googleapis.com/google.protobuf.Struct), {v}",
+        "pattern",
+    ),
+)
+# Request rules, 2.7: lines of the second layer.
+GEMINI_CONTENT_RULES = (
+    Rule(
+        "gemini/contents-missing",
+        GENERATE_LINE + "contents: contents is not specified",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    Rule(
+        "gemini/parts-empty",
+        GENERATE_LINE + "contents[{i}].parts: contents.parts must not be empty.",
+        "vercel/ai#3775",
+    ),
+    Rule(
+        "gemini/part-no-data",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
+    ),
+    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    Rule(
+        "gemini/text-empty",
+        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
+        "54xzh/FLIT#69",
+        default=NOTED,
+    ),
+)
+GEMINI_NAME_RULES = (
+    Rule(
+        "gemini/response-name",
+        GENERATE_LINE + "contents[{i}].parts[{j}].function_response.name: Name cannot be empty.",
+        "public source files",
+    ),
+    Rule(
+        "gemini/function-name",
+        GENERATE_LINE
+        + "{path}.name: Invalid function name. Must start with a letter or an underscore. Must "
+        "be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with "
+        "a maximum length of 64.",
+        "google-gemini/gemini-cli#6704, microsoft/vscode-copilot-release#7928",
+    ),
+)
+GEMINI_SCHEMA_RULES = (
+    Rule(
+        "gemini/schema-enum-type",
+        GENERATE_LINE + "{path}: only allowed for STRING type",
+        "musistudio/llms#20, decolua/9router#359",
+    ),
+    Rule(
+        "gemini/schema-enum-empty",
+        GENERATE_LINE + "{path}: cannot be empty",
+        "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
+    ),
+    Rule(
+        "gemini/schema-object-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "public source files, sigoden/aichat#666",
+    ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
+    Rule(
+        "gemini/parameters-empty",
+        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
+        "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
+        default=NOTED,
+    ),
+    Rule(
+        "gemini/schema-items",
+        GENERATE_LINE + "{path}: missing field.",
+        "cline/cline#7339",
+    ),
+    Rule(
+        "gemini/schema-required",
+        GENERATE_LINE + "{path}: property is not defined",
+        "public source files",
+    ),
+    Rule(
+        "gemini/schema-format",
+        GENERATE_LINE + "{path}: only 'enum' and 'date-time' are supported for STRING type",
+        "google-gemini/gemini-cli#3178, hideya/langchain-mcp-tools-ts#36",
+    ),
+)
+GEMINI_SETTING_RULES = (
+    Rule(
+        "gemini/range",
+        GENERATE_LINE
+        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
+        "public source files",
+    ),
+    Rule(
+        "gemini/stop-sequences",
+        GENERATE_LINE
+        + "generation_config.stop_sequences: the number of stop_sequences must not exceed 5.",
+        "pattern",
+    ),
+)
+# Request rules, 2.7: sentences of their own.
+GEMINI_TURN_RULES = (
+    Rule("gemini/role", "Please use a valid role: user, model.", "recorded"),
+    Rule(
+        "gemini/call-turn-order",
+        "Please ensure that function call turn comes immediately after a user turn or after a "
+        "function response turn.",
+        "google-gemini/gemini-cli#26486, google-gemini/gemini-cli#11814, "
+        "continuedev/continue#11164",
+    ),
+    Rule(
+        "gemini/response-turn-order",
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+    Rule(
+        "gemini/response-count",
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "google-gemini/gemini-cli#16415, cloudwego/eino-ext#571, epam/ai-dial-adapter-vertexai#214",
+    ),
+    Rule(
+        "gemini/thought-signature",
+        "Function call is missing a thought_signature in functionCall parts. This is required for "
+        "tools to work correctly, and missing thought_signature may lead to degraded model "
+        "performance. Additional data, function call `default_api:{name}` , position {n}. Please "
+        "refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
+        "lbjlaq/Antigravity-Manager#733, lbjlaq/Antigravity-Manager#938, nanbingxyz/5ire#405",
+        default="mod",
+        models="^gemini-3",
+    ),
+)
+GEMINI_DUPLICATE = Rule(
+    "gemini/function-duplicate",
+    "Duplicate function declaration found: {x}",
+    "public source files",
+)
+GEMINI_MODEL_RULES = (
+    Rule(
+        "gemini/json-with-tools",
+        "Function calling with a response mime type: 'application/json' is unsupported",
+        "symfony/ai#1777, google/adk-python#5735",
+        default="mod",
+        models="^gemini-[12]",
+    ),
+    Rule(
+        "gemini/thinking-both",
+        "You can only set only one of thinking budget and thinking level.",
+        "public source files",
+    ),
+    Rule(
+        "gemini/thinking-zero",
+        "Budget 0 is invalid. This model only works in thinking mode.",
+        "public source files",
+        default="mod",
+        models=r"^gemini-(?:2\.5|3[\d.]*)-pro",
+    ),
+    Rule(
+        "gemini/thinking-range",
+        "The thinking budget {v} is invalid. Please choose a value between {a} and {b}.",
+        "public source files",
+        default="mod",
+        models=r"^gemini-2\.5",
+    ),
+)
+# Those that have other words, or do not hold, on Vertex AI (2.8).
+GEMINI_ONLY = (
+    Rule(
+        "gemini/builtin-with-functions",
+        "Tool use with function calling is unsupported",
+        "enola-dev/enola#1784, lbjlaq/Antigravity-Manager#2241",
+        default="mod",
+        models="^gemini-[1-9]",
+    ),
+    Rule(
+        "gemini/cached-conflict",
+        "CachedContent can not be used with GenerateContent request setting system_instruction, "
+        "tools or tool_config.\n\nProposed fix: move those values to CachedContent from "
+        "GenerateContent request.",
+        "BerriAI/litellm#17304, vercel/ai#3333",
+    ),
+    Rule(
+        "gemini/feature-off",
+        "{x} is not enabled for models/{m}",
+        "PublicAffairs/openai-gemini#63, BerriAI/litellm#26108, google-gemini/cookbook#1290",
+        default="mod",
+        models=r"^gemini-(?:2\.5|[3-9])|^gemma-(?:[123](?!\d)|3n)",
+    ),
+)
+GEMINI_RULES = (
+    *GOOGLE_FIELD_RULES,
+    *GEMINI_CONTENT_RULES,
+    *GEMINI_NAME_RULES,
+    *GEMINI_SCHEMA_RULES,
+    *GEMINI_SETTING_RULES,
+    Sweep(gemini_lines),
+    *GEMINI_TURN_RULES,
+    Sweep(gemini_turns, needs=("contents",)),
+    GEMINI_DUPLICATE,
+    *GEMINI_MODEL_RULES,
+    *GEMINI_ONLY,
+    Sweep(gemini_rest),
+)
+GEMINI_MOST_IN_BATCH = 100
+
+
+def gemini_batch_size(case: Case) -> Iterator[Finding]:
+    """More texts than a batch may have."""
+    requests = case.body["requests"]
+    if isinstance(requests, list) and len(requests) > GEMINI_MOST_IN_BATCH:
+        yield Finding("requests")
+
+
+# Request rules, 2.10.
+GEMINI_BATCH_RULE = Rule(
+    "embed/gemini-batch",
+    "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch",
+    "public source files",
+    gemini_batch_size,
+    needs=("requests",),
+)
+
+GEMINI_VOICE = GoogleVoice("google.ai.generativelanguage")
+GEMINI_GENERATE = GoogleBook(
+    "gemini",
+    "generateContent",
+    GEMINI_RULES,
+    GEMINI_SHAPES.generate,
+    GEMINI_VOICE,
+    GeminiView,
+    google_refusal,
+)
+GEMINI_COUNT = GoogleBook(
+    "gemini",
+    "countTokens",
+    GOOGLE_FIELD_RULES,
+    GEMINI_SHAPES.counting,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+GEMINI_EMBED = GoogleBook(
+    "gemini",
+    "embedContent",
+    GOOGLE_FIELD_RULES,
+    GEMINI_SHAPES.embed,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+GEMINI_BATCH = GoogleBook(
+    "gemini",
+    "batchEmbedContents",
+    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
+    GEMINI_SHAPES.batch,
+    GEMINI_VOICE,
+    refusal=google_refusal,
+)
+
+
+# === rules/mistral_fields ====================================================
+# What the fields of Mistral's requests may be (request rules, 1.6 and 1.7; types of mistralai
+# 3.7.0).  Pure.
+
+
+# What may stand beside the known members of a part, a tool or a call was not seen: it passes.
+PART_MEMBERS = {
+    "text": AnObject({"text": AString()}, ("text",), closed=False),
+    "image_url": AnObject(
+        {"image_url": Either(AString(), AnObject({}, closed=False))}, ("image_url",), closed=False
+    ),
+    **{
+        name: AnObject({}, closed=False)
+        for name in ("document_url", "reference", "file", "thinking", "input_audio")
+    },
+}
+SAID_TO_MISTRAL = Either(AString(), AnArray(AUnion("type", PART_MEMBERS, "text")), null=True)
+MISTRAL_CALL = AnObject(
+    {
+        "id": AString(null=True),
+        "type": AString(null=True),
+        "index": AnInteger(null=True),
+        "function": AnObject(
+            {"name": AString(), "arguments": Either(AString(), AnObject({}, closed=False))},
+            ("name", "arguments"),
+            closed=False,
+        ),
+    },
+    ("function",),
+    closed=False,
+)
+# Members that are not here were refused in messages, too (charmbracelet/crush#1590,
+# Gage-Technologies/mistral-go#3).
+MISTRAL_MESSAGES = AUnion(
+    "role",
+    {
+        "system": AnObject({"content": SAID_TO_MISTRAL}),
+        "user": AnObject({"content": SAID_TO_MISTRAL}),
+        "assistant": AnObject(
+            {
+                "content": SAID_TO_MISTRAL,
+                "tool_calls": AnArray(MISTRAL_CALL, null=True),
+                "prefix": ABoolean(null=True),
+            }
+        ),
+        "tool": AnObject(
+            {
+                "content": SAID_TO_MISTRAL,
+                "tool_call_id": AString(null=True),
+                "name": AString(null=True),
+            }
+        ),
+    },
+)
+MISTRAL_OBJECT = AnObject({}, closed=False)
+SOME_OBJECT_OR_NULL = AnObject({}, closed=False, null=True)
+NAME_OR_NULL = AString(null=True)
+MISTRAL_FLAG = ABoolean(null=True)
+COUNT_OR_NULL = AnInteger(0, null=True)
+
+GENERATION_FIELDS = {
+    "model": AString(),
+    "temperature": ANumber(0, 1.5, null=True),
+    "top_p": ANumber(0, 1, null=True),
+    "max_tokens": COUNT_OR_NULL,
+    "min_tokens": COUNT_OR_NULL,
+    "stream": MISTRAL_FLAG,
+    "stop": Either(AString(), AnArray(AString()), null=True),
+    "random_seed": AnInteger(null=True),
+    "metadata": SOME_OBJECT_OR_NULL,
+    "prompt_cache_key": NAME_OR_NULL,
+}
+MISTRAL_CHAT_MEMBERS = {
+    **GENERATION_FIELDS,
+    "messages": AnArray(MISTRAL_MESSAGES, 1),
+    "response_format": AnObject(
+        {"type": AString(("text", "json_object", "json_schema"), null=True)},
+        closed=False,
+        null=True,
+    ),
+    "tools": AnArray(MISTRAL_OBJECT, null=True),
+    "tool_choice": Either(AString(("auto", "none", "any", "required")), MISTRAL_OBJECT, null=True),
+    "presence_penalty": ANumber(-2, 2, null=True),
+    "frequency_penalty": ANumber(-2, 2, null=True),
+    "repetition_penalty": ANumber(null=True),
+    "top_k": AnInteger(null=True),
+    "logprobs": MISTRAL_FLAG,
+    "top_logprobs": AnInteger(null=True),
+    "prompt_logprobs": MISTRAL_FLAG,
+    "top_prompt_logprobs": AnInteger(null=True),
+    "n": AnInteger(1, null=True),
+    "prediction": SOME_OBJECT_OR_NULL,
+    "parallel_tool_calls": MISTRAL_FLAG,
+    "prompt_mode": NAME_OR_NULL,
+    "reasoning_effort": NAME_OR_NULL,
+    "safe_prompt": MISTRAL_FLAG,
+    "guardrails": AnArray(MISTRAL_OBJECT, null=True),
+    "service_tier": NAME_OR_NULL,
+}
+MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
+EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen
+
+MISTRAL_CHAT_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("model", "messages"))
+# On Vertex AI the path has the model.
+VERTEX_MISTRAL_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("messages",))
+MISTRAL_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("model", "prompt"))
+VERTEX_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("prompt",))
+MISTRAL_EMBED_BODY = AnObject(
+    {
+        "model": AString(),
+        "input": EMBEDDED,
+        "output_dimension": AnInteger(null=True),
+        "output_dtype": AString(("float", "int8", "uint8", "binary", "ubinary"), null=True),
+        "encoding_format": AString(("float", "base64"), null=True),
+        "metadata": SOME_OBJECT_OR_NULL,
+    },
+    ("model", "input"),
+)
+
+
+# === rules/mistral ===========================================================
+# What Mistral refuses (request rules, 1.8 and 2.11).  Pure.
+
+
+NO_CALL_ID = "null"  # what mistralai sends where there is none
+NAME_FORM = re.compile("[a-zA-Z0-9_-]{1,64}")
+
+
+class MistralView:
+    """A chat request as Mistral's rules look at it: its messages, the roles of all of them, where
+    tools were called, and where there are results and answers of nothing."""
+
+    __slots__ = ("body", "messages", "roles", "calling", "results", "silent")
+
+    def __init__(self, case: Case) -> None:
+        self.body: Dict[str, Any] = case.body
+        found = self.body.get("messages")
+        self.messages: List[Any] = found if isinstance(found, list) else []
+        self.roles: List[str] = []
+        self.calling: List[Tuple[int, List[Any]]] = []
+        self.results: List[int] = []
+        self.silent: List[int] = []
+        for index, message in enumerate(self.messages):
+            role = message.get("role") if type(message) is dict else None
+            self.roles.append(role if type(role) is str else "")
+            if role == "tool":
+                self.results.append(index)
+            elif role == "assistant":
+                self.read_answer(index, message)
+
+    def read_answer(self, index: int, message: Dict[str, Any]) -> None:
+        """Note what is told of an answer."""
+        calls = message.get("tool_calls")
+        if calls and type(calls) is list:
+            self.calling.append((index, calls))
+        elif not calls and not message.get("content"):
+            self.silent.append(index)
+
+    def calls(self) -> Iterator[Tuple[int, int, Dict[str, Any]]]:
+        """The calls of tools, with the indexes of their messages and their own."""
+        for index, calls in self.calling:
+            for number, call in indexed_objects(calls):
+                yield index, number, call
+
+
+def ends_with_assistant(view: MistralView) -> Iterator[Finding]:
+    """An answer as the last message that is no beginning of one."""
+    if view.roles and view.roles[-1] == "assistant" and view.messages[-1].get("prefix") is not True:
+        yield Finding(f"messages.{len(view.roles) - 1}")
+
+
+def results_after_others(view: MistralView) -> Iterator[Finding]:
+    """A result that follows neither an answer nor another result."""
+    for index in view.results:
+        if index and view.roles[index - 1] not in ("assistant", "tool"):
+            yield Finding(f"messages.{index}", {"before": view.roles[index - 1]})
+
+
+def users_after_results(view: MistralView) -> Iterator[Finding]:
+    """The user right after a result."""
+    for index in view.results:
+        if view.roles[index + 1 : index + 2] == ["user"]:
+            yield Finding(f"messages.{index + 1}")
+
+
+def miscounted_results(view: MistralView) -> Iterator[Finding]:
+    """More or fewer results than calls, from one answer to the next.  One is told."""
+    if not view.calling and not view.results:
+        return
+    calls = {index: len(found) for index, found in view.calling}
+    expected, asked_at = 0, 0
+    for index, role in enumerate(view.roles):
+        if role == "tool":
+            expected -= 1
+        elif role == "assistant":
+            if expected:
+                break
+            expected, asked_at = calls.get(index, 0), index
+    if expected:
+        yield Finding(f"messages.{asked_at}")
+
+
+def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
+    """Ids of calls that are not as Mistral makes them."""
+    for index, number, call in view.calls():
+        if is_foreign_id(call.get("id")):
+            place = f"messages.{index}.assistant.tool_calls.{number}.id"
+            yield Finding(place, {"id": call["id"]})
+    for index in view.results:
+        id = view.messages[index].get("tool_call_id")
+        if is_foreign_id(id):
+            yield Finding(f"messages.{index}.tool.tool_call_id", {"id": id})
+
+
+def is_foreign_id(id: Json) -> bool:
+    """Whether it is one of them; none at all passes on some versions (request rules, 4.2)."""
+    if type(id) is not str or id in ("", NO_CALL_ID):
+        return False
+    return not (len(id) == 9 and id.isascii() and id.isalnum())
+
+
+def odd_names(view: MistralView) -> Iterator[Finding]:
+    """Names of functions, offered or called, that are too long or have other characters."""
+    for index, tool in indexed_objects(view.body.get("tools")):
+        name = odd_name(tool)
+        if name is not None:
+            yield Finding(f"tools.{index}.function.name", {"name": name})
+    for index, number, call in view.calls():
+        name = odd_name(call)
+        if name is not None:
+            place = f"messages.{index}.assistant.tool_calls.{number}.function.name"
+            yield Finding(place, {"name": name})
+
+
+def odd_name(holder: Dict[str, Any]) -> Optional[str]:
+    """The name of its function, if it is one of them."""
+    function = holder.get("function")
+    name = function.get("name") if type(function) is dict else None
+    if type(name) is not str or NAME_FORM.fullmatch(name):
+        return None
+    return name
+
+
+def empty_answers(view: MistralView) -> Iterator[Finding]:
+    """Answers of neither text nor calls."""
+    for index in view.silent:
+        yield Finding(f"messages.{index}")
+
+
+# Request rules, 1.8.
+MISTRAL_FIELD_RULES = (
+    Rule(
+        "mistral/extra",
+        "Extra inputs are not permitted",
+        "charmbracelet/crush#1590, Gage-Technologies/mistral-go#3, BerriAI/litellm#30835",
+        status=422,
+    ),
+    Rule("mistral/missing", "Field required", "pattern", status=422),
+    Rule("mistral/types", "Input should be a valid {name}", "pattern", status=422),
+    Rule("mistral/limits", "Input should be less than or equal to {bound}", "pattern", status=422),
+)
+
+
+def order_rule(id: str, sentence: str, source: str, check: Check, default: str = "on") -> Rule:
+    """A rule of the order of messages."""
+    kind, code = "invalid_request_message_order", "3230"
+    return Rule(id, sentence, source, check, default, ("messages",), type=kind, code=code)
+
+
+def call_rule(id: str, sentence: str, check: Check, *needs: str) -> Rule:
+    """A rule of calls of functions."""
+    kind, code = "invalid_function_call", "3280"
+    return Rule(id, sentence, VALIDATOR, check, needs=needs, type=kind, code=code)
+
+
+VALIDATOR = "mistralai/mistral-common"
+# Request rules, 2.11.
+MISTRAL_CHAT_RULES = (
+    *MISTRAL_FIELD_RULES,
+    order_rule(
+        "mistral/last-role",
+        "Expected last role User or Tool (or Assistant with prefix True) for serving but got "
+        "assistant",
+        "0xPlaygrounds/rig#1130",
+        ends_with_assistant,
+    ),
+    order_rule(
+        "mistral/tool-after",
+        "Unexpected role 'tool' after role '{before}'",
+        "charmbracelet/crush#279",
+        results_after_others,
+    ),
+    order_rule(
+        "mistral/user-after-tool",
+        "Unexpected role 'user' after role 'tool'",
+        "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
+        "mistralai/mistral-common allows it since July 2026",
+        users_after_results,
+        NOTED,
+    ),
+    order_rule(
+        "mistral/count",
+        "Not the same number of function calls and responses",
+        VALIDATOR,
+        miscounted_results,
+    ),
+    call_rule(
+        "mistral/call-id",
+        "Tool call id was {id} but must be a-z, A-Z, 0-9, with a length of 9.",
+        foreign_call_ids,
+        "messages",
+    ),
+    call_rule(
+        "mistral/name",
+        "Function name was {name} but must be a-z, A-Z, 0-9, or contain underscores and dashes, "
+        "with a maximum length of 64.",
+        odd_names,
+    ),
+    Rule(
+        "mistral/assistant-empty",
+        "Assistant message must have either content or tool_calls, but not none.",
+        VALIDATOR,
+        empty_answers,
+        needs=("messages",),
+        type="invalid_request_assistant_message",
+        code="3240",
+    ),
+)
+
+MISTRAL_FAULTS = {
+    MISSING_FIELD: "mistral/missing",
+    UNKNOWN_FIELD: "mistral/extra",
+    WRONG_TYPE: "mistral/types",
+    WRONG_CHOICE: "mistral/types",
+    WRONG_TAG: "mistral/types",
+}
+
+
+def mistral_voice(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, in pydantic's words; a path names the members of unions, too."""
+    sentence, code, more = pydantic_words(fault)
+    place = ".".join([str(step) for step in fault.path])
+    id = MISTRAL_FAULTS.get(fault.kind, "mistral/limits")
+    return id, Finding(place, more, code=code, sentence=sentence)
+
+
+def told_by_mistral(violations: Violations) -> Failure:
+    """All that is wrong with fields, in a list; of messages the first thing."""
+    first = violations[0]
+    if first.status != 422:
+        return first_alone(violations)
+    told = tuple([one for one in violations if one.status == 422])
+    return Failure(422, first.message, told=told)
+
+
+def mistral_book(api: str, rules: Any, shape: Any, view: Any = None) -> Book:
+    """The rules of one of its APIs."""
+    return Book(
+        "mistral", api, rules, shape, mistral_voice, view or (lambda case: case), told_by_mistral
+    )
+
+
+MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, MISTRAL_CHAT_BODY, MistralView)
+VERTEX_MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, VERTEX_MISTRAL_BODY, MistralView)
+MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, MISTRAL_FIM_BODY)
+VERTEX_MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, VERTEX_FIM_BODY)
+MISTRAL_EMBEDDINGS = mistral_book("embeddings", MISTRAL_FIELD_RULES, MISTRAL_EMBED_BODY)
+
+
+# === rules/ollama_fields =====================================================
+# What the fields of Ollama's requests may be: Go's types, to which null is as good as nothing
+# and unknown members are nothing at all (request rules, 1.7).  Pure.
+
+
+GO_STRING = AString(null=True)
+GO_BOOL = ABoolean(null=True)
+GO_INT = AnInteger(null=True)
+GO_ANY = Anything()
+
+
+def go_struct(members: Mapping[str, Shape], rule: str = "") -> AnObject:
+    """An object of Go's."""
+    return AnObject(members, closed=False, null=True, rule=rule)
+
+
+def go_slice(item: Shape) -> AnArray:
+    """An array of Go's."""
+    return AnArray(item, null=True)
+
+
+OLLAMA_MESSAGE = go_struct(
+    {
+        "role": GO_STRING,
+        "content": AString(null=True, rule="ollama/content"),
+        "thinking": GO_STRING,
+        "images": go_slice(GO_STRING),
+        "tool_name": GO_STRING,
+        "tool_call_id": GO_STRING,
+        "tool_calls": go_slice(
+            go_struct({"function": go_struct({"name": GO_STRING, "arguments": go_struct({})})})
+        ),
+    }
+)
+OLLAMA_TOOL = go_struct(
+    {"type": GO_STRING, "function": go_struct({"name": GO_STRING, "description": GO_STRING})}
+)
+OLLAMA_MEMBERS = {"model": GO_STRING, "options": go_struct({}), "keep_alive": GO_ANY}
+OLLAMA_ANSWER_MEMBERS = {
+    **OLLAMA_MEMBERS,
+    "stream": GO_BOOL,
+    "format": GO_ANY,
+    "think": GO_ANY,  # a rule of its own tells what is wrong with it
+    "truncate": GO_BOOL,
+    "shift": GO_BOOL,
+    "logprobs": GO_BOOL,
+    "top_logprobs": GO_INT,
+}
+OLLAMA_CHAT_BODY = go_struct(
+    {
+        **OLLAMA_ANSWER_MEMBERS,
+        "messages": go_slice(OLLAMA_MESSAGE),
+        "tools": go_slice(OLLAMA_TOOL),
+    }
+)
+OLLAMA_GENERATE_BODY = go_struct(
+    {
+        **OLLAMA_ANSWER_MEMBERS,
+        "prompt": GO_STRING,
+        "suffix": GO_STRING,
+        "system": GO_STRING,
+        "template": GO_STRING,
+        "context": go_slice(GO_INT),
+        "raw": GO_BOOL,
+        "images": go_slice(GO_STRING),
+    }
+)
+OLLAMA_EMBED_BODY = go_struct(
+    {**OLLAMA_MEMBERS, "input": GO_ANY, "truncate": GO_BOOL, "dimensions": GO_INT}
+)
+OLLAMA_EMBEDDINGS_BODY = go_struct({**OLLAMA_MEMBERS, "prompt": GO_STRING})
+# What Go calls these, which are no plain strings, numbers and maps.
+GO_TYPES = {
+    "messages": "[]api.Message",
+    "tools": "api.Tools",
+    "images": "[]api.ImageData",
+    "context": "[]int",
+    "tool_calls": "[]api.ToolCall",
+    "arguments": "api.ToolCallFunctionArguments",
+}
+GO_ITEMS = {
+    "messages": "api.Alias",
+    "tools": "api.Tool",
+    "images": "api.ImageData",
+    "context": "int",
+    "tool_calls": "api.ToolCall",
+}
+
+
+# === rules/ollama ============================================================
+# What Ollama refuses, in the words of its server and of Go's decoder (request rules, 1.8 and
+# 2.12).  Pure.
+
+
+LEVELS = ("high", "medium", "low", "max")
+LIBRARY = "registry.ollama.ai/library/"  # where a model without a place is from
+
+# What Go calls the kinds of JSON values, and the types that they should have been.
+GO_KINDS = {"boolean": "bool", "integer": "number"}
+GO_PLAIN = {"a boolean": "bool", "an integer": "int", "a string": "string"}
+
+
+class OllamaVoice:
+    """What Go says of a field of a struct that has another type."""
+
+    def __init__(self, struct: str) -> None:
+        self.struct = struct
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        kind = kind_of(fault.value).split()[-1]
+        values: Dict[str, object] = {
+            "got": GO_KINDS.get(kind, kind),
+            "field": self.field(fault),
+            "wanted": go_type(fault) if fault.path else "api." + self.struct,
+        }
+        return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
+
+    def field(self, fault: FieldFault) -> str:
+        """The field: messages are decoded apart, and of them only the whole is told."""
+        names = [step for step in fault.path if isinstance(step, str)]
+        if not names:
+            return "Go value"
+        if names[0] == "messages":
+            names = names[:1]
+        return "Go struct field " + ".".join([self.struct, *names])
+
+
+def go_type(fault: FieldFault) -> str:
+    """What Go calls the type that a value should have had."""
+    kind, path = fault.shape.kind, fault.path
+    if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
+        return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
+    return GO_TYPES.get(str(path[-1])) or GO_PLAIN.get(kind, "map[string]interface {}")
+
+
+def no_model(case: Case) -> Iterator[Finding]:
+    """No name of a model."""
+    if not case.body.get("model"):
+        yield Finding("model")
+
+
+def odd_thinking(case: Case) -> Iterator[Finding]:
+    """Another word than those that say how much to think."""
+    found = case.body["think"]
+    if isinstance(found, str) and found not in LEVELS:
+        yield Finding("think", {"value": found})
+
+
+def odd_input(case: Case) -> Iterator[Finding]:
+    """An input that is neither a text nor texts."""
+    given = case.body["input"]
+    texts = given if isinstance(given, list) else [given]
+    if given is not None and not all(isinstance(one, str) for one in texts):
+        yield Finding("input")
+
+
+def offers_tools(case: Case) -> Iterator[Finding]:
+    """Tools, with the whole name of the model."""
+    if case.body["tools"]:
+        whole = case.model if "/" in case.model else LIBRARY + case.model
+        tag = "" if ":" in case.model else ":latest"
+        yield Finding("tools", {"model": whole + tag})
+
+
+def is_to_think(case: Case) -> Iterator[Finding]:
+    """That the model is to think."""
+    if case.body["think"]:
+        yield Finding("think", {"model": case.model})
+
+
+def is_to_chat(case: Case) -> Iterator[Finding]:
+    """That it is to talk at all."""
+    yield Finding("model", {"model": case.model})
+
+
+CANNOT_UNMARSHAL = "json: cannot unmarshal {got} into {field} of type {wanted}"
+OLLAMA_SOURCE = "ollama server source"
+# Request rules, 1.8 and 2.12.  The three that are off hold for families of its library that lack
+# the ability, as far as reports tell; what one's own server has, nobody knows.
+OLLAMA_RULES = (
+    Rule("ollama/body", "model is required", OLLAMA_SOURCE, no_model),
+    Rule("ollama/types", CANNOT_UNMARSHAL, "neuron-core/neuron-ai#219, rashadphz/farfalle#89"),
+    Rule(
+        "ollama/content",
+        CANNOT_UNMARSHAL,
+        "ollama/ollama#6451, lennartpollvogt/ollama-instructor#11",
+    ),
+    Rule(
+        "ollama/think",
+        'invalid think value: "{value}" (must be "high", "medium", "low", "max", true, or false)',
+        OLLAMA_SOURCE,
+        odd_thinking,
+        needs=("think",),
+    ),
+    Rule(
+        "ollama/tools",
+        "{model} does not support tools",
+        "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
+        offers_tools,
+        default=ONLY_IF_ASKED,
+        needs=("tools",),
+        models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
+    ),
+    Rule(
+        "ollama/thinking",
+        '"{model}" does not support thinking',
+        OLLAMA_SOURCE,
+        is_to_think,
+        default=ONLY_IF_ASKED,
+        needs=("think",),
+        models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
+    ),
+    Rule(
+        "ollama/chat",
+        '"{model}" does not support chat',
+        OLLAMA_SOURCE,
+        is_to_chat,
+        default=ONLY_IF_ASKED,
+        needs=("messages",),
+        models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
+    ),
+)
+OLLAMA_EMBED_RULES = (
+    *OLLAMA_RULES[:2],
+    Rule(
+        "ollama/input",
+        "invalid input type",
+        "ollama/ollama#12441",
+        odd_input,
+        needs=("input",),
+    ),
+)
+
+
+def ollama_book(api: str, struct: str, shape: Any, rules: Any = OLLAMA_RULES) -> Book:
+    """The rules of one of its APIs."""
+    return Book("ollama", api, rules, shape, OllamaVoice(struct))
+
+
+OLLAMA_CHAT = ollama_book("chat", "ChatRequest", OLLAMA_CHAT_BODY)
+OLLAMA_GENERATE = ollama_book("generate", "GenerateRequest", OLLAMA_GENERATE_BODY)
+OLLAMA_EMBED = ollama_book("embed", "EmbedRequest", OLLAMA_EMBED_BODY, OLLAMA_EMBED_RULES)
+OLLAMA_EMBEDDINGS = ollama_book(
+    "embeddings", "EmbeddingRequest", OLLAMA_EMBEDDINGS_BODY, OLLAMA_RULES[:2]
+)
+
+
+# === rules/openai_embeddings =================================================
+# What embeddings of OpenAI and Azure refuse (request rules, 1.6, 1.8 and 2.10).  Pure.
+
+
+EMBEDDING_FIELDS = {
+    "model": AString(),
+    "input": Anything(),  # a rule of its own tells what is wrong with it
+    "encoding_format": AString(("float", "base64"), null=True),
+    "dimensions": AnInteger(null=True),
+    "user": AString(null=True),
+}
+
+
+def foreign_arguments(case: Case) -> Iterator[Finding]:
+    """Members that there are not, all in one sentence, as the older APIs say it."""
+    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
+
+
+def are_tokens(values: List[Json]) -> bool:
+    """Whether these are the numbers of tokens."""
+    return all(type(one) is int for one in values)
+
+
+def embeds(one: Json) -> bool:
+    """Whether this may be one of several inputs."""
+    if type(one) is list:
+        return one != [] and are_tokens(one)
+    return type(one) is str and one != ""
+
+
+def nothing_to_embed(case: Case) -> Iterator[Finding]:
+    """An input that is empty, holds something empty, or is no text and no tokens."""
+    given = case.body["input"]
+    fits = type(given) is str
+    if type(given) is list:
+        fits = are_tokens(given) or all(embeds(one) for one in given)
+    if not fits or not given:
+        yield Finding("input")
+
+
+def beyond_bounds(case: Case) -> Iterator[Finding]:
+    """No dimensions, or more inputs than are taken at once."""
+    dimensions, given = case.body.get("dimensions"), case.body.get("input")
+    if type(dimensions) is int and dimensions < 1:
+        yield Finding("dimensions", {"value": dimensions})
+    # A list of numbers is one input.
+    if type(given) is list and len(given) > MOST_INPUTS and type(given[0]) is not int:
+        sentence = (
+            "Invalid 'input': array too long. Expected an array with maximum length {most}, but "
+            "got an array with length {found} instead."
+        )
+        values = {"most": MOST_INPUTS, "found": len(given)}
+        yield Finding("input", values, "input", "array_above_max_length", sentence)
+
+
+def asks_for_dimensions(case: Case) -> Iterator[Finding]:
+    """A number of dimensions."""
+    if case.body["dimensions"] is not None:
+        yield Finding("dimensions")
+
+
+OPENAI_EMBEDDINGS_RULES = (
+    *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
+    Rule(
+        "openai/unknown-field",
+        "Unrecognized request argument{plural} supplied: {names}",
+        "songquanpeng/one-api#1319",
+        foreign_arguments,
+    ),
+    Rule(
+        "embed/openai-empty",
+        "'$.input' is invalid. Please check the API reference: "
+        "https://platform.openai.com/docs/api-reference.",
+        "found in eight public sources",
+        nothing_to_embed,
+        needs=("input",),
+    ),
+    Rule(
+        "embed/openai-limits",
+        "{value} is less than the minimum of 1 - 'dimensions'",
+        "OpenAI's OpenAPI 2.3.0",
+        beyond_bounds,
+    ),
+    Rule(
+        "embed/openai-dimensions",
+        "This model does not support specifying dimensions.",
+        "found in six public sources",
+        asks_for_dimensions,
+        default=BY_MODEL,
+        needs=("dimensions",),
+        models="ada-002",
+    ),
+)
+
+
+def embeddings_book(provider: str, *needed: str) -> Book:
+    """The rules of embeddings, at OpenAI or at Azure."""
+    shape: Any = AnObject(EMBEDDING_FIELDS, needed, closed=False)
+    voice = OpenAIVoice("openai")
+    return Book(provider, "embeddings", OPENAI_EMBEDDINGS_RULES, shape, voice)
+
+
+OPENAI_EMBEDDINGS = embeddings_book("openai", "model", "input")
+AZURE_EMBEDDINGS = embeddings_book("azure", "input")  # the path may have the model
+
+
+# === rules/openai_hosts ======================================================
+# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
+# words where they are known.
+
+# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
+
+
+NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
+UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
+
+ANY_MESSAGE = AUnion(
+    "role",
+    {role: AnObject({}, closed=False) for role in MESSAGES.members},
+    rule={WRONG_TAG: NO_SUCH_ROLE},
+)
+HOST_BODY = AnObject(
+    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
+)
+
+Words = Mapping[str, Any]  # members of a row that are a host's own
+
+
+def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
+    """A row with another sentence, and nothing said of a parameter."""
+    return {"sentence": sentence, "source": source, "code": code, "param": None}
+
+
+# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
+# known.  An empty one is in OpenAI's words.
+AS_OPENAI: Words = {}
+GOOGLE: Mapping[str, Words] = {
+    NO_MESSAGES: told_otherwise(
+        "* GenerateContentRequest.contents: contents is not specified\n",
+        "vercel/ai#3775, langchain-ai/langchain-google#1393",
+    ),
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: told_otherwise(
+        "Please ensure that the number of function response parts is equal to the number of "
+        "function call parts of the function call turn.",
+        "microsoft/vscode#299295",
+    ),
+    UNASKED: told_otherwise(
+        "Please ensure that function response turn comes immediately after a function call turn.",
+        "langchain-ai/langchain#27799",
+    ),
+}
+TOOLS_ALONE: Mapping[str, Words] = {
+    NO_SUCH_ROLE: AS_OPENAI,
+    UNANSWERED: AS_OPENAI,
+    UNASKED: AS_OPENAI,
+}
+HOST_RULES: Mapping[str, Mapping[str, Words]] = {
+    "deepseek": {
+        NO_MESSAGES: AS_OPENAI,
+        NO_SUCH_ROLE: AS_OPENAI,
+        UNANSWERED: told_otherwise(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding "
+            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
+            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
+            "invalid_request_error",
+        ),
+        UNASKED: told_otherwise(
+            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
+            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
+            "invalid_request_error",
+        ),
+    },
+    "groq": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise(
+            "'messages' : minimum number of items is 1", "several public sources"
+        ),
+    },
+    # Its errors name no parameter.
+    "openrouter": {
+        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
+        NO_MESSAGES: told_otherwise(
+            'Input required: specify "prompt" or "messages"', "several public sources"
+        ),
+    },
+    "ollama": {
+        **TOOLS_ALONE,
+        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
+    },
+    "gemini": GOOGLE,
+    # Of roles and of an empty conversation the template of the model decides there.
+    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
+    "bedrock": TOOLS_ALONE,
+}
+
+
+def host_book(words: Mapping[str, Words]) -> Book:
+    """The book of a host."""
+    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
+    own = [id for id, told in words.items() if told]
+    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
+    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
+
+
+HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
+ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
+
+
+# === rules/responses_stored ==================================================
+# What a session remembers of responses, as rules ask for it.
+
+# Whatever is there stays there for as long as an answer is remembered: one that asks for it depends
+# on the session only where it is not there.
+
+
+def was_issued(case: Case, id: str) -> bool:
+    """Whether the server issued a response that may be gone on from, as far as is known."""
+    state = case.state
+    if state is None or state.has_lost or id in state.responses:
+        return True
+    case.asks_state = True
+    return False
+
+
+def output_items_of(stored: Stored) -> List[Dict[str, Json]]:
+    """The output items of a response."""
+    return [item for item in items_within(stored.whole(), "output") if isinstance(item, dict)]
+
+
+def item_ids(stored: Stored) -> Dict[str, int]:
+    """The ids of a response's items, with their places in its output; -1 of its input.  They are
+    looked for once."""
+    if stored.items is None:
+        found = {str(item.get("id")): -1 for item in input_items(stored.call)}
+        output = enumerate(output_items_of(stored))
+        stored.items = {**found, **{str(item.get("id")): at for at, item in output}}
+    return stored.items
+
+
+def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
+    """The stored responses that have these items, by the ids of those that are there: the oldest,
+    which made it."""
+    found: Dict[str, Stored] = {}
+    responses = case.state.responses if case.state else {}
+    for stored in list(responses.values()):
+        for id in ids.intersection(item_ids(stored)):
+            found.setdefault(id, stored)
+    if len(found) < len(ids):
+        case.asks_state = True
+    return found
+
+
+def lost_of(case: Case, ids: Set[str]) -> Set[str]:
+    """Those of these items that are not there to be referred to, as far as is known."""
+    state = case.state
+    if state is None or state.has_lost:
+        return set()
+    return ids.difference(holders_of(case, ids))
+
+
+# === rules/responses_conversation ============================================
+# The conversation of a Responses request, and what it may break (request rules, 2.3).  Pure.
+
+
+# Items that stand for others, which are not there to be looked at.
+STAND_FOR_OTHERS = ("item_reference", "compaction")
+
+
+class ResponsesView:
+    """A Responses request as its rules look at it: the case, its body, its items by their indexes.
+
+    `calls` are those of functions and `outputs` their results; `called` and `answered` are the ids
+    of all calls and outputs, of whatever tool.  `is_whole` says that nothing but the input is part
+    of the conversation."""
+
+    __slots__ = ("case", "body", "items", "calls", "outputs", "called", "answered", "is_whole")
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.body: Dict[str, Any] = case.body
+        self.items: List[Tuple[int, str, Dict[str, Any]]] = []  # of all that is no message
+        self.calls: List[ToolMark] = []
+        self.outputs: List[ToolMark] = []
+        self.called: Set[str] = set()
+        self.answered: Set[str] = set()
+        self.is_whole = True
+        self.read(self.body.get("input"))
+
+    def read(self, given: Json) -> None:
+        """Sort the items."""
+        items = self.items
+        for index, item in enumerate(given if isinstance(given, list) else ()):
+            kind = item.get("type") if isinstance(item, dict) else "message"
+            if kind == "message":
+                continue
+            if kind is None and "role" not in item:
+                kind = "item_reference"
+            if not isinstance(kind, str):
+                continue
+            items.append((index, kind, item))
+            call_id = item.get("call_id")
+            if isinstance(call_id, str):
+                self.add(kind, ToolMark(call_id, index, 0))
+            elif kind in STAND_FOR_OTHERS:
+                self.is_whole = False
+
+    def add(self, kind: str, mark: ToolMark) -> None:
+        """Add a call or an output."""
+        if kind.endswith("_output"):
+            self.answered.add(mark.id)
+            if kind == "function_call_output":
+                self.outputs.append(mark)
+            return
+        self.called.add(mark.id)
+        if kind == "function_call":
+            self.calls.append(mark)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the conversation began earlier."""
+        return any(self.body.get(name) is not None for name in HELD_INPUT)
+
+
+def outputs_without_call(view: ResponsesView) -> Iterator[Finding]:
+    """Results of functions that nobody called."""
+    if view.outputs and view.is_whole and not view.goes_on:
+        for mark in view.outputs:
+            if mark.id not in view.called:
+                yield Finding(f"input[{mark.message}]", {"id": mark.id})
+
+
+def calls_without_output(view: ResponsesView) -> Iterator[Finding]:
+    """Calls of functions whose result is nowhere."""
+    if view.is_whole:
+        for mark in view.calls:
+            if mark.id not in view.answered:
+                yield Finding(f"input[{mark.message}]", {"id": mark.id})
+
+
+def lonely_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are last, or before a message that is not the model's."""
+    given: Any = view.body["input"]
+    for index, kind, item in view.items:
+        if kind != "reasoning" or not text_at(item, "id"):
+            continue
+        after = given[index + 1] if index + 1 < len(given) else {"role": "user"}
+        if text_at(after, "role") in ("user", "system", "developer"):
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
+def thoughtless_calls(view: ResponsesView) -> Iterator[Finding]:
+    """Items of a stored response without the thought that went before them."""
+    there = {text_at(item, "id") for _, _, item in view.items}
+    calls = [(index, item) for index, kind, item in view.items if kind == "function_call"]
+    holders = holders_of(view.case, {text_at(item, "id") for _, item in calls})
+    for index, item in calls:
+        id = text_at(item, "id")
+        if id not in holders:
+            continue
+        output, at = output_items_of(holders[id]), item_ids(holders[id])[id]
+        thought = output[at - 1] if at > 0 else {}
+        if thought.get("type") == "reasoning" and thought.get("id") not in there:
+            values = {"id": id, "kind": "function_call", "rs": thought.get("id")}
+            yield Finding(f"input[{index}]", values)
+
+
+def lost_items(view: ResponsesView) -> Iterator[Finding]:
+    """References to items that are not there."""
+    if view.is_whole or view.body.get("conversation") is not None:
+        return
+    references = [(index, item) for index, kind, item in view.items if kind == "item_reference"]
+    lost = lost_of(view.case, {text_at(item, "id") for _, item in references} - {""})
+    # It says why only where this may be why.
+    sentence = None if view.body.get("store") is False else "Item with id '{id}' not found."
+    for index, item in references:
+        if text_at(item, "id") in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
+
+
+def lost_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """Thoughts that are to be looked up, for they come without what they were, where nothing is
+    stored."""
+    if view.body.get("store") is not False or view.goes_on:
+        return
+    thoughts = [
+        (index, item)
+        for index, kind, item in view.items
+        if kind == "reasoning" and text_at(item, "id") and not item.get("encrypted_content")
+    ]
+    lost = lost_of(view.case, {item["id"] for _, item in thoughts})
+    for index, item in thoughts:
+        if item["id"] in lost:
+            yield Finding(f"input[{index}]", {"id": item["id"]})
+
+
+def lost_response(view: ResponsesView) -> Iterator[Finding]:
+    """A response to go on from that is not there."""
+    id = view.body["previous_response_id"]
+    if isinstance(id, str) and id and not was_issued(view.case, id):
+        yield Finding("previous_response_id", {"id": id})
+
+
+def two_histories(view: ResponsesView) -> Iterator[Finding]:
+    """A response to go on from, and a conversation."""
+    body = view.body
+    if body["previous_response_id"] is not None and body["conversation"] is not None:
+        yield Finding("previous_response_id")
+
+
+def nothing_said(view: ResponsesView) -> Iterator[Finding]:
+    """An input of nothing, where nothing stands for it."""
+    if view.body["input"] in ("", []) and not view.goes_on:
+        yield Finding("input")
+
+
+def foreign_secrets(view: ResponsesView) -> Iterator[Finding]:
+    """Encrypted thoughts that the server did not make: its own begin as Fernet tokens do."""
+    for index, _, item in view.items:
+        secret = text_at(item, "encrypted_content")
+        if secret and not secret.startswith("gAAAAA"):
+            values = {"first": secret[:4], "last": secret[-4:]}
+            yield Finding(f"input[{index}].encrypted_content", values)
+
+
+ITEM_CHECKS: Tuple[Tuple[str, Check], ...] = (
+    ("responses/item-not-found", lost_items),
+    ("responses/thought-not-found", lost_thoughts),
+    ("responses/output-without-call", outputs_without_call),
+    ("responses/call-without-output", calls_without_output),
+    ("responses/reasoning-needs-item", lonely_thoughts),
+)
+
+
+def item_faults(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the items, if there are any beside messages."""
+    for id, check in ITEM_CHECKS if view.items else ():
+        for finding in check(view):
+            yield finding._replace(rule=id)
+
+
+# === rules/responses_items_fields ============================================
+# What the items of a Responses request may be, and their parts (request rules, 1.2).  Pure.
+
+
+AnyShape = TypeVar("AnyShape", bound=Shape)
+
+
+def called(kind: str, shape: AnyShape) -> AnyShape:
+    """A shape under the name that OpenAI has for it."""
+    shape.kind = kind
+    return shape
+
+
+class InOrder(AnObject):
+    """An object of which what is missing is told first, then what is unknown, then what is wrong
+    with its members in their own order (seen)."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """In that order."""
+        members = self.members
+        for name in self.needed:
+            if name not in value:
+                yield FieldFault((*path, name), MISSING_FIELD, members[name], MISSING)
+        for name in value if self.closed else ():
+            if name not in members:
+                yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
+        for name, shape in members.items():
+            if name in value and type(value[name]) is not shape.plain:
+                yield from shape.faults(value[name], (*path, name))
+
+
+class AnId(AString):
+    """An id that begins as those of its kind do."""
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        super().__init__(rule="responses/item-id-prefix")
+
+    def made(self) -> Fits:
+        """By its beginning; null is as good as none."""
+        prefix = self.prefix
+        return lambda value: value is None or (type(value) is str and value.startswith(prefix))
+
+    def wrong(self, text: str) -> str:
+        """That it begins otherwise."""
+        return "" if text.startswith(self.prefix) else WRONG_PATTERN
+
+
+class ToldUnion(AUnion):
+    """A union whose errors list the members that are `told`, and tell of the whole value unless
+    they are `of_tag`; it has no tag where it has none of its own."""
+
+    def __init__(
+        self,
+        tag: str,
+        members: Mapping[str, AnObject],
+        told: Sequence[str] = (),
+        of_tag: bool = False,
+        rule: str = "",
+    ) -> None:
+        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
+        super().__init__(tag, members, rule=rule)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """A missing tag is an empty one (seen)."""
+        named = self.named(value)
+        if named in self.members:
+            yield from self.members[named].faults(value, path)
+        else:
+            yield FieldFault(path, WRONG_TAG, self, named)
+
+    def named(self, value: Mapping[str, Json]) -> str:
+        """The tag of a value; empty if there is none."""
+        named = value.get(self.tag)
+        return named if isinstance(named, str) else ""
+
+
+WHATEVER = Anything()
+PART_CACHING = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **PART_CACHING}, ("text",))
+INPUT_IMAGE = InOrder(
+    {
+        "image_url": called("an image URL", AString(null=True)),
+        **dict.fromkeys(("file_id", "detail"), WHATEVER),
+        **PART_CACHING,
+    }
+)
+INPUT_FILE = InOrder(
+    {
+        **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
+        **PART_CACHING,
+    }
+)
+OUTPUT_PARTS: Dict[str, AnObject] = {
+    "output_text": InOrder(
+        {"text": AString(), "annotations": WHATEVER, "logprobs": WHATEVER}, ("text",)
+    ),
+    "refusal": InOrder({"refusal": AString()}, ("refusal",)),
+}
+INPUT_PARTS: Dict[str, AnObject] = {
+    "input_text": INPUT_TEXT,
+    "input_image": INPUT_IMAGE,
+    "output_text": OUTPUT_PARTS["output_text"],
+    "refusal": OUTPUT_PARTS["refusal"],
+    "input_file": INPUT_FILE,
+    "computer_screenshot": AnObject({}, closed=False),
+    "summary_text": AnObject({}, closed=False),
+}
+# These came later than the sentence, which lists them nowhere.
+LATER_PARTS = {
+    kind: AnObject({}, closed=False) for kind in ("input_audio", "reasoning_text", "encrypted_text")
+}
+PARTS_OF_INPUT = AnArray(
+    ToldUnion(
+        "type",
+        {**INPUT_PARTS, **LATER_PARTS},
+        tuple(INPUT_PARTS),
+        True,
+        rule="responses/user-part-type",
+    )
+)
+PARTS_OF_ASSISTANT = AnArray(
+    ToldUnion("type", OUTPUT_PARTS, rule="responses/assistant-part-type"),
+)
+
+
+def said_with(parts: Shape) -> Shape:
+    """Content: a text, or parts."""
+    return called("an array of objects or string", Either(AString(), parts))
+
+
+MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
+INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+OUTPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
+)
+
+
+BY_ROLE = ToldUnion(
+    "role",
+    {
+        "assistant": OUTPUT_MESSAGE,
+        "system": InOrder(INPUT_MESSAGE.members, ("content",)),
+        "developer": InOrder(INPUT_MESSAGE.members, ("content",)),
+        "user": INPUT_MESSAGE,
+    },
+)
+
+
+class Items(ToldUnion):
+    """Items by their type, which a message and a reference may leave out; messages by their
+    role."""
+
+    def made(self) -> Fits:
+        """By that; messages are looked at first, for most items are."""
+        tests = {name: shape.fits for name, shape in self.members.items()}
+        tests["message"] = fits_role = BY_ROLE.fits
+        get, named = tests.get, self.named
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            kind = value.get("type")
+            if kind == "message" or (kind is None and "role" in value):
+                return fits_role(value)
+            test = get(named(value))
+            return test is not None and test(value)
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Those of its type, or of its role."""
+        if self.named(value) == "message":
+            return BY_ROLE.faults(value, path)
+        return super().inner_faults(value, path)
+
+    def named(self, value: Mapping[str, Json]) -> str:
+        """The type as the server reads it."""
+        kind = value.get("type")
+        if kind is None:
+            return "message" if "role" in value or "id" not in value else "item_reference"
+        return kind if isinstance(kind, str) else ""
+
+
+# Of 64 characters at most in chat completions (seen of both).
+CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
+# Request rules, 2.3: each length is a rule of its own.
+ID_OF_CALL = AString(
+    least=1,
+    most=64,
+    null=True,
+    rule={TOO_SHORT: "responses/call-id-empty", TOO_LONG: "responses/call-id-length"},
+)
+# Who may call, where a function is and whether one waits for it came in 2026 (typed).
+CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
+FUNCTION_CALL = InOrder(
+    {
+        "call_id": ID_OF_CALL,
+        "name": CALLED_NAME,
+        "arguments": AString(),
+        "id": AnId("fc"),
+        **CALLED_BY,
+    },
+    ("call_id", "name", "arguments"),
+)
+# Its call_id may be missing since 2026 (typed).
+FUNCTION_OUTPUT = InOrder(
+    {
+        "call_id": ID_OF_CALL,
+        "output": called("a string or array of objects", Either(AString(), PARTS_OF_INPUT)),
+        **dict.fromkeys(("id", "name"), WHATEVER),
+        **CALLED_BY,
+    },
+    ("output",),
+)
+THOUGHT_ITEM = InOrder(
+    {
+        "id": AnId("rs"),
+        "summary": AnArray(WHATEVER),
+        "content": WHATEVER,
+        "encrypted_content": AString(null=True),
+    },
+    ("summary",),
+)
+# Each kind of action has members of its own; sources are said to be refused, but are typed.
+WEB_ACTION = AUnion(
+    "type",
+    {
+        "search": InOrder(dict.fromkeys(("query", "queries", "sources"), WHATEVER)),
+        "open_page": InOrder({"url": WHATEVER}),
+        "find_in_page": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
+        "find": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
+    },
+    null=True,
+)
+
+
+def item_with(**members: Shape) -> AnObject:
+    """An item of which nothing but this is said."""
+    return AnObject(members, closed=False)
+
+
+OTHER_ITEMS = (
+    *("file_search_call", "computer_call", "computer_call_output", "tool_search_call"),
+    *("tool_search_output", "additional_tools", "configuration_update", "compaction"),
+    *("image_generation_call", "code_interpreter_call", "local_shell_call"),
+    *("local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call"),
+    *("apply_patch_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
+    *("mcp_call", "compaction_trigger", "program", "program_output"),
+)
+ITEMS = called(
+    "an input item",
+    Items(
+        "type",
+        {
+            "message": AnObject({}),  # for whoever lists them: those are told by their role
+            "function_call": FUNCTION_CALL,
+            "function_call_output": FUNCTION_OUTPUT,
+            "reasoning": THOUGHT_ITEM,
+            "item_reference": InOrder({"id": AString()}, ("id",), closed=False),
+            "custom_tool_call": item_with(id=AnId("ctc"), call_id=ID_OF_CALL),
+            "custom_tool_call_output": item_with(call_id=ID_OF_CALL),
+            "web_search_call": item_with(id=AnId("ws"), action=WEB_ACTION),
+            **{kind: AnObject({}, closed=False) for kind in OTHER_ITEMS},
+        },
+    ),
+)
+
+
+# === rules/responses_fields ==================================================
+# What the fields of a Responses request may be, but for its items (request rules, 1.2).  Pure.
+
+
+class Moved(Shape):
+    """A field of chat completions, which is called otherwise here; null says nothing."""
+
+    def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
+        self.to, self.id = to, rule
+        super().__init__(null=True)
+
+    def made(self) -> Fits:
+        """Never."""
+        return lambda value: False
+
+
+MOVED: Mapping[str, Shape] = {
+    "messages": Moved("input", "responses/moved-messages"),
+    "response_format": Moved("text.format"),
+    "reasoning_effort": Moved("reasoning.effort"),
+    "max_tokens": Moved("max_output_tokens"),
+    "max_completion_tokens": Moved("max_output_tokens"),
+}
+
+
+def lacking_members(body: Mapping[str, Json]) -> List[str]:
+    """What a body must have, and has not; a prompt has a model, and what the server holds is as
+    good as an input."""
+    found = []
+    if not body.get("model") and body.get("prompt") is None:
+        found.append("model")
+    held = any(body.get(name) is not None for name in HELD_INPUT)
+    if body.get("input") is None and not held:
+        found.append("input")
+    return found
+
+
+class ABody(InOrder):
+    """A body: what was moved is told first, for a conversation in `messages` lacks its `input`,
+    too (seen)."""
+
+    def made(self) -> Fits:
+        """Its members, and that none is lacking."""
+        inner = super().made()
+        return lambda value: inner(value) and not lacking_members(value)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What was moved, what is lacking, then all else."""
+        for name, shape in self.members.items():
+            if isinstance(shape, Moved) and value.get(name) is not None:
+                yield FieldFault((*path, name), UNKNOWN_FIELD, shape, value[name])
+        for name in lacking_members(value):
+            yield FieldFault((*path, name), MISSING_FIELD, self.members[name], MISSING)
+        rest = {key: one for key, one in value.items() if key not in MOVED}
+        yield from super().inner_faults(rest, path)
+
+
+class AFunction(InOrder):
+    """A function; one that lies a level deeper, as chat completions have it, has no name."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """That it has none, in a rule of its own, or what else is wrong."""
+        if "name" not in value and "function" in value:
+            yield FieldFault((*path, "name"), MISSING_FIELD, NESTED_NAME, MISSING)
+        else:
+            yield from super().inner_faults(value, path)
+
+
+NESTED_NAME = AString(rule={MISSING_FIELD: "responses/tools-nested"})
+OPEN = AnObject({}, closed=False)
+HOSTED_TOOLS = (
+    *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
+    *("web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11", "mcp"),
+    *("image_generation", "local_shell", "shell", "apply_patch", "tool_search", "namespace"),
+    *("programmatic_tool_calling",),
+)
+# Of a tool itself nothing more is said: which members each has changes from month to month.
+RESPONSES_TOOLS = called(
+    "an array of tools",
+    AnArray(
+        AUnion(
+            "type",
+            {
+                "function": AFunction({"name": CALLED_NAME}, ("name",), closed=False),
+                "custom": InOrder({"name": AString()}, ("name",), closed=False),
+                **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
+            },
+        ),
+        null=True,
+    ),
+)
+SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
+FORMAT_TYPES = AUnion(
+    "type",
+    {
+        "json_object": AnObject({}, closed=False),
+        "text": AnObject({}, closed=False),
+        "json_schema": InOrder(
+            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
+        ),
+    },
+    null=True,
+)
+
+
+def choice(*choices: str) -> AString:
+    """One of several words."""
+    return AString(choices, null=True)
+
+
+def decimal(least: float, most: float) -> Shape:
+    """A number, which OpenAI calls a decimal here (seen)."""
+    return called("a decimal", ANumber(least, most, null=True))
+
+
+def text(most: int = 0) -> AString:
+    """A text of any or of so many characters."""
+    return AString(most=most, null=True)
+
+
+OPTIONAL_FLAG = ABoolean(null=True)
+ANY_OBJECT = AnObject({}, closed=False, null=True)
+# In the order in which their types are checked (seen), those first that answer from memory.
+SHARED_MEMBERS: Dict[str, Shape] = {
+    "input": called(
+        "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
+    ),
+    "previous_response_id": text(),
+    "tools": RESPONSES_TOOLS,
+    "tool_choice": called(
+        "an object or 'none', 'auto', or 'required'",
+        Either(AString(("none", "auto", "required")), OPEN, null=True),
+    ),
+    "text": InOrder(
+        {"format": FORMAT_TYPES, "verbosity": choice("low", "medium", "high")}, null=True
+    ),
+    "parallel_tool_calls": OPTIONAL_FLAG,
+    "reasoning": InOrder(
+        {
+            "effort": choice(*EFFORTS),
+            "summary": choice("concise", "detailed", "auto"),
+            "generate_summary": choice("concise", "detailed", "auto"),
+            **dict.fromkeys(("context", "mode"), Anything()),
+        },
+        null=True,
+    ),
+    "prompt_cache_options": ANY_OBJECT,
+    "prompt_cache_key": text(),
+    "prompt_cache_retention": choice("in_memory", "24h"),
+    "truncation": choice("auto", "disabled"),
+    # The server says it as an array, and who repeats it is not refused for certain.
+    "instructions": called("a string", Either(AString(), AnArray(Anything()), null=True)),
+    "service_tier": choice("auto", "default", "fast", "flex", "scale", "priority", "ultrafast"),
+    "conversation": called("a string or object", Either(AString(), OPEN, null=True)),
+    "prompt": InOrder(
+        {"id": AString(), **dict.fromkeys(("version", "variables"), Anything())}, ("id",), null=True
+    ),
+    "model": text(),
+}
+INCLUDABLE = (
+    *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
+    *("message.input_image.image_url", "computer_call_output.output.image_url"),
+    *("code_interpreter_call.outputs", "reasoning.encrypted_content"),
+    "message.output_text.logprobs",
+)
+CREATE_MEMBERS: Dict[str, Shape] = {
+    "include": AnArray(AString(INCLUDABLE), null=True),
+    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
+    "temperature": decimal(0, 2),
+    "top_p": decimal(0, 1),
+    "presence_penalty": decimal(-2, 2),
+    "frequency_penalty": decimal(-2, 2),
+    "stream": OPTIONAL_FLAG,
+    "stream_options": InOrder({"include_obfuscation": OPTIONAL_FLAG}, null=True),
+    "background": OPTIONAL_FLAG,
+    "max_output_tokens": AnInteger(16, null=True, rule="responses/max-output-min"),
+    "max_tool_calls": AnInteger(1, null=True),
+    "user": text(),
+    "safety_identifier": text(64),
+    "store": OPTIONAL_FLAG,
+    "top_logprobs": AnInteger(0, 20, null=True),
+    "context_management": called("an array of objects", AnArray(OPEN, null=True)),
+    **dict.fromkeys(("moderation", "access_programs", "image", "background_options"), ANY_OBJECT),
+    "client_metadata": Anything(),  # which Codex sends
+}
+
+
+def body_of(members: Mapping[str, Shape], closed: bool) -> ABody:
+    """A body with these members beside those that were moved."""
+    return ABody({**members, **MOVED}, closed=closed)
+
+
+def in_order(members: Mapping[str, Shape], order: Sequence[str]) -> Dict[str, Shape]:
+    """Members in the order in which they are checked."""
+    first = {name: members[name] for name in order}
+    return {**first, **members}
+
+
+CREATE_ORDER = (
+    *("input", "previous_response_id", "prompt", "moderation", "include", "tools", "tool_choice"),
+    *("metadata", "text", "temperature", "top_p", "presence_penalty", "frequency_penalty"),
+    *("parallel_tool_calls", "stream", "stream_options", "background", "max_output_tokens"),
+    *("max_tool_calls", "reasoning", "user", "safety_identifier", "prompt_cache_options"),
+    *("prompt_cache_key", "prompt_cache_retention", "truncation", "instructions", "store"),
+    *("service_tier", "top_logprobs", "context_management"),
+)
+CREATE_BODY = body_of(in_order({**SHARED_MEMBERS, **CREATE_MEMBERS}, CREATE_ORDER), True)
+# What else may stand in a request to count its tokens or to compact it is not known for certain.
+READ_BODY = body_of(SHARED_MEMBERS, False)
+
+
+# === rules/responses_voice ===================================================
+# How OpenAI says that a field of a Responses request is wrong (request rules, 1.8).  Pure.
+
+
+MOVED_SENTENCE = (
+    "Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to '{to}'. "
+    "Try again with the new parameter. See the API documentation for more information: "
+    "https://platform.openai.com/docs/api-reference/responses/create."
+)
+ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefix}'."
+
+
+class ResponsesVoice(OpenAIVoice):
+    """As in chat completions, with what only this API has or calls otherwise."""
+
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[:1] == ("input",):
+            return "responses/unknown-item-field"
+        if fault.kind == WRONG_TYPE:
+            return "responses/types"
+        return super().rule_of(fault)
+
+    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
+        """The id of the rule, and what its error says."""
+        shape, path = fault.shape, bracketed(fault.path)
+        if isinstance(shape, Moved):
+            return shape.id, Finding(path, {"name": path, "to": shape.to})
+        id, finding = super().__call__(fault)
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+            finding = finding._replace(place=path, values={**finding.values, "path": path})
+        return id, finding
+
+    @staticmethod
+    def said(fault: FieldFault) -> FaultWords:
+        """What is said of a fault."""
+        shape, kind, value = fault.shape, fault.kind, fault.value
+        if kind == WRONG_TAG and isinstance(shape, ToldUnion):
+            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
+            return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
+        wanted = ""
+        if isinstance(shape, AMap):
+            wanted = "a metadata object"
+        elif isinstance(shape, AString) and shape.choices:
+            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
+        if kind == WRONG_TYPE and wanted:
+            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
+            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if isinstance(shape, AnId) and kind != WRONG_TYPE:
+            return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
+        return OpenAIVoice.said(fault)
+
+
+# === rules/openai_responses ==================================================
+# What OpenAI's Responses refuse (request rules, 2.3), and Azure's.  Pure.
+
+
+def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
+    """A choice of a function or a custom tool by no name, as that of chat completions is."""
+    choice = view.body["tool_choice"]
+    if text_at(choice, "type") in ("function", "custom") and "name" not in choice:
+        code = "missing_required_parameter"
+        yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
+
+
+def tool_schemas(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the schemas of functions.  One that does not say that it is strict is made
+    strict if that is possible."""
+    for index, tool in indexed_objects(view.body["tools"]):
+        if tool.get("type") == "function":
+            place, name = f"tools[{index}].parameters", text_at(tool, "name")
+            strict = tool.get("strict") is True
+            code = "invalid_function_parameters"
+            given = SchemaOf(tool.get("parameters"), FUNCTION, name, place, code, strict)
+            yield from schema_findings(given)
+
+
+def answer_schema(view: ResponsesView) -> Iterator[Finding]:
+    """What is wrong with the schema of the answer."""
+    asked: Any = within(view.body, "text", "format")
+    if text_at(asked, "type") == "json_schema":
+        place, strict = "text.format.schema", asked.get("strict") is True
+        name, code = text_at(asked, "name"), "invalid_json_schema"
+        yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
+
+
+def unasked_json(view: ResponsesView) -> Iterator[Finding]:
+    """An answer in JSON that nothing in the input speaks of."""
+    kind = within(view.body, "text", "format", "type")
+    if kind != "json_object" or view.goes_on or not view.is_whole:
+        return
+    if not says_json(view.body.get("input")):
+        yield Finding("text.format")
+
+
+def says_json(given: Json) -> bool:
+    """Whether any text in a value speaks of JSON."""
+    todo = [given]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            if "json" in value.lower():
+                return True
+        elif isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, list):
+            todo += value
+    return False
+
+
+def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
+    """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
+    may_not_think = view.case.name.startswith("gpt-5.")
+    if may_not_think and within(view.body, "reasoning", "effort") in (None, "none"):
+        return
+    for name in ("temperature", "top_p"):
+        value = view.body.get(name)
+        if isinstance(value, (int, float)) and value != 1:
+            yield Finding(name, {"name": name})
+
+
+def needless_effort(view: ResponsesView) -> Iterator[Finding]:
+    """How much to think, for a model that does not."""
+    if within(view.body, "reasoning", "effort") is not None:
+        yield Finding("reasoning.effort")
+
+
+# Said by the fields, with the words of request rules, 1.8.
+RESPONSES_FIELD_RULES = (
+    Rule(
+        "responses/unknown-field",
+        "Unknown parameter: '{path}'.",
+        "teabranch/open-responses-server#41, answers noted in public source files",
+    ),
+    Rule(
+        "responses/unknown-item-field",
+        "Unknown parameter: '{path}'.",
+        "1jehuang/jcode#1028, pydantic/pydantic-ai#3653, bestruirui/octopus#31, "
+        "openai/openai-python#3008",
+    ),
+    Rule(
+        "responses/missing",
+        "Missing required parameter: '{path}'.",
+        "pattern, answers noted in public source files",
+        nameless_choice,
+        needs=("tool_choice",),
+    ),
+    Rule(
+        "responses/types",
+        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
+        "pattern, answers noted in public source files",
+    ),
+    Rule(
+        "responses/limits",
+        "Invalid '{path}': {what} above maximum value. Expected a value <= {bound}, but got "
+        "{value} instead.",
+        "pattern, OpenAPI 2.3.0",
+    ),
+    Rule(
+        "responses/moved-messages",
+        MOVED_SENTENCE,
+        "several public source files; lobehub/lobehub#8116",
+        code="unsupported_parameter",
+    ),
+    Rule(
+        "responses/moved-others",
+        MOVED_SENTENCE,
+        "lobehub/lobehub#8116, several public source files",
+        code="unsupported_parameter",
+    ),
+    Rule(
+        "responses/tools-nested",
+        "Missing required parameter: '{path}'.",
+        "documentation, answers noted in public source files",
+    ),
+    Rule(
+        "responses/max-output-min",
+        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got "
+        "{value} instead.",
+        "vectorize-io/hindsight#58, QuantumNous/new-api#2438, OpenAPI 2.3.0",
+    ),
+    Rule(
+        "responses/call-id-empty",
+        "Invalid '{path}': empty string. Expected a string with minimum length 1, but got an empty "
+        "string instead.",
+        "BigPizzaV3/CodexPlusPlus#315",
+    ),
+    Rule(
+        "responses/call-id-length",
+        "Invalid '{path}': string too long. Expected a string with maximum length 64, but got a "
+        "string with length {n} instead.",
+        "AnswerDotAI/fastllm#45",
+    ),
+    Rule(
+        "responses/item-id-prefix",
+        ID_SENTENCE,
+        "several public source files",
+    ),
+    Rule(
+        "responses/assistant-part-type",
+        "Invalid value: '{value}'. Supported values are: 'output_text' and 'refusal'.",
+        "google/adk-go#1197",
+    ),
+    Rule(
+        "responses/user-part-type",
+        "Invalid value: '{value}'. Supported values are: 'input_text', 'input_image', "
+        "'output_text', 'refusal', 'input_file', 'computer_screenshot', and 'summary_text'.",
+        "several public source files",
+    ),
+)
+
+LOST_SENTENCE = (
+    "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
+    "again with `store` set to true, or remove this item from your input."
+)
+# Not in the input alone: what the server holds, and whether it is there.  These are looked at when
+# all fields are right, and before what the model can (measured).
+RESPONSES_STATE_RULES = (
+    Rule(
+        "responses/two-histories",
+        "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
+        "'conversation'.",
+        "documentation, answers noted in public source files",
+        two_histories,
+        needs=("previous_response_id", "conversation"),
+        code="mutually_exclusive_parameters",
+    ),
+    Rule(
+        "responses/previous-not-found",
+        "Previous response with id '{id}' not found.",
+        "smg-project/smg#916, answers noted in public source files",
+        lost_response,
+        needs=("previous_response_id",),
+        code="previous_response_not_found",
+        param="previous_response_id",
+    ),
+    Rule(
+        "responses/input-empty",
+        "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
+        "provided.",
+        "several public source files, answers noted in public source files",
+        nothing_said,
+        needs=("input",),
+        code="missing_required_parameter",
+    ),
+    Rule(
+        "responses/item-not-found",
+        LOST_SENTENCE,
+        "vercel/ai#7543, continuedev/continue#9101, can1357/oh-my-pi#41",
+        status=404,
+        param="input",
+    ),
+    # The same of whole items is told of thoughts alone, and 400 at some hosts.
+    Rule(
+        "responses/thought-not-found",
+        LOST_SENTENCE,
+        "vercel/ai#7543, openclaw/openclaw#21782, NousResearch/hermes-agent#10217",
+        default="jrn",
+        status=404,
+        param="input",
+    ),
+    Rule(
+        "responses/call-needs-reasoning",
+        "Item '{id}' of type '{kind}' was provided without its required 'reasoning' item: '{rs}'.",
+        "VRSEN/agency-swarm#367, 0xPlaygrounds/rig#751",
+        thoughtless_calls,
+        default="off",
+        needs=("input",),
+        param="input",
+    ),
+    Rule(
+        "responses/encrypted-invalid",
+        "The encrypted content {first}...{last} could not be verified.",
+        "openai/codex#8145, openai/codex#8119, Wei-Shaw/sub2api#2863",
+        foreign_secrets,
+        default="off",
+        needs=("input",),
+        code="invalid_encrypted_content",
+    ),
+)
+
+# Request rules, 2.3.
+RESPONSES_ITEM_RULES = (
+    Rule(
+        "responses/output-without-call",
+        "No tool call found for function call output with call_id {id}.",
+        "microsoft/vscode#320060, continuedev/continue#10092, openai/codex#42088",
+        param="input",
+    ),
+    Rule(
+        "responses/call-without-output",
+        "No tool output found for function call {id}.",
+        "tjardoo/openai-client#124, recorded",
+        param="input",
+    ),
+    Rule(
+        "responses/reasoning-needs-item",
+        "Item '{id}' of type 'reasoning' was provided without its required following item.",
+        "recorded",
+        default="jrn",
+        param="input",
+    ),
+)
+
+# What models take, which chat completions say in other words.  How to draw words is asked of models
+# that think so often that only who asks for all is told.
+RESPONSES_MODEL_RULES = (
+    Rule(
+        "responses/json-word",
+        "Response input messages must contain the word 'json' in some form to use 'text.format' of "
+        "type 'json_object'.",
+        "several public source files",
+        unasked_json,
+        needs=("text",),
+        param="text.format",
+    ),
+    Rule(
+        "responses/sampling-reasoning",
+        "Unsupported parameter: '{name}' is not supported with this model.",
+        "answers noted in public source files",
+        sampled_thoughts,
+        default="off",
+        models=r"^(?:o[1-9]|gpt-5(?!-chat))",
+        param="{place}",
+    ),
+    Rule(
+        "responses/effort-unknown",
+        "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+        "several public source files",
+        needless_effort,
+        default="mod",
+        needs=("reasoning",),
+        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
+        code="unsupported_parameter",
+        param="reasoning.effort",
+    ),
+)
+
+VOICE_OF_RESPONSES = ResponsesVoice("responses")
+OPENAI_RESPONSES = Book(
+    "openai",
+    "responses",
+    (
+        CONTENT_TYPE_RULE,
+        *RESPONSES_FIELD_RULES,
+        Sweep(tool_schemas, ("tools",)),
+        Sweep(answer_schema, ("text",)),
+        *OPENAI_SCHEMA_RULES,
+        *RESPONSES_STATE_RULES,
+        Sweep(item_faults, ("input",)),
+        *RESPONSES_ITEM_RULES,
+        *RESPONSES_MODEL_RULES,
+    ),
+    CREATE_BODY,
+    VOICE_OF_RESPONSES,
+    ResponsesView,
+)
+
+
+def read_book(api: str) -> Book:
+    """What holds where the same items are only read; a call may still be open there."""
+    # Of the items only what the server holds: without their rows the others are not told.
+    shared = (CONTENT_TYPE_RULE, *RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES)
+    rules = (*shared, Sweep(item_faults, ("input",)))
+    return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
+
+
+RESPONSES_TOKENS, RESPONSES_COMPACT = read_book("input_tokens"), read_book("compact")
+
+
+# === rules/vertex ============================================================
+# What Vertex AI refuses of Gemini's requests, where that differs (request rules, 2.8).
+
+# Pure.
+
+
+VERTEX_LEARN_MORE = (
+    " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
+)
+# A setting, from where it may be, and to where it may not be; what a model bounds is not here.
+VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
+
+
+def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
+    """Contents that say nothing."""
+    blank: Dict[int, int] = {}
+    for index, *_ in view.blank:
+        blank[index] = blank.get(index, 0) + 1
+    places = set(view.empty)
+    for index, number in blank.items():
+        parts = view.contents[index]["parts"]
+        if not isinstance(parts, list) or number == len(parts):
+            places.add(index)
+    for index in sorted(places):
+        yield Finding(f"contents[{index}].parts")
+
+
+def vertex_no_role(view: GeminiView) -> Iterator[Finding]:
+    """Contents of nobody."""
+    for index, role in view.roles:
+        if not role:
+            yield Finding(f"contents[{index}].role")
+
+
+def vertex_out_of_range(view: GeminiView) -> Iterator[Finding]:
+    """Settings that are too small or too large."""
+    settings, name = view.settings, view.case.name
+    if not settings:
+        return
+    for field, least, bound in VERTEX_RANGES:
+        yield from vertex_beyond(settings, field, least, bound)
+    if compiled_once(VERTEX_LONG_MODELS).search(name) and not compiled_once(
+        GEMINI_OTHER_KINDS
+    ).search(name):
+        yield from vertex_beyond(settings, "maxOutputTokens", 1, VERTEX_LONG_ANSWER)
+
+
+def vertex_beyond(
+    settings: Dict[str, Any], field: str, least: int, bound: Union[int, float]
+) -> Iterator[Finding]:
+    """That one is."""
+    value = proto_number_at(settings, field)
+    if value is not None and not least <= value < bound:
+        values = {"f": field, "v": compact(value), "a": least, "b": bound}
+        yield Finding(f"generation_config.{snake(field)}", values)
+
+
+def vertex_no_object(view: GeminiView) -> Iterator[Finding]:
+    """Functions whose parameters are no object."""
+    for path, function in view.declared:
+        schema = function.get("parameters")
+        if not isinstance(schema, dict) or pick(schema, "anyOf") or "ref" in schema:
+            continue
+        if text_at(schema, "type").upper() != "OBJECT" and "$ref" not in schema:
+            yield Finding(path + ".parameters", {"name": text_at(function, "name")})
+
+
+VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
+    *GOOGLE_FIELD_RULES,
+    *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
+    *GEMINI_NAME_RULES,
+    # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
+    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    Sweep(gemini_lines),
+    Rule(
+        "vertex/parts",
+        "Unable to submit request because it must include at least one parts field, which "
+        "describes the prompt input." + VERTEX_LEARN_MORE,
+        "genkit-ai/genkit#3690, agno-agi/agno#5843",
+        vertex_no_parts,
+        needs=("contents",),
+    ),
+    Rule(
+        "vertex/role",
+        "Please use a valid role: user, model.",
+        "BerriAI/litellm#32731, gethnet/litellm-connector-copilot#64",
+        vertex_no_role,
+        needs=("contents",),
+    ),
+    *GEMINI_TURN_RULES,
+    Sweep(gemini_turns, needs=("contents",)),
+    Rule(
+        "vertex/range",
+        "Unable to submit request because it has a {f} value of {v} but the supported range is "
+        "from {a} (inclusive) to {b} (exclusive). Update the value and try again.",
+        "recorded",
+        vertex_out_of_range,
+    ),
+    Rule(
+        "vertex/parameters-object",
+        "Unable to submit request because `{name}` functionDeclaration parameters schema should be "
+        "of type OBJECT. Learn more: "
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling",
+        "vercel/ai#9761, BerriAI/litellm#19139, spring-projects/spring-ai#1373",
+        vertex_no_object,
+        needs=("tools",),
+    ),
+    GEMINI_DUPLICATE,
+    *GEMINI_MODEL_RULES,
+    Rule(
+        "vertex/multi-tools",
+        "Multiple tools are supported only when they are all search tools.",
+        "googleapis/js-genai#1157, googleapis/dotnet-genai#248",
+        default="mod",
+        models="^gemini-[12]",
+    ),
+    Rule(
+        "vertex/cached-conflict",
+        "Tool config, tools and system instruction should not be set in the request when using "
+        "cached content.",
+        "567-labs/instructor#2580, googleapis/python-genai#348",
+    ),
+    Sweep(gemini_rest),
+)
+
+VERTEX_VOICE = GoogleVoice("google.cloud.aiplatform")
+VERTEX_GENERATE = GoogleBook(
+    "vertex_ai",
+    "generateContent",
+    VERTEX_RULES,
+    VERTEX_SHAPES.generate,
+    VERTEX_VOICE,
+    GeminiView,
+    google_refusal,
+)
+VERTEX_COUNT = GoogleBook(
+    "vertex_ai",
+    "countTokens",
+    GOOGLE_FIELD_RULES,
+    VERTEX_SHAPES.counting,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_EMBED = GoogleBook(
+    "vertex_ai",
+    "embedContent",
+    GOOGLE_FIELD_RULES,
+    VERTEX_SHAPES.embed,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_BATCH = GoogleBook(
+    "vertex_ai",
+    "batchEmbedContents",
+    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
+    VERTEX_SHAPES.batch,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+VERTEX_PREDICT = GoogleBook(
+    "vertex_ai",
+    "predict",
+    GOOGLE_FIELD_RULES,
+    PREDICT_SHAPE,
+    VERTEX_VOICE,
+    refusal=google_refusal,
+)
+
+
+# === rules/judge =============================================================
+# What a request breaks of its provider's rules, and the error that it would get.  Pure.
+
+
+# By the class of the API; one that is made of another has that one's, unless it has its own.
+BOOKS: Mapping[type, Book] = {
+    OpenAIChat: OPENAI_CHAT,
+    AzureChat: AZURE_CHAT,
+    OpenAIResponses: OPENAI_RESPONSES,
+    OpenAIInputTokens: RESPONSES_TOKENS,
+    OpenAICompact: RESPONSES_COMPACT,
+    OpenAIEmbeddings: OPENAI_EMBEDDINGS,
+    AzureEmbeddings: AZURE_EMBEDDINGS,
+    AnthropicMessages: CLAUDE_MESSAGES,
+    AnthropicCountTokens: CLAUDE_COUNT,
+    VertexMessages: CLAUDE_ON_VERTEX,
+    VertexClaudeCount: CLAUDE_COUNT_ON_VERTEX,
+    BedrockClaude: CLAUDE_ON_BEDROCK,
+    GeminiGenerate: GEMINI_GENERATE,
+    GeminiCountTokens: GEMINI_COUNT,
+    GeminiEmbed: GEMINI_EMBED,
+    GeminiBatchEmbed: GEMINI_BATCH,
+    VertexGenerate: VERTEX_GENERATE,
+    VertexCountTokens: VERTEX_COUNT,
+    VertexEmbed: VERTEX_EMBED,
+    VertexBatchEmbed: VERTEX_BATCH,
+    VertexPredict: VERTEX_PREDICT,
+    BedrockConverse: CONVERSE_BOOK,
+    BedrockCountTokens: COUNT_TOKENS_BOOK,
+    BedrockNova: NOVA_BOOK,
+    BedrockTitanEmbed: TITAN_BOOK,
+    BedrockCohereEmbed: COHERE_INVOKE_BOOK,
+    MistralChat: MISTRAL_CHAT,
+    MistralFIM: MISTRAL_FIM,
+    MistralEmbeddings: MISTRAL_EMBEDDINGS,
+    VertexMistral: VERTEX_MISTRAL_CHAT,
+    VertexFIM: VERTEX_MISTRAL_FIM,
+    CohereChat: COHERE_CHAT,
+    CohereEmbed: COHERE_EMBED,
+    OllamaChat: OLLAMA_CHAT,
+    OllamaGenerate: OLLAMA_GENERATE,
+    OllamaEmbed: OLLAMA_EMBED,
+    OllamaEmbeddings: OLLAMA_EMBEDDINGS,
+}
+# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
+# of those that have no book of their own.  Of items and inputs nothing is known that all refuse.
+OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
+    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
+    **dict.fromkeys(
+        (OpenAIResponses, OpenAIInputTokens, OpenAICompact, OpenAIEmbeddings), ({}, None)
+    ),
+}
+
+
+def is_a_host(wire: WireFormat) -> bool:
+    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
+    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
+
+
+@functools.lru_cache(maxsize=None)
+def book_of(wire: WireFormat) -> Optional[Book]:
+    """The rules that an API has, if there are any, and something comes that may break them."""
+    if not wire.takes_body:
+        return None
+    for kind in type(wire).__mro__:
+        if kind in OF_HOSTS and is_a_host(wire):
+            books, usual = OF_HOSTS[kind]
+            return books.get(wire.dialect, usual)
+        if kind in BOOKS:
+            return BOOKS[kind]
+    return None
+
+
+def violations_of(
+    wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
+) -> Tuple[Violations, bool]:
+    """What a request breaks, first what is told first, and whether that depends on what its session
+    remembers; `every` asks for the rules, too, that are off."""
+    book = book_of(wire)
+    if book is None:
+        return (), False
+    case = Case(wire, call, body, state)
+    return book.broken(case, every), case.asks_state
+
+
+def refusal(wire: WireFormat, violations: Violations) -> Failure:
+    """The provider's error for what counts of these."""
+    book = book_of(wire)
+    # A mock may answer in a dialect whose host has no rules.
+    told_as = book.refusal if book else first_alone
+    return told_as(that_count(violations))
+
+
+def rules_json() -> List[Json]:
+    """All rules for people and tests to look at; one that several APIs have is told once."""
+    found: Dict[str, Json] = {}
+    for book in BOOKS.values():
+        for rule in book.rules:
+            found.setdefault(
+                rule.id,
+                {
+                    "id": rule.id,
+                    "provider": book.provider,
+                    "api": book.api,
+                    "sentence": rule.sentence,
+                    "status": rule.status,
+                    "default": rule.default,
+                    "source": rule.source,
+                },
+            )
+    return list(found.values())
+
+
+# === mocks/strictness ========================================================
+# What a mock says of the rules of its provider, `strict` and `match.valid`, where that changes
+# nothing.  Pure.
+
+
+def check_strictness(node: Node, conditions: Sequence[Condition]) -> None:
+    """Raise BadMock for a mock that says in vain what is to be done with requests that break a
+    rule."""
+    strict, valid = node.get("strict"), node.within("match", "valid")
+    told = [one for one in (valid, strict) if not one.is_absent]
+    if not told:
+        return
+    ways = ways_of(conditions)
+    if not any(book_of(way.wire) for way in ways):
+        apis = some(sorted({way.api for way in ways}))
+        told[0].fail(f"has no effect: there are no rules that a request to {apis} could break")
+    if len(told) < 2:
+        return
+    if valid.value:
+        strict.fail('has no effect: "valid" is true, so that nothing matches that breaks a rule')
+    if strict.value:
+        strict.fail('refuses all that matches: "valid" is false, so that all of it breaks a rule')
+
+
 # === mocks/mock ==============================================================
 # A mock: which calls it answers, with what, how often it did.  May touch threading and time.
 
@@ -22982,6 +32084,7 @@ def parse_mock(node: MockNode) -> Mock:
     if "strict" in spec:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
+    check_strictness(node, asked)
     return Mock(
         name,
         node.source,
@@ -26528,9030 +35631,6 @@ def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
     if near:
         told += f"; nearest was {near[0].sentence}"
     return told
-
-
-# === rules/fields ============================================================
-# What the fields of a body may be, as a table: `fits` is quick and says yes or no, `faults` says
-# what is wrong where, for what does not fit.
-
-#     AnObject({"model": AString(), "n": AnInteger(1, 128, null=True)}, needed=("model",))
-
-# All of them take time in proportion to the value.  Pure.
-
-
-class Branch(str):
-    """A step of a path that names a member of a union, not a value."""
-
-
-class KeyStep(NamedTuple):
-    """A step of a path into an object whose keys are the client's: the key, and its number."""
-
-    key: str
-    number: int
-
-
-PathStep = Union[str, int, KeyStep]
-FieldPath = Tuple[PathStep, ...]
-
-# Kinds of faults, beside what is said of them.
-MISSING_FIELD, UNKNOWN_FIELD = "missing", "unknown"
-WRONG_TYPE, WRONG_CHOICE, WRONG_TAG, WRONG_PATTERN = "type", "choice", "tag", "pattern"
-TOO_SMALL, TOO_LARGE = "small", "large"  # numbers
-TOO_SHORT, TOO_LONG = "short", "long"  # texts, arrays and maps
-TWO_DATA = "two"  # several members of which there may be one
-
-
-class FieldFault(NamedTuple):
-    """One thing that is wrong with a value: where, of which kind, what it should have been, and
-    what is there."""
-
-    path: FieldPath
-    kind: str
-    shape: "Shape"
-    value: Json
-
-
-# The id of a rule, or that of each kind of fault that has one of its own.
-RuleNames = Union[str, Mapping[str, str]]
-
-compiled_once = functools.lru_cache(maxsize=None)(re.compile)
-Fits = Callable[[Json], bool]
-
-
-def fits_always(value: Json) -> bool:
-    """Of a value that may be anything."""
-    return True
-
-
-class Shape:
-    """What a value may be.  `rule` is the id of the rule that it breaks otherwise, or ids by kind
-    of fault, where that is not the usual one; `null` says that null is as good as nothing."""
-
-    kind = "anything"  # as errors call it
-    types: Tuple[type, ...] = ()  # of Python's, that have this kind
-    plain: Optional[type] = None  # all values of this type fit: there is no need to ask
-
-    def __init__(self, null: bool = False, rule: RuleNames = "") -> None:
-        self.null, self.rule = null, rule
-        self.own_rule = rule if isinstance(rule, str) else ""  # whatever the fault
-        fits = self.made()
-        if null and fits is not fits_always:
-            inner = fits
-
-            def fits_or_null(value: Json) -> bool:
-                return value is None or inner(value)
-
-            fits = fits_or_null
-        self.fits: Fits = fits
-
-    def made(self) -> Fits:
-        """What tells whether a value that is not null fits."""
-        return fits_always
-
-    def rule_for(self, kind: str) -> str:
-        """The id of the rule that a fault of this kind breaks; empty for the usual one."""
-        if not isinstance(self.rule, str):
-            return self.rule.get(kind, "")
-        # What is missing or unknown is not a matter of what a value may be.
-        return "" if kind in (MISSING_FIELD, UNKNOWN_FIELD) else self.own_rule
-
-    # No generator itself, and what holds others does not ask whether it fits: the first keeps deep
-    # values far from Python's own limit, the second makes each of them be looked at once.
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with a value; nothing if it fits."""
-        if type(value) in self.types:
-            return self.inner_faults(value, path)
-        if self.fits(value):
-            return iter(())
-        return iter((FieldFault(path, WRONG_TYPE, self, value),))
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with a value of the right type, which may fit."""
-        return iter(())
-
-
-class Anything(Shape):
-    """Any value at all."""
-
-    plain = str  # as of all others
-
-
-class ABoolean(Shape):
-    """true or false."""
-
-    kind, types, plain = "a boolean", (bool,), bool
-
-    def made(self) -> Fits:
-        """By its type."""
-        return lambda value: value is True or value is False
-
-
-class AString(Shape):
-    """A text: one of `choices`, so many characters long, or one that a pattern is found in."""
-
-    kind, types = "a string", (str,)
-
-    def __init__(
-        self,
-        choices: Sequence[str] = (),
-        least: int = 0,
-        most: int = 0,
-        pattern: str = "",
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.choices, self.least, self.most, self.pattern = choices, least, most, pattern
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """The quickest test for what is asked."""
-        self.plain = None
-        if self.choices:
-            known = frozenset(self.choices)
-            return lambda value: type(value) is str and value in known
-        least, most = self.least, self.most or float("inf")
-        if self.pattern:
-            search = compiled_once(self.pattern).search
-            return lambda value: (
-                type(value) is str and least <= len(value) <= most and search(value) is not None
-            )
-        if self.least or self.most:
-            return lambda value: type(value) is str and least <= len(value) <= most
-        self.plain = str
-        return lambda value: type(value) is str
-
-    def wrong(self, text: str) -> str:
-        """The kind of fault of a text, if it has one."""
-        if self.choices and text not in self.choices:
-            return WRONG_CHOICE
-        if len(text) < self.least:
-            return TOO_SHORT
-        if self.most and len(text) > self.most:
-            return TOO_LONG
-        if self.pattern and not compiled_once(self.pattern).search(text):
-            return WRONG_PATTERN
-        return ""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """The one thing that is wrong with it."""
-        wrong = self.wrong(value)
-        if wrong:
-            yield FieldFault(path, wrong, self, value)
-
-
-class ANumber(Shape):
-    """A number from `least` to `most`."""
-
-    kind, types = "a number", (int, float)
-
-    def __init__(
-        self,
-        least: Optional[float] = None,
-        most: Optional[float] = None,
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.least, self.most = least, most
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """By its type and its bounds."""
-        low = float("-inf") if self.least is None else self.least
-        high = float("inf") if self.most is None else self.most
-        return lambda value: (type(value) is int or type(value) is float) and low <= value <= high
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Which bound it breaks."""
-        if self.fits(value):
-            return
-        is_small = self.least is not None and value < self.least
-        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
-
-
-class AnInteger(ANumber):
-    """A whole number from `least` to `most`."""
-
-    kind = "an integer"
-
-    def made(self) -> Fits:
-        """By its type and its bounds; 1.0 is a whole number, too (RFC 8259 has no other kinds)."""
-        in_bounds = super().made()
-        return lambda value: in_bounds(value) and (type(value) is int or value.is_integer())
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Which bound it breaks, or that it is none."""
-        if type(value) is float and not value.is_integer():
-            yield FieldFault(path, WRONG_TYPE, self, value)
-        else:
-            yield from super().inner_faults(value, path)
-
-
-class AnArray(Shape):
-    """An array of `least` to `most` items of one shape; a `most` of 0 is any number."""
-
-    kind, types = "an array", (list,)
-
-    def __init__(
-        self, item: Shape, least: int = 0, most: int = 0, null: bool = False, rule: RuleNames = ""
-    ) -> None:
-        self.item, self.least, self.most = item, least, most
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """Its length, then its items."""
-        least, most, item = self.least, self.most or float("inf"), self.item
-
-        def fits(value: Json) -> bool:
-            if type(value) is not list or not least <= len(value) <= most:
-                return False
-            return all(map(item.fits, value))  # known late, where shapes hold themselves
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Its length, then what is wrong with its items."""
-        if len(value) < self.least:
-            yield FieldFault(path, TOO_SHORT, self, value)
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        item = self.item
-        for index, one in enumerate(value):
-            if type(one) is not item.plain:
-                yield from item.faults(one, (*path, index))
-
-
-class AnObject(Shape):
-    """An object with these members, some of them `needed`; others are faults if it is `closed`."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(
-        self,
-        members: Mapping[str, Shape],
-        needed: Sequence[str] = (),
-        closed: bool = True,
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.members: Dict[str, Shape] = dict(members)
-        self.needed, self.closed = tuple(needed), closed
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """All members in their order, then whether one is missing."""
-        closed, needed, members = self.closed, frozenset(self.needed), self.members
-        if not (closed or needed or members):
-            self.plain = dict
-        tests: Dict[str, Fits] = {}
-        plain: Dict[str, Optional[type]] = {}
-        get, get_plain = tests.get, plain.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            if not tests:  # made late, for shapes may hold themselves
-                # At once, and these last: other threads may be here, too.
-                plain.update({name: shape.plain for name, shape in members.items()})
-                tests.update({name: shape.fits for name, shape in members.items()})
-            for name, inner in value.items():
-                if type(inner) is get_plain(name):
-                    continue
-                test = get(name)
-                if test is None:
-                    if closed:
-                        return False
-                elif test is not fits_always and not test(inner):
-                    return False
-            return not needed or needed <= value.keys()
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Unknown members, then what is missing, then what is wrong with the others."""
-        members = self.members
-        if self.closed:
-            for name in value:
-                if name not in members:
-                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
-        for name in self.needed:
-            if name not in value:
-                yield FieldFault((*path, name), MISSING_FIELD, members.get(name, self), MISSING)
-        for name, inner in value.items():
-            shape = members.get(name)
-            if shape is not None and type(inner) is not shape.plain:
-                yield from shape.faults(inner, (*path, name))
-
-
-class AMap(Shape):
-    """An object whose keys are the client's own: each of a shape, as its value is, and `most` of
-    them."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(
-        self,
-        value: Shape,
-        key: Optional[AString] = None,
-        most: int = 0,
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.value, self.key, self.most = value, key, most
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """How many there are, then each."""
-        most, key, item = self.most or float("inf"), self.key, self.value
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict or len(value) > most:
-                return False
-            for name, inner in value.items():
-                if not item.fits(inner) or (key is not None and not key.fits(name)):
-                    return False
-            return True
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """That there are too many, then what is wrong with each."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        for number, (name, inner) in enumerate(value.items()):
-            place = (*path, KeyStep(name, number))
-            if self.key is not None:
-                yield from self.key.faults(name, place)
-            yield from self.value.faults(inner, place)
-
-
-class AUnion(Shape):
-    """An object whose member `tag` says which of several it is; without one, or with null, it is
-    the `usual`."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(
-        self,
-        tag: str,
-        members: Mapping[str, AnObject],
-        usual: str = "",
-        null: bool = False,
-        rule: RuleNames = "",
-    ) -> None:
-        self.tag, self.members, self.usual = tag, dict(members), usual
-        for shape in self.members.values():  # each may say what it is
-            shape.members.setdefault(tag, Anything())
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """That of its tag."""
-        tag, usual = self.tag, self.usual
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            named = value.get(tag)
-            if named is None:
-                named = usual
-            test = get(named) if type(named) is str else None
-            return test is not None and test(value)
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """That of its tag, or what is wrong with that."""
-        if self.tag not in value and not self.usual:
-            yield FieldFault((*path, self.tag), MISSING_FIELD, self, MISSING)
-            return
-        named = value.get(self.tag)
-        if named is None and self.usual:
-            named = self.usual
-        shape = self.members.get(named) if isinstance(named, str) else None
-        if shape is None:
-            yield FieldFault(path, WRONG_TAG, self, named)
-        else:
-            yield from shape.faults(value, (*path, Branch(named)))
-
-
-class Either(Shape):
-    """One of several shapes, each of another type."""
-
-    def __init__(self, *shapes: Shape, null: bool = False, rule: RuleNames = "") -> None:
-        self.shapes = shapes
-        self.by_type = {kind: shape for shape in shapes for kind in shape.types}
-        self.kind = " or ".join(shape.kind for shape in shapes)
-        super().__init__(null, rule)
-
-    def made(self) -> Fits:
-        """That of the value's type."""
-        get = {kind: shape.fits for kind, shape in self.by_type.items()}.get
-        self.plain = next((shape.plain for shape in self.shapes if shape.plain), None)
-
-        def fits(value: Json) -> bool:
-            test = get(type(value))
-            return test is not None and test(value)
-
-        return fits
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with it as one of its type, or that it is of none."""
-        shape = self.by_type.get(type(value))
-        if shape is not None:
-            return shape.faults(value, path)
-        return super().faults(value, path)
-
-
-# === rules/base ==============================================================
-# A rule is a row of a table, a book is the rules of one API; what a request breaks of them.
-
-# Pure.
-
-
-MOST_VIOLATIONS = 20  # that are told of one request
-LONGEST_QUOTE = 500  # characters of the request that a sentence says
-ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
-
-# What a model may be called with before its own name: a publisher, a region, a path.
-MODEL_PREFIX = re.compile(
-    r"(?:.*/)?(?:(?:us|eu|apac|global|us-gov|jp|au|ca)\.)?"
-    r"(?:anthropic\.|meta\.|mistral\.|amazon\.)?"
-)
-
-
-@functools.lru_cache(maxsize=256)
-def bare_model(model: str) -> str:
-    """The name of a model without what hosts put before it (request rules, 4.1)."""
-    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
-    return model[found.end() if found else 0 : LONGEST_QUOTE]
-
-
-class Case:
-    """A request as rules look at it: `body` is its JSON, which need not have been readable,
-    `model` as it was sent and `name` without what hosts put before it.  `state` is what the session
-    remembers; `asks_state` becomes true where a rule looked at that."""
-
-    __slots__ = (
-        "wire",
-        "request",
-        "params",
-        "body",
-        "model",
-        "name",
-        "state",
-        "asks_state",
-    )
-
-    def __init__(self, wire: WireFormat, call: Call, body: Json, state: Optional[State]) -> None:
-        self.wire, self.request, self.params, self.body = wire, call.request, call.params, body
-        model: Any = call.model
-        if not model and isinstance(body, dict):
-            model = body.get("model")
-        self.model: str = model if isinstance(model, str) else ""
-        self.name = bare_model(self.model)
-        self.state = state
-        self.asks_state = False
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers of the request, by lower-case name."""
-        return self.request.headers
-
-
-class Finding(NamedTuple):
-    """One place where a rule is broken, and what its sentence says of it; `param`, `code` and
-    `sentence` are the rule's where they are None.  A finding of a Sweep names its `rule`."""
-
-    place: str
-    values: Mapping[str, object] = {}
-    param: Optional[str] = None
-    code: Optional[str] = None
-    sentence: Optional[str] = None
-    rule: str = ""
-
-
-Check = Callable[[Any], Iterable[Finding]]
-
-
-@record
-class Rule:
-    """One row.
-
-    `check` gives the places where a request breaks it, of what the book makes of the body; a rule
-    without one is told by the fields.  `sentence` has {names} for what is said of a place, `param`
-    likewise, with {place} for the place itself.  `needs` are members of the body: without one of
-    them there is nothing to check.  `models` is a regular expression that finds something in the
-    names of the models for which it holds.  `status` to `type` are the error's.  What is wrong with
-    the head of a request comes `early`, before the fields; its check looks at the case itself."""
-
-    id: str
-    sentence: str
-    source: str
-    check: Optional[Check] = None
-    default: str = "on"
-    needs: Tuple[str, ...] = ()
-    models: str = ""
-    status: int = 400
-    code: Optional[str] = None
-    param: Optional[str] = None
-    type: Optional[str] = None
-    early: bool = False
-
-    def violation(self, finding: Finding) -> Violation:
-        """What is said of a place where it is broken."""
-        values = {name: quoted_briefly(value) for name, value in finding.values.items()}
-        values["place"] = finding.place
-        param = self.param if finding.param is None else finding.param
-        if param is not None:
-            param = param.format(**values)
-        sentence = self.sentence if finding.sentence is None else finding.sentence
-        code = self.code if finding.code is None else finding.code
-        text = sentence.format(**values)
-        return Violation(
-            self.id, finding.place, text, self.status, code, param, self.type, self.default
-        )
-
-    def holds_for(self, model: str) -> bool:
-        """Whether it holds for a model."""
-        return not self.models or bool(re.search(self.models, model))
-
-
-@record
-class Sweep:
-    """A check that finds in one go what breaks several rows, at its place among the rules."""
-
-    check: Check
-    needs: Tuple[str, ...] = ()
-
-
-def quoted_briefly(value: object) -> str:
-    """What a sentence says of a request, as much of it as is told."""
-    text = str(value)
-    if len(text) <= LONGEST_QUOTE:
-        return text
-    return text[:LONGEST_QUOTE] + "..."
-
-
-Voice = Callable[[FieldFault], Tuple[str, Finding]]
-ToldAs = Callable[[Violations], Failure]
-
-
-def first_alone(violations: Violations) -> Failure:
-    """The error of a provider that tells one thing at a time."""
-    first = violations[0]
-    return Failure(first.status, first.message, type=first.type, code=first.code, param=first.param)
-
-
-class Book:
-    """The rules of one API of a provider, in the order in which it checks them.
-
-    `shape` is what the body may be, `voice` says which rule a fault of it breaks and in which
-    words; `view` makes of a case what the rules look at, and may say what is `present` there for
-    rules to need beside the members of the body; `refusal` makes an error of what is broken."""
-
-    def __init__(
-        self,
-        provider: str,
-        api: str,
-        rules: Sequence[Union[Rule, Sweep]],
-        shape: Optional[Shape] = None,
-        voice: Optional[Voice] = None,
-        view: Callable[[Case], Any] = lambda case: case,
-        refusal: ToldAs = first_alone,
-    ) -> None:
-        self.provider, self.api, self.rows = provider, api, tuple(rules)
-        self.shape, self.voice, self.view, self.refusal = shape, voice, view, refusal
-        self.rules = tuple(row for row in self.rows if isinstance(row, Rule))
-        self.by_id: Dict[str, Rule] = {rule.id: rule for rule in self.rules}
-        self.early = tuple(rule for rule in self.rules if rule.early)
-        self.needed = frozenset(name for row in self.rows for name in row.needs)
-        # By the model, whether rules that are off hold, too, and what there is of `needed`.
-        self.due = functools.lru_cache(maxsize=256)(self.checks_for)
-
-    def holds(self, rule: Rule, model: str, every: bool) -> bool:
-        """Whether a rule is asked for and holds for a model."""
-        return (every or rule.default != ONLY_IF_ASKED) and rule.holds_for(model)
-
-    def checks_for(
-        self, model: str, every: bool, there: FrozenSet[str]
-    ) -> List[Tuple[Optional[Rule], Check]]:
-        """What to check behind the fields for a model, with the rule that it tells of."""
-        found: List[Tuple[Optional[Rule], Check]] = []
-        for row in self.rows:
-            if row.check is None or not there.issuperset(row.needs):
-                continue
-            if isinstance(row, Sweep):
-                found.append((None, row.check))
-            elif self.holds(row, model, every) and not row.early:
-                found.append((row, row.check))
-        return found
-
-    def broken(self, case: Case, every: bool) -> Violations:
-        """What a request breaks, in order; at most MOST_VIOLATIONS."""
-        return tuple(itertools.islice(self.all_broken(case, every), MOST_VIOLATIONS))
-
-    def all_broken(self, case: Case, every: bool) -> Iterator[Violation]:
-        """All that a request breaks: what is wrong with its head, with its fields, then the rows in
-        order."""
-        body = case.body
-        for rule in self.early:
-            if rule.check is not None and self.holds(rule, case.name, every):
-                yield from map(rule.violation, rule.check(case))
-        if self.shape is not None and not self.shape.fits(body):
-            yield from self.wrong_fields(case, every)
-        if not isinstance(body, dict):
-            return
-        view = self.view(case)
-        present = self.needed.intersection(getattr(view, "present", body))
-        for row, check in self.due(case.name, every, present):
-            for finding in check(view):
-                told = row or self.by_id.get(finding.rule)
-                if told is not None and (row or self.holds(told, case.name, every)):
-                    yield told.violation(finding)
-
-    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
-        """What is wrong with the fields."""
-        if self.shape is None or self.voice is None:
-            return
-        for fault in self.shape.faults(case.body):
-            id, finding = self.voice(fault)
-            rule = self.by_id.get(id)
-            if rule is not None and self.holds(rule, case.name, every):
-                yield rule.violation(finding)
-
-    def only(self, ids: Iterable[str]) -> "Book":
-        """A book of the same API with some of the rules, and without sweeps."""
-        wanted = frozenset(ids)
-        rules = [rule for rule in self.rules if rule.id in wanted]
-        return Book(self.provider, self.api, rules, self.shape, self.voice, self.view, self.refusal)
-
-
-# === rules/conversation ======================================================
-# What the conversations of all providers have in common, and what they may break.
-
-# A body that could not be read is looked at, too: what is of another type than it should be is
-# passed over here, for the fields tell it.  Pure.
-
-
-class ToolMark(NamedTuple):
-    """A call of a tool or a result in a conversation: its id (or its name, where there are no ids),
-    and the indexes that lead to it from the messages: the message, then the part of it."""
-
-    id: str
-    message: int
-    part: int
-
-
-class TalkTurn:
-    """One turn: messages that follow each other with one role, as its provider sees them.
-
-    `first` and `last` are the indexes of its messages."""
-
-    __slots__ = ("role", "first", "last", "calls", "results")
-
-    def __init__(self, role: str, first: int) -> None:
-        self.role, self.first, self.last = role, first, first
-        self.calls: List[ToolMark] = []
-        self.results: List[ToolMark] = []
-
-
-PLAIN_TURN = TalkTurn("", -1)  # any without calls and results: there is no need to tell them apart
-
-
-def indexed_objects(value: Json) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """The objects of an array, with their indexes; none of what is no array."""
-    if isinstance(value, list):
-        for index, one in enumerate(value):
-            if isinstance(one, dict):
-                yield index, one
-
-
-def text_at(value: Any, name: str) -> str:
-    """A member that is a text; empty for any other."""
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, str) else ""
-
-
-def unanswered(
-    turns: Sequence[TalkTurn], late: Container[ToolMark] = ()
-) -> Iterator[Tuple[TalkTurn, List[str], int]]:
-    """The turns whose calls have no result in the turn right after, but one that comes too `late`
-    in it: turn, ids without one, and the index of the message after the results."""
-    for index, turn in enumerate(turns):
-        if not turn.calls:
-            continue
-        answered = set()
-        after = turn.last + 1
-        if index + 1 < len(turns) and turns[index + 1].results:
-            following = turns[index + 1]
-            answered = {mark.id for mark in following.results if mark not in late}
-            after = following.last + 1
-        missing = [mark.id for mark in turn.calls if mark.id not in answered]
-        if missing:
-            yield turn, missing, after
-
-
-def unasked(turns: Sequence[TalkTurn]) -> Iterator[ToolMark]:
-    """The results whose call is not in the turn right before."""
-    calls: Iterable[str] = ()
-    for turn in turns:
-        for mark in turn.results:
-            if mark.id not in calls:
-                yield mark
-        calls = {mark.id for mark in turn.calls}
-
-
-def repeated_marks(marks: Iterable[ToolMark]) -> Iterator[ToolMark]:
-    """Those whose id came before."""
-    seen = set()
-    for mark in marks:
-        if mark.id in seen:
-            yield mark
-        seen.add(mark.id)
-
-
-# === rules/claude_checks =====================================================
-# What Claude refuses whoever hosts it, as functions of plain values, and in which words.  Pure.
-
-
-THINKING_GUIDE = (
-    " Please consult our documentation at "
-    "https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
-)
-BUDGET_BELOW_MAX = (
-    "`max_tokens` must be greater than `thinking.budget_tokens`."
-    + THINKING_GUIDE
-    + "#max-tokens-and-context-window-size"
-)
-ONLY_ONE_TEMPERATURE = (
-    "`temperature` may only be set to 1 when thinking is enabled."
-    + THINKING_GUIDE
-    + "#important-considerations-when-using-extended-thinking"
-)
-ADAPTIVE_TEMPERATURE = (
-    "`temperature` may only be set to 1 when thinking is enabled or in adaptive mode."
-    + THINKING_GUIDE
-)
-FORCED_THOUGHT = "Thinking may not be enabled when tool_choice forces tool use."
-MARKS_MOST = 4
-TOO_MANY_MARKS = "A maximum of 4 blocks with cache_control may be provided. Found {found}."
-LATE_HOUR = (
-    "{path}.cache_control.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' "
-    "cache_control block. Note that blocks are processed in the following order: `tools`, "
-    "`system`, `messages`."
-)
-IMAGE_MOST = 5 * 1024 * 1024  # characters of base64
-IMAGE_STARTS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-}
-
-# The names of models without what hosts put before them (request rules, 4.1).
-OLDER_CLAUDE = (
-    r"^claude-(?:[23](?!\d)|instant|(?:opus|sonnet|haiku)-4(?:-[0-7](?!\d)|-20\d{6}|[@:]|$))"
-)
-FIFTH_CLAUDE = r"^claude-[a-z]+-[5-9](?!\d)"
-NEWEST_CLAUDE = rf"{FIFTH_CLAUDE}|^claude-opus-4-[7-9](?!\d)"
-NO_PREFILL = rf"{FIFTH_CLAUDE}|^claude-(?:opus|sonnet)-4-[6-9](?!\d)"
-ONE_SAMPLER = r"^claude-(?:opus|sonnet|haiku)-4-[1-6](?!\d)"
-
-
-class CacheMark(NamedTuple):
-    """A mark that asks for a cache: where, and what it says; `tag` is the member of a union that
-    the path of a fault inside it names behind the place."""
-
-    place: str
-    says: Mapping[str, Json]
-    tag: str = ""
-
-
-def late_hours(marks: Iterable[CacheMark]) -> Iterator[CacheMark]:
-    """The marks for an hour that come after one for five minutes, which is the usual."""
-    was_short = False
-    for mark in marks:
-        if mark.says.get("ttl") != "1h":
-            was_short = True
-        elif was_short:
-            yield mark
-
-
-def thinking_on(thinking: Json) -> str:
-    """How a request asks for thoughts: enabled or adaptive; empty if it does not."""
-    kind = text_at(thinking, "type")
-    return kind if kind in ("enabled", "adaptive") else ""
-
-
-def is_over_budget(thinking: Json, max_tokens: Json) -> bool:
-    """Whether thoughts may take all of what may be said."""
-    if text_at(thinking, "type") != "enabled" or not isinstance(thinking, dict):
-        return False
-    budget = thinking.get("budget_tokens")
-    return isinstance(budget, int) and isinstance(max_tokens, int) and budget >= max_tokens
-
-
-def is_number_but(value: Json, usual: float) -> bool:
-    """Whether a member is a number other than its usual one."""
-    return isinstance(value, (int, float)) and value != usual
-
-
-def forces_tool(choice: Json) -> bool:
-    """Whether a tool choice leaves nothing but to call one."""
-    return text_at(choice, "type") in ("any", "tool")
-
-
-def image_type(data: str) -> Optional[str]:
-    """The media type of an image in base64, as its first bytes have it; None if they are of none
-    that Claude reads."""
-    try:
-        start = base64.b64decode(data[:24])
-    except ValueError:
-        return None
-    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in IMAGE_STARTS.items() if start.startswith(magic)), None)
-
-
-def first_kind(content: Json) -> str:
-    """The type of the first block of a message; of one that is a text, that."""
-    if isinstance(content, str):
-        return "text"
-    return text_at(content[0], "type") if isinstance(content, list) and content else ""
-
-
-class MergedTurn:
-    """Messages of one role that follow each other: the first one's index, the type of its first
-    block, and whether there are results of tools in them."""
-
-    __slots__ = ("index", "role", "first", "has_results")
-
-    def __init__(self, index: int, role: Json, first: str) -> None:
-        self.index, self.role, self.first, self.has_results = index, role, first, False
-
-
-def thoughtless_turn(turns: Sequence[MergedTurn]) -> Optional[MergedTurn]:
-    """The last turn of the assistant, as far as it has to begin with a thought where thinking is
-    enabled: if neither it does nor one before it in the same round of tools."""
-    at = len(turns) - 1
-    if at >= 0 and turns[at].has_results:
-        at -= 1
-    last = None
-    while at >= 0 and turns[at].role == "assistant":
-        turn = turns[at]
-        if turn.first not in ("text", "tool_use"):
-            return None
-        last = last or turn
-        if not at or not turns[at - 1].has_results:
-            break
-        at -= 2
-    return last
-
-
-# === rules/anthropic_view ====================================================
-# A messages request of Anthropic as its rules look at it.  Pure.
-
-
-# The indexes that lead to a block: the message, the block of it, and the one inside that.
-BlockPath = Tuple[int, ...]
-PlacedBlock = Tuple[BlockPath, Dict[str, Any]]
-
-
-def block_place(at: BlockPath) -> str:
-    """The path to a block, as in `messages.1.content.0`."""
-    place = f"messages.{at[0]}.content.{at[1]}"
-    if len(at) > 2:
-        place += f".tool_result.content.{at[2]}"
-    return place
-
-
-class ClaudeView:
-    """A request: the case, its body, what is in its conversation.
-
-    `present` are the names of the body's members, and with a plus what else there is: a type of
-    block (`+text` also for a text that is no block, and for the system prompt's), `+empty` messages
-    and `+system` ones, `+cache` marks, results of `+server` tools, `+misplaced` calls or results, a
-    last message that is the `+assistant`'s.  Rules need them like members.
-    Messages that follow each other with one role are one turn (4.2)."""
-
-    __slots__ = (
-        "case",
-        "body",
-        "messages",
-        "present",
-        "turns",
-        "late",
-        "blocks",
-        "marks",
-        "empty",
-        "blank",
-        "system",
-        "begun",
-        "has_words",
-        "asked",
-    )
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        messages = self.body.get("messages")
-        self.messages: List[Any] = messages if isinstance(messages, list) else []
-        self.present: Set[str] = set(self.body)
-        self.turns: List[TalkTurn] = []
-        self.late: Set[ToolMark] = set()  # results behind something else in their turn
-        self.blocks: Dict[str, List[PlacedBlock]] = {}  # by type
-        self.marks: List[CacheMark] = []
-        self.empty: List[int] = []  # messages
-        self.blank: List[int] = []
-        self.system: List[int] = []
-        self.begun = 0  # the index at which the turn begins that is read
-        self.has_words = False  # whether there is anything but results in it
-        self.asked: Optional[List[str]] = None  # betas, once they were looked at
-        self.read_marks()
-        self.read()
-        if self.marks:
-            self.present.add("+cache")
-
-    def read_marks(self) -> None:
-        """Find the marks before the messages."""
-        if isinstance(self.body.get("system"), list):
-            self.present.add("+text")
-        for name, tag in (("tools", ".custom"), ("system", "")):
-            for index, one in indexed_objects(self.body.get(name)):
-                if "cache_control" in one:
-                    kind = one.get("type")
-                    named = f".{kind}" if name == "tools" and isinstance(kind, str) else tag
-                    self.mark(f"{name}.{index}", one, named)
-
-    def mark(self, place: str, block: Dict[str, Any], tag: str) -> None:
-        """Note a mark, unless it says nothing."""
-        says = block["cache_control"]
-        if isinstance(says, dict):
-            self.marks.append(CacheMark(place, says, tag))
-
-    def read(self) -> None:
-        """Find the turns and the blocks."""
-        before = None
-        for index, message in indexed_objects(self.messages):
-            role, content = message.get("role"), message.get("content")
-            if role == "system":  # in between it changes nothing of what answers what
-                self.present.add("+system")
-                self.system.append(index)
-                continue
-            if role != before:
-                before = role
-                self.turns.append(PLAIN_TURN)
-                self.begun, self.has_words = index, False
-            if content == "" or content == []:
-                self.present.add("+empty")
-                self.empty.append(index)
-            elif isinstance(content, list):
-                self.read_blocks(index, role, content)
-            elif isinstance(content, str):
-                self.has_words = True
-                if content.isspace():
-                    self.present.add("+text")
-                    self.blank.append(index)
-        if self.messages and text_at(self.messages[-1], "role") == "assistant":
-            self.present.add("+assistant")
-
-    def read_blocks(self, index: int, role: Json, content: List[Any]) -> None:
-        """Find what a message has."""
-        for part, block in indexed_objects(content):
-            kind = block.get("type")
-            if not isinstance(kind, str):
-                continue
-            self.put(kind, (index, part), block)
-            if kind == "tool_use" and role == "assistant":
-                turn = self.turn(index, "assistant")
-                turn.calls.append(ToolMark(text_at(block, "id"), index, part))
-            elif kind == "tool_result":
-                self.read_result(index, part, role, block)
-            else:
-                self.has_words = True
-                if kind == "tool_use":
-                    self.present.add("+misplaced")
-
-    def read_result(self, index: int, part: int, role: Json, block: Dict[str, Any]) -> None:
-        """Find what a result of a tool has."""
-        for inner, one in indexed_objects(block.get("content")):
-            if one.get("type") == "image":
-                self.put("image", (index, part, inner), one)
-            elif "cache_control" in one:
-                place = block_place((index, part, inner))
-                self.mark(place, one, "." + text_at(one, "type"))
-        if role == "user":
-            mark = ToolMark(text_at(block, "tool_use_id"), index, part)
-            self.turn(index, "user").results.append(mark)
-            if self.has_words:
-                self.late.add(mark)
-        else:
-            self.present.add("+misplaced")
-
-    def put(self, kind: str, at: BlockPath, block: Dict[str, Any]) -> None:
-        """Note a block."""
-        found = self.blocks.get(kind)
-        if found is None:
-            found = self.blocks[kind] = []
-            self.present.add("+" + kind)
-            if kind.endswith("_tool_result"):
-                self.present.add("+server")
-        found.append((at, block))
-        if "cache_control" in block:
-            self.mark(block_place(at), block, "." + kind)
-
-    def turn(self, index: int, role: str) -> TalkTurn:
-        """The turn that is read."""
-        turn = self.turns[-1]
-        if turn is PLAIN_TURN:
-            turn = self.turns[-1] = TalkTurn(role, self.begun)
-        turn.last = index
-        return turn
-
-    def of(self, kind: str) -> List[PlacedBlock]:
-        """The blocks of a type, in order."""
-        return self.blocks.get(kind, [])
-
-    def betas(self) -> List[str]:
-        """The betas that a request asks for: in a header, but on Bedrock, and in its body."""
-        if self.asked is not None:
-            return self.asked
-        named = self.body.get("anthropic_beta")
-        found = [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
-        if self.case.wire.provider != "bedrock":
-            header = self.case.headers.get("anthropic-beta")
-            found += [one.strip() for one in (header or "").split(",") if one.strip()]
-        self.asked = found
-        return found
-
-    def has_beta(self, *starts: str) -> bool:
-        """Whether a request asks for one of some betas, by how their names start."""
-        return any(name.startswith(starts) for name in self.betas())
-
-    def merged(self) -> List[MergedTurn]:
-        """The turns, with what each begins with."""
-        found: List[MergedTurn] = []
-        for index, message in indexed_objects(self.messages):
-            role, content = message.get("role"), message.get("content")
-            if role == "system":
-                continue
-            if not found or found[-1].role != role:
-                found.append(MergedTurn(index, role, first_kind(content)))
-            kinds = [text_at(block, "type") for _, block in indexed_objects(content)]
-            found[-1].has_results |= role == "user" and "tool_result" in kinds
-        return found
-
-    def ending(self) -> Iterator[Tuple[int, str]]:
-        """The index of a last message that is the assistant's, and its text, if it ends in one: not
-        where a tool of the server goes on, whose turn was paused."""
-        index = len(self.messages) - 1
-        content = self.messages[index].get("content")
-        if isinstance(content, str):
-            yield index, content
-        elif isinstance(content, list) and content:
-            kinds = {text_at(block, "type") for block in content}
-            if text_at(content[-1], "type") == "text" and "server_tool_use" not in kinds:
-                yield index, text_at(content[-1], "text")
-
-
-# === rules/anthropic_betas ===================================================
-# What Anthropic refuses of headers and betas, and of what its other hosts lack (request rules, 2.6
-# and 3).  Pure.
-
-
-# Members of the body that only betas have, and how the names of those start (anthropic-py 2.14).
-BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
-    "billing_policy": ("user-profiles-",),
-    "compaction": ("compact-",),
-    "context_management": ("context-management-", "compact-"),
-    "fallback_credit_token": ("fallback-credit-", "server-side-fallback-"),
-    "fallbacks": ("server-side-fallback-",),
-    "mcp_servers": ("mcp-client-",),
-    "output_format": ("structured-outputs-",),
-    "thread": ("message-threads-",),
-}
-SCOPED = "prompt-caching-scope-"
-
-# The betas that are known, without their dates: those of anthropic-py 2.14, of BerriAI/litellm's
-# table and of Claude Code.
-BETAS = frozenset(
-    (
-        *("admin-user-sign-out", "advanced-tool-use", "advisor-tool", "agent-memory"),
-        *("analytics-usage-cost", "cache-diagnosis", "ce-claude-code-managed-settings"),
-        *("ce-plugins", "ce-user-management", "claude-code", "code-execution", "compact"),
-        *("computer-use", "context-1m", "context-management", "dangerous-tool-use"),
-        *("dev-full-thinking", "dreaming", "efs", "effort", "experimental-claude-tag"),
-        *("extended-cache-ttl", "fallback-credit", "fast-mode", "files-api"),
-        *("fine-grained-tool-streaming", "google-managed-data-controls", "inline-tools"),
-        *("interleaved-thinking", "managed-agents", "max-tokens-3-5-sonnet", "mcp-client"),
-        *("mcp-tunnels", "message-batches", "message-threads", "mid-conversation-output-config"),
-        *("mid-conversation-system-clear-at", "mid-conversation-tool-changes"),
-        *("model-context-window-exceeded", "oauth", "output-128k", "output-300k", "pdfs"),
-        *("per-turn-control", "prompt-caching", "prompt-caching-scope", "search-results"),
-        *("server-side-fallback", "skills", "spend-limit-reads", "structured-outputs"),
-        *("task-budgets", "telemetry-destinations", "thinking-binding-controls"),
-        *("thinking-display-updates", "thinking-token-count", "token-counting"),
-        *("token-efficient-tools", "tool-examples", "tool-search-tool", "user-profiles"),
-        *("user-profiles-billing", "web-fetch", "web-search", "webhooks"),
-    )
-)
-BETA_DATE = re.compile(r"-20\d{2}-?\d{2}-?\d{2}$")
-# Those that Bedrock has at no model: of what Anthropic alone hosts (BerriAI/litellm's table).
-NOT_AT_AWS = (
-    *("advisor-tool-", "code-execution-", "fast-mode-", "files-api-", "managed-agents-"),
-    *("mcp-client-", "message-batches-", "prompt-caching-scope-", "skills-", "web-fetch-"),
-    "web-search-",
-)
-# Tools that a host does not have, and the types that it lists then (seen in answers of both).
-BEDROCK_LACKS: Tuple[str, ...] = (
-    "web_search_",
-    "web_fetch_",
-    "code_execution_",
-    "advisor_",
-    "mcp_toolset",
-)
-VERTEX_LACKS: Tuple[str, ...] = ("web_fetch_", "code_execution_", "advisor_")
-BEDROCK_TOOLS: Tuple[str, ...] = (
-    *("bash_20250124", "custom", "memory_20250818", "text_editor_20250124"),
-    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
-    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
-    "tool_search_tool_regex_20251119",
-)
-VERTEX_TOOLS: Tuple[str, ...] = (
-    *("bash_20250124", "browser_toolset_20260801", "computer_toolset_20260801"),
-    *(*BEDROCK_TOOLS[1:], "web_search_20250305"),
-)
-UNHOSTED = (
-    "tools.{index}: Input tag '{value}' found using 'type' does not match any of the expected "
-    "tags: {known}"
-)
-
-
-def unversioned(view: ClaudeView) -> Iterator[Finding]:
-    """A request that does not say which version of the API it is written for."""
-    if not view.case.headers.get("anthropic-version"):
-        yield Finding("")
-
-
-def members_of_betas(view: ClaudeView) -> Iterator[Finding]:
-    """Members of a beta that is not asked for."""
-    for name in view.body:
-        starts = BETA_MEMBERS.get(name)
-        if starts and view.body[name] is not None and not view.has_beta(*starts):
-            yield Finding(name, {"path": name})
-    for mark in view.marks:
-        if "scope" in mark.says and not view.has_beta(SCOPED):
-            place = f"{mark.place}{mark.tag}.cache_control.ephemeral.scope"
-            yield Finding(place, {"path": place})
-
-
-def unknown_betas(view: ClaudeView) -> Iterator[Finding]:
-    """Betas that are not known here."""
-    for name in view.betas():
-        if BETA_DATE.sub("", name) not in BETAS:
-            yield Finding("", {"value": name})
-
-
-def betas_not_at_aws(view: ClaudeView) -> Iterator[Finding]:
-    """Betas that Bedrock does not have, and what is no name of one."""
-    for name in view.betas():
-        if name.startswith(NOT_AT_AWS) or not BETA_DATE.search(name):
-            yield Finding("anthropic_beta")
-
-
-def hosted_tools(view: ClaudeView) -> Iterator[Finding]:
-    """Tools that run at Anthropic's and not at this host."""
-    lacks, known = VERTEX_LACKS, VERTEX_TOOLS
-    if view.case.wire.provider == "bedrock":
-        lacks, known = BEDROCK_LACKS, BEDROCK_TOOLS
-    for index, tool in indexed_objects(view.body["tools"]):
-        kind = text_at(tool, "type")
-        if kind.startswith(lacks):
-            tags = ", ".join([f"'{one}'" for one in known])
-            sentence = UNHOSTED.replace("{known}", tags)
-            yield Finding(f"tools.{index}", {"index": index, "value": kind}, sentence=sentence)
-
-
-def wrong_envelope(view: ClaudeView) -> Iterator[Finding]:
-    """What the body of another host needs, and what only Anthropic's own has."""
-    if "anthropic_version" not in view.body:
-        yield Finding("anthropic_version", sentence="anthropic_version: Field required")
-    if view.case.wire.provider == "bedrock":
-        for name in ("model", "stream"):
-            if name in view.body:
-                yield Finding(name, {"path": name})
-
-
-VERSION_RULE = Rule(
-    "anthropic/version-header",
-    "anthropic-version: header is required",
-    "public source files, 8 of them",
-    unversioned,
-)
-CLAUDE_BETA_RULES = (
-    Rule(
-        "anthropic/beta-field",
-        "{path}: Extra inputs are not permitted",
-        "public source files, 2 of them",
-        members_of_betas,
-    ),
-    # The list of betas ages.
-    Rule(
-        "anthropic/beta-header",
-        "Unexpected value(s) `{value}` for the `anthropic-beta` header. Please consult our "
-        "documentation at platform.claude.com/docs or try again without the header.",
-        "public source files, 3 of them",
-        unknown_betas,
-        default="jrn",
-    ),
-)
-CLAUDE_HOST_RULES = (
-    Rule(
-        "claude-bedrock/server-tools",
-        UNHOSTED,
-        "recorded",
-        hosted_tools,
-        needs=("tools",),
-    ),
-    Rule(
-        "claude-bedrock/envelope",
-        "{path}: Extra inputs are not permitted",
-        "pattern",
-        wrong_envelope,
-        default="jrn",
-    ),
-)
-AWS_BETA_RULE = Rule(
-    "claude-bedrock/beta",
-    "invalid beta flag",
-    "anthropics/claude-code#49648, anthropics/claude-code#56595, continuedev/continue#8297",
-    betas_not_at_aws,
-    needs=("anthropic_beta",),
-)
-
-
-# === rules/anthropic_fields ==================================================
-# What the fields of a messages request of Anthropic may be (request rules, 1.3; the types of
-# anthropic-py 2.14).  Pure.
-
-
-class PydanticObject(AnObject):
-    """An object as pydantic checks one: member by member in the order of its own table, and what is
-    unknown last."""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is missing or wrong, then what is unknown."""
-        for name, shape in self.members.items():
-            place = (*path, name)
-            if name not in value:
-                if name in self.needed:
-                    yield FieldFault(place, MISSING_FIELD, shape, MISSING)
-            elif not shape.fits(value[name]):
-                yield from shape.faults(value[name], place)
-        if self.closed:
-            for name in value:
-                if name not in self.members:
-                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
-
-
-def open_object(*needed: str) -> PydanticObject:
-    """An object of which only that it has these members is known for sure."""
-    return PydanticObject({name: Anything() for name in needed}, needed, closed=False)
-
-
-# `scope` is of a beta (see there); it is the only other member that clients were seen to send.
-CACHE_CONTROL = AUnion(
-    "type",
-    {"ephemeral": PydanticObject({"ttl": AString(("5m", "1h"), null=True), "scope": Anything()})},
-    null=True,
-)
-CLAUDE_INPUT = AnObject({}, closed=False)
-
-CLAUDE_TOOL_ID = AString(pattern="^[a-zA-Z0-9_-]+$", rule="anthropic/tool-use-id-pattern")
-CLAUDE_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
-BY_URL = PydanticObject({"url": AString()}, ("url",))
-BY_FILE = PydanticObject({"file_id": AString()}, ("file_id",))
-
-
-def inline_source(*media_types: str) -> PydanticObject:
-    """A source that is in the request itself."""
-    members = {"data": AString(), "media_type": AString(media_types)}
-    return PydanticObject(members, ("data", "media_type"))
-
-
-CLAUDE_TEXT = PydanticObject(
-    {"text": AString(), "cache_control": CACHE_CONTROL, "citations": Anything()}, ("text",)
-)
-CLAUDE_IMAGE = PydanticObject(
-    {
-        "source": AUnion(
-            "type", {"base64": inline_source(*CLAUDE_IMAGE_TYPES), "file": BY_FILE, "url": BY_URL}
-        ),
-        "cache_control": CACHE_CONTROL,
-        "transformations": Anything(),
-    },
-    ("source",),
-)
-CLAUDE_INNER_CONTENT = AnArray(AUnion("type", {"image": CLAUDE_IMAGE, "text": CLAUDE_TEXT}))
-CLAUDE_DOCUMENT = PydanticObject(
-    {
-        "source": AUnion(
-            "type",
-            {
-                "base64": inline_source("application/pdf"),
-                "content": PydanticObject(
-                    {"content": Either(CLAUDE_INNER_CONTENT, AString())}, ("content",)
-                ),
-                "file": BY_FILE,
-                "text": inline_source("text/plain"),
-                "url": BY_URL,
-            },
-        ),
-        "cache_control": CACHE_CONTROL,
-        "citations": Anything(),
-        "context": AString(null=True),
-        "title": AString(null=True),
-    },
-    ("source",),
-)
-SEARCH_RESULT_BLOCK = PydanticObject(
-    {
-        "content": AnArray(Anything()),
-        "source": AString(),
-        "title": AString(),
-        "cache_control": CACHE_CONTROL,
-        "citations": Anything(),
-    },
-    ("content", "source", "title"),
-)
-CLAUDE_RESULT_CONTENT = AnArray(
-    AUnion(
-        "type",
-        {
-            "browser_state": open_object(),
-            "document": CLAUDE_DOCUMENT,
-            "image": CLAUDE_IMAGE,
-            "search_result": SEARCH_RESULT_BLOCK,
-            "text": CLAUDE_TEXT,
-            "tool_reference": open_object("tool_name"),
-        },
-        rule="anthropic/block-tag",
-    )
-)
-TOOL_RESULT_BLOCK = PydanticObject(
-    {
-        "tool_use_id": CLAUDE_TOOL_ID,
-        "cache_control": CACHE_CONTROL,
-        "content": Either(CLAUDE_RESULT_CONTENT, AString(), null=True),
-        "is_error": ABoolean(null=True),
-        "toolset_name": AString(null=True),
-    },
-    ("tool_use_id",),
-)
-TOOL_USE_BLOCK = PydanticObject(
-    {
-        "id": CLAUDE_TOOL_ID,
-        "input": CLAUDE_INPUT,
-        "name": AString(least=1, most=200),
-        "cache_control": CACHE_CONTROL,
-        "caller": Anything(),
-        "toolset_name": AString(null=True),
-    },
-    ("id", "input", "name"),
-)
-THINKING_BLOCK = PydanticObject(
-    {"signature": AString(rule="anthropic/thinking-signature"), "thinking": AString()},
-    ("signature", "thinking"),
-)
-SERVER_USE_BLOCK = PydanticObject(
-    {
-        "id": AString(pattern="^srvtoolu_[a-zA-Z0-9_]+$"),
-        "input": CLAUDE_INPUT,
-        "name": AString(),
-    },
-    ("id", "input", "name"),
-    closed=False,
-)
-SERVER_RESULT_BLOCK = open_object("content", "tool_use_id")
-GENERAL_BLOCKS: Dict[str, AnObject] = {
-    "bash_code_execution_tool_result": SERVER_RESULT_BLOCK,
-    "code_execution_tool_result": SERVER_RESULT_BLOCK,
-    "container_upload": open_object("file_id"),
-    "document": CLAUDE_DOCUMENT,
-    "image": CLAUDE_IMAGE,
-    "redacted_thinking": PydanticObject({"data": AString()}, ("data",)),
-    "search_result": SEARCH_RESULT_BLOCK,
-    "server_tool_use": SERVER_USE_BLOCK,
-    "text": CLAUDE_TEXT,
-    "text_editor_code_execution_tool_result": SERVER_RESULT_BLOCK,
-    "thinking": THINKING_BLOCK,
-    "tool_result": TOOL_RESULT_BLOCK,
-    "tool_search_tool_result": SERVER_RESULT_BLOCK,
-    "tool_use": TOOL_USE_BLOCK,
-    "web_fetch_tool_result": SERVER_RESULT_BLOCK,
-    "web_search_tool_result": SERVER_RESULT_BLOCK,
-}
-BETA_BLOCKS: Dict[str, AnObject] = {
-    kind: open_object()
-    for kind in (
-        *("advisor_tool_result", "compaction", "fallback", "mcp_tool_listing", "mcp_tool_result"),
-        *("mcp_tool_use", "tool_addition", "tool_removal"),
-    )
-}
-CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
-
-# In the middle of a conversation the newest models take a `system` message: see the rules.
-CLAUDE_MESSAGE = PydanticObject(
-    {
-        "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
-        "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
-        "clear_at": Anything(),
-        "output_config": Anything(),
-    },
-    ("role", "content"),
-)
-SYSTEM_BLOCK = PydanticObject(
-    {
-        "text": AString(),
-        "type": AString(("text",)),
-        "cache_control": CACHE_CONTROL,
-        "citations": Anything(),
-    },
-    ("text", "type"),
-)
-
-OWN_TOOL = PydanticObject(
-    {
-        "name": AString(most=128, pattern="^[a-zA-Z0-9_-]{1,128}$", rule="anthropic/tool-name"),
-        "input_schema": PydanticObject({"type": AString(("object",))}, ("type",), closed=False),
-        "allowed_callers": AnArray(AString(), null=True),
-        "cache_control": CACHE_CONTROL,
-        "defer_loading": ABoolean(null=True),
-        "description": AString(null=True),
-        "eager_input_streaming": ABoolean(null=True),
-        "input_examples": AnArray(CLAUDE_INPUT, null=True),
-        "strict": ABoolean(null=True),
-    },
-    ("name", "input_schema"),
-)
-# Tools of Anthropic's own, whose members differ from version to version: those are not looked at.
-SERVER_TOOL = PydanticObject({"name": AString(), "cache_control": CACHE_CONTROL}, closed=False)
-GENERAL_TOOLS = (
-    *("bash_20250124", "browser_toolset_20260801", "code_execution_20250522"),
-    *("code_execution_20250825", "code_execution_20260120", "code_execution_20260521"),
-    *("computer_toolset_20260801", "custom", "memory_20250818", "text_editor_20250124"),
-    *("text_editor_20250429", "text_editor_20250728", "tool_search_tool_bm25"),
-    *("tool_search_tool_bm25_20251119", "tool_search_tool_regex"),
-    *("tool_search_tool_regex_20251119", "web_fetch_20250910", "web_fetch_20260209"),
-    *("web_fetch_20260309", "web_fetch_20260318", "web_search_20250305", "web_search_20260209"),
-    "web_search_20260318",
-)
-BETA_TOOLS = (
-    *("advisor_20260301", "bash_20241022", "computer_20241022", "computer_20250124"),
-    *("computer_20251124", "mcp_toolset", "text_editor_20241022"),
-)
-CLAUDE_TOOLS = AUnion(
-    "type",
-    {**dict.fromkeys((*GENERAL_TOOLS, *BETA_TOOLS), SERVER_TOOL), "custom": OWN_TOOL},
-    usual="custom",
-    rule="anthropic/tool-tag",
-)
-PARALLEL_MEMBERS = {"disable_parallel_tool_use": ABoolean(null=True)}
-CLAUDE_TOOL_CHOICE = AUnion(
-    "type",
-    {
-        "any": PydanticObject(PARALLEL_MEMBERS),
-        "auto": PydanticObject(PARALLEL_MEMBERS),
-        "none": PydanticObject({}, rule="anthropic/tool-choice-none-extra"),
-        "tool": PydanticObject({"name": AString(), **PARALLEL_MEMBERS}, ("name",)),
-    },
-    null=True,
-)
-THOUGHT_MEMBERS = {
-    "display": AString(("summarized", "omitted", "updates"), null=True),
-    "block_binding": Anything(),
-}
-THINKING_BUDGET = AnInteger(1024, rule="anthropic/budget-min")
-CLAUDE_THINKING = AUnion(
-    "type",
-    {
-        "adaptive": PydanticObject(THOUGHT_MEMBERS),
-        "between_tools": PydanticObject({}),
-        "disabled": PydanticObject({}),
-        "enabled": PydanticObject(
-            {"budget_tokens": THINKING_BUDGET, **THOUGHT_MEMBERS}, ("budget_tokens",)
-        ),
-    },
-    null=True,
-)
-CLAUDE_OUTPUT_CONFIG = PydanticObject(
-    {
-        "effort": AString(("low", "medium", "high", "xhigh", "max"), null=True),
-        "format": AUnion(
-            "type",
-            {"json_schema": PydanticObject({"schema": CLAUDE_INPUT}, ("schema",))},
-            null=True,
-        ),
-        "task_budget": Anything(),
-    },
-    null=True,
-)
-# Of null it is not known for each member that it is refused: it is as good as nothing.
-CLAUDE_MEMBERS: Dict[str, Shape] = {
-    "model": AString(least=1),
-    "messages": AnArray(CLAUDE_MESSAGE, 1, rule="anthropic/messages-empty"),
-    "max_tokens": AnInteger(0),  # 0 fills the cache and says nothing, since 2026
-    "cache_control": CACHE_CONTROL,
-    "container": Anything(),
-    "diagnostics": Anything(),
-    "inference_geo": AString(null=True),
-    "metadata": PydanticObject({"user_id": AString(most=256, null=True)}, null=True),
-    "output_config": CLAUDE_OUTPUT_CONFIG,
-    "service_tier": AString(("auto", "standard_only"), null=True),
-    "speed": AString(("standard", "fast"), null=True),
-    "stop_sequences": AnArray(AString(pattern=r"\S"), null=True),
-    "stream": ABoolean(null=True),
-    "system": Either(AnArray(SYSTEM_BLOCK), AString(), null=True),
-    "temperature": ANumber(0, 1, null=True, rule="anthropic/temperature-range"),
-    "thinking": CLAUDE_THINKING,
-    "tool_choice": CLAUDE_TOOL_CHOICE,
-    "tools": AnArray(CLAUDE_TOOLS, null=True),
-    "top_k": AnInteger(0, null=True),
-    "top_p": ANumber(0, 1, null=True),
-    "user_profile_id": Anything(),
-    "workspace_id": Anything(),
-    # Those of betas: the rule that asks for their header looks at them.
-    "billing_policy": Anything(),
-    "compaction": Anything(),
-    "context_management": AnObject({}, closed=False, null=True),
-    "fallback_credit_token": Anything(),
-    "fallbacks": Anything(),
-    "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
-    "output_format": Anything(),
-    "thread": Anything(),
-}
-VERSIONED_MEMBERS: Dict[str, Shape] = {
-    "anthropic_version": AString(),
-    "anthropic_beta": AnArray(AString(), null=True),
-    "model": Anything(),
-}
-
-CLAUDE_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages", "max_tokens"))
-# Of members that only messages have it is not known that a count refuses them.
-CLAUDE_COUNT_BODY = PydanticObject(CLAUDE_MEMBERS, ("model", "messages"))
-# The path names the model, and on Bedrock whether it streams.
-CLAUDE_VERTEX_BODY = PydanticObject(
-    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS}, ("messages", "max_tokens")
-)
-CLAUDE_VERTEX_COUNT_BODY = PydanticObject(
-    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "model": AString()}, ("model", "messages")
-)
-CLAUDE_BEDROCK_BODY = PydanticObject(
-    {**CLAUDE_MEMBERS, **VERSIONED_MEMBERS, "stream": Anything()}, ("messages", "max_tokens")
-)
-
-
-# === rules/anthropic_thinking ================================================
-# What Anthropic refuses of thoughts, sampling, caches and images (request rules, 2.5).  Pure.
-
-
-def budgets_over(view: ClaudeView) -> Iterator[Finding]:
-    """A budget that leaves nothing for the answer, but where thoughts come between calls."""
-    body = view.body
-    if not is_over_budget(body["thinking"], body["max_tokens"]):
-        return
-    if not view.has_beta("interleaved-thinking-"):
-        yield Finding("max_tokens")
-
-
-def warm_thoughts(view: ClaudeView) -> Iterator[Finding]:
-    """A temperature beside thoughts."""
-    kind = thinking_on(view.body["thinking"])
-    if kind and is_number_but(view.body["temperature"], 1):
-        sentence = ADAPTIVE_TEMPERATURE if kind == "adaptive" else None
-        yield Finding("temperature", sentence=sentence)
-
-
-def two_samplers(view: ClaudeView) -> Iterator[Finding]:
-    """Two ways to sample."""
-    if view.body["temperature"] is not None and view.body["top_p"] is not None:
-        yield Finding("temperature")
-
-
-def deprecated_samplers(view: ClaudeView) -> Iterator[Finding]:
-    """Any way to sample that is not the usual one."""
-    for name, usual in (("temperature", 1), ("top_p", 1), ("top_k", 0)):
-        if is_number_but(view.body.get(name), usual):
-            yield Finding(name, {"name": name})
-
-
-def enabled_thoughts(view: ClaudeView) -> Iterator[Finding]:
-    """Thoughts with a budget."""
-    if text_at(view.body["thinking"], "type") == "enabled":
-        yield Finding("thinking.type")
-
-
-def highest_effort(view: ClaudeView) -> Iterator[Finding]:
-    """An effort that only newer models take."""
-    effort = text_at(view.body["output_config"], "effort")
-    if effort == "xhigh":
-        yield Finding("output_config.effort", {"value": effort})
-
-
-def forced_thoughts(view: ClaudeView) -> Iterator[Finding]:
-    """Thoughts where a tool has to be called at once."""
-    if thinking_on(view.body["thinking"]) and forces_tool(view.body["tool_choice"]):
-        yield Finding("thinking")
-
-
-def turns_without_thought(view: ClaudeView) -> Iterator[Finding]:
-    """A turn that goes on, without the thought that it began with."""
-    if text_at(view.body["thinking"], "type") != "enabled":
-        return
-    turn = thoughtless_turn(view.merged())
-    if turn:
-        place = f"messages.{turn.index}.content.0.type"
-        yield Finding(place, {"path": place, "type": turn.first})
-
-
-def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
-    """Thoughts that nothing proves to be the model's own."""
-    for at, block in view.of("thinking"):
-        if block.get("signature") == "":
-            place = block_place(at)
-            yield Finding(place, {"path": place})
-
-
-def too_many_marks(view: ClaudeView) -> Iterator[Finding]:
-    """More marks of a cache than there may be."""
-    if len(view.marks) > MARKS_MOST:
-        yield Finding("", {"found": len(view.marks)})
-
-
-def marks_on_nothing(view: ClaudeView) -> Iterator[Finding]:
-    """Marks of a cache on empty texts."""
-    for index, block in indexed_objects(view.body.get("system")):
-        if block.get("text") == "" and block.get("cache_control"):
-            yield Finding(f"system.{index}", {"path": f"system.{index}"})
-    for at, block in view.of("text"):
-        if block.get("text") == "" and block.get("cache_control"):
-            place = block_place(at) + ".text"
-            yield Finding(place, {"path": place})
-
-
-def hours_after_minutes(view: ClaudeView) -> Iterator[Finding]:
-    """Marks for an hour behind one for less."""
-    for mark in late_hours(view.marks):
-        yield Finding(mark.place + ".cache_control.ttl", {"path": mark.place})
-
-
-def images_of_other_types(view: ClaudeView) -> Iterator[Finding]:
-    """Images that are not what they are said to be."""
-    for at, block in view.of("image"):
-        source = block.get("source")
-        found = image_type(text_at(source, "data"))
-        said = text_at(source, "media_type")
-        if found and found != said:
-            place = block_place(at) + ".image.source.base64.data"
-            yield Finding(place, {"path": place, "type": said})
-
-
-def large_images(view: ClaudeView) -> Iterator[Finding]:
-    """Images that are too large."""
-    for at, block in view.of("image"):
-        size = len(text_at(block.get("source"), "data"))
-        if size > IMAGE_MOST:
-            place = block_place(at) + ".image.source.base64"
-            yield Finding(place, {"path": place, "size": size})
-
-
-CLAUDE_THINKING_RULES = (
-    Rule(
-        "anthropic/budget-below-max",
-        BUDGET_BELOW_MAX,
-        "liuw1535/antigravity2api-nodejs#149, liuw1535/antigravity2api-nodejs#150",
-        budgets_over,
-        needs=("thinking", "max_tokens"),
-    ),
-    Rule(
-        "anthropic/temperature-thinking",
-        ONLY_ONE_TEMPERATURE,
-        "MartialBE/one-hub#529, dyad-sh/dyad#4396, Aider-AI/aider#3720",
-        warm_thoughts,
-        needs=("thinking", "temperature"),
-    ),
-    Rule(
-        "anthropic/temp-and-topp",
-        "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
-        "fwdai/reticle#7, skydiscover-ai/skydiscover#15",
-        two_samplers,
-        default="mod",
-        needs=("temperature", "top_p"),
-        models=ONE_SAMPLER,
-    ),
-    Rule(
-        "anthropic/temp-deprecated",
-        "`{name}` is deprecated for this model.",
-        "UKGovernmentBEIS/inspect_ai#3721",
-        deprecated_samplers,
-        default="mod",
-        needs=("messages",),
-        models=NEWEST_CLAUDE,
-    ),
-    Rule(
-        "anthropic/thinking-enabled-gone",
-        '"thinking.type.enabled" is not supported for this model. Use "thinking.type.adaptive" and '
-        '"output_config.effort" to control thinking behavior.',
-        "earendil-works/pi#3297, srtab/daiv#1429",
-        enabled_thoughts,
-        default="mod",
-        needs=("thinking",),
-        models=NEWEST_CLAUDE,
-    ),
-    # Which models take which efforts is known of those alone of which this was recorded.
-    Rule(
-        "anthropic/effort-unsupported",
-        "This model does not support effort level '{value}'. Supported levels: high, low, max, "
-        "medium.",
-        "recorded",
-        highest_effort,
-        default="off",
-        needs=("output_config",),
-        models="^claude-(?:opus|sonnet)-4-6",
-    ),
-    Rule(
-        "anthropic/thinking-forced-tool",
-        FORCED_THOUGHT,
-        "mastra-ai/mastra#7507, can1357/oh-my-pi#341; adaptive: Alcova-AI/adk-anthropic-go#23",
-        forced_thoughts,
-        needs=("thinking", "tool_choice"),
-    ),
-    Rule(
-        "anthropic/thinking-first",
-        "{path}: Expected `thinking` or `redacted_thinking`, but found `{type}`. When `thinking` "
-        "is enabled, a final `assistant` message must start with a thinking block (preceeding the "
-        "lastmost set of `tool_use` and `tool_result` blocks). We recommend you include thinking "
-        "blocks from previous turns. To avoid this requirement, disable `thinking`."
-        + THINKING_GUIDE,
-        "anomalyco/opencode#3077, lbjlaq/Antigravity-Manager#139",
-        turns_without_thought,
-        needs=("thinking", "messages"),
-    ),
-    # Only an empty one is surely none of the model's own: history may be from elsewhere.
-    Rule(
-        "anthropic/signature-invalid",
-        "{path}: Invalid `signature` in `thinking` block",
-        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
-        empty_signatures,
-        needs=("+thinking",),
-    ),
-)
-
-CLAUDE_CACHE_RULES = (
-    Rule(
-        "anthropic/cache-max",
-        TOO_MANY_MARKS,
-        "BerriAI/litellm#16062, agentjido/req_llm#480",
-        too_many_marks,
-        needs=("+cache",),
-    ),
-    Rule(
-        "anthropic/cache-empty-text",
-        "{path}: cache_control cannot be set for empty text blocks",
-        "public source files",
-        marks_on_nothing,
-        needs=("+cache", "+text"),
-    ),
-    Rule(
-        "anthropic/cache-ttl-order",
-        LATE_HOUR,
-        "cnighswonger/claude-code-cache-fix#44, headroomlabs-ai/headroom#2939",
-        hours_after_minutes,
-        needs=("+cache",),
-    ),
-)
-
-CLAUDE_IMAGE_RULES = (
-    Rule(
-        "anthropic/image-type",
-        "{path}: Image does not match the provided media type {type}",
-        "anthropics/claude-code#12041, anthropics/claude-code#13131",
-        images_of_other_types,
-        needs=("+image",),
-    ),
-    Rule(
-        "anthropic/image-size",
-        "{path}: image exceeds 5 MB maximum: {size} bytes > 5242880 bytes",
-        "anthropics/claude-code#10612, anthropics/claude-code#19631",
-        large_images,
-        needs=("+image",),
-    ),
-)
-
-
-# === rules/anthropic_tools ===================================================
-# What Anthropic refuses of tools, their calls and their results (request rules, 2.5).  Pure.
-
-
-CLAUDE_ROOT_UNIONS = frozenset(("oneOf", "allOf", "anyOf"))
-
-
-def uses_without_result(view: ClaudeView) -> Iterator[Finding]:
-    """Calls of tools without a result at the beginning of the next turn."""
-    for turn, missing, _ in unanswered(view.turns, view.late):
-        at = next(mark.message for mark in turn.calls if mark.id == missing[0])
-        place = f"messages.{at}"
-        yield Finding(place, {"path": place, "ids": ", ".join(missing)})
-
-
-def results_without_use(view: ClaudeView) -> Iterator[Finding]:
-    """Results of tools that nobody called in the turn before."""
-    for mark in unasked(view.turns):
-        place = block_place((mark.message, mark.part))
-        yield Finding(place, {"path": place, "id": mark.id})
-
-
-def orphans_of_servers(view: ClaudeView) -> Iterator[Finding]:
-    """Results of the server's tools whose call does not come before them."""
-    called: Dict[str, BlockPath] = {}
-    for at, block in view.of("server_tool_use"):
-        called.setdefault(text_at(block, "id"), at)
-    for kind, blocks in view.blocks.items():
-        if not kind.endswith("_tool_result") or kind == "mcp_tool_result":
-            continue
-        for at, block in blocks:
-            id = text_at(block, "tool_use_id")
-            if id and called.get(id, at) >= at:
-                place = block_place(at)
-                yield Finding(place, {"path": place, "id": id, "type": kind})
-
-
-def repeated_uses(view: ClaudeView) -> Iterator[Finding]:
-    """Calls with the id of another."""
-    for mark in repeated_marks(mark for turn in view.turns for mark in turn.calls):
-        place = block_place((mark.message, mark.part))
-        yield Finding(place, {"path": place})
-
-
-def blocks_of_others(view: ClaudeView) -> Iterator[Finding]:
-    """Calls in the user's turns, results in the assistant's."""
-    for kind, role in (("tool_use", "assistant"), ("tool_result", "user")):
-        for at, _ in view.of(kind):
-            if view.messages[at[0]].get("role") != role:
-                place = f"messages.{at[0]}"
-                yield Finding(place, {"path": place, "type": kind, "role": role})
-
-
-def empty_errors(view: ClaudeView) -> Iterator[Finding]:
-    """Results that are errors and do not say which."""
-    for at, block in view.of("tool_result"):
-        if block.get("is_error") is True and block.get("content") in (None, "", []):
-            place = block_place(at) + ".tool_result"
-            yield Finding(place, {"path": place})
-
-
-def repeated_claude_tools(view: ClaudeView) -> Iterator[Finding]:
-    """Tools with the name of another; one finding for all."""
-    names = [text_at(tool, "name") for _, tool in indexed_objects(view.body["tools"])]
-    named = [name for name in names if name]
-    if len(set(named)) < len(named):
-        yield Finding("tools")
-
-
-def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
-    """Schemas that are one of several."""
-    for index, tool in indexed_objects(view.body["tools"]):
-        schema = tool.get("input_schema")
-        if isinstance(schema, dict) and not CLAUDE_ROOT_UNIONS.isdisjoint(schema):
-            place = f"tools.{index}.custom.input_schema"
-            yield Finding(place, {"path": place})
-
-
-def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
-    """A tool has to be called, and there is none."""
-    kind = text_at(view.body["tool_choice"], "type")
-    if kind in ("any", "tool") and not view.body.get("tools"):
-        yield Finding("tool_choice", {"type": kind})
-
-
-def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
-    """The one tool that has to be called is not there."""
-    choice, tools = view.body["tool_choice"], view.body["tools"]
-    name = text_at(choice, "name")
-    if text_at(choice, "type") != "tool" or not name or not tools:
-        return
-    names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
-    # A set of tools has no name of its own: which ones it has is not known here.
-    if name not in names and "" not in names:
-        yield Finding("tool_choice", {"name": name})
-
-
-CLAUDE_TOOL_RULES = (
-    Rule(
-        "anthropic/tool-use-answered",
-        "{path}: `tool_use` ids were found without `tool_result` blocks immediately after: {ids}. "
-        "Each `tool_use` block must have a corresponding `tool_result` block in the next message.",
-        "anthropics/claude-code#5060, anthropics/claude-code#5989, Kilo-Org/kilocode#5163",
-        uses_without_result,
-        needs=("+tool_use",),
-    ),
-    Rule(
-        "anthropic/tool-result-after-tool-use",
-        "{path}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` "
-        "block must have a corresponding `tool_use` block in the previous message.",
-        "anthropics/claude-code#13460, tghamm/Anthropic.SDK#184, router-for-me/CLIProxyAPI#497",
-        results_without_use,
-        needs=("+tool_result",),
-    ),
-    Rule(
-        "anthropic/server-result-orphan",
-        "{path}: unexpected `tool_use_id` found in `{type}` blocks: {id}. Each `{type}` block must "
-        "have a corresponding `server_tool_use` block before it.",
-        "anthropics/claude-code#64383, anthropics/claude-code#80439",
-        orphans_of_servers,
-        needs=("+server",),
-    ),
-    Rule(
-        "anthropic/tool-use-id-unique",
-        "{path}: `tool_use` ids must be unique",
-        "public source files, 5 of them",
-        repeated_uses,
-        needs=("+tool_use",),
-    ),
-    # Not in the list of rules; the sentences are quoted there and in several source files.
-    Rule(
-        "anthropic/block-role",
-        "{path}: `{type}` blocks can only be in `{role}` messages",
-        "tghamm/Anthropic.SDK#128",
-        blocks_of_others,
-        needs=("+misplaced",),
-    ),
-    Rule(
-        "anthropic/error-result-empty",
-        "{path}: content cannot be empty if `is_error` is true",
-        "public source files, 4 of them",
-        empty_errors,
-        needs=("+tool_result",),
-    ),
-    Rule(
-        "anthropic/tool-names-unique",
-        "tools: Tool names must be unique.",
-        "microsoft/vscode#278073, danny-avila/LibreChat#13162",
-        repeated_claude_tools,
-        needs=("tools",),
-    ),
-    Rule(
-        "anthropic/input-schema-union",
-        "{path}: input_schema does not support oneOf, allOf, or anyOf at the top level",
-        "anthropics/claude-code#5319, dearlordylord/huly-mcp#66",
-        unions_at_root,
-        needs=("tools",),
-    ),
-    Rule(
-        "anthropic/tool-choice-without-tools",
-        "tool_choice.{type} may only be specified while providing tools",
-        "public source files, 6 of them",
-        claude_choice_without_tools,
-        needs=("tool_choice",),
-    ),
-    Rule(
-        "anthropic/tool-choice-unknown",
-        "Tool '{name}' not found in provided tools",
-        "public source file",
-        unknown_claude_choice,
-        needs=("tool_choice", "tools"),
-    ),
-)
-
-
-# === rules/anthropic_turns ===================================================
-# What Anthropic refuses of the messages of a conversation, their roles and texts (request rules,
-# 2.5).  Pure.
-
-
-def system_messages(view: ClaudeView) -> Iterator[Finding]:
-    """Messages of the system's, which only the newest models take."""
-    for index in view.system:
-        yield Finding(f"messages.{index}.role")
-
-
-def messages_of_nothing(view: ClaudeView) -> Iterator[Finding]:
-    """Messages without content; the last one may be the assistant's, to be gone on with."""
-    last = len(view.messages) - 1
-    for index in view.empty:
-        if index != last or view.messages[index].get("role") != "assistant":
-            place = f"messages.{index}"
-            yield Finding(place, {"path": place})
-
-
-def system_texts(view: ClaudeView) -> Iterator[Finding]:
-    """Empty texts of the system prompt."""
-    for index, block in indexed_objects(view.body.get("system")):
-        if block.get("text") == "":
-            yield Finding(f"system.{index}", {"part": "system"})
-
-
-def texts_of_nothing(view: ClaudeView) -> Iterator[Finding]:
-    """Blocks without text."""
-    yield from system_texts(view)
-    for at, block in view.of("text"):
-        if block.get("text") == "":
-            yield Finding(block_place(at), {"part": "messages"})
-
-
-def texts_of_blanks(view: ClaudeView) -> Iterator[Finding]:
-    """Texts of nothing but blanks: a text alone is as good as a block of it."""
-    places = [f"messages.{index}" for index in view.blank]
-    places += [block_place(at) for at, block in view.of("text") if text_at(block, "text").isspace()]
-    for place in places:
-        yield Finding(place)
-
-
-def blank_endings(view: ClaudeView) -> Iterator[Finding]:
-    """A last message of the assistant's that ends in a blank."""
-    for index, text in view.ending():
-        if text[-1:].isspace():
-            yield Finding(f"messages.{index}")
-
-
-def prefills(view: ClaudeView) -> Iterator[Finding]:
-    """A last message that is the assistant's."""
-    for index, _ in view.ending():
-        yield Finding(f"messages.{index}")
-
-
-CLAUDE_TURN_RULES = (
-    Rule(
-        "anthropic/role-system",
-        'messages: Unexpected role "system". The Messages API accepts a top-level `system` '
-        'parameter, not "system" as an input message role.',
-        "Maol-1997/cursor-claude-connector#3, ianarawjo/ChainForge#271",
-        system_messages,
-        default="mod",
-        needs=("+system",),
-        models=OLDER_CLAUDE,
-    ),
-    Rule(
-        "anthropic/content-empty",
-        "{path}: all messages must have non-empty content except for the optional final assistant "
-        "message",
-        "anthropics/claude-code#6774, anthropics/claude-code#3196, anthropics/claude-code#4416",
-        messages_of_nothing,
-        needs=("+empty",),
-    ),
-    Rule(
-        "anthropic/text-empty",
-        "{part}: text content blocks must be non-empty",
-        "BiFangKNT/mtga#68, tests of epam/ai-dial-adapter-bedrock",
-        texts_of_nothing,
-        needs=("+text",),
-    ),
-    Rule(
-        "anthropic/text-blank",
-        "messages: text content blocks must contain non-whitespace text",
-        "anthropics/claude-code#23440, continuedev/continue#9605",
-        texts_of_blanks,
-        needs=("+text",),
-    ),
-    Rule(
-        "anthropic/trailing-space",
-        "messages: final assistant content cannot end with trailing whitespace",
-        "tailcallhq/forgecode#1872",
-        blank_endings,
-        needs=("+assistant",),
-    ),
-    Rule(
-        "anthropic/prefill",
-        "This model does not support assistant message prefill. The conversation must end with a "
-        "user message.",
-        "smallmain/vscode-unify-chat-provider#249, ericc-ch/copilot-api#261",
-        prefills,
-        default="mod",
-        needs=("+assistant",),
-        models=NO_PREFILL,
-    ),
-)
-
-
-# === rules/pydantic_voice ====================================================
-# What pydantic says of a wrong field, and what it calls that (request rules, 1.8).  Pure.
-
-
-# Sentence, what pydantic calls it, and what it says beside the path.
-PydanticWords = Tuple[str, str, Dict[str, object]]
-
-
-def either_of(choices: Sequence[str]) -> str:
-    """`'a', 'b' or 'c'`."""
-    quoted = [f"'{choice}'" for choice in choices]
-    if len(quoted) < 2:
-        return "".join(quoted)
-    return ", ".join(quoted[:-1]) + " or " + quoted[-1]
-
-
-def pydantic_words(fault: FieldFault) -> PydanticWords:
-    """What is said of a fault."""
-    kind = fault.kind
-    shape: Any = fault.shape
-    if kind == MISSING_FIELD:
-        return "Field required", "missing", {}
-    if kind == UNKNOWN_FIELD:
-        return "Extra inputs are not permitted", "extra_forbidden", {}
-    if kind == WRONG_CHOICE:
-        return "Input should be {choices}", "enum", {"choices": either_of(shape.choices)}
-    if kind == WRONG_PATTERN:
-        more: Dict[str, object] = {"pattern": shape.pattern}
-        return "String should match pattern '{pattern}'", "string_pattern_mismatch", more
-    if kind == WRONG_TAG:
-        return said_of_tag(fault)
-    if kind in (TOO_SMALL, TOO_LARGE):
-        return said_of_bound(fault)
-    if kind in (TOO_SHORT, TOO_LONG):
-        return said_of_size(fault)
-    # Of several types that would do, the first is told.
-    code, name = PYDANTIC_NAMES.get(shape.kind.split(" or ")[0], ("value", shape.kind))
-    return "Input should be a valid {name}", code + "_type", {"name": name}
-
-
-def said_of_tag(fault: FieldFault) -> PydanticWords:
-    """That there is no such member of a union."""
-    shape: Any = fault.shape
-    known = ", ".join(f"'{name}'" for name in shape.members)
-    more: Dict[str, object] = {"value": fault.value, "tag": shape.tag, "known": known}
-    sentence = (
-        "Input tag '{value}' found using '{tag}' does not match any of the expected tags: {known}"
-    )
-    return sentence, "union_tag_invalid", more
-
-
-def said_of_bound(fault: FieldFault) -> PydanticWords:
-    """That a number is out of bounds."""
-    shape: Any = fault.shape
-    if fault.kind == TOO_SMALL:
-        more: Dict[str, object] = {"bound": compact(shape.least)}
-        return "Input should be greater than or equal to {bound}", "greater_than_equal", more
-    return (
-        "Input should be less than or equal to {bound}",
-        "less_than_equal",
-        {"bound": compact(shape.most)},
-    )
-
-
-def said_of_size(fault: FieldFault) -> PydanticWords:
-    """That a text or a list is too short or too long."""
-    shape: Any = fault.shape
-    side, word, size = "least", "short", shape.least
-    if fault.kind == TOO_LONG:
-        side, word, size = "most", "long", shape.most
-    if isinstance(fault.value, str):
-        text = f"String should have at {side} {{size}} characters"
-        return text, f"string_too_{word}", {"size": size}
-    unit = "item" if size == 1 else "items"
-    text = f"List should have at {side} {{size}} {unit} after validation, not {{found}}"
-    return text, f"too_{word}", {"size": size, "found": len(fault.value)}
-
-
-# === rules/anthropic_voice ===================================================
-# How Anthropic says that a field is wrong (request rules, 1.8), at its other hosts, too.  Pure.
-
-
-# The rules of shapes, and the kinds of faults that break them; all others are of the types.
-TOLD_APART: Mapping[str, Tuple[str, ...]] = {
-    "anthropic/block-tag": (WRONG_TAG,),
-    "anthropic/budget-min": (TOO_SMALL,),
-    "anthropic/messages-empty": (TOO_SHORT,),
-    "anthropic/role-unknown": (WRONG_CHOICE,),
-    "anthropic/temperature-range": (TOO_SMALL, TOO_LARGE),
-    "anthropic/thinking-signature": (MISSING_FIELD,),
-    "anthropic/tool-choice-none-extra": (UNKNOWN_FIELD,),
-    "anthropic/tool-name": (WRONG_PATTERN, TOO_LONG),
-    "anthropic/tool-tag": (WRONG_TAG,),
-    "anthropic/tool-use-id-pattern": (WRONG_PATTERN,),
-}
-# The types of tools and blocks that are taken without a beta: an error lists them.
-GENERAL_TAGS: Mapping[Shape, Tuple[str, ...]] = {
-    CLAUDE_BLOCKS: tuple(GENERAL_BLOCKS),
-    CLAUDE_TOOLS: GENERAL_TOOLS,
-}
-# Types of tools and blocks that look like Anthropic's own: newer ones than are known here.
-LIKE_A_TOOL = re.compile(r"_20\d{6}$")
-LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
-BLANK_STOP = (
-    "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
-)
-TOOL_ROLE = (
-    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
-    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
-    "overview."
-)
-
-
-def claude_path(path: FieldPath) -> str:
-    """A path as in `messages.1.content.0.tool_use.input`, with the names of members of unions."""
-    return ".".join([step.key if isinstance(step, KeyStep) else str(step) for step in path])
-
-
-def is_newer(rule: str, kind: object) -> bool:
-    """Whether a type that is not known here may be one that Anthropic has by now."""
-    known = LIKE_A_TOOL if rule == "anthropic/tool-tag" else LIKE_A_BLOCK
-    return isinstance(kind, str) and bool(known.search(kind))
-
-
-def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
-    """What is said of a fault of which pydantic says nothing."""
-    place = claude_path(fault.path)
-    if rule == "anthropic/messages-empty":
-        return Finding(place)
-    if rule == "anthropic/role-unknown":
-        sentence = TOOL_ROLE if fault.value == "tool" else None
-        return Finding(place, {"value": fault.value}, sentence=sentence)
-    if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
-        return Finding(place, sentence=BLANK_STOP)
-    return None
-
-
-def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
-    """The id of the rule that a fault breaks, and what its error says."""
-    rule = "anthropic/types"
-    if fault.kind in TOLD_APART.get(fault.shape.own_rule, ()):
-        rule = fault.shape.own_rule
-    elif fault.kind == UNKNOWN_FIELD:
-        rule = "anthropic/unknown-field"
-    own = claude_words(rule, fault)
-    if own is not None:
-        return rule, own
-    words, _, more = pydantic_words(fault)
-    place = claude_path(fault.path)
-    values: Dict[str, object] = {**more, "path": place}
-    if rule in ("anthropic/tool-tag", "anthropic/block-tag"):
-        if is_newer(rule, fault.value):
-            return "", Finding(place)  # no rule of that name: nothing is said
-        # What a sentence quotes is cut, but these are not the request's.
-        tags = ", ".join([f"'{kind}'" for kind in GENERAL_TAGS.get(fault.shape, ())])
-        words = words.replace("{known}", tags or "{known}")
-    sentence = words if not place else "{path}: " + words
-    return rule, Finding(place, values, sentence=sentence)
-
-
-# === rules/anthropic =========================================================
-# What Anthropic's messages and counts refuse, and Claude on Vertex AI and Bedrock (request rules,
-# 2.5, 2.6 and 3).  Pure.
-
-
-# What the fields tell (1.3 and 1.8): the sentences are pydantic's, but where the voice has others.
-CLAUDE_FIELD_RULES = (
-    Rule("anthropic/types", "{path}: Input should be a valid {name}", "pattern"),
-    Rule(
-        "anthropic/unknown-field",
-        "{path}: Extra inputs are not permitted",
-        "anthropics/claude-code#96152, recorded",
-    ),
-    Rule(
-        "anthropic/tool-use-id-pattern",
-        "{path}: String should match pattern '^[a-zA-Z0-9_-]+$'",
-        "maximhq/bifrost#5097, BlockRunAI/ClawRouter#17",
-    ),
-    Rule(
-        "anthropic/tool-name",
-        "{path}: String should match pattern '{pattern}'",
-        "vybestack/llxprt-code#482, anthropics/claude-code#96152",
-    ),
-    Rule(
-        "anthropic/tool-tag",
-        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
-        "{known}",
-        "recorded",
-    ),
-    Rule(
-        "anthropic/block-tag",
-        "{path}: Input tag '{value}' found using 'type' does not match any of the expected tags: "
-        "{known}",
-        "pattern",
-    ),
-    Rule(
-        "anthropic/tool-choice-none-extra",
-        "{path}: Extra inputs are not permitted",
-        "QuantumNous/new-api#2763",
-    ),
-    Rule(
-        "anthropic/role-unknown",
-        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
-        "pattern; for tool quoted in public source files",
-    ),
-    Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
-    Rule(
-        "anthropic/budget-min",
-        "{path}: Input should be greater than or equal to 1024",
-        "documentation",
-    ),
-    Rule(
-        "anthropic/thinking-signature",
-        "{path}: Field required",
-        "justlovemaki/AIClient2API#437, earendil-works/pi#1523",
-    ),
-    Rule(
-        "anthropic/temperature-range",
-        "{path}: Input should be less than or equal to 1",
-        "documentation",
-    ),
-)
-# A mark on an empty text is told before the text.
-CLAUDE_RULES = (
-    *CLAUDE_FIELD_RULES,
-    *CLAUDE_TOOL_RULES,
-    *CLAUDE_CACHE_RULES,
-    *CLAUDE_TURN_RULES,
-    *CLAUDE_THINKING_RULES,
-    *CLAUDE_IMAGE_RULES,
-)
-ANTHROPIC_RULES = (VERSION_RULE, *CLAUDE_RULES, *CLAUDE_BETA_RULES)
-# A count asks no model: what only some of them take is not told (unverified), nor how they sample.
-NOT_COUNTED = (
-    *("anthropic/prefill", "anthropic/trailing-space", "anthropic/temperature-thinking"),
-    *("anthropic/temp-and-topp", "anthropic/temp-deprecated", "anthropic/thinking-enabled-gone"),
-    *("anthropic/effort-unsupported", "anthropic/budget-below-max"),
-)
-COUNT_RULES = tuple(rule for rule in ANTHROPIC_RULES if rule.id not in NOT_COUNTED)
-VERTEX_CLAUDE_RULES = (*CLAUDE_RULES, *CLAUDE_BETA_RULES, *CLAUDE_HOST_RULES)
-
-CLAUDE_MESSAGES = Book(
-    "anthropic", "messages", ANTHROPIC_RULES, CLAUDE_BODY, claude_voice, ClaudeView
-)
-CLAUDE_COUNT = Book(
-    "anthropic", "count_tokens", COUNT_RULES, CLAUDE_COUNT_BODY, claude_voice, ClaudeView
-)
-CLAUDE_ON_VERTEX = Book(
-    "vertex_ai", "messages", VERTEX_CLAUDE_RULES, CLAUDE_VERTEX_BODY, claude_voice, ClaudeView
-)
-CLAUDE_COUNT_ON_VERTEX = Book(
-    "vertex_ai",
-    "count_tokens",
-    [rule for rule in VERTEX_CLAUDE_RULES if rule.id not in NOT_COUNTED],
-    CLAUDE_VERTEX_COUNT_BODY,
-    claude_voice,
-    ClaudeView,
-)
-CLAUDE_ON_BEDROCK = Book(
-    "bedrock",
-    "invoke",
-    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
-    CLAUDE_BEDROCK_BODY,
-    claude_voice,
-    ClaudeView,
-)
-
-
-# === rules/openai_chat_fields ================================================
-# What the fields of a chat completions request may be (request rules, 1.1).  Pure.
-
-
-SOME_OBJECT = AnObject({}, closed=False)
-TEXT_OR_NULL = AString(null=True)
-FLAG_OR_NULL = ABoolean(null=True)
-PENALTY = ANumber(-2, 2, null=True)
-
-FUNCTION_NAME = AString(
-    least=1,
-    most=64,
-    pattern="^[a-zA-Z0-9_-]+$",
-    rule={WRONG_PATTERN: "openai/tool-name-pattern"},
-)
-METADATA = AMap(AString(most=512), AString(most=64), most=16, null=True)
-CALL_ID = AString(most=40, rule={TOO_LONG: "openai/tool-call-id-length"})
-
-# --- messages ---
-
-# A prompt may be cached up to a part (the SDK's types).
-CACHED = {"prompt_cache_breakpoint": Anything()}
-IMAGE = AnObject(
-    {"url": AString(), "detail": AString(("auto", "low", "high", "original"), null=True)},
-    ("url",),
-)
-SOUND = AnObject({"data": AString(), "format": AString()}, ("data", "format"))
-PARTS = AUnion(
-    "type",
-    {
-        "text": AnObject({"text": AString(), **CACHED}, ("text",)),
-        "image_url": AnObject({"image_url": IMAGE, **CACHED}, ("image_url",)),
-        "input_audio": AnObject({"input_audio": SOUND, **CACHED}, ("input_audio",)),
-        "refusal": AnObject({"refusal": AString()}, ("refusal",)),
-        "audio": SOME_OBJECT,
-        "file": AnObject({"file": SOME_OBJECT, **CACHED}, ("file",)),
-    },
-    rule={WRONG_TAG: "openai/part-type"},
-)
-# That there is no content, or null, is a rule of its own: openai/content-null.
-CONTENT = Either(AString(), AnArray(PARTS, 1), null=True)
-SPEAKER = AString(least=1, most=64, pattern=r"^[^\s<|\\/>]+$", null=True)
-CALLED = AnObject(
-    {"name": FUNCTION_NAME, "arguments": AString(rule={WRONG_TYPE: "openai/tool-args-string"})},
-    ("name", "arguments"),
-)
-CALL = AUnion(
-    "type",
-    {
-        "function": AnObject({"id": CALL_ID, "function": CALLED}, ("id", "function")),
-        "custom": AnObject({"id": CALL_ID, "custom": SOME_OBJECT}, ("id", "custom")),
-    },
-)
-SAID: Dict[str, Shape] = {"content": CONTENT, "name": SPEAKER}
-# What SDKs give out as a message may be sent back as it is.
-ANSWERED = {
-    "refusal": TEXT_OR_NULL,
-    "annotations": Anything(),
-    "audio": Anything(),
-    "function_call": AnObject({}, closed=False, null=True),
-    "tool_calls": AnArray(CALL, 1, null=True),
-}
-MESSAGES = AUnion(
-    "role",
-    {
-        "system": AnObject(SAID),
-        "assistant": AnObject({**SAID, **ANSWERED}),
-        "user": AnObject(SAID),
-        "function": AnObject({"name": AString(), "content": CONTENT}, ("name",)),
-        "tool": AnObject({**SAID, "tool_call_id": CALL_ID}, ("tool_call_id",)),
-        "developer": AnObject(SAID),
-    },
-    rule={WRONG_TAG: "openai/role-unknown"},
-)
-
-# --- tools and what is asked of an answer ---
-
-OFFERED_FUNCTION = AnObject(
-    {
-        "name": FUNCTION_NAME,
-        "description": TEXT_OR_NULL,
-        "parameters": AnObject({}, closed=False, null=True),
-        "strict": FLAG_OR_NULL,
-    },
-    ("name",),
-    closed=False,
-)
-NAMED = AnObject({"name": AString()}, ("name",), closed=False)
-TOOLS = AUnion(
-    "type",
-    {
-        "function": AnObject({"function": OFFERED_FUNCTION}, ("function",), closed=False),
-        "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
-    },
-)
-TOOL_CHOICE = Either(
-    AString(("none", "auto", "required")),
-    AUnion(
-        "type",
-        {
-            "function": AnObject({"function": NAMED}, ("function",), closed=False),
-            "custom": AnObject({"custom": NAMED}, ("custom",), closed=False),
-            "allowed_tools": AnObject({"allowed_tools": SOME_OBJECT}, ("allowed_tools",)),
-        },
-    ),
-    null=True,
-)
-FORMAT_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
-RESPONSE_FORMAT = AUnion(
-    "type",
-    {
-        "text": SOME_OBJECT,
-        "json_object": AnObject({}, closed=False),
-        "json_schema": AnObject(
-            {
-                "json_schema": AnObject(
-                    {
-                        "name": FORMAT_NAME,
-                        "schema": AnObject({}, closed=False, null=True),
-                        "strict": FLAG_OR_NULL,
-                        "description": TEXT_OR_NULL,
-                    },
-                    ("name",),
-                    closed=False,
-                )
-            },
-            ("json_schema",),
-            closed=False,
-        ),
-    },
-    null=True,
-)
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-CHAT_FIELDS: Dict[str, Shape] = {
-    "model": AString(
-        least=1, rule={MISSING_FIELD: "openai/model-missing", TOO_SHORT: "openai/model-missing"}
-    ),
-    "messages": AnArray(MESSAGES, 1, rule={TOO_SHORT: "openai/messages-empty"}),
-    # 0 is taken (recorded).
-    "max_tokens": AnInteger(0, null=True),
-    "max_completion_tokens": AnInteger(0, null=True),
-    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
-    "top_p": ANumber(0, 1, null=True),
-    "presence_penalty": PENALTY,
-    "frequency_penalty": PENALTY,
-    "n": AnInteger(1, 128, null=True),
-    "seed": AnInteger(-(2**63), 2**63 - 1, null=True),
-    "logprobs": FLAG_OR_NULL,
-    "top_logprobs": AnInteger(0, 20, null=True),
-    "logit_bias": AMap(ANumber(-100, 100), null=True),
-    # Of an empty array it is not known that it is refused.
-    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
-    "stream": FLAG_OR_NULL,
-    "stream_options": AnObject(
-        {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
-    ),
-    "tools": AnArray(TOOLS, 1, 128, null=True, rule={TOO_SHORT: "openai/tools-empty"}),
-    "tool_choice": TOOL_CHOICE,
-    "parallel_tool_calls": FLAG_OR_NULL,
-    "response_format": RESPONSE_FORMAT,
-    "reasoning_effort": AString(EFFORTS, null=True),
-    "verbosity": AString(("low", "medium", "high"), null=True),
-    "metadata": METADATA,
-    "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
-    "modalities": AnArray(AString(("text", "audio")), null=True),
-    "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
-    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
-    "store": FLAG_OR_NULL,
-    "user": TEXT_OR_NULL,
-    "safety_identifier": AString(most=64, null=True),
-    "prompt_cache_key": TEXT_OR_NULL,
-    # With a hyphen in older SDKs.
-    "prompt_cache_retention": AString(("in_memory", "24h", "in-memory"), null=True),
-    "prompt_cache_options": Anything(),
-    "web_search_options": Anything(),
-    "moderation": Anything(),
-    "functions": AnArray(OFFERED_FUNCTION, 1, 128, null=True),
-    "function_call": Either(AString(("none", "auto")), NAMED, null=True),
-}
-CHAT_BODY = AnObject(CHAT_FIELDS, ("model", "messages"))
-
-
-# === rules/openai_chat_view ==================================================
-# A chat completions request as its rules look at it, and what its messages may break (request
-# rules, 2.1).  Pure.
-
-
-# What an assistant may say instead of a content.
-BESIDE_CONTENT = ("tool_calls", "function_call", "audio", "refusal")
-SOUND_PARTS = ("input_audio", "audio", "file")
-
-
-class ChatView:
-    """A chat request: its case, its body, the turns with calls and results, of which the run of
-    `tool` messages behind an assistant's is one, the indexes of messages that lack a content, and
-    the results whose content has parts."""
-
-    __slots__ = ("case", "body", "turns", "messages", "hollow", "in_parts")
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        self.messages = self.body.get("messages")
-        self.turns: List[TalkTurn] = []
-        self.hollow: List[int] = []
-        self.in_parts: List[Tuple[int, List[Any]]] = []
-        if isinstance(self.messages, list):
-            self.read(self.messages)
-
-    def read(self, messages: List[Any]) -> None:
-        """Look at each message once."""
-        is_plain = True  # whether what came right before has neither calls nor results
-        for index, message in enumerate(messages):
-            if not isinstance(message, dict):
-                continue
-            role, content = message.get("role"), message.get("content")
-            if content is None and not self.may_be_hollow(role, message):
-                self.hollow.append(index)
-            if role == "tool":
-                self.add_result(index, message, content)
-                is_plain = False
-            elif role == "assistant" and message.get("tool_calls"):
-                self.add_calls(index, message)
-                is_plain = False
-            elif not is_plain:
-                self.turns.append(PLAIN_TURN)
-                is_plain = True
-
-    @staticmethod
-    def may_be_hollow(role: Any, message: Dict[str, Any]) -> bool:
-        """Whether a message needs no content; of what has an unknown role nothing is known."""
-        if role == "assistant":
-            return any(message.get(name) for name in BESIDE_CONTENT)
-        return role not in ("user", "system", "developer", "tool")
-
-    def add_result(self, index: int, message: Dict[str, Any], content: Any) -> None:
-        """A message with the result of a tool."""
-        turns = self.turns
-        if not turns or turns[-1].role != "tool":
-            turns.append(TalkTurn("tool", index))
-        run = turns[-1]
-        run.last = index
-        run.results.append(ToolMark(text_at(message, "tool_call_id"), index, 0))
-        if isinstance(content, list):
-            self.in_parts.append((index, content))
-
-    def add_calls(self, index: int, message: Dict[str, Any]) -> None:
-        """A message with calls of tools."""
-        turn = TalkTurn("assistant", index)
-        self.turns.append(turn)
-        for at, call in indexed_objects(message["tool_calls"]):
-            turn.calls.append(ToolMark(text_at(call, "id"), index, at))
-
-
-def calls_without_result(view: ChatView) -> Iterator[Finding]:
-    """Calls of tools that no message right after answers."""
-    for turn, missing, after in unanswered(view.turns):
-        param = "messages"
-        if after < len(view.messages):
-            param = f"messages.[{after}].role"
-        values = {"ids": ", ".join(missing), "param": param}
-        yield Finding(f"messages[{turn.first}]", values)
-
-
-def results_without_call(view: ChatView) -> Iterator[Finding]:
-    """Results of tools that nobody called right before."""
-    for mark in unasked(view.turns):
-        yield Finding(f"messages[{mark.message}]", {"i": mark.message})
-
-
-def null_contents(view: ChatView) -> Iterator[Finding]:
-    """Messages that say nothing."""
-    for index in view.hollow:
-        yield Finding(f"messages[{index}].content", {"i": index})
-
-
-def sounds_of_tools(view: ChatView) -> Iterator[Finding]:
-    """Results that are no text and no picture."""
-    for index, parts in view.in_parts:
-        if any(text_at(part, "type") in SOUND_PARTS for part in parts):
-            yield Finding(f"messages[{index}]", {"i": index})
-
-
-def systems(view: ChatView) -> Iterator[Finding]:
-    """Messages of the system, for models that know none."""
-    for index, message in indexed_objects(view.messages):
-        role = text_at(message, "role")
-        if role in ("system", "developer"):
-            yield Finding(f"messages[{index}].role", {"i": index, "role": role})
-
-
-def texts_in(messages: Any) -> Iterator[str]:
-    """All texts of messages."""
-    for _, message in indexed_objects(messages):
-        yield text_at(message, "content")
-        for _, part in indexed_objects(message.get("content")):
-            yield text_at(part, "text")
-
-
-def json_unsaid(view: ChatView) -> Iterator[Finding]:
-    """An answer in JSON that nobody speaks of."""
-    if within(view.body, "response_format", "type") != "json_object":
-        return
-    if not any("json" in text.lower() for text in texts_in(view.messages)):
-        yield Finding("messages")
-
-
-# === rules/openai_schemas ====================================================
-# What OpenAI says of the JSON Schema of a function or of an answer (request rules, 2.2), in chat
-# completions and in responses.
-
-# Takes time in proportion to the schema: `$ref` is not followed, for what it names is looked at
-# where it stands.  Pure.
-
-
-FUNCTION, FORMAT = "function", "response_format"  # what a schema is of, as errors say it
-
-
-class SchemaOf(NamedTuple):
-    """A schema in a request: of what, its name there, the path to it, the code of its errors, and
-    whether it is strict."""
-
-    schema: Json
-    kind: str
-    name: str
-    place: str
-    code: Optional[str] = None
-    strict: bool = False
-
-
-class SchemaPlace:
-    """A schema in a schema, and the steps to it from the one that holds it."""
-
-    __slots__ = ("schema", "steps", "above")
-
-    def __init__(
-        self, schema: Json, steps: Tuple[str, ...] = (), above: Optional["SchemaPlace"] = None
-    ) -> None:
-        self.schema, self.steps, self.above = schema, steps, above
-
-    @property
-    def context(self) -> str:
-        """All steps from the root, as a tuple of Python's, which is what OpenAI writes."""
-        found: List[str] = []
-        place: Optional[SchemaPlace] = self
-        while place is not None:
-            found += reversed(place.steps)
-            place = place.above
-        return str(tuple(reversed(found)))
-
-
-# What may not stand in a strict schema; of `default` it is not known whether it may.
-NOT_PERMITTED = (
-    *("allOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "dependentSchemas"),
-    *("patternProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
-    *("contains", "uniqueItems"),
-)
-FORBIDDEN = frozenset(NOT_PERMITTED)
-NAMED_SCHEMAS = frozenset(("properties", "$defs", "definitions"))
-HOLDERS = NAMED_SCHEMAS | {"anyOf", "items"}  # keys under which there are other schemas
-ROOT_UNIONS = ("oneOf", "anyOf", "allOf", "enum", "not")
-SchemaFault = Tuple[str, Dict[str, object]]  # the end of a rule's id, and what its sentence says
-
-
-def schema_findings(of: SchemaOf) -> Iterator[Finding]:
-    """What is wrong with a schema; each finding names its rule."""
-    if not isinstance(of.schema, dict) or not of.schema:
-        return  # none at all is as good as one without properties
-    where = f"{of.kind} '{of.name}'"
-    for id, values in itertools.chain(root_faults(of), inner_schema_faults(of)):
-        values["where"] = where
-        yield Finding(of.place, values, param="{place}", code=of.code, rule="openai/" + id)
-
-
-def root_faults(of: SchemaOf) -> Iterator[SchemaFault]:
-    """What is wrong at its root, whether or not it is strict."""
-    schema: Any = of.schema
-    kind = schema.get("type")
-    # Seen of both kinds, and of roots that are a union and have no type.
-    if kind != "object":
-        yield "function-root-object", {"t": kind}
-    elif of.kind == FUNCTION and any(name in schema for name in ROOT_UNIONS):
-        yield "function-root-union", {}
-    elif of.kind == FUNCTION and "properties" not in schema:
-        # Seen at the root alone: below it an object of any members is common.
-        yield "function-object-properties", {"ctx": "()"}
-
-
-def inner_schema_faults(of: SchemaOf) -> Iterator[SchemaFault]:
-    """What is wrong with it and the schemas in it, from its root downwards."""
-    if is_fine(of.schema, of.strict):
-        return
-    todo = [SchemaPlace(of.schema)]
-    while todo:
-        place = todo.pop()
-        schema: Any = place.schema
-        if lacks_items(schema):
-            yield "function-array-items", {"ctx": place.context}
-        if of.strict:
-            yield from strict_faults(schema, place)
-        inner = [SchemaPlace(one, steps, place) for steps, one in schemas_in(schema)]
-        todo += reversed(inner)
-
-
-def is_fine(schema: Any, strict: bool) -> bool:
-    """Whether nothing is wrong with a schema or one in it; most are, and this is quick."""
-    if lacks_items(schema):
-        return False
-    if strict and any(True for _ in strict_faults(schema, SchemaPlace(schema))):
-        return False
-    if HOLDERS.isdisjoint(schema):
-        return True
-    return all(is_fine(one, strict) for _, one in schemas_in(schema))
-
-
-def lacks_items(schema: Any) -> bool:
-    """Whether a schema is of arrays of nothing."""
-    return schema.get("type") == "array" and "items" not in schema and "prefixItems" not in schema
-
-
-def schemas_in(schema: Any) -> Iterator[Tuple[Tuple[str, ...], Json]]:
-    """The schemas right in another one, with the steps to them."""
-    inner: List[Tuple[Tuple[str, ...], Json]]
-    for key, value in schema.items():
-        if key in NAMED_SCHEMAS and isinstance(value, dict):
-            inner = [((key, name), one) for name, one in value.items()]
-        elif key == "anyOf" and isinstance(value, list):
-            inner = [((key, str(index)), one) for index, one in enumerate(value)]
-        elif key == "items":
-            inner = [((key,), value)]
-        else:
-            continue
-        for steps, one in inner:
-            if isinstance(one, dict):
-                yield steps, one
-
-
-def is_of_objects(schema: Any) -> bool:
-    """Whether objects fit a schema by its type, which may be one of several."""
-    kind = schema.get("type")
-    return kind == "object" or (isinstance(kind, list) and "object" in kind)
-
-
-def strict_faults(schema: Any, place: SchemaPlace) -> Iterator[SchemaFault]:
-    """What is wrong with a strict schema itself."""
-    if not FORBIDDEN.isdisjoint(schema):
-        for word in NOT_PERMITTED:
-            if word in schema:
-                yield "strict-keyword", {"ctx": place.context, "kw": word}
-    if not is_of_objects(schema):
-        return
-    if schema.get("additionalProperties") is not False:
-        yield "strict-additional", {"ctx": place.context}
-    members, needed = schema.get("properties"), schema.get("required")
-    names: Sequence[str] = list(members) if isinstance(members, dict) else ()
-    listed = [one for one in needed if isinstance(one, str)] if isinstance(needed, list) else []
-    listed_once, named_once = frozenset(listed), frozenset(names)
-    lacking = next((name for name in names if name not in listed_once), None)
-    if lacking is not None:
-        yield "strict-required", {"ctx": place.context, "k": lacking}
-    extra = next((name for name in listed if name not in named_once), None)
-    if extra is not None:
-        yield "strict-extra-required", {"ctx": place.context, "k": extra}
-
-
-# Their findings come from schema_findings, in a Sweep.  Request rules, 2.2.
-OPENAI_SCHEMA_RULES = (
-    Rule(
-        "openai/strict-additional",
-        "Invalid schema for {where}: In context={ctx}, 'additionalProperties' is required to be "
-        "supplied and to be false.",
-        "moeru-ai/xsai#202, dottxt-ai/outlines#844",
-    ),
-    Rule(
-        "openai/strict-required",
-        "Invalid schema for {where}: In context={ctx}, 'required' is required to be supplied and "
-        "to be an array including every key in properties. Missing '{k}'.",
-        "openai/codex#539, vercel/ai#6484, ash-project/ash_ai#155",
-    ),
-    Rule(
-        "openai/strict-extra-required",
-        "Invalid schema for {where}: In context={ctx}, 'required' must be an array that includes "
-        "every key in `properties`. Extra required key '{k}' supplied.",
-        "dotnet/extensions#6302",
-    ),
-    Rule(
-        "openai/strict-keyword",
-        "Invalid schema for {where}: In context={ctx}, '{kw}' is not permitted.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-object-properties",
-        "Invalid schema for {where}: In context={ctx}, object schema missing properties.",
-        "spring-projects/spring-ai#4776",
-    ),
-    Rule(
-        "openai/function-array-items",
-        "Invalid schema for {where}: In context={ctx}, array schema missing items.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-root-object",
-        "Invalid schema for {where}: schema must be a JSON Schema of 'type: \"object\"', got "
-        "'type: \"{t}\"'.",
-        "documentation",
-    ),
-    Rule(
-        "openai/function-root-union",
-        "Invalid schema for {where}: schema must have type 'object' and not have "
-        "'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level.",
-        "documentation",
-    ),
-)
-
-
-# === rules/openai_chat_options ===============================================
-# What the options of a chat completions request may break, together or for some models (request
-# rules, 2.1 and 4.1).  Pure.
-
-
-# Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
-REASONING = r"^(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))(?!.*-chat)"
-TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
-
-
-def tools_unset(view: ChatView) -> bool:
-    """Whether a request offers no tools."""
-    return view.body.get("tools") is None
-
-
-def choice_alone(view: ChatView) -> Iterator[Finding]:
-    """A choice among no tools."""
-    if view.body["tool_choice"] is not None and tools_unset(view):
-        yield Finding("tool_choice")
-
-
-def parallel_alone(view: ChatView) -> Iterator[Finding]:
-    """Parallel calls of no tools."""
-    if view.body["parallel_tool_calls"] is not None and tools_unset(view):
-        yield Finding("parallel_tool_calls")
-
-
-def options_of_no_stream(view: ChatView) -> Iterator[Finding]:
-    """Options of a stream that is none."""
-    if view.body["stream_options"] is not None and view.body.get("stream") is not True:
-        yield Finding("stream_options")
-
-
-def likely_alone(view: ChatView) -> Iterator[Finding]:
-    """The most likely tokens, without log probabilities."""
-    if view.body["top_logprobs"] and view.body.get("logprobs") is not True:
-        yield Finding("top_logprobs")
-
-
-def both_limits(view: ChatView) -> Iterator[Finding]:
-    """Two names of one limit."""
-    body = view.body
-    if body["max_tokens"] is not None and body["max_completion_tokens"] is not None:
-        yield Finding("max_tokens")
-
-
-def old_limit(view: ChatView) -> Iterator[Finding]:
-    """The older name of the limit, which no model that reasons takes."""
-    if view.body["max_tokens"] is not None:
-        yield Finding("max_tokens")
-
-
-def samples_freely(view: ChatView) -> bool:
-    """Whether a model that may reason is not asked to, as far as is known."""
-    if not TAKES_EFFORT_NONE.match(view.case.name):
-        return False
-    return view.body.get("reasoning_effort") in (None, "none")
-
-
-def set_temperature(view: ChatView) -> Iterator[Finding]:
-    """A temperature that is not the default, of a model that has no other."""
-    value = view.body["temperature"]
-    if value not in (None, 1) and not samples_freely(view):
-        yield Finding("temperature", {"v": compact(value)})
-
-
-# What models that reason don't sample by, with what is as good as nothing there.
-SAMPLING: Mapping[str, Any] = {
-    "top_p": 1,
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "stop": None,
-    "logprobs": False,
-    "top_logprobs": 0,
-    "logit_bias": {},
-}
-
-
-def set_sampling(view: ChatView) -> Iterator[Finding]:
-    """What else those models don't take."""
-    body = view.body
-    if not samples_freely(view):
-        for name, usual in SAMPLING.items():
-            value = body.get(name)
-            if value is not None and value != usual:
-                yield Finding(name, {"x": name})
-    if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
-        yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
-
-
-def effort_of_none(view: ChatView) -> Iterator[Finding]:
-    """How much a model is to reason that never does."""
-    if view.body["reasoning_effort"] is not None:
-        yield Finding("reasoning_effort")
-
-
-EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
-TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
-USE_NONE = (
-    "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
-    "use function tools, use /v1/responses or set reasoning_effort to 'none'."
-)
-
-
-def effort_with_tools(view: ChatView) -> Iterator[Finding]:
-    """Reasoning beside functions, which the newest models do in responses alone."""
-    name, effort = view.case.name, view.body.get("reasoning_effort")
-    if effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name)):
-        return
-    tools = indexed_objects(view.body["tools"])
-    if any(text_at(tool, "type") == "function" for _, tool in tools):
-        sentence = USE_NONE if TOLD_WHAT_TO_DO.match(name) else None
-        yield Finding("reasoning_effort", {"m": view.case.model}, sentence=sentence)
-
-
-# --- schemas (2.2) ---
-
-
-def function_schemas(view: ChatView) -> Iterator[Finding]:
-    """What is wrong with the parameters of functions."""
-    for index, tool in indexed_objects(view.body["tools"]):
-        function = tool.get("function")
-        if isinstance(function, dict):
-            yield from function_schema(function, f"tools[{index}].function.parameters")
-
-
-def old_function_schemas(view: ChatView) -> Iterator[Finding]:
-    """The same of functions as they were offered before there were tools."""
-    for index, function in indexed_objects(view.body["functions"]):
-        yield from function_schema(function, f"functions[{index}].parameters")
-
-
-def function_schema(function: Any, place: str) -> Iterator[Finding]:
-    """The same of one function."""
-    schema, name = function.get("parameters"), text_at(function, "name")
-    strict = function.get("strict") is True
-    code = "invalid_function_parameters"
-    return schema_findings(SchemaOf(schema, FUNCTION, name, place, code, strict))
-
-
-def format_schemas(view: ChatView) -> Iterator[Finding]:
-    """What is wrong with the schema of an answer."""
-    told = within(view.body, "response_format", "json_schema")
-    if within(told, "strict") is True:
-        schema, name = within(told, "schema"), text_at(told, "name")
-        yield from schema_findings(SchemaOf(schema, FORMAT, name, "response_format", None, True))
-
-
-# === rules/openai_voice ======================================================
-# How OpenAI says that a field is wrong (request rules, 1.8), at Azure and its other hosts, too.
-# Pure.
-
-
-# Which rule a fault breaks where its field names no other.
-OPENAI_RULES: Mapping[str, str] = {
-    MISSING_FIELD: "missing",
-    UNKNOWN_FIELD: "unknown-field",
-    WRONG_TYPE: "types",
-    WRONG_CHOICE: "types",
-    WRONG_TAG: "types",
-    WRONG_PATTERN: "limits",
-    TOO_SMALL: "limits",
-    TOO_LARGE: "limits",
-    TOO_SHORT: "limits",
-    TOO_LONG: "limits",
-}
-
-
-def bracketed(path: FieldPath) -> str:
-    """A path as in `messages[0].content[1].text`."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif isinstance(step, KeyStep):
-            text += "." + step.key
-        elif not isinstance(step, Branch):
-            text += "." + step
-    return text.lstrip(".")
-
-
-def said_values(choices: Sequence[str]) -> str:
-    """`'a', 'b', and 'c'`, as OpenAI lists values."""
-    quoted = [f"'{choice}'" for choice in choices]
-    if len(quoted) < 3:
-        return " and ".join(quoted)
-    return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
-
-
-FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
-
-
-def said_of_number(fault: FieldFault) -> FaultWords:
-    """That a number is out of bounds."""
-    what = "integer" if fault.shape.kind == "an integer" else "decimal"
-    bounds = vars(fault.shape)
-    side, short, sign, bound = "above maximum", "above_max", "<=", bounds["most"]
-    if fault.kind == TOO_SMALL:
-        side, short, sign, bound = "below minimum", "below_min", ">=", bounds["least"]
-    sentence = (
-        f"Invalid '{{path}}': {what} {side} value. Expected a value {sign} {{bound}}, but got "
-        "{value} instead."
-    )
-    more: Dict[str, object] = {"bound": compact(bound), "value": compact(fault.value)}
-    return sentence, f"{what}_{short}_value", more
-
-
-def said_of_length(fault: FieldFault) -> FaultWords:
-    """That a text or an array is too short or too long."""
-    what, size, bounds = fault.shape.kind, len(fault.value), vars(fault.shape)
-    if isinstance(fault.value, str):
-        what = "a string"  # the key of a map, too
-    bare = what.partition(" ")[2]
-    wrong, code, side = "too long", "above_max_length", f"maximum length {bounds['most']}"
-    there = f"{what} with length {size}"
-    if fault.kind == TOO_SHORT:
-        wrong, code, side = "too short", "below_min_length", f"minimum length {bounds['least']}"
-        if not size:
-            return (
-                f"Invalid '{{path}}': empty {bare}. Expected {what} with {side}, but got an empty "
-                f"{bare} instead.",
-                "empty_" + bare,
-                {},
-            )
-    if bare == "object":
-        most = bounds["most"]
-        sentence = (
-            f"Invalid '{{path}}': too many properties. Expected an object with at most {most} "
-            f"properties, but got an object with {size} properties instead."
-        )
-        return sentence, "object_above_max_properties", {}
-    sentence = (
-        f"Invalid '{{path}}': {bare} {wrong}. Expected {what} with {side}, but got {there} instead."
-    )
-    return sentence, f"{bare}_{code}", {}
-
-
-class OpenAIVoice:
-    """Which rule of a prefix, such as `openai`, a fault breaks, in OpenAI's words; of those with
-    `own` words their rows say it."""
-
-    def __init__(self, prefix: str, own: Iterable[str] = ()) -> None:
-        self.prefix, self.own = prefix, frozenset(own)
-
-    def rule_of(self, fault: FieldFault) -> str:
-        """The id of the rule that a fault breaks."""
-        return fault.shape.rule_for(fault.kind) or f"{self.prefix}/{OPENAI_RULES[fault.kind]}"
-
-    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
-        """The id of the rule, and what its error says."""
-        id = self.rule_of(fault)
-        sentence, code, more = self.said(fault)
-        path = bracketed(fault.path)
-        if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
-            path += "." + fault.shape.tag
-        values: Dict[str, object] = {"path": path, **more}
-        if id in self.own:
-            return id, Finding(path, values)
-        return id, Finding(path, values, param="{place}", code=code, sentence=sentence)
-
-    @staticmethod
-    def said(fault: FieldFault) -> FaultWords:
-        """What is said of a fault."""
-        kind, shape, value = fault.kind, fault.shape, fault.value
-        if kind == MISSING_FIELD:
-            return "Missing required parameter: '{path}'.", "missing_required_parameter", {}
-        if kind == UNKNOWN_FIELD:
-            return "Unknown parameter: '{path}'.", "unknown_parameter", {}
-        if kind == WRONG_TYPE:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            wanted = "one of " * (" or " in shape.kind) + shape.kind
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
-        if kind in (WRONG_CHOICE, WRONG_TAG):
-            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
-            known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
-            return sentence, "invalid_value", {"value": value, "choices": said_values(known)}
-        if kind == WRONG_PATTERN:
-            sentence = (
-                "Invalid '{path}': string does not match pattern. Expected a string that matches "
-                "the pattern '{pattern}'."
-            )
-            return sentence, "invalid_value", {"pattern": vars(shape)["pattern"]}
-        if kind in (TOO_SMALL, TOO_LARGE):
-            return said_of_number(fault)
-        return said_of_length(fault)
-
-
-# === rules/openai_chat =======================================================
-# What OpenAI's chat completions refuse, row by row (request rules, 2.1, 2.2 and 3).  Pure.
-
-
-class ChatVoice(OpenAIVoice):
-    """OpenAI's words; keys inside messages are not reliably refused (4.2), so these are noted."""
-
-    def rule_of(self, fault: FieldFault) -> str:
-        """The id of the rule that a fault breaks."""
-        if fault.kind == UNKNOWN_FIELD and fault.path[0] == "messages":
-            return "openai/message-field"
-        return super().rule_of(fault)
-
-
-CHAT_VOICE = ChatVoice("openai", own=["openai/model-missing"])
-
-
-def not_json(case: Case) -> Iterator[Finding]:
-    """A body that is said to be something else."""
-    told = case.headers.get("content-type")
-    if told is not None and told.partition(";")[0].strip().lower() != "application/json":
-        yield Finding("", {"t": told})
-
-
-# Section 3.
-CONTENT_TYPE_RULE = Rule(
-    "openai/content-type",
-    "Unsupported content type: '{t}'. This API method only accepts 'application/json' requests, "
-    "but you specified the header 'Content-Type: {t}'. Please try again with a supported content "
-    "type.",
-    "documentation",
-    not_json,
-    default="jrn",
-    code="unsupported_content_type",
-    early=True,
-)
-
-# Told by the fields: 1.1 in the words of 1.8.
-OPENAI_FIELD_RULES = (
-    Rule(
-        "openai/unknown-field",
-        "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, songquanpeng/one-api#1319",
-    ),
-    Rule(
-        "openai/message-field",
-        "Unknown parameter: '{path}'.",
-        "songquanpeng/one-api#1319",
-        default="jrn",
-    ),
-    Rule("openai/model-missing", "you must provide a model parameter", "documentation"),
-    Rule("openai/missing", "Missing required parameter: '{path}'.", "pattern"),
-    Rule(
-        "openai/types",
-        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern",
-    ),
-    Rule(
-        "openai/role-unknown",
-        "Invalid value: '{value}'. Supported values are: 'system', 'assistant', 'user', "
-        "'function', 'tool', and 'developer'.",
-        "pattern",
-    ),
-    Rule(
-        "openai/part-type",
-        "Invalid value: '{value}'. Supported values are: 'text', 'image_url', 'input_audio', "
-        "'refusal', 'audio', and 'file'.",
-        "pattern",
-    ),
-    Rule(
-        "openai/messages-empty",
-        "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an "
-        "empty array instead.",
-        "recorded",
-    ),
-    Rule(
-        "openai/tool-call-id-length",
-        "Invalid '{path}': string too long. Expected a string with maximum length 40, but got a "
-        "string with length {size} instead.",
-        "Portkey-AI/gateway#1062, vercel/ai#8132, BerriAI/litellm#17343",
-    ),
-    Rule(
-        "openai/tool-args-string",
-        "Invalid type for '{path}': expected a string, but got {got} instead.",
-        "pattern",
-    ),
-    Rule(
-        "openai/tool-name-pattern",
-        "Invalid '{path}': string does not match pattern. Expected a string that matches the "
-        "pattern '^[a-zA-Z0-9_-]+$'.",
-        "mcp-use/mcp-use#90",
-    ),
-    Rule(
-        "openai/tools-empty",
-        "Invalid 'tools': empty array. Expected an array with minimum length 1, but got an empty "
-        "array instead.",
-        "pattern",
-    ),
-    Rule(
-        "openai/temperature-range",
-        "Invalid 'temperature': decimal {side} value. Expected a value {sign} {bound}, but got "
-        "{value} instead.",
-        "recorded, OpenAI's OpenAPI 2.3.0",
-    ),
-    Rule(
-        "openai/limits",
-        "Invalid '{path}': array too long. Expected an array with maximum length {most}, but got "
-        "an array with length {size} instead.",
-        "OpenAI's OpenAPI 2.3.0, pattern",
-    ),
-)
-
-MESSAGE_RULES = (
-    Rule(
-        "openai/tool-calls-answered",
-        "An assistant message with 'tool_calls' must be followed by tool messages responding to "
-        "each 'tool_call_id'. The following tool_call_ids did not have response messages: {ids}",
-        "BerriAI/litellm#10083, BerriAI/litellm#28995, aliasrobotics/cai#111",
-        calls_without_result,
-        needs=("messages",),
-        param="{param}",
-    ),
-    Rule(
-        "openai/tool-after-tool-calls",
-        "Invalid parameter: messages with role 'tool' must be a response to a preceeding message "
-        "with 'tool_calls'.",
-        "smarter-sh/smarter#264, miurla/morphic#136, run-llama/llama_index#10493",
-        results_without_call,
-        needs=("messages",),
-        param="messages.[{i}].role",
-    ),
-    Rule(
-        "openai/content-null",
-        "Invalid value for 'content': expected a string, got null.",
-        "langchain-ai/langchainjs#4153, docker/docker-agent#63, vercel/ai#13744",
-        null_contents,
-        needs=("messages",),
-        param="messages.[{i}].content",
-    ),
-    Rule(
-        "openai/tool-content-type",
-        "Invalid 'messages[{i}]'. Content blocks are expected to be either text or image_url type.",
-        "recorded",
-        sounds_of_tools,
-        needs=("messages",),
-        code="invalid_value",
-        param="{place}",
-    ),
-    Rule(
-        "openai/json-word",
-        "'messages' must contain the word 'json' in some form, to use 'response_format' of type "
-        "'json_object'.",
-        "mem0ai/mem0#3559, meta-llama/PurpleLlama#94",
-        json_unsaid,
-        needs=("messages", "response_format"),
-        param="messages",
-    ),
-)
-
-SCHEMA_ROWS = (
-    Sweep(function_schemas, ("tools",)),
-    Sweep(old_function_schemas, ("functions",)),
-    Sweep(format_schemas, ("response_format",)),
-    *OPENAI_SCHEMA_RULES,
-)
-
-OPTION_RULES = (
-    Rule(
-        "openai/tool-choice-without-tools",
-        "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are "
-        "specified.",
-        "writer/writer-framework#1013",
-        choice_alone,
-        needs=("tool_choice",),
-        param="tool_choice",
-    ),
-    Rule(
-        "openai/parallel-without-tools",
-        "Invalid value for 'parallel_tool_calls': 'parallel_tool_calls' is only allowed when "
-        "'tools' are specified.",
-        "openai/swarm#30, Upsonic/Upsonic#323",
-        parallel_alone,
-        needs=("parallel_tool_calls",),
-        param="parallel_tool_calls",
-    ),
-    Rule(
-        "openai/stream-options",
-        "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-        "several public sources, of Azure and OpenAI",
-        options_of_no_stream,
-        needs=("stream_options",),
-        param="stream_options",
-    ),
-    Rule(
-        "openai/top-logprobs",
-        "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.",
-        "by analogy with stream_options",
-        likely_alone,
-        needs=("top_logprobs",),
-        param="top_logprobs",
-    ),
-    Rule(
-        "openai/max-tokens-both",
-        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
-        "documentation",
-        both_limits,
-        needs=("max_tokens", "max_completion_tokens"),
-        code="invalid_parameter_combination",
-        param="max_tokens",
-    ),
-)
-
-# Of some models alone: 4.1.
-MODEL_RULES = (
-    Rule(
-        "openai/max-tokens-reasoning",
-        "Unsupported parameter: 'max_tokens' is not supported with this model. Use "
-        "'max_completion_tokens' instead.",
-        "recorded",
-        old_limit,
-        default="mod",
-        needs=("max_tokens",),
-        models=REASONING,
-        code="unsupported_parameter",
-        param="max_tokens",
-    ),
-    Rule(
-        "openai/temperature-reasoning",
-        "Unsupported value: 'temperature' does not support {v} with this model. Only the default "
-        "(1) value is supported.",
-        "vercel/ai#6034, tmc/langchaingo#1355, cline/cline#341",
-        set_temperature,
-        default="mod",
-        needs=("temperature",),
-        models=REASONING,
-        code="unsupported_value",
-        param="temperature",
-    ),
-    Rule(
-        "openai/sampling-reasoning",
-        "Unsupported parameter: '{x}' is not supported with this model.",
-        "documentation",
-        set_sampling,
-        default="mod",
-        models=REASONING,
-        code="unsupported_parameter",
-        param="{x}",
-    ),
-    Rule(
-        "openai/effort-unknown",
-        "Unrecognized request argument supplied: reasoning_effort",
-        "several public sources",
-        effort_of_none,
-        default="mod",
-        needs=("reasoning_effort",),
-        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
-    ),
-    Rule(
-        "openai/effort-with-tools",
-        "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. "
-        "Please use /v1/responses instead.",
-        "pipecat-ai/pipecat#4043, BerriAI/litellm#34569, danny-avila/LibreChat#14355",
-        effort_with_tools,
-        default="mod",
-        needs=("tools",),
-        models=r"^gpt-5\.[4-9](?!.*-chat)",
-        param="reasoning_effort",
-    ),
-    Rule(
-        "openai/system-o1-mini",
-        "Unsupported value: 'messages[{i}].role' does not support '{role}' with this model.",
-        "recorded twice",
-        systems,
-        default="mod",
-        needs=("messages",),
-        models=r"^o1-(?:mini|preview)",
-        code="unsupported_value",
-        param="{place}",
-    ),
-)
-
-OPENAI_CHAT_ROWS = (
-    CONTENT_TYPE_RULE,
-    *OPENAI_FIELD_RULES,
-    *SCHEMA_ROWS,
-    *MESSAGE_RULES,
-    *OPTION_RULES,
-    *MODEL_RULES,
-)
-OPENAI_CHAT = Book("openai", "chat", OPENAI_CHAT_ROWS, CHAT_BODY, CHAT_VOICE, ChatView)
-
-
-# === rules/azure_chat ========================================================
-# What Azure refuses beside or otherwise than OpenAI (request rules, 2.4).  Pure.
-
-
-# Fields of its own, of chats on one's own data and of its security service.
-AZURE_FIELDS = {
-    **CHAT_FIELDS,
-    **dict.fromkeys(("data_sources", "dataSources", "enhancements"), Anything()),
-    "user_security_context": Anything(),
-}
-# A deployment is named by the path, and what is unknown is told all at once.
-AZURE_CHAT_BODY = AnObject(AZURE_FIELDS, ("messages",), closed=False)
-
-VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-preview)?$")
-CLASSIC = "/openai/deployments/"  # paths that need a version
-
-
-def version_of(case: Case) -> str:
-    """The date of the version that is asked for; empty where none is told that way."""
-    found = VERSION.match(case.request.query.get("api-version", ""))
-    return found.group(1) if found else ""
-
-
-def no_version(case: Case) -> Iterator[Finding]:
-    """A classic path without a version."""
-    if case.request.path.startswith(CLASSIC) and not case.request.query.get("api-version"):
-        yield Finding("")
-
-
-def unknown_version(case: Case) -> Iterator[Finding]:
-    """A classic path with a version that is none."""
-    told = case.request.query.get("api-version")
-    if told and case.request.path.startswith(CLASSIC) and not VERSION.match(told):
-        yield Finding("")
-
-
-def is_before(view: ChatView, date: str) -> bool:
-    """Whether a version before this one is asked for."""
-    told = version_of(view.case)
-    return bool(told) and told < date
-
-
-def old_for_model(view: ChatView) -> Iterator[Finding]:
-    """A model that is newer than the version."""
-    if is_before(view, "2024-12-01"):
-        yield Finding("", {"m": view.case.model})
-
-
-def old_for_schemas(view: ChatView) -> Iterator[Finding]:
-    """Structured answers, which are newer than the version."""
-    told = within(view.body, "response_format", "type")
-    if told == "json_schema" and is_before(view, "2024-08-01"):
-        yield Finding("response_format")
-
-
-def old_for_required(view: ChatView) -> Iterator[Finding]:
-    """Calls that are required, which is newer than the version."""
-    if view.body["tool_choice"] == "required" and is_before(view, "2024-06-01"):
-        yield Finding("tool_choice")
-
-
-def unknown_arguments(view: ChatView) -> Iterator[Finding]:
-    """Fields that nobody knows, all of them in one sentence (1.8)."""
-    names = [name for name in view.body if name not in AZURE_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
-
-
-# Of all APIs under a deployment.
-AZURE_VERSION_RULES = (
-    Rule(
-        "azure/api-version-missing",
-        "Resource not found",
-        "documentation",
-        no_version,
-        status=404,
-        code="404",
-        early=True,
-    ),
-    Rule(
-        "azure/api-version-unknown",
-        "Resource not found",
-        "documentation",
-        unknown_version,
-        default="jrn",
-        status=404,
-        code="404",
-        early=True,
-    ),
-)
-AZURE_CHAT_RULES = (
-    Rule(
-        "azure/model-version",
-        "Model {m} is enabled only for api versions 2024-12-01-preview and later",
-        "several public sources",
-        old_for_model,
-        default="mod",
-        models=r"^(?:o1|o3-mini|o4-mini)(?:-\d|$)",
-        code="BadRequest",
-    ),
-    Rule(
-        "azure/json-schema-version",
-        "response_format value as json_schema is enabled only for api versions 2024-08-01-preview "
-        "and later",
-        "several public sources",
-        old_for_schemas,
-        needs=("response_format",),
-        code="BadRequest",
-    ),
-    Rule(
-        "azure/tool-choice-version",
-        "tool_choice value as required is enabled only for api versions 2024-06-01 and later",
-        "several public sources",
-        old_for_required,
-        needs=("tool_choice",),
-        code="BadRequest",
-    ),
-)
-UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
-AZURE_UNKNOWN_RULE = replace(
-    UNKNOWN_FIELD_RULE,
-    sentence="Unrecognized request argument{plural} supplied: {names}",
-    check=unknown_arguments,
-)
-AZURE_CHAT = Book(
-    "azure",
-    "chat",
-    [
-        *AZURE_VERSION_RULES,
-        AZURE_UNKNOWN_RULE,
-        *AZURE_CHAT_RULES,
-        *[row for row in OPENAI_CHAT_ROWS if row is not UNKNOWN_FIELD_RULE],
-    ],
-    AZURE_CHAT_BODY,
-    CHAT_VOICE,
-    ChatView,
-)
-
-
-# === rules/bedrock_shapes ====================================================
-# Kinds of values as AWS's service models know them: null is as good as nothing, members that
-# nobody knows are passed over, and of one value all constraints are told.  Pure.
-
-
-# Kinds of faults that AWS tells of the list or map, not of what is in it.
-WRONG_ITEMS, WRONG_KEYS, WRONG_VALUES = "items", "keys", "values"
-
-
-class AwsString(AString):
-    """A text, whose pattern is one for the whole of it."""
-
-    def __init__(
-        self,
-        choices: Sequence[str] = (),
-        least: int = 0,
-        most: int = 0,
-        pattern: str = "",
-    ) -> None:
-        self.said_pattern = pattern
-        whole = rf"\A(?:{pattern})\Z" if pattern else ""
-        super().__init__(choices, least, most, whole)
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        if len(value) < self.least:
-            yield FieldFault(path, TOO_SHORT, self, value)
-        if self.pattern and not compiled_once(self.pattern).search(value):
-            yield FieldFault(path, WRONG_PATTERN, self, value)
-        if self.choices and value not in self.choices:
-            yield FieldFault(path, WRONG_CHOICE, self, value)
-
-
-class AwsInteger(ANumber):
-    """A whole number; what stands behind the point of another is cut off."""
-
-    kind = "an Integer"
-
-
-class AwsFloat(ANumber):
-    """A number with a point."""
-
-    kind = "a Float"
-
-
-class AwsStructure(Shape):
-    """An object with these members, of which some are `needed`."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(self, members: Mapping[str, Shape], needed: Sequence[str] = ()) -> None:
-        self.members: Dict[str, Shape] = dict(members)
-        self.needed = tuple(needed)
-        super().__init__()
-
-    def made(self) -> Fits:
-        """Each member that is there, then whether one is missing."""
-        needed = self.needed
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            for name, inner in value.items():
-                test = get(name)
-                if test is not None and not test(inner) and inner is not None:
-                    return False
-            for name in needed:
-                if value.get(name) is None:
-                    return False
-            return True
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with the members, in the service model's order."""
-        for name, shape in self.members.items():
-            inner = value.get(name)
-            if inner is not None:
-                yield from shape.faults(inner, (*path, name))
-            elif name in self.needed:
-                yield FieldFault((*path, name), MISSING_FIELD, shape, MISSING)
-
-
-class AwsUnion(AwsStructure):
-    """An object with one of these members."""
-
-    def made(self) -> Fits:
-        """That it has one, and that this fits."""
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            found = 0
-            for name, inner in value.items():
-                test = get(name)
-                if test is None or inner is None:
-                    continue
-                if not test(inner):
-                    return False
-                found += 1
-            return found == 1
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with its member, or that it has none or several."""
-        yield from super().inner_faults(value, path)
-        there = [name for name in self.members if value.get(name) is not None]
-        if len(there) != 1:
-            yield FieldFault(path, TWO_DATA, self, there)
-
-
-class AwsList(AnArray):
-    """A list of plain values."""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Its length, what is of a wrong type, and once that something in it is wrong."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        wrong = [one for one in value if not self.item.fits(one)]
-        for one in wrong:
-            if type(one) not in self.item.types:
-                yield FieldFault(path, WRONG_TYPE, self.item, one)
-                return
-        if wrong:
-            yield FieldFault(path, WRONG_ITEMS, self.item, value)
-
-
-class AwsMap(AMap):
-    """An object with keys of the client's own."""
-
-    def __init__(
-        self, value: Shape, key: Optional[AString] = None, least: int = 0, most: int = 0
-    ) -> None:
-        self.least = least
-        super().__init__(value, key, most)
-
-    def made(self) -> Fits:
-        """That it has enough, and what any map needs."""
-        least, enough = self.least, super().made()
-        return lambda value: enough(value) and len(value) >= least
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Its length, then once that something is wrong with its keys or values."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        if len(value) < self.least:
-            yield FieldFault(path, TOO_SHORT, self, value)
-        if self.key is not None and not all(map(self.key.fits, value)):
-            yield FieldFault(path, WRONG_KEYS, self.key, value)
-        wrong = [one for one in value.values() if not self.value.fits(one)]
-        if not wrong:
-            return
-        if type(wrong[0]) in self.value.types:
-            yield FieldFault(path, WRONG_VALUES, self.value, value)
-        else:
-            yield FieldFault(path, WRONG_TYPE, self.value, wrong[0])
-
-
-# === rules/bedrock_fields ====================================================
-# What the fields of a Converse request may be (request rules, 1.5), as botocore 1.44.8 has them in
-# its service model of bedrock-runtime.  Pure.
-
-
-AWS_TEXT = AwsString()
-AWS_SOME_TEXT = AwsString(least=1)
-AWS_TEXTS = AwsList(AWS_TEXT)
-# A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
-AWS_FLAG = AWS_DOCUMENT = Anything()
-AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
-AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
-AWS_PICTURES = ("png", "jpeg", "gif", "webp")
-AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
-AWS_SOUNDS = (
-    *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
-    *("mpga", "pcm", "webm"),
-)
-
-AWS_S3_LOCATION = AwsStructure(
-    {
-        "uri": AwsString(
-            least=1,
-            most=1024,
-            pattern=r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?",
-        ),
-        "bucketOwner": AwsString(pattern="[0-9]{12}"),
-    },
-    ("uri",),
-)
-AWS_BYTES_OR_S3 = {"bytes": AWS_SOME_TEXT, "s3Location": AWS_S3_LOCATION}
-AWS_TEXT_ITEM = AwsUnion({"text": AWS_TEXT})
-AWS_CITED = AwsStructure({"enabled": AWS_FLAG}, ("enabled",))
-
-
-def aws_medium(formats: Sequence[str]) -> AwsStructure:
-    """A picture, a film or a sound."""
-    members = {"format": AwsString(formats), "source": AwsUnion(AWS_BYTES_OR_S3)}
-    return AwsStructure(members, ("format", "source"))
-
-
-AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
-AWS_PAPER = AwsStructure(
-    {
-        "format": AwsString(AWS_DOCUMENTS),
-        "name": AwsString(least=1, most=200),
-        "source": AwsUnion(
-            {**AWS_BYTES_OR_S3, "text": AWS_TEXT, "content": AnArray(AWS_TEXT_ITEM)}
-        ),
-        "context": AWS_TEXT,
-        "citations": AWS_CITED,
-    },
-    ("name", "source"),
-)
-AWS_SEARCH_RESULT = AwsStructure(
-    {
-        "source": AWS_TEXT,
-        "title": AWS_TEXT,
-        "content": AnArray(AwsStructure({"text": AWS_TEXT}, ("text",))),
-        "citations": AWS_CITED,
-    },
-    ("source", "title", "content"),
-)
-AWS_TOOL_USE = AwsStructure(
-    {
-        "toolUseId": AWS_TOOL_USE_ID,
-        "name": AWS_TOOL_NAME,
-        "input": AWS_DOCUMENT,
-        "type": AwsString(("server_tool_use",)),
-    },
-    ("toolUseId", "name", "input"),
-)
-AWS_TOOL_RESULT = AwsStructure(
-    {
-        "toolUseId": AWS_TOOL_USE_ID,
-        "content": AnArray(
-            AwsUnion(
-                {
-                    "json": AWS_DOCUMENT,
-                    "text": AWS_TEXT,
-                    "image": AWS_IMAGE,
-                    "document": AWS_PAPER,
-                    "video": AWS_VIDEO,
-                    "searchResult": AWS_SEARCH_RESULT,
-                }
-            )
-        ),
-        "status": AwsString(("success", "error")),
-        "type": AWS_TEXT,
-    },
-    ("toolUseId", "content"),
-)
-AWS_GUARDED_PICTURE = AwsStructure(
-    {"format": AwsString(("png", "jpeg")), "source": AwsUnion({"bytes": AWS_SOME_TEXT})},
-    ("format", "source"),
-)
-AWS_GUARD_CONTENT = AwsUnion(
-    {
-        "text": AwsStructure(
-            {
-                "text": AWS_TEXT,
-                "qualifiers": AwsList(AwsString(("grounding_source", "query", "guard_content"))),
-            },
-            ("text",),
-        ),
-        "image": AWS_GUARDED_PICTURE,
-    }
-)
-AWS_CACHE_POINT = AwsStructure(
-    {"type": AwsString(("default",)), "ttl": AwsString(("5m", "1h"))}, ("type",)
-)
-AWS_REASONING = AwsUnion(
-    {
-        "reasoningText": AwsStructure({"text": AWS_TEXT, "signature": AWS_TEXT}, ("text",)),
-        "redactedContent": AWS_TEXT,
-    }
-)
-AWS_TOOL_REFERENCE = AwsStructure(
-    {
-        "tool": AwsStructure(
-            {
-                "type": AwsString(least=1, most=64),
-                "name": AwsString(least=1, most=128),
-                "serverName": AwsString(least=1, most=128),
-            }
-        )
-    },
-    ("tool",),
-)
-AWS_CONTENT_BLOCK = AwsUnion(
-    {
-        "text": AWS_TEXT,
-        "image": AWS_IMAGE,
-        "document": AWS_PAPER,
-        "video": AWS_VIDEO,
-        "audio": aws_medium(AWS_SOUNDS),
-        "toolUse": AWS_TOOL_USE,
-        "toolResult": AWS_TOOL_RESULT,
-        "guardContent": AWS_GUARD_CONTENT,
-        "cachePoint": AWS_CACHE_POINT,
-        "reasoningContent": AWS_REASONING,
-        # What a model has cited is the model's own.
-        "citationsContent": AwsStructure({"content": AnArray(AWS_TEXT_ITEM)}),
-        "searchResult": AWS_SEARCH_RESULT,
-        "toolAddition": AWS_TOOL_REFERENCE,
-        "toolRemoval": AWS_TOOL_REFERENCE,
-    }
-)
-AWS_TALK = AnArray(
-    AwsStructure(
-        {
-            "role": AwsString(("user", "assistant", "system")),
-            "content": AnArray(AWS_CONTENT_BLOCK),
-        },
-        ("role", "content"),
-    )
-)
-AWS_SYSTEM = AnArray(
-    AwsUnion(
-        {"text": AWS_SOME_TEXT, "guardContent": AWS_GUARD_CONTENT, "cachePoint": AWS_CACHE_POINT}
-    )
-)
-AWS_NAMED_TOOL = AwsStructure({"name": AWS_TOOL_NAME}, ("name",))
-AWS_TOOL_SPEC = AwsStructure(
-    {
-        "name": AWS_TOOL_NAME,
-        "description": AWS_SOME_TEXT,
-        "inputSchema": AwsUnion({"json": AWS_DOCUMENT}),
-        "strict": AWS_FLAG,
-    },
-    ("name", "inputSchema"),
-)
-AWS_TOOL_CONFIG = AwsStructure(
-    {
-        "tools": AnArray(
-            AwsUnion(
-                {
-                    "toolSpec": AWS_TOOL_SPEC,
-                    "systemTool": AWS_NAMED_TOOL,
-                    "cachePoint": AWS_CACHE_POINT,
-                }
-            ),
-            1,
-        ),
-        "toolChoice": AwsUnion(
-            {"auto": AwsStructure({}), "any": AwsStructure({}), "tool": AWS_NAMED_TOOL}
-        ),
-    },
-    ("tools",),
-)
-AWS_INFERENCE = AwsStructure(
-    {
-        "maxTokens": AwsInteger(1),
-        "temperature": AwsFloat(0, 1),
-        "topP": AwsFloat(0, 1),
-        "stopSequences": AwsList(AWS_SOME_TEXT, 0, 2500),
-    }
-)
-AWS_GUARDRAIL = AwsStructure(
-    {
-        "guardrailIdentifier": AwsString(
-            most=2048,
-            pattern=r"(|([a-z0-9]+)|(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/"
-            r"[a-z0-9]+))",
-        ),
-        "guardrailVersion": AwsString(pattern=r"(|([1-9][0-9]{0,7})|(DRAFT))"),
-        "trace": AwsString(("enabled", "disabled", "enabled_full")),
-        "streamProcessingMode": AwsString(("sync", "async")),
-    }
-)
-AWS_NOTE_CHARACTERS = r"[a-zA-Z0-9\s:_@$#=/+,-.]"
-AWS_SCHEMA = AwsStructure(
-    {"schema": AWS_TEXT, "name": AWS_TEXT, "description": AWS_TEXT}, ("schema",)
-)
-AWS_TEXT_FORMAT = AwsStructure(
-    {"type": AwsString(("json_schema",)), "structure": AwsUnion({"jsonSchema": AWS_SCHEMA})},
-    ("type", "structure"),
-)
-# What CountTokens takes of it, too.
-AWS_COUNTED = {
-    "messages": AWS_TALK,
-    "system": AWS_SYSTEM,
-    "toolConfig": AWS_TOOL_CONFIG,
-    "additionalModelRequestFields": AWS_DOCUMENT,
-}
-CONVERSE_BODY = AwsStructure(
-    {
-        **AWS_COUNTED,
-        "inferenceConfig": AWS_INFERENCE,
-        "guardrailConfig": AWS_GUARDRAIL,
-        "promptVariables": AwsMap(AWS_TEXT_ITEM),
-        "additionalModelResponseFieldPaths": AwsList(AwsString(least=1, most=256), 0, 10),
-        "requestMetadata": AwsMap(
-            AwsString(most=256, pattern=AWS_NOTE_CHARACTERS + "{0,256}"),
-            AwsString(least=1, most=256, pattern=AWS_NOTE_CHARACTERS + "{1,256}"),
-            least=1,
-            most=16,
-        ),
-        "performanceConfig": AwsStructure({"latency": AwsString(("standard", "optimized"))}),
-        "serviceTier": AwsStructure(
-            {"type": AwsString(("priority", "default", "flex", "reserved"))}, ("type",)
-        ),
-        "outputConfig": AwsStructure({"textFormat": AWS_TEXT_FORMAT, "effort": AwsString(most=16)}),
-    }
-)
-COUNT_BODY = AwsStructure(
-    {"input": AwsUnion({"converse": AwsStructure(AWS_COUNTED), "invokeModel": Anything()})},
-    ("input",),
-)
-
-
-# === rules/bedrock_talk ======================================================
-# A Converse request as its rules look at it.  Pure.
-
-
-BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
-# What a conversation may have that rules need, beside members and kinds of blocks.
-ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
-TOOL_BLOCK, MAY_NAME_PAPERS, TO_LOOK_AT = "tool block", "may name papers", "to look at"
-HOLDS_JSON = "holds JSON"
-MARKS_OF_BLOCKS: Mapping[str, Sequence[str]] = {
-    "toolUse": (TOOL_BLOCK,),
-    "toolResult": (TOOL_BLOCK, MAY_NAME_PAPERS),
-    "document": (MAY_NAME_PAPERS,),
-    "image": (TO_LOOK_AT,),
-    "video": (TO_LOOK_AT,),
-}
-
-
-class TalkBlock(NamedTuple):
-    """A content block that is no text, by the first of its members."""
-
-    message: int
-    number: int
-    kind: str
-    value: Any
-
-    @property
-    def place(self) -> str:
-        """The path to it, as Bedrock's sentences have it."""
-        return f"messages.{self.message}.content.{self.number}"
-
-
-class ConverseTalk:
-    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
-    that say nothing, `empty` the messages that have nothing, `repeated` the first that has the
-    role of the one before it.  `present` has the members of the request, the kinds of its
-    blocks, and what else rules look for."""
-
-    __slots__ = (
-        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
-        "present",
-    )
-
-    def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
-        self.case, self.is_count = case, is_count
-        self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
-        self.present: Set[str] = set(self.request)
-        self.roles: List[Any] = []
-        self.turns: List[TalkTurn] = []
-        self.blocks: List[TalkBlock] = []
-        self.blank: List[str] = []
-        self.empty: List[int] = []
-        self.repeated = 0
-        messages = self.request.get("messages")
-        if isinstance(messages, list):
-            self.read(messages)
-        if not self.present.isdisjoint((TOOL_BLOCK, "toolConfig", "additionalModelRequestFields")):
-            self.present.add(HOLDS_JSON)
-        if not self.roles or self.roles[0] == "assistant":
-            self.present.add(ODD_START)
-
-    def read(self, messages: List[Any]) -> None:
-        """Find them."""
-        is_first, before = True, None
-        roles, self.turns = self.roles, [PLAIN_TURN] * len(messages)
-        for number, message in enumerate(messages):
-            role, content = None, None
-            if isinstance(message, dict):
-                role, content = message.get("role"), message.get("content")
-            if role == before and not is_first and role in ("user", "assistant"):
-                self.repeated = self.repeated or number
-            is_first, before = False, role
-            roles.append(role)
-            if not content:
-                self.empty += [number] * (content == [])
-            elif isinstance(content, list):
-                self.read_blocks(number, role, content)
-        found = ((REPEATED, self.repeated), (WITHOUT_BLOCKS, self.empty), (WITH_BLANKS, self.blank))
-        self.present.update([name for name, what in found if what])
-
-    def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
-        """Find the blocks of one message."""
-        for index, block in enumerate(content):
-            if not isinstance(block, dict):
-                continue
-            text = block.get("text")
-            if isinstance(text, str):
-                if not text or text.isspace():
-                    self.blank.append(f"messages.{number}.content.{index}")
-                continue
-            kind = next((name for name in block if name in BLOCK_KINDS), "")
-            self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
-            self.present.update(MARKS_OF_BLOCKS.get(kind, ()), (kind,))
-            if kind == "toolUse" or kind == "toolResult":
-                self.mark(number, index, role, kind, block[kind])
-
-    def mark(self, number: int, index: int, role: Any, kind: str, value: Any) -> None:
-        """Remember a call of the assistant's or a result of the user's; what a model's own tools
-        did stands in its own turn."""
-        if role != ("assistant" if kind == "toolUse" else "user") or text_at(value, "type"):
-            return
-        turn = self.turns[number]
-        if turn is PLAIN_TURN:
-            turn = self.turns[number] = TalkTurn(role, number)
-        marks = turn.calls if kind == "toolUse" else turn.results
-        marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
-
-    def has_text(self, number: int) -> bool:
-        """Whether a message has a text beside other blocks."""
-        content = self.request["messages"][number]["content"]
-        return any(isinstance(block, dict) and "text" in block for block in content)
-
-    @property
-    def name(self) -> str:
-        """The model's name without region and publisher."""
-        return self.case.name
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether the messages are a managed prompt's, or in the body of an InvokeModel request."""
-        if self.is_count:
-            return within(self.case.body, "input", "converse") is None
-        return self.request.get("promptVariables") is not None or ":prompt/" in self.case.model
-
-    @property
-    def tools(self) -> Iterator[Tuple[int, Dict[str, Json]]]:
-        """The tools that the request offers, with their indexes."""
-        return indexed_objects(within(self.request, "toolConfig", "tools"))
-
-    @property
-    def tool_choice(self) -> Dict[str, Any]:
-        """Which of them it wants."""
-        choice = within(self.request, "toolConfig", "toolChoice")
-        return choice if isinstance(choice, dict) else {}
-
-
-def converse_talk(case: Case) -> ConverseTalk:
-    """That of a Converse request."""
-    return ConverseTalk(case, case.body)
-
-
-def counted_talk(case: Case) -> ConverseTalk:
-    """That of the Converse request whose tokens are to be counted."""
-    return ConverseTalk(case, within(case.body, "input", "converse"), True)
-
-
-# === rules/bedrock_voice =====================================================
-# How AWS says that a field is wrong (request rules, 1.5 and 1.8).  Pure.
-
-
-AWS_CONSTRAINT = "bedrock/constraint"
-AWS_TYPES = "bedrock/types"
-AWS_UNION = "bedrock/union"
-# What is said of a body that does not fit the schema of its model, around what is wrong.
-MALFORMED_START = "Malformed input request: "
-MALFORMED_END = ", please reformat your input and try again."
-ONE_DETECTED = "1 validation error detected: "
-
-# What holds content, whose values AWS does not repeat: "Value at", where others have "Value '…' at"
-# (openclaw/openclaw#12892; Portkey-AI/gateway#1124 for lists of structures).
-SECRET_MEMBERS = frozenset(("messages", "system", "promptVariables", "requestMetadata"))
-AWS_BOUNDS = {
-    TOO_LONG: ("most", "have length less than or equal to {}"),
-    TOO_SHORT: ("least", "have length greater than or equal to {}"),
-    TOO_LARGE: ("most", "have value less than or equal to {}"),
-    TOO_SMALL: ("least", "have value greater than or equal to {}"),
-    WRONG_PATTERN: ("said_pattern", "satisfy regular expression pattern: {}"),
-}
-INSIDE = {
-    WRONG_ITEMS: "Member must satisfy constraint",
-    WRONG_KEYS: "Map keys must satisfy constraint",
-    WRONG_VALUES: "Map value must satisfy constraint",
-}
-
-
-def aws_path(path: FieldPath) -> str:
-    """A path as in `messages.1.member.content.2.member.text`: indexes count from 1."""
-    steps: List[str] = []
-    for step in path:
-        if isinstance(step, int):
-            steps += (str(step + 1), "member")
-        else:
-            steps.append(step.key if isinstance(step, KeyStep) else str(step))
-    return ".".join(steps)
-
-
-def aws_enum(choices: Any) -> str:
-    """The values that a member may have."""
-    return f"satisfy enum value set: [{', '.join(choices)}]"
-
-
-def aws_constraints(shape: Shape) -> Iterator[str]:
-    """All that a text in a list or a map has to be."""
-    bounds = vars(shape)
-    if bounds.get("most"):
-        yield AWS_BOUNDS[TOO_LONG][1].format(bounds["most"])
-    if bounds.get("most") or bounds.get("least"):
-        yield AWS_BOUNDS[TOO_SHORT][1].format(bounds["least"])
-    if bounds.get("said_pattern"):
-        yield AWS_BOUNDS[WRONG_PATTERN][1].format(bounds["said_pattern"])
-    if bounds.get("choices"):
-        yield aws_enum(bounds["choices"])
-
-
-def aws_constraint(fault: FieldFault) -> str:
-    """What a member must be or do."""
-    if fault.kind in AWS_BOUNDS:
-        name, sentence = AWS_BOUNDS[fault.kind]
-        return "Member must " + sentence.format(vars(fault.shape)[name])
-    if fault.kind in INSIDE:
-        listed = ", ".join(f"Member must {one}" for one in aws_constraints(fault.shape))
-        return f"{INSIDE[fault.kind]}: [{listed}]"
-    if fault.kind == WRONG_CHOICE:
-        return "Member must " + aws_enum(vars(fault.shape)["choices"])
-    return "Member must not be null"
-
-
-def aws_value(fault: FieldFault) -> Tuple[str, str]:
-    """How a value is repeated, and its text; nothing where it is content."""
-    top = [step for step in fault.path if step not in ("input", "converse")][:1]
-    value = fault.value
-    if SECRET_MEMBERS.intersection(map(str, top)):
-        return "", ""
-    if value is None or value is MISSING:
-        return "null ", ""
-    if isinstance(value, list):
-        if isinstance(fault.shape, AnArray) and not isinstance(fault.shape, AwsList):
-            return "", ""
-        return "'{value}' ", f"[{', '.join(map(str, value))}]"
-    if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", str(float(value))
-    return "'{value}' ", str(value)
-
-
-# What a value is called where another kind was expected.
-VALUE_NAMES: Mapping[type, str] = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
-
-
-def aws_mistyped(value: Json, shape: Shape) -> str:
-    """That a value is of another kind than its member."""
-    if isinstance(value, list):
-        return "Start of list found where not expected"
-    if isinstance(value, dict):
-        return "Start of structure or map found where not expected."
-    if list in shape.types:
-        return "Expected list or null"
-    if dict in shape.types:
-        return "Expected null"
-    name = f"{value!r}_VALUE".upper()
-    name = VALUE_NAMES.get(type(value), name)
-    wanted = shape.kind if isinstance(shape, (AwsFloat, AwsInteger)) else "a String"
-    return f"{name} can not be converted to {wanted}"
-
-
-def said_by_aws(fault: FieldFault) -> Tuple[str, Finding]:
-    """Which rule a fault breaks, and what is said of it."""
-    path = aws_path(fault.path)
-    if fault.kind == TWO_DATA:
-        choices = ", ".join(vars(fault.shape)["members"])
-        return AWS_UNION, Finding(path, {"path": path, "choices": choices})
-    is_missing = fault.kind == MISSING_FIELD or fault.value is None
-    is_told = is_missing or fault.kind in AWS_BOUNDS or fault.kind in INSIDE
-    if not is_told and fault.kind != WRONG_CHOICE:
-        said = {"said": aws_mistyped(fault.value, fault.shape)}
-        return AWS_TYPES, Finding(path, said, sentence="{said}")
-    repeated, value = aws_value(fault)
-    # A pattern has braces, and is longer than what is quoted of a request.
-    constraint = aws_constraint(fault).replace("{", "{{").replace("}", "}}")
-    sentence = f"{ONE_DETECTED}Value {repeated}at '{{path}}' failed to satisfy constraint: "
-    finding = Finding(path, {"value": value, "path": path}, sentence=sentence + constraint)
-    return AWS_CONSTRAINT, finding
-
-
-def told_by_aws(violations: Violations) -> Failure:
-    """What can't be read is told first and alone; then all constraints at once, and how many; then
-    one thing at a time."""
-    unread = [one for one in violations if one.rule == AWS_TYPES]
-    broken = [one for one in violations if one.rule == AWS_CONSTRAINT]
-    if unread or not broken:
-        return first_alone(tuple(unread) or violations)
-    told = "; ".join(one.message[len(ONE_DETECTED) :] for one in broken)
-    plural = "s" * (len(broken) > 1)
-    return Failure(broken[0].status, f"{len(broken)} validation error{plural} detected: {told}")
-
-
-# === rules/bedrock_models ====================================================
-# What of Converse the models behind it lack (request rules, 2.9 and 4.1).  Pure.
-
-
-# Models by the names that are left when publisher and region are gone.
-OLD_MISTRAL = r"mistral-7b|mixtral-8x7b"
-MISTRAL_2024 = r"mistral-(?:large|small)-24|pixtral-large-25"
-TITAN_TEXT = r"titan-text|titan-tg1"
-OLD_LLAMA = r"llama2|llama3-(?:8|70)b|llama3-2-[13]b"
-DEEPSEEK_R1 = r"(?:deepseek\.)?r1-"
-CLAUDE, NOVA = r"claude-", r"nova-"
-
-# Block kinds that a conversation may have, and the models that have no eyes for them.
-BLIND_TO: Mapping[str, Pattern[str]] = {
-    "video": re.compile(rf"^(?:{CLAUDE}|llama|mistral|mixtral|pixtral|{TITAN_TEXT}|nova-micro)"),
-    "image": re.compile(
-        rf"^(?:{OLD_MISTRAL}|mistral-(?:large|small)-24|{TITAN_TEXT}|{OLD_LLAMA}|llama3-[13]-"
-        r"|nova-micro|claude-(?:v2|instant))"
-    ),
-}
-# A name that is that of a model, not of a profile: those begin with a region.
-BARE_CLAUDE = re.compile(r"(?:^|foundation-model/)anthropic\.")
-
-# What may stand in additionalModelRequestFields, as far as makers' documentation says; only
-# --strict=all asks.
-MORE_FIELDS: Mapping[str, "frozenset[str]"] = {
-    CLAUDE: frozenset(
-        ("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config")
-        + ("context_management", "reasoning_config", "betas", "metadata", "stop_sequences")
-    ),
-    NOVA: frozenset(("inferenceConfig", "reasoningConfig", "toolConfig")),
-    "llama": frozenset(("max_gen_len", "images")),
-    "mi": frozenset(("top_k", "safe_prompt", "tools", "tool_choice")),
-    "titan-": frozenset(("textGenerationConfig",)),
-}
-
-
-def forced_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """A tool that must be called."""
-    choice = view.tool_choice
-    kinds = ("any", "tool") if view.name.startswith("llama") else ("tool",)
-    for kind in kinds:
-        if choice.get(kind) is not None:
-            yield Finding("toolConfig.toolChoice", {"kind": kind})
-
-
-def a_system_prompt(view: ConverseTalk) -> Iterator[Finding]:
-    """A system prompt."""
-    if view.request.get("system"):
-        yield Finding("system")
-
-
-def any_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """Tools."""
-    if view.request.get("toolConfig"):
-        yield Finding("toolConfig")
-
-
-def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """Tools, where the answer is a stream."""
-    if view.case.params.get("verb") == "converse-stream":
-        yield from any_tools(view)
-
-
-def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
-    """Pictures and films for models that read texts alone."""
-    for block in view.blocks:
-        blind = BLIND_TO.get(block.kind)
-        if blind is not None and blind.search(view.name):
-            yield Finding(block.place, {"kind": block.kind})
-
-
-def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
-    """Texts beside the results of tools."""
-    for turn in view.turns:
-        if turn.results and view.has_text(turn.first):
-            yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
-
-
-def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """A cache point behind a tool, its call or its result: it becomes a member of these."""
-    for index, tool in view.tools:
-        if "cachePoint" in tool:
-            at = max(0, index - 1)
-            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
-    before = TalkBlock(-1, 0, "", None)
-    for block in view.blocks:
-        is_tool = before.kind in ("toolUse", "toolResult")
-        if block.kind == "cachePoint" and is_tool and before.message == block.message:
-            pointer = f"#/messages/{before.message}/content/{before.number}"
-            yield Finding(block.place, {"pointer": pointer})
-        before = block
-
-
-def more_fields(view: ConverseTalk) -> Iterator[Finding]:
-    """Fields for the model that it is not known to have."""
-    given = view.request.get("additionalModelRequestFields")
-    for maker, known in MORE_FIELDS.items():
-        if not isinstance(given, dict) or not view.name.startswith(maker):
-            continue
-        for name in given:
-            if name in known:
-                continue
-            values = {"pointer": "#", "name": name}
-            sentence = None
-            if maker == CLAUDE:
-                sentence = "The model returned the following errors: {name}: Extra inputs are not "
-                sentence += "permitted"
-            yield Finding("additionalModelRequestFields", values, sentence=sentence)
-
-
-def without_profile(view: ConverseTalk) -> Iterator[Finding]:
-    """A model's own id, where only an inference profile has throughput."""
-    if BARE_CLAUDE.search(view.case.model):
-        yield Finding("modelId", {"model": view.case.model})
-
-
-MALFORMED_AT = MALFORMED_START + "{pointer}: "
-MODEL_SAID = "The model returned the following errors: "
-ON_DEMAND = (
-    "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
-    "with the ID or ARN of an inference profile that contains this model."
-)
-
-# Request rules, 2.9 and 4.1.
-BEDROCK_MODEL_RULES = (
-    Rule(
-        "bedrock/tool-choice",
-        "This model doesn't support the toolConfig.toolChoice.{kind} field. Remove "
-        "toolConfig.toolChoice.{kind} and try again.",
-        "public source files, strands-agents/sdk-python#1241",
-        forced_tools,
-        needs=("toolConfig",),
-        default="mod",
-        models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
-    ),
-    Rule(
-        "bedrock/no-system",
-        "This model doesn't support system messages. Try again without a system message or use a "
-        "model that supports system messages.",
-        "documentation",
-        a_system_prompt,
-        needs=("system",),
-        default="mod",
-        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
-    ),
-    Rule(
-        "bedrock/no-tools",
-        "This model doesn't support tool use.",
-        "documentation",
-        any_tools,
-        needs=("toolConfig",),
-        default="mod",
-        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
-    ),
-    Rule(
-        "bedrock/no-streamed-tools",
-        "This model doesn't support tool use in streaming mode.",
-        "documentation",
-        streamed_tools,
-        needs=("toolConfig",),
-        default="mod",
-        models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
-    ),
-    Rule(
-        "bedrock/block-unsupported",
-        "This model doesn't support the {kind} content block that you provided. Update the content "
-        "block and try again.",
-        "recorded",
-        unseen_blocks,
-        needs=(TO_LOOK_AT,),
-        default="mod",
-        models="|".join(kind.pattern for kind in BLIND_TO.values()),
-    ),
-    Rule(
-        "bedrock/mixed-turn",
-        "messages.{i}.content: Conversation blocks and tool result blocks cannot be provided in "
-        "the same turn.",
-        "strands-agents/harness-sdk#1223",
-        mixed_turns,
-        needs=("toolResult",),
-        default="mod",
-        models=r"^llama",
-    ),
-    Rule(
-        "bedrock/cache-point",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        cache_points_at_tools,
-        default="mod",
-        models=r"^nova-",
-    ),
-    # Nobody has a list of all models' fields.
-    Rule(
-        "bedrock/extraneous",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        more_fields,
-        needs=("additionalModelRequestFields",),
-        default="off",
-    ),
-    Rule(
-        "bedrock/on-demand",
-        ON_DEMAND,
-        "anthropics/anthropic-sdk-python#894, cline/cline#2482, danny-avila/LibreChat#4570",
-        without_profile,
-        default="mod",
-        models=r"^claude-(?:3-7|(?:opus|sonnet|haiku)-4)",
-    ),
-    # That depends on date and region.
-    Rule(
-        "bedrock/on-demand-3-5",
-        ON_DEMAND,
-        "anthropics/anthropic-sdk-python#894",
-        without_profile,
-        default="jrn",
-        models=r"^claude-3-5",
-    ),
-)
-
-
-# === rules/bedrock_converse ==================================================
-# What Bedrock's Converse, ConverseStream and CountTokens refuse (request rules, 1.5 and 2.9).
-# Pure.
-
-
-# Which pattern a model's id has in the path, by operation (botocore 1.44.8).
-COUNTED_MODEL = r"[a-zA-Z_\.\-/0-9:]+"
-CONVERSE_MODEL = (
-    r"(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:(([0-9]{12}:custom-model/[a-z0-9-]{1,63}[.]{1}"
-    r"[a-z0-9-]{1,63}/[a-z0-9]{12})|(:foundation-model/[a-z0-9-]{1,63}[.]{1}[a-z0-9-]{1,63}([.:]?"
-    r"[a-z0-9-]{1,63}))|([0-9]{12}:imported-model/[a-z0-9]{12})|([0-9]{12}:provisioned-model/"
-    r"[a-z0-9]{12})|([0-9]{12}:custom-model-deployment/[a-z0-9]{12})|([0-9]{12}:(inference-profile|"
-    r"application-inference-profile)/[a-zA-Z0-9-:.]+)))|([a-z0-9-]{1,63}[.]{1}[a-z0-9-]{1,63}"
-    r"([.:]?[a-z0-9-]{1,63}))|(([0-9a-zA-Z][_-]?)+)|([a-zA-Z0-9-:.]+)|(^(arn:aws(-[^:]+)?:bedrock:"
-    r"[a-z0-9-]{1,20}:[0-9]{12}:prompt/[0-9a-zA-Z]{10}(?::[0-9]{1,5})?))$|(^arn:aws:sagemaker:"
-    r"[a-z0-9-]+:[0-9]{12}:endpoint/[a-zA-Z0-9-]+$)|(^arn:aws(-[^:]+)?:bedrock:([0-9a-z-]{1,20}):"
-    r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
-)
-# The name of a document, and what it may not have twice in a row.
-DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
-TWO_BLANKS = re.compile(r"\s\s")
-BAD_MODEL_FIELDS = (
-    "The format of the additionalModelRequestFields field is invalid. Provide a json object for "
-    "additionalModelRequestFields"
-)
-
-
-@functools.lru_cache(maxsize=256)
-def is_model_id(model: str, pattern: str) -> bool:
-    """Whether a model's id is one by its letters."""
-    return len(model) <= 2048 and bool(re.fullmatch(pattern, model))
-
-
-def odd_models(view: ConverseTalk) -> Iterator[Finding]:
-    """An id that no model can have."""
-    pattern = COUNTED_MODEL if view.is_count else CONVERSE_MODEL
-    model = view.case.model
-    if not is_model_id(model, pattern):
-        said = pattern.replace("{", "{{").replace("}", "}}")
-        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy "
-        sentence += f"constraint: Member must satisfy regular expression pattern: {said}"
-        yield Finding("modelId", {"value": model}, sentence=sentence)
-
-
-def blocks_without_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """Calls and results where no tools are defined."""
-    if view.request.get("toolConfig") is None:
-        for block in view.blocks:
-            if block.kind in ("toolUse", "toolResult"):
-                yield Finding(block.place)
-                return
-
-
-def first_of_another(view: ConverseTalk) -> Iterator[Finding]:
-    """A conversation that the user does not begin; a managed prompt brings its own."""
-    if view.roles:
-        if view.roles[0] == "assistant":
-            yield Finding("messages.0")
-    elif not view.is_elsewhere:
-        yield Finding("messages")
-
-
-def repeated_roles(view: ConverseTalk) -> Iterator[Finding]:
-    """Two turns of one role in a row."""
-    if view.repeated:
-        yield Finding(f"messages.{view.repeated}")
-
-
-def missing_results(view: ConverseTalk) -> Iterator[Finding]:
-    """Calls that the turn after does not answer; where there is none yet, nothing is said."""
-    for turn, missing, _ in unanswered(view.turns):
-        after = turn.last + 1
-        if after < len(view.turns):
-            yield Finding(f"messages.{after}.content", {"i": after, "ids": ", ".join(missing)})
-
-
-def results_too_many(view: ConverseTalk) -> Iterator[Finding]:
-    """More results than the turn before has calls."""
-    calls = 0
-    for turn in view.turns:
-        if len(turn.results) > calls:
-            at = turn.results[0].message
-            yield Finding(f"messages.{at}.content", {"i": at})
-        calls = len(turn.calls)
-
-
-def blank_texts(view: ConverseTalk) -> Iterator[Finding]:
-    """Texts that say nothing."""
-    for place in view.blank:
-        yield Finding(place)
-
-
-def empty_messages(view: ConverseTalk) -> Iterator[Finding]:
-    """Messages without a block."""
-    for number in view.empty:
-        yield Finding(f"messages.{number}")
-
-
-def empty_failures(view: ConverseTalk) -> Iterator[Finding]:
-    """Results of failures that say nothing."""
-    for block in view.blocks:
-        if block.kind != "toolResult" or within(block.value, "status") != "error":
-            continue
-        if within(block.value, "content") == []:
-            yield Finding(f"{block.place}.toolResult")
-
-
-def result_parts(block: TalkBlock) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """What is in the result of a tool, with its indexes; nothing in any other block."""
-    if block.kind == "toolResult":
-        yield from indexed_objects(within(block.value, "content"))
-
-
-def documents_of_json(view: ConverseTalk) -> Iterator[Tuple[str, Json]]:
-    """The values that are the client's own JSON, and where they stand."""
-    for index, tool in view.tools:
-        schema = within(tool, "toolSpec", "inputSchema", "json")
-        yield f"toolConfig.tools.{index}.toolSpec.inputSchema.json", schema
-    for block in view.blocks:
-        if block.kind == "toolUse":
-            yield f"{block.place}.toolUse.input", within(block.value, "input")
-        for at, part in result_parts(block):
-            yield f"{block.place}.toolResult.content.{at}.json", part.get("json")
-
-
-def bare_values(view: ConverseTalk) -> Iterator[Finding]:
-    """JSON that is no object, where any JSON could be meant."""
-    fields = view.request.get("additionalModelRequestFields")
-    if fields is not None and not isinstance(fields, dict):
-        yield Finding("additionalModelRequestFields", sentence=BAD_MODEL_FIELDS)
-    for place, value in documents_of_json(view):
-        if value is not None and not isinstance(value, dict):
-            yield Finding(place)
-
-
-def is_document_name(name: str) -> bool:
-    """Whether a name has letters that it may have alone."""
-    return bool(DOCUMENT_NAME.fullmatch(name)) and not TWO_BLANKS.search(name)
-
-
-def document_names(view: ConverseTalk) -> Iterator[Finding]:
-    """Documents whose names have other letters than they may."""
-    for block in view.blocks:
-        names = [(block.place, within(block.value, "name"))] * (block.kind == "document")
-        for at, part in result_parts(block):
-            names.append(
-                (f"{block.place}.toolResult.content.{at}", within(part, "document", "name"))
-            )
-        for place, name in names:
-            if isinstance(name, str) and not is_document_name(name):
-                yield Finding(f"{place}.document.name")
-
-
-# Request rules, 1.5, 1.8 and 2.9.
-CONVERSE_FIELD_RULES = (
-    Rule(
-        AWS_CONSTRAINT,
-        ONE_DETECTED
-        + "Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy "
-        "regular expression pattern: [a-zA-Z0-9_-]+",
-        "openclaw/openclaw#12892, aws-samples/remote-swe-agents#457",
-        odd_models,
-    ),
-    # What can't be read as the service model has it is no ValidationException at AWS: these are the
-    # words of the framework that the suffix of x-amzn-ErrorType names.
-    Rule(
-        AWS_TYPES,
-        "STRING_VALUE can not be converted to an Integer",
-        "pattern of other services of AWS",
-        type="SerializationException",
-    ),
-    # AWS's own clients refuse it; what the service says is not known.
-    Rule(
-        AWS_UNION,
-        "Invalid number of parameters set for tagged union structure {path}. Can only set one of "
-        "the following keys: {choices}.",
-        "botocore",
-        default="jrn",
-    ),
-)
-
-# Request rules, 2.9.
-CONVERSE_RULES = (
-    *CONVERSE_FIELD_RULES,
-    Rule(
-        "bedrock/tool-config",
-        "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
-        "langgenius/dify#17545, vxcontrol/pentagi#196",
-        blocks_without_tools,
-        needs=(TOOL_BLOCK,),
-    ),
-    Rule(
-        "bedrock/first-user",
-        "A conversation must start with a user message. Try again with a conversation that starts "
-        "with a user message.",
-        "public source files",
-        first_of_another,
-        needs=(ODD_START,),
-    ),
-    Rule(
-        "bedrock/alternate",
-        "A conversation must alternate between user and assistant roles. Make sure the "
-        "conversation alternates between user and assistant roles and try again.",
-        "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
-        repeated_roles,
-        needs=(REPEATED,),
-    ),
-    Rule(
-        "bedrock/results-missing",
-        "Expected toolResult blocks at messages.{i}.content for the following Ids: {ids}",
-        "camel-ai/camel#3954, genkit-ai/aws-bedrock-js-plugin#664",
-        missing_results,
-        needs=("toolUse",),
-    ),
-    Rule(
-        "bedrock/results-extra",
-        "The number of toolResult blocks at messages.{i}.content exceeds the number of toolUse "
-        "blocks of previous turn.",
-        "strands-agents/harness-sdk#1435, Just-Curieous/Curie#16",
-        results_too_many,
-        needs=("toolResult",),
-    ),
-    Rule(
-        "bedrock/text-blank",
-        "The text field in the ContentBlock object at {place} is blank. Add text to the text "
-        "field, and try again.",
-        "aws-samples/bedrock-engineer#8, langchain-ai/langchain-aws#403",
-        blank_texts,
-        needs=(WITH_BLANKS,),
-    ),
-    Rule(
-        "bedrock/content-empty",
-        "The content field in the Message object at {place} is empty. Add a ContentBlock object to "
-        "the content field and try again.",
-        "cline/cline#9213",
-        empty_messages,
-        needs=(WITHOUT_BLOCKS,),
-    ),
-    Rule(
-        "bedrock/error-result-empty",
-        "The content field at {place} cannot be empty when status value is error.",
-        "aws-samples/sample-multi-agent-orchestration-chat-on-agentcore#15",
-        empty_failures,
-        needs=("toolResult",),
-    ),
-    Rule(
-        "bedrock/input-object",
-        "The format of the value at {place} is invalid. Provide a json object for the field and "
-        "try again.",
-        "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
-        bare_values,
-        needs=(HOLDS_JSON,),
-    ),
-    Rule(
-        "bedrock/document-name",
-        "The document file name can only contain alphanumeric characters, whitespace characters, "
-        "hyphens, parentheses, and square brackets. The name can't contain more than one "
-        "consecutive whitespace character.",
-        "public source files",
-        document_names,
-        needs=(MAY_NAME_PAPERS,),
-    ),
-    *BEDROCK_MODEL_RULES,
-)
-
-CONVERSE_BOOK = Book(
-    "bedrock", "converse", CONVERSE_RULES, CONVERSE_BODY, said_by_aws, converse_talk, told_by_aws
-)
-# Where tokens are counted, a model has its own id, and no throughput.
-COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if "on-demand" not in rule.id]
-COUNT_TOKENS_BOOK = Book(
-    "bedrock",
-    "count-tokens",
-    COUNT_TOKENS_RULES,
-    COUNT_BODY,
-    said_by_aws,
-    counted_talk,
-    told_by_aws,
-)
-
-
-# === rules/bedrock_invoke ====================================================
-# What InvokeModel refuses for Nova and for Titan's and Cohere's embeddings, whose bodies are held
-# against JSON schemas (request rules, 1.6, 1.8, 2.9 and 2.10).  Pure.
-
-
-# How the library that holds a body against its schema calls kinds of values.
-SCHEMA_KINDS: Mapping[str, str] = {
-    "a string": "String",
-    "an integer": "Integer",
-    "a number": "Number",
-    "a boolean": "Boolean",
-    "an array": "JSONArray",
-    "an object": "JSONObject",
-}
-FOUND_KINDS: Mapping[type, str] = {
-    str: "String",
-    int: "Integer",
-    float: "BigDecimal",
-    bool: "Boolean",
-    list: "JSONArray",
-    dict: "JSONObject",
-}
-SCHEMA_BOUNDS = {
-    TOO_LARGE: ("most", "{found} is not less or equal to {bound}"),
-    TOO_SMALL: ("least", "{found} is not greater or equal to {bound}"),
-}
-
-
-def schema_wrong(fault: FieldFault) -> Tuple[str, Dict[str, object]]:
-    """What is wrong at the end of a path, and what it says."""
-    shape, value, name = fault.shape, fault.value, str(fault.path[-1] if fault.path else "")
-    if fault.kind == MISSING_FIELD:
-        return "required key [{name}] not found", {"name": name}
-    if fault.kind == UNKNOWN_FIELD:
-        return "extraneous key [{name}] is not permitted", {"name": name}
-    if fault.kind == WRONG_CHOICE:
-        return "{found} is not a valid enum value", {"found": value}
-    if fault.kind in SCHEMA_BOUNDS:
-        bound, sentence = SCHEMA_BOUNDS[fault.kind]
-        return sentence, {"found": value, "bound": vars(shape)[bound]}
-    if fault.kind in (TOO_LONG, TOO_SHORT):
-        side, bound = ("max", "most") if fault.kind == TOO_LONG else ("min", "least")
-        sentence = f"expected {side}Length: {{bound}}, actual: {{found}}"
-        if isinstance(value, list):
-            sentence = f"expected {side}imum item count: {{bound}}, found: {{found}}"
-        return sentence, {"bound": vars(shape)[bound], "found": len(value)}
-    kinds: Dict[str, object] = {"wanted": SCHEMA_KINDS.get(shape.kind, "")}
-    kinds["found"] = FOUND_KINDS.get(type(value), "Null")
-    return "expected type: {wanted}, found: {found}", kinds
-
-
-def schema_pointer(path: Tuple[object, ...]) -> str:
-    """A path as in `#/messages/0/content`."""
-    return "".join(["#", *(f"/{step}" for step in path)])
-
-
-class MalformedVoice:
-    """Which rule a fault breaks, in the words of that library; embedding models say no place."""
-
-    def __init__(self, rule: str, says_where: bool = True) -> None:
-        self.rule, self.says_where = rule, says_where
-
-    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
-        """The id of the rule, and what its error says."""
-        path = fault.path
-        if fault.kind in (MISSING_FIELD, UNKNOWN_FIELD):
-            path = path[:-1]
-        wrong, values = schema_wrong(fault)
-        place = schema_pointer(path)
-        where = "{place}: " if self.says_where else ""
-        rule = NOVA_EXTRANEOUS if fault.kind == UNKNOWN_FIELD else fault.shape.own_rule or self.rule
-        return rule, Finding(
-            place, values, sentence=MALFORMED_START + where + wrong + MALFORMED_END
-        )
-
-
-def told_at_once(violations: Violations) -> Failure:
-    """All that is wrong, one after the other with nothing between."""
-    cut = slice(len(MALFORMED_START), -len(MALFORMED_END))
-    told = "".join(one.message[cut] for one in violations)
-    return Failure(400, MALFORMED_START + told + MALFORMED_END)
-
-
-def told_or_counted(violations: Violations) -> Failure:
-    """The one thing that is wrong, or how many are."""
-    if len(violations) == 1:
-        return first_alone(violations)
-    found = f"{len(violations)} schema violations found"
-    return Failure(400, MALFORMED_START + found + MALFORMED_END)
-
-
-# --- Nova: Converse's body with members of its own ---
-
-NOVA_EXTRANEOUS = "bedrock/extraneous"
-NOVA_MESSAGE = AnObject(
-    {
-        "role": AString(("user", "assistant")),
-        "content": AnArray(AnObject({}, closed=False), 1),
-    },
-    ("role", "content"),
-    closed=False,
-)
-NOVA_BODY = AnObject(
-    {
-        "schemaVersion": AString(),
-        "messages": AnArray(NOVA_MESSAGE, 1),
-        "system": AnArray(AnObject({}, closed=False)),
-        "inferenceConfig": AnObject(
-            {
-                **dict.fromkeys(("maxTokens", "max_new_tokens"), AnInteger(1)),
-                **dict.fromkeys(("temperature", "topP", "top_p"), ANumber(0, 1)),
-                **dict.fromkeys(("topK", "top_k"), AnInteger(0)),
-                "stopSequences": AnArray(AString()),
-            },
-            closed=False,
-        ),
-        "toolConfig": AnObject({"tools": AnArray(AnObject({}, closed=False))}, closed=False),
-        **dict.fromkeys(("reasoningConfig", "amazon-bedrock-guardrailConfig"), Anything()),
-    },
-    ("messages",),
-)
-# Request rules, 1.8 and 2.9.
-NOVA_RULES = (
-    Rule(
-        "bedrock/malformed",
-        "Malformed input request: {place}: required key [messages] not found, please reformat your "
-        "input and try again.",
-        "recorded, public source files",
-    ),
-    # Nobody has a list of all models' fields.
-    Rule(
-        NOVA_EXTRANEOUS,
-        "Malformed input request: {place}: extraneous key [{name}] is not permitted, please "
-        "reformat your input and try again.",
-        "recorded, public source files",
-        default="off",
-    ),
-)
-NOVA_BOOK = Book(
-    "bedrock",
-    "invoke",
-    NOVA_RULES,
-    NOVA_BODY,
-    MalformedVoice("bedrock/malformed"),
-    refusal=told_at_once,
-)
-
-
-# --- embeddings ---
-
-
-def titan_without_text(case: Case) -> Iterator[Finding]:
-    """No text, which only models for pictures can do without."""
-    if "inputText" not in case.body and "embed-image" not in case.name:
-        yield Finding("#")
-
-
-def titan_dimensions(case: Case) -> Iterator[Finding]:
-    """A length of vectors that the model does not have."""
-    given = case.body["dimensions"]
-    if type(given) is int and given not in (256, 512, 1024):
-        yield Finding("#/dimensions", {"found": given})
-
-
-def cohere_without_input(case: Case) -> Iterator[Finding]:
-    """Nothing to embed, or no word on what for."""
-    if not {"texts", "images", "inputs"}.intersection(case.body):
-        yield Finding("#", {"name": "texts"})
-    if "input_type" not in case.body:
-        yield Finding("#", {"name": "input_type"})
-
-
-def cohere_long_texts(case: Case) -> Iterator[Finding]:
-    """Texts that are longer than the model takes, whatever `truncate` says."""
-    texts: Json = case.body["texts"]
-    for index, text in enumerate(texts if isinstance(texts, list) else ()):
-        if isinstance(text, str) and len(text) > 2048:
-            yield Finding(f"#/texts/{index}", {"found": len(text)})
-
-
-# Request rules, 1.6 and 2.10.  Each has one row for all that its schema says.
-TITAN_RULES = (
-    Rule(
-        "embed/bedrock-titan",
-        "Malformed input request: #: required key [inputText] not found, please reformat your "
-        "input and try again.",
-        "pattern",
-        titan_without_text,
-    ),
-    Rule(
-        "embed/bedrock-titan-dimensions",
-        "Malformed input request: {found} is not a valid enum value, please reformat your input "
-        "and try again.",
-        "pattern",
-        titan_dimensions,
-        default="mod",
-        needs=("dimensions",),
-        models=r"^titan-embed-text-v2",
-    ),
-)
-TITAN_BODY = AnObject(
-    {
-        # BerriAI/litellm's tests have an array of it; the bound is quoted in public source files.
-        "inputText": AString(least=1, most=50_000),
-        "dimensions": AnInteger(),
-        "normalize": ABoolean(),
-        "embeddingTypes": AnArray(AString(("float", "binary"))),
-    },
-    closed=False,
-)
-TITAN_BOOK = Book(
-    "bedrock",
-    "invoke",
-    TITAN_RULES,
-    TITAN_BODY,
-    MalformedVoice("embed/bedrock-titan", says_where=False),
-    refusal=told_or_counted,
-)
-COHERE_INVOKE_RULES = (
-    Rule(
-        "embed/bedrock-cohere",
-        "Malformed input request: #: required key [{name}] not found, please reformat your input "
-        "and try again.",
-        "pattern",
-        cohere_without_input,
-    ),
-    Rule(
-        "embed/bedrock-cohere-length",
-        "Malformed input request: expected maxLength: 2048, actual: {found}, please reformat your "
-        "input and try again.",
-        "public source files",
-        cohere_long_texts,
-        default="mod",
-        needs=("texts",),
-        models=r"^(?:cohere\.)?embed-(?:english|multilingual)-v3",
-    ),
-)
-COHERE_INVOKE_BODY = AnObject(
-    {
-        "texts": AnArray(AString(), 1, 96),
-        "input_type": AString(
-            ("search_document", "search_query", "classification", "clustering", "image")
-        ),
-        "truncate": AString(("NONE", "START", "END", "LEFT", "RIGHT")),
-    },
-    closed=False,
-)
-COHERE_INVOKE_BOOK = Book(
-    "bedrock",
-    "invoke",
-    COHERE_INVOKE_RULES,
-    COHERE_INVOKE_BODY,
-    MalformedVoice("embed/bedrock-cohere", says_where=False),
-    refusal=told_or_counted,
-)
-
-
-# === rules/cohere_fields =====================================================
-# What the fields of Cohere's requests may be (request rules, 1.6 and 1.7; types of cohere 7.3.1).
-# Pure.
-
-
-NOT_SURE = "cohere/limits"  # of what documents say, but no answer that was seen
-COHERE_OBJECT = AnObject({}, closed=False, null=True)
-TEXTS = AnArray(AString(), null=True)
-PLAIN_TEXT = AString(null=True)
-SWITCH = ABoolean(null=True)
-NUMBER_OR_NULL = AnInteger(null=True)
-
-SAID_TO_COHERE = Either(AString(), AnArray(AnObject({}, closed=False)), null=True)
-TOOL_RESULT = Either(AString(), AnArray(AnObject({}, closed=False)))
-COHERE_CALL = AnObject(
-    {
-        "id": PLAIN_TEXT,
-        "type": PLAIN_TEXT,
-        "function": AnObject(
-            {"name": PLAIN_TEXT, "arguments": PLAIN_TEXT}, closed=False, null=True
-        ),
-    },
-    closed=False,
-)
-COHERE_MESSAGES = AUnion(
-    "role",
-    {
-        "user": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
-        "assistant": AnObject(
-            {
-                "content": SAID_TO_COHERE,
-                "tool_plan": PLAIN_TEXT,
-                "tool_calls": AnArray(COHERE_CALL, null=True),
-            },
-            closed=False,
-        ),
-        "system": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
-        "developer": AnObject({"content": SAID_TO_COHERE}, ("content",), closed=False),
-        "tool": AnObject(
-            {"tool_call_id": AString(), "content": TOOL_RESULT},
-            ("tool_call_id", "content"),
-            closed=False,
-        ),
-    },
-    rule=NOT_SURE,
-)
-COHERE_TOOL = AnObject(
-    {
-        "function": AnObject(
-            {
-                "name": AString(),
-                "description": PLAIN_TEXT,
-                "parameters": AnObject({}, closed=False, rule=NOT_SURE),
-            },
-            ("name", "parameters"),
-            closed=False,
-            null=True,
-        )
-    },
-    closed=False,
-)
-COHERE_CHAT_BODY = AnObject(
-    {
-        "model": AString(),
-        "messages": AnArray(COHERE_MESSAGES, 1),
-        "stream": SWITCH,
-        "tools": AnArray(COHERE_TOOL, null=True),
-        "tool_choice": AString(("REQUIRED", "NONE"), null=True),
-        "strict_tools": SWITCH,
-        "documents": AnArray(Either(AString(), AnObject({}, closed=False)), null=True),
-        "citation_options": COHERE_OBJECT,
-        "response_format": AnObject(
-            {
-                "type": AString(("text", "json_object")),
-                "json_schema": COHERE_OBJECT,
-                "schema": COHERE_OBJECT,
-            },
-            closed=False,
-            null=True,
-        ),
-        "safety_mode": AString(("CONTEXTUAL", "STRICT", "OFF"), null=True),
-        "max_tokens": AnInteger(1, null=True),
-        "stop_sequences": AnArray(AString(), most=5, null=True),
-        "temperature": ANumber(0, null=True),
-        "seed": NUMBER_OR_NULL,
-        "frequency_penalty": ANumber(0, 1, null=True),
-        "presence_penalty": ANumber(0, 1, null=True),
-        "k": AnInteger(0, 500, null=True),
-        "p": ANumber(0.01, 0.99, null=True),
-        "logprobs": SWITCH,
-        "thinking": COHERE_OBJECT,
-        "priority": NUMBER_OR_NULL,
-        "return_prompt": Anything(),
-        "raw_prompting": Anything(),
-    },
-    ("model", "messages"),
-)
-COHERE_EMBED_BODY = AnObject(
-    {
-        "model": AString(),
-        # That there is none is a rule of its own.
-        "input_type": AString(
-            ("search_document", "search_query", "classification", "clustering", "image"),
-            null=True,
-        ),
-        "texts": TEXTS,
-        "images": TEXTS,
-        "inputs": AnArray(AnObject({}, closed=False), null=True),
-        "embedding_types": AnArray(
-            AString(("float", "int8", "uint8", "binary", "ubinary", "base64")), null=True
-        ),
-        "output_dimension": NUMBER_OR_NULL,
-        "max_tokens": NUMBER_OR_NULL,
-        "truncate": AString(("NONE", "START", "END"), null=True),
-        "priority": NUMBER_OR_NULL,
-    },
-    ("model",),
-)
-
-
-# === rules/cohere ============================================================
-# What Cohere's chat and embeddings refuse (request rules, 1.8, 2.10 and 2.12).  Pure.
-
-
-COHERE_FAULTS: Dict[str, Tuple[str, str]] = {
-    MISSING_FIELD: ("cohere/missing", "invalid request: {path}: a value is required"),
-    UNKNOWN_FIELD: (
-        "cohere/unknown-field",
-        "unknown field: parameter '{path}' is not a valid field",
-    ),
-    WRONG_TYPE: (
-        "cohere/types",
-        "invalid type: parameter {path} is of type {got} but should be of type {wanted}.",
-    ),
-}
-OUT_OF_BOUNDS = ("cohere/limits", "invalid request: parameter {path} is out of its bounds")
-
-
-def cohere_voice(fault: FieldFault) -> Tuple[str, Finding]:
-    """Which rule a fault breaks, in Cohere's words."""
-    id, sentence = COHERE_FAULTS.get(fault.kind, OUT_OF_BOUNDS)
-    path = bracketed(fault.path)
-    values: Dict[str, object] = {"path": path or "body"}
-    if fault.kind == WRONG_TYPE:
-        values["got"] = bare_kind(kind_of(fault.value))
-        values["wanted"] = bare_kind(fault.shape.kind)
-    if fault.shape.own_rule:
-        id = fault.shape.own_rule
-    return id, Finding(path, values, sentence=sentence)
-
-
-def bare_kind(name: str) -> str:
-    """The name of a type without its article: `string or array` of `a string or an array`."""
-    return " or ".join([one.split()[-1] for one in name.split(" or ")])
-
-
-def no_input_type(case: Case) -> Iterator[Finding]:
-    """Nothing that says what the texts are for."""
-    if not case.body.get("input_type"):
-        yield Finding("input_type")
-
-
-# None of these sentences was seen (request rules, 1.8); what is not sure to be refused is noted.
-COHERE_FIELD_RULES = (
-    Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
-    Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
-    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
-    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
-)
-COHERE_EMBED_RULES = (
-    *COHERE_FIELD_RULES,
-    Rule(
-        "embed/cohere-input-type",
-        "invalid request: valid input_type must be provided with the provided model",
-        "found in three public sources",
-        no_input_type,
-    ),
-)
-
-
-def cohere_book(api: str, rules: Any, shape: Any) -> Book:
-    """The rules of one of its APIs."""
-    return Book("cohere", api, rules, shape, cohere_voice)
-
-
-COHERE_CHAT = cohere_book("chat", COHERE_FIELD_RULES, COHERE_CHAT_BODY)
-COHERE_EMBED = cohere_book("embed", COHERE_EMBED_RULES, COHERE_EMBED_BODY)
-
-
-# === rules/gemini_schemas ====================================================
-# What Gemini checks of a Schema beyond its fields (request rules, 2.7), in one walk.
-
-# Pure.
-
-
-GEMINI_TEXT_FORMATS = frozenset(("enum", "date-time"))
-HOLDING_SCHEMAS = frozenset(("items", "properties", "anyOf", "any_of"))
-# A name of a property is bare in the paths of most lines, as in google-gemini/gemini-cli#3178;
-# lines about objects without members quote it (request rules, 2.7).
-BARE_KEY, QUOTED_KEY = "[{}]", '["{}"]'
-
-
-# Where a schema lies: the way to the schema that holds it, a step from there, and behind the step
-# the client's own name for it, if there is one.
-SchemaWay = Tuple[Any, str, Optional[str]]
-SchemasToSee = List[Tuple[Any, SchemaWay]]
-
-
-def schema_path(way: SchemaWay, form: str) -> str:
-    """The path of a schema, with the client's own names in a form."""
-    steps: List[str] = []
-    here: Any = way
-    while here is not None:
-        here, step, key = here
-        if key is not None:
-            step += form.format(key.replace('"', '\\"'))
-        steps.append(step)
-    return ".".join(reversed(steps))
-
-
-def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
-    """What is wrong with a schema and all within it, in the order of their paths."""
-    waiting: SchemasToSee = [(root, (None, path, None))]
-    while waiting:
-        schema, way = waiting.pop()
-        if type(schema) is not dict:
-            continue
-        kind = schema.get("type")
-        kind = kind.upper() if type(kind) is str else ""
-        if "enum" in schema:
-            yield from gemini_schema_enum(schema, kind, way)
-        if kind == "STRING":
-            if "format" in schema:
-                yield from gemini_schema_format(schema, way)
-        elif kind == "OBJECT":
-            yield from gemini_schema_object(schema, way)
-        elif kind == "ARRAY" and schema.get("items") is None:
-            yield schema_finding("gemini/schema-items", way, "items")
-        if not HOLDING_SCHEMAS.isdisjoint(schema):
-            waiting.extend(reversed(gemini_inner_schemas(schema, way)))
-
-
-def gemini_inner_schemas(schema: Dict[str, Any], way: SchemaWay) -> SchemasToSee:
-    """The schemas right within one."""
-    found: SchemasToSee = []
-    if "items" in schema:
-        found.append((schema["items"], (way, "items", None)))
-    properties = schema.get("properties")
-    if isinstance(properties, dict):
-        found += [(one, (way, "properties", name)) for name, one in properties.items()]
-    choices = pick(schema, "anyOf")
-    if isinstance(choices, list):
-        found += [(one, (way, f"any_of[{at}]", None)) for at, one in enumerate(choices)]
-    return found
-
-
-def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY) -> Finding:
-    """That a member of a schema breaks a rule."""
-    path = f"{schema_path(way, form)}.{member}"
-    return Finding(path, {"path": path}, rule=rule)
-
-
-def is_empty_object(schema: Json) -> bool:
-    """Whether a schema is of an object that has no members and may have no others."""
-    if not isinstance(schema, dict) or text_at(schema, "type").upper() != "OBJECT":
-        return False
-    if schema.get("properties") not in (None, {}):
-        return False
-    return not any(pick(schema, name) for name in ("anyOf", "additionalProperties"))
-
-
-def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Iterator[Finding]:
-    """Choices of what is no text, and choices that are empty."""
-    choices = schema.get("enum")
-    if not isinstance(choices, list) or not choices:
-        return
-    # The SDKs document whole numbers with this format (google-genai 3.6.1).
-    if kind not in ("", "STRING") and schema.get("format") != "enum":
-        yield schema_finding("gemini/schema-enum-type", way, "enum")
-    for index, choice in enumerate(choices):
-        if choice == "":
-            yield schema_finding("gemini/schema-enum-empty", way, f"enum[{index}]")
-
-
-def gemini_schema_format(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
-    """A format that no text has."""
-    text_format = schema.get("format")
-    if isinstance(text_format, str) and text_format and text_format not in GEMINI_TEXT_FORMATS:
-        yield schema_finding("gemini/schema-format", way, "format")
-
-
-def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Finding]:
-    """An object without members, and needed members that it has not."""
-    if is_empty_object(schema):
-        yield schema_finding("gemini/schema-object-empty", way, "properties", QUOTED_KEY)
-    properties = schema.get("properties")
-    needed = schema.get("required")
-    if isinstance(properties, dict) and isinstance(needed, list):
-        for index, name in enumerate(needed):
-            if isinstance(name, str) and name not in properties:
-                yield schema_finding("gemini/schema-required", way, f"required[{index}]")
-
-
-# === rules/protobuf ==========================================================
-# What Google's front ends read as a protobuf message, as shapes (the JSON mapping of protobuf;
-# request rules, 1.4).
-
-# A field has two names, null is as good as nothing, one value may stand where a list belongs,
-# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
-
-
-BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-BASE64_BLANKS = b" \t\r\n"  # which base64 may hold
-LONGEST_NUMBER = 100  # characters
-
-
-class ProtoShape(Shape):
-    """What a field may be; `of` is what errors call its type, `list_rule` the rule that a list in
-    its place breaks, where that is not `rule`."""
-
-    of = ""
-
-    def __init__(self, rule: str = "", list_rule: str = "") -> None:
-        self.list_rule = list_rule or rule
-        super().__init__(rule=rule)
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """That it is of another type."""
-        if not self.fits(value):
-            yield FieldFault(path, WRONG_TYPE, self, value)
-
-
-class ProtoValue(ProtoShape):
-    """Any JSON, or what has its own form in JSON, such as a time."""
-
-
-class ProtoString(ProtoShape):
-    """A text."""
-
-    of = "TYPE_STRING"
-
-    def made(self) -> Fits:
-        """By its type."""
-        return lambda value: type(value) is str
-
-
-class ProtoBytes(ProtoShape):
-    """Bytes in base64, of either alphabet, with or without padding."""
-
-    of = "TYPE_BYTES"
-
-    def made(self) -> Fits:
-        """Whether it can be decoded."""
-        return lambda value: type(value) is str and is_base64(value)
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """That it is no text, or one that can't be decoded."""
-        if type(value) is not str:
-            yield FieldFault(path, WRONG_TYPE, self, value)
-        elif not self.fits(value):
-            yield FieldFault(path, WRONG_PATTERN, self, value)
-
-
-def is_base64(text: str) -> bool:
-    """Whether Google decodes a text; quick, for it may be a picture."""
-    left = text.encode("ascii", "replace").translate(None, BASE64_BOTH)
-    if left in (b"", b"=", b"=="):
-        return (len(text) - len(left)) % 4 != 1
-    blanks = sum(left.count(blank) for blank in BASE64_BLANKS)
-    left = left.translate(None, BASE64_BLANKS)
-    signs = left.rstrip(b"=")
-    # The two alphabets are tried one after the other.
-    if signs.translate(None, b"+/") and signs.translate(None, b"-_"):
-        return False
-    return (len(text) - blanks - (len(left) - len(signs))) % 4 != 1
-
-
-class ProtoBool(ProtoShape):
-    """true or false."""
-
-    of = "TYPE_BOOL"
-
-    def made(self) -> Fits:
-        """Also as text."""
-        return lambda value: value is True or value is False or value in ("true", "false")
-
-
-class ProtoFloat(ProtoShape):
-    """A number."""
-
-    of = "TYPE_FLOAT"
-
-    def made(self) -> Fits:
-        """Also as text."""
-
-        def fits(value: Json) -> bool:
-            kind = type(value)
-            return (
-                kind is float or kind is int or (kind is str and number_in_text(value) is not None)
-            )
-
-        return fits
-
-
-class ProtoInt(ProtoShape):
-    """A whole number of so many bits, of which one is the sign."""
-
-    def __init__(self, bits: int = 32) -> None:
-        self.of, self.bound = f"TYPE_INT{bits}", 2 ** (bits - 1)
-        super().__init__()
-
-    def made(self) -> Fits:
-        """Also with a fraction of nothing, and as text."""
-        bound = self.bound
-
-        def fits(value: Json) -> bool:
-            if type(value) is str:
-                value = number_in_text(value)
-            if type(value) is float and value.is_integer():
-                value = int(value)
-            return type(value) is int and -bound <= value < bound
-
-        return fits
-
-
-def number_in_text(text: Any) -> Union[int, float, None]:
-    """The number that a text says, if it says one that a field may hold."""
-    if len(text) > LONGEST_NUMBER:
-        return None
-    try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError:
-        return None
-
-
-class ProtoEnum(ProtoShape):
-    """One of some names, in any case and with hyphens, too, or the number of one."""
-
-    def __init__(
-        self, of: str, choices: Sequence[str], rule: str = "", list_rule: str = ""
-    ) -> None:
-        self.of = of
-        self.choices = frozenset(choices)
-        self.plain_names = frozenset(plain_enum_name(choice) for choice in choices)
-        super().__init__(rule, list_rule)
-
-    def made(self) -> Fits:
-        """The names as they are first."""
-        choices, plain = self.choices, self.plain_names
-
-        def fits(value: Json) -> bool:
-            if type(value) is str:
-                return value in choices or plain_enum_name(value) in plain or value.isdigit()
-            return type(value) is int or (type(value) is float and value.is_integer())
-
-        return fits
-
-
-def plain_enum_name(name: str) -> str:
-    """A name of an enum without what may differ."""
-    return name[:100].upper().replace("-", "").replace("_", "")
-
-
-class ProtoStruct(ProtoShape):
-    """Any object."""
-
-    of = "google.protobuf.Struct"
-
-    def made(self) -> Fits:
-        """By its type."""
-        return lambda value: type(value) is dict
-
-
-class ProtoList(ProtoShape):
-    """A repeated field; one value that is in no list is one of them, at a path without an index."""
-
-    def __init__(self, item: ProtoShape) -> None:
-        self.item = item
-        super().__init__()
-
-    def made(self) -> Fits:
-        """Each of its items; null is passed over."""
-        item = self.item
-
-        def fits(value: Json) -> bool:
-            fits_item = item.fits
-            if type(value) is not list:
-                return fits_item(value)
-            for one in value:
-                if not fits_item(one) and one is not None:
-                    return False
-            return True
-
-        return fits
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with its items."""
-        if type(value) is not list:
-            yield from self.item.faults(value, path)
-            return
-        for index, one in enumerate(value):
-            if one is not None and not self.item.fits(one):
-                yield from self.item.faults(one, (*path, index))
-
-
-class ProtoMap(ProtoShape):
-    """A map from the client's own keys; to errors it is a list of entries with a `value`."""
-
-    def __init__(self, of: str, value: ProtoShape) -> None:
-        self.of, self.value = of, value
-        super().__init__()
-
-    def made(self) -> Fits:
-        """Each of its values."""
-        item = self.value
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            fits_item = item.fits
-            for one in value.values():
-                if not fits_item(one) and one is not None:
-                    return False
-            return True
-
-        return fits
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with its values."""
-        if type(value) is not dict:
-            yield FieldFault(path, WRONG_TYPE, self, value)
-            return
-        for number, (key, one) in enumerate(value.items()):
-            if one is not None and not self.value.fits(one):
-                yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
-
-
-def both_names(*names: str) -> FrozenSet[str]:
-    """The names of fields, and their other names."""
-    return frozenset((*names, *map(snake, names)))
-
-
-class ProtoMessage(ProtoShape):
-    """A message with these fields, by their camelCase names; there may be one of `data`.  Others
-    are faults, unless it is `closed` no more."""
-
-    def __init__(
-        self,
-        of: str,
-        members: Mapping[str, ProtoShape],
-        data: Sequence[str] = (),
-        closed: bool = True,
-        rule: str = "",
-    ) -> None:
-        self.of, self.members, self.closed = of, dict(members), closed
-        self.data = both_names(*data)
-        super().__init__(rule)
-
-    def by_name(self) -> Dict[str, ProtoShape]:
-        """Its fields by either name."""
-        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
-
-    def made(self) -> Fits:
-        """Each of its fields, in any order."""
-        closed, data, by_name = self.closed, self.data, self.by_name
-        tests: Dict[str, Callable[[Json], bool]] = {}
-        get = tests.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            if not tests:  # made late, for messages may hold themselves
-                tests.update({name: shape.fits for name, shape in by_name().items()})
-            for name, inner in value.items():
-                test = get(name)
-                if test is None:
-                    if closed:
-                        return False
-                elif not test(inner) and inner is not None:
-                    return False
-            return len(value) < 2 or not data or len(data_there(data, value)) < 2
-
-        return fits
-
-    def faults(self, value: Json, path: FieldPath = ()) -> Iterator[FieldFault]:
-        """What is wrong with its fields, in the order in which they were sent."""
-        if type(value) is not dict:
-            yield FieldFault(path, WRONG_TYPE, self, value)
-            return
-        by_name, taken = self.by_name(), data_there(self.data, value)[:1]
-        for name, inner in value.items():
-            shape = by_name.get(name)
-            if shape is None:
-                if self.closed:
-                    yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
-            elif inner is not None and name in self.data and name not in taken:
-                yield FieldFault((*path, name), TWO_DATA, self, inner)
-            elif inner is not None and not shape.fits(inner):
-                yield from shape.faults(inner, (*path, name))
-
-
-def data_there(names: FrozenSet[str], value: Mapping[str, Json]) -> Sequence[str]:
-    """Which of these members there are, in their order."""
-    return [name for name in value if name in names and value[name] is not None]
-
-
-# === rules/gemini_fields =====================================================
-# What the fields of Gemini's requests may be, here and on Vertex AI (request rules, 1.4 and 1.6;
-# as in google-genai 3.6.1 and its converters).
-
-# What few send is only looked at as an object: a false alarm is worse than a miss.  Pure.
-
-
-PROTO_TEXT, PROTO_FLAG, PROTO_NUMBER, PROTO_WHOLE = (
-    ProtoString(),
-    ProtoBool(),
-    ProtoFloat(),
-    ProtoInt(),
-)
-PROTO_LONG, PROTO_RAW, PROTO_FREE, PROTO_OBJECT = (
-    ProtoInt(64),
-    ProtoBytes(),
-    ProtoValue(),
-    ProtoStruct(),
-)
-PROTO_TEXTS = ProtoList(PROTO_TEXT)
-CALL_STRUCT = ProtoStruct("gemini/struct")  # what a function is called with, and what it returns
-
-SCHEMA_TYPES = ("TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT")
-HARM_CATEGORY_NAMES = (
-    *("UNSPECIFIED", "DEROGATORY", "TOXICITY", "VIOLENCE", "SEXUAL", "MEDICAL", "DANGEROUS"),
-    *("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY"),
-    *("IMAGE_HATE", "IMAGE_DANGEROUS_CONTENT", "IMAGE_HARASSMENT", "IMAGE_SEXUALLY_EXPLICIT"),
-    *("JAILBREAK",),
-)
-HARM_THRESHOLDS = (
-    *("HARM_BLOCK_THRESHOLD_UNSPECIFIED", "BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE"),
-    *("BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"),
-)
-MEDIA_RESOLUTIONS = (
-    *("MEDIA_RESOLUTION_UNSPECIFIED", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM"),
-    *("MEDIA_RESOLUTION_HIGH", "MEDIA_RESOLUTION_ULTRA_HIGH"),
-)
-THINKING_LEVELS = ("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH")
-EMBEDDING_TASKS = (
-    *("TASK_TYPE_UNSPECIFIED", "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT", "SEMANTIC_SIMILARITY"),
-    *("CLASSIFICATION", "CLUSTERING", "QUESTION_ANSWERING", "FACT_VERIFICATION"),
-    *("CODE_RETRIEVAL_QUERY",),
-)
-# What a part may hold one of; beside these some fields that say more of it.
-PART_DATA = (
-    *("text", "inlineData", "fileData", "functionCall", "functionResponse", "executableCode"),
-    *("codeExecutionResult", "toolCall", "toolResponse"),
-)
-
-
-def open_message(name: str) -> ProtoMessage:
-    """A message whose fields are not looked at."""
-    return ProtoMessage(name, {}, closed=False)
-
-
-def open_messages(*names: str) -> Dict[str, ProtoShape]:
-    """Fields that are such messages, called as their types are."""
-    return {name: open_message(name[:1].upper() + name[1:]) for name in names}
-
-
-class GoogleShapes(NamedTuple):
-    """The bodies of one of Google's hosts, by API."""
-
-    generate: ProtoMessage
-    counting: ProtoMessage
-    embed: ProtoMessage
-    batch: ProtoMessage
-
-
-def gemini_schema_shape(more: Sequence[str]) -> ProtoMessage:
-    """A Schema: OpenAPI's subset, and `more` that are schemas or maps of them."""
-    kind = ProtoEnum(
-        "Type", (*SCHEMA_TYPES, "NULL"), "gemini/schema-type-value", "gemini/schema-type-list"
-    )
-    numbers = dict.fromkeys(
-        ("minItems", "maxItems", "minProperties", "maxProperties", "minLength", "maxLength"),
-        PROTO_LONG,
-    )
-    members: Dict[str, ProtoShape] = {
-        "type": kind,
-        **dict.fromkeys(("format", "title", "description", "pattern"), PROTO_TEXT),
-        "nullable": PROTO_FLAG,
-        **dict.fromkeys(("default", "example", *more), PROTO_FREE),
-        "enum": ProtoList(ProtoString("gemini/schema-enum-string")),
-        **dict.fromkeys(("required", "propertyOrdering"), PROTO_TEXTS),
-        **dict.fromkeys(("minimum", "maximum"), PROTO_NUMBER),
-        **numbers,
-    }
-    schema = ProtoMessage("Schema", members)
-    schema.members.update(
-        items=schema,
-        anyOf=ProtoList(schema),
-        properties=ProtoMap("Schema.PropertiesEntry", schema),
-    )
-    return schema
-
-
-def gemini_part(is_vertex: bool) -> ProtoMessage:
-    """A part of a content."""
-    blob = ProtoMessage(
-        "Blob", {"mimeType": PROTO_TEXT, "data": PROTO_RAW, "displayName": PROTO_TEXT}
-    )
-    file = ProtoMessage(
-        "FileData", {"mimeType": PROTO_TEXT, "fileUri": PROTO_TEXT, "displayName": PROTO_TEXT}
-    )
-    call: Dict[str, ProtoShape] = {"id": PROTO_TEXT, "name": PROTO_TEXT, "args": CALL_STRUCT}
-    if is_vertex:
-        call.update(partialArgs=ProtoList(open_message("PartialArg")), willContinue=PROTO_FLAG)
-    response = {
-        "id": PROTO_TEXT,
-        "name": PROTO_TEXT,
-        "response": CALL_STRUCT,
-        "willContinue": PROTO_FLAG,
-        "parts": ProtoList(open_message("FunctionResponsePart")),
-        "scheduling": PROTO_FREE,
-    }
-    code = {"id": PROTO_TEXT, "language": PROTO_FREE, "code": PROTO_TEXT}
-    members: Dict[str, ProtoShape] = {
-        "text": PROTO_TEXT,
-        "inlineData": blob,
-        "fileData": file,
-        "functionCall": ProtoMessage("FunctionCall", call),
-        "functionResponse": ProtoMessage("FunctionResponse", response),
-        "executableCode": ProtoMessage("ExecutableCode", code),
-        **open_messages("codeExecutionResult", "toolCall", "toolResponse", "videoMetadata"),
-        "thought": PROTO_FLAG,
-        "thoughtSignature": PROTO_RAW,
-        "partMetadata": PROTO_OBJECT,
-        **dict.fromkeys(("mediaResolution", "mediaProcessing"), PROTO_FREE),
-        **open_messages("audioTranscription", "speechMetadata", "documentMetadata"),
-        **open_messages("spreadsheetMetadata", "audioMetadata"),
-    }
-    if is_vertex:
-        del members["toolCall"], members["toolResponse"]
-    return ProtoMessage("Part", members, PART_DATA)
-
-
-def gemini_tools(schema: ProtoMessage, is_vertex: bool) -> ProtoList:
-    """Functions of the client's, and tools of the host's."""
-    function = ProtoMessage(
-        "FunctionDeclaration",
-        {
-            "name": PROTO_TEXT,
-            "description": PROTO_TEXT,
-            "parameters": schema,
-            "response": schema,
-            **dict.fromkeys(("parametersJsonSchema", "responseJsonSchema", "behavior"), PROTO_FREE),
-        },
-    )
-    hosted = open_messages(
-        *("googleSearch", "googleSearchRetrieval", "codeExecution", "urlContext", "googleMaps"),
-        *("computerUse", "fileSearch"),
-    )
-    if is_vertex:
-        hosted.update(open_messages("retrieval", "enterpriseWebSearch", "parallelAiSearch"))
-        hosted.update(open_messages("exaAiSearch"))
-    else:
-        hosted["mcpServers"] = ProtoList(open_message("McpServer"))
-    members = {"functionDeclarations": ProtoList(function), **hosted}
-    return ProtoList(ProtoMessage("Tool", members))
-
-
-def gemini_settings_shape(schema: ProtoMessage, is_vertex: bool) -> ProtoMessage:
-    """The generationConfig."""
-    thinking = {
-        "includeThoughts": PROTO_FLAG,
-        "thinkingBudget": PROTO_WHOLE,
-        "thinkingLevel": ProtoEnum("ThinkingConfig.ThinkingLevel", THINKING_LEVELS),
-    }
-    modality = ProtoEnum(
-        "GenerationConfig.Modality", ("MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO")
-    )
-    members: Dict[str, ProtoShape] = {
-        **dict.fromkeys(("temperature", "topP", "topK"), PROTO_NUMBER),
-        **dict.fromkeys(("presencePenalty", "frequencyPenalty"), PROTO_NUMBER),
-        **dict.fromkeys(("candidateCount", "maxOutputTokens", "seed", "logprobs"), PROTO_WHOLE),
-        "stopSequences": PROTO_TEXTS,
-        "responseMimeType": PROTO_TEXT,
-        "responseLogprobs": PROTO_FLAG,
-        "responseSchema": schema,
-        # The older name of what is any JSON Schema begins with a line (documentation).
-        **dict.fromkeys(
-            ("responseJsonSchema", "_responseJsonSchema", "responseFormat"), PROTO_FREE
-        ),
-        "responseModalities": ProtoList(modality),
-        "thinkingConfig": ProtoMessage("ThinkingConfig", thinking),
-        "mediaResolution": ProtoEnum("GenerationConfig.MediaResolution", MEDIA_RESOLUTIONS),
-        **open_messages(
-            "speechConfig", "imageConfig", "translationConfig", "audioTranscriptionConfig"
-        ),
-        "enableAffectiveDialog": PROTO_FLAG,
-    }
-    if is_vertex:
-        members.update(
-            audioTimestamp=PROTO_FLAG, **open_messages("routingConfig", "modelSelectionConfig")
-        )
-        members.update(open_messages("modelConfig"))
-    else:
-        members.update(enableEnhancedCivicAnswers=PROTO_FLAG)
-    return ProtoMessage("GenerationConfig", members)
-
-
-def gemini_choice() -> ProtoMessage:
-    """The toolConfig."""
-    mode = ProtoEnum(
-        "FunctionCallingConfig.Mode", ("MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED")
-    )
-    calling = {
-        "mode": mode,
-        "allowedFunctionNames": PROTO_TEXTS,
-        "streamFunctionCallArguments": PROTO_FLAG,
-    }
-    members = {
-        "functionCallingConfig": ProtoMessage("FunctionCallingConfig", calling),
-        "includeServerSideToolInvocations": PROTO_FLAG,
-        **open_messages("retrievalConfig"),
-    }
-    return ProtoMessage("ToolConfig", members)
-
-
-def gemini_safety() -> ProtoList:
-    """The safetySettings."""
-    names = ["HARM_CATEGORY_" + name for name in HARM_CATEGORY_NAMES]
-    members = {
-        "category": ProtoEnum("HarmCategory", names),
-        "threshold": ProtoEnum("SafetySetting.HarmBlockThreshold", HARM_THRESHOLDS),
-        "method": PROTO_FREE,
-    }
-    return ProtoList(ProtoMessage("SafetySetting", members))
-
-
-def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoShape]:
-    """The fields of a generateContent request."""
-    more = ("additionalProperties", "ref", "$ref", "defs", "$defs") if is_vertex else ()
-    schema = gemini_schema_shape(more)
-    members: Dict[str, ProtoShape] = {
-        "model": PROTO_TEXT,
-        "contents": ProtoList(content),
-        "systemInstruction": content,
-        "tools": gemini_tools(schema, is_vertex),
-        "toolConfig": gemini_choice(),
-        "safetySettings": gemini_safety(),
-        "generationConfig": gemini_settings_shape(schema, is_vertex),
-        "cachedContent": PROTO_TEXT,
-        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
-        **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
-    }
-    if is_vertex:
-        members.update(open_messages("modelArmorConfig", "outputConfig"))
-    else:
-        members["store"] = PROTO_FLAG
-    return members
-
-
-def google_shapes(is_vertex: bool) -> GoogleShapes:
-    """All bodies of the Gemini API, or of Vertex AI."""
-    content = ProtoMessage(
-        "Content", {"role": PROTO_TEXT, "parts": ProtoList(gemini_part(is_vertex))}
-    )
-    members = gemini_members(content, is_vertex)
-    generate = ProtoMessage("GenerateContentRequest", members)
-    count: Dict[str, ProtoShape] = {"model": PROTO_TEXT, "contents": members["contents"]}
-    if is_vertex:
-        also = ("systemInstruction", "tools", "generationConfig")
-        count.update({name: members[name] for name in also}, instances=PROTO_FREE)
-    else:
-        count["generateContentRequest"] = generate
-    embed = ProtoMessage(
-        "EmbedContentRequest",
-        {
-            "model": PROTO_TEXT,
-            "content": content,
-            "title": PROTO_TEXT,
-            "taskType": ProtoEnum("TaskType", EMBEDDING_TASKS),
-            "outputDimensionality": PROTO_WHOLE,
-            "autoTruncate": PROTO_FLAG,
-            **open_messages("embedContentConfig"),
-        },
-    )
-    batch = {"model": PROTO_TEXT, "requests": ProtoList(embed)}
-    return GoogleShapes(
-        generate,
-        ProtoMessage("CountTokensRequest", count),
-        embed,
-        ProtoMessage("BatchEmbedContentsRequest", batch),
-    )
-
-
-GEMINI_SHAPES = google_shapes(is_vertex=False)
-VERTEX_SHAPES = google_shapes(is_vertex=True)
-# Instances are of any kind: what a model takes is its own (8.1 of the wire formats).
-PREDICT_SHAPE = ProtoMessage(
-    "PredictRequest",
-    {
-        "instances": PROTO_FREE,
-        "parameters": PROTO_FREE,
-        "labels": PROTO_FREE,
-        "endpoint": PROTO_TEXT,
-    },
-)
-
-
-# === rules/gemini_view =======================================================
-# A generateContent request as its rules look at it.  Pure.
-
-
-GEMINI_MODEL_TURN = TalkTurn(
-    "model", -1
-)  # any of the model's without calls: no need to tell them apart
-# What makes a part something, beside its text.
-PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
-GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
-
-
-class GeminiDeclaration(NamedTuple):
-    """A function that a request declares: the path to it, and what it says."""
-
-    path: str
-    value: Dict[str, Any]
-
-
-class GeminiView:
-    """A request: the case, its body, and what its contents are.
-
-    Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
-    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
-    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
-    results of calls, `signed` the places of calls that have a signature."""
-
-    __slots__ = (
-        *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
-        *("blank", "calls", "declared"),
-    )
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        self.settings = proto_object_at(self.body, "generationConfig")
-        self.turns: List[TalkTurn] = []
-        self.asked = -1
-        self.signed: Set[Tuple[int, int]] = set()
-        self.roles: List[Tuple[int, str]] = []  # that are none
-        self.empty: List[int] = []  # contents without parts
-        self.blank: List[Tuple[int, int, bool]] = []  # parts without data, or with an empty text
-        self.calls = False  # whether there are any calls or results of functions
-        self.declared: List[GeminiDeclaration] = []
-        if self.body.get("tools"):
-            self.declared = list(self.declarations())
-        self.contents = listed(self.body.get("contents"))
-        for index, content in enumerate(self.contents):
-            if type(content) is dict:
-                self.read(index, content)
-
-    def read(self, index: int, content: Dict[str, Any]) -> None:
-        """Find what one content is."""
-        role = content.get("role")
-        if type(role) is not str or role not in GEMINI_ROLES:
-            self.roles.append((index, role if isinstance(role, str) else ""))
-        parts = content.get("parts")
-        if not parts:
-            self.empty.append(index)
-        turn: Optional[TalkTurn] = None
-        results = 0
-        for at, part in enumerate(parts if type(parts) is list else listed(parts)):
-            # Nearly all are texts.
-            if type(part) is not dict or part.get("text"):
-                continue
-            mark = self.mark(index, at, part)
-            if mark is None:
-                continue
-            self.calls = True
-            if turn is None:
-                turn = TalkTurn("model" if role == "model" else "user", index)
-            if "functionCall" in part or "function_call" in part:
-                turn.calls.append(mark)
-            else:
-                turn.results.append(mark)
-                results += 1
-        if role == "model":
-            self.of_model(index, turn)
-            return
-        self.turns.append(turn or PLAIN_TURN)
-        if not results or results < len(listed(parts)):
-            self.asked = index
-
-    def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
-        """A content of the model's, which goes on with the turn before if that is the model's."""
-        last = self.turns[-1] if self.turns else None
-        if last is None or last.role != "model":
-            self.turns.append(turn or GEMINI_MODEL_TURN)
-        elif last is GEMINI_MODEL_TURN:
-            self.turns[-1] = turn or GEMINI_MODEL_TURN
-        else:
-            last.last = index
-            if turn is not None:
-                last.calls += turn.calls
-                last.results += turn.results
-
-    def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
-        """The call or the result that a part is; None for any other, of which those without data
-        are noted."""
-        call = pick(part, "functionCall")
-        if call is not None:
-            if pick(part, "thoughtSignature"):
-                self.signed.add((index, at))
-            return ToolMark(text_at(call, "name"), index, at)
-        result = pick(part, "functionResponse")
-        if result is not None:
-            return ToolMark(text_at(result, "name"), index, at)
-        if all(pick(part, name) is None for name in PART_CONTENTS):
-            self.blank.append((index, at, part.get("text") == ""))
-        return None
-
-    def declarations(self) -> Iterator[GeminiDeclaration]:
-        """The functions that are declared."""
-        for index, tool in indexed_objects(listed(self.body.get("tools"))):
-            functions = listed(pick(tool, "functionDeclarations"))
-            for at, function in indexed_objects(functions):
-                yield GeminiDeclaration(f"tools[{index}].function_declarations[{at}]", function)
-
-    def hosted(self) -> List[str]:
-        """Names of the host's own tools, as its paths have them."""
-        found = []
-        for _, tool in indexed_objects(listed(self.body.get("tools"))):
-            found += [name for name, there in GOOGLES_OWN_TOOLS if pick(tool, there) is not None]
-        return found
-
-
-# Those that no older model takes together with functions.
-GOOGLES_OWN_TOOLS = (
-    ("google_search", "googleSearch"),
-    ("google_search_retrieval", "googleSearchRetrieval"),
-    ("code_execution", "codeExecution"),
-    ("url_context", "urlContext"),
-    ("google_maps", "googleMaps"),
-)
-
-
-def proto_object_at(value: Dict[str, Any], name: str) -> Dict[str, Any]:
-    """A member by either name; empty where it is no object."""
-    found = pick(value, name)
-    return found if isinstance(found, dict) else {}
-
-
-# === rules/gemini_checks =====================================================
-# What Gemini checks of a request beyond its fields, here and on Vertex AI (request rules, 2.7).
-
-# Each function is a layer of checks, or a group of one.  Pure.
-
-
-# The error says 64, documentation of 2026 says 128: between them there is doubt.
-GEMINI_FUNCTION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}\Z")
-GEMINI_NEWER = r"^gemini-[3-9]"
-HOSTED_TOGETHER = "Tool use with function calling is unsupported"
-HOSTED_UNASKED = (
-    "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with "
-    "Function calling."
-)
-GEMINI_MOST_STOPS = 5
-GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
-# Members, by either name, without which there is nothing to look at.
-CACHE_NAMES = both_names("cachedContent")
-SYSTEM_NAMES = both_names("systemInstruction")
-BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
-BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
-PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
-# By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
-THINKING_RANGES = (
-    (r"^gemini-2\.5-pro", 128, 32768),
-    (r"^gemini-2\.5-flash-lite", 512, 24576),
-    (r"^gemini-2\.5-flash", 0, 24576),
-)
-GEMINI_OTHER_KINDS = r"image|tts|audio|live|computer|embedding"  # of models, which think otherwise
-SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
-
-
-# --- the second layer ---
-
-
-def gemini_lines(view: GeminiView) -> Iterator[Finding]:
-    """All of it, as far as there is anything to look at."""
-    if view.empty or view.blank or not view.body.get("contents"):
-        yield from gemini_contents(view)
-    if not SYSTEM_NAMES.isdisjoint(view.body):
-        yield from gemini_system(view)
-    if view.calls:
-        yield from gemini_results(view)
-    if view.declared:
-        yield from gemini_functions(view)
-    if not BOUNDED_NAMES.isdisjoint(view.settings):
-        yield from gemini_settings(view)
-
-
-def gemini_contents(view: GeminiView) -> Iterator[Finding]:
-    """No contents, contents without parts, parts without data, results without a name."""
-    if not view.body.get("contents"):
-        yield Finding("contents", rule="gemini/contents-missing")
-    for index in view.empty:
-        yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
-    for index, at, is_text in view.blank:
-        path = f"contents[{index}].parts[{at}]"
-        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
-        yield Finding(path + ".data", {"path": path}, rule=rule)
-
-
-def gemini_system(view: GeminiView) -> Iterator[Finding]:
-    """Parts of the system instruction without data (songquanpeng/one-api#2243)."""
-    system = proto_object_at(view.body, "systemInstruction")
-    for at, part in indexed_objects(listed(system.get("parts"))):
-        if not part:
-            path = f"system_instruction.parts[{at}]"
-            yield Finding(path + ".data", {"path": path}, rule="gemini/part-no-data")
-
-
-def gemini_results(view: GeminiView) -> Iterator[Finding]:
-    """Results of functions that have no name."""
-    for turn in view.turns:
-        for mark in turn.results:
-            if not mark.id:
-                place = f"contents[{mark.message}].parts[{mark.part}].function_response.name"
-                values = {"i": mark.message, "j": mark.part}
-                yield Finding(place, values, rule="gemini/response-name")
-
-
-def gemini_functions(view: GeminiView) -> Iterator[Finding]:
-    """Names that no function may have, then what is wrong with schemas."""
-    for path, function in view.declared:
-        if not GEMINI_FUNCTION_NAME.match(text_at(function, "name")):
-            yield Finding(path + ".name", {"path": path}, rule="gemini/function-name")
-    for path, function in view.declared:
-        for member in ("parameters", "response"):
-            schema = function.get(member)
-            if is_empty_object(schema):
-                place = f"{path}.{member}.properties"
-                yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
-            else:
-                yield from gemini_schemas(schema, f"{path}.{member}")
-
-
-def gemini_settings(view: GeminiView) -> Iterator[Finding]:
-    """A schema for the answer, a temperature, stops."""
-    settings = view.settings
-    schema = pick(settings, "responseSchema")
-    if schema is not None:
-        yield from gemini_schemas(schema, "generation_config.response_schema")
-    temperature = proto_number_at(settings, "temperature")
-    if temperature is not None and not 0 <= temperature <= 2:
-        yield Finding("generation_config.temperature", rule="gemini/range")
-    stops = pick(settings, "stopSequences")
-    if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
-        yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")
-
-
-def proto_number_at(value: Dict[str, Any], name: str) -> Union[int, float, None]:
-    """A number under either name, also as text; None for any other."""
-    found = pick(value, name)
-    if isinstance(found, str):
-        return number_in_text(found)
-    return found if type(found) is int or type(found) is float else None
-
-
-# --- turns ---
-
-
-def gemini_turns(view: GeminiView) -> Iterator[Finding]:
-    """Roles that are none, calls and results at the wrong place, calls without a signature."""
-    for index, role in view.roles:
-        if role:
-            yield Finding(f"contents[{index}].role", rule="gemini/role")
-    if not view.calls:
-        return
-    before: Optional[TalkTurn] = None
-    for turn in view.turns:
-        is_called = before is not None and before.role == "model" and bool(before.calls)
-        if turn.role == "model":
-            if before is None and turn.calls:
-                yield Finding(f"contents[{turn.first}]", rule="gemini/call-turn-order")
-        elif turn.results and not is_called:
-            yield Finding(f"contents[{turn.first}]", rule="gemini/response-turn-order")
-        elif before is not None and is_called and len(turn.results) != len(before.calls):
-            yield Finding(f"contents[{before.last + 1}]", rule="gemini/response-count")
-        before = turn
-    yield from gemini_unsigned(view)
-
-
-def gemini_unsigned(view: GeminiView) -> Iterator[Finding]:
-    """Calls without a signature that are the first of a step since the user said something."""
-    for turn in view.turns:
-        if turn.role != "model" or not turn.calls:
-            continue
-        first = turn.calls[0]
-        if first.message > view.asked and (first.message, first.part) not in view.signed:
-            place = f"contents[{first.message}].parts[{first.part}]"
-            values = {"name": first.id, "n": first.message + 1}
-            yield Finding(place, values, rule="gemini/thought-signature")
-
-
-# --- what does not go together, and what a model has not ---
-
-
-def gemini_rest(view: GeminiView) -> Iterator[Finding]:
-    """All of it, as far as there is anything to look at."""
-    if view.declared:
-        yield from gemini_together(view)
-    if not CACHE_NAMES.isdisjoint(view.body):
-        yield from gemini_cached(view)
-    is_gemma = view.case.name.startswith("gemma")
-    if is_gemma or not BY_MODEL_NAMES.isdisjoint(view.settings):
-        yield from gemini_thinking(view)
-        yield from gemini_features(view)
-
-
-def gemini_together(view: GeminiView) -> Iterator[Finding]:
-    """A function that is declared twice, and tools that do not go together."""
-    seen: Set[str] = set()
-    for path, function in view.declared:
-        name = text_at(function, "name")
-        if name and name in seen:
-            yield Finding(path + ".name", {"x": name}, rule="gemini/function-duplicate")
-        seen.add(name)
-    if not seen:
-        return
-    choice = proto_object_at(view.body, "toolConfig")
-    mode = text_at(proto_object_at(choice, "functionCallingConfig"), "mode")
-    mime_type = pick(view.settings, "responseMimeType")
-    if mime_type == "application/json" and mode.upper() != "NONE":
-        place = "generation_config.response_mime_type"
-        yield Finding(place, rule="gemini/json-with-tools")
-    if not view.hosted():
-        return
-    yield Finding("tools", rule="vertex/multi-tools")
-    if not compiled_once(GEMINI_NEWER).search(view.case.name):
-        yield Finding("tools", sentence=HOSTED_TOGETHER, rule="gemini/builtin-with-functions")
-    elif pick(choice, "includeServerSideToolInvocations") is not True:
-        yield Finding("tools", sentence=HOSTED_UNASKED, rule="gemini/builtin-with-functions")
-
-
-def gemini_cached(view: GeminiView) -> Iterator[Finding]:
-    """What a cache has said already."""
-    body = view.body
-    if not pick(body, "cachedContent"):
-        return
-    if any(pick(body, name) for name in ("systemInstruction", "tools", "toolConfig")):
-        yield Finding("cached_content", rule="gemini/cached-conflict")
-        yield Finding("cached_content", rule="vertex/cached-conflict")
-
-
-def gemini_thinking(view: GeminiView) -> Iterator[Finding]:
-    """How much a model shall think."""
-    thinking = proto_object_at(view.settings, "thinkingConfig")
-    budget = proto_number_at(thinking, "thinkingBudget")
-    if budget is None:
-        return
-    if pick(thinking, "thinkingLevel"):
-        yield Finding("generation_config.thinking_config", rule="gemini/thinking-both")
-    place = "generation_config.thinking_config.thinking_budget"
-    if budget == 0:
-        yield Finding(place, rule="gemini/thinking-zero")
-    if budget in (0, -1) or compiled_once(GEMINI_OTHER_KINDS).search(view.case.name):
-        return
-    for models, least, most in THINKING_RANGES:
-        if compiled_once(models).search(view.case.name):
-            if not least <= budget <= most:
-                values = {"v": budget, "a": least, "b": most}
-                yield Finding(place, values, rule="gemini/thinking-range")
-            return
-
-
-def gemini_features(view: GeminiView) -> Iterator[Finding]:
-    """What a model has not at all."""
-    name = view.case.name
-    if name.startswith("gemma"):
-        for place, feature in gemma_lacking(view):
-            yield Finding(place, {"x": feature, "m": name}, rule="gemini/feature-off")
-        return
-    # One of 0 is none (google-gemini/cookbook#1290).
-    if any(proto_number_at(view.settings, name) for name in GEMINI_PENALTIES):
-        sentence = PENALTY_OFF if compiled_once(GEMINI_NEWER).search(name) else None
-        values = {"x": "Penalty", "m": name}
-        yield Finding("generation_config", values, sentence=sentence, rule="gemini/feature-off")
-
-
-def gemma_lacking(view: GeminiView) -> Iterator[Tuple[str, str]]:
-    """Where a request asks for what Gemma lacks, and what that is called."""
-    if pick(view.body, "systemInstruction"):
-        yield "system_instruction", "Developer instruction"
-    if view.declared:
-        yield "tools", "Function calling"
-    if pick(view.settings, "responseMimeType") == "application/json":
-        yield "generation_config.response_mime_type", "JSON mode"
-    kinds = {gemini_media(part) for part in gemini_parts(view)}
-    if "image" in kinds and compiled_once(SMALL_GEMMA).search(view.case.name):
-        yield "contents", "Image input modality"
-    if "audio" in kinds:
-        yield "contents", "Audio input modality"
-
-
-def gemini_parts(view: GeminiView) -> Iterator[Dict[str, Any]]:
-    """The parts of all contents."""
-    for _, content in indexed_objects(view.contents):
-        for _, part in indexed_objects(listed(content.get("parts"))):
-            yield part
-
-
-def gemini_media(part: Dict[str, Any]) -> str:
-    """What a part shows: image, audio …; empty for a part without media."""
-    for name in ("inlineData", "fileData"):
-        found = pick(proto_object_at(part, name), "mimeType")
-        if isinstance(found, str):
-            return found.partition("/")[0]
-    return ""
-
-
-# === rules/google_voice ======================================================
-# How Google says that a request is wrong (request rules, 1.8 and 2.7): by layers, of which the
-# first with something to say says all of it, a line each.  Pure.
-
-
-GOOGLE_UNKNOWN_NAME = 'Invalid JSON payload received. Unknown name "{x}"{at}: Cannot find field.'
-GOOGLE_NOT_REPEATING = (
-    'Invalid JSON payload received. Unknown name "{x}"{at}: Proto field is not repeating, cannot '
-    "start list."
-)
-GOOGLE_NO_MESSAGE = (
-    'Invalid JSON payload received. Unknown name "": Root element must be a message.'
-)
-GOOGLE_NO_MAP = "Invalid value{at} (Map), Cannot bind a list to map for field '{x}'."
-GOOGLE_NO_SCALAR = "Invalid value{at} ({x}), Starting an object on a scalar field"
-GOOGLE_SECOND_DATA = (
-    "Invalid value{at} (oneof), oneof field 'data' is already set. Cannot set '{x}'"
-)
-GOOGLE_WRONG_BASE64 = "Invalid value at '{path}' ({type}), Base64 decoding failed for {v}"
-GOOGLE_WRONG_VALUE = "Invalid value at '{path}' ({type}), {v}"
-# Stands in the name of a type for the version of the API, which the path of a request says.
-ANY_VERSION = "\0"
-API_VERSION = re.compile(r"/(v\d\w*)/")
-PAYLOAD_LINE = "Invalid "  # how all lines of the first layer begin
-PROTO_LINE = "* "  # and those of the second
-
-
-def google_path(path: FieldPath) -> str:
-    """A path as in `tools[0].function_declarations[2].parameters.properties[1].value`."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif isinstance(step, KeyStep):
-            text += f"[{step.number}]"
-        else:
-            text += "." + snake(step)
-    return text.lstrip(".")
-
-
-class GoogleVoice:
-    """Which rule a fault breaks, in Google's words; `package` is that of the API's own types."""
-
-    def __init__(self, package: str) -> None:
-        self.package = package
-
-    def type_name(self, shape: Shape) -> str:
-        """What an error calls a type."""
-        name = shape.of if isinstance(shape, ProtoShape) else ""
-        if name.startswith("TYPE_"):
-            return name
-        if not name.startswith("google."):
-            name = f"{self.package}.{ANY_VERSION}.{name}"
-        return "type.googleapis.com/" + name
-
-    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
-        """The id of the rule, and what its error says."""
-        sentence, inside = self.said(fault)
-        path = google_path(fault.path)
-        at = google_path(fault.path[: field_name_at(fault.path)])
-        place = at if inside else path
-        values: Dict[str, object] = {"path": path, "at": f" at '{at}'" if at else ""}
-        values["x"] = faulty_name(fault)
-        if "{type}" in sentence:
-            values.update(type=self.type_name(fault.shape), v=compact(fault.value))
-        return self.rule(fault), Finding(place, values, sentence=sentence)
-
-    @staticmethod
-    def rule(fault: FieldFault) -> str:
-        """The id of the rule that a fault breaks."""
-        if fault.kind == UNKNOWN_FIELD:
-            return "gemini/unknown-field"
-        if fault.kind == TWO_DATA:
-            return "gemini/part-two-data"
-        shape = fault.shape
-        own = shape.own_rule
-        if isinstance(shape, ProtoShape) and isinstance(fault.value, list):
-            own = shape.list_rule
-        return own or "gemini/types"
-
-    @staticmethod
-    def said(fault: FieldFault) -> Tuple[str, bool]:
-        """The sentence, and whether it names what a field lies in instead of the field."""
-        kind, shape, value = fault.kind, fault.shape, fault.value
-        if kind == UNKNOWN_FIELD:
-            return GOOGLE_UNKNOWN_NAME, True
-        if kind == TWO_DATA:
-            return GOOGLE_SECOND_DATA, True
-        if kind == WRONG_PATTERN:
-            return GOOGLE_WRONG_BASE64, False
-        if not fault.path:
-            return GOOGLE_NO_MESSAGE, False
-        if isinstance(value, list):
-            return (GOOGLE_NO_MAP if isinstance(shape, ProtoMap) else GOOGLE_NOT_REPEATING), True
-        holds_objects = isinstance(shape, (ProtoMap, ProtoMessage, ProtoStruct, ProtoValue))
-        if isinstance(value, dict) and not holds_objects:
-            return GOOGLE_NO_SCALAR, True
-        return GOOGLE_WRONG_VALUE, False
-
-
-def field_name_at(path: FieldPath) -> int:
-    """Where the last name of a field stands in a path; 0 where there is none."""
-    return max([0, *(at for at, step in enumerate(path) if isinstance(step, str))])
-
-
-def faulty_name(fault: FieldFault) -> str:
-    """What an error calls a field beside what it lies in: as it was sent, but where the error is
-    about the field's type."""
-    if not fault.path:
-        return ""
-    name = str(fault.path[field_name_at(fault.path)])
-    is_known = fault.kind not in (UNKNOWN_FIELD, TWO_DATA)
-    return snake(name) if is_known and isinstance(fault.value, dict) else name
-
-
-def google_layer(violation: Violation) -> str:
-    """Which layer of checks a violation is of."""
-    for beginning in (PAYLOAD_LINE, PROTO_LINE):
-        if violation.message.startswith(beginning):
-            return beginning
-    return ""
-
-
-def google_refusal(violations: Violations) -> Failure:
-    """The error for what is broken: all that its first layer says, else the first thing."""
-    layer = google_layer(violations[0])
-    told = tuple([one for one in violations if google_layer(one) == layer])
-    if layer == PAYLOAD_LINE:
-        # Only these have details; the lines are not ended, but parted (1.8).
-        return Failure(400, "\n".join([one.message for one in told]), told=told)
-    if layer == PROTO_LINE:
-        return Failure(400, "".join([one.message + "\n" for one in told]))
-    return first_alone(violations)
-
-
-class GoogleBook(Book):
-    """The rules of one of Google's APIs, whose types are named after its version."""
-
-    def wrong_fields(self, case: Case, every: bool) -> Iterator[Violation]:
-        """What is wrong with the fields."""
-        found = API_VERSION.search(case.request.path)
-        version = found.group(1) if found else "v1"
-        for one in super().wrong_fields(case, every):
-            yield replace(one, message=one.message.replace(ANY_VERSION, version, 1))
-
-
-# === rules/gemini ============================================================
-# What the Gemini API refuses (request rules, 2.7 and 2.10).  Pure.
-
-
-GENERATE_LINE = "* GenerateContentRequest."  # how each line of the second layer begins
-
-# Request rules, 1.8, and those of 2.7 that the reading of JSON tells.
-GOOGLE_FIELD_RULES = (
-    Rule(
-        "gemini/unknown-field",
-        "Invalid JSON payload received. Unknown name \"{x}\" at '{path}': Cannot find field.",
-        "Laisky/one-api#60, ax-llm/ax#293, bigduu/Bodhi-AI#52",
-    ),
-    Rule(
-        "gemini/types",
-        "Invalid value at '{path}' ({type}), {v}",
-        "decolua/9router#1081, google-gemini/deprecated-generative-ai-js#320",
-    ),
-    Rule(
-        "gemini/schema-type-list",
-        "Invalid JSON payload received. Unknown name \"type\" at '{path}': Proto field is not "
-        "repeating, cannot start list.",
-        "zed-industries/zed#53919, zed-industries/zed#44875",
-    ),
-    Rule(
-        "gemini/schema-type-value",
-        "Invalid value at '{path}' (type.googleapis.com/google.ai.generativelanguage.v1beta.Type), "
-        "{v}",
-        "zereight/gitlab-mcp#166, google-gemini/deprecated-generative-ai-js#320",
-    ),
-    Rule(
-        "gemini/schema-enum-string",
-        "Invalid value at '{path}' (TYPE_STRING), {v}",
-        "microsoft/azure-devops-mcp#145",
-    ),
-    Rule(
-        "gemini/part-two-data",
-        "Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{x}'",
-        "pattern",
-    ),
-    Rule(
-        "gemini/struct",
-        "Invalid value at '{path}' (type.googleapis.com/google.protobuf.Struct), {v}",
-        "pattern",
-    ),
-)
-# Request rules, 2.7: lines of the second layer.
-GEMINI_CONTENT_RULES = (
-    Rule(
-        "gemini/contents-missing",
-        GENERATE_LINE + "contents: contents is not specified",
-        "vercel/ai#3775, langchain-ai/langchain-google#1393",
-    ),
-    Rule(
-        "gemini/parts-empty",
-        GENERATE_LINE + "contents[{i}].parts: contents.parts must not be empty.",
-        "vercel/ai#3775",
-    ),
-    Rule(
-        "gemini/part-no-data",
-        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
-        "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
-    ),
-    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
-    Rule(
-        "gemini/text-empty",
-        GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
-        "54xzh/FLIT#69",
-        default=NOTED,
-    ),
-)
-GEMINI_NAME_RULES = (
-    Rule(
-        "gemini/response-name",
-        GENERATE_LINE + "contents[{i}].parts[{j}].function_response.name: Name cannot be empty.",
-        "public source files",
-    ),
-    Rule(
-        "gemini/function-name",
-        GENERATE_LINE
-        + "{path}.name: Invalid function name. Must start with a letter or an underscore. Must "
-        "be alphameric (a-z, A-Z, 0-9), underscores (_), dots (.), colons (:), or dashes (-), with "
-        "a maximum length of 64.",
-        "google-gemini/gemini-cli#6704, microsoft/vscode-copilot-release#7928",
-    ),
-)
-GEMINI_SCHEMA_RULES = (
-    Rule(
-        "gemini/schema-enum-type",
-        GENERATE_LINE + "{path}: only allowed for STRING type",
-        "musistudio/llms#20, decolua/9router#359",
-    ),
-    Rule(
-        "gemini/schema-enum-empty",
-        GENERATE_LINE + "{path}: cannot be empty",
-        "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
-    ),
-    Rule(
-        "gemini/schema-object-empty",
-        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
-        "public source files, sigoden/aichat#666",
-    ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
-    Rule(
-        "gemini/parameters-empty",
-        GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
-        "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
-        default=NOTED,
-    ),
-    Rule(
-        "gemini/schema-items",
-        GENERATE_LINE + "{path}: missing field.",
-        "cline/cline#7339",
-    ),
-    Rule(
-        "gemini/schema-required",
-        GENERATE_LINE + "{path}: property is not defined",
-        "public source files",
-    ),
-    Rule(
-        "gemini/schema-format",
-        GENERATE_LINE + "{path}: only 'enum' and 'date-time' are supported for STRING type",
-        "google-gemini/gemini-cli#3178, hideya/langchain-mcp-tools-ts#36",
-    ),
-)
-GEMINI_SETTING_RULES = (
-    Rule(
-        "gemini/range",
-        GENERATE_LINE
-        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
-        "public source files",
-    ),
-    Rule(
-        "gemini/stop-sequences",
-        GENERATE_LINE
-        + "generation_config.stop_sequences: the number of stop_sequences must not exceed 5.",
-        "pattern",
-    ),
-)
-# Request rules, 2.7: sentences of their own.
-GEMINI_TURN_RULES = (
-    Rule("gemini/role", "Please use a valid role: user, model.", "recorded"),
-    Rule(
-        "gemini/call-turn-order",
-        "Please ensure that function call turn comes immediately after a user turn or after a "
-        "function response turn.",
-        "google-gemini/gemini-cli#26486, google-gemini/gemini-cli#11814, "
-        "continuedev/continue#11164",
-    ),
-    Rule(
-        "gemini/response-turn-order",
-        "Please ensure that function response turn comes immediately after a function call turn.",
-        "langchain-ai/langchain#27799",
-    ),
-    Rule(
-        "gemini/response-count",
-        "Please ensure that the number of function response parts is equal to the number of "
-        "function call parts of the function call turn.",
-        "google-gemini/gemini-cli#16415, cloudwego/eino-ext#571, epam/ai-dial-adapter-vertexai#214",
-    ),
-    Rule(
-        "gemini/thought-signature",
-        "Function call is missing a thought_signature in functionCall parts. This is required for "
-        "tools to work correctly, and missing thought_signature may lead to degraded model "
-        "performance. Additional data, function call `default_api:{name}` , position {n}. Please "
-        "refer to https://ai.google.dev/gemini-api/docs/thought-signatures for more details.",
-        "lbjlaq/Antigravity-Manager#733, lbjlaq/Antigravity-Manager#938, nanbingxyz/5ire#405",
-        default="mod",
-        models="^gemini-3",
-    ),
-)
-GEMINI_DUPLICATE = Rule(
-    "gemini/function-duplicate",
-    "Duplicate function declaration found: {x}",
-    "public source files",
-)
-GEMINI_MODEL_RULES = (
-    Rule(
-        "gemini/json-with-tools",
-        "Function calling with a response mime type: 'application/json' is unsupported",
-        "symfony/ai#1777, google/adk-python#5735",
-        default="mod",
-        models="^gemini-[12]",
-    ),
-    Rule(
-        "gemini/thinking-both",
-        "You can only set only one of thinking budget and thinking level.",
-        "public source files",
-    ),
-    Rule(
-        "gemini/thinking-zero",
-        "Budget 0 is invalid. This model only works in thinking mode.",
-        "public source files",
-        default="mod",
-        models=r"^gemini-(?:2\.5|3[\d.]*)-pro",
-    ),
-    Rule(
-        "gemini/thinking-range",
-        "The thinking budget {v} is invalid. Please choose a value between {a} and {b}.",
-        "public source files",
-        default="mod",
-        models=r"^gemini-2\.5",
-    ),
-)
-# Those that have other words, or do not hold, on Vertex AI (2.8).
-GEMINI_ONLY = (
-    Rule(
-        "gemini/builtin-with-functions",
-        "Tool use with function calling is unsupported",
-        "enola-dev/enola#1784, lbjlaq/Antigravity-Manager#2241",
-        default="mod",
-        models="^gemini-[1-9]",
-    ),
-    Rule(
-        "gemini/cached-conflict",
-        "CachedContent can not be used with GenerateContent request setting system_instruction, "
-        "tools or tool_config.\n\nProposed fix: move those values to CachedContent from "
-        "GenerateContent request.",
-        "BerriAI/litellm#17304, vercel/ai#3333",
-    ),
-    Rule(
-        "gemini/feature-off",
-        "{x} is not enabled for models/{m}",
-        "PublicAffairs/openai-gemini#63, BerriAI/litellm#26108, google-gemini/cookbook#1290",
-        default="mod",
-        models=r"^gemini-(?:2\.5|[3-9])|^gemma-(?:[123](?!\d)|3n)",
-    ),
-)
-GEMINI_RULES = (
-    *GOOGLE_FIELD_RULES,
-    *GEMINI_CONTENT_RULES,
-    *GEMINI_NAME_RULES,
-    *GEMINI_SCHEMA_RULES,
-    *GEMINI_SETTING_RULES,
-    Sweep(gemini_lines),
-    *GEMINI_TURN_RULES,
-    Sweep(gemini_turns, needs=("contents",)),
-    GEMINI_DUPLICATE,
-    *GEMINI_MODEL_RULES,
-    *GEMINI_ONLY,
-    Sweep(gemini_rest),
-)
-GEMINI_MOST_IN_BATCH = 100
-
-
-def gemini_batch_size(case: Case) -> Iterator[Finding]:
-    """More texts than a batch may have."""
-    requests = case.body["requests"]
-    if isinstance(requests, list) and len(requests) > GEMINI_MOST_IN_BATCH:
-        yield Finding("requests")
-
-
-# Request rules, 2.10.
-GEMINI_BATCH_RULE = Rule(
-    "embed/gemini-batch",
-    "* BatchEmbedContentsRequest.requests: at most 100 requests can be in one batch",
-    "public source files",
-    gemini_batch_size,
-    needs=("requests",),
-)
-
-GEMINI_VOICE = GoogleVoice("google.ai.generativelanguage")
-GEMINI_GENERATE = GoogleBook(
-    "gemini",
-    "generateContent",
-    GEMINI_RULES,
-    GEMINI_SHAPES.generate,
-    GEMINI_VOICE,
-    GeminiView,
-    google_refusal,
-)
-GEMINI_COUNT = GoogleBook(
-    "gemini",
-    "countTokens",
-    GOOGLE_FIELD_RULES,
-    GEMINI_SHAPES.counting,
-    GEMINI_VOICE,
-    refusal=google_refusal,
-)
-GEMINI_EMBED = GoogleBook(
-    "gemini",
-    "embedContent",
-    GOOGLE_FIELD_RULES,
-    GEMINI_SHAPES.embed,
-    GEMINI_VOICE,
-    refusal=google_refusal,
-)
-GEMINI_BATCH = GoogleBook(
-    "gemini",
-    "batchEmbedContents",
-    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
-    GEMINI_SHAPES.batch,
-    GEMINI_VOICE,
-    refusal=google_refusal,
-)
-
-
-# === rules/mistral_fields ====================================================
-# What the fields of Mistral's requests may be (request rules, 1.6 and 1.7; types of mistralai
-# 3.7.0).  Pure.
-
-
-# What may stand beside the known members of a part, a tool or a call was not seen: it passes.
-PART_MEMBERS = {
-    "text": AnObject({"text": AString()}, ("text",), closed=False),
-    "image_url": AnObject(
-        {"image_url": Either(AString(), AnObject({}, closed=False))}, ("image_url",), closed=False
-    ),
-    **{
-        name: AnObject({}, closed=False)
-        for name in ("document_url", "reference", "file", "thinking", "input_audio")
-    },
-}
-SAID_TO_MISTRAL = Either(AString(), AnArray(AUnion("type", PART_MEMBERS, "text")), null=True)
-MISTRAL_CALL = AnObject(
-    {
-        "id": AString(null=True),
-        "type": AString(null=True),
-        "index": AnInteger(null=True),
-        "function": AnObject(
-            {"name": AString(), "arguments": Either(AString(), AnObject({}, closed=False))},
-            ("name", "arguments"),
-            closed=False,
-        ),
-    },
-    ("function",),
-    closed=False,
-)
-# Members that are not here were refused in messages, too (charmbracelet/crush#1590,
-# Gage-Technologies/mistral-go#3).
-MISTRAL_MESSAGES = AUnion(
-    "role",
-    {
-        "system": AnObject({"content": SAID_TO_MISTRAL}),
-        "user": AnObject({"content": SAID_TO_MISTRAL}),
-        "assistant": AnObject(
-            {
-                "content": SAID_TO_MISTRAL,
-                "tool_calls": AnArray(MISTRAL_CALL, null=True),
-                "prefix": ABoolean(null=True),
-            }
-        ),
-        "tool": AnObject(
-            {
-                "content": SAID_TO_MISTRAL,
-                "tool_call_id": AString(null=True),
-                "name": AString(null=True),
-            }
-        ),
-    },
-)
-MISTRAL_OBJECT = AnObject({}, closed=False)
-SOME_OBJECT_OR_NULL = AnObject({}, closed=False, null=True)
-NAME_OR_NULL = AString(null=True)
-MISTRAL_FLAG = ABoolean(null=True)
-COUNT_OR_NULL = AnInteger(0, null=True)
-
-GENERATION_FIELDS = {
-    "model": AString(),
-    "temperature": ANumber(0, 1.5, null=True),
-    "top_p": ANumber(0, 1, null=True),
-    "max_tokens": COUNT_OR_NULL,
-    "min_tokens": COUNT_OR_NULL,
-    "stream": MISTRAL_FLAG,
-    "stop": Either(AString(), AnArray(AString()), null=True),
-    "random_seed": AnInteger(null=True),
-    "metadata": SOME_OBJECT_OR_NULL,
-    "prompt_cache_key": NAME_OR_NULL,
-}
-MISTRAL_CHAT_MEMBERS = {
-    **GENERATION_FIELDS,
-    "messages": AnArray(MISTRAL_MESSAGES, 1),
-    "response_format": AnObject(
-        {"type": AString(("text", "json_object", "json_schema"), null=True)},
-        closed=False,
-        null=True,
-    ),
-    "tools": AnArray(MISTRAL_OBJECT, null=True),
-    "tool_choice": Either(AString(("auto", "none", "any", "required")), MISTRAL_OBJECT, null=True),
-    "presence_penalty": ANumber(-2, 2, null=True),
-    "frequency_penalty": ANumber(-2, 2, null=True),
-    "repetition_penalty": ANumber(null=True),
-    "top_k": AnInteger(null=True),
-    "logprobs": MISTRAL_FLAG,
-    "top_logprobs": AnInteger(null=True),
-    "prompt_logprobs": MISTRAL_FLAG,
-    "top_prompt_logprobs": AnInteger(null=True),
-    "n": AnInteger(1, null=True),
-    "prediction": SOME_OBJECT_OR_NULL,
-    "parallel_tool_calls": MISTRAL_FLAG,
-    "prompt_mode": NAME_OR_NULL,
-    "reasoning_effort": NAME_OR_NULL,
-    "safe_prompt": MISTRAL_FLAG,
-    "guardrails": AnArray(MISTRAL_OBJECT, null=True),
-    "service_tier": NAME_OR_NULL,
-}
-MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
-EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen
-
-MISTRAL_CHAT_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("model", "messages"))
-# On Vertex AI the path has the model.
-VERTEX_MISTRAL_BODY = AnObject(MISTRAL_CHAT_MEMBERS, ("messages",))
-MISTRAL_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("model", "prompt"))
-VERTEX_FIM_BODY = AnObject(MISTRAL_FIM_MEMBERS, ("prompt",))
-MISTRAL_EMBED_BODY = AnObject(
-    {
-        "model": AString(),
-        "input": EMBEDDED,
-        "output_dimension": AnInteger(null=True),
-        "output_dtype": AString(("float", "int8", "uint8", "binary", "ubinary"), null=True),
-        "encoding_format": AString(("float", "base64"), null=True),
-        "metadata": SOME_OBJECT_OR_NULL,
-    },
-    ("model", "input"),
-)
-
-
-# === rules/mistral ===========================================================
-# What Mistral refuses (request rules, 1.8 and 2.11).  Pure.
-
-
-NO_CALL_ID = "null"  # what mistralai sends where there is none
-NAME_FORM = re.compile("[a-zA-Z0-9_-]{1,64}")
-
-
-class MistralView:
-    """A chat request as Mistral's rules look at it: its messages, the roles of all of them, where
-    tools were called, and where there are results and answers of nothing."""
-
-    __slots__ = ("body", "messages", "roles", "calling", "results", "silent")
-
-    def __init__(self, case: Case) -> None:
-        self.body: Dict[str, Any] = case.body
-        found = self.body.get("messages")
-        self.messages: List[Any] = found if isinstance(found, list) else []
-        self.roles: List[str] = []
-        self.calling: List[Tuple[int, List[Any]]] = []
-        self.results: List[int] = []
-        self.silent: List[int] = []
-        for index, message in enumerate(self.messages):
-            role = message.get("role") if type(message) is dict else None
-            self.roles.append(role if type(role) is str else "")
-            if role == "tool":
-                self.results.append(index)
-            elif role == "assistant":
-                self.read_answer(index, message)
-
-    def read_answer(self, index: int, message: Dict[str, Any]) -> None:
-        """Note what is told of an answer."""
-        calls = message.get("tool_calls")
-        if calls and type(calls) is list:
-            self.calling.append((index, calls))
-        elif not calls and not message.get("content"):
-            self.silent.append(index)
-
-    def calls(self) -> Iterator[Tuple[int, int, Dict[str, Any]]]:
-        """The calls of tools, with the indexes of their messages and their own."""
-        for index, calls in self.calling:
-            for number, call in indexed_objects(calls):
-                yield index, number, call
-
-
-def ends_with_assistant(view: MistralView) -> Iterator[Finding]:
-    """An answer as the last message that is no beginning of one."""
-    if view.roles and view.roles[-1] == "assistant" and view.messages[-1].get("prefix") is not True:
-        yield Finding(f"messages.{len(view.roles) - 1}")
-
-
-def results_after_others(view: MistralView) -> Iterator[Finding]:
-    """A result that follows neither an answer nor another result."""
-    for index in view.results:
-        if index and view.roles[index - 1] not in ("assistant", "tool"):
-            yield Finding(f"messages.{index}", {"before": view.roles[index - 1]})
-
-
-def users_after_results(view: MistralView) -> Iterator[Finding]:
-    """The user right after a result."""
-    for index in view.results:
-        if view.roles[index + 1 : index + 2] == ["user"]:
-            yield Finding(f"messages.{index + 1}")
-
-
-def miscounted_results(view: MistralView) -> Iterator[Finding]:
-    """More or fewer results than calls, from one answer to the next.  One is told."""
-    if not view.calling and not view.results:
-        return
-    calls = {index: len(found) for index, found in view.calling}
-    expected, asked_at = 0, 0
-    for index, role in enumerate(view.roles):
-        if role == "tool":
-            expected -= 1
-        elif role == "assistant":
-            if expected:
-                break
-            expected, asked_at = calls.get(index, 0), index
-    if expected:
-        yield Finding(f"messages.{asked_at}")
-
-
-def foreign_call_ids(view: MistralView) -> Iterator[Finding]:
-    """Ids of calls that are not as Mistral makes them."""
-    for index, number, call in view.calls():
-        if is_foreign_id(call.get("id")):
-            place = f"messages.{index}.assistant.tool_calls.{number}.id"
-            yield Finding(place, {"id": call["id"]})
-    for index in view.results:
-        id = view.messages[index].get("tool_call_id")
-        if is_foreign_id(id):
-            yield Finding(f"messages.{index}.tool.tool_call_id", {"id": id})
-
-
-def is_foreign_id(id: Json) -> bool:
-    """Whether it is one of them; none at all passes on some versions (request rules, 4.2)."""
-    if type(id) is not str or id in ("", NO_CALL_ID):
-        return False
-    return not (len(id) == 9 and id.isascii() and id.isalnum())
-
-
-def odd_names(view: MistralView) -> Iterator[Finding]:
-    """Names of functions, offered or called, that are too long or have other characters."""
-    for index, tool in indexed_objects(view.body.get("tools")):
-        name = odd_name(tool)
-        if name is not None:
-            yield Finding(f"tools.{index}.function.name", {"name": name})
-    for index, number, call in view.calls():
-        name = odd_name(call)
-        if name is not None:
-            place = f"messages.{index}.assistant.tool_calls.{number}.function.name"
-            yield Finding(place, {"name": name})
-
-
-def odd_name(holder: Dict[str, Any]) -> Optional[str]:
-    """The name of its function, if it is one of them."""
-    function = holder.get("function")
-    name = function.get("name") if type(function) is dict else None
-    if type(name) is not str or NAME_FORM.fullmatch(name):
-        return None
-    return name
-
-
-def empty_answers(view: MistralView) -> Iterator[Finding]:
-    """Answers of neither text nor calls."""
-    for index in view.silent:
-        yield Finding(f"messages.{index}")
-
-
-# Request rules, 1.8.
-MISTRAL_FIELD_RULES = (
-    Rule(
-        "mistral/extra",
-        "Extra inputs are not permitted",
-        "charmbracelet/crush#1590, Gage-Technologies/mistral-go#3, BerriAI/litellm#30835",
-        status=422,
-    ),
-    Rule("mistral/missing", "Field required", "pattern", status=422),
-    Rule("mistral/types", "Input should be a valid {name}", "pattern", status=422),
-    Rule("mistral/limits", "Input should be less than or equal to {bound}", "pattern", status=422),
-)
-
-
-def order_rule(id: str, sentence: str, source: str, check: Check, default: str = "on") -> Rule:
-    """A rule of the order of messages."""
-    kind, code = "invalid_request_message_order", "3230"
-    return Rule(id, sentence, source, check, default, ("messages",), type=kind, code=code)
-
-
-def call_rule(id: str, sentence: str, check: Check, *needs: str) -> Rule:
-    """A rule of calls of functions."""
-    kind, code = "invalid_function_call", "3280"
-    return Rule(id, sentence, VALIDATOR, check, needs=needs, type=kind, code=code)
-
-
-VALIDATOR = "mistralai/mistral-common"
-# Request rules, 2.11.
-MISTRAL_CHAT_RULES = (
-    *MISTRAL_FIELD_RULES,
-    order_rule(
-        "mistral/last-role",
-        "Expected last role User or Tool (or Assistant with prefix True) for serving but got "
-        "assistant",
-        "0xPlaygrounds/rig#1130",
-        ends_with_assistant,
-    ),
-    order_rule(
-        "mistral/tool-after",
-        "Unexpected role 'tool' after role '{before}'",
-        "charmbracelet/crush#279",
-        results_after_others,
-    ),
-    order_rule(
-        "mistral/user-after-tool",
-        "Unexpected role 'user' after role 'tool'",
-        "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
-        "mistralai/mistral-common allows it since July 2026",
-        users_after_results,
-        NOTED,
-    ),
-    order_rule(
-        "mistral/count",
-        "Not the same number of function calls and responses",
-        VALIDATOR,
-        miscounted_results,
-    ),
-    call_rule(
-        "mistral/call-id",
-        "Tool call id was {id} but must be a-z, A-Z, 0-9, with a length of 9.",
-        foreign_call_ids,
-        "messages",
-    ),
-    call_rule(
-        "mistral/name",
-        "Function name was {name} but must be a-z, A-Z, 0-9, or contain underscores and dashes, "
-        "with a maximum length of 64.",
-        odd_names,
-    ),
-    Rule(
-        "mistral/assistant-empty",
-        "Assistant message must have either content or tool_calls, but not none.",
-        VALIDATOR,
-        empty_answers,
-        needs=("messages",),
-        type="invalid_request_assistant_message",
-        code="3240",
-    ),
-)
-
-MISTRAL_FAULTS = {
-    MISSING_FIELD: "mistral/missing",
-    UNKNOWN_FIELD: "mistral/extra",
-    WRONG_TYPE: "mistral/types",
-    WRONG_CHOICE: "mistral/types",
-    WRONG_TAG: "mistral/types",
-}
-
-
-def mistral_voice(fault: FieldFault) -> Tuple[str, Finding]:
-    """Which rule a fault breaks, in pydantic's words; a path names the members of unions, too."""
-    sentence, code, more = pydantic_words(fault)
-    place = ".".join([str(step) for step in fault.path])
-    id = MISTRAL_FAULTS.get(fault.kind, "mistral/limits")
-    return id, Finding(place, more, code=code, sentence=sentence)
-
-
-def told_by_mistral(violations: Violations) -> Failure:
-    """All that is wrong with fields, in a list; of messages the first thing."""
-    first = violations[0]
-    if first.status != 422:
-        return first_alone(violations)
-    told = tuple([one for one in violations if one.status == 422])
-    return Failure(422, first.message, told=told)
-
-
-def mistral_book(api: str, rules: Any, shape: Any, view: Any = None) -> Book:
-    """The rules of one of its APIs."""
-    return Book(
-        "mistral", api, rules, shape, mistral_voice, view or (lambda case: case), told_by_mistral
-    )
-
-
-MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, MISTRAL_CHAT_BODY, MistralView)
-VERTEX_MISTRAL_CHAT = mistral_book("chat", MISTRAL_CHAT_RULES, VERTEX_MISTRAL_BODY, MistralView)
-MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, MISTRAL_FIM_BODY)
-VERTEX_MISTRAL_FIM = mistral_book("fim", MISTRAL_FIELD_RULES, VERTEX_FIM_BODY)
-MISTRAL_EMBEDDINGS = mistral_book("embeddings", MISTRAL_FIELD_RULES, MISTRAL_EMBED_BODY)
-
-
-# === rules/ollama_fields =====================================================
-# What the fields of Ollama's requests may be: Go's types, to which null is as good as nothing
-# and unknown members are nothing at all (request rules, 1.7).  Pure.
-
-
-GO_STRING = AString(null=True)
-GO_BOOL = ABoolean(null=True)
-GO_INT = AnInteger(null=True)
-GO_ANY = Anything()
-
-
-def go_struct(members: Mapping[str, Shape], rule: str = "") -> AnObject:
-    """An object of Go's."""
-    return AnObject(members, closed=False, null=True, rule=rule)
-
-
-def go_slice(item: Shape) -> AnArray:
-    """An array of Go's."""
-    return AnArray(item, null=True)
-
-
-OLLAMA_MESSAGE = go_struct(
-    {
-        "role": GO_STRING,
-        "content": AString(null=True, rule="ollama/content"),
-        "thinking": GO_STRING,
-        "images": go_slice(GO_STRING),
-        "tool_name": GO_STRING,
-        "tool_call_id": GO_STRING,
-        "tool_calls": go_slice(
-            go_struct({"function": go_struct({"name": GO_STRING, "arguments": go_struct({})})})
-        ),
-    }
-)
-OLLAMA_TOOL = go_struct(
-    {"type": GO_STRING, "function": go_struct({"name": GO_STRING, "description": GO_STRING})}
-)
-OLLAMA_MEMBERS = {"model": GO_STRING, "options": go_struct({}), "keep_alive": GO_ANY}
-OLLAMA_ANSWER_MEMBERS = {
-    **OLLAMA_MEMBERS,
-    "stream": GO_BOOL,
-    "format": GO_ANY,
-    "think": GO_ANY,  # a rule of its own tells what is wrong with it
-    "truncate": GO_BOOL,
-    "shift": GO_BOOL,
-    "logprobs": GO_BOOL,
-    "top_logprobs": GO_INT,
-}
-OLLAMA_CHAT_BODY = go_struct(
-    {
-        **OLLAMA_ANSWER_MEMBERS,
-        "messages": go_slice(OLLAMA_MESSAGE),
-        "tools": go_slice(OLLAMA_TOOL),
-    }
-)
-OLLAMA_GENERATE_BODY = go_struct(
-    {
-        **OLLAMA_ANSWER_MEMBERS,
-        "prompt": GO_STRING,
-        "suffix": GO_STRING,
-        "system": GO_STRING,
-        "template": GO_STRING,
-        "context": go_slice(GO_INT),
-        "raw": GO_BOOL,
-        "images": go_slice(GO_STRING),
-    }
-)
-OLLAMA_EMBED_BODY = go_struct(
-    {**OLLAMA_MEMBERS, "input": GO_ANY, "truncate": GO_BOOL, "dimensions": GO_INT}
-)
-OLLAMA_EMBEDDINGS_BODY = go_struct({**OLLAMA_MEMBERS, "prompt": GO_STRING})
-# What Go calls these, which are no plain strings, numbers and maps.
-GO_TYPES = {
-    "messages": "[]api.Message",
-    "tools": "api.Tools",
-    "images": "[]api.ImageData",
-    "context": "[]int",
-    "tool_calls": "[]api.ToolCall",
-    "arguments": "api.ToolCallFunctionArguments",
-}
-GO_ITEMS = {
-    "messages": "api.Alias",
-    "tools": "api.Tool",
-    "images": "api.ImageData",
-    "context": "int",
-    "tool_calls": "api.ToolCall",
-}
-
-
-# === rules/ollama ============================================================
-# What Ollama refuses, in the words of its server and of Go's decoder (request rules, 1.8 and
-# 2.12).  Pure.
-
-
-LEVELS = ("high", "medium", "low", "max")
-LIBRARY = "registry.ollama.ai/library/"  # where a model without a place is from
-
-# What Go calls the kinds of JSON values, and the types that they should have been.
-GO_KINDS = {"boolean": "bool", "integer": "number"}
-GO_PLAIN = {"a boolean": "bool", "an integer": "int", "a string": "string"}
-
-
-class OllamaVoice:
-    """What Go says of a field of a struct that has another type."""
-
-    def __init__(self, struct: str) -> None:
-        self.struct = struct
-
-    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
-        """The id of the rule, and what its error says."""
-        kind = kind_of(fault.value).split()[-1]
-        values: Dict[str, object] = {
-            "got": GO_KINDS.get(kind, kind),
-            "field": self.field(fault),
-            "wanted": go_type(fault),
-        }
-        return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
-
-    def field(self, fault: FieldFault) -> str:
-        """The field: messages are decoded apart, and of them only the whole is told."""
-        names = [step for step in fault.path if isinstance(step, str)]
-        if not names:
-            return "value"
-        if names[0] == "messages":
-            names = names[:1]
-        return "Go struct field " + ".".join([self.struct, *names])
-
-
-def go_type(fault: FieldFault) -> str:
-    """What Go calls the type that a value should have had."""
-    kind, path = fault.shape.kind, fault.path
-    if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
-        return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
-    last = str(path[-1]) if path else ""
-    return GO_TYPES.get(last) or GO_PLAIN.get(kind, "map[string]interface {}")
-
-
-def no_model(case: Case) -> Iterator[Finding]:
-    """No name of a model."""
-    if not case.body.get("model"):
-        yield Finding("model")
-
-
-def odd_thinking(case: Case) -> Iterator[Finding]:
-    """Another word than those that say how much to think."""
-    found = case.body["think"]
-    if isinstance(found, str) and found not in LEVELS:
-        yield Finding("think", {"value": found})
-
-
-def odd_input(case: Case) -> Iterator[Finding]:
-    """An input that is neither a text nor texts."""
-    given = case.body["input"]
-    texts = given if isinstance(given, list) else [given]
-    if given is not None and not all(isinstance(one, str) for one in texts):
-        yield Finding("input")
-
-
-def offers_tools(case: Case) -> Iterator[Finding]:
-    """Tools, with the whole name of the model."""
-    if case.body["tools"]:
-        whole = case.model if "/" in case.model else LIBRARY + case.model
-        tag = "" if ":" in case.model else ":latest"
-        yield Finding("tools", {"model": whole + tag})
-
-
-def is_to_think(case: Case) -> Iterator[Finding]:
-    """That the model is to think."""
-    if case.body["think"]:
-        yield Finding("think", {"model": case.model})
-
-
-def is_to_chat(case: Case) -> Iterator[Finding]:
-    """That it is to talk at all."""
-    yield Finding("model", {"model": case.model})
-
-
-CANNOT_UNMARSHAL = "json: cannot unmarshal {got} into {field} of type {wanted}"
-OLLAMA_SOURCE = "ollama server source"
-# Request rules, 1.8 and 2.12.  The three that are off hold for families of its library that lack
-# the ability, as far as reports tell; what one's own server has, nobody knows.
-OLLAMA_RULES = (
-    Rule("ollama/body", "model is required", OLLAMA_SOURCE, no_model),
-    Rule("ollama/types", CANNOT_UNMARSHAL, "neuron-core/neuron-ai#219, rashadphz/farfalle#89"),
-    Rule(
-        "ollama/content",
-        CANNOT_UNMARSHAL,
-        "ollama/ollama#6451, lennartpollvogt/ollama-instructor#11",
-    ),
-    Rule(
-        "ollama/think",
-        'invalid think value: "{value}" (must be "high", "medium", "low", "max", true, or false)',
-        OLLAMA_SOURCE,
-        odd_thinking,
-        needs=("think",),
-    ),
-    Rule(
-        "ollama/tools",
-        "{model} does not support tools",
-        "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
-        offers_tools,
-        default=ONLY_IF_ASKED,
-        needs=("tools",),
-        models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
-    ),
-    Rule(
-        "ollama/thinking",
-        '"{model}" does not support thinking',
-        OLLAMA_SOURCE,
-        is_to_think,
-        default=ONLY_IF_ASKED,
-        needs=("think",),
-        models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
-    ),
-    Rule(
-        "ollama/chat",
-        '"{model}" does not support chat',
-        OLLAMA_SOURCE,
-        is_to_chat,
-        default=ONLY_IF_ASKED,
-        needs=("messages",),
-        models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
-    ),
-)
-OLLAMA_EMBED_RULES = (
-    *OLLAMA_RULES[:2],
-    Rule(
-        "ollama/input",
-        "invalid input type",
-        "ollama/ollama#12441",
-        odd_input,
-        needs=("input",),
-    ),
-)
-
-
-def ollama_book(api: str, struct: str, shape: Any, rules: Any = OLLAMA_RULES) -> Book:
-    """The rules of one of its APIs."""
-    return Book("ollama", api, rules, shape, OllamaVoice(struct))
-
-
-OLLAMA_CHAT = ollama_book("chat", "ChatRequest", OLLAMA_CHAT_BODY)
-OLLAMA_GENERATE = ollama_book("generate", "GenerateRequest", OLLAMA_GENERATE_BODY)
-OLLAMA_EMBED = ollama_book("embed", "EmbedRequest", OLLAMA_EMBED_BODY, OLLAMA_EMBED_RULES)
-OLLAMA_EMBEDDINGS = ollama_book(
-    "embeddings", "EmbeddingRequest", OLLAMA_EMBEDDINGS_BODY, OLLAMA_RULES[:2]
-)
-
-
-# === rules/openai_embeddings =================================================
-# What embeddings of OpenAI and Azure refuse (request rules, 1.6, 1.8 and 2.10).  Pure.
-
-
-EMBEDDING_FIELDS = {
-    "model": AString(),
-    "input": Anything(),  # a rule of its own tells what is wrong with it
-    "encoding_format": AString(("float", "base64"), null=True),
-    "dimensions": AnInteger(null=True),
-    "user": AString(null=True),
-}
-
-
-def foreign_arguments(case: Case) -> Iterator[Finding]:
-    """Members that there are not, all in one sentence, as the older APIs say it."""
-    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
-
-
-def are_tokens(values: List[Json]) -> bool:
-    """Whether these are the numbers of tokens."""
-    return all(type(one) is int for one in values)
-
-
-def embeds(one: Json) -> bool:
-    """Whether this may be one of several inputs."""
-    if type(one) is list:
-        return one != [] and are_tokens(one)
-    return type(one) is str and one != ""
-
-
-def nothing_to_embed(case: Case) -> Iterator[Finding]:
-    """An input that is empty, holds something empty, or is no text and no tokens."""
-    given = case.body["input"]
-    fits = type(given) is str
-    if type(given) is list:
-        fits = are_tokens(given) or all(embeds(one) for one in given)
-    if not fits or not given:
-        yield Finding("input")
-
-
-def beyond_bounds(case: Case) -> Iterator[Finding]:
-    """No dimensions, or more inputs than are taken at once."""
-    dimensions, given = case.body.get("dimensions"), case.body.get("input")
-    if type(dimensions) is int and dimensions < 1:
-        yield Finding("dimensions", {"value": dimensions})
-    # A list of numbers is one input.
-    if type(given) is list and len(given) > MOST_INPUTS and type(given[0]) is not int:
-        sentence = (
-            "Invalid 'input': array too long. Expected an array with maximum length {most}, but "
-            "got an array with length {found} instead."
-        )
-        values = {"most": MOST_INPUTS, "found": len(given)}
-        yield Finding("input", values, "input", "array_above_max_length", sentence)
-
-
-def asks_for_dimensions(case: Case) -> Iterator[Finding]:
-    """A number of dimensions."""
-    if case.body["dimensions"] is not None:
-        yield Finding("dimensions")
-
-
-OPENAI_EMBEDDINGS_RULES = (
-    *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
-    Rule(
-        "openai/unknown-field",
-        "Unrecognized request argument{plural} supplied: {names}",
-        "songquanpeng/one-api#1319",
-        foreign_arguments,
-    ),
-    Rule(
-        "embed/openai-empty",
-        "'$.input' is invalid. Please check the API reference: "
-        "https://platform.openai.com/docs/api-reference.",
-        "found in eight public sources",
-        nothing_to_embed,
-        needs=("input",),
-    ),
-    Rule(
-        "embed/openai-limits",
-        "{value} is less than the minimum of 1 - 'dimensions'",
-        "OpenAI's OpenAPI 2.3.0",
-        beyond_bounds,
-    ),
-    Rule(
-        "embed/openai-dimensions",
-        "This model does not support specifying dimensions.",
-        "found in six public sources",
-        asks_for_dimensions,
-        default=BY_MODEL,
-        needs=("dimensions",),
-        models="ada-002",
-    ),
-)
-
-
-def embeddings_book(provider: str, *needed: str) -> Book:
-    """The rules of embeddings, at OpenAI or at Azure."""
-    shape: Any = AnObject(EMBEDDING_FIELDS, needed, closed=False)
-    voice = OpenAIVoice("openai")
-    return Book(provider, "embeddings", OPENAI_EMBEDDINGS_RULES, shape, voice)
-
-
-OPENAI_EMBEDDINGS = embeddings_book("openai", "model", "input")
-AZURE_EMBEDDINGS = embeddings_book("azure", "input")  # the path may have the model
-
-
-# === rules/openai_hosts ======================================================
-# What the hosts of OpenAI's dialects refuse of a conversation in chat completions, each in its own
-# words where they are known.
-
-# Their fields and models are others than OpenAI's: none of its other rules holds there.  Pure.
-
-
-NO_MESSAGES, NO_SUCH_ROLE = "openai/messages-empty", "openai/role-unknown"
-UNANSWERED, UNASKED = "openai/tool-calls-answered", "openai/tool-after-tool-calls"
-
-ANY_MESSAGE = AUnion(
-    "role",
-    {role: AnObject({}, closed=False) for role in MESSAGES.members},
-    rule={WRONG_TAG: NO_SUCH_ROLE},
-)
-HOST_BODY = AnObject(
-    {"messages": AnArray(ANY_MESSAGE, 1, rule={TOO_SHORT: NO_MESSAGES})}, closed=False
-)
-
-Words = Mapping[str, Any]  # members of a row that are a host's own
-
-
-def told_otherwise(sentence: str, source: str, code: Any = None) -> Words:
-    """A row with another sentence, and nothing said of a parameter."""
-    return {"sentence": sentence, "source": source, "code": code, "param": None}
-
-
-# By dialect, what of these is said otherwise; what is not named is not refused there, as far as is
-# known.  An empty one is in OpenAI's words.
-AS_OPENAI: Words = {}
-GOOGLE: Mapping[str, Words] = {
-    NO_MESSAGES: told_otherwise(
-        "* GenerateContentRequest.contents: contents is not specified\n",
-        "vercel/ai#3775, langchain-ai/langchain-google#1393",
-    ),
-    NO_SUCH_ROLE: AS_OPENAI,
-    UNANSWERED: told_otherwise(
-        "Please ensure that the number of function response parts is equal to the number of "
-        "function call parts of the function call turn.",
-        "microsoft/vscode#299295",
-    ),
-    UNASKED: told_otherwise(
-        "Please ensure that function response turn comes immediately after a function call turn.",
-        "langchain-ai/langchain#27799",
-    ),
-}
-TOOLS_ALONE: Mapping[str, Words] = {
-    NO_SUCH_ROLE: AS_OPENAI,
-    UNANSWERED: AS_OPENAI,
-    UNASKED: AS_OPENAI,
-}
-HOST_RULES: Mapping[str, Mapping[str, Words]] = {
-    "deepseek": {
-        NO_MESSAGES: AS_OPENAI,
-        NO_SUCH_ROLE: AS_OPENAI,
-        UNANSWERED: told_otherwise(
-            "An assistant message with 'tool_calls' must be followed by tool messages responding "
-            "to each 'tool_call_id'. (insufficient tool messages following tool_calls message)",
-            "TurixAI/TuriX-CUA#15, gptme/gptme#3421",
-            "invalid_request_error",
-        ),
-        UNASKED: told_otherwise(
-            "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
-            "FoundationAgents/OpenManus#23, qwersyk/Newelle#425",
-            "invalid_request_error",
-        ),
-    },
-    "groq": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise(
-            "'messages' : minimum number of items is 1", "several public sources"
-        ),
-    },
-    "openrouter": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise(
-            'Input required: specify "prompt" or "messages"', "several public sources"
-        ),
-    },
-    "ollama": {
-        **TOOLS_ALONE,
-        NO_MESSAGES: told_otherwise("[] is too short - 'messages'", "its server's source"),
-    },
-    "gemini": GOOGLE,
-    # Of roles and of an empty conversation the template of the model decides there.
-    "vllm": {UNANSWERED: AS_OPENAI, UNASKED: AS_OPENAI},
-    "bedrock": TOOLS_ALONE,
-}
-
-
-def host_book(words: Mapping[str, Words]) -> Book:
-    """The book of a host."""
-    rows = [replace(OPENAI_CHAT.by_id[id], **told) for id, told in words.items()]
-    own = [id for id, told in words.items() if told]
-    voice = ChatVoice("openai", own=[*CHAT_VOICE.own, *own])
-    return Book("openai", "chat", rows, HOST_BODY, voice, ChatView)
-
-
-HOST_CHATS: Dict[str, Book] = {host: host_book(words) for host, words in HOST_RULES.items()}
-ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
-
-
-# === rules/responses_stored ==================================================
-# What a session remembers of responses, as rules ask for it.
-
-# Whatever is there stays there for as long as an answer is remembered: one that asks for it depends
-# on the session only where it is not there.
-
-
-def was_issued(case: Case, id: str) -> bool:
-    """Whether the server issued a response that may be gone on from, as far as is known."""
-    state = case.state
-    if state is None or state.has_lost or id in state.responses:
-        return True
-    case.asks_state = True
-    return False
-
-
-def output_items_of(stored: Stored) -> List[Dict[str, Json]]:
-    """The output items of a response."""
-    return [item for item in items_within(stored.whole(), "output") if isinstance(item, dict)]
-
-
-def item_ids(stored: Stored) -> Dict[str, int]:
-    """The ids of a response's items, with their places in its output; -1 of its input.  They are
-    looked for once."""
-    if stored.items is None:
-        found = {str(item.get("id")): -1 for item in input_items(stored.call)}
-        output = enumerate(output_items_of(stored))
-        stored.items = {**found, **{str(item.get("id")): at for at, item in output}}
-    return stored.items
-
-
-def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
-    """The stored responses that have these items, by the ids of those that are there: the oldest,
-    which made it."""
-    found: Dict[str, Stored] = {}
-    responses = case.state.responses if case.state else {}
-    for stored in list(responses.values()):
-        for id in ids.intersection(item_ids(stored)):
-            found.setdefault(id, stored)
-    if len(found) < len(ids):
-        case.asks_state = True
-    return found
-
-
-def lost_of(case: Case, ids: Set[str]) -> Set[str]:
-    """Those of these items that are not there to be referred to, as far as is known."""
-    state = case.state
-    if state is None or state.has_lost:
-        return set()
-    return ids.difference(holders_of(case, ids))
-
-
-# === rules/responses_conversation ============================================
-# The conversation of a Responses request, and what it may break (request rules, 2.3).  Pure.
-
-
-# Items that stand for others, which are not there to be looked at.
-STAND_FOR_OTHERS = ("item_reference", "compaction")
-
-
-class ResponsesView:
-    """A Responses request as its rules look at it: the case, its body, its items by their indexes.
-
-    `calls` are those of functions and `outputs` their results; `called` and `answered` are the ids
-    of all calls and outputs, of whatever tool.  `is_whole` says that nothing but the input is part
-    of the conversation."""
-
-    __slots__ = ("case", "body", "items", "calls", "outputs", "called", "answered", "is_whole")
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-        self.body: Dict[str, Any] = case.body
-        self.items: List[Tuple[int, str, Dict[str, Any]]] = []  # of all that is no message
-        self.calls: List[ToolMark] = []
-        self.outputs: List[ToolMark] = []
-        self.called: Set[str] = set()
-        self.answered: Set[str] = set()
-        self.is_whole = True
-        self.read(self.body.get("input"))
-
-    def read(self, given: Json) -> None:
-        """Sort the items."""
-        items = self.items
-        for index, item in enumerate(given if isinstance(given, list) else ()):
-            kind = item.get("type") if isinstance(item, dict) else "message"
-            if kind == "message":
-                continue
-            if kind is None and "role" not in item:
-                kind = "item_reference"
-            if not isinstance(kind, str):
-                continue
-            items.append((index, kind, item))
-            call_id = item.get("call_id")
-            if isinstance(call_id, str):
-                self.add(kind, ToolMark(call_id, index, 0))
-            elif kind in STAND_FOR_OTHERS:
-                self.is_whole = False
-
-    def add(self, kind: str, mark: ToolMark) -> None:
-        """Add a call or an output."""
-        if kind.endswith("_output"):
-            self.answered.add(mark.id)
-            if kind == "function_call_output":
-                self.outputs.append(mark)
-            return
-        self.called.add(mark.id)
-        if kind == "function_call":
-            self.calls.append(mark)
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether the conversation began earlier."""
-        return any(self.body.get(name) is not None for name in HELD_INPUT)
-
-
-def outputs_without_call(view: ResponsesView) -> Iterator[Finding]:
-    """Results of functions that nobody called."""
-    if view.outputs and view.is_whole and not view.goes_on:
-        for mark in view.outputs:
-            if mark.id not in view.called:
-                yield Finding(f"input[{mark.message}]", {"id": mark.id})
-
-
-def calls_without_output(view: ResponsesView) -> Iterator[Finding]:
-    """Calls of functions whose result is nowhere."""
-    if view.is_whole:
-        for mark in view.calls:
-            if mark.id not in view.answered:
-                yield Finding(f"input[{mark.message}]", {"id": mark.id})
-
-
-def lonely_thoughts(view: ResponsesView) -> Iterator[Finding]:
-    """Thoughts that are last, or before a message that is not the model's."""
-    given: Any = view.body["input"]
-    for index, kind, item in view.items:
-        if kind != "reasoning" or not text_at(item, "id"):
-            continue
-        after = given[index + 1] if index + 1 < len(given) else {"role": "user"}
-        if text_at(after, "role") in ("user", "system", "developer"):
-            yield Finding(f"input[{index}]", {"id": item["id"]})
-
-
-def thoughtless_calls(view: ResponsesView) -> Iterator[Finding]:
-    """Items of a stored response without the thought that went before them."""
-    there = {text_at(item, "id") for _, _, item in view.items}
-    calls = [(index, item) for index, kind, item in view.items if kind == "function_call"]
-    holders = holders_of(view.case, {text_at(item, "id") for _, item in calls})
-    for index, item in calls:
-        id = text_at(item, "id")
-        if id not in holders:
-            continue
-        output, at = output_items_of(holders[id]), item_ids(holders[id])[id]
-        thought = output[at - 1] if at > 0 else {}
-        if thought.get("type") == "reasoning" and thought.get("id") not in there:
-            values = {"id": id, "kind": "function_call", "rs": thought.get("id")}
-            yield Finding(f"input[{index}]", values)
-
-
-def lost_items(view: ResponsesView) -> Iterator[Finding]:
-    """References to items that are not there."""
-    if view.is_whole or view.body.get("conversation") is not None:
-        return
-    references = [(index, item) for index, kind, item in view.items if kind == "item_reference"]
-    lost = lost_of(view.case, {text_at(item, "id") for _, item in references} - {""})
-    # It says why only where this may be why.
-    sentence = None if view.body.get("store") is False else "Item with id '{id}' not found."
-    for index, item in references:
-        if text_at(item, "id") in lost:
-            yield Finding(f"input[{index}]", {"id": item["id"]}, sentence=sentence)
-
-
-def lost_thoughts(view: ResponsesView) -> Iterator[Finding]:
-    """Thoughts that are to be looked up, for they come without what they were, where nothing is
-    stored."""
-    if view.body.get("store") is not False or view.goes_on:
-        return
-    thoughts = [
-        (index, item)
-        for index, kind, item in view.items
-        if kind == "reasoning" and text_at(item, "id") and not item.get("encrypted_content")
-    ]
-    lost = lost_of(view.case, {item["id"] for _, item in thoughts})
-    for index, item in thoughts:
-        if item["id"] in lost:
-            yield Finding(f"input[{index}]", {"id": item["id"]})
-
-
-def lost_response(view: ResponsesView) -> Iterator[Finding]:
-    """A response to go on from that is not there."""
-    id = view.body["previous_response_id"]
-    if isinstance(id, str) and id and not was_issued(view.case, id):
-        yield Finding("previous_response_id", {"id": id})
-
-
-def two_histories(view: ResponsesView) -> Iterator[Finding]:
-    """A response to go on from, and a conversation."""
-    body = view.body
-    if body["previous_response_id"] is not None and body["conversation"] is not None:
-        yield Finding("previous_response_id")
-
-
-def nothing_said(view: ResponsesView) -> Iterator[Finding]:
-    """An input of nothing, where nothing stands for it."""
-    if view.body["input"] in ("", []) and not view.goes_on:
-        yield Finding("input")
-
-
-def foreign_secrets(view: ResponsesView) -> Iterator[Finding]:
-    """Encrypted thoughts that the server did not make: its own begin as Fernet tokens do."""
-    for index, _, item in view.items:
-        secret = text_at(item, "encrypted_content")
-        if secret and not secret.startswith("gAAAAA"):
-            values = {"first": secret[:4], "last": secret[-4:]}
-            yield Finding(f"input[{index}].encrypted_content", values)
-
-
-ITEM_CHECKS: Tuple[Tuple[str, Check], ...] = (
-    ("responses/item-not-found", lost_items),
-    ("responses/thought-not-found", lost_thoughts),
-    ("responses/output-without-call", outputs_without_call),
-    ("responses/call-without-output", calls_without_output),
-    ("responses/reasoning-needs-item", lonely_thoughts),
-)
-
-
-def item_faults(view: ResponsesView) -> Iterator[Finding]:
-    """What is wrong with the items, if there are any beside messages."""
-    for id, check in ITEM_CHECKS if view.items else ():
-        for finding in check(view):
-            yield finding._replace(rule=id)
-
-
-# === rules/responses_items_fields ============================================
-# What the items of a Responses request may be, and their parts (request rules, 1.2).  Pure.
-
-
-AnyShape = TypeVar("AnyShape", bound=Shape)
-
-
-def called(kind: str, shape: AnyShape) -> AnyShape:
-    """A shape under the name that OpenAI has for it."""
-    shape.kind = kind
-    return shape
-
-
-class InOrder(AnObject):
-    """An object of which what is missing is told first, then what is unknown, then what is wrong
-    with its members in their own order (seen)."""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """In that order."""
-        members = self.members
-        for name in self.needed:
-            if name not in value:
-                yield FieldFault((*path, name), MISSING_FIELD, members[name], MISSING)
-        for name in value if self.closed else ():
-            if name not in members:
-                yield FieldFault((*path, name), UNKNOWN_FIELD, self, value[name])
-        for name, shape in members.items():
-            if name in value and type(value[name]) is not shape.plain:
-                yield from shape.faults(value[name], (*path, name))
-
-
-class AnId(AString):
-    """An id that begins as those of its kind do."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        super().__init__(rule="responses/item-id-prefix")
-
-    def made(self) -> Fits:
-        """By its beginning; null is as good as none."""
-        prefix = self.prefix
-        return lambda value: value is None or (type(value) is str and value.startswith(prefix))
-
-    def wrong(self, text: str) -> str:
-        """That it begins otherwise."""
-        return "" if text.startswith(self.prefix) else WRONG_PATTERN
-
-
-class ToldUnion(AUnion):
-    """A union whose errors list the members that are `told`, and tell of the whole value unless
-    they are `of_tag`; it has no tag where it has none of its own."""
-
-    def __init__(
-        self,
-        tag: str,
-        members: Mapping[str, AnObject],
-        told: Sequence[str] = (),
-        of_tag: bool = False,
-        rule: str = "",
-    ) -> None:
-        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
-        super().__init__(tag, members, rule=rule)
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """A missing tag is an empty one (seen)."""
-        named = self.named(value)
-        if named in self.members:
-            yield from self.members[named].faults(value, path)
-        else:
-            yield FieldFault(path, WRONG_TAG, self, named)
-
-    def named(self, value: Mapping[str, Json]) -> str:
-        """The tag of a value; empty if there is none."""
-        named = value.get(self.tag)
-        return named if isinstance(named, str) else ""
-
-
-WHATEVER = Anything()
-CACHE_MEMBERS = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHE_MEMBERS}, ("text",))
-INPUT_IMAGE = InOrder(
-    {
-        "image_url": called("an image URL", AString(null=True)),
-        **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHE_MEMBERS,
-    }
-)
-INPUT_FILE = InOrder(
-    {
-        **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHE_MEMBERS,
-    }
-)
-OUTPUT_PARTS: Dict[str, AnObject] = {
-    "output_text": InOrder(
-        {"text": AString(), "annotations": WHATEVER, "logprobs": WHATEVER}, ("text",)
-    ),
-    "refusal": InOrder({"refusal": AString()}, ("refusal",)),
-}
-INPUT_PARTS: Dict[str, AnObject] = {
-    "input_text": INPUT_TEXT,
-    "input_image": INPUT_IMAGE,
-    "output_text": OUTPUT_PARTS["output_text"],
-    "refusal": OUTPUT_PARTS["refusal"],
-    "input_file": INPUT_FILE,
-    "computer_screenshot": AnObject({}, closed=False),
-    "summary_text": AnObject({}, closed=False),
-}
-# These came later than the sentence, which lists them nowhere.
-LATER_PARTS = {
-    kind: AnObject({}, closed=False) for kind in ("input_audio", "reasoning_text", "encrypted_text")
-}
-PARTS_OF_INPUT = AnArray(
-    ToldUnion(
-        "type",
-        {**INPUT_PARTS, **LATER_PARTS},
-        tuple(INPUT_PARTS),
-        True,
-        rule="responses/user-part-type",
-    )
-)
-PARTS_OF_ASSISTANT = AnArray(
-    ToldUnion("type", OUTPUT_PARTS, rule="responses/assistant-part-type"),
-)
-
-
-def said_with(parts: Shape) -> Shape:
-    """Content: a text, or parts."""
-    return called("an array of objects or string", Either(AString(), parts))
-
-
-MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
-INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
-OUTPUT_MESSAGE = InOrder(
-    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
-)
-
-
-BY_ROLE = ToldUnion(
-    "role",
-    {
-        "assistant": OUTPUT_MESSAGE,
-        "system": InOrder(INPUT_MESSAGE.members, ("content",)),
-        "developer": InOrder(INPUT_MESSAGE.members, ("content",)),
-        "user": INPUT_MESSAGE,
-    },
-)
-
-
-class Items(ToldUnion):
-    """Items by their type, which a message and a reference may leave out; messages by their
-    role."""
-
-    def made(self) -> Fits:
-        """By that; messages are looked at first, for most items are."""
-        tests = {name: shape.fits for name, shape in self.members.items()}
-        tests["message"] = fits_role = BY_ROLE.fits
-        get, named = tests.get, self.named
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            kind = value.get("type")
-            if kind == "message" or (kind is None and "role" in value):
-                return fits_role(value)
-            test = get(named(value))
-            return test is not None and test(value)
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Those of its type, or of its role."""
-        if self.named(value) == "message":
-            return BY_ROLE.faults(value, path)
-        return super().inner_faults(value, path)
-
-    def named(self, value: Mapping[str, Json]) -> str:
-        """The type as the server reads it."""
-        kind = value.get("type")
-        if kind is None:
-            return "message" if "role" in value or "id" not in value else "item_reference"
-        return kind if isinstance(kind, str) else ""
-
-
-# Request rules, 2.3: each length is a rule of its own.
-ID_OF_CALL = AString(least=1, most=64, null=True)
-# Who may call, where a function is and whether one waits for it came in 2026 (typed).
-CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
-FUNCTION_CALL = InOrder(
-    {
-        "call_id": ID_OF_CALL,
-        "name": AString(),
-        "arguments": AString(),
-        "id": AnId("fc"),
-        **CALLED_BY,
-    },
-    ("call_id", "name", "arguments"),
-)
-# Its call_id may be missing since 2026 (typed).
-FUNCTION_OUTPUT = InOrder(
-    {
-        "call_id": ID_OF_CALL,
-        "output": called("a string or array of objects", Either(AString(), PARTS_OF_INPUT)),
-        **dict.fromkeys(("id", "name"), WHATEVER),
-        **CALLED_BY,
-    },
-    ("output",),
-)
-THOUGHT_ITEM = InOrder(
-    {
-        "id": AnId("rs"),
-        "summary": AnArray(WHATEVER),
-        "content": WHATEVER,
-        "encrypted_content": AString(null=True),
-    },
-    ("summary",),
-)
-# Each kind of action has members of its own; sources are said to be refused, but are typed.
-WEB_ACTION = AUnion(
-    "type",
-    {
-        "search": InOrder(dict.fromkeys(("query", "queries", "sources"), WHATEVER)),
-        "open_page": InOrder({"url": WHATEVER}),
-        "find_in_page": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
-        "find": InOrder({"url": WHATEVER, "pattern": WHATEVER}),
-    },
-    null=True,
-)
-
-
-def item_with(**members: Shape) -> AnObject:
-    """An item of which nothing but this is said."""
-    return AnObject(members, closed=False)
-
-
-OTHER_ITEMS = (
-    *("file_search_call", "computer_call", "computer_call_output", "tool_search_call"),
-    *("tool_search_output", "additional_tools", "configuration_update", "compaction"),
-    *("image_generation_call", "code_interpreter_call", "local_shell_call"),
-    *("local_shell_call_output", "shell_call", "shell_call_output", "apply_patch_call"),
-    *("apply_patch_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
-    *("mcp_call", "compaction_trigger", "program", "program_output"),
-)
-ITEMS = called(
-    "an input item",
-    Items(
-        "type",
-        {
-            "message": AnObject({}),  # for whoever lists them: those are told by their role
-            "function_call": FUNCTION_CALL,
-            "function_call_output": FUNCTION_OUTPUT,
-            "reasoning": THOUGHT_ITEM,
-            "item_reference": InOrder({"id": AString()}, ("id",), closed=False),
-            "custom_tool_call": item_with(id=AnId("ctc"), call_id=ID_OF_CALL),
-            "custom_tool_call_output": item_with(call_id=ID_OF_CALL),
-            "web_search_call": item_with(id=AnId("ws"), action=WEB_ACTION),
-            **{kind: AnObject({}, closed=False) for kind in OTHER_ITEMS},
-        },
-    ),
-)
-
-
-# === rules/responses_fields ==================================================
-# What the fields of a Responses request may be, but for its items (request rules, 1.2).  Pure.
-
-
-class Moved(Shape):
-    """A field of chat completions, which is called otherwise here; null says nothing."""
-
-    def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
-        self.to = to
-        super().__init__(null=True, rule=rule)
-
-    def made(self) -> Fits:
-        """Never."""
-        return lambda value: False
-
-
-MOVED: Mapping[str, Shape] = {
-    "messages": Moved("input", "responses/moved-messages"),
-    "response_format": Moved("text.format"),
-    "reasoning_effort": Moved("reasoning.effort"),
-    "max_tokens": Moved("max_output_tokens"),
-    "max_completion_tokens": Moved("max_output_tokens"),
-}
-
-
-def lacking_members(body: Mapping[str, Json]) -> List[str]:
-    """What a body must have, and has not; a prompt has a model, and what the server holds is as
-    good as an input."""
-    found = []
-    if not body.get("model") and body.get("prompt") is None:
-        found.append("model")
-    held = any(body.get(name) is not None for name in HELD_INPUT)
-    if body.get("input") is None and not held:
-        found.append("input")
-    return found
-
-
-class ABody(InOrder):
-    """A body: what was moved is told first, for a conversation in `messages` lacks its `input`,
-    too (seen)."""
-
-    def made(self) -> Fits:
-        """Its members, and that none is lacking."""
-        inner = super().made()
-        return lambda value: inner(value) and not lacking_members(value)
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What was moved, what is lacking, then all else."""
-        for name, shape in self.members.items():
-            if isinstance(shape, Moved) and value.get(name) is not None:
-                yield FieldFault((*path, name), UNKNOWN_FIELD, shape, value[name])
-        for name in lacking_members(value):
-            yield FieldFault((*path, name), MISSING_FIELD, self.members[name], MISSING)
-        rest = {key: one for key, one in value.items() if key not in MOVED}
-        yield from super().inner_faults(rest, path)
-
-
-class AFunction(InOrder):
-    """A function; one that lies a level deeper, as chat completions have it, has no name."""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """That it has none, in a rule of its own, or what else is wrong."""
-        if "name" not in value and "function" in value:
-            yield FieldFault((*path, "name"), MISSING_FIELD, NESTED_NAME, MISSING)
-        else:
-            yield from super().inner_faults(value, path)
-
-
-NESTED_NAME = AString(rule="responses/tools-nested")
-OPEN = AnObject({}, closed=False)
-HOSTED_TOOLS = (
-    *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
-    *("web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11", "mcp"),
-    *("image_generation", "local_shell", "shell", "apply_patch", "tool_search", "namespace"),
-    *("programmatic_tool_calling",),
-)
-# Of a tool itself nothing more is said: which members each has changes from month to month.
-RESPONSES_TOOL_LIST = called(
-    "an array of tools",
-    AnArray(
-        AUnion(
-            "type",
-            {
-                "function": AFunction({"name": AString()}, ("name",), closed=False),
-                "custom": InOrder({"name": AString()}, ("name",), closed=False),
-                **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
-            },
-        ),
-        null=True,
-    ),
-)
-SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
-FORMAT_TYPES = AUnion(
-    "type",
-    {
-        "json_object": AnObject({}, closed=False),
-        "text": AnObject({}, closed=False),
-        "json_schema": InOrder(
-            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
-        ),
-    },
-    null=True,
-)
-
-
-def choice(*choices: str) -> AString:
-    """One of several words."""
-    return AString(choices, null=True)
-
-
-def decimal(least: float, most: float) -> Shape:
-    """A number, which OpenAI calls a decimal here (seen)."""
-    return called("a decimal", ANumber(least, most, null=True))
-
-
-def text(most: int = 0) -> AString:
-    """A text of any or of so many characters."""
-    return AString(most=most, null=True)
-
-
-OPTIONAL_FLAG = ABoolean(null=True)
-ANY_OBJECT = AnObject({}, closed=False, null=True)
-RESPONSES_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-# In the order in which their types are checked (seen), those first that answer from memory.
-SHARED_MEMBERS: Dict[str, Shape] = {
-    "input": called(
-        "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
-    ),
-    "previous_response_id": text(),
-    "tools": RESPONSES_TOOL_LIST,
-    "tool_choice": called(
-        "an object or 'none', 'auto', or 'required'",
-        Either(AString(("none", "auto", "required")), OPEN, null=True),
-    ),
-    "text": InOrder(
-        {"format": FORMAT_TYPES, "verbosity": choice("low", "medium", "high")}, null=True
-    ),
-    "parallel_tool_calls": OPTIONAL_FLAG,
-    "reasoning": InOrder(
-        {
-            "effort": choice(*RESPONSES_EFFORTS),
-            "summary": choice("concise", "detailed", "auto"),
-            "generate_summary": choice("concise", "detailed", "auto"),
-            **dict.fromkeys(("context", "mode"), Anything()),
-        },
-        null=True,
-    ),
-    "prompt_cache_options": ANY_OBJECT,
-    "prompt_cache_key": text(),
-    "prompt_cache_retention": choice("in_memory", "24h"),
-    "truncation": choice("auto", "disabled"),
-    # The server says it as an array, and who repeats it is not refused for certain.
-    "instructions": called("a string", Either(AString(), AnArray(Anything()), null=True)),
-    "service_tier": choice("auto", "default", "fast", "flex", "scale", "priority", "ultrafast"),
-    "conversation": called("a string or object", Either(AString(), OPEN, null=True)),
-    "prompt": InOrder(
-        {"id": AString(), **dict.fromkeys(("version", "variables"), Anything())}, ("id",), null=True
-    ),
-    "model": text(),
-}
-INCLUDABLE = (
-    *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
-    *("message.input_image.image_url", "computer_call_output.output.image_url"),
-    *("code_interpreter_call.outputs", "reasoning.encrypted_content"),
-    "message.output_text.logprobs",
-)
-CREATE_MEMBERS: Dict[str, Shape] = {
-    "include": AnArray(AString(INCLUDABLE), null=True),
-    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
-    "temperature": decimal(0, 2),
-    "top_p": decimal(0, 1),
-    "presence_penalty": decimal(-2, 2),
-    "frequency_penalty": decimal(-2, 2),
-    "stream": OPTIONAL_FLAG,
-    "stream_options": InOrder({"include_obfuscation": OPTIONAL_FLAG}, null=True),
-    "background": OPTIONAL_FLAG,
-    "max_output_tokens": AnInteger(16, null=True, rule="responses/max-output-min"),
-    "max_tool_calls": AnInteger(1, null=True),
-    "user": text(),
-    "safety_identifier": text(64),
-    "store": OPTIONAL_FLAG,
-    "top_logprobs": AnInteger(0, 20, null=True),
-    "context_management": called("an array of objects", AnArray(OPEN, null=True)),
-    **dict.fromkeys(("moderation", "access_programs", "image", "background_options"), ANY_OBJECT),
-    "client_metadata": Anything(),  # which Codex sends
-}
-
-
-def body_of(members: Mapping[str, Shape], closed: bool) -> ABody:
-    """A body with these members beside those that were moved."""
-    return ABody({**members, **MOVED}, closed=closed)
-
-
-def in_order(members: Mapping[str, Shape], order: Sequence[str]) -> Dict[str, Shape]:
-    """Members in the order in which they are checked."""
-    first = {name: members[name] for name in order}
-    return {**first, **members}
-
-
-CREATE_ORDER = (
-    *("input", "previous_response_id", "prompt", "moderation", "include", "tools", "tool_choice"),
-    *("metadata", "text", "temperature", "top_p", "presence_penalty", "frequency_penalty"),
-    *("parallel_tool_calls", "stream", "stream_options", "background", "max_output_tokens"),
-    *("max_tool_calls", "reasoning", "user", "safety_identifier", "prompt_cache_options"),
-    *("prompt_cache_key", "prompt_cache_retention", "truncation", "instructions", "store"),
-    *("service_tier", "top_logprobs", "context_management"),
-)
-CREATE_BODY = body_of(in_order({**SHARED_MEMBERS, **CREATE_MEMBERS}, CREATE_ORDER), True)
-# What else may stand in a request to count its tokens or to compact it is not known for certain.
-READ_BODY = body_of(SHARED_MEMBERS, False)
-
-
-# === rules/responses_voice ===================================================
-# How OpenAI says that a field of a Responses request is wrong (request rules, 1.8).  Pure.
-
-
-MOVED_SENTENCE = (
-    "Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to '{to}'. "
-    "Try again with the new parameter. See the API documentation for more information: "
-    "https://platform.openai.com/docs/api-reference/responses/create."
-)
-ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefix}'."
-
-
-class ResponsesVoice(OpenAIVoice):
-    """As in chat completions, with what only this API has or calls otherwise."""
-
-    def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
-        """The id of the rule, and what its error says."""
-        shape, kind = fault.shape, fault.kind
-        if isinstance(shape, Moved):
-            name = bracketed(fault.path)
-            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
-        id, finding = super().__call__(fault)
-        if shape is ID_OF_CALL and kind != WRONG_TYPE:
-            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
-        elif kind == MISSING_FIELD and shape is NESTED_NAME:
-            id = shape.own_rule
-        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
-            id = "responses/unknown-item-field"
-        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
-            path = bracketed(fault.path)
-            finding = finding._replace(place=path, values={**finding.values, "path": path})
-        elif kind == WRONG_TYPE:
-            id = "responses/types"
-        return id, finding
-
-    @staticmethod
-    def said(fault: FieldFault) -> FaultWords:
-        """What is said of a fault."""
-        shape, kind, value = fault.shape, fault.kind, fault.value
-        if kind == WRONG_TAG and isinstance(shape, ToldUnion):
-            sentence = "Invalid value: '{value}'. Supported values are: {choices}."
-            return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
-        wanted = ""
-        if isinstance(shape, AMap):
-            wanted = "a metadata object"
-        elif isinstance(shape, AString) and shape.choices:
-            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
-        if kind == WRONG_TYPE and wanted:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
-        if isinstance(shape, AnId) and kind != WRONG_TYPE:
-            return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
-        return OpenAIVoice.said(fault)
-
-
-# === rules/openai_responses ==================================================
-# What OpenAI's Responses refuse (request rules, 2.3), and Azure's.  Pure.
-
-
-def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
-    """A choice of a function or a custom tool by no name, as that of chat completions is."""
-    choice = view.body["tool_choice"]
-    if text_at(choice, "type") in ("function", "custom") and "name" not in choice:
-        code = "missing_required_parameter"
-        yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
-
-
-def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
-    """What is wrong with the schemas of functions.  One that does not say that it is strict is made
-    strict if that is possible."""
-    for index, tool in indexed_objects(view.body["tools"]):
-        if tool.get("type") == "function":
-            place, name = f"tools[{index}].parameters", text_at(tool, "name")
-            strict = tool.get("strict") is True
-            code = "invalid_function_parameters"
-            given = SchemaOf(tool.get("parameters"), FUNCTION, name, place, code, strict)
-            yield from schema_findings(given)
-
-
-def answer_format(view: ResponsesView) -> Dict[str, Any]:
-    """The format of the answer, as far as one is asked for."""
-    text = view.body["text"]
-    found = text.get("format") if isinstance(text, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def answer_schema(view: ResponsesView) -> Iterator[Finding]:
-    """What is wrong with the schema of the answer."""
-    asked = answer_format(view)
-    if asked.get("type") == "json_schema":
-        place, strict = "text.format.schema", asked.get("strict") is True
-        name, code = text_at(asked, "name"), "invalid_json_schema"
-        yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
-
-
-def unasked_json(view: ResponsesView) -> Iterator[Finding]:
-    """An answer in JSON that nothing in the input speaks of."""
-    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
-        return
-    if not says_json(view.body.get("input")):
-        yield Finding("text.format")
-
-
-def says_json(given: Json) -> bool:
-    """Whether any text in a value speaks of JSON."""
-    todo = [given]
-    while todo:
-        value = todo.pop()
-        if isinstance(value, str):
-            if "json" in value.lower():
-                return True
-        elif isinstance(value, dict):
-            todo += value.values()
-        elif isinstance(value, list):
-            todo += value
-    return False
-
-
-def asked_effort(view: ResponsesView) -> Json:
-    """How much a model is to think, if that is said."""
-    reasoning = view.body.get("reasoning")
-    return reasoning.get("effort") if isinstance(reasoning, dict) else None
-
-
-def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
-    """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
-    may_not_think = view.case.name.startswith("gpt-5.")
-    if may_not_think and asked_effort(view) in (None, "none"):
-        return
-    for name in ("temperature", "top_p"):
-        value = view.body.get(name)
-        if isinstance(value, (int, float)) and value != 1:
-            yield Finding(name, {"name": name})
-
-
-def needless_effort(view: ResponsesView) -> Iterator[Finding]:
-    """How much to think, for a model that does not."""
-    if asked_effort(view) is not None:
-        yield Finding("reasoning.effort")
-
-
-# Said by the fields, with the words of request rules, 1.8.
-RESPONSES_FIELD_RULES = (
-    Rule(
-        "responses/unknown-field",
-        "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, measured",
-    ),
-    Rule(
-        "responses/unknown-item-field",
-        "Unknown parameter: '{path}'.",
-        "1jehuang/jcode#1028, pydantic/pydantic-ai#3653, bestruirui/octopus#31, "
-        "openai/openai-python#3008",
-    ),
-    Rule(
-        "responses/missing",
-        "Missing required parameter: '{path}'.",
-        "pattern, measured",
-        nameless_choice,
-        needs=("tool_choice",),
-    ),
-    Rule(
-        "responses/types",
-        "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern, measured",
-    ),
-    Rule(
-        "responses/limits",
-        "Invalid '{path}': {what} above maximum value. Expected a value <= {bound}, but got "
-        "{value} instead.",
-        "pattern, OpenAPI 2.3.0",
-    ),
-    Rule(
-        "responses/moved-messages",
-        MOVED_SENTENCE,
-        "several public source files; lobehub/lobehub#8116",
-        code="unsupported_parameter",
-    ),
-    Rule(
-        "responses/moved-others",
-        MOVED_SENTENCE,
-        "lobehub/lobehub#8116, several public source files",
-        code="unsupported_parameter",
-    ),
-    Rule(
-        "responses/tools-nested",
-        "Missing required parameter: '{path}'.",
-        "documentation, measured",
-    ),
-    Rule(
-        "responses/max-output-min",
-        "Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 16, but got "
-        "{value} instead.",
-        "vectorize-io/hindsight#58, QuantumNous/new-api#2438, OpenAPI 2.3.0",
-    ),
-    Rule(
-        "responses/call-id-empty",
-        "Invalid '{path}': empty string. Expected a string with minimum length 1, but got an empty "
-        "string instead.",
-        "BigPizzaV3/CodexPlusPlus#315",
-    ),
-    Rule(
-        "responses/call-id-length",
-        "Invalid '{path}': string too long. Expected a string with maximum length 64, but got a "
-        "string with length {n} instead.",
-        "AnswerDotAI/fastllm#45",
-    ),
-    Rule(
-        "responses/item-id-prefix",
-        ID_SENTENCE,
-        "several public source files",
-    ),
-    Rule(
-        "responses/assistant-part-type",
-        "Invalid value: '{value}'. Supported values are: 'output_text' and 'refusal'.",
-        "google/adk-go#1197",
-    ),
-    Rule(
-        "responses/user-part-type",
-        "Invalid value: '{value}'. Supported values are: 'input_text', 'input_image', "
-        "'output_text', 'refusal', 'input_file', 'computer_screenshot', and 'summary_text'.",
-        "several public source files",
-    ),
-)
-
-LOST_SENTENCE = (
-    "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try "
-    "again with `store` set to true, or remove this item from your input."
-)
-# Not in the input alone: what the server holds, and whether it is there.  These are looked at when
-# all fields are right, and before what the model can (measured).
-RESPONSES_STATE_RULES = (
-    Rule(
-        "responses/two-histories",
-        "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
-        "'conversation'.",
-        "measured; documentation",
-        two_histories,
-        needs=("previous_response_id", "conversation"),
-        code="mutually_exclusive_parameters",
-    ),
-    Rule(
-        "responses/previous-not-found",
-        "Previous response with id '{id}' not found.",
-        "smg-project/smg#916, measured",
-        lost_response,
-        needs=("previous_response_id",),
-        code="previous_response_not_found",
-        param="previous_response_id",
-    ),
-    Rule(
-        "responses/input-empty",
-        "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
-        "provided.",
-        "several public source files, measured",
-        nothing_said,
-        needs=("input",),
-        code="missing_required_parameter",
-    ),
-    Rule(
-        "responses/item-not-found",
-        LOST_SENTENCE,
-        "vercel/ai#7543, continuedev/continue#9101, can1357/oh-my-pi#41",
-        status=404,
-        param="input",
-    ),
-    # The same of whole items is told of thoughts alone, and 400 at some hosts.
-    Rule(
-        "responses/thought-not-found",
-        LOST_SENTENCE,
-        "vercel/ai#7543, openclaw/openclaw#21782, NousResearch/hermes-agent#10217",
-        default="jrn",
-        status=404,
-        param="input",
-    ),
-    Rule(
-        "responses/call-needs-reasoning",
-        "Item '{id}' of type '{kind}' was provided without its required 'reasoning' item: '{rs}'.",
-        "VRSEN/agency-swarm#367, 0xPlaygrounds/rig#751",
-        thoughtless_calls,
-        default="off",
-        needs=("input",),
-        param="input",
-    ),
-    Rule(
-        "responses/encrypted-invalid",
-        "The encrypted content {first}...{last} could not be verified.",
-        "openai/codex#8145, openai/codex#8119, Wei-Shaw/sub2api#2863",
-        foreign_secrets,
-        default="off",
-        needs=("input",),
-        code="invalid_encrypted_content",
-    ),
-)
-
-# Request rules, 2.3.
-RESPONSES_ITEM_RULES = (
-    Rule(
-        "responses/output-without-call",
-        "No tool call found for function call output with call_id {id}.",
-        "microsoft/vscode#320060, continuedev/continue#10092, openai/codex#42088",
-        param="input",
-    ),
-    Rule(
-        "responses/call-without-output",
-        "No tool output found for function call {id}.",
-        "tjardoo/openai-client#124, recorded",
-        param="input",
-    ),
-    Rule(
-        "responses/reasoning-needs-item",
-        "Item '{id}' of type 'reasoning' was provided without its required following item.",
-        "recorded",
-        default="jrn",
-        param="input",
-    ),
-)
-
-# What models take, which chat completions say in other words.  How to draw words is asked of models
-# that think so often that only who asks for all is told.
-RESPONSES_MODEL_RULES = (
-    Rule(
-        "responses/json-word",
-        "Response input messages must contain the word 'json' in some form to use 'text.format' of "
-        "type 'json_object'.",
-        "several public source files",
-        unasked_json,
-        needs=("text",),
-        param="text.format",
-    ),
-    Rule(
-        "responses/sampling-reasoning",
-        "Unsupported parameter: '{name}' is not supported with this model.",
-        "measured",
-        sampled_thoughts,
-        default="off",
-        models=r"^(?:o[1-9]|gpt-5(?!-chat))",
-        param="{place}",
-    ),
-    Rule(
-        "responses/effort-unknown",
-        "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
-        "several public source files",
-        needless_effort,
-        default="mod",
-        needs=("reasoning",),
-        models=r"^(?:gpt-4|gpt-3\.5|chatgpt)",
-        code="unsupported_parameter",
-        param="reasoning.effort",
-    ),
-)
-
-VOICE_OF_RESPONSES = ResponsesVoice("responses")
-OPENAI_RESPONSES = Book(
-    "openai",
-    "responses",
-    (
-        *RESPONSES_FIELD_RULES,
-        Sweep(flat_function_schemas, ("tools",)),
-        Sweep(answer_schema, ("text",)),
-        *OPENAI_SCHEMA_RULES,
-        *RESPONSES_STATE_RULES,
-        Sweep(item_faults, ("input",)),
-        *RESPONSES_ITEM_RULES,
-        *RESPONSES_MODEL_RULES,
-    ),
-    CREATE_BODY,
-    VOICE_OF_RESPONSES,
-    ResponsesView,
-)
-
-
-def read_book(api: str) -> Book:
-    """What holds where the same items are only read; a call may still be open there."""
-    # Of the items only what the server holds: without their rows the others are not told.
-    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
-    return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
-
-
-RESPONSES_TOKENS, RESPONSES_COMPACT = read_book("input_tokens"), read_book("compact")
-
-
-# === rules/vertex ============================================================
-# What Vertex AI refuses of Gemini's requests, where that differs (request rules, 2.8).
-
-# Pure.
-
-
-VERTEX_LEARN_MORE = (
-    " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
-)
-# A setting, from where it may be, and to where it may not be; what a model bounds is not here.
-VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
-VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
-
-
-def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
-    """Contents that say nothing."""
-    blank: Dict[int, int] = {}
-    for index, *_ in view.blank:
-        blank[index] = blank.get(index, 0) + 1
-    places = set(view.empty)
-    for index, number in blank.items():
-        parts = view.contents[index]["parts"]
-        if not isinstance(parts, list) or number == len(parts):
-            places.add(index)
-    for index in sorted(places):
-        yield Finding(f"contents[{index}].parts")
-
-
-def vertex_no_role(view: GeminiView) -> Iterator[Finding]:
-    """Contents of nobody."""
-    for index, role in view.roles:
-        if not role:
-            yield Finding(f"contents[{index}].role")
-
-
-def vertex_out_of_range(view: GeminiView) -> Iterator[Finding]:
-    """Settings that are too small or too large."""
-    settings, name = view.settings, view.case.name
-    if not settings:
-        return
-    for field, least, bound in VERTEX_RANGES:
-        yield from vertex_beyond(settings, field, least, bound)
-    if compiled_once(VERTEX_LONG_MODELS).search(name) and not compiled_once(
-        GEMINI_OTHER_KINDS
-    ).search(name):
-        yield from vertex_beyond(settings, "maxOutputTokens", 1, VERTEX_LONG_ANSWER)
-
-
-def vertex_beyond(
-    settings: Dict[str, Any], field: str, least: int, bound: Union[int, float]
-) -> Iterator[Finding]:
-    """That one is."""
-    value = proto_number_at(settings, field)
-    if value is not None and not least <= value < bound:
-        values = {"f": field, "v": compact(value), "a": least, "b": bound}
-        yield Finding(f"generation_config.{snake(field)}", values)
-
-
-def vertex_no_object(view: GeminiView) -> Iterator[Finding]:
-    """Functions whose parameters are no object."""
-    for path, function in view.declared:
-        schema = function.get("parameters")
-        if not isinstance(schema, dict) or pick(schema, "anyOf") or "ref" in schema:
-            continue
-        if text_at(schema, "type").upper() != "OBJECT" and "$ref" not in schema:
-            yield Finding(path + ".parameters", {"name": text_at(function, "name")})
-
-
-VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
-    *GOOGLE_FIELD_RULES,
-    *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
-    *GEMINI_NAME_RULES,
-    # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
-    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
-    Sweep(gemini_lines),
-    Rule(
-        "vertex/parts",
-        "Unable to submit request because it must include at least one parts field, which "
-        "describes the prompt input." + VERTEX_LEARN_MORE,
-        "genkit-ai/genkit#3690, agno-agi/agno#5843",
-        vertex_no_parts,
-        needs=("contents",),
-    ),
-    Rule(
-        "vertex/role",
-        "Please use a valid role: user, model.",
-        "BerriAI/litellm#32731, gethnet/litellm-connector-copilot#64",
-        vertex_no_role,
-        needs=("contents",),
-    ),
-    *GEMINI_TURN_RULES,
-    Sweep(gemini_turns, needs=("contents",)),
-    Rule(
-        "vertex/range",
-        "Unable to submit request because it has a {f} value of {v} but the supported range is "
-        "from {a} (inclusive) to {b} (exclusive). Update the value and try again.",
-        "recorded",
-        vertex_out_of_range,
-    ),
-    Rule(
-        "vertex/parameters-object",
-        "Unable to submit request because `{name}` functionDeclaration parameters schema should be "
-        "of type OBJECT. Learn more: "
-        "https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling",
-        "vercel/ai#9761, BerriAI/litellm#19139, spring-projects/spring-ai#1373",
-        vertex_no_object,
-        needs=("tools",),
-    ),
-    GEMINI_DUPLICATE,
-    *GEMINI_MODEL_RULES,
-    Rule(
-        "vertex/multi-tools",
-        "Multiple tools are supported only when they are all search tools.",
-        "googleapis/js-genai#1157, googleapis/dotnet-genai#248",
-        default="mod",
-        models="^gemini-[12]",
-    ),
-    Rule(
-        "vertex/cached-conflict",
-        "Tool config, tools and system instruction should not be set in the request when using "
-        "cached content.",
-        "567-labs/instructor#2580, googleapis/python-genai#348",
-    ),
-    Sweep(gemini_rest),
-)
-
-VERTEX_VOICE = GoogleVoice("google.cloud.aiplatform")
-VERTEX_GENERATE = GoogleBook(
-    "vertex_ai",
-    "generateContent",
-    VERTEX_RULES,
-    VERTEX_SHAPES.generate,
-    VERTEX_VOICE,
-    GeminiView,
-    google_refusal,
-)
-VERTEX_COUNT = GoogleBook(
-    "vertex_ai",
-    "countTokens",
-    GOOGLE_FIELD_RULES,
-    VERTEX_SHAPES.counting,
-    VERTEX_VOICE,
-    refusal=google_refusal,
-)
-VERTEX_EMBED = GoogleBook(
-    "vertex_ai",
-    "embedContent",
-    GOOGLE_FIELD_RULES,
-    VERTEX_SHAPES.embed,
-    VERTEX_VOICE,
-    refusal=google_refusal,
-)
-VERTEX_BATCH = GoogleBook(
-    "vertex_ai",
-    "batchEmbedContents",
-    (*GOOGLE_FIELD_RULES, GEMINI_BATCH_RULE),
-    VERTEX_SHAPES.batch,
-    VERTEX_VOICE,
-    refusal=google_refusal,
-)
-VERTEX_PREDICT = GoogleBook(
-    "vertex_ai",
-    "predict",
-    GOOGLE_FIELD_RULES,
-    PREDICT_SHAPE,
-    VERTEX_VOICE,
-    refusal=google_refusal,
-)
-
-
-# === rules/judge =============================================================
-# What a request breaks of its provider's rules, and the error that it would get.  Pure.
-
-
-# By the class of the API; one that is made of another has that one's, unless it has its own.
-BOOKS: Mapping[type, Book] = {
-    OpenAIChat: OPENAI_CHAT,
-    AzureChat: AZURE_CHAT,
-    OpenAIResponses: OPENAI_RESPONSES,
-    OpenAIInputTokens: RESPONSES_TOKENS,
-    OpenAICompact: RESPONSES_COMPACT,
-    OpenAIEmbeddings: OPENAI_EMBEDDINGS,
-    AzureEmbeddings: AZURE_EMBEDDINGS,
-    AnthropicMessages: CLAUDE_MESSAGES,
-    AnthropicCountTokens: CLAUDE_COUNT,
-    VertexMessages: CLAUDE_ON_VERTEX,
-    VertexClaudeCount: CLAUDE_COUNT_ON_VERTEX,
-    BedrockClaude: CLAUDE_ON_BEDROCK,
-    GeminiGenerate: GEMINI_GENERATE,
-    GeminiCountTokens: GEMINI_COUNT,
-    GeminiEmbed: GEMINI_EMBED,
-    GeminiBatchEmbed: GEMINI_BATCH,
-    VertexGenerate: VERTEX_GENERATE,
-    VertexCountTokens: VERTEX_COUNT,
-    VertexEmbed: VERTEX_EMBED,
-    VertexBatchEmbed: VERTEX_BATCH,
-    VertexPredict: VERTEX_PREDICT,
-    BedrockConverse: CONVERSE_BOOK,
-    BedrockCountTokens: COUNT_TOKENS_BOOK,
-    BedrockNova: NOVA_BOOK,
-    BedrockTitanEmbed: TITAN_BOOK,
-    BedrockCohereEmbed: COHERE_INVOKE_BOOK,
-    MistralChat: MISTRAL_CHAT,
-    MistralFIM: MISTRAL_FIM,
-    MistralEmbeddings: MISTRAL_EMBEDDINGS,
-    VertexMistral: VERTEX_MISTRAL_CHAT,
-    VertexFIM: VERTEX_MISTRAL_FIM,
-    CohereChat: COHERE_CHAT,
-    CohereEmbed: COHERE_EMBED,
-    OllamaChat: OLLAMA_CHAT,
-    OllamaGenerate: OLLAMA_GENERATE,
-    OllamaEmbed: OLLAMA_EMBED,
-    OllamaEmbeddings: OLLAMA_EMBEDDINGS,
-}
-# The same at the hosts of OpenAI's dialects, which have other models and fields: by dialect, and
-# of those that have no book of their own.  Of items and inputs nothing is known that all refuse.
-OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
-    OpenAIChat: (HOST_CHATS, ANY_HOST_CHAT),
-    **dict.fromkeys(
-        (OpenAIResponses, OpenAIInputTokens, OpenAICompact, OpenAIEmbeddings), ({}, None)
-    ),
-}
-
-
-def is_a_host(wire: WireFormat) -> bool:
-    """Whether an API is that of somebody else in a dialect of OpenAI's format."""
-    return wire.dialect not in ("", "openai") or wire.provider not in ("openai", "azure")
-
-
-@functools.lru_cache(maxsize=None)
-def book_of(wire: WireFormat) -> Optional[Book]:
-    """The rules that an API has, if there are any, and something comes that may break them."""
-    if not wire.takes_body:
-        return None
-    for kind in type(wire).__mro__:
-        if kind in OF_HOSTS and is_a_host(wire):
-            books, usual = OF_HOSTS[kind]
-            return books.get(wire.dialect, usual)
-        if kind in BOOKS:
-            return BOOKS[kind]
-    return None
-
-
-def violations_of(
-    wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
-) -> Tuple[Violations, bool]:
-    """What a request breaks, first what is told first, and whether that depends on what its session
-    remembers; `every` asks for the rules, too, that are off."""
-    book = book_of(wire)
-    if book is None:
-        return (), False
-    case = Case(wire, call, body, state)
-    return book.broken(case, every), case.asks_state
-
-
-def refusal(wire: WireFormat, violations: Violations) -> Failure:
-    """The provider's error for what counts of these."""
-    book = book_of(wire)
-    assert book is not None  # else there were none
-    return book.refusal(that_count(violations))
-
-
-def rules_json() -> List[Json]:
-    """All rules for people and tests to look at; one that several APIs have is told once."""
-    found: Dict[str, Json] = {}
-    for book in BOOKS.values():
-        for rule in book.rules:
-            found.setdefault(
-                rule.id,
-                {
-                    "id": rule.id,
-                    "provider": book.provider,
-                    "api": book.api,
-                    "sentence": rule.sentence,
-                    "status": rule.status,
-                    "default": rule.default,
-                    "source": rule.source,
-                },
-            )
-    return list(found.values())
 
 
 # === control =================================================================

@@ -13,7 +13,7 @@ from ..forms import listed
 from .base import Finding
 from .conversation import TalkTurn, indexed_objects, text_at
 from .fields import compiled_once
-from .gemini_schemas import gemini_schemas, is_empty_object
+from .gemini_schemas import gemini_schema_faults, is_empty_object
 from .gemini_view import GeminiView, proto_object_at
 from .protobuf import both_names, number_in_text
 
@@ -49,7 +49,7 @@ SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
 def gemini_lines(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.empty or view.blank or not view.body.get("contents"):
-        yield from gemini_contents(view)
+        yield from gemini_contentless(view)
     if not SYSTEM_NAMES.isdisjoint(view.body):
         yield from gemini_system(view)
     if view.calls:
@@ -60,7 +60,7 @@ def gemini_lines(view: GeminiView) -> Iterator[Finding]:
         yield from gemini_settings(view)
 
 
-def gemini_contents(view: GeminiView) -> Iterator[Finding]:
+def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
     """No contents, contents without parts, parts without data, results without a name."""
     if not view.body.get("contents"):
         yield Finding("contents", rule="gemini/contents-missing")
@@ -103,7 +103,7 @@ def gemini_functions(view: GeminiView) -> Iterator[Finding]:
                 place = f"{path}.{member}.properties"
                 yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
             else:
-                yield from gemini_schemas(schema, f"{path}.{member}")
+                yield from gemini_schema_faults(schema, f"{path}.{member}")
 
 
 def gemini_settings(view: GeminiView) -> Iterator[Finding]:
@@ -111,7 +111,7 @@ def gemini_settings(view: GeminiView) -> Iterator[Finding]:
     settings = view.settings
     schema = pick(settings, "responseSchema")
     if schema is not None:
-        yield from gemini_schemas(schema, "generation_config.response_schema")
+        yield from gemini_schema_faults(schema, "generation_config.response_schema")
     temperature = proto_number_at(settings, "temperature")
     if temperature is not None and not 0 <= temperature <= 2:
         yield Finding("generation_config.temperature", rule="gemini/range")

@@ -37,7 +37,7 @@ def schema_path(way: SchemaWay, form: str) -> str:
     return ".".join(reversed(steps))
 
 
-def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
+def gemini_schema_faults(root: Json, path: str) -> Iterator[Finding]:
     """What is wrong with a schema and all within it, in the order of their paths."""
     waiting: SchemasToSee = [(root, (None, path, None))]
     while waiting:

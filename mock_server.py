@@ -1906,6 +1906,19 @@ def that_count(violations: Iterable[Violation]) -> Violations:
 
 
 @record
+class AsSent:
+    """What of a request is signed, as it was sent: target, lines of the head, and the body in its
+    content codings."""
+
+    target: str = "/"
+    lines: bytes = b""
+    body: bytes = b""
+
+
+NONE_SENT = AsSent()
+
+
+@record
 class Request:
     """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
     decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
@@ -1920,11 +1933,7 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
-    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
-    # its content codings.
-    target: str = ""
-    lines: bytes = b""
-    sent: bytes = b""
+    raw: Optional[AsSent] = None  # where a signature may be checked, and until it is
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1939,8 +1948,7 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        raw = self.target, self.lines, self.sent
-        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
+        return Request(self.method, self.path, self.query, headers, self.body, *where, self.raw)
 
 
 @record
@@ -19558,6 +19566,339 @@ def usual_if_operation(condition: Condition) -> Condition:
     return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
+# === sigv4 ===================================================================
+# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
+
+# Pure: secrets and the time are its caller's.
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
+MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
+
+# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
+# DynamoDB's, of which it is known.
+SIGNATURE_DIFFERS = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details."
+)
+HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+BOTH_SIGNED = (
+    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+)
+SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
+Pairs = Tuple[Tuple[str, str], ...]
+
+
+class BadSignature(Exception):
+    """A signature that is not right: what AWS says of it, and why in few words."""
+
+    def __init__(self, failure: Failure, why: str) -> None:
+        super().__init__(why)
+        self.failure, self.why = failure, why
+
+
+@record
+class Signed:
+    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
+    how many seconds a signed URL holds, None where a header has the signature."""
+
+    algorithm: str
+    credential: str  # access key and scope
+    moment: str
+    names: Tuple[str, ...]  # of the headers that are signed
+    signature: str
+    token: str  # of a session
+    query: Pairs
+    expires: Optional[str] = None
+
+    @property
+    def access(self) -> str:
+        """The access key."""
+        return self.credential.partition("/")[0]
+
+    @property
+    def scope(self) -> str:
+        """Date, region, service, and what ends them."""
+        return self.credential.partition("/")[2]
+
+
+def invalid(message: str, why: str) -> BadSignature:
+    """That a signature is wrong."""
+    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
+
+
+def incomplete(message: str) -> BadSignature:
+    """That there is no whole signature."""
+    failure = Failure(403, message, "IncompleteSignatureException")
+    return BadSignature(failure, "signature is incomplete")
+
+
+def is_signed(request: Request) -> bool:
+    """Whether a request is signed, or means to be."""
+    given = request.headers.get("authorization", "")
+    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
+
+
+def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
+    """What a request says of its signature, if that is right for a service at this second.
+
+    BadSignature if it is not."""
+    if "X-Amz-Signature" not in request.query:
+        said = signed_by_header(request)
+    elif "authorization" in request.headers:
+        raise invalid(BOTH_SIGNED, "signed twice")
+    else:
+        said = signed_by_query(request)
+    check_moment(said, now)
+    if "host" not in said.names:
+        raise invalid(HOST_UNSIGNED, "host is not signed")
+    check_scope(said, service)
+    secrets = secrets_of(said.access, said.token)
+    canonical = canonical_request(request, said)
+    to_sign = string_to_sign(said, canonical)
+    is_right = False
+    for secret in secrets:  # all of them, whichever is right
+        made = signature_of(secret, said.scope, to_sign)
+        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
+    if not is_right:
+        raise invalid(
+            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
+            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
+            "signature differs, as the answer shows",
+        )
+    return said
+
+
+# --- what a request says ---
+
+
+def signed_by_header(request: Request) -> Signed:
+    """What the Authorization header says."""
+    given = request.headers.get("authorization", "").strip()
+    algorithm, _, rest = given.partition(" ")
+    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
+    found = {name: value for name, _, value in pairs}
+    lacking = [
+        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
+    ]
+    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
+    if not moment:
+        lacking.append(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    if lacking:
+        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
+        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
+        raise incomplete(" ".join(lacking))
+    return Signed(
+        algorithm,
+        found["Credential"],
+        moment,
+        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        found["Signature"],
+        request.headers.get("x-amz-security-token", ""),
+        query_pairs(request),
+    )
+
+
+def signed_by_query(request: Request) -> Signed:
+    """What the query of a signed URL says."""
+    query = request.query
+    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
+    lacking = [
+        f"AWS query-string parameters must include '{name}'."
+        for name in names
+        if not query.get(name)
+    ]
+    if lacking:
+        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
+    return Signed(
+        query["X-Amz-Algorithm"],
+        query["X-Amz-Credential"],
+        query["X-Amz-Date"],
+        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        query["X-Amz-Signature"],
+        query.get("X-Amz-Security-Token", ""),
+        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
+        query["X-Amz-Expires"],
+    )
+
+
+def basic_date(text: str) -> str:
+    """A Date header in ISO 8601's basic format; as it is, if it is none."""
+    try:
+        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
+    except (TypeError, ValueError):  # the first before Python 3.10
+        return text
+
+
+def moment_second(moment: str) -> Optional[int]:
+    """The Unix second of a moment in ISO 8601's basic format."""
+    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
+        return None
+    try:
+        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
+    except ValueError:
+        return None
+
+
+def basic_format(second: int) -> str:
+    """A Unix second in ISO 8601's basic format."""
+    return re.sub("[-:]", "", rfc3339(second)) + "Z"
+
+
+# --- what is checked before the signature ---
+
+
+def check_moment(said: Signed, now: int) -> None:
+    """BadSignature for one that was made too long ago, or will be made only."""
+    second = moment_second(said.moment)
+    if second is None:
+        raise incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
+            "See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+    lifetime = 0
+    if said.expires is not None:
+        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
+            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
+        lifetime = int(said.expires)
+    here = basic_format(now)
+    if second > now + CLOCK_SKEW:
+        raise invalid(
+            f"Signature not yet current: {said.moment} is still later than "
+            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
+            f"signed for later, at {rfc3339(second)}Z",
+        )
+    last = second + max(lifetime, CLOCK_SKEW)
+    if last < now:
+        raise invalid(
+            f"Signature expired: {said.moment} is now earlier than "
+            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
+            f"expired at {rfc3339(max(0, last))}Z",
+        )
+
+
+def check_scope(said: Signed, service: str) -> None:
+    """BadSignature for one that is for something else."""
+    if said.algorithm != ALGORITHM:
+        raise incomplete(
+            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
+        )
+    scope = said.scope.split("/")
+    if len(scope) != 4:
+        raise incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term."
+        )
+    date, region, scoped, terminator = scope
+    wrong = []
+    if not region:
+        wrong.append("Credential should be scoped to a valid region.")
+    if scoped != service:
+        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
+    if terminator != TERMINATOR:
+        wrong.append(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
+            f"'{terminator}'."
+        )
+    if date != said.moment[:8]:
+        wrong.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
+        )
+    if wrong:
+        raise invalid(" ".join(wrong), "scope is not that of this request")
+
+
+# --- the signature ---
+
+
+def split_target(request: Request) -> Tuple[str, str]:
+    """The path and the query as they were sent."""
+    target = (request.raw or NONE_SENT).target.partition("#")[0]
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def query_pairs(request: Request) -> Pairs:
+    """The query, its names and values encoded anew; of names that come again all."""
+    found = []
+    for pair in split_target(request)[1].split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.append((encoded(name), encoded(value)))
+    return tuple(sorted(found))
+
+
+def encoded(text: str) -> str:
+    """What a piece of the query stands for, encoded as AWS does."""
+    return quote(unquote_to_bytes(text), safe="")
+
+
+def canonical_path(path: str) -> str:
+    """A path without dots and empty segments, each segment encoded once more than it was sent."""
+    kept: List[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(quote(segment, safe=""))
+    ending = "/" if kept and path.endswith("/") else ""
+    return "/" + "/".join(kept) + ending
+
+
+def header_values(request: Request) -> Dict[str, str]:
+    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
+    found: Dict[str, List[str]] = {}
+    for line in header_lines((request.raw or NONE_SENT).lines):
+        name, _, value = line.partition(":")
+        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
+    return {name: ",".join(values) for name, values in found.items()}
+
+
+def canonical_request(request: Request, said: Signed) -> str:
+    """What is hashed for the signature, whatever hash of the body the client names."""
+    values = header_values(request)
+    lines = [
+        request.method,
+        canonical_path(split_target(request)[0]),
+        "&".join(f"{name}={value}" for name, value in said.query),
+        *(f"{name}:{values.get(name, '')}" for name in said.names),
+        "",
+        ";".join(said.names),
+        hashlib.sha256((request.raw or NONE_SENT).body).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def as_sent(text: str) -> bytes:
+    """The bytes of a text, of which those from the head were read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def string_to_sign(said: Signed, canonical: str) -> str:
+    """What is signed."""
+    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
+    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
+
+
+def signature_of(secret: str, scope: str, to_sign: str) -> str:
+    """The signature."""
+    key = ("AWS4" + secret).encode()
+    for piece in scope.split("/"):
+        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
+    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
+
+
 # === entries =================================================================
 # Entries: what the journal says of one request.  May ask the clock.
 
@@ -19643,7 +19984,8 @@ class Asked:
             return self.auth or None
         head = self.head
         request = Request(self.method, self.path, head.query, head.headers)
-        return ("none", "present")[bool(self.wire.credential(request))]
+        is_there = self.wire.credential(request) or (self.wire.signed_for and is_signed(request))
+        return "present" if is_there else "none"
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -22430,3766 +22772,6 @@ def parse_error(response: Node) -> Failure:
     return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
 
 
-# === mocks/mock ==============================================================
-# A mock: which calls it answers, with what, how often it did.  May touch threading and time.
-
-
-FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
-OPERATION_OF_KEY = {"embedding": "embed", "scores": "rerank"}  # what answers nothing else
-NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
-
-# Where keys belong that are put beside `match` and `response`.
-ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
-    **dict.fromkeys(MATCH_KEYS, 'belongs into "match"'),
-    **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
-    **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
-    **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
-    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
-    "mocks": "a file or a body is a mock, or an array of them, without a name",
-}
-
-
-class Uses:
-    """How often a mock has answered in a session, and in the window of its rate limit; outlives a
-    reload that leaves the mock as it was.  `lock` is held while they are read and changed."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.count = 0
-        self.draws = 0
-        self.window_end = 0.0  # of the monotonic clock
-        self.in_window = 0
-
-    def admit(self, requests: int, per: float) -> Limit:
-        """Whether a limit has room for one request more, which it then counts, and what is left
-        after it.  The window is fixed, and begins with the first request."""
-        # The monotonic clock: a window must not move with the time of day.
-        moment = time.monotonic()
-        if moment >= self.window_end:
-            self.window_end = moment + per
-            self.in_window = 0
-        is_exceeded = self.in_window >= requests
-        if not is_exceeded:
-            self.in_window += 1
-        wait = self.window_end - moment
-        reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
-        left, seconds = requests - self.in_window, max(1, math.ceil(wait))
-        return Limit(requests, left, seconds, reset, is_exceeded)
-
-
-@record
-class Found:
-    """The mock that answers a call, its answer, the number of this use, counted from 0, what named
-    groups of regular expressions found, and the wire format in which it is written."""
-
-    mock: Mock
-    answer: Answer
-    used: int
-    uses: Uses
-    groups: Groups
-    wire: WireFormat
-    limit: Optional[Limit] = None
-    is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
-
-
-@record
-class Mock:
-    """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
-    with sorted keys.  How often it was used is each session's own to know."""
-
-    name: str
-    place: str
-    conditions: Tuple[Condition, ...]
-    answers: Tuple[Answer, ...]
-    cycle: bool = False
-    times: Optional[int] = None
-    canonical: str = ""
-    limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
-    dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
-    strict: Optional[bool] = None  # whether what its provider would refuse is refused
-
-    # Two that say the same are still two mocks.
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
-
-    @property
-    def id(self) -> str:
-        """What the control API calls it."""
-        return self.place
-
-    @found_once
-    def key(self) -> Tuple[str, str]:
-        """What stays the same when it is read again and is as it was."""
-        return self.place, self.canonical
-
-    @found_once
-    def is_repeatable(self) -> bool:
-        """Whether equal calls get equal answers, however often and with whatever headers."""
-        if self.limit or self.times or len(self.answers) > 1:
-            return False
-        if "{{" in self.canonical and "header." in self.canonical:
-            return False
-        if self.answers[0].probability < 1:
-            return False
-        delivery = self.answers[0].delivery
-        has_jitter = bool(delivery.pace and delivery.pace.jitter)
-        return not has_jitter and not delivery.fault
-
-    def answer(self, used: int) -> Answer:
-        """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
-        if self.cycle:
-            return self.answers[used % len(self.answers)]
-        return self.answers[min(used, len(self.answers) - 1)]
-
-    def matches(self, call: Call) -> Verdict:
-        """Whether all conditions hold; if they do, with what their named groups found."""
-        groups: Dict[str, str] = {}
-        for condition in self.conditions:
-            holds = condition.holds(condition.get(call))
-            if not holds:
-                return False
-            if isinstance(holds, dict):
-                groups.update(holds)
-        return groups or True
-
-    def is_spent(self, used: int) -> bool:
-        """Whether it answers no more after `used` uses."""
-        return self.times is not None and used >= self.times
-
-    def written_in(self, wire: WireFormat, call: Call) -> WireFormat:
-        """The wire format in which it answers a call that was read in another."""
-        if not self.dialect:
-            return wire
-        return respoken(wire, call.request, self.dialect)
-
-    def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
-        """Everything that keeps it from answering a call after `used` uses; empty for a match."""
-        wire = self.written_in(wire, call)
-        differences = [condition.difference(call) for condition in self.conditions]
-        if self.is_spent(used):
-            differences.append(("times", used, Because(f"fewer than {self.times} uses")))
-        differences.append(self.answer(used).lacks(wire, call))
-        lacking = [difference for difference in differences if difference]
-        chance = self.answer(used).probability
-        if chance < 1 and not lacking:
-            lacking.append(("probability", chance, Because("a draw that it wins")))
-        return lacking
-
-    def claim(
-        self,
-        call: Call,
-        wire: WireFormat,
-        uses: Uses,
-        holds: Verdict,
-        seed: int,
-        strict: bool = False,
-    ) -> Optional[Found]:
-        """Its answer to a call that matches, which uses it; None if it has none for that call, or
-        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
-        use; nor is what breaks a rule, where that is refused: `strict` says so, unless the mock
-        does."""
-        groups = holds if isinstance(holds, dict) else {}
-        limit = None
-        wire = self.written_in(wire, call)
-        # Two requests at once must not both get the last use.
-        with uses.lock:
-            used = uses.count
-            answer = self.answer(used)
-            if self.is_spent(used) or answer.lacks(wire, call):
-                return None
-            if not call.valid and (strict if self.strict is None else self.strict):
-                return Found(self, answer, used, uses, groups, wire, is_refusal=True)
-            if answer.probability < 1:
-                uses.draws += 1
-                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
-                    return None
-            if self.limit:
-                limit = uses.admit(*self.limit)
-                if limit.is_exceeded:
-                    failure = Failure(
-                        0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
-                    )
-                    refused = Answer(failure, 429, Delivery())
-                    return Found(self, refused, used, uses, groups, wire, limit)
-            uses.count = used + 1
-        return Found(self, answer, used, uses, groups, wire, limit)
-
-
-def parse_mock(node: MockNode) -> Mock:
-    """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
-    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
-    if ("response" in spec) == ("responses" in spec):
-        found = "both" if "response" in spec else "neither"
-        node.fail(f'expected either "response" or "responses", found {found}')
-    name = node.get("name").text(node.source)
-    if spec.get("name") == "":
-        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
-    responses = [node.get("response")]
-    if "responses" in spec:
-        responses = node.get("responses").items()
-        if not responses:
-            node.get("responses").fail("expected at least one response, found []")
-    times = parse_times(node.get("times"), responses)
-    asked = conditions(node.get("match"), usual_operation(responses))
-    groups = [group for condition in asked for group in condition.group_names]
-    answers = tuple(parse_answer(response, groups) for response in responses)
-    dialect = ""
-    if "dialect" in spec:
-        dialect = node.get("dialect").choice(DIALECTS)
-    strict = None
-    if "strict" in spec:
-        strict = bool(node.get("strict").a("a boolean"))
-    check_reach(node, asked, responses, answers)
-    return Mock(
-        name,
-        node.source,
-        asked,
-        answers,
-        parse_cycle(node.get("cycle"), responses, times),
-        times,
-        sorted_compact(spec),
-        parse_limit(node.get("limit")),
-        dialect,
-        strict,
-    )
-
-
-def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
-    """A mock's JSON without what is no part of it."""
-    if spec.keys().isdisjoint(NOTE_KEYS):
-        return spec
-    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
-
-
-def parse_times(node: Node, responses: Sequence[Node]) -> Optional[int]:
-    """After how many uses a mock no longer matches, if it does."""
-    if node.is_null:
-        return None
-    times: int = node.integer("a number of uses, at least 1", 1, math.inf)
-    if times < len(responses):
-        responses[times].fail(f'can never be given, for "times" is {times}')
-    return times
-
-
-def parse_cycle(node: Node, responses: Sequence[Node], times: Optional[int]) -> bool:
-    """Whether the responses start over after the last."""
-    cycle = node.flag(False)
-    if cycle and len(responses) == 1:
-        node.fail("has no effect: there is one response")
-    if cycle and times == len(responses):
-        node.fail(f'has no effect, for "times" is {times}')
-    return cycle
-
-
-def usual_operation(responses: Iterable[Node]) -> str:
-    """Which requests a mock means that does not say so: an embedding answers only embed, scores
-    only rerank."""
-    for response in responses:
-        for key, operation in OPERATION_OF_KEY.items():
-            if not response.get(key).is_absent:
-                return operation
-    return "generate"
-
-
-def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
-    """A rate limit: requests, and the seconds in which there may be so many."""
-    if node.is_null:
-        return None
-    node.only(("requests", "per"))
-    requests = node.get("requests").integer("a number of requests", 0, math.inf)
-    above_0 = sys.float_info.min  # a window of no time would have no end
-    per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
-    return requests, float(per)
-
-
-# === pacing ==================================================================
-# Pacing: the pauses between events, and what keeps a stream alive meanwhile.  Pure.
-
-
-NO_PACE = Pace()
-
-
-def gaps(pace: Pace) -> Iterator[float]:
-    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
-    yield pace.first
-    if pace.gaps:
-        yield from pace.gaps
-        yield from itertools.repeat(0.0)
-    for number in itertools.count():
-        if not pace.jitter:
-            yield pace.between
-            continue
-        drawn = share(f"{pace.seed}/{number}")
-        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
-
-
-def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
-    """Groups of events, and before each the pause until it is due."""
-    pauses = gaps(pace)
-    marks: List[Group] = []
-    for frame, events in groups:
-        if isinstance(frame, Mark):  # what comes in place of an event comes when it would have come
-            marks.append((frame, 0))
-            continue
-        if isinstance(frame, bytes):
-            pause = sum(itertools.islice(pauses, events))
-            if pause:
-                yield Wait(pause), 0
-            yield from marks
-            marks = []
-        yield frame, events
-    yield from marks
-
-
-# --- kept alive ---
-
-NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
-
-
-def kept_alive(groups: Iterable[Group], every: float, ping: bytes, hangs: bool) -> Iterator[Group]:
-    """Groups of events, and a ping whenever there was nothing else for so many seconds.
-
-    A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""
-    pinged = Pinged(ping)
-    quiet = 0.0  # seconds for which nothing was sent
-    for frame, events in groups:
-        if isinstance(frame, Wait):
-            left = frame.seconds
-            while quiet + left > every:  # what is due at the same moment makes it needless
-                yield Wait(every - quiet), 0
-                yield pinged.ping(), 0
-                left -= every - quiet
-                quiet = 0.0
-            quiet += left
-            yield Wait(left), 0
-        elif isinstance(frame, Hold):
-            quiet = yield from held(every, quiet, pinged)
-        elif isinstance(frame, Mark) and hangs:
-            while True:
-                yield Hang(every - quiet), 0
-                yield pinged.ping(), 0
-                quiet = 0.0
-        elif isinstance(frame, bytes):
-            yield pinged.behind(frame, events), events
-            quiet = 0.0
-        else:
-            yield frame, events
-
-
-def held(every: float, quiet: float, pinged: Pinged) -> Generator[Group, None, float]:
-    """A place that is passed when its gate lets it, and pings until then; how long ago the last
-    one was."""
-    hold = Hold(every - quiet)
-    yield hold, 0
-    while not hold.passed:
-        yield pinged.ping(), 0
-        hold = Hold(every)
-        quiet = 0.0
-        yield hold, 0
-    return min(every, quiet + hold.waited)
-
-
-class Pinged:
-    """The pings of a stream.  One that has a number takes it from the events behind it: such are
-    OpenAI's (reported by SDKs: its `keepalive` is an event among the others)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.has_number = b"%d" in data and not data.startswith(b":")  # a comment is as it is
-        self.events = self.pings = 0  # so far
-
-    def ping(self) -> bytes:
-        """The next ping."""
-        if not self.has_number:
-            return self.data
-        self.pings += 1
-        return self.data % (self.events + self.pings - 1)
-
-    def behind(self, frame: bytes, events: int) -> bytes:
-        """Events with the numbers that they have behind the pings so far."""
-        self.events += events
-        if not self.has_number or not self.pings:
-            return frame
-        return NUMBERED_PLACE.sub(self.moved, frame)
-
-    def moved(self, number: "re.Match[bytes]") -> bytes:
-        """A number that comes later by the pings so far."""
-        return b"%b%d" % (number.group(1), int(number.group(2)) + self.pings)
-
-
-# === transport ===============================================================
-# Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
-
-# Knows no provider, no socket and no clock.
-
-
-def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
-    """A response as what happens on the socket, faults included."""
-    intact = intact_steps(response, exchange)
-    fault = response.delivery.fault
-    if fault is None and isinstance(intact, list):
-        return intact  # a whole answer: there is nothing to join
-    ending: Optional[bytes] = None
-    streams = response.frames is not None and response.status not in NO_BODY
-    if streams and not exchange.head_only:
-        ending = b"0\r\n\r\n" if exchange.minor else b""
-    elif fault and not may_break_inside(fault, response, exchange):
-        fault = replace(fault, after=None)
-    return joined(broken(fault, "steps", intact, ending))
-
-
-def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
-    """A response as what happens on the socket if nothing goes wrong there."""
-    answer: Iterable[Step]
-    if response.frames is None or response.status in NO_BODY:
-        answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
-    else:
-        answer = stream_steps(response, exchange, response.frames)
-        if response.ping:  # which goes out while it waits, and so does the head
-            return answer
-    if response.delivery.delay:
-        return itertools.chain([Wait(response.delivery.delay)], answer)
-    return answer
-
-
-# --- codings ---
-
-
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
-    """How a response is coded: one of the codings of an Exchange.
-
-    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
-    delivery = response.delivery
-    if delivery.gzip == "always":
-        return "gzip"
-    if not negotiates(response):
-        return "identity"
-    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
-        return negotiated(accept)
-    # The mock's own body is in that coding already.
-    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
-        return "identity"
-    coding = negotiated(accept)
-    if coding == "gzip" and response.frames is None and takes_identity(accept):
-        return "smaller"
-    return coding
-
-
-def negotiates(response: Response) -> bool:
-    """Whether the client's Accept-Encoding is asked."""
-    delivery = response.delivery
-    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
-
-
-def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
-    """What the head says of the coding; one that `says_gzip` may lie."""
-    headers: Headers = ()
-    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
-    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
-        headers += (("Vary", "Accept-Encoding"),)
-    if says_gzip:
-        headers += (("Content-Encoding", "gzip"),)
-    return headers
-
-
-# --- heads ---
-
-
-def chunked_headers(plan: Plan) -> Headers:
-    """What the head says of a body in chunks."""
-    headers: Headers = (("Transfer-Encoding", "chunked"),)
-    if plan.trailers:
-        headers += (("Trailer", TRAILER[0]),)
-    return headers
-
-
-def complete_head(
-    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
-) -> bytes:
-    """The head of a response; `headers` are those that are only true of this one."""
-    if not keep_alive or response.delivery.plan.close:
-        headers += (("Connection", "close"),)
-    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
-    elif not exchange.minor:
-        headers += (("Connection", "keep-alive"),)
-    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
-        replaced = {name.lower() for name, _ in response.delivery.headers}
-        # These are true of this one answer, whatever a mock says.
-        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
-        headers = tuple(header for header in headers if header[0].lower() not in replaced)
-    return head_bytes(response.status, response.headers + headers) + b"\r\n"
-
-
-# --- whole answers ---
-
-
-def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
-    """A response without a stream, as one write unless its plan cuts it."""
-    body, says_gzip = whole_body(response, exchange.coding)
-    plan = response.delivery.plan
-    chunked = goes_chunked(response, exchange)
-    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
-    if chunked:
-        headers += chunked_headers(plan)
-    elif response.status not in NO_BODY:
-        headers += (("Content-Length", str(len(body))),)
-    head = complete_head(response, exchange, headers, exchange.keep_alive)
-    if exchange.head_only:
-        return [Send(head, head=len(head))]
-    if not chunked and not (plan.split and body):
-        return [Send(head + body, head=len(head))]
-    pieces: Iterable[Frame] = cut_up(body, plan.split)
-    fault = response.delivery.fault
-    if fault and fault.after and may_break_inside(fault, response, exchange):
-        pieces = marked(pieces, fault.after, bool, leaves_one=not chunked)
-    return itertools.chain(
-        [Send(head, head=len(head), alone=bool(plan.split))], body_steps(pieces, plan, chunked)
-    )
-
-
-def goes_chunked(response: Response, exchange: Exchange) -> bool:
-    """Whether a whole body is sent in chunks."""
-    # Where there can be none it is sent as it always is (RFC 9112, 6.1).
-    return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
-
-
-def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
-    """Whether a fault has a place inside a whole answer: one in a single write has none."""
-    if fault.after is None or fault.after.pieces or exchange.head_only:
-        return False
-    return goes_chunked(response, exchange) or bool(response.delivery.plan.split)
-
-
-def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[Step]:
-    """The pieces of a whole body, each a chunk or only a write."""
-    alone = bool(plan.split)
-    for piece in pieces:
-        if not isinstance(piece, bytes):
-            yield piece
-        elif piece:
-            yield Send(framed(piece, chunked, plan), alone=alone)
-    if chunked:
-        yield Send(chunk(b"", plan), last=True, alone=alone)
-
-
-def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
-    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
-    body, mode = response.body, response.delivery.plan.gzip
-    if response.status in NO_BODY:
-        body = b""
-    if breaks(response.delivery.fault, "coding"):
-        return body, True
-    if coding == "identity" or response.status in NO_BODY:
-        return body, False
-    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
-        return response.twin, True
-    packed = gzip_body(body, mode)
-    if coding == "smaller" and len(packed) >= len(body):
-        return body, False
-    return packed, True
-
-
-# --- streams ---
-
-
-def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
-    """The head of a streamed response, then its events as its pace and its plan will have them."""
-    delivery = response.delivery
-    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
-    chunked = exchange.minor > 0
-    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
-    if chunked:
-        headers += chunked_headers(delivery.plan)
-    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
-    yield Send(head, head=len(head))
-    if exchange.head_only:
-        return
-    pace = delivery.pace or NO_PACE
-    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
-    # a thousand that run at once then take next to nothing.
-    unusual = says_gzip or pace.jitter or delivery.gate or delivery.fault or response.ping
-    if not isinstance(frames, tuple) or unusual or delivery.plan != USUAL_PLAN:
-        yield from planned_chunks(response, exchange.coding, frames, chunked)
-    elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
-        yield from prepared_chunks(frames, pace, chunked)
-    elif pace.has_pauses:
-        yield from planned_chunks(response, exchange.coding, frames, chunked)
-    else:
-        yield from unpaced_chunks(frames, chunked)
-
-
-def planned_chunks(
-    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
-) -> Iterator[Step]:
-    """The events of a stream as gate, fault, plan, pace and coding will have them."""
-    delivery = response.delivery
-    plan, pace, fault = delivery.plan, delivery.pace or NO_PACE, delivery.fault
-    if delivery.gate:
-        frames = gated(frames, delivery.gate, response.is_piece)
-    frames = place_of_fault(fault, frames, response.is_piece)
-    if response.ping and delivery.delay:
-        pace = replace(pace, first=delivery.delay + pace.first)
-    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
-    if pace.has_pauses:
-        groups = paced(groups, pace)
-    if response.ping and delivery.keepalive:
-        hangs = fault is not None and fault.kind == "hang"
-        groups = kept_alive(groups, delivery.keepalive.every, response.ping, hangs)
-    gzip = coding != "identity"
-    if breaks(fault, "coding"):
-        groups = broken(fault, "coding", groups)
-    elif gzip:
-        groups = gzip_groups(groups, plan.gzip or "event")
-    return sent_chunks(groups, chunked, plan, gzip)
-
-
-def sent_chunks(
-    groups: Iterable[Group], chunked: bool, plan: Plan = USUAL_PLAN, gzip: bool = False
-) -> Iterator[Step]:
-    """Groups of events, then the last chunk.
-
-    Each group is a chunk and a write, or several where the plan cuts it."""
-    alone = plan != USUAL_PLAN
-    split = plan.split
-    if gzip and isinstance(split, str):
-        split = ""  # there are no characters and line ends in gzip
-    for frame, events in groups:
-        if not isinstance(frame, bytes):
-            yield frame
-            continue
-        pieces = cut_up(frame, split)
-        last = next(pieces)
-        for piece in pieces:
-            yield Send(framed(last, chunked, plan), alone=True)
-            last = piece
-        data = framed(last, chunked, plan)
-        yield Send(data, (len(data),) * events, alone=alone)
-    if chunked:
-        yield Send(chunk(b"", plan), last=True, alone=alone)
-
-
-def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
-    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
-    if chunked:
-        return chunk(piece, plan)
-    return piece
-
-
-@functools.lru_cache(maxsize=16)
-def prepared_chunks(frames: Tuple[Frame, ...], pace: Pace, chunked: bool) -> Tuple[Step, ...]:
-    """The steps of a recorded or remembered stream whose pauses are all known."""
-    return tuple(sent_chunks(paced(coalesced(frames, 1), pace), chunked))
-
-
-def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
-    """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
-    in a fraction of the time."""
-    ending = framed(b"", chunked, USUAL_PLAN)
-    room = JOINED - len(ending)
-    pieces: List[bytes] = []
-    ends: List[int] = []
-    size = 0
-    for frame in frames:
-        piece = b""
-        if isinstance(frame, bytes):
-            piece = frame
-            if chunked:  # as `chunk` has it
-                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
-        more = size + len(piece)
-        if pieces and (not piece or more > room):
-            yield Send(b"".join(pieces), tuple(ends))
-            pieces, ends, more = [], [], len(piece)
-        size = more
-        if not isinstance(frame, bytes):
-            yield frame
-            continue
-        pieces.append(piece)
-        ends.append(size)
-    if pieces or chunked:
-        yield Send(b"".join(pieces) + ending, tuple(ends), last=chunked)
-
-
-def joined(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, but what is due at the same moment leaves in one write of at most JOINED
-    bytes."""
-    held: List[Send] = []
-    size = 0
-    for step in steps:
-        if isinstance(step, Breath):
-            yield step
-            continue
-        joins = isinstance(step, Send) and not step.alone
-        if isinstance(step, Send) and joins and size + len(step.data) <= JOINED:
-            held.append(step)
-            size += len(step.data)
-            continue
-        if held:
-            yield one_of(held)
-        held = []
-        size = 0
-        if isinstance(step, Send) and joins:
-            held = [step]
-            size = len(step.data)
-        else:
-            yield step
-    if held:
-        yield one_of(held)
-
-
-def one_of(sends: List[Send]) -> Send:
-    """Several writes as one."""
-    if len(sends) == 1:
-        return sends[0]
-    ends: List[int] = []
-    size = 0
-    for send in sends:
-        ends += [size + end for end in send.ends]
-        size += len(send.data)
-    data = b"".join([send.data for send in sends])
-    return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
-
-
-# === withheld ================================================================
-# What is kept of bodies that bring credentials: their fields, with those masked.  Pure.
-
-
-PLAIN_FORM = "application/x-www-form-urlencoded"
-FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
-# What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
-# RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
-CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
-
-
-def is_plain_form(request: Request) -> bool:
-    """Whether a body is written as a query is."""
-    return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
-
-
-def kept_form(text: str) -> str:
-    """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
-
-
-def kept_pair(match: "re.Match[str]") -> str:
-    """A field of such a body as it may be kept."""
-    before, name, value = match.groups()
-    if unquote(name).lower() in CODES:
-        return f"{before}{name}={masked('key', unquote(value))}"
-    return masked_pair(match)
-
-
-def kept_fields(value: Json) -> Json:
-    """A JSON value as it may be kept: the credentials in it are masked by their names."""
-    if isinstance(value, list):
-        return [kept_fields(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    return {name: kept_field(name, inner) for name, inner in value.items()}
-
-
-def kept_field(name: str, value: Json) -> Json:
-    """One member of an object as it may be kept."""
-    if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
-        return kept_fields(value)
-    return masked("key", value if isinstance(value, str) else compact(value))
-
-
-def kept_call(call: Call) -> Call:
-    """What was read of such a body, as it may be kept."""
-    return replace(
-        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
-    )
-
-
-def kept_text(request: Request, text: str) -> str:
-    """A body that was not read, or is too long to be kept, as it may be."""
-    if is_plain_form(request):
-        return kept_form(text)
-    return f"*** ({len(request.body)} bytes)" if text else ""
-
-
-# === answered ================================================================
-# A response and where it comes from, and what the journal remembers of it.  Touches nothing.
-
-
-ITEM_SIZE = 64  # of a short string in a tuple
-TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
-# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
-PROBES = frozenset(
-    (
-        *("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"),
-        *("/health_generate", "/health/ready", "/metrics", "/load"),
-    )
-)
-VIOLATION_SIZE = 500  # about what the objects of one take beside its sentence
-ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
-
-
-@record
-class Answered:
-    """A response and where it comes from: what was asked, which mock, and why none.
-
-    `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
-    that was checked."""
-
-    response: Response
-    call: Optional[Call] = None
-    mock: str = ""
-    note: str = ""
-    wire: Optional[WireFormat] = None
-    uses: Optional[Uses] = None
-    is_repeatable: bool = True
-    near: Tuple[Json, ...] = ()
-    unmatched: bool = False
-    feed: Optional[Feed] = None
-    control: bool = False
-    auth: str = ""
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
-        return self.is_repeatable and self.is_there
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it is not made while it is sent."""
-        return self.response.frames is None or isinstance(self.response.frames, tuple)
-
-    @property
-    def keeps_alive(self) -> bool:
-        """Whether the connection may live on behind it."""
-        return not self.response.delivery.plan.close
-
-    @property
-    def weight(self) -> int:
-        """About how many bytes of memory are free again once it is sent."""
-        if self.is_there:
-            return len(self.response.body)
-        return LONG  # a long stream, as much of it as was there at a time
-
-
-def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
-    """JSON for a test."""
-    return Response(
-        status,
-        (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
-        utf8(compact(value) + "\n"),
-    )
-
-
-def control_refusal(refused: Refused) -> Answered:
-    """Why a control request is refused."""
-    error = {"error": {"message": refused.message, "code": refused.code or "bad_request"}}
-    return Answered(control_response(refused.status, error, refused.headers), control=True)
-
-
-def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
-    """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
-    here they are as they came."""
-    violations = answered.call.violations if answered.call else ()
-    body, call = body_and_call(request, answered)
-    size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
-    size += told_size(answered, violations)
-    provider = None
-    if answered.wire:
-        provider = answered.wire.provider or None
-    asked = Asked(request, head, body, provider, call, size)
-    if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
-        asked.form = bounded_form(request.form, JOURNAL_BODY)
-        if hides_body(answered):
-            asked.form = kept_fields(asked.form)
-        asked.size += walked_size(asked.form)
-    asked.wire, asked.auth = answered.wire, answered.auth
-    asked.mock = answered.mock
-    asked.note = answered.note
-    asked.unmatched = answered.unmatched
-    asked.near = answered.near
-    asked.violations = violations
-    response = answered.response
-    asked.status = response.status
-    if response.delivery.fault:
-        asked.fault = response.delivery.fault.kind
-    if response.frames is None:
-        asked.events_total = 0
-    elif isinstance(response.frames, tuple):
-        asked.events_total = len(response.frames)
-    # Who asks for something with an identity is told of.
-    if request.path in PROBES and not asked.mock and not hides_body(answered):
-        # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
-    return asked
-
-
-def told_size(answered: Answered, violations: Violations) -> int:
-    """About the bytes of memory that what was said of a request takes."""
-    size = VIOLATION_SIZE * len(violations)
-    if violations:
-        size += strings_size(one.message for one in violations)
-    if answered.near:
-        size += walked_size(list(answered.near))
-    return size
-
-
-def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
-    """The body of a request as the journal keeps it, and what was read of it."""
-    call = answered.call
-    if call and not call.was_read:
-        call = None
-    body: Json
-    if len(request.body) > JOURNAL_BODY:
-        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
-        call = shortened(call)
-    elif call:
-        if hides_body(answered):
-            call = kept_call(call)
-        body = call.body
-    else:
-        body = request.body.decode("utf-8", "replace")
-    if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
-        body = kept_text(request, body)
-        if call and call.body:
-            call = replace(call, body=body)
-    return body, call
-
-
-def hides_body(answered: Answered) -> bool:
-    """Whether what was sent is full of credentials."""
-    return answered.wire is not None and answered.wire.hides_body
-
-
-def told_and_steps(
-    request: Request, head: Head, answered: Answered, exchange: Exchange
-) -> Tuple[Optional[Asked], Iterable[Step]]:
-    """What the journal says of an answer, if it is to say anything, and the steps of it."""
-    asked = None
-    if not answered.control:
-        asked = asked_of(request, head, answered)
-    return asked, answer_steps(answered.response, exchange)
-
-
-def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
-    """About the bytes of memory that a body takes as it is kept, with what was read of it."""
-    size = 0
-    if isinstance(body, str):
-        size += strings_size((body,))
-    elif call:
-        size += len(raw) + json_size(raw, body)
-    if call:
-        results = (call.tool_result or "", call.tool_call_id or "")
-        texts = (call.user, call.system, call.prompt, *results)
-        size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
-    return size
-
-
-def shortened(call: Optional[Call]) -> Optional[Call]:
-    """A call without what takes as much memory as a body that is too long to be kept."""
-    if not call:
-        return None
-    return replace(
-        call,
-        request=replace(call.request, body=b"", sent=b""),
-        body=None,
-        prompt="",
-        inputs=(),
-        schema=None,
-        model=call.model[:JOURNAL_BODY],
-        user=call.user[:JOURNAL_BODY],
-        system=call.system[:JOURNAL_BODY],
-        tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
-        tool_result=beginning(call.tool_result),
-        tool_call_id=beginning(call.tool_call_id),
-        custom_tools=(),
-    )
-
-
-def beginning(text: Optional[str]) -> Optional[str]:
-    """As much of a text, if there is one, as the journal keeps."""
-    if text is None:
-        return None
-    return text[:JOURNAL_BODY]
-
-
-def own_headers(request: Request, answered: Answered) -> Headers:
-    """Headers for a page in a browser: it may call the providers' paths, but of the control API
-    none but its own."""
-    if "origin" not in request.headers or answered.control:
-        return ()
-    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
-
-
-def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
-    """What work wants next, or what it gives in the end."""
-    try:
-        return next(work)
-    except StopIteration as stop:
-        answered: Answered = stop.value
-        return answered
-
-
-# === brought =================================================================
-# The header X-Mock-Response: the answer that a request brings along.  Pure.
-
-
-HEADER = "X-Mock-Response"
-LONG_HEADER = 2048  # characters of one that is read anew each time: what is read takes more memory
-TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS))
-# The fields of a Delivery that keys of a response stand for, where they are called otherwise; what
-# belongs to a fault is part of it.
-DELIVERY_FIELDS: Mapping[str, str] = {
-    "wire": "plan",
-    "probability": "fault",
-    "after_events": "fault",
-    "after_pieces": "fault",
-}
-
-
-@record
-class Brought:
-    """What a request brings along: an answer, or how the matching mock's is to travel."""
-
-    answer: Optional[Answer] = None
-    delivery: Optional[Delivery] = None
-    fields: Tuple[str, ...] = ()  # of the delivery, that the header sets
-
-    @property
-    def has_fault(self) -> bool:
-        """Whether it breaks the answer of whoever gives one."""
-        return self.answer is None and "fault" in self.fields
-
-    def laid_over(self, delivery: Delivery) -> Delivery:
-        """A delivery with what the header says of it in place of its own."""
-        if not self.fields:
-            return delivery
-        return replace(delivery, **{name: getattr(self.delivery, name) for name in self.fields})
-
-
-NOTHING = Brought()
-
-
-def brought_along(call: Call, seed: int) -> Brought:
-    """What the header of a request says.  Refused says what is wrong with it.
-
-    An answer that loses its draw is as if it were not there.  The same header draws the same, so
-    that the same request gets the same."""
-    text = call.headers.get("x-mock-response")
-    if text is None:
-        return NOTHING
-    read: Callable[[str], Brought] = known_header
-    if len(text) > LONG_HEADER:
-        read = header_read
-    try:
-        brought = read(text)
-    except BadMock as error:
-        raise Refused(400, str(error), code="bad_mock_response") from None
-    except TwiceError as error:
-        raise Refused(400, f"{HEADER}: {error}", code="bad_mock_response") from None
-    except ValueError as error:
-        message = f"{HEADER}: not JSON: {error}"
-        raise Refused(400, message, code="bad_mock_response") from None
-    if brought.answer and not brought.answer.wins(f"{seed}/header/0"):
-        return NOTHING
-    return brought
-
-
-def header_read(text: str) -> Brought:
-    """The text of the header, of which ValueError says that it is no JSON, BadMock what is wrong
-    with it."""
-    return read_header(parse_json(header_bytes(text), unique=True))
-
-
-# A test sends the same header with each of its requests.
-known_header = functools.lru_cache(maxsize=64)(header_read)
-
-
-def header_bytes(text: str) -> bytes:
-    """A header's value as the bytes that came: heads are read as Latin-1."""
-    return text.encode("latin-1", "replace")
-
-
-def read_header(spec: Json) -> Brought:
-    """The JSON of the header: a `response`, or only keys that say how one travels."""
-    node = MockNode.whole({"response": spec}, HEADER, no_file).get("response")
-    if not isinstance(spec, dict) or not spec or not set(spec) <= TRAVEL_KEYS:
-        answer = parse_answer(node, ())
-        check_answer(node, answer, WAYS)  # as of a mock that answers whatever is asked
-        return Brought(answer)
-    names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
-    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
-
-
-def no_file(name: str) -> bytes:
-    """Refuses to read: a header may name no files."""
-    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
-
-
-# === credential_pairs ========================================================
-# The option --credential: whose credential is which, in words that never show one.
-
-# Touches nothing.
-
-
-# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
-KEY = re.compile(r"[\x21-\x7e]+")
-PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
-ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
-EXPECTED = (
-    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
-    "(what was found may be secret, and is not shown)"
-)
-
-
-class GivenCredential(str):
-    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
-
-    __slots__ = ()
-
-    @property
-    def holder(self) -> str:
-        """Whose it is."""
-        return self.partition("=")[0]
-
-    @property
-    def key(self) -> str:
-        """The credential itself."""
-        return self.partition("=")[2]
-
-    def __repr__(self) -> str:
-        return f"'{self.holder}=***'"
-
-
-def checked_credential(node: Written) -> GivenCredential:
-    """Whose credential is which.  No error says what was found, not even in its attributes."""
-    hidden = node.replaced(MISSING)
-    if not isinstance(node.value, str):
-        hidden.fail(EXPECTED)
-    found = GivenCredential(node.value)
-    if not KEY.fullmatch(found.key):
-        hidden.fail(EXPECTED)
-    if found.holder == "ollama":
-        hidden.fail("Ollama asks for no credential")
-    if found.holder not in CREDENTIAL_NAMES:
-        # What stands before the first = may be a piece of a secret, too.
-        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
-    has_colon = found.holder == "bedrock" and ":" in found.key
-    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
-        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
-    return found
-
-
-def separated_credentials(text: str, separator: str) -> List[str]:
-    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
-    belongs to the one before it, as AWS's secrets do."""
-    found: List[str] = []
-    for piece in text.split(separator):
-        if PAIR.match(piece) or not found:
-            found.append(piece)
-        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
-            found[-1] += separator + piece
-    return [one for one in found if one]
-
-
-# === option_kinds ============================================================
-# What kinds of options there are, and what is wrong with a value that is none of its kind.
-
-# May look whether a directory exists.
-
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-def separated(text: str) -> List[str]:
-    """What stands between the path separators of a text."""
-    return [part for part in text.split(os.pathsep) if part]
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-    separate: Callable[[str], List[str]] = separated
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def checked_port(node: OptionNode) -> int:
-    """A port."""
-    if isinstance(node.value, str) and "=" in node.value:
-        # It may be a credential whose flag was forgotten.
-        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
-    return int(node.integer("a port from 0 to 65535", 0, 65535))
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
-
-
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
-
-
-# --- the table ---
-
-
-# The parts of --help.
-LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
-LOOKING, INSTEAD = "what tests and people see", "instead of serving"
-
-
-class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times, `group` is
-    the part of --help that it stands in.
-
-    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
-    default is another there."""
-
-    group: str
-    flag: str
-    metavar: str
-    kind: Kind
-    default: Any
-    help: str
-    is_keyword: bool = True
-    python_default: Any = MISSING
-    alone: str = ""  # what it means on the command line without its value, which it may have
-
-    @property
-    def name(self) -> str:
-        """Its name in Python."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "MOCK_SERVER_" + self.name.upper()
-
-    @property
-    def is_flag(self) -> bool:
-        """Whether it stands on the command line without a value."""
-        return not self.metavar
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it may be given several times."""
-        return isinstance(self.default, tuple)
-
-    @property
-    def keyword_default(self) -> Any:
-        """The default of MockServer's keyword."""
-        return self.default if self.python_default is MISSING else self.python_default
-
-    def read(self, text: str, source: str) -> Any:
-        """The value of a text; BadOption says where that came from."""
-        try:
-            value = self.kind.parse(text)
-        except ValueError:
-            value = text  # which is none of the kind, as the check says
-        return self.kind.check(OptionNode(value, source, written=text))
-
-    def read_keyword(self, value: Any) -> Any:
-        """The value of MockServer's keyword; None is the same as leaving it out."""
-        if value is None:
-            value = self.keyword_default
-        if value is None:
-            return None
-        if not isinstance(self.keyword_default, tuple):
-            return self.kind.check(OptionNode(value, self.name))
-        values = [value]
-        # A text is one value, not its letters.
-        if isinstance(value, Iterable) and not isinstance(value, str):
-            values = list(value)
-        return [self.kind.check(OptionNode(one, self.name)) for one in values]
-
-
-# In the order of --help and of the README's table.
-OPTIONS = (
-    Option(
-        LISTENING,
-        "port",
-        "PORT",
-        PORT,
-        (DEFAULT_PORT,),
-        "port to listen on, 0 for a free one; several are several upstreams in one process",
-        python_default=0,
-    ),
-    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
-    Option(
-        ANSWERS,
-        "--data",
-        "DIR",
-        DIRECTORY,
-        (),
-        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
-        "is a module)",
-    ),
-    Option(
-        ANSWERS,
-        "--fallback",
-        "error|echo",
-        word_of("error|echo"),
-        "error",
-        "a request that no mock matches: 404 that explains, or an echo of it",
-    ),
-    Option(
-        ANSWERS,
-        "--dialect",
-        "PORT=NAME",
-        DIALECT,
-        (),
-        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
-    ),
-    Option(
-        ANSWERS,
-        "--pace",
-        "SECONDS",
-        SECONDS,
-        0.0,
-        "pause between streamed events where a mock sets none",
-    ),
-    Option(
-        ANSWERS,
-        "--require-auth",
-        "",
-        FLAG,
-        False,
-        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
-    ),
-    Option(
-        ANSWERS,
-        "--credential",
-        "NAME=VALUE",
-        CREDENTIAL,
-        (),
-        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
-        "repeatable",
-    ),
-    Option(
-        ANSWERS,
-        "--strict",
-        "[=all]",
-        STRICT,
-        False,
-        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
-        "because nobody knows which models they hold for",
-        alone="1",
-    ),
-    Option(
-        HTTPS,
-        "--tls",
-        "",
-        FLAG,
-        False,
-        "serve HTTPS, with a certificate made at start by openssl unless one is given",
-    ),
-    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(
-        HTTPS,
-        "--tls-name",
-        "NAME",
-        NAME,
-        (),
-        "further name in the certificate made at start; repeatable",
-    ),
-    Option(
-        HTTPS,
-        "--tls-cert-out",
-        "FILE",
-        FILE,
-        None,
-        "where to write that certificate, so that clients can trust it",
-    ),
-    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
-    Option(
-        LOOKING,
-        "--control-token",
-        "TOKEN",
-        TEXT,
-        "",
-        "let clients that are not on loopback use the control API with this bearer token",
-    ),
-    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
-    Option(
-        LOOKING,
-        "--log",
-        "text|json|off",
-        word_of("text|json|off"),
-        "text",
-        "request log on standard error",
-        python_default="off",
-    ),
-    Option(
-        LISTENING,
-        "--exit-on-stdin-close",
-        "",
-        FLAG,
-        False,
-        "stop when standard input closes, so that no server outlives its test",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--check",
-        "",
-        FLAG,
-        False,
-        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--schema",
-        "",
-        FLAG,
-        False,
-        "print the JSON Schema of a mock file, for editors, and exit",
-        is_keyword=False,
-    ),
-)
-BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
-
-
-def check_ports(ports: Sequence[int]) -> None:
-    """Raise BadOption for a port that is named twice, but for 0."""
-    for port in ports:
-        if port and ports.count(port) > 1:
-            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
-
-
-def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
-    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
-    told: Dict[int, str] = {}
-    for port, name in map(port_and_dialect, values["dialect"]):
-        if port not in ports:
-            raise BadOption(
-                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
-                f"({', '.join(map(str, ports))}); a port of 0 can have none"
-            )
-        if port in told:
-            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
-        told[port] = name
-
-
-def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of TLS that don't go together, as they are spelled."""
-    check_dialects(values, spelled)
-    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
-    if bool(values["cert"]) != bool(values["key"]):
-        raise BadOption(
-            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
-        )
-    # `key` need not be asked: it comes with `cert`.
-    for name in ("cert", "tls_name", "tls_cert_out"):
-        if values[name] and not values["tls"]:
-            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
-    for name in ("tls_name", "tls_cert_out"):
-        if values[name] and values["cert"]:
-            raise BadOption(
-                f"{spelled(name)} is for a certificate made at start; "
-                f"leave it out, or {cert_and_key}"
-            )
-
-
-# --- what they come to ---
-
-
-def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
-    """The values of MockServer's keywords; BadOption says which can't be followed."""
-    values = {}
-    for option in OPTIONS:
-        if option.is_keyword:
-            values[option.name] = option.read_keyword(given[option.name])
-    check_together(values, str)
-    return values
-
-
-def keyword_default(name: str) -> Any:
-    """The default of one of MockServer's keywords."""
-    return BY_NAME[name].keyword_default
-
-
-@record
-class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
-
-    host: str = keyword_default("host")
-    data: Sequence[str] = keyword_default("data")
-    fallback: str = keyword_default("fallback")
-    dialect: Sequence[str] = keyword_default("dialect")
-    pace: float = keyword_default("pace")
-    require_auth: bool = keyword_default("require_auth")
-    credential: Sequence[str] = keyword_default("credential")
-    strict: Union[bool, str] = keyword_default("strict")
-    max_body: int = keyword_default("max_body")
-    seed: int = keyword_default("seed")
-    log: str = keyword_default("log")
-    journal: int = keyword_default("journal")
-    control_token: str = keyword_default("control_token")
-    tls: bool = keyword_default("tls")
-    cert: Optional[str] = keyword_default("cert")
-    key: Optional[str] = keyword_default("key")
-    tls_name: Sequence[str] = keyword_default("tls_name")
-    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
-
-    @found_once
-    def ports(self) -> Dict[int, str]:
-        """The dialects of ports that have one."""
-        return dict(map(port_and_dialect, self.dialect))
-
-
-# === admission ===============================================================
-# Who may use the control API.  Touches nothing.
-
-
-# An IPv4 address, or an IPv6 address in brackets, as a Host header has them (RFC 9110, 7.2).
-NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
-PORT_SUFFIX = re.compile(r":\d+$")
-
-# What says nothing of requests but how many there were: probes and Prometheus look at it.
-OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
-# What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
-# manipulation"): behind a sidecar everyone's address is loopback.
-FORWARDED = re.compile(
-    r"forwarded|via|x-real-ip|true-client-ip|(?:x-(?:forwarded|original-forwarded|envoy)-.+)"
-    r"|(?:[a-z]+-)+(?:client|connecting)-ip"
-)
-
-
-def is_own_name(host: str, served: str) -> bool:
-    """Whether a Host header names this server: loopback, the address that it listens on, or a
-    number, which no DNS can rebind."""
-    name = PORT_SUFFIX.sub("", host.strip().lower())
-    if name in ("", "localhost", served.lower()):
-        return True
-    return NUMERIC_HOST.fullmatch(name) is not None
-
-
-def is_on_loopback(peer: str) -> bool:
-    """Whether a client's address is this machine's own."""
-    # The address of a Unix socket is empty; ::ffff: is IPv4 on an IPv6 socket (RFC 4291, 2.5.5.2).
-    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
-
-
-def is_token(key: str, token: str) -> bool:
-    """Whether a key is the token, if there is one; how long it takes to tell says nothing of it."""
-    return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
-
-
-def is_forwarded(request: Request) -> bool:
-    """Whether a proxy says that it passes a request on for somebody else."""
-    return any(FORWARDED.fullmatch(name) for name in request.headers)
-
-
-def check_local(request: Request) -> None:
-    """Refuse a client on loopback that does not have the token, where there is one: if it has
-    another credential, or is a proxy, whose address says nothing of its client."""
-    if request.headers.get("authorization"):
-        raise Refused(
-            403, "Authorization is not the bearer token of --control-token", code="wrong_token"
-        )
-    if is_forwarded(request):
-        raise Refused(
-            403,
-            "a request that a proxy has forwarded needs the bearer token of --control-token",
-            code="forwarded",
-        )
-
-
-def admit(request: Request, settings: Settings) -> None:
-    """Refuse who may not use the control API.
-
-    It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
-    not the server's own is refused, so that no web page that somebody happens to look at can use
-    it.  Health and metrics are for all."""
-    if request.path in OPEN_TO_ALL:
-        return
-    key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
-    has_token = is_token(key, settings.control_token)
-    host = request.headers.get("host", "")
-    if not has_token and not is_on_loopback(request.peer):
-        raise Refused(
-            403,
-            "the control API answers clients on loopback, and others that send the bearer token "
-            "of --control-token",
-            code="not_loopback",
-        )
-    if settings.control_token and not has_token:
-        check_local(request)
-    if not has_token and not is_own_name(host, settings.host):
-        raise Refused(
-            403,
-            f"Host is {shown(host)}, which is not this server's own name; "
-            "use localhost or its address",
-            code="foreign_host",
-        )
-    # A browser says here whose page asks (RFC 6454, 7.3); curl and SDKs send none.
-    origin = request.headers.get("origin")
-    own_origins = (f"http://{host.lower()}", f"https://{host.lower()}")
-    if origin is not None and origin.lower() not in own_origins:
-        raise Refused(
-            403,
-            f"Origin is {shown(unkeyed(origin))}; the control API answers no other origin",
-            code="foreign_origin",
-        )
-
-
-# === counters ================================================================
-# What is counted of all requests, and Prometheus' text format.  Touches nothing.
-
-
-MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
-OTHER_KIND: RequestKind = ("other", "other", 0, False)
-LABELS = ("provider", "api", "status", "matched")
-
-
-class Family(NamedTuple):
-    """One metric: its samples are values with their labels."""
-
-    name: str
-    kind: str
-    about: str
-    samples: Sequence[Tuple[Mapping[str, str], float]]
-
-    def text(self) -> str:
-        """Help, type and samples."""
-        name = "mock_server_" + self.name
-        lines = [sample_line(name, labels, value) for labels, value in self.samples]
-        return heading(name, self.kind, self.about) + "".join(lines)
-
-
-def gauge(name: str, about: str, value: float) -> Family:
-    """A metric that goes up and down, without labels."""
-    return Family(name, "gauge", about, [({}, value)])
-
-
-def counter(name: str, about: str, value: float) -> Family:
-    """A metric that only grows, without labels."""
-    return Family(name, "counter", about, [({}, value)])
-
-
-class Counters:
-    """Counts of all requests since the start, however many the journal remembers.
-
-    Its users hold the journal's lock."""
-
-    def __init__(self) -> None:
-        self.running = 0
-        self.requests: Dict[RequestKind, int] = {}
-        self.ends: Dict[str, int] = {}
-        self.bytes_sent = 0
-        self.events_sent = 0
-        self.seconds = 0.0
-        self.violations: Dict[str, int] = {}  # by rule
-
-    def end(self, entry: Entry, ended: str) -> None:
-        """Count a request that has ended."""
-        self.running -= 1
-        self.judge(entry.asked)
-        self.count(entry.kind, ended, entry.sent, entry.duration or 0.0)
-
-    def again(self, again: Again) -> None:
-        """Count a request that was answered at once as one before it was."""
-        _, _, asked, sent, duration, _ = again
-        self.judge(asked)
-        self.count(asked.kind, "complete", sent, duration)
-
-    def judge(self, asked: Asked) -> None:
-        """Count what a request breaks of its provider's rules."""
-        for one in asked.violations:
-            self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
-
-    def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
-        """Count a request of a kind, how it ended, what was sent and how long that took."""
-        if kind not in self.requests and len(self.requests) >= MOST_KINDS:
-            kind = OTHER_KIND
-        self.requests[kind] = self.requests.get(kind, 0) + 1
-        self.ends[ended] = self.ends.get(ended, 0) + 1
-        self.bytes_sent += max(0, sent.bytes)
-        self.events_sent += sent.events
-        self.seconds += seconds
-
-    def families(self) -> List[Family]:
-        """The counts as metrics."""
-        requests = []
-        # By their texts: parts that are None can't be compared with others.
-        for key, count in sorted(self.requests.items(), key=str):
-            labels = dict(zip(LABELS, (str(part).lower() for part in key)))
-            requests.append((labels, count))
-        ends = [({"ended": name}, count) for name, count in sorted(self.ends.items())]
-        violations = []
-        if self.violations:
-            about = "Rules of providers that requests broke."
-            counts = sorted(self.violations.items())
-            samples = [({"rule": rule}, count) for rule, count in counts]
-            violations.append(Family("violations_total", "counter", about, samples))
-        how = "Requests by how their answer ended on the socket."
-        return [
-            Family("requests_total", "counter", "Requests answered.", requests),
-            Family("requests_ended_total", "counter", how, ends),
-            *violations,
-            gauge("requests_in_flight", "Requests that are being answered.", self.running),
-            counter(
-                "request_seconds_total",
-                "Seconds that answering took, added up.",
-                round(self.seconds, 6),
-            ),
-            counter("bytes_sent_total", "Bytes of bodies sent, framing included.", self.bytes_sent),
-            counter("events_sent_total", "Events of streams sent.", self.events_sent),
-        ]
-
-
-# === journal =================================================================
-# What was asked and how it ended; waiting for it, and watching.  May touch threading and time.
-
-
-EVERY_SESSION = "*"
-MOST_UNMADE = 10_000  # entries that are not made yet
-ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
-
-
-class Wanted(NamedTuple):
-    """Requests of a session, or of all for `*`: those that fulfil conditions and ended as asked."""
-
-    session: str
-    conditions: Sequence[Condition] = ()
-    ended: Ended = None
-
-    def holds(self, entry: Entry) -> bool:
-        """Whether a request of the right session is one of them."""
-        return entry.matches(self.conditions, self.ended)
-
-
-class Waiter(Gate):
-    """Somebody who waits for so many more requests; it opens when they are there."""
-
-    def __init__(self, wanted: Wanted, missing: int) -> None:
-        super().__init__()
-        self.wanted = wanted
-        self.missing = missing
-        self.has_failed = False
-        self.unsure: List[Entry] = []  # those of which it takes long to say whether they count
-
-    def look(self, entry: Entry) -> None:
-        """Look at a request that has just come, or ended."""
-        wanted = self.wanted
-        # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
-        if (entry.ended is None) != (wanted.ended is None):
-            return
-        try:
-            if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
-                self.found(1)
-        except TooLong:
-            self.unsure.append(entry)
-            self.release()
-        except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
-            self.has_failed = True
-            self.release()  # who waits looks again, and is told
-
-    @property
-    def waits(self) -> bool:
-        """Whether there is still something to wait for."""
-        return self.missing > 0 and not self.has_failed
-
-    def look_closer(self) -> None:
-        """Look at those again, in a thread that has the time."""
-        unsure, self.unsure = self.unsure, []
-        for entry in unsure:
-            if self.wanted.holds(entry):
-                self.found(1)
-
-    def found(self, more: int) -> None:
-        """There are so many more of them."""
-        was_open = self.missing <= 0
-        self.missing -= more
-        if self.missing <= 0 and not was_open:
-            self.release()
-
-
-class Journal:
-    """The newest requests of each session, oldest first, and counts of all requests.
-
-    What is remembered is bounded: `size` requests a session, `room` bytes in all.  Waiting costs
-    nothing but a look at each request that comes or ends."""
-
-    def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
-        self.size = size
-        self.room = room
-        self.used = 0  # bytes of what is remembered
-        self.remembered = 0
-        self.sessions: Dict[str, Deque[Entry]] = {}
-        self.order: Deque[Entry] = deque()  # of all sessions; dropped ones may still be in it
-        self.gated: Dict[str, Entry] = {}  # streams under way that a test releases, journal or not
-        self.lock = threading.RLock()
-        self.waiters: List[Waiter] = []
-        self.feeds: List[Tuple[str, Feed]] = []
-        self.closed = False
-        self.started = time.monotonic()
-        self.counters = Counters()
-        self.repeated: List[Again] = []  # requests whose entries are not made yet
-        self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
-
-    # --- what the server tells ---
-
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
-        if entry.asked.is_probe:
-            return
-        with self.lock:
-            if self.repeated:
-                self.make_entries()
-            self.counters.running += 1
-            if entry.gate:
-                self.gated[entry.number] = entry
-            if self.size:
-                self.remember(entry)
-            if self.waiters or self.feeds:
-                self.tell(entry)
-
-    def add_again(self, again: Again) -> None:
-        """Remember one request that was answered at once as one before it was, for who holds the
-        lock: its entry is made when somebody looks, or never."""
-        self.repeated.append(again)
-        if self.waiters or self.feeds or len(self.repeated) >= MOST_UNMADE:
-            self.make_entries()
-
-    def make_entries(self) -> None:
-        """Make the entries of what was repeated, as if each had been made when it came."""
-        repeated, self.repeated = self.repeated, []
-        told = bool(self.waiters or self.feeds)
-        if not told and self.used + sum(again[2].size for again in repeated) <= self.room:
-            repeated = self.lasting(repeated)
-        for again in repeated:
-            entry = entry_of(again)
-            self.counters.running += 1
-            if self.size:
-                self.remember(entry)
-            if told:
-                self.tell(entry)
-            self.end(entry, "complete")
-
-    def lasting(self, repeated: List[Again]) -> List[Again]:
-        """Those of them that their sessions remember in the end; the others are only counted."""
-        left: Dict[str, int] = {}
-        lasting = []
-        for again in reversed(repeated):
-            session = again[2].session
-            left.setdefault(session, self.size)
-            if left[session] > 0:
-                left[session] -= 1
-                lasting.append(again)
-            else:
-                self.counters.again(again)
-        return lasting[::-1]
-
-    def remember(self, entry: Entry) -> None:
-        """Put an entry behind those of its session, and drop what is too much then."""
-        session = entry.asked.session
-        entries = self.sessions.get(session)
-        if entries is None:
-            entries = self.sessions[session] = deque()
-        entries.append(entry)
-        self.order.append(entry)
-        self.used += entry.asked.size
-        self.remembered += 1
-        if len(entries) > self.size:
-            self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
-            self.trim()
-
-    def trim(self) -> None:
-        """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
-            if oldest.is_remembered:
-                self.sessions[oldest.asked.session].popleft()
-                self.forget(oldest)
-
-    def forget(self, entry: Entry) -> None:
-        """Forget an entry that its session has dropped.  Its place in the order stays until it is
-        first, or too many have gone."""
-        entry.is_remembered = False
-        self.used -= entry.asked.size
-        self.remembered -= 1
-        # Seldom, so that it costs each request next to nothing.
-        if len(self.order) > 2 * self.remembered + 1000:
-            self.order = deque(other for other in self.order if other.is_remembered)
-        session = entry.asked.session
-        if session and not self.sessions.get(session):
-            self.sessions.pop(session, None)
-
-    def end(self, entry: Entry, ended: str) -> None:
-        """Say how a request ended."""
-        if entry.asked.is_probe:
-            entry.ended = ended
-            return
-        with self.lock:
-            entry.ended = ended
-            self.counters.end(entry, ended)
-            if entry.gate:
-                self.gated.pop(entry.number, None)
-            if self.waiters or self.feeds:
-                self.tell(entry)
-
-    def tell(self, entry: Entry) -> None:
-        """Have those who wait look at an entry, and send it to those who watch."""
-        with WATCHDOG.hurried():
-            for waiter in self.waiters:
-                waiter.look(entry)
-        sessions = (EVERY_SESSION, entry.asked.session)
-        watching = [feed for session, feed in self.feeds if session in sessions]
-        if watching:
-            event = "request" if entry.ended is None else "ended"
-            frame = OPENAI_SSE.frame(compact(entry.json()), event)
-            for feed in watching:
-                feed.put(frame)
-
-    # --- what tests ask: of a session, or of all for `*` ---
-
-    def entries(self, session: str = "") -> List[Entry]:
-        """Requests, oldest first."""
-        with self.lock:
-            self.make_entries()
-            if session == EVERY_SESSION:
-                return [entry for entry in self.order if entry.is_remembered]
-            return list(self.sessions.get(session, ()))
-
-    def matching(self, wanted: Wanted) -> List[Entry]:
-        """The requests that are wanted, oldest first."""
-        return [entry for entry in self.entries(wanted.session) if wanted.holds(entry)]
-
-    def find(self, number: str) -> Optional[Entry]:
-        """A request of any session by its id."""
-        with self.lock:
-            self.make_entries()
-            # A gated stream is there even without a journal, or once that has dropped it.
-            gated = self.gated.get(number)
-            if gated:
-                return gated
-            for entry in self.order:
-                if entry.is_remembered and entry.number == number:
-                    return entry
-        return None
-
-    def clear(self, session: str = "") -> int:
-        """Forget requests; how many there were."""
-        with self.lock:
-            self.make_entries()
-            names = [session]
-            if session == EVERY_SESSION:
-                names = list(self.sessions)
-            dropped = [entry for name in names for entry in self.sessions.pop(name, ())]
-            self.freed(sum(entry.asked.size for entry in dropped))
-            for entry in dropped:
-                self.forget(entry)
-        return len(dropped)
-
-    def awaited(self) -> Set[str]:
-        """The sessions of which somebody waits for requests, or may release a stream."""
-        with self.lock:
-            gated = {entry.asked.session for entry in self.gated.values()}
-            return gated.union(waiter.wanted.session for waiter in self.waiters)
-
-    def open_gates(self, session: str) -> None:
-        """Let the gated streams of a session, or of all for `*`, run to their end."""
-        with self.lock:
-            gated = list(self.gated.values())
-        for entry in gated:
-            if entry.gate and session in (EVERY_SESSION, entry.asked.session):
-                entry.gate.release(ALL_EVENTS)
-
-    def waiting(self, wanted: Wanted, count: int, timeout: float) -> Work[Tuple[List[Entry], bool]]:
-        """Work that gives the requests that are wanted, and whether there were `count` of them in
-        time."""
-        waiter = Waiter(wanted, count)
-        deadline = time.monotonic() + timeout
-        with self.lock:
-            # Under one lock, so that each request is seen here or by the waiter, and not twice.
-            entries = self.entries(wanted.session)
-            if wanted.ended is not None:
-                entries = [entry for entry in entries if entry.ended in wanted.ended]
-            self.waiters.append(waiter)
-        try:
-            present = [entry for entry in entries if wanted.holds(entry)]
-            with self.lock:
-                waiter.found(len(present))
-            while waiter.waits and not self.closed and time.monotonic() < deadline:
-                yield Wanting(waiter, deadline - time.monotonic())
-                if waiter.unsure:
-                    yield ASIDE
-                    waiter.look_closer()
-        finally:
-            with self.lock:
-                self.waiters.remove(waiter)
-        return self.matching(wanted), waiter.missing <= 0
-
-    def watch(self, session: str) -> Feed:
-        """A feed of what happens from now on."""
-        feed = Feed()
-        with self.lock:
-            self.make_entries()
-            if self.closed:  # the feed ends at once
-                feed.put(None)
-            self.feeds.append((session, feed))
-        return feed
-
-    def unwatch(self, feed: Gate) -> None:
-        """Nobody reads this feed any more."""
-        with self.lock:
-            self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
-
-    def families(self) -> List[Family]:
-        """What Prometheus is told: counts of all requests, and how many are remembered."""
-        with self.lock:
-            self.make_entries()
-            kept = gauge("journal_entries", "Requests in the journal.", self.remembered)
-            return [*self.counters.families(), kept]
-
-    def uptime(self) -> float:
-        """Seconds since it began."""
-        return time.monotonic() - self.started
-
-    def close(self) -> None:
-        """Let nobody wait any longer."""
-        with self.lock:
-            self.closed = True
-            for waiter in self.waiters:
-                waiter.release()
-            for _, feed in self.feeds:
-                feed.put(None)
-
-
-# === control_requests ========================================================
-# Control requests: the session that is meant, what the body and the query say.  Touch nothing.
-
-
-MOST = 1_000_000  # requests or events that a test may ask for
-DIGITS = re.compile("[0-9]{1,9}")
-
-
-class BadValue(WrongValue):
-    """A value in a control request that can't be used."""
-
-
-class Given(Written):
-    """What a control request says, in its body or its query, where all is text."""
-
-    __slots__ = ()
-    error = BadValue
-
-    def whole(self, least: int, default: Json = MISSING) -> int:
-        """A whole number from `least` to MOST, maybe written as text."""
-        number = self
-        if self.is_a("a string") and DIGITS.fullmatch(self.value):
-            number = Given(int(self.value), self.source, self.parent, self.key, self.value)
-        what = f"a whole number from {least} to {MOST}"
-        return int(number.integer(what, least, MOST, default))
-
-
-class ControlRequest(NamedTuple):
-    """A request of the control API; `params` are the placeholders of its route."""
-
-    request: Request
-    params: Mapping[str, str]
-
-    @property
-    def session(self) -> str:
-        """The session that is meant: of the query, else of the request; `*` is all."""
-        name = self.request.query.get("session", self.request.session)
-        if name != EVERY_SESSION and not good_session(name):
-            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
-        return name
-
-    def json(self) -> Json:
-        """The body's value."""
-        try:
-            return parse_request(self.request.body, unique=True)
-        except TwiceError as error:
-            raise Refused(400, f"the body: {error}", code="bad_json") from None
-        except ValueError as error:
-            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
-
-    def body(self, *keys: str) -> Given:
-        """The body, an object with no other keys; an empty one is one without any."""
-        value: Json = {}
-        if self.request.body.strip():  # curl -X POST without -d sends none
-            value = self.json()
-        Node(value, "body").only(keys)
-        return Given(value)
-
-    def query(self, *keys: str) -> Given:
-        """The query, which has no other keys."""
-        value = dict(self.request.query)
-        Node(value, "query").only(keys)
-        return Given(value)
-
-
-# === inspector ===============================================================
-# The inspector: a page that shows the journal as it grows.
-
-
-INSPECTOR = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
-body{color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
-tr.miss td{background:#fff3f0}
-pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
-summary{cursor:pointer}
-@media(prefers-color-scheme:dark){
-body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
-}
-</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
-<table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th>
-</tr></thead>
-<tbody id="rows"></tbody></table>
-<script>
-const rows = document.getElementById("rows"), state = document.getElementById("state");
-function cell(row, text) {
-  const td = row.insertCell();
-  td.textContent = text ?? "";
-  return td;
-}
-function show(entry) {
-  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
-  row.id = "r" + entry.id;
-  row.replaceChildren();
-  row.className = entry.unmatched ? "miss" : "";
-  cell(row, entry.id);
-  const what = cell(row, ""), more = document.createElement("details");
-  const head = document.createElement("summary"), pre = document.createElement("pre");
-  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
-  pre.textContent = JSON.stringify(entry, null, 2);
-  more.append(head, pre);
-  what.append(more);
-  cell(row, entry.model);
-  cell(row, entry.status);
-  cell(row, entry.mock ?? entry.note);
-  cell(row, entry.ended ?? "…");
-  while (rows.rows.length > 500) rows.deleteRow(-1);
-}
-fetch("requests?session=*")
-  .then(answer => answer.json())
-  .then(found => found.requests.forEach(show));
-const live = new EventSource("requests/live?session=*");
-live.onopen = () => state.textContent = "live";
-live.onerror = () => state.textContent = "disconnected";
-for (const name of ["request", "ended"])
-  live.addEventListener(name, event => show(JSON.parse(event.data)));
-</script></body></html>
-"""
-
-
-# === mocks/index =============================================================
-# Mocks by what the texts of a call must contain, so that few of many are tried.  Pure.
-
-
-WIDTH = 6  # letters of a text by which a mock is filed; fewer are in too many texts
-
-WINDOWS = 64  # of a long piece so many are looked at for the rarest
-
-WORTH = 5  # so many letters are looked at in the time that one mock takes
-
-FEW_MOCKS = 4  # are all tried in the time that the shelves take
-
-# By these is filed what asks for nothing else.
-FEW_VALUES = ("provider", "operation", "api", "method")
-
-Filed = Tuple[int, Mock]  # with its place in the matching order
-
-
-class Shelf:
-    """Mocks by some letters that one text of a call must contain, or by the whole of it.
-
-    Readers hold no lock: a list only grows, and another takes its place when a mock goes."""
-
-    def __init__(self, get: Callable[[Call], Any], width: int, is_folded: bool) -> None:
-        self.get, self.width, self.is_folded = get, width, is_folded
-        self.entries: Dict[str, List[Filed]] = {}
-        self.size = 0
-
-    def put(self, letters: str, entry: Filed) -> None:
-        """File a mock."""
-        self.entries.setdefault(letters, []).append(entry)
-        self.size += 1
-
-    def take(self, letters: str, gone: Set[Mock]) -> None:
-        """Take mocks away that are filed under the same letters."""
-        left = [entry for entry in self.entries[letters] if entry[1] not in gone]
-        self.size -= len(self.entries[letters]) - len(left)
-        if left:
-            self.entries[letters] = left
-        else:
-            del self.entries[letters]
-
-    def found(self, call: Call) -> Iterable[List[Filed]]:
-        """The mocks that may match."""
-        text = self.get(call)
-        if text is None:
-            return ()
-        if not self.width:
-            return (self.entries.get(text, []),)
-        # A few mocks are tried sooner than a long text is looked through.
-        if self.size * WORTH < len(text):
-            return list(self.entries.values())
-        if self.is_folded:
-            text = folded(text)
-        there = self.windows(text)
-        return [self.entries.get(letters, []) for letters in there if letters in self.entries]
-
-    def windows(self, text: str) -> Set[str]:
-        """All letters of a text that stand together, as many as count here."""
-        width = self.width
-        return {text[at : at + width] for at in range(len(text) - width + 1)}
-
-
-class Shelves:
-    """Mocks, each in one place: where the fewest others are of all that its conditions need."""
-
-    def __init__(self) -> None:
-        self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
-        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
-        self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
-
-    def put(self, order: int, mock: Mock) -> None:
-        """File a mock by its rarest piece."""
-        best, fewest = (self.elsewhere, ""), len(self.places)
-        for shelf, letters in self.choices(mock):
-            others = len(shelf.entries.get(letters, ()))
-            if others <= fewest:
-                best, fewest = (shelf, letters), others
-            if not others:
-                break
-        shelf, letters = best
-        shelf.put(letters, (order, mock))
-        self.places[mock] = best
-
-    def take(self, gone: Set[Mock]) -> None:
-        """Take mocks away; thousands may lie in one place, which is looked through once."""
-        places = {self.places.pop(mock) for mock in gone}
-        for shelf, letters in places:
-            shelf.take(letters, gone)
-
-    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
-        """Where a mock may be filed; whole texts first, as they are looked up at once."""
-        needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
-        telling = [one for one in needed if one[0].key not in FEW_VALUES]
-        for condition, piece in sorted(telling or needed, key=lambda one: not one[1].is_whole):
-            text = piece.text
-            if piece.is_whole:
-                yield self.shelf(condition, 0, piece), text
-                continue
-            width = min(WIDTH, len(text))
-            last = len(text) - width
-            shelf = self.shelf(condition, width, piece)
-            for at in range(0, last + 1, last // WINDOWS + 1):
-                yield shelf, text[at : at + width]
-
-    def shelf(self, condition: Condition, width: int, piece: Piece) -> Shelf:
-        """The shelf of one text of calls."""
-        key = condition.key, width, piece.is_folded
-        shelf = self.shelves.get(key)
-        if shelf is None:
-            shelf = self.shelves[key] = Shelf(condition.get, width, piece.is_folded)
-        return shelf
-
-    def found(self, call: Call) -> List[Filed]:
-        """The mocks that may match, in order."""
-        entries = list(self.elsewhere.entries.get("", ()))
-        for shelf in list(self.shelves.values()):
-            if shelf.size:
-                for some in shelf.found(call):
-                    entries += some
-        entries.sort(key=itemgetter(0))
-        return entries
-
-
-class Index:
-    """Mocks in matching order, found without a look at those of which a call lacks a piece.
-
-    One that is changed is another one, which shares its shelves: a test may add thousands, one
-    by one."""
-
-    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
-        self.mocks = tuple(mocks)
-        self.first = 0  # the place of the first in the matching order
-        self.shelves = Shelves()
-        for order, mock in enumerate(self.mocks):
-            self.shelves.put(order, mock)
-
-    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
-        """The index of what is on the shelves by now."""
-        index = Index()
-        index.mocks, index.first, index.shelves = mocks, first, self.shelves
-        return index
-
-    def preceded(self, mocks: Iterable[Mock]) -> Index:
-        """The same with other mocks before them."""
-        added = tuple(mocks)
-        first = self.first - len(added)
-        for order, mock in enumerate(added, first):
-            self.shelves.put(order, mock)
-        return self.changed((*added, *self.mocks), first)
-
-    def without(self, gone: Set[Mock]) -> Index:
-        """The same without some mocks."""
-        self.shelves.take(gone)
-        left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
-        return self.changed(left, self.first)
-
-    def candidates(self, call: Call) -> List[Mock]:
-        """The mocks that may match, in order."""
-        if len(self.mocks) <= FEW_MOCKS:
-            return list(self.mocks)
-        return [mock for _, mock in self.shelves.found(call)]
-
-
-# === mocks/problems ==========================================================
-# All that is wrong with a mock, not only what is found first.  Pure.
-
-
-MOST_PROBLEMS = 20  # of one mock
-STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
-
-
-def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
-    """What is wrong with a mock, first that for which it is refused.
-
-    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
-    and not if it may only be so because something is left out."""
-    found: List[str] = []
-    while len(found) < MOST_PROBLEMS and spec is not MISSING:
-        try:
-            parse_mock(MockNode.whole(spec, place, read))
-            break
-        except BadMock as error:
-            if found and not error.expected:
-                break
-            found.append(str(error))
-            spec = without(spec, error.path)
-    return found
-
-
-def without(spec: Json, path: str) -> Json:
-    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
-
-    A key of the mock itself, or of its match or one of its responses."""
-    steps: List[Union[str, int]] = [
-        int(step) if step.isdecimal() else step for step in STEP.findall(path)
-    ]
-    depth = 1
-    if steps[:1] in (["match"], ["response"]):
-        depth = 2
-    elif steps[:1] == ["responses"]:
-        depth = 3
-    if not steps or len(steps) < depth:
-        return MISSING
-    return left_out(spec, steps[:depth])
-
-
-def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
-    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
-    step = steps[0]
-    copy: Json = dict(value) if isinstance(value, dict) else list(value)
-    known: Iterable[Union[str, int]] = range(len(copy))
-    if isinstance(value, dict):
-        known = value
-    if step not in known:
-        return MISSING
-    if len(steps) == 1:
-        del copy[step]
-        return copy
-    inner = left_out(copy[step], steps[1:])
-    if inner is MISSING:
-        return MISSING
-    copy[step] = inner
-    return copy
-
-
-# === mocks/files =============================================================
-# Mocks and recordings from data directories, read again when they change.  May touch files under
-# them, threading and time.
-
-
-Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
-
-# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
-# every 10 ms; what is older than this is known by its stamp alone.
-YOUNG_NS = 50_000_000
-
-LOOK_SHARE = 10  # looking for changes may take a tenth of the time
-FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
-LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
-LACK_SECONDS = 1.0  # until it is read again after that
-
-# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
-FILE_FLAGS = os.O_RDONLY
-for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
-    FILE_FLAGS |= getattr(os, flag, 0)
-FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
-
-
-def stamp_of(path: str) -> Stamp:
-    """What changes when a file does, mostly."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def content_of(path: str) -> int:
-    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
-    if os.path.isdir(path):
-        return hash_of(os.listdir(path))
-    return hash(content_inside(os.path.dirname(path), path, path))
-
-
-def hash_of(names: Iterable[str]) -> int:
-    """A hash of the names in a folder, in whatever order they come."""
-    return hash(frozenset(names))
-
-
-class Seen:
-    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
-
-    __slots__ = ("stamp", "content")
-
-    def __init__(self, path: str) -> None:
-        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
-        self.content: Optional[int] = None
-
-    @property
-    def is_young(self) -> bool:
-        """Whether it may change once more without another stamp."""
-        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
-
-    def note(self, content: int) -> None:
-        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
-        self.content = content if self.is_young else None
-
-    def has_changed(self, path: str) -> bool:
-        """Whether it is not any more as it was read."""
-        if stamp_of(path) != self.stamp:
-            return True
-        if self.content is None:
-            return False
-        try:
-            content = content_of(path)
-        except (OSError, Unreadable):
-            return True
-        if content != self.content:
-            return True
-        self.note(content)
-        return False
-
-
-def content_inside(root: str, path: str, name: str) -> bytes:
-    """The bytes of a file inside a folder; both paths are without links.
-
-    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
-    never end, a link that leads elsewhere, a file that grows all the time."""
-    number = opened_inside(root, path)
-    with open(number, "rb", buffering=0) as file:
-        status = os.fstat(number)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(f"{name} is no regular file")
-        if status.st_size > FILE_LIMIT:
-            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
-        pieces = []
-        left = status.st_size
-        while left > 0:
-            piece = file.read(left)
-            if not piece:
-                break
-            pieces.append(piece)
-            left -= len(piece)
-    return b"".join(pieces)
-
-
-def opened_inside(root: str, path: str) -> int:
-    """A descriptor of a file inside a folder, to which no link has led."""
-    if os.open not in os.supports_dir_fd:  # as on Windows
-        number = os.open(path, FILE_FLAGS)
-        if os.path.realpath(path) == path:
-            return number
-        os.close(number)
-        raise FileNotFoundError(path)
-    *folders, name = os.path.relpath(path, root).split(os.sep)
-    folder = os.open(root, FOLDER_FLAGS)
-    try:
-        for inner_name in folders:
-            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        return os.open(name, FILE_FLAGS, dir_fd=folder)
-    finally:
-        os.close(folder)
-
-
-def reason_of(error: BaseException) -> str:
-    """Why something could not be read."""
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return "no memory"
-
-
-class Library:
-    """The files of one data directory, and how each file and folder was when it was read."""
-
-    def __init__(self, root: str) -> None:
-        self.root = os.path.realpath(root)
-        self.seen: Dict[str, Seen] = {}
-        self.lacked = False  # descriptors or memory, for something
-
-    def read(self, name: str) -> bytes:
-        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
-        or a link leads outside or it can't be read."""
-        try:
-            path = os.path.realpath(os.path.join(self.root, name))
-            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
-                raise Unreadable(
-                    f"@{name} lies outside the data directory; files are named relative to it"
-                )
-            seen = self.seen[path] = Seen(path)
-            data = content_inside(self.root, path, f"@{name}")
-        except (FileNotFoundError, NotADirectoryError):
-            raise FileNotFoundError(name) from None
-        except (OSError, MemoryError) as error:
-            self.note_lack(error)
-            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
-        except ValueError as error:  # a NUL or a lone surrogate in the name
-            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
-        seen.note(hash(data))
-        return data
-
-    def note_lack(self, error: BaseException) -> None:
-        """Note that something could not be read that is as it was: the stamps will not tell when
-        it can be."""
-        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
-
-    def files(self) -> List[str]:
-        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
-        Unreadable if a folder can't be listed."""
-        found, top = [], os.path.join(self.root, "mocks")
-        entered = {os.path.realpath(top)}
-        self.seen[top] = Seen(top)
-        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
-            self.seen[folder].note(hash_of([*folders, *names]))
-            folders[:] = [
-                name for name in folders if self.enters(os.path.join(folder, name), entered)
-            ]
-            for name in folders:
-                inner = os.path.join(folder, name)
-                self.seen[inner] = Seen(inner)
-            for name in names:
-                if name.endswith(".json") and not name.startswith("."):
-                    path = os.path.relpath(os.path.join(folder, name), self.root)
-                    found.append(path.replace(os.sep, "/"))
-        return sorted(found, key=lambda name: name.split("/"))
-
-    def unlisted(self, error: OSError) -> None:
-        """Raise Unreadable for a folder that can't be listed, unless there is none."""
-        if not isinstance(error, FileNotFoundError):
-            self.note_lack(error)
-            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
-            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
-
-    def enters(self, folder: str, entered: Set[str]) -> bool:
-        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
-        whatever links."""
-        real = os.path.realpath(folder)
-        if os.path.basename(folder).startswith(".") or real in entered:
-            return False
-        if not real.startswith(self.root + os.sep):
-            return False
-        entered.add(real)
-        return True
-
-    def load(self) -> Tuple[List[Mock], List[str]]:
-        """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
-        problems: List[str] = []
-        try:
-            names = self.files()
-        except Unreadable as error:
-            return [], [str(error)]
-        for name in names:
-            try:
-                specs = self.parsed(name)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
-                continue
-            for position, spec in enumerate(specs, 1):
-                place = f"{name}#{position}"
-                try:
-                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
-                except BadMock:
-                    problems += problems_of(spec, place, self.read)
-        return mocks, problems
-
-    def parsed(self, name: str) -> List[Json]:
-        """The mocks in a file, as JSON; ValueError says why it can't be used."""
-        try:
-            value = parse_json(self.read(name), unique=True)
-        except FileNotFoundError:
-            return []  # gone since the folder was listed
-        except TwiceError:
-            raise
-        except Unreadable as error:
-            raise ValueError(str(error)) from None
-        except ValueError as error:
-            raise ValueError(f"not JSON: {error}") from None
-        return value if isinstance(value, list) else [value]
-
-
-def reader(libraries: Sequence[Library]) -> ReadFile:
-    """Reads a file from the first data directory that has it."""
-
-    def read(name: str) -> bytes:
-        if not libraries:
-            raise Unreadable(f"@{name} needs a data directory")
-        for library in libraries[:-1]:
-            try:
-                return library.read(name)
-            except FileNotFoundError:
-                pass
-        return libraries[-1].read(name)
-
-    return read
-
-
-class MockFiles:
-    """The mocks of all data directories, read again when one of the files that were read changes.
-
-    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
-    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
-
-    def __init__(
-        self,
-        directories: Sequence[str],
-        say: Callable[[str], None],
-        read_added: Callable[[ReadFile], None],
-    ) -> None:
-        self.directories = tuple(directories)
-        self.say, self.read_added = say, read_added
-        self.lock = threading.RLock()
-        self.index = Index()
-        self.counts: List[int] = []  # how many each directory has
-        self.problems: List[str] = []
-        self.seen: Dict[str, Seen] = {}
-        self.roots = self.real_directories()  # when they were read
-        self.retry_at = math.inf  # of the monotonic clock
-        self.loads = 0  # how often they were read
-        self.round = -1  # of the loop, in which they were looked at last
-        self.is_stale = False  # as it was seen then
-        self.next_look = 0.0  # of the monotonic clock
-        self.last_request = 0.0
-        self.look_work = 0.0  # seconds of the processor that the last look for changes took
-
-    def real_directories(self) -> List[str]:
-        """Where the directories are: each may be a link."""
-        return [os.path.realpath(directory) for directory in self.directories]
-
-    def libraries(self) -> List[Library]:
-        """The directories, to be read."""
-        return [Library(directory) for directory in self.directories]
-
-    def load(self) -> List[str]:
-        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
-        they were."""
-        with self.lock:
-            self.loads += 1
-            libraries = self.libraries()
-            self.roots = [library.root for library in libraries]
-            loaded: List[Mock] = []
-            problems: List[str] = []
-            self.counts = []
-            for library in libraries:
-                try:
-                    mocks, wrong = library.load()
-                    loaded += mocks
-                    self.counts.append(len(mocks))
-                    problems += wrong
-                except MemoryError:
-                    library.lacked = True
-                    problems.append("no memory to read them")
-            if not problems:
-                self.index = Index(loaded)
-            self.read_added(reader(libraries))
-            # Of a broken edit, too: it is read once, and again when it is mended.
-            self.seen = {}
-            self.watch(libraries)
-            self.retry_at = math.inf
-            if any(library.lacked for library in libraries):
-                self.retry_at = time.monotonic() + LACK_SECONDS
-        return problems
-
-    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
-        """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
-        one is wrong."""
-        libraries = self.libraries()
-        read = reader(libraries)
-        mocks = []
-        for place, spec in placed.items():
-            try:
-                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
-            except BadMock as error:
-                if len(placed) == 1:
-                    raise
-                which = f"mock {len(mocks) + 1} of {len(placed)}"
-                raise BadMock(
-                    f"{which}: {error}",
-                    path=error.path,
-                    expected=error.expected,
-                    found=error.found,
-                ) from None
-        return mocks, libraries
-
-    def watch(self, libraries: Iterable[Library]) -> None:
-        """Look at the files that these libraries have read, too."""
-        for library in libraries:
-            self.seen.update(library.seen)
-
-    def is_current(self, round: int) -> bool:
-        """Whether no file has changed since all were read, for requests that came in before a round
-        of the loop began.  False where only `refresh()`, which may take long, can tell.
-
-        Looking costs a stat a file; while requests come faster than a client can change a file
-        between two of them, that is kept to a tenth of the time."""
-        if round == self.round or self.is_stale:
-            return not self.is_stale
-        now = time.monotonic()
-        pause, self.last_request = now - self.last_request, now
-        is_due = now >= self.next_look or pause > max(QUIET_SECONDS, self.look_work)
-        if not self.seen or not is_due:
-            self.round = round
-            return True
-        if not self.lock.acquire(blocking=False):
-            return False
-        try:
-            self.is_stale = self.look()
-        finally:
-            self.lock.release()
-        self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
-        self.round = round
-        return not self.is_stale
-
-    def refresh(self) -> None:
-        """Read the files again if one has changed."""
-        with self.lock:
-            if self.seen and self.look():
-                before = [mock.canonical for mock in self.index.mocks]
-                self.report(self.load(), before)
-            self.is_stale = False
-
-    def look(self) -> bool:
-        """Whether a file has changed."""
-        # What another process has interrupted is no slow look: its own time counts.
-        began, work = time.monotonic(), time.thread_time()
-        has_changed = began >= self.retry_at
-        # A directory that is a link may lead elsewhere now.
-        has_changed = has_changed or self.roots != self.real_directories()
-        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
-        self.look_work = time.thread_time() - work
-        return has_changed
-
-    def report(self, problems: List[str], before: List[str]) -> None:
-        """Tell how a reload went, once a change."""
-        if problems != self.problems:
-            for problem in problems:
-                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
-        is_new = before != [mock.canonical for mock in self.index.mocks]
-        if not problems and (self.problems or is_new):
-            self.say(f"mocks reloaded: {len(self.index.mocks)}")
-        self.problems = problems
-
-
-# === mocks/near ==============================================================
-# Near misses: which mocks nearly matched, and what differs.  Pure.
-
-
-NEAR_MISSES = 3  # how many are told
-
-LOOKED_AT = 400  # of more mocks the first are looked at, and those that the index finds
-
-EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
-
-LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
-
-ALIKE = 0.6  # from here on one text is a typo in the other, not another text
-
-KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
-
-
-@record
-class NearMiss:
-    """A mock that nearly matched, and everything that keeps it from it."""
-
-    mock: Mock
-    differences: Tuple[Difference, ...]
-
-    @property
-    def sentence(self) -> str:
-        """Name, place and the first difference in words."""
-        place, difference = "", "nothing differs any more"
-        if self.mock.name != self.mock.place:
-            place = f" ({self.mock.place})"
-        if self.differences:
-            difference = explained(self.differences[0])
-        return f'"{self.mock.name}"{place}: {difference}'
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {
-            "mock": self.mock.name,
-            "place": self.mock.place,
-            "differences": [difference_json(*one) for one in self.differences],
-        }
-
-    @property
-    def holding(self) -> int:
-        """How many of its conditions hold."""
-        return len(self.mock.conditions) - len(self.differences)
-
-    @property
-    def nearness(self) -> Tuple[float, int, int]:
-        """More is nearer, among mocks with as many differences."""
-        return nearness(self.differences, self.holding)
-
-
-def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
-    """More is nearer, among those with as many differences: a text much like the one that came,
-    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
-    if not differences:
-        return 1.0, holding, len(KEY_ORDER)
-    key, got, expected = differences[0]
-    key = re.split(r"[.\[]", key)[0]
-    if key == "operation" and got != OTHER:
-        # All else that it asks for is there, and that is something; it only never said for what.
-        only = isinstance(expected, Because) and len(differences) == 1 and holding
-        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
-    if key == "times" or isinstance(expected, Because):
-        # All that it asks for is there; it can't answer, for another reason.
-        return 2.0, holding, 0
-    alike = likeness(differences[0])
-    if alike <= ALIKE:
-        alike = 0.0
-    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
-
-
-def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
-    """One difference: key, got, expected; of long texts what is around the place where they part,
-    and that place."""
-    key, got, expected = unsecret(key, got, expected)
-    result: Dict[str, Json] = {"key": key}
-    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
-        parting = parting_of(got, expected, min(len(got), len(expected)))
-        around = slice(max(0, parting - 80), parting + 80)
-        result["differs_at"] = parting
-        got, expected = got[around], expected[around]
-    result["got"] = bounded(got)
-    result["expected"] = bounded(expected)
-    return result
-
-
-def is_text(value: Json) -> bool:
-    """Whether a value is a text of its own, not a sentence about what was expected."""
-    return isinstance(value, str) and not isinstance(value, Because)
-
-
-def bounded(value: Json) -> Json:
-    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
-    if len(shown(value, room=500)) >= 500:
-        return shown(value, room=400)
-    return None if value is MISSING else value
-
-
-def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
-    """The mocks to look at, in matching order: all, unless they are too many, and then the first
-    and those that are `likely`, as they have in them what the call has."""
-    first = list(mocks[:LOOKED_AT])
-    if len(mocks) == len(first):
-        return first
-    seen = set(first)
-    return first + list(itertools.islice((mock for mock in likely if mock not in seen), LOOKED_AT))
-
-
-def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
-) -> List[NearMiss]:
-    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
-    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
-    for mock in mocks:
-        differences = mock.differences(call, wire, used(mock))
-        # Among thousands of mocks only some are kept a rank, before their texts are compared.
-        holding = len(mock.conditions) - len(differences)
-        number = len(differences)
-        if is_elsewhere(call, differences):
-            number += len(MATCH_KEYS)
-        equals = by_rank.setdefault((number, -holding), [])
-        if len(equals) < EQUALLY_NEAR:
-            equals.append(NearMiss(mock, tuple(differences)))
-    nearest_first: List[NearMiss] = []
-    for number in sorted({number for number, _ in by_rank}):
-        if len(nearest_first) >= NEAR_MISSES:
-            break
-        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
-        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
-    return nearest_first[:NEAR_MISSES]
-
-
-def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
-    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
-    though nothing else may differ."""
-    if call.operation == OTHER:
-        return False
-    paths = [expected for key, _, expected in differences if key == "path"]
-    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
-
-
-def likeness(difference: Difference) -> float:
-    """How alike the two texts of a difference are, from 0 to 1: the letters that they share."""
-    # difflib's quick_ratio(), without what difflib prepares for its slow ratio().
-    _, got, expected = difference
-    one, other = as_text(got), as_text(expected)
-    if not one and not other:
-        return 1.0
-    shared = sum(min(one.count(letter), other.count(letter)) for letter in set(one))
-    return 2.0 * shared / (len(one) + len(other))
-
-
-def as_text(value: Json) -> str:
-    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
-    if isinstance(value, dict):
-        value = compact(value)
-    return value[:200] if isinstance(value, str) else ""
-
-
-def not_reloaded(problems: Sequence[str]) -> str:
-    """What is wrong with files that could not be read again, to be told behind a reason."""
-    if not problems:
-        return ""
-    told = f"; mocks could not be reloaded: {problems[0]}"
-    if len(problems) > 1:
-        told += f" (and {len(problems) - 1} more)"
-    return told
-
-
-def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
-    """The closest mock and the first thing that differs; if there is none, where it could be."""
-    if near:
-        return f"no mock matches; closest is {near[0].sentence}"
-    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
-    origin = ""
-    if folders:
-        origin = " from " + " and ".join(folders)
-    return f"no mock matches; none are loaded{origin}"
-
-
-# === mocks/sessions ==========================================================
-# All mocks in matching order, and what each session has of its own.
-
-# May touch threading and time.
-
-
-MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
-
-
-class NoRoom(Refused, ValueError):
-    """What would take more memory, or sessions, than there may be."""
-
-
-MIB = 1024 * 1024
-
-
-def names_files(mock: Mock) -> bool:
-    """Whether a mock may name files, and is read again when they change."""
-    return '"@' in mock.canonical
-
-
-def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
-    """By place, the bytes of memory that mocks take."""
-    return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
-
-
-class Session:
-    """What one session has of its own, mocks added at run time and how often each mock was used,
-    and all that can be done with its mocks."""
-
-    def __init__(self, name: str, mocks: Mocks) -> None:
-        self.name, self.all_mocks = name, mocks
-        self.index = Index()  # of mocks that were added at run time
-        self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
-        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
-        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
-        self.uses: Dict[Tuple[str, str], Uses] = {}
-        self.state = State(mocks.archive, mocks.issuer)
-
-    @property
-    def mocks(self) -> Tuple[Mock, ...]:
-        """The mocks that were added at run time, in matching order."""
-        return self.index.mocks
-
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
-        """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
-        wrong; NoRoom if they take too much memory."""
-        numbers, files = self.all_mocks.numbers, self.all_mocks.files
-        # Their JSON is the least that they take: what is refused need not be read first.
-        self.all_mocks.check_room(walked_size(list(specs)))
-        placed = {f"added-{next(numbers)}": spec for spec in specs}
-        loads = files.loads
-        mocks, libraries = files.parsed(placed)
-        for mock in mocks:
-            self.check_session(mock)
-        sizes = sizes_of(mocks)
-        self.all_mocks.check_room(sum(sizes.values()))
-        with files.lock:
-            # No reload may come between reading a mock's files and the mock's being here.  Nobody
-            # is to wait for thousands of mocks: they are read and weighed before, seldom again.
-            if files.loads != loads and any(names_files(mock) for mock in mocks):
-                mocks, libraries = files.parsed(placed)
-                sizes = sizes_of(mocks)
-            files.watch(libraries)
-            self.hold(mocks, placed, sizes)
-        self.all_mocks.has_changed()
-        return mocks
-
-    def check_session(self, mock: Mock) -> None:
-        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
-        for condition in mock.conditions:
-            if condition.key == "session" and condition.expected != self.name:
-                asked, own = shown(condition.expected), shown(self.name)
-                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
-
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
-        """Have mocks in front of all others, which were read from JSON by their places, and take
-        so many bytes."""
-        with self.all_mocks.lock:
-            self.all_mocks.check_room(sum(sizes.values()))
-            self.all_mocks.used += sum(sizes.values())
-            # It may have been reset or forgotten since it was looked up.
-            session = self.all_mocks.sessions.setdefault(self.name, self)
-            session.index = session.index.preceded(mocks)
-            naming_files = [mock.place for mock in mocks if names_files(mock)]
-            session.specs.update({place: placed[place] for place in naming_files})
-            session.sizes.update(sizes)
-
-    def remove(self, ids: Optional[Iterable[str]] = None) -> int:
-        """Take away mocks that were added, all or those with these ids; how many there were."""
-        with self.all_mocks.lock:
-            gone = set(self.mocks)
-            if ids is not None:
-                asked = set(ids)
-                gone = {mock for mock in self.mocks if mock.id in asked}
-            self.index = self.index.without(gone)
-            for mock in gone:
-                self.specs.pop(mock.place, None)
-                self.uses.pop(mock.key, None)
-                self.all_mocks.release(self.sizes.pop(mock.place))
-        self.all_mocks.has_changed()
-        return len(gone)
-
-    def reset(self) -> None:
-        """Forget its mocks, and how often it used any mock."""
-        with self.all_mocks.lock:
-            self.all_mocks.release(sum(self.sizes.values()))
-            self.index = Index()
-            self.specs, self.sizes, self.uses = {}, {}, {}
-            self.all_mocks.freed(self.state.close())
-            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
-            if self.name and self.all_mocks.sessions.get(self.name) is self:
-                del self.all_mocks.sessions[self.name]
-        self.all_mocks.has_changed()
-
-    def read_again(self, read: ReadFile) -> None:
-        """Read the mocks that name files again; one that can't be used any more stays as it was."""
-        changed: Dict[str, Mock] = {}
-        problems: Dict[str, str] = {}
-        for place, spec in list(self.specs.items()):
-            try:
-                changed[place] = parse_mock(MockNode.whole(spec, place, read))
-            except BadMock as error:
-                problems[place] = str(error)
-        for place, problem in problems.items():
-            if self.problems.get(place) != problem:  # told once
-                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
-        self.problems = problems
-        with self.all_mocks.lock:
-            if changed:
-                self.index = Index(changed.get(mock.place, mock) for mock in self.mocks)
-            # What has grown stays: there is nobody to whom it could be refused.
-            for place in self.sizes.keys() & changed.keys():
-                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
-                self.sizes[place] = after
-                self.all_mocks.used += after - before
-            known = {mock.key for mock in self.in_order()}
-            self.uses = {key: uses for key, uses in self.uses.items() if key in known}
-
-    # --- looking ---
-
-    def in_order(self) -> List[Mock]:
-        """Its mocks and those from files, in matching order."""
-        return [*self.mocks, *self.all_mocks.from_files]
-
-    def uses_of(self, mock: Mock) -> Uses:
-        """How often it has used a mock, to be counted on."""
-        uses = self.uses.get(mock.key)
-        if uses is None:
-            # Of two threads both get the same, and nobody looks at all of them meanwhile.
-            with self.all_mocks.lock:
-                uses = self.uses.setdefault(mock.key, Uses())
-        return uses
-
-    def count_of(self, mock: Mock) -> int:
-        """How often it has used a mock."""
-        uses = self.uses.get(mock.key)
-        return uses.count if uses else 0
-
-    def candidates(self, call: Call) -> List[Mock]:
-        """The mocks that may match, in order."""
-        return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
-
-    def find(
-        self, call: Call, wire: WireFormat, seed: int = 0, strict: bool = False
-    ) -> Tuple[Optional[Found], bool]:
-        """The first mock that matches, which is used by that; and whether an equal call will find
-        the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
-        the mock says otherwise."""
-        is_repeatable = True
-        for mock in self.candidates(call):
-            holds = mock.matches(call)
-            if not holds:
-                continue
-            is_repeatable = is_repeatable and mock.is_repeatable
-            found = mock.claim(call, wire, self.uses_of(mock), holds, seed, strict)
-            if found:
-                return found, is_repeatable
-        return None, is_repeatable
-
-    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
-        """The mocks that came nearest to matching."""
-        mocks = looked_at(self.in_order(), self.candidates(call))
-        return near_misses(mocks, call, wire, self.count_of)
-
-    def explain(self, near: Sequence[NearMiss]) -> str:
-        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
-        with those that could not be read again."""
-        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
-
-    @property
-    def not_reloaded(self) -> str:
-        """What is wrong with mocks that could not be read again, to be told behind a reason."""
-        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
-
-    @property
-    def hint(self) -> str:
-        """How a mock is added."""
-        prefix = ""
-        if self.name:
-            prefix = f"/@{quote(self.name, safe='')}"
-        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
-
-
-class Mocks:
-    """All mocks in matching order: those that a session added at run time, newest first, then those
-    from files.  `say` gets a line whenever reading those again goes wrong or right."""
-
-    def __init__(
-        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
-    ) -> None:
-        self.say = say
-        self.lock = threading.Lock()  # of the sessions and what they hold
-        self.used = 0  # bytes of memory of mocks that were added
-        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
-        # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
-        self.awaited: Callable[[], Set[str]] = set
-        self.archive = Archive(forgot=self.has_forgotten)
-        # A key of its own, so that what another server issued is none of its tokens.
-        self.issuer = Issuer(os.urandom(32), time.time)
-        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
-        self.ports: Set[int] = set()  # that are listened on
-        self.numbers = itertools.count(1)
-        self.generations = itertools.count(1)
-        self.generation = 0
-        self.files = MockFiles(directories, say, self.read_again)
-
-    def has_changed(self) -> None:
-        """Say, once something has changed, that no answer from before holds any more."""
-        self.generation = next(self.generations)
-
-    def has_forgotten(self, size: int) -> None:
-        """Say that so many bytes of what sessions remember are gone, and with them all answers that
-        would have to be remembered anew."""
-        self.freed(size)
-        self.has_changed()
-
-    def session(self, name: str) -> Session:
-        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
-        if not name:
-            return self.sessions[""]
-        with self.lock:
-            session = self.sessions.get(name)
-            if session is None:
-                if len(self.sessions) >= SESSIONS:
-                    self.forget_one()
-                session = self.sessions[name] = Session(name, self)
-            self.sessions.move_to_end(name)
-        return session
-
-    def forget_one(self) -> None:
-        """Forget the session that was unused for longest, of those with nothing of their own."""
-        kept = {"", *self.awaited()}
-        for name, session in self.sessions.items():
-            if name not in kept and not session.mocks and session.state.is_empty:
-                del self.sessions[name]
-                session.state.close()
-                self.has_changed()
-                return
-        raise NoRoom(
-            400,  # clients try again after most others
-            f"there are {SESSIONS} sessions, each with something of its own or somebody who waits; "
-            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
-            code="too_many_sessions",
-        )
-
-    def check_room(self, size: int) -> None:
-        """NoRoom if mocks can't be added that take so many bytes."""
-        if self.used + size > MOCKS_ROOM:
-            raise NoRoom(
-                413,
-                f"these mocks take {size / MIB:.1f} MiB of memory, and those added before have "
-                f"{self.used / MIB:.1f} of {MOCKS_ROOM / MIB:g} MiB; DELETE /__mock__/mocks, or "
-                "POST /__mock__/reset, with ?session=* for all sessions, makes room",
-                code="too_many_mocks",
-            )
-
-    def release(self, size: int) -> None:
-        """Note that added mocks that took so many bytes are gone."""
-        self.used -= size
-        self.freed(size)
-
-    def names(self) -> List[str]:
-        """The names of all sessions."""
-        with self.lock:
-            return list(self.sessions)
-
-    @property
-    def from_files(self) -> Tuple[Mock, ...]:
-        """The mocks from files, in matching order."""
-        return self.files.index.mocks
-
-    def read_again(self, read: ReadFile) -> None:
-        """Read the mocks of all sessions that name files again."""
-        with self.lock:
-            sessions = list(self.sessions.values())
-        for session in sessions:
-            session.read_again(read)
-        self.has_changed()
-
-
-# === nearly ==================================================================
-# Requests that nearly were what a test looks for, and what differs.  Touches nothing.
-
-
-TOLD = 3  # how many are told
-
-
-@record
-class Nearly:
-    """A request that is not what was looked for, and everything that differs."""
-
-    entry: Entry
-    differences: Tuple[Difference, ...]
-    holding: int  # how many of the conditions hold
-
-    @property
-    def sentence(self) -> str:
-        """Which request it is, and the first difference in words."""
-        return f"{named(self.entry)}: {explained(self.differences[0])}"
-
-    def json(self) -> Dict[str, Json]:
-        """The same as JSON, with every difference."""
-        return {
-            "request": self.entry.number,
-            "differences": [difference_json(*one) for one in self.differences],
-        }
-
-
-def named(entry: Entry) -> str:
-    """Which request it is, for people."""
-    asked = entry.asked
-    return f"{asked.method} {asked.path} ({entry.ended or 'running'})"
-
-
-def differences_of(entry: Entry, conditions: Sequence[Condition], ended: Ended) -> List[Difference]:
-    """Everything that keeps a request from fulfilling conditions and having ended as asked."""
-    found = entry.asked.differences(conditions)
-    if ended is not None and entry.ended not in ended:
-        found.append(("ended", entry.ended, Because(" or ".join(sorted(ended)))))
-    return found
-
-
-def near_requests(
-    entries: Sequence[Entry], conditions: Sequence[Condition], ended: Ended
-) -> Tuple[Nearly, ...]:
-    """The requests with the fewest differences, nearest first, of equally near ones the newest;
-    those that have none are not among them."""
-    found = []
-    for entry in reversed(entries[-LOOKED_AT:]):
-        differences = tuple(differences_of(entry, conditions, ended))
-        if differences:
-            found.append(Nearly(entry, differences, len(conditions) - len(differences)))
-    found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
-    found.sort(key=lambda one: len(one.differences))
-    return tuple(found[:TOLD])
-
-
-# === operations ==============================================================
-# What can be done with a session: its mocks, its journal, its gates.
-
-# The control API and MockServer only translate to this and back.
-
-
-MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
-
-
-class Unavailable(KeyError):
-    """What is named is not there, or not in the state that it is needed in; `code` is a word for
-    why."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class Waited(NamedTuple):
-    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
-
-    entries: List[Entry]
-    shortfall: str = ""
-    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
-
-
-def read_conditions(asked: Given) -> Tuple[Condition, ...]:
-    """The conditions of the `match` that is asked for, on requests in the journal; without any
-    they all match.  What is wrong with it would be wrong in a mock, too."""
-    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
-
-
-# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
-GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
-KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
-
-
-def read_end(ended: Node) -> Ended:
-    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
-    of a request, where there is none or null."""
-    if ended.is_null:
-        return None
-    if ended.value is True:
-        return frozenset(ENDS)
-    named = [ended]
-    if ended.value and isinstance(ended.value, list):
-        named = ended.items()
-    elif not isinstance(ended.value, str):
-        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
-    words = [one.choice(KNOWN_ENDS) for one in named]
-    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
-
-
-class WaitFor(NamedTuple):
-    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
-    many seconds."""
-
-    conditions: Tuple[Condition, ...]
-    number: int
-    ended: Ended
-    timeout: float
-
-
-def read_wait(asked: Given) -> WaitFor:
-    """What is asked for in an object with match, count, ended and timeout."""
-    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
-    return WaitFor(
-        read_conditions(asked),
-        asked.get("count").whole(1, 1),
-        read_end(asked.get("ended")),
-        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
-    )
-
-
-# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
-# value would begin a line for some who read the text.
-LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
-LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
-LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
-LONGEST_LABEL = 1000  # characters of its value
-MOST_LABELS = 20
-MOST_GAUGES = 1000  # of a session
-FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
-
-
-class GivenGauge(NamedTuple):
-    """What a metric of a model server is set to, and on which port; 0 is on all."""
-
-    gauge: Gauge
-    port: int
-
-
-def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
-    """What is asked for in an object with value, labels and port, which is one of these."""
-    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
-    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
-    if port and ports and port not in ports:
-        asked.get("port").one_from(map(str, sorted(ports)))
-    labels = dict(asked.get("labels").members())
-    if len(labels) > MOST_LABELS:
-        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
-    for name, label in labels.items():
-        if not LABEL.fullmatch(name):
-            label.fail(
-                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
-            )
-        if len(label.text()) > LONGEST_LABEL:
-            label.expected(f"at most {LONGEST_LABEL} characters")
-        if LINE_ENDS.search(label.value):
-            label.expected("a text without line ends but \\n")
-        if LONE.search(label.value):
-            label.expected("a text without halves of characters")
-    texts = {name: label.value for name, label in labels.items()}
-    return GivenGauge(Gauge(float(value), texts), port)
-
-
-def metric_name(name: str) -> str:
-    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
-    a prefix it is vLLM's."""
-    name = str(name)  # which Python may have as something else
-    full = name if ":" in name else "vllm:" + name
-    if full in SETTABLE:
-        return full
-    if full in SERVER_METRICS:
-        reason = "is a histogram, which has no one value to set"
-        raise Unavailable(f"{full} {reason}", "no_single_value")
-    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
-
-
-# What `verify` looks for, and whether it does unless it is told.
-LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
-
-
-def read_verify(asked: Given) -> Dict[str, bool]:
-    """What is to be looked for: the arguments of `leftovers`."""
-    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
-
-
-class Leftovers(NamedTuple):
-    """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read; and all of it in sentences."""
-
-    unused: List[Json]
-    unmatched: List[Entry]
-    invalid: List[Entry]
-    sentences: List[str]
-
-
-class Operations:
-    """What can be done with a session, or with all for `*`.
-
-    A session is looked up each time: one that was reset, or forgotten because it was unused for
-    longest, begins anew."""
-
-    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
-        self.mocks = mocks
-        self.journal = journal
-        self.session = session
-
-    def sessions(self) -> List[Session]:
-        """The sessions that are meant."""
-        names = [self.session]
-        if self.session == EVERY_SESSION:
-            names = self.mocks.names()
-        return [self.mocks.session(name) for name in names]
-
-    # --- mocks ---
-
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
-        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
-        wrong, NoRoom if they take too much memory."""
-        return self.mocks.session(self.session).add(specs)
-
-    def mocks_json(self) -> List[Json]:
-        """All mocks in matching order, with how often they were used."""
-        sessions = self.sessions()
-        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
-        # Those from files come last: what is added answers before them.
-        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
-
-    def remove(self, id: str) -> None:
-        """Remove a mock that was added; Unavailable if there is none."""
-        sessions = self.sessions()
-        if any(session.remove([id]) for session in sessions):  # an id is given once
-            return
-        if any(mock.id == id for mock in self.mocks.from_files):
-            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
-        known = [mock.id for session in sessions for mock in session.mocks]
-        hint = nearest(id, known) if known else "none was"
-        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
-
-    def remove_all(self) -> int:
-        """Remove all mocks that were added; how many there were."""
-        return sum(session.remove() for session in self.sessions())
-
-    # --- the journal ---
-
-    def entries(self) -> List[Entry]:
-        """The requests, oldest first."""
-        return self.journal.entries(self.session)
-
-    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
-        """How many requests fulfil conditions and ended as asked."""
-        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
-
-    def waiting(
-        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
-    ) -> Work[Waited]:
-        """Work that gives the requests that fulfil conditions and ended as asked, once there are
-        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
-        asked = Wanted(self.session, wanted, ended)
-        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
-        if is_enough:
-            return Waited(came)
-        until = f"within {timeout:g} seconds"
-        if self.journal.closed:
-            until = "before the server was closed"
-        yield ASIDE
-        near = near_requests(self.entries(), wanted, ended)
-        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
-        told = "; ".join(there) or "nothing"
-        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
-
-    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
-        """What a test has left over or missed, of what it asks for.  Only mocks that were added
-        count: those from files are everybody's."""
-        entries = self.entries()
-        idle = [
-            (session, mock)
-            for session in self.sessions()
-            for mock in session.mocks
-            if unused and not session.count_of(mock)
-        ]
-        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
-        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
-        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
-        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
-        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
-        more = len(idle) + len(missed) + len(unread) - len(sentences)
-        if more:
-            sentences.append(f"and {more} more")
-        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
-
-    def forget(self) -> int:
-        """Empty the journal; how many requests there were."""
-        return self.journal.clear(self.session)
-
-    def watch(self) -> Feed:
-        """A feed of the requests that come and end from now on."""
-        return self.journal.watch(self.session)
-
-    # --- what a model server tells of itself ---
-
-    def set_metric(self, name: str, given: GivenGauge) -> str:
-        """Set a gauge or a counter of the session's model server, and give its whole name;
-        Unavailable for a name that is none, NoRoom if too many are set."""
-        full = metric_name(name)
-        state = self.mocks.session(self.session).state
-        with state.lock:
-            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
-                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
-            state.gauges[full, given.port] = given.gauge
-        return full
-
-    def unset_metric(self, name: str) -> int:
-        """Have a metric as if it was never set, on all ports; on how many it was."""
-        full, count = metric_name(name), 0
-        for session in self.sessions():
-            with session.state.lock:
-                gone = [key for key in session.state.gauges if key[0] == full]
-                for key in gone:
-                    del session.state.gauges[key]
-            count += len(gone)
-        return count
-
-    # --- gates, and everything ---
-
-    def release(self, number: str, events: int = 1) -> None:
-        """Let events of a gated stream out, whatever its session; `number` is its request's id.
-        Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
-        if not entry.gate:
-            reason = 'has no gate; its mock needs "gate": true'
-            raise Unavailable(f"request {number} {reason}", "no_gate")
-        if entry.ended:
-            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
-        entry.gate.release(events)
-
-    def reset(self) -> None:
-        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
-        set; let gated streams run to their end."""
-        self.forget()
-        # The mocks of these streams are about to go; nobody will know which gates were left shut.
-        self.journal.open_gates(self.session)
-        for session in self.sessions():
-            session.reset()
-
-
-def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
-    """What is shown of a mock, with how often a session has used it."""
-    return {
-        "id": mock.id,
-        "name": mock.name,
-        "uses": session.count_of(mock),
-        "source": parse_json(utf8(mock.canonical)),
-    }
-
-
-def noted(entry: Entry) -> str:
-    """A request, and what was said of it."""
-    return f"{named(entry)}: {entry.asked.note}"
-
-
-def invalid_sentence(entry: Entry) -> str:
-    """A request that could not be read, or that its provider would have refused."""
-    broken = [one for one in entry.asked.violations if one.counts]
-    if not broken:
-        return f"could not read {noted(entry)}"
-    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
-    if len(broken) > 1:
-        told += f" (and {len(broken) - 1} more)"
-    return told
-
-
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and what differs of the request that came nearest to it."""
-    place = f" ({mock.id})"
-    if mock.name == mock.place:
-        place = ""
-    told = f'mock "{mock.name}"{place} was never used'
-    near = near_requests(entries, mock.conditions, None)
-    if near:
-        told += f"; nearest was {near[0].sentence}"
-    return told
-
-
 # === rules/fields ============================================================
 # What the fields of a body may be, as a table: `fits` is quick and says yes or no, `faults` says
 # what is wrong where, for what does not fit.
@@ -27264,7 +23846,10 @@ class ClaudeView:
         """The index of a last message that is the assistant's, and its text, if it ends in one: not
         where a tool of the server goes on, whose turn was paused."""
         index = len(self.messages) - 1
-        content = self.messages[index].get("content")
+        last: Any = self.messages[index] if self.messages else None
+        if text_at(last, "role") != "assistant":
+            return
+        content = last.get("content")
         if isinstance(content, str):
             yield index, content
         elif isinstance(content, list) and content:
@@ -28086,10 +24671,16 @@ def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(place, {"path": place})
 
 
+def may_have_more(view: ClaudeView) -> bool:
+    """Whether there may be tools that are not in the list: of other servers, or added on the way by
+    a message of the system's."""
+    return bool(view.system or view.body.get("mcp_servers"))
+
+
 def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
     """A tool has to be called, and there is none."""
     kind = text_at(view.body["tool_choice"], "type")
-    if kind in ("any", "tool") and not view.body.get("tools"):
+    if kind in ("any", "tool") and not view.body.get("tools") and not may_have_more(view):
         yield Finding("tool_choice", {"type": kind})
 
 
@@ -28097,7 +24688,7 @@ def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
     """The one tool that has to be called is not there."""
     choice, tools = view.body["tool_choice"], view.body["tools"]
     name = text_at(choice, "name")
-    if text_at(choice, "type") != "tool" or not name or not tools:
+    if text_at(choice, "type") != "tool" or not name or not tools or may_have_more(view):
         return
     names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
     # A set of tools has no name of its own: which ones it has is not known here.
@@ -30082,7 +26673,7 @@ OPENAI_SCHEMA_RULES = (
 
 
 # Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
-REASONING = r"^(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))(?!.*-chat)"
+REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
 TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
 
 
@@ -33541,7 +30132,7 @@ class OllamaVoice:
         values: Dict[str, object] = {
             "got": GO_KINDS.get(kind, kind),
             "field": self.field(fault),
-            "wanted": go_type(fault),
+            "wanted": go_type(fault) if fault.path else "api." + self.struct,
         }
         return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
 
@@ -33549,7 +30140,7 @@ class OllamaVoice:
         """The field: messages are decoded apart, and of them only the whole is told."""
         names = [step for step in fault.path if isinstance(step, str)]
         if not names:
-            return "value"
+            return "Go value"
         if names[0] == "messages":
             names = names[:1]
         return "Go struct field " + ".".join([self.struct, *names])
@@ -33560,8 +30151,7 @@ def go_type(fault: FieldFault) -> str:
     kind, path = fault.shape.kind, fault.path
     if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
         return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
-    last = str(path[-1]) if path else ""
-    return GO_TYPES.get(last) or GO_PLAIN.get(kind, "map[string]interface {}")
+    return GO_TYPES.get(str(path[-1])) or GO_PLAIN.get(kind, "map[string]interface {}")
 
 
 def no_model(case: Case) -> Iterator[Finding]:
@@ -33858,8 +30448,9 @@ HOST_RULES: Mapping[str, Mapping[str, Words]] = {
             "'messages' : minimum number of items is 1", "several public sources"
         ),
     },
+    # Its errors name no parameter.
     "openrouter": {
-        **TOOLS_ALONE,
+        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
         NO_MESSAGES: told_otherwise(
             'Input required: specify "prompt" or "messages"', "several public sources"
         ),
@@ -34197,19 +30788,19 @@ class ToldUnion(AUnion):
 
 
 WHATEVER = Anything()
-CACHE_MEMBERS = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHE_MEMBERS}, ("text",))
+PART_CACHING = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **PART_CACHING}, ("text",))
 INPUT_IMAGE = InOrder(
     {
         "image_url": called("an image URL", AString(null=True)),
         **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHE_MEMBERS,
+        **PART_CACHING,
     }
 )
 INPUT_FILE = InOrder(
     {
         **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHE_MEMBERS,
+        **PART_CACHING,
     }
 )
 OUTPUT_PARTS: Dict[str, AnObject] = {
@@ -34303,14 +30894,21 @@ class Items(ToldUnion):
         return kind if isinstance(kind, str) else ""
 
 
+# Of 64 characters at most in chat completions (seen of both).
+CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 # Request rules, 2.3: each length is a rule of its own.
-ID_OF_CALL = AString(least=1, most=64, null=True)
+ID_OF_CALL = AString(
+    least=1,
+    most=64,
+    null=True,
+    rule={TOO_SHORT: "responses/call-id-empty", TOO_LONG: "responses/call-id-length"},
+)
 # Who may call, where a function is and whether one waits for it came in 2026 (typed).
 CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
     {
         "call_id": ID_OF_CALL,
-        "name": AString(),
+        "name": CALLED_NAME,
         "arguments": AString(),
         "id": AnId("fc"),
         **CALLED_BY,
@@ -34389,8 +30987,8 @@ class Moved(Shape):
     """A field of chat completions, which is called otherwise here; null says nothing."""
 
     def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
-        self.to = to
-        super().__init__(null=True, rule=rule)
+        self.to, self.id = to, rule
+        super().__init__(null=True)
 
     def made(self) -> Fits:
         """Never."""
@@ -34449,7 +31047,7 @@ class AFunction(InOrder):
             yield from super().inner_faults(value, path)
 
 
-NESTED_NAME = AString(rule="responses/tools-nested")
+NESTED_NAME = AString(rule={MISSING_FIELD: "responses/tools-nested"})
 OPEN = AnObject({}, closed=False)
 HOSTED_TOOLS = (
     *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
@@ -34458,13 +31056,13 @@ HOSTED_TOOLS = (
     *("programmatic_tool_calling",),
 )
 # Of a tool itself nothing more is said: which members each has changes from month to month.
-RESPONSES_TOOL_LIST = called(
+RESPONSES_TOOLS = called(
     "an array of tools",
     AnArray(
         AUnion(
             "type",
             {
-                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "function": AFunction({"name": CALLED_NAME}, ("name",), closed=False),
                 "custom": InOrder({"name": AString()}, ("name",), closed=False),
                 **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
             },
@@ -34503,14 +31101,13 @@ def text(most: int = 0) -> AString:
 
 OPTIONAL_FLAG = ABoolean(null=True)
 ANY_OBJECT = AnObject({}, closed=False, null=True)
-RESPONSES_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # In the order in which their types are checked (seen), those first that answer from memory.
 SHARED_MEMBERS: Dict[str, Shape] = {
     "input": called(
         "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
     ),
     "previous_response_id": text(),
-    "tools": RESPONSES_TOOL_LIST,
+    "tools": RESPONSES_TOOLS,
     "tool_choice": called(
         "an object or 'none', 'auto', or 'required'",
         Either(AString(("none", "auto", "required")), OPEN, null=True),
@@ -34521,7 +31118,7 @@ SHARED_MEMBERS: Dict[str, Shape] = {
     "parallel_tool_calls": OPTIONAL_FLAG,
     "reasoning": InOrder(
         {
-            "effort": choice(*RESPONSES_EFFORTS),
+            "effort": choice(*EFFORTS),
             "summary": choice("concise", "detailed", "auto"),
             "generate_summary": choice("concise", "detailed", "auto"),
             **dict.fromkeys(("context", "mode"), Anything()),
@@ -34608,24 +31205,22 @@ ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefi
 class ResponsesVoice(OpenAIVoice):
     """As in chat completions, with what only this API has or calls otherwise."""
 
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[:1] == ("input",):
+            return "responses/unknown-item-field"
+        if fault.kind == WRONG_TYPE:
+            return "responses/types"
+        return super().rule_of(fault)
+
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        shape, kind = fault.shape, fault.kind
+        shape, path = fault.shape, bracketed(fault.path)
         if isinstance(shape, Moved):
-            name = bracketed(fault.path)
-            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
+            return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if shape is ID_OF_CALL and kind != WRONG_TYPE:
-            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
-        elif kind == MISSING_FIELD and shape is NESTED_NAME:
-            id = shape.own_rule
-        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
-            id = "responses/unknown-item-field"
-        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
-            path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
             finding = finding._replace(place=path, values={**finding.values, "path": path})
-        elif kind == WRONG_TYPE:
-            id = "responses/types"
         return id, finding
 
     @staticmethod
@@ -34660,7 +31255,7 @@ def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
         yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
 
 
-def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
+def tool_schemas(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schemas of functions.  One that does not say that it is strict is made
     strict if that is possible."""
     for index, tool in indexed_objects(view.body["tools"]):
@@ -34672,17 +31267,10 @@ def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
             yield from schema_findings(given)
 
 
-def answer_format(view: ResponsesView) -> Dict[str, Any]:
-    """The format of the answer, as far as one is asked for."""
-    text = view.body["text"]
-    found = text.get("format") if isinstance(text, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def answer_schema(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schema of the answer."""
-    asked = answer_format(view)
-    if asked.get("type") == "json_schema":
+    asked: Any = within(view.body, "text", "format")
+    if text_at(asked, "type") == "json_schema":
         place, strict = "text.format.schema", asked.get("strict") is True
         name, code = text_at(asked, "name"), "invalid_json_schema"
         yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
@@ -34690,7 +31278,8 @@ def answer_schema(view: ResponsesView) -> Iterator[Finding]:
 
 def unasked_json(view: ResponsesView) -> Iterator[Finding]:
     """An answer in JSON that nothing in the input speaks of."""
-    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
+    kind = within(view.body, "text", "format", "type")
+    if kind != "json_object" or view.goes_on or not view.is_whole:
         return
     if not says_json(view.body.get("input")):
         yield Finding("text.format")
@@ -34711,16 +31300,10 @@ def says_json(given: Json) -> bool:
     return False
 
 
-def asked_effort(view: ResponsesView) -> Json:
-    """How much a model is to think, if that is said."""
-    reasoning = view.body.get("reasoning")
-    return reasoning.get("effort") if isinstance(reasoning, dict) else None
-
-
 def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
     """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
     may_not_think = view.case.name.startswith("gpt-5.")
-    if may_not_think and asked_effort(view) in (None, "none"):
+    if may_not_think and within(view.body, "reasoning", "effort") in (None, "none"):
         return
     for name in ("temperature", "top_p"):
         value = view.body.get(name)
@@ -34730,7 +31313,7 @@ def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
 
 def needless_effort(view: ResponsesView) -> Iterator[Finding]:
     """How much to think, for a model that does not."""
-    if asked_effort(view) is not None:
+    if within(view.body, "reasoning", "effort") is not None:
         yield Finding("reasoning.effort")
 
 
@@ -34739,7 +31322,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/unknown-field",
         "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, measured",
+        "teabranch/open-responses-server#41, answers noted in public source files",
     ),
     Rule(
         "responses/unknown-item-field",
@@ -34750,14 +31333,14 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/missing",
         "Missing required parameter: '{path}'.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
         nameless_choice,
         needs=("tool_choice",),
     ),
     Rule(
         "responses/types",
         "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
     ),
     Rule(
         "responses/limits",
@@ -34780,7 +31363,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/tools-nested",
         "Missing required parameter: '{path}'.",
-        "documentation, measured",
+        "documentation, answers noted in public source files",
     ),
     Rule(
         "responses/max-output-min",
@@ -34829,7 +31412,7 @@ RESPONSES_STATE_RULES = (
         "responses/two-histories",
         "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
         "'conversation'.",
-        "measured; documentation",
+        "documentation, answers noted in public source files",
         two_histories,
         needs=("previous_response_id", "conversation"),
         code="mutually_exclusive_parameters",
@@ -34837,7 +31420,7 @@ RESPONSES_STATE_RULES = (
     Rule(
         "responses/previous-not-found",
         "Previous response with id '{id}' not found.",
-        "smg-project/smg#916, measured",
+        "smg-project/smg#916, answers noted in public source files",
         lost_response,
         needs=("previous_response_id",),
         code="previous_response_not_found",
@@ -34847,7 +31430,7 @@ RESPONSES_STATE_RULES = (
         "responses/input-empty",
         "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
         "provided.",
-        "several public source files, measured",
+        "several public source files, answers noted in public source files",
         nothing_said,
         needs=("input",),
         code="missing_required_parameter",
@@ -34926,7 +31509,7 @@ RESPONSES_MODEL_RULES = (
     Rule(
         "responses/sampling-reasoning",
         "Unsupported parameter: '{name}' is not supported with this model.",
-        "measured",
+        "answers noted in public source files",
         sampled_thoughts,
         default="off",
         models=r"^(?:o[1-9]|gpt-5(?!-chat))",
@@ -34950,8 +31533,9 @@ OPENAI_RESPONSES = Book(
     "openai",
     "responses",
     (
+        CONTENT_TYPE_RULE,
         *RESPONSES_FIELD_RULES,
-        Sweep(flat_function_schemas, ("tools",)),
+        Sweep(tool_schemas, ("tools",)),
         Sweep(answer_schema, ("text",)),
         *OPENAI_SCHEMA_RULES,
         *RESPONSES_STATE_RULES,
@@ -34968,7 +31552,8 @@ OPENAI_RESPONSES = Book(
 def read_book(api: str) -> Book:
     """What holds where the same items are only read; a call may still be open there."""
     # Of the items only what the server holds: without their rows the others are not told.
-    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
+    shared = (CONTENT_TYPE_RULE, *RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES)
+    rules = (*shared, Sweep(item_faults, ("input",)))
     return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
 
 
@@ -35233,8 +31818,9 @@ def violations_of(
 def refusal(wire: WireFormat, violations: Violations) -> Failure:
     """The provider's error for what counts of these."""
     book = book_of(wire)
-    assert book is not None  # else there were none
-    return book.refusal(that_count(violations))
+    # A mock may answer in a dialect whose host has no rules.
+    told_as = book.refusal if book else first_alone
+    return told_as(that_count(violations))
 
 
 def rules_json() -> List[Json]:
@@ -35255,6 +31841,3789 @@ def rules_json() -> List[Json]:
                 },
             )
     return list(found.values())
+
+
+# === mocks/strictness ========================================================
+# What a mock says of the rules of its provider, `strict` and `match.valid`, where that changes
+# nothing.  Pure.
+
+
+def check_strictness(node: Node, conditions: Sequence[Condition]) -> None:
+    """Raise BadMock for a mock that says in vain what is to be done with requests that break a
+    rule."""
+    strict, valid = node.get("strict"), node.within("match", "valid")
+    told = [one for one in (valid, strict) if not one.is_absent]
+    if not told:
+        return
+    ways = ways_of(conditions)
+    if not any(book_of(way.wire) for way in ways):
+        apis = some(sorted({way.api for way in ways}))
+        told[0].fail(f"has no effect: there are no rules that a request to {apis} could break")
+    if len(told) < 2:
+        return
+    if valid.value:
+        strict.fail('has no effect: "valid" is true, so that nothing matches that breaks a rule')
+    if strict.value:
+        strict.fail('refuses all that matches: "valid" is false, so that all of it breaks a rule')
+
+
+# === mocks/mock ==============================================================
+# A mock: which calls it answers, with what, how often it did.  May touch threading and time.
+
+
+FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
+OPERATION_OF_KEY = {"embedding": "embed", "scores": "rerank"}  # what answers nothing else
+NOTE_KEYS = ("$schema", "$comment")  # passed over: they are for editors and for people
+
+# Where keys belong that are put beside `match` and `response`.
+ELSEWHERE_IN_A_MOCK: Mapping[str, str] = {
+    **dict.fromkeys(MATCH_KEYS, 'belongs into "match"'),
+    **dict.fromkeys(RESPONSE_KEYS, 'belongs into "response"'),
+    **dict.fromkeys(MATCH_KEYS.keys() & set(RESPONSE_KEYS), 'belongs into "match" or "response"'),
+    **dict.fromkeys(("request", "mappings"), "is of WireMock's form; " + FORM_OF_A_MOCK),
+    "fixtures": "is of aimock's form; " + FORM_OF_A_MOCK,
+    "mocks": "a file or a body is a mock, or an array of them, without a name",
+}
+
+
+class Uses:
+    """How often a mock has answered in a session, and in the window of its rate limit; outlives a
+    reload that leaves the mock as it was.  `lock` is held while they are read and changed."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.count = 0
+        self.draws = 0
+        self.window_end = 0.0  # of the monotonic clock
+        self.in_window = 0
+
+    def admit(self, requests: int, per: float) -> Limit:
+        """Whether a limit has room for one request more, which it then counts, and what is left
+        after it.  The window is fixed, and begins with the first request."""
+        # The monotonic clock: a window must not move with the time of day.
+        moment = time.monotonic()
+        if moment >= self.window_end:
+            self.window_end = moment + per
+            self.in_window = 0
+        is_exceeded = self.in_window >= requests
+        if not is_exceeded:
+            self.in_window += 1
+        wait = self.window_end - moment
+        reset = math.ceil(time.time_ns() / 1e9 + wait)  # what headers tell is the time of day
+        left, seconds = requests - self.in_window, max(1, math.ceil(wait))
+        return Limit(requests, left, seconds, reset, is_exceeded)
+
+
+@record
+class Found:
+    """The mock that answers a call, its answer, the number of this use, counted from 0, what named
+    groups of regular expressions found, and the wire format in which it is written."""
+
+    mock: Mock
+    answer: Answer
+    used: int
+    uses: Uses
+    groups: Groups
+    wire: WireFormat
+    limit: Optional[Limit] = None
+    is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
+
+
+@record
+class Mock:
+    """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
+    with sorted keys.  How often it was used is each session's own to know."""
+
+    name: str
+    place: str
+    conditions: Tuple[Condition, ...]
+    answers: Tuple[Answer, ...]
+    cycle: bool = False
+    times: Optional[int] = None
+    canonical: str = ""
+    limit: Optional[Tuple[int, float]] = None  # requests, and in how many seconds
+    dialect: str = ""  # of OpenAI's format, in which it answers; empty: that of the request
+    strict: Optional[bool] = None  # whether what its provider would refuse is refused
+
+    # Two that say the same are still two mocks.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    @property
+    def id(self) -> str:
+        """What the control API calls it."""
+        return self.place
+
+    @found_once
+    def key(self) -> Tuple[str, str]:
+        """What stays the same when it is read again and is as it was."""
+        return self.place, self.canonical
+
+    @found_once
+    def is_repeatable(self) -> bool:
+        """Whether equal calls get equal answers, however often and with whatever headers."""
+        if self.limit or self.times or len(self.answers) > 1:
+            return False
+        if "{{" in self.canonical and "header." in self.canonical:
+            return False
+        if self.answers[0].probability < 1:
+            return False
+        delivery = self.answers[0].delivery
+        has_jitter = bool(delivery.pace and delivery.pace.jitter)
+        return not has_jitter and not delivery.fault
+
+    def answer(self, used: int) -> Answer:
+        """The answer after `used` uses: in turn, then the last again, or all over with `cycle`."""
+        if self.cycle:
+            return self.answers[used % len(self.answers)]
+        return self.answers[min(used, len(self.answers) - 1)]
+
+    def matches(self, call: Call) -> Verdict:
+        """Whether all conditions hold; if they do, with what their named groups found."""
+        groups: Dict[str, str] = {}
+        for condition in self.conditions:
+            holds = condition.holds(condition.get(call))
+            if not holds:
+                return False
+            if isinstance(holds, dict):
+                groups.update(holds)
+        return groups or True
+
+    def is_spent(self, used: int) -> bool:
+        """Whether it answers no more after `used` uses."""
+        return self.times is not None and used >= self.times
+
+    def written_in(self, wire: WireFormat, call: Call) -> WireFormat:
+        """The wire format in which it answers a call that was read in another."""
+        if not self.dialect:
+            return wire
+        return respoken(wire, call.request, self.dialect)
+
+    def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
+        """Everything that keeps it from answering a call after `used` uses; empty for a match."""
+        wire = self.written_in(wire, call)
+        differences = [condition.difference(call) for condition in self.conditions]
+        if self.is_spent(used):
+            differences.append(("times", used, Because(f"fewer than {self.times} uses")))
+        differences.append(self.answer(used).lacks(wire, call))
+        lacking = [difference for difference in differences if difference]
+        chance = self.answer(used).probability
+        if chance < 1 and not lacking:
+            lacking.append(("probability", chance, Because("a draw that it wins")))
+        return lacking
+
+    def claim(
+        self,
+        call: Call,
+        wire: WireFormat,
+        uses: Uses,
+        holds: Verdict,
+        seed: int,
+        strict: bool = False,
+    ) -> Optional[Found]:
+        """Its answer to a call that matches, which uses it; None if it has none for that call, or
+        an error that loses its draw.  What exceeds its limit is answered with an error, and is no
+        use; nor is what breaks a rule, where that is refused: `strict` says so, unless the mock
+        does."""
+        groups = holds if isinstance(holds, dict) else {}
+        limit = None
+        wire = self.written_in(wire, call)
+        # Two requests at once must not both get the last use.
+        with uses.lock:
+            used = uses.count
+            answer = self.answer(used)
+            if self.is_spent(used) or answer.lacks(wire, call):
+                return None
+            if not call.valid and (strict if self.strict is None else self.strict):
+                return Found(self, answer, used, uses, groups, wire, is_refusal=True)
+            if answer.probability < 1:
+                uses.draws += 1
+                if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
+                    return None
+            if self.limit:
+                limit = uses.admit(*self.limit)
+                if limit.is_exceeded:
+                    failure = Failure(
+                        0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
+                    )
+                    refused = Answer(failure, 429, Delivery())
+                    return Found(self, refused, used, uses, groups, wire, limit)
+            uses.count = used + 1
+        return Found(self, answer, used, uses, groups, wire, limit)
+
+
+def parse_mock(node: MockNode) -> Mock:
+    """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
+    spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
+    if ("response" in spec) == ("responses" in spec):
+        found = "both" if "response" in spec else "neither"
+        node.fail(f'expected either "response" or "responses", found {found}')
+    name = node.get("name").text(node.source)
+    if spec.get("name") == "":
+        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
+    responses = [node.get("response")]
+    if "responses" in spec:
+        responses = node.get("responses").items()
+        if not responses:
+            node.get("responses").fail("expected at least one response, found []")
+    times = parse_times(node.get("times"), responses)
+    asked = conditions(node.get("match"), usual_operation(responses))
+    groups = [group for condition in asked for group in condition.group_names]
+    answers = tuple(parse_answer(response, groups) for response in responses)
+    dialect = ""
+    if "dialect" in spec:
+        dialect = node.get("dialect").choice(DIALECTS)
+    strict = None
+    if "strict" in spec:
+        strict = bool(node.get("strict").a("a boolean"))
+    check_reach(node, asked, responses, answers)
+    check_strictness(node, asked)
+    return Mock(
+        name,
+        node.source,
+        asked,
+        answers,
+        parse_cycle(node.get("cycle"), responses, times),
+        times,
+        sorted_compact(spec),
+        parse_limit(node.get("limit")),
+        dialect,
+        strict,
+    )
+
+
+def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
+    """A mock's JSON without what is no part of it."""
+    if spec.keys().isdisjoint(NOTE_KEYS):
+        return spec
+    return {key: value for key, value in spec.items() if key not in NOTE_KEYS}
+
+
+def parse_times(node: Node, responses: Sequence[Node]) -> Optional[int]:
+    """After how many uses a mock no longer matches, if it does."""
+    if node.is_null:
+        return None
+    times: int = node.integer("a number of uses, at least 1", 1, math.inf)
+    if times < len(responses):
+        responses[times].fail(f'can never be given, for "times" is {times}')
+    return times
+
+
+def parse_cycle(node: Node, responses: Sequence[Node], times: Optional[int]) -> bool:
+    """Whether the responses start over after the last."""
+    cycle = node.flag(False)
+    if cycle and len(responses) == 1:
+        node.fail("has no effect: there is one response")
+    if cycle and times == len(responses):
+        node.fail(f'has no effect, for "times" is {times}')
+    return cycle
+
+
+def usual_operation(responses: Iterable[Node]) -> str:
+    """Which requests a mock means that does not say so: an embedding answers only embed, scores
+    only rerank."""
+    for response in responses:
+        for key, operation in OPERATION_OF_KEY.items():
+            if not response.get(key).is_absent:
+                return operation
+    return "generate"
+
+
+def parse_limit(node: Node) -> Optional[Tuple[int, float]]:
+    """A rate limit: requests, and the seconds in which there may be so many."""
+    if node.is_null:
+        return None
+    node.only(("requests", "per"))
+    requests = node.get("requests").integer("a number of requests", 0, math.inf)
+    above_0 = sys.float_info.min  # a window of no time would have no end
+    per = node.get("per").number("seconds, above 0 and up to a day", above_0, 86400, 60)
+    return requests, float(per)
+
+
+# === pacing ==================================================================
+# Pacing: the pauses between events, and what keeps a stream alive meanwhile.  Pure.
+
+
+NO_PACE = Pace()
+
+
+def gaps(pace: Pace) -> Iterator[float]:
+    """Seconds before each event.  Jitter is drawn from the seed, the same on every machine."""
+    yield pace.first
+    if pace.gaps:
+        yield from pace.gaps
+        yield from itertools.repeat(0.0)
+    for number in itertools.count():
+        if not pace.jitter:
+            yield pace.between
+            continue
+        drawn = share(f"{pace.seed}/{number}")
+        yield pace.between * (1 + pace.jitter * (2 * drawn - 1))
+
+
+def paced(groups: Iterable[Group], pace: Pace) -> Iterator[Group]:
+    """Groups of events, and before each the pause until it is due."""
+    pauses = gaps(pace)
+    marks: List[Group] = []
+    for frame, events in groups:
+        if isinstance(frame, Mark):  # what comes in place of an event comes when it would have come
+            marks.append((frame, 0))
+            continue
+        if isinstance(frame, bytes):
+            pause = sum(itertools.islice(pauses, events))
+            if pause:
+                yield Wait(pause), 0
+            yield from marks
+            marks = []
+        yield frame, events
+    yield from marks
+
+
+# --- kept alive ---
+
+NUMBERED_PLACE = re.compile(rb'("sequence_number": ?)([0-9]+)')
+
+
+def kept_alive(groups: Iterable[Group], every: float, ping: bytes, hangs: bool) -> Iterator[Group]:
+    """Groups of events, and a ping whenever there was nothing else for so many seconds.
+
+    A ping counts as no event.  Behind the mark of a fault that `hangs` there is nothing else."""
+    pinged = Pinged(ping)
+    quiet = 0.0  # seconds for which nothing was sent
+    for frame, events in groups:
+        if isinstance(frame, Wait):
+            left = frame.seconds
+            while quiet + left > every:  # what is due at the same moment makes it needless
+                yield Wait(every - quiet), 0
+                yield pinged.ping(), 0
+                left -= every - quiet
+                quiet = 0.0
+            quiet += left
+            yield Wait(left), 0
+        elif isinstance(frame, Hold):
+            quiet = yield from held(every, quiet, pinged)
+        elif isinstance(frame, Mark) and hangs:
+            while True:
+                yield Hang(every - quiet), 0
+                yield pinged.ping(), 0
+                quiet = 0.0
+        elif isinstance(frame, bytes):
+            yield pinged.behind(frame, events), events
+            quiet = 0.0
+        else:
+            yield frame, events
+
+
+def held(every: float, quiet: float, pinged: Pinged) -> Generator[Group, None, float]:
+    """A place that is passed when its gate lets it, and pings until then; how long ago the last
+    one was."""
+    hold = Hold(every - quiet)
+    yield hold, 0
+    while not hold.passed:
+        yield pinged.ping(), 0
+        hold = Hold(every)
+        quiet = 0.0
+        yield hold, 0
+    return min(every, quiet + hold.waited)
+
+
+class Pinged:
+    """The pings of a stream.  One that has a number takes it from the events behind it: such are
+    OpenAI's (reported by SDKs: its `keepalive` is an event among the others)."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.has_number = b"%d" in data and not data.startswith(b":")  # a comment is as it is
+        self.events = self.pings = 0  # so far
+
+    def ping(self) -> bytes:
+        """The next ping."""
+        if not self.has_number:
+            return self.data
+        self.pings += 1
+        return self.data % (self.events + self.pings - 1)
+
+    def behind(self, frame: bytes, events: int) -> bytes:
+        """Events with the numbers that they have behind the pings so far."""
+        self.events += events
+        if not self.has_number or not self.pings:
+            return frame
+        return NUMBERED_PLACE.sub(self.moved, frame)
+
+    def moved(self, number: "re.Match[bytes]") -> bytes:
+        """A number that comes later by the pings so far."""
+        return b"%b%d" % (number.group(1), int(number.group(2)) + self.pings)
+
+
+# === transport ===============================================================
+# Transport: responses as steps, with their gates, gzip, plans, chunks and pace.
+
+# Knows no provider, no socket and no clock.
+
+
+def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket, faults included."""
+    intact = intact_steps(response, exchange)
+    fault = response.delivery.fault
+    if fault is None and isinstance(intact, list):
+        return intact  # a whole answer: there is nothing to join
+    ending: Optional[bytes] = None
+    streams = response.frames is not None and response.status not in NO_BODY
+    if streams and not exchange.head_only:
+        ending = b"0\r\n\r\n" if exchange.minor else b""
+    elif fault and not may_break_inside(fault, response, exchange):
+        fault = replace(fault, after=None)
+    return joined(broken(fault, "steps", intact, ending))
+
+
+def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response as what happens on the socket if nothing goes wrong there."""
+    answer: Iterable[Step]
+    if response.frames is None or response.status in NO_BODY:
+        answer = whole_steps(response, exchange)  # made now: nothing is left to do after a pause
+    else:
+        answer = stream_steps(response, exchange, response.frames)
+        if response.ping:  # which goes out while it waits, and so does the head
+            return answer
+    if response.delivery.delay:
+        return itertools.chain([Wait(response.delivery.delay)], answer)
+    return answer
+
+
+# --- codings ---
+
+
+def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+    """How a response is coded: one of the codings of an Exchange.
+
+    `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
+    delivery = response.delivery
+    if delivery.gzip == "always":
+        return "gzip"
+    if not negotiates(response):
+        return "identity"
+    if delivery.plan.gzip:  # which says how gzip is flushed, so that there has to be some
+        return negotiated(accept)
+    # The mock's own body is in that coding already.
+    if "content-encoding" in [name.lower() for name, _ in delivery.headers]:
+        return "identity"
+    coding = negotiated(accept)
+    if coding == "gzip" and response.frames is None and takes_identity(accept):
+        return "smaller"
+    return coding
+
+
+def negotiates(response: Response) -> bool:
+    """Whether the client's Accept-Encoding is asked."""
+    delivery = response.delivery
+    return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
+
+
+def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+    """What the head says of the coding; one that `says_gzip` may lie."""
+    headers: Headers = ()
+    # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
+    if response.status not in NO_BODY and (coding != "identity" or negotiates(response)):
+        headers += (("Vary", "Accept-Encoding"),)
+    if says_gzip:
+        headers += (("Content-Encoding", "gzip"),)
+    return headers
+
+
+# --- heads ---
+
+
+def chunked_headers(plan: Plan) -> Headers:
+    """What the head says of a body in chunks."""
+    headers: Headers = (("Transfer-Encoding", "chunked"),)
+    if plan.trailers:
+        headers += (("Trailer", TRAILER[0]),)
+    return headers
+
+
+def complete_head(
+    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+) -> bytes:
+    """The head of a response; `headers` are those that are only true of this one."""
+    if not keep_alive or response.delivery.plan.close:
+        headers += (("Connection", "close"),)
+    # HTTP/1.0 closes unless both sides say otherwise (RFC 9112, 9.3).
+    elif not exchange.minor:
+        headers += (("Connection", "keep-alive"),)
+    if response.delivery.headers:  # a mock's own go before them, but for what frames the answer
+        replaced = {name.lower() for name, _ in response.delivery.headers}
+        # These are true of this one answer, whatever a mock says.
+        replaced -= {"x-mock-request-id", *FRAMING_HEADERS}
+        headers = tuple(header for header in headers if header[0].lower() not in replaced)
+    return head_bytes(response.status, response.headers + headers) + b"\r\n"
+
+
+# --- whole answers ---
+
+
+def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+    """A response without a stream, as one write unless its plan cuts it."""
+    body, says_gzip = whole_body(response, exchange.coding)
+    plan = response.delivery.plan
+    chunked = goes_chunked(response, exchange)
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += chunked_headers(plan)
+    elif response.status not in NO_BODY:
+        headers += (("Content-Length", str(len(body))),)
+    head = complete_head(response, exchange, headers, exchange.keep_alive)
+    if exchange.head_only:
+        return [Send(head, head=len(head))]
+    if not chunked and not (plan.split and body):
+        return [Send(head + body, head=len(head))]
+    pieces: Iterable[Frame] = cut_up(body, plan.split)
+    fault = response.delivery.fault
+    if fault and fault.after and may_break_inside(fault, response, exchange):
+        pieces = marked(pieces, fault.after, bool, leaves_one=not chunked)
+    return itertools.chain(
+        [Send(head, head=len(head), alone=bool(plan.split))], body_steps(pieces, plan, chunked)
+    )
+
+
+def goes_chunked(response: Response, exchange: Exchange) -> bool:
+    """Whether a whole body is sent in chunks."""
+    # Where there can be none it is sent as it always is (RFC 9112, 6.1).
+    return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
+
+
+def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+    """Whether a fault has a place inside a whole answer: one in a single write has none."""
+    if fault.after is None or fault.after.pieces or exchange.head_only:
+        return False
+    return goes_chunked(response, exchange) or bool(response.delivery.plan.split)
+
+
+def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[Step]:
+    """The pieces of a whole body, each a chunk or only a write."""
+    alone = bool(plan.split)
+    for piece in pieces:
+        if not isinstance(piece, bytes):
+            yield piece
+        elif piece:
+            yield Send(framed(piece, chunked, plan), alone=alone)
+    if chunked:
+        yield Send(chunk(b"", plan), last=True, alone=alone)
+
+
+def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+    """The body of a whole answer as it is sent, and whether its head calls it gzip."""
+    body, mode = response.body, response.delivery.plan.gzip
+    if response.status in NO_BODY:
+        body = b""
+    if breaks(response.delivery.fault, "coding"):
+        return body, True
+    if coding == "identity" or response.status in NO_BODY:
+        return body, False
+    if response.twin and mode != "members":  # the file's own gzip, as it was recorded
+        return response.twin, True
+    packed = gzip_body(body, mode)
+    if coding == "smaller" and len(packed) >= len(body):
+        return body, False
+    return packed, True
+
+
+# --- streams ---
+
+
+def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+    """The head of a streamed response, then its events as its pace and its plan will have them."""
+    delivery = response.delivery
+    says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
+    chunked = exchange.minor > 0
+    headers = exchange.extra + coding_headers(response, exchange.coding, says_gzip)
+    if chunked:
+        headers += chunked_headers(delivery.plan)
+    head = complete_head(response, exchange, headers, exchange.keep_alive and chunked)
+    yield Send(head, head=len(head))
+    if exchange.head_only:
+        return
+    pace = delivery.pace or NO_PACE
+    # Where pauses keep the stream waiting, the usual one is made once and kept as a tuple of steps:
+    # a thousand that run at once then take next to nothing.
+    unusual = says_gzip or pace.jitter or delivery.gate or delivery.fault or response.ping
+    if not isinstance(frames, tuple) or unusual or delivery.plan != USUAL_PLAN:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
+    elif (pace.between or pace.gaps) and sum(map(frame_size, frames)) <= LONG:
+        yield from prepared_chunks(frames, pace, chunked)
+    elif pace.has_pauses:
+        yield from planned_chunks(response, exchange.coding, frames, chunked)
+    else:
+        yield from unpaced_chunks(frames, chunked)
+
+
+def planned_chunks(
+    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
+) -> Iterator[Step]:
+    """The events of a stream as gate, fault, plan, pace and coding will have them."""
+    delivery = response.delivery
+    plan, pace, fault = delivery.plan, delivery.pace or NO_PACE, delivery.fault
+    if delivery.gate:
+        frames = gated(frames, delivery.gate, response.is_piece)
+    frames = place_of_fault(fault, frames, response.is_piece)
+    if response.ping and delivery.delay:
+        pace = replace(pace, first=delivery.delay + pace.first)
+    groups: Iterable[Group] = coalesced(frames, plan.coalesce)
+    if pace.has_pauses:
+        groups = paced(groups, pace)
+    if response.ping and delivery.keepalive:
+        hangs = fault is not None and fault.kind == "hang"
+        groups = kept_alive(groups, delivery.keepalive.every, response.ping, hangs)
+    gzip = coding != "identity"
+    if breaks(fault, "coding"):
+        groups = broken(fault, "coding", groups)
+    elif gzip:
+        groups = gzip_groups(groups, plan.gzip or "event")
+    return sent_chunks(groups, chunked, plan, gzip)
+
+
+def sent_chunks(
+    groups: Iterable[Group], chunked: bool, plan: Plan = USUAL_PLAN, gzip: bool = False
+) -> Iterator[Step]:
+    """Groups of events, then the last chunk.
+
+    Each group is a chunk and a write, or several where the plan cuts it."""
+    alone = plan != USUAL_PLAN
+    split = plan.split
+    if gzip and isinstance(split, str):
+        split = ""  # there are no characters and line ends in gzip
+    for frame, events in groups:
+        if not isinstance(frame, bytes):
+            yield frame
+            continue
+        pieces = cut_up(frame, split)
+        last = next(pieces)
+        for piece in pieces:
+            yield Send(framed(last, chunked, plan), alone=True)
+            last = piece
+        data = framed(last, chunked, plan)
+        yield Send(data, (len(data),) * events, alone=alone)
+    if chunked:
+        yield Send(chunk(b"", plan), last=True, alone=alone)
+
+
+def framed(piece: bytes, chunked: bool, plan: Plan) -> bytes:
+    """A piece of a stream as HTTP/1.1 or, not `chunked`, HTTP/1.0 sends it."""
+    if chunked:
+        return chunk(piece, plan)
+    return piece
+
+
+@functools.lru_cache(maxsize=16)
+def prepared_chunks(frames: Tuple[Frame, ...], pace: Pace, chunked: bool) -> Tuple[Step, ...]:
+    """The steps of a recorded or remembered stream whose pauses are all known."""
+    return tuple(sent_chunks(paced(coalesced(frames, 1), pace), chunked))
+
+
+def unpaced_chunks(frames: Iterable[Frame], chunked: bool) -> Iterator[Step]:
+    """Events without pauses and their last chunk, as `paced_chunks` and `joined` would have them,
+    in a fraction of the time."""
+    ending = framed(b"", chunked, USUAL_PLAN)
+    room = JOINED - len(ending)
+    pieces: List[bytes] = []
+    ends: List[int] = []
+    size = 0
+    for frame in frames:
+        piece = b""
+        if isinstance(frame, bytes):
+            piece = frame
+            if chunked:  # as `chunk` has it
+                piece = b"%x\r\n%b\r\n" % (len(frame), frame)
+        more = size + len(piece)
+        if pieces and (not piece or more > room):
+            yield Send(b"".join(pieces), tuple(ends))
+            pieces, ends, more = [], [], len(piece)
+        size = more
+        if not isinstance(frame, bytes):
+            yield frame
+            continue
+        pieces.append(piece)
+        ends.append(size)
+    if pieces or chunked:
+        yield Send(b"".join(pieces) + ending, tuple(ends), last=chunked)
+
+
+def joined(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same steps, but what is due at the same moment leaves in one write of at most JOINED
+    bytes."""
+    held: List[Send] = []
+    size = 0
+    for step in steps:
+        if isinstance(step, Breath):
+            yield step
+            continue
+        joins = isinstance(step, Send) and not step.alone
+        if isinstance(step, Send) and joins and size + len(step.data) <= JOINED:
+            held.append(step)
+            size += len(step.data)
+            continue
+        if held:
+            yield one_of(held)
+        held = []
+        size = 0
+        if isinstance(step, Send) and joins:
+            held = [step]
+            size = len(step.data)
+        else:
+            yield step
+    if held:
+        yield one_of(held)
+
+
+def one_of(sends: List[Send]) -> Send:
+    """Several writes as one."""
+    if len(sends) == 1:
+        return sends[0]
+    ends: List[int] = []
+    size = 0
+    for send in sends:
+        ends += [size + end for end in send.ends]
+        size += len(send.data)
+    data = b"".join([send.data for send in sends])
+    return Send(data, tuple(ends), sum([send.head for send in sends]), sends[-1].last)
+
+
+# === withheld ================================================================
+# What is kept of bodies that bring credentials: their fields, with those masked.  Pure.
+
+
+PLAIN_FORM = "application/x-www-form-urlencoded"
+FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
+# RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
+CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
+
+
+def is_plain_form(request: Request) -> bool:
+    """Whether a body is written as a query is."""
+    return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
+
+
+def kept_form(text: str) -> str:
+    """A body that is written as a query is, as it may be kept."""
+    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+
+
+def kept_pair(match: "re.Match[str]") -> str:
+    """A field of such a body as it may be kept."""
+    before, name, value = match.groups()
+    if unquote(name).lower() in CODES:
+        return f"{before}{name}={masked('key', unquote(value))}"
+    return masked_pair(match)
+
+
+def kept_fields(value: Json) -> Json:
+    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    if isinstance(value, list):
+        return [kept_fields(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: kept_field(name, inner) for name, inner in value.items()}
+
+
+def kept_field(name: str, value: Json) -> Json:
+    """One member of an object as it may be kept."""
+    if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
+        return kept_fields(value)
+    return masked("key", value if isinstance(value, str) else compact(value))
+
+
+def kept_call(call: Call) -> Call:
+    """What was read of such a body, as it may be kept."""
+    return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
+
+
+def kept_text(request: Request, text: str) -> str:
+    """A body that was not read, or is too long to be kept, as it may be."""
+    if is_plain_form(request):
+        return kept_form(text)
+    return f"*** ({len(request.body)} bytes)" if text else ""
+
+
+# === answered ================================================================
+# A response and where it comes from, and what the journal remembers of it.  Touches nothing.
+
+
+ITEM_SIZE = 64  # of a short string in a tuple
+TOOLS_KEPT = 128  # of a body that is too long to be kept; OpenAI takes no more
+# Paths that are asked for to see whether somebody is there; what a mock answers is no probe.
+PROBES = frozenset(
+    (
+        *("/", "/health", "/healthz", "/livez", "/readyz", "/ping", "/favicon.ico"),
+        *("/health_generate", "/health/ready", "/metrics", "/load"),
+    )
+)
+VIOLATION_SIZE = 500  # about what the objects of one take beside its sentence
+ENTRY_SIZE = 1500  # about how many bytes of memory the objects of an entry and its call take
+
+
+@record
+class Answered:
+    """A response and where it comes from: what was asked, which mock, and why none.
+
+    `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
+    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
+    that was checked."""
+
+    response: Response
+    call: Optional[Call] = None
+    mock: str = ""
+    note: str = ""
+    wire: Optional[WireFormat] = None
+    uses: Optional[Uses] = None
+    is_repeatable: bool = True
+    near: Tuple[Json, ...] = ()
+    unmatched: bool = False
+    feed: Optional[Feed] = None
+    control: bool = False
+    auth: str = ""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be sent more than once: it is repeatable, and all of it is there."""
+        return self.is_repeatable and self.is_there
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is not made while it is sent."""
+        return self.response.frames is None or isinstance(self.response.frames, tuple)
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection may live on behind it."""
+        return not self.response.delivery.plan.close
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory are free again once it is sent."""
+        if self.is_there:
+            return len(self.response.body)
+        return LONG  # a long stream, as much of it as was there at a time
+
+
+def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
+    """JSON for a test."""
+    return Response(
+        status,
+        (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
+        utf8(compact(value) + "\n"),
+    )
+
+
+def control_refusal(refused: Refused) -> Answered:
+    """Why a control request is refused."""
+    error = {"error": {"message": refused.message, "code": refused.code or "bad_request"}}
+    return Answered(control_response(refused.status, error, refused.headers), control=True)
+
+
+def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
+    """A request and its answer as the journal keeps them.  Credentials are masked for all who look:
+    here they are as they came."""
+    violations = answered.call.violations if answered.call else ()
+    body, call = body_and_call(request, answered)
+    size = ENTRY_SIZE + head.weight + body_size(request.body, body, call)
+    size += told_size(answered, violations)
+    provider = None
+    if answered.wire:
+        provider = answered.wire.provider or None
+    asked = Asked(request, head, body, provider, call, size)
+    if "multipart" in head.headers.get("content-type", "").lower() and request.form is not None:
+        asked.form = bounded_form(request.form, JOURNAL_BODY)
+        if hides_body(answered):
+            asked.form = kept_fields(asked.form)
+        asked.size += walked_size(asked.form)
+    asked.wire, asked.auth = answered.wire, answered.auth
+    asked.mock = answered.mock
+    asked.note = answered.note
+    asked.unmatched = answered.unmatched
+    asked.near = answered.near
+    asked.violations = violations
+    response = answered.response
+    asked.status = response.status
+    if response.delivery.fault:
+        asked.fault = response.delivery.fault.kind
+    if response.frames is None:
+        asked.events_total = 0
+    elif isinstance(response.frames, tuple):
+        asked.events_total = len(response.frames)
+    # Who asks for something with an identity is told of.
+    if request.path in PROBES and not asked.mock and not hides_body(answered):
+        # A malformed request may seem to ask for the root, too.
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+    return asked
+
+
+def told_size(answered: Answered, violations: Violations) -> int:
+    """About the bytes of memory that what was said of a request takes."""
+    size = VIOLATION_SIZE * len(violations)
+    if violations:
+        size += strings_size(one.message for one in violations)
+    if answered.near:
+        size += walked_size(list(answered.near))
+    return size
+
+
+def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[Call]]:
+    """The body of a request as the journal keeps it, and what was read of it."""
+    call = answered.call
+    if call and not call.was_read:
+        call = None
+    body: Json
+    if len(request.body) > JOURNAL_BODY:
+        body = request.body[:JOURNAL_BODY].decode("utf-8", "replace")
+        call = shortened(call)
+    elif call:
+        if hides_body(answered):
+            call = kept_call(call)
+        body = call.body
+    else:
+        body = request.body.decode("utf-8", "replace")
+    if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
+        body = kept_text(request, body)
+        if call and call.body:
+            call = replace(call, body=body)
+    return body, call
+
+
+def hides_body(answered: Answered) -> bool:
+    """Whether what was sent is full of credentials."""
+    return answered.wire is not None and answered.wire.hides_body
+
+
+def told_and_steps(
+    request: Request, head: Head, answered: Answered, exchange: Exchange
+) -> Tuple[Optional[Asked], Iterable[Step]]:
+    """What the journal says of an answer, if it is to say anything, and the steps of it."""
+    asked = None
+    if not answered.control:
+        asked = asked_of(request, head, answered)
+    return asked, answer_steps(answered.response, exchange)
+
+
+def body_size(raw: bytes, body: Json, call: Optional[Call]) -> int:
+    """About the bytes of memory that a body takes as it is kept, with what was read of it."""
+    size = 0
+    if isinstance(body, str):
+        size += strings_size((body,))
+    elif call:
+        size += len(raw) + json_size(raw, body)
+    if call:
+        results = (call.tool_result or "", call.tool_call_id or "")
+        texts = (call.user, call.system, call.prompt, *results)
+        size += strings_size(texts) + ITEM_SIZE * (len(call.inputs) + len(call.tools))
+    return size
+
+
+def shortened(call: Optional[Call]) -> Optional[Call]:
+    """A call without what takes as much memory as a body that is too long to be kept."""
+    if not call:
+        return None
+    return replace(
+        call,
+        request=replace(call.request, body=b""),
+        body=None,
+        prompt="",
+        inputs=(),
+        schema=None,
+        model=call.model[:JOURNAL_BODY],
+        user=call.user[:JOURNAL_BODY],
+        system=call.system[:JOURNAL_BODY],
+        tools=tuple(name[:JOURNAL_BODY] for name in call.tools[:TOOLS_KEPT]),
+        tool_result=beginning(call.tool_result),
+        tool_call_id=beginning(call.tool_call_id),
+        custom_tools=(),
+    )
+
+
+def beginning(text: Optional[str]) -> Optional[str]:
+    """As much of a text, if there is one, as the journal keeps."""
+    if text is None:
+        return None
+    return text[:JOURNAL_BODY]
+
+
+def own_headers(request: Request, answered: Answered) -> Headers:
+    """Headers for a page in a browser: it may call the providers' paths, but of the control API
+    none but its own."""
+    if "origin" not in request.headers or answered.control:
+        return ()
+    return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
+    """What work wants next, or what it gives in the end."""
+    try:
+        return next(work)
+    except StopIteration as stop:
+        answered: Answered = stop.value
+        return answered
+
+
+# === brought =================================================================
+# The header X-Mock-Response: the answer that a request brings along.  Pure.
+
+
+HEADER = "X-Mock-Response"
+LONG_HEADER = 2048  # characters of one that is read anew each time: what is read takes more memory
+TRAVEL_KEYS = frozenset((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS))
+# The fields of a Delivery that keys of a response stand for, where they are called otherwise; what
+# belongs to a fault is part of it.
+DELIVERY_FIELDS: Mapping[str, str] = {
+    "wire": "plan",
+    "probability": "fault",
+    "after_events": "fault",
+    "after_pieces": "fault",
+}
+
+
+@record
+class Brought:
+    """What a request brings along: an answer, or how the matching mock's is to travel."""
+
+    answer: Optional[Answer] = None
+    delivery: Optional[Delivery] = None
+    fields: Tuple[str, ...] = ()  # of the delivery, that the header sets
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether it breaks the answer of whoever gives one."""
+        return self.answer is None and "fault" in self.fields
+
+    def laid_over(self, delivery: Delivery) -> Delivery:
+        """A delivery with what the header says of it in place of its own."""
+        if not self.fields:
+            return delivery
+        return replace(delivery, **{name: getattr(self.delivery, name) for name in self.fields})
+
+
+NOTHING = Brought()
+
+
+def brought_along(call: Call, seed: int) -> Brought:
+    """What the header of a request says.  Refused says what is wrong with it.
+
+    An answer that loses its draw is as if it were not there.  The same header draws the same, so
+    that the same request gets the same."""
+    text = call.headers.get("x-mock-response")
+    if text is None:
+        return NOTHING
+    read: Callable[[str], Brought] = known_header
+    if len(text) > LONG_HEADER:
+        read = header_read
+    try:
+        brought = read(text)
+    except BadMock as error:
+        raise Refused(400, str(error), code="bad_mock_response") from None
+    except TwiceError as error:
+        raise Refused(400, f"{HEADER}: {error}", code="bad_mock_response") from None
+    except ValueError as error:
+        message = f"{HEADER}: not JSON: {error}"
+        raise Refused(400, message, code="bad_mock_response") from None
+    if brought.answer and not brought.answer.wins(f"{seed}/header/0"):
+        return NOTHING
+    return brought
+
+
+def header_read(text: str) -> Brought:
+    """The text of the header, of which ValueError says that it is no JSON, BadMock what is wrong
+    with it."""
+    return read_header(parse_json(header_bytes(text), unique=True))
+
+
+# A test sends the same header with each of its requests.
+known_header = functools.lru_cache(maxsize=64)(header_read)
+
+
+def header_bytes(text: str) -> bytes:
+    """A header's value as the bytes that came: heads are read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def read_header(spec: Json) -> Brought:
+    """The JSON of the header: a `response`, or only keys that say how one travels."""
+    node = MockNode.whole({"response": spec}, HEADER, no_file).get("response")
+    if not isinstance(spec, dict) or not spec or not set(spec) <= TRAVEL_KEYS:
+        answer = parse_answer(node, ())
+        check_answer(node, answer, WAYS)  # as of a mock that answers whatever is asked
+        return Brought(answer)
+    names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
+    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
+
+
+def no_file(name: str) -> bytes:
+    """Refuses to read: a header may name no files."""
+    raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
+
+
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
+
+
+# --- the table ---
+
+
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
+class Option(NamedTuple):
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
+
+    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
+    default is another there."""
+
+    group: str
+    flag: str
+    metavar: str
+    kind: Kind
+    default: Any
+    help: str
+    is_keyword: bool = True
+    python_default: Any = MISSING
+    alone: str = ""  # what it means on the command line without its value, which it may have
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands on the command line without a value."""
+        return not self.metavar
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def keyword_default(self) -> Any:
+        """The default of MockServer's keyword."""
+        return self.default if self.python_default is MISSING else self.python_default
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of a text; BadOption says where that came from."""
+        try:
+            value = self.kind.parse(text)
+        except ValueError:
+            value = text  # which is none of the kind, as the check says
+        return self.kind.check(OptionNode(value, source, written=text))
+
+    def read_keyword(self, value: Any) -> Any:
+        """The value of MockServer's keyword; None is the same as leaving it out."""
+        if value is None:
+            value = self.keyword_default
+        if value is None:
+            return None
+        if not isinstance(self.keyword_default, tuple):
+            return self.kind.check(OptionNode(value, self.name))
+        values = [value]
+        # A text is one value, not its letters.
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            values = list(value)
+        return [self.kind.check(OptionNode(one, self.name)) for one in values]
+
+
+# In the order of --help and of the README's table.
+OPTIONS = (
+    Option(
+        LISTENING,
+        "port",
+        "PORT",
+        PORT,
+        (DEFAULT_PORT,),
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        python_default=0,
+    ),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(
+        ANSWERS,
+        "--data",
+        "DIR",
+        DIRECTORY,
+        (),
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
+    ),
+    Option(
+        ANSWERS,
+        "--fallback",
+        "error|echo",
+        word_of("error|echo"),
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        ANSWERS,
+        "--dialect",
+        "PORT=NAME",
+        DIALECT,
+        (),
+        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--pace",
+        "SECONDS",
+        SECONDS,
+        0.0,
+        "pause between streamed events where a mock sets none",
+    ),
+    Option(
+        ANSWERS,
+        "--require-auth",
+        "",
+        FLAG,
+        False,
+        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--strict",
+        "[=all]",
+        STRICT,
+        False,
+        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
+        "because nobody knows which models they hold for",
+        alone="1",
+    ),
+    Option(
+        HTTPS,
+        "--tls",
+        "",
+        FLAG,
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
+    Option(
+        HTTPS,
+        "--tls-cert-out",
+        "FILE",
+        FILE,
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
+    Option(
+        LOOKING,
+        "--control-token",
+        "TOKEN",
+        TEXT,
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(
+        LOOKING,
+        "--log",
+        "text|json|off",
+        word_of("text|json|off"),
+        "text",
+        "request log on standard error",
+        python_default="off",
+    ),
+    Option(
+        LISTENING,
+        "--exit-on-stdin-close",
+        "",
+        FLAG,
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--check",
+        "",
+        FLAG,
+        False,
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
+        is_keyword=False,
+    ),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
+
+
+def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
+    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
+    told: Dict[int, str] = {}
+    for port, name in map(port_and_dialect, values["dialect"]):
+        if port not in ports:
+            raise BadOption(
+                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
+                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+            )
+        if port in told:
+            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
+        told[port] = name
+
+
+def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    check_dialects(values, spelled)
+    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
+    if bool(values["cert"]) != bool(values["key"]):
+        raise BadOption(
+            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
+        )
+    # `key` need not be asked: it comes with `cert`.
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if values[name] and not values["tls"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
+    for name in ("tls_name", "tls_cert_out"):
+        if values[name] and values["cert"]:
+            raise BadOption(
+                f"{spelled(name)} is for a certificate made at start; "
+                f"leave it out, or {cert_and_key}"
+            )
+
+
+# --- what they come to ---
+
+
+def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values of MockServer's keywords; BadOption says which can't be followed."""
+    values = {}
+    for option in OPTIONS:
+        if option.is_keyword:
+            values[option.name] = option.read_keyword(given[option.name])
+    check_together(values, str)
+    return values
+
+
+def keyword_default(name: str) -> Any:
+    """The default of one of MockServer's keywords."""
+    return BY_NAME[name].keyword_default
+
+
+@record
+class Settings:
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+
+    host: str = keyword_default("host")
+    data: Sequence[str] = keyword_default("data")
+    fallback: str = keyword_default("fallback")
+    dialect: Sequence[str] = keyword_default("dialect")
+    pace: float = keyword_default("pace")
+    require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
+    strict: Union[bool, str] = keyword_default("strict")
+    max_body: int = keyword_default("max_body")
+    seed: int = keyword_default("seed")
+    log: str = keyword_default("log")
+    journal: int = keyword_default("journal")
+    control_token: str = keyword_default("control_token")
+    tls: bool = keyword_default("tls")
+    cert: Optional[str] = keyword_default("cert")
+    key: Optional[str] = keyword_default("key")
+    tls_name: Sequence[str] = keyword_default("tls_name")
+    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    @found_once
+    def ports(self) -> Dict[int, str]:
+        """The dialects of ports that have one."""
+        return dict(map(port_and_dialect, self.dialect))
+
+
+# === admission ===============================================================
+# Who may use the control API.  Touches nothing.
+
+
+# An IPv4 address, or an IPv6 address in brackets, as a Host header has them (RFC 9110, 7.2).
+NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]")
+PORT_SUFFIX = re.compile(r":\d+$")
+
+# What says nothing of requests but how many there were: probes and Prometheus look at it.
+OPEN_TO_ALL = (CONTROL_PREFIX + "/health", CONTROL_PREFIX + "/metrics")
+# What a proxy adds to a request that it passes on (RFC 7239; RFC 9110, 7.6.3; Envoy, "HTTP header
+# manipulation"): behind a sidecar everyone's address is loopback.
+FORWARDED = re.compile(
+    r"forwarded|via|x-real-ip|true-client-ip|(?:x-(?:forwarded|original-forwarded|envoy)-.+)"
+    r"|(?:[a-z]+-)+(?:client|connecting)-ip"
+)
+
+
+def is_own_name(host: str, served: str) -> bool:
+    """Whether a Host header names this server: loopback, the address that it listens on, or a
+    number, which no DNS can rebind."""
+    name = PORT_SUFFIX.sub("", host.strip().lower())
+    if name in ("", "localhost", served.lower()):
+        return True
+    return NUMERIC_HOST.fullmatch(name) is not None
+
+
+def is_on_loopback(peer: str) -> bool:
+    """Whether a client's address is this machine's own."""
+    # The address of a Unix socket is empty; ::ffff: is IPv4 on an IPv6 socket (RFC 4291, 2.5.5.2).
+    return peer in ("::1", "") or peer.startswith(("127.", "::ffff:127."))
+
+
+def is_token(key: str, token: str) -> bool:
+    """Whether a key is the token, if there is one; how long it takes to tell says nothing of it."""
+    return bool(token) and hmac.compare_digest(utf8(key), utf8(token))
+
+
+def is_forwarded(request: Request) -> bool:
+    """Whether a proxy says that it passes a request on for somebody else."""
+    return any(FORWARDED.fullmatch(name) for name in request.headers)
+
+
+def check_local(request: Request) -> None:
+    """Refuse a client on loopback that does not have the token, where there is one: if it has
+    another credential, or is a proxy, whose address says nothing of its client."""
+    if request.headers.get("authorization"):
+        raise Refused(
+            403, "Authorization is not the bearer token of --control-token", code="wrong_token"
+        )
+    if is_forwarded(request):
+        raise Refused(
+            403,
+            "a request that a proxy has forwarded needs the bearer token of --control-token",
+            code="forwarded",
+        )
+
+
+def admit(request: Request, settings: Settings) -> None:
+    """Refuse who may not use the control API.
+
+    It is for clients on loopback, and for others that have the token.  A Host or an Origin that is
+    not the server's own is refused, so that no web page that somebody happens to look at can use
+    it.  Health and metrics are for all."""
+    if request.path in OPEN_TO_ALL:
+        return
+    key = scheme_key(request.headers.get("authorization", ""), ("bearer",))
+    has_token = is_token(key, settings.control_token)
+    host = request.headers.get("host", "")
+    if not has_token and not is_on_loopback(request.peer):
+        raise Refused(
+            403,
+            "the control API answers clients on loopback, and others that send the bearer token "
+            "of --control-token",
+            code="not_loopback",
+        )
+    if settings.control_token and not has_token:
+        check_local(request)
+    if not has_token and not is_own_name(host, settings.host):
+        raise Refused(
+            403,
+            f"Host is {shown(host)}, which is not this server's own name; "
+            "use localhost or its address",
+            code="foreign_host",
+        )
+    # A browser says here whose page asks (RFC 6454, 7.3); curl and SDKs send none.
+    origin = request.headers.get("origin")
+    own_origins = (f"http://{host.lower()}", f"https://{host.lower()}")
+    if origin is not None and origin.lower() not in own_origins:
+        raise Refused(
+            403,
+            f"Origin is {shown(unkeyed(origin))}; the control API answers no other origin",
+            code="foreign_origin",
+        )
+
+
+# === counters ================================================================
+# What is counted of all requests, and Prometheus' text format.  Touches nothing.
+
+
+MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
+OTHER_KIND: RequestKind = ("other", "other", 0, False)
+LABELS = ("provider", "api", "status", "matched")
+
+
+class Family(NamedTuple):
+    """One metric: its samples are values with their labels."""
+
+    name: str
+    kind: str
+    about: str
+    samples: Sequence[Tuple[Mapping[str, str], float]]
+
+    def text(self) -> str:
+        """Help, type and samples."""
+        name = "mock_server_" + self.name
+        lines = [sample_line(name, labels, value) for labels, value in self.samples]
+        return heading(name, self.kind, self.about) + "".join(lines)
+
+
+def gauge(name: str, about: str, value: float) -> Family:
+    """A metric that goes up and down, without labels."""
+    return Family(name, "gauge", about, [({}, value)])
+
+
+def counter(name: str, about: str, value: float) -> Family:
+    """A metric that only grows, without labels."""
+    return Family(name, "counter", about, [({}, value)])
+
+
+class Counters:
+    """Counts of all requests since the start, however many the journal remembers.
+
+    Its users hold the journal's lock."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.requests: Dict[RequestKind, int] = {}
+        self.ends: Dict[str, int] = {}
+        self.bytes_sent = 0
+        self.events_sent = 0
+        self.seconds = 0.0
+        self.violations: Dict[str, int] = {}  # by rule
+
+    def end(self, entry: Entry, ended: str) -> None:
+        """Count a request that has ended."""
+        self.running -= 1
+        self.judge(entry.asked)
+        self.count(entry.kind, ended, entry.sent, entry.duration or 0.0)
+
+    def again(self, again: Again) -> None:
+        """Count a request that was answered at once as one before it was."""
+        _, _, asked, sent, duration, _ = again
+        self.judge(asked)
+        self.count(asked.kind, "complete", sent, duration)
+
+    def judge(self, asked: Asked) -> None:
+        """Count what a request breaks of its provider's rules."""
+        for one in asked.violations:
+            self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
+
+    def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
+        """Count a request of a kind, how it ended, what was sent and how long that took."""
+        if kind not in self.requests and len(self.requests) >= MOST_KINDS:
+            kind = OTHER_KIND
+        self.requests[kind] = self.requests.get(kind, 0) + 1
+        self.ends[ended] = self.ends.get(ended, 0) + 1
+        self.bytes_sent += max(0, sent.bytes)
+        self.events_sent += sent.events
+        self.seconds += seconds
+
+    def families(self) -> List[Family]:
+        """The counts as metrics."""
+        requests = []
+        # By their texts: parts that are None can't be compared with others.
+        for key, count in sorted(self.requests.items(), key=str):
+            labels = dict(zip(LABELS, (str(part).lower() for part in key)))
+            requests.append((labels, count))
+        ends = [({"ended": name}, count) for name, count in sorted(self.ends.items())]
+        violations = []
+        if self.violations:
+            about = "Rules of providers that requests broke."
+            counts = sorted(self.violations.items())
+            samples = [({"rule": rule}, count) for rule, count in counts]
+            violations.append(Family("violations_total", "counter", about, samples))
+        how = "Requests by how their answer ended on the socket."
+        return [
+            Family("requests_total", "counter", "Requests answered.", requests),
+            Family("requests_ended_total", "counter", how, ends),
+            *violations,
+            gauge("requests_in_flight", "Requests that are being answered.", self.running),
+            counter(
+                "request_seconds_total",
+                "Seconds that answering took, added up.",
+                round(self.seconds, 6),
+            ),
+            counter("bytes_sent_total", "Bytes of bodies sent, framing included.", self.bytes_sent),
+            counter("events_sent_total", "Events of streams sent.", self.events_sent),
+        ]
+
+
+# === journal =================================================================
+# What was asked and how it ended; waiting for it, and watching.  May touch threading and time.
+
+
+EVERY_SESSION = "*"
+MOST_UNMADE = 10_000  # entries that are not made yet
+ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
+
+
+class Wanted(NamedTuple):
+    """Requests of a session, or of all for `*`: those that fulfil conditions and ended as asked."""
+
+    session: str
+    conditions: Sequence[Condition] = ()
+    ended: Ended = None
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether a request of the right session is one of them."""
+        return entry.matches(self.conditions, self.ended)
+
+
+class Waiter(Gate):
+    """Somebody who waits for so many more requests; it opens when they are there."""
+
+    def __init__(self, wanted: Wanted, missing: int) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.missing = missing
+        self.has_failed = False
+        self.unsure: List[Entry] = []  # those of which it takes long to say whether they count
+
+    def look(self, entry: Entry) -> None:
+        """Look at a request that has just come, or ended."""
+        wanted = self.wanted
+        # Each is counted once: when it comes, or, if it matters how it ended, when it ends.
+        if (entry.ended is None) != (wanted.ended is None):
+            return
+        try:
+            if wanted.session in (EVERY_SESSION, entry.asked.session) and wanted.holds(entry):
+                self.found(1)
+        except TooLong:
+            self.unsure.append(entry)
+            self.release()
+        except Exception:  # noqa: BLE001  it is not the fault of the request that is looked at
+            self.has_failed = True
+            self.release()  # who waits looks again, and is told
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is still something to wait for."""
+        return self.missing > 0 and not self.has_failed
+
+    def look_closer(self) -> None:
+        """Look at those again, in a thread that has the time."""
+        unsure, self.unsure = self.unsure, []
+        for entry in unsure:
+            if self.wanted.holds(entry):
+                self.found(1)
+
+    def found(self, more: int) -> None:
+        """There are so many more of them."""
+        was_open = self.missing <= 0
+        self.missing -= more
+        if self.missing <= 0 and not was_open:
+            self.release()
+
+
+class Journal:
+    """The newest requests of each session, oldest first, and counts of all requests.
+
+    What is remembered is bounded: `size` requests a session, `room` bytes in all.  Waiting costs
+    nothing but a look at each request that comes or ends."""
+
+    def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.size = size
+        self.room = room
+        self.used = 0  # bytes of what is remembered
+        self.remembered = 0
+        self.sessions: Dict[str, Deque[Entry]] = {}
+        self.order: Deque[Entry] = deque()  # of all sessions; dropped ones may still be in it
+        self.gated: Dict[str, Entry] = {}  # streams under way that a test releases, journal or not
+        self.lock = threading.RLock()
+        self.waiters: List[Waiter] = []
+        self.feeds: List[Tuple[str, Feed]] = []
+        self.closed = False
+        self.started = time.monotonic()
+        self.counters = Counters()
+        self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
+
+    # --- what the server tells ---
+
+    def add(self, entry: Entry) -> None:
+        """Remember one request, unless it is a probe."""
+        if entry.asked.is_probe:
+            return
+        with self.lock:
+            if self.repeated:
+                self.make_entries()
+            self.counters.running += 1
+            if entry.gate:
+                self.gated[entry.number] = entry
+            if self.size:
+                self.remember(entry)
+            if self.waiters or self.feeds:
+                self.tell(entry)
+
+    def add_again(self, again: Again) -> None:
+        """Remember one request that was answered at once as one before it was, for who holds the
+        lock: its entry is made when somebody looks, or never."""
+        self.repeated.append(again)
+        if self.waiters or self.feeds or len(self.repeated) >= MOST_UNMADE:
+            self.make_entries()
+
+    def make_entries(self) -> None:
+        """Make the entries of what was repeated, as if each had been made when it came."""
+        repeated, self.repeated = self.repeated, []
+        told = bool(self.waiters or self.feeds)
+        if not told and self.used + sum(again[2].size for again in repeated) <= self.room:
+            repeated = self.lasting(repeated)
+        for again in repeated:
+            entry = entry_of(again)
+            self.counters.running += 1
+            if self.size:
+                self.remember(entry)
+            if told:
+                self.tell(entry)
+            self.end(entry, "complete")
+
+    def lasting(self, repeated: List[Again]) -> List[Again]:
+        """Those of them that their sessions remember in the end; the others are only counted."""
+        left: Dict[str, int] = {}
+        lasting = []
+        for again in reversed(repeated):
+            session = again[2].session
+            left.setdefault(session, self.size)
+            if left[session] > 0:
+                left[session] -= 1
+                lasting.append(again)
+            else:
+                self.counters.again(again)
+        return lasting[::-1]
+
+    def remember(self, entry: Entry) -> None:
+        """Put an entry behind those of its session, and drop what is too much then."""
+        session = entry.asked.session
+        entries = self.sessions.get(session)
+        if entries is None:
+            entries = self.sessions[session] = deque()
+        entries.append(entry)
+        self.order.append(entry)
+        self.used += entry.asked.size
+        self.remembered += 1
+        if len(entries) > self.size:
+            self.forget(entries.popleft())
+        if self.used > self.room or not self.order[0].is_remembered:
+            self.trim()
+
+    def trim(self) -> None:
+        """Drop the oldest entries of all sessions while they take too much room."""
+        while self.order and (self.used > self.room or not self.order[0].is_remembered):
+            oldest = self.order.popleft()
+            if oldest.is_remembered:
+                self.sessions[oldest.asked.session].popleft()
+                self.forget(oldest)
+
+    def forget(self, entry: Entry) -> None:
+        """Forget an entry that its session has dropped.  Its place in the order stays until it is
+        first, or too many have gone."""
+        entry.is_remembered = False
+        self.used -= entry.asked.size
+        self.remembered -= 1
+        # Seldom, so that it costs each request next to nothing.
+        if len(self.order) > 2 * self.remembered + 1000:
+            self.order = deque(other for other in self.order if other.is_remembered)
+        session = entry.asked.session
+        if session and not self.sessions.get(session):
+            self.sessions.pop(session, None)
+
+    def end(self, entry: Entry, ended: str) -> None:
+        """Say how a request ended."""
+        if entry.asked.is_probe:
+            entry.ended = ended
+            return
+        with self.lock:
+            entry.ended = ended
+            self.counters.end(entry, ended)
+            if entry.gate:
+                self.gated.pop(entry.number, None)
+            if self.waiters or self.feeds:
+                self.tell(entry)
+
+    def tell(self, entry: Entry) -> None:
+        """Have those who wait look at an entry, and send it to those who watch."""
+        with WATCHDOG.hurried():
+            for waiter in self.waiters:
+                waiter.look(entry)
+        sessions = (EVERY_SESSION, entry.asked.session)
+        watching = [feed for session, feed in self.feeds if session in sessions]
+        if watching:
+            event = "request" if entry.ended is None else "ended"
+            frame = OPENAI_SSE.frame(compact(entry.json()), event)
+            for feed in watching:
+                feed.put(frame)
+
+    # --- what tests ask: of a session, or of all for `*` ---
+
+    def entries(self, session: str = "") -> List[Entry]:
+        """Requests, oldest first."""
+        with self.lock:
+            self.make_entries()
+            if session == EVERY_SESSION:
+                return [entry for entry in self.order if entry.is_remembered]
+            return list(self.sessions.get(session, ()))
+
+    def matching(self, wanted: Wanted) -> List[Entry]:
+        """The requests that are wanted, oldest first."""
+        return [entry for entry in self.entries(wanted.session) if wanted.holds(entry)]
+
+    def find(self, number: str) -> Optional[Entry]:
+        """A request of any session by its id."""
+        with self.lock:
+            self.make_entries()
+            # A gated stream is there even without a journal, or once that has dropped it.
+            gated = self.gated.get(number)
+            if gated:
+                return gated
+            for entry in self.order:
+                if entry.is_remembered and entry.number == number:
+                    return entry
+        return None
+
+    def clear(self, session: str = "") -> int:
+        """Forget requests; how many there were."""
+        with self.lock:
+            self.make_entries()
+            names = [session]
+            if session == EVERY_SESSION:
+                names = list(self.sessions)
+            dropped = [entry for name in names for entry in self.sessions.pop(name, ())]
+            self.freed(sum(entry.asked.size for entry in dropped))
+            for entry in dropped:
+                self.forget(entry)
+        return len(dropped)
+
+    def awaited(self) -> Set[str]:
+        """The sessions of which somebody waits for requests, or may release a stream."""
+        with self.lock:
+            gated = {entry.asked.session for entry in self.gated.values()}
+            return gated.union(waiter.wanted.session for waiter in self.waiters)
+
+    def open_gates(self, session: str) -> None:
+        """Let the gated streams of a session, or of all for `*`, run to their end."""
+        with self.lock:
+            gated = list(self.gated.values())
+        for entry in gated:
+            if entry.gate and session in (EVERY_SESSION, entry.asked.session):
+                entry.gate.release(ALL_EVENTS)
+
+    def waiting(self, wanted: Wanted, count: int, timeout: float) -> Work[Tuple[List[Entry], bool]]:
+        """Work that gives the requests that are wanted, and whether there were `count` of them in
+        time."""
+        waiter = Waiter(wanted, count)
+        deadline = time.monotonic() + timeout
+        with self.lock:
+            # Under one lock, so that each request is seen here or by the waiter, and not twice.
+            entries = self.entries(wanted.session)
+            if wanted.ended is not None:
+                entries = [entry for entry in entries if entry.ended in wanted.ended]
+            self.waiters.append(waiter)
+        try:
+            present = [entry for entry in entries if wanted.holds(entry)]
+            with self.lock:
+                waiter.found(len(present))
+            while waiter.waits and not self.closed and time.monotonic() < deadline:
+                yield Wanting(waiter, deadline - time.monotonic())
+                if waiter.unsure:
+                    yield ASIDE
+                    waiter.look_closer()
+        finally:
+            with self.lock:
+                self.waiters.remove(waiter)
+        return self.matching(wanted), waiter.missing <= 0
+
+    def watch(self, session: str) -> Feed:
+        """A feed of what happens from now on."""
+        feed = Feed()
+        with self.lock:
+            self.make_entries()
+            if self.closed:  # the feed ends at once
+                feed.put(None)
+            self.feeds.append((session, feed))
+        return feed
+
+    def unwatch(self, feed: Gate) -> None:
+        """Nobody reads this feed any more."""
+        with self.lock:
+            self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def families(self) -> List[Family]:
+        """What Prometheus is told: counts of all requests, and how many are remembered."""
+        with self.lock:
+            self.make_entries()
+            kept = gauge("journal_entries", "Requests in the journal.", self.remembered)
+            return [*self.counters.families(), kept]
+
+    def uptime(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.started
+
+    def close(self) -> None:
+        """Let nobody wait any longer."""
+        with self.lock:
+            self.closed = True
+            for waiter in self.waiters:
+                waiter.release()
+            for _, feed in self.feeds:
+                feed.put(None)
+
+
+# === control_requests ========================================================
+# Control requests: the session that is meant, what the body and the query say.  Touch nothing.
+
+
+MOST = 1_000_000  # requests or events that a test may ask for
+DIGITS = re.compile("[0-9]{1,9}")
+
+
+class BadValue(WrongValue):
+    """A value in a control request that can't be used."""
+
+
+class Given(Written):
+    """What a control request says, in its body or its query, where all is text."""
+
+    __slots__ = ()
+    error = BadValue
+
+    def whole(self, least: int, default: Json = MISSING) -> int:
+        """A whole number from `least` to MOST, maybe written as text."""
+        number = self
+        if self.is_a("a string") and DIGITS.fullmatch(self.value):
+            number = Given(int(self.value), self.source, self.parent, self.key, self.value)
+        what = f"a whole number from {least} to {MOST}"
+        return int(number.integer(what, least, MOST, default))
+
+
+class ControlRequest(NamedTuple):
+    """A request of the control API; `params` are the placeholders of its route."""
+
+    request: Request
+    params: Mapping[str, str]
+
+    @property
+    def session(self) -> str:
+        """The session that is meant: of the query, else of the request; `*` is all."""
+        name = self.request.query.get("session", self.request.session)
+        if name != EVERY_SESSION and not good_session(name):
+            raise Refused(400, f"the session is {shown(name)}, {SESSION_RULE}", code="bad_session")
+        return name
+
+    def json(self) -> Json:
+        """The body's value."""
+        try:
+            return parse_request(self.request.body, unique=True)
+        except TwiceError as error:
+            raise Refused(400, f"the body: {error}", code="bad_json") from None
+        except ValueError as error:
+            raise Refused(400, f"the body is not JSON: {error}", code="bad_json") from None
+
+    def body(self, *keys: str) -> Given:
+        """The body, an object with no other keys; an empty one is one without any."""
+        value: Json = {}
+        if self.request.body.strip():  # curl -X POST without -d sends none
+            value = self.json()
+        Node(value, "body").only(keys)
+        return Given(value)
+
+    def query(self, *keys: str) -> Given:
+        """The query, which has no other keys."""
+        value = dict(self.request.query)
+        Node(value, "query").only(keys)
+        return Given(value)
+
+
+# === inspector ===============================================================
+# The inspector: a page that shows the journal as it grows.
+
+
+INSPECTOR = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
+body{color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
+tr.miss td{background:#fff3f0}
+pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
+summary{cursor:pointer}
+@media(prefers-color-scheme:dark){
+body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
+}
+</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
+<table><thead><tr>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th>
+</tr></thead>
+<tbody id="rows"></tbody></table>
+<script>
+const rows = document.getElementById("rows"), state = document.getElementById("state");
+function cell(row, text) {
+  const td = row.insertCell();
+  td.textContent = text ?? "";
+  return td;
+}
+function show(entry) {
+  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
+  row.id = "r" + entry.id;
+  row.replaceChildren();
+  row.className = entry.unmatched ? "miss" : "";
+  cell(row, entry.id);
+  const what = cell(row, ""), more = document.createElement("details");
+  const head = document.createElement("summary"), pre = document.createElement("pre");
+  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
+  pre.textContent = JSON.stringify(entry, null, 2);
+  more.append(head, pre);
+  what.append(more);
+  cell(row, entry.model);
+  cell(row, entry.status);
+  cell(row, entry.mock ?? entry.note);
+  cell(row, entry.ended ?? "…");
+  while (rows.rows.length > 500) rows.deleteRow(-1);
+}
+fetch("requests?session=*")
+  .then(answer => answer.json())
+  .then(found => found.requests.forEach(show));
+const live = new EventSource("requests/live?session=*");
+live.onopen = () => state.textContent = "live";
+live.onerror = () => state.textContent = "disconnected";
+for (const name of ["request", "ended"])
+  live.addEventListener(name, event => show(JSON.parse(event.data)));
+</script></body></html>
+"""
+
+
+# === mocks/index =============================================================
+# Mocks by what the texts of a call must contain, so that few of many are tried.  Pure.
+
+
+WIDTH = 6  # letters of a text by which a mock is filed; fewer are in too many texts
+
+WINDOWS = 64  # of a long piece so many are looked at for the rarest
+
+WORTH = 5  # so many letters are looked at in the time that one mock takes
+
+FEW_MOCKS = 4  # are all tried in the time that the shelves take
+
+# By these is filed what asks for nothing else.
+FEW_VALUES = ("provider", "operation", "api", "method")
+
+Filed = Tuple[int, Mock]  # with its place in the matching order
+
+
+class Shelf:
+    """Mocks by some letters that one text of a call must contain, or by the whole of it.
+
+    Readers hold no lock: a list only grows, and another takes its place when a mock goes."""
+
+    def __init__(self, get: Callable[[Call], Any], width: int, is_folded: bool) -> None:
+        self.get, self.width, self.is_folded = get, width, is_folded
+        self.entries: Dict[str, List[Filed]] = {}
+        self.size = 0
+
+    def put(self, letters: str, entry: Filed) -> None:
+        """File a mock."""
+        self.entries.setdefault(letters, []).append(entry)
+        self.size += 1
+
+    def take(self, letters: str, gone: Set[Mock]) -> None:
+        """Take mocks away that are filed under the same letters."""
+        left = [entry for entry in self.entries[letters] if entry[1] not in gone]
+        self.size -= len(self.entries[letters]) - len(left)
+        if left:
+            self.entries[letters] = left
+        else:
+            del self.entries[letters]
+
+    def found(self, call: Call) -> Iterable[List[Filed]]:
+        """The mocks that may match."""
+        text = self.get(call)
+        if text is None:
+            return ()
+        if not self.width:
+            return (self.entries.get(text, []),)
+        # A few mocks are tried sooner than a long text is looked through.
+        if self.size * WORTH < len(text):
+            return list(self.entries.values())
+        if self.is_folded:
+            text = folded(text)
+        there = self.windows(text)
+        return [self.entries.get(letters, []) for letters in there if letters in self.entries]
+
+    def windows(self, text: str) -> Set[str]:
+        """All letters of a text that stand together, as many as count here."""
+        width = self.width
+        return {text[at : at + width] for at in range(len(text) - width + 1)}
+
+
+class Shelves:
+    """Mocks, each in one place: where the fewest others are of all that its conditions need."""
+
+    def __init__(self) -> None:
+        self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
+        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
+
+    def put(self, order: int, mock: Mock) -> None:
+        """File a mock by its rarest piece."""
+        best, fewest = (self.elsewhere, ""), len(self.places)
+        for shelf, letters in self.choices(mock):
+            others = len(shelf.entries.get(letters, ()))
+            if others <= fewest:
+                best, fewest = (shelf, letters), others
+            if not others:
+                break
+        shelf, letters = best
+        shelf.put(letters, (order, mock))
+        self.places[mock] = best
+
+    def take(self, gone: Set[Mock]) -> None:
+        """Take mocks away; thousands may lie in one place, which is looked through once."""
+        places = {self.places.pop(mock) for mock in gone}
+        for shelf, letters in places:
+            shelf.take(letters, gone)
+
+    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+        """Where a mock may be filed; whole texts first, as they are looked up at once."""
+        needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
+        telling = [one for one in needed if one[0].key not in FEW_VALUES]
+        for condition, piece in sorted(telling or needed, key=lambda one: not one[1].is_whole):
+            text = piece.text
+            if piece.is_whole:
+                yield self.shelf(condition, 0, piece), text
+                continue
+            width = min(WIDTH, len(text))
+            last = len(text) - width
+            shelf = self.shelf(condition, width, piece)
+            for at in range(0, last + 1, last // WINDOWS + 1):
+                yield shelf, text[at : at + width]
+
+    def shelf(self, condition: Condition, width: int, piece: Piece) -> Shelf:
+        """The shelf of one text of calls."""
+        key = condition.key, width, piece.is_folded
+        shelf = self.shelves.get(key)
+        if shelf is None:
+            shelf = self.shelves[key] = Shelf(condition.get, width, piece.is_folded)
+        return shelf
+
+    def found(self, call: Call) -> List[Filed]:
+        """The mocks that may match, in order."""
+        entries = list(self.elsewhere.entries.get("", ()))
+        for shelf in list(self.shelves.values()):
+            if shelf.size:
+                for some in shelf.found(call):
+                    entries += some
+        entries.sort(key=itemgetter(0))
+        return entries
+
+
+class Index:
+    """Mocks in matching order, found without a look at those of which a call lacks a piece.
+
+    One that is changed is another one, which shares its shelves: a test may add thousands, one
+    by one."""
+
+    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+        self.mocks = tuple(mocks)
+        self.first = 0  # the place of the first in the matching order
+        self.shelves = Shelves()
+        for order, mock in enumerate(self.mocks):
+            self.shelves.put(order, mock)
+
+    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+        """The index of what is on the shelves by now."""
+        index = Index()
+        index.mocks, index.first, index.shelves = mocks, first, self.shelves
+        return index
+
+    def preceded(self, mocks: Iterable[Mock]) -> Index:
+        """The same with other mocks before them."""
+        added = tuple(mocks)
+        first = self.first - len(added)
+        for order, mock in enumerate(added, first):
+            self.shelves.put(order, mock)
+        return self.changed((*added, *self.mocks), first)
+
+    def without(self, gone: Set[Mock]) -> Index:
+        """The same without some mocks."""
+        self.shelves.take(gone)
+        left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
+        return self.changed(left, self.first)
+
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        if len(self.mocks) <= FEW_MOCKS:
+            return list(self.mocks)
+        return [mock for _, mock in self.shelves.found(call)]
+
+
+# === mocks/problems ==========================================================
+# All that is wrong with a mock, not only what is found first.  Pure.
+
+
+MOST_PROBLEMS = 20  # of one mock
+STEP = re.compile(r"[^.\[\]]+")  # of a path such as responses[2].pace
+
+
+def problems_of(spec: Json, place: str, read: ReadFile) -> List[str]:
+    """What is wrong with a mock, first that for which it is refused.
+
+    What else is wrong is found by leaving out what was; it is told if it would be wrong anywhere,
+    and not if it may only be so because something is left out."""
+    found: List[str] = []
+    while len(found) < MOST_PROBLEMS and spec is not MISSING:
+        try:
+            parse_mock(MockNode.whole(spec, place, read))
+            break
+        except BadMock as error:
+            if found and not error.expected:
+                break
+            found.append(str(error))
+            spec = without(spec, error.path)
+    return found
+
+
+def without(spec: Json, path: str) -> Json:
+    """A mock without the key that a path leads to, or leads into; MISSING if there is none.
+
+    A key of the mock itself, or of its match or one of its responses."""
+    steps: List[Union[str, int]] = [
+        int(step) if step.isdecimal() else step for step in STEP.findall(path)
+    ]
+    depth = 1
+    if steps[:1] in (["match"], ["response"]):
+        depth = 2
+    elif steps[:1] == ["responses"]:
+        depth = 3
+    if not steps or len(steps) < depth:
+        return MISSING
+    return left_out(spec, steps[:depth])
+
+
+def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
+    """A value without what lies at the end of some steps; MISSING if they lead nowhere."""
+    step = steps[0]
+    copy: Json = dict(value) if isinstance(value, dict) else list(value)
+    known: Iterable[Union[str, int]] = range(len(copy))
+    if isinstance(value, dict):
+        known = value
+    if step not in known:
+        return MISSING
+    if len(steps) == 1:
+        del copy[step]
+        return copy
+    inner = left_out(copy[step], steps[1:])
+    if inner is MISSING:
+        return MISSING
+    copy[step] = inner
+    return copy
+
+
+# === mocks/files =============================================================
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
+
+
+Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
+
+# Two changes that a file system gives the same time look like one.  Its clock may tick as seldom as
+# every 10 ms; what is older than this is known by its stamp alone.
+YOUNG_NS = 50_000_000
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
+LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
+LACK_SECONDS = 1.0  # until it is read again after that
+
+# What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
+FILE_FLAGS = os.O_RDONLY
+for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):
+    FILE_FLAGS |= getattr(os, flag, 0)
+FOLDER_FLAGS = FILE_FLAGS | getattr(os, "O_DIRECTORY", 0)
+
+
+def stamp_of(path: str) -> Stamp:
+    """What changes when a file does, mostly."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def content_of(path: str) -> int:
+    """A hash of a file's bytes, or of the names in a folder.  OSError if they can't be read."""
+    if os.path.isdir(path):
+        return hash_of(os.listdir(path))
+    return hash(content_inside(os.path.dirname(path), path, path))
+
+
+def hash_of(names: Iterable[str]) -> int:
+    """A hash of the names in a folder, in whatever order they come."""
+    return hash(frozenset(names))
+
+
+class Seen:
+    """A file or folder as it was read: its stamp, and while it is young a hash of its content."""
+
+    __slots__ = ("stamp", "content")
+
+    def __init__(self, path: str) -> None:
+        self.stamp = stamp_of(path)  # before its content: a change in between is then seen
+        self.content: Optional[int] = None
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it may change once more without another stamp."""
+        return self.stamp is not None and 0 <= time.time_ns() - self.stamp[0] < YOUNG_NS
+
+    def note(self, content: int) -> None:
+        """Keep the hash of its content for as long as the stamp alone does not tell of a change."""
+        self.content = content if self.is_young else None
+
+    def has_changed(self, path: str) -> bool:
+        """Whether it is not any more as it was read."""
+        if stamp_of(path) != self.stamp:
+            return True
+        if self.content is None:
+            return False
+        try:
+            content = content_of(path)
+        except (OSError, Unreadable):
+            return True
+        if content != self.content:
+            return True
+        self.note(content)
+        return False
+
+
+def content_inside(root: str, path: str, name: str) -> bytes:
+    """The bytes of a file inside a folder; both paths are without links.
+
+    What is read is what was looked at, whatever takes its place meanwhile: a pipe, which would
+    never end, a link that leads elsewhere, a file that grows all the time."""
+    number = opened_inside(root, path)
+    with open(number, "rb", buffering=0) as file:
+        status = os.fstat(number)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(f"{name} is no regular file")
+        if status.st_size > FILE_LIMIT:
+            raise Unreadable(f"{name} has more than {FILE_LIMIT >> 20} MiB")
+        pieces = []
+        left = status.st_size
+        while left > 0:
+            piece = file.read(left)
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
+
+
+def opened_inside(root: str, path: str) -> int:
+    """A descriptor of a file inside a folder, to which no link has led."""
+    if os.open not in os.supports_dir_fd:  # as on Windows
+        number = os.open(path, FILE_FLAGS)
+        if os.path.realpath(path) == path:
+            return number
+        os.close(number)
+        raise FileNotFoundError(path)
+    *folders, name = os.path.relpath(path, root).split(os.sep)
+    folder = os.open(root, FOLDER_FLAGS)
+    try:
+        for inner_name in folders:
+            inner = os.open(inner_name, FOLDER_FLAGS, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(name, FILE_FLAGS, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something could not be read."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "no memory"
+
+
+class Library:
+    """The files of one data directory, and how each file and folder was when it was read."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self.seen: Dict[str, Seen] = {}
+        self.lacked = False  # descriptors or memory, for something
+
+    def read(self, name: str) -> bytes:
+        """A file inside the directory; FileNotFoundError if it is not there, Unreadable if its name
+        or a link leads outside or it can't be read."""
+        try:
+            path = os.path.realpath(os.path.join(self.root, name))
+            if os.path.isabs(name) or not path.startswith(self.root + os.sep):
+                raise Unreadable(
+                    f"@{name} lies outside the data directory; files are named relative to it"
+                )
+            seen = self.seen[path] = Seen(path)
+            data = content_inside(self.root, path, f"@{name}")
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(name) from None
+        except (OSError, MemoryError) as error:
+            self.note_lack(error)
+            raise Unreadable(f"can't read @{name[:200]}: {reason_of(error)}") from None
+        except ValueError as error:  # a NUL or a lone surrogate in the name
+            raise Unreadable(f"can't read @{shown(name)}: {error}") from None
+        seen.note(hash(data))
+        return data
+
+    def note_lack(self, error: BaseException) -> None:
+        """Note that something could not be read that is as it was: the stamps will not tell when
+        it can be."""
+        self.lacked = self.lacked or not isinstance(error, OSError) or error.errno in LACKS
+
+    def files(self) -> List[str]:
+        """Mock files, relative and in name order; hidden ones and folders outside are passed over.
+        Unreadable if a folder can't be listed."""
+        found, top = [], os.path.join(self.root, "mocks")
+        entered = {os.path.realpath(top)}
+        self.seen[top] = Seen(top)
+        for folder, folders, names in os.walk(top, onerror=self.unlisted, followlinks=True):
+            self.seen[folder].note(hash_of([*folders, *names]))
+            folders[:] = [
+                name for name in folders if self.enters(os.path.join(folder, name), entered)
+            ]
+            for name in folders:
+                inner = os.path.join(folder, name)
+                self.seen[inner] = Seen(inner)
+            for name in names:
+                if name.endswith(".json") and not name.startswith("."):
+                    path = os.path.relpath(os.path.join(folder, name), self.root)
+                    found.append(path.replace(os.sep, "/"))
+        return sorted(found, key=lambda name: name.split("/"))
+
+    def unlisted(self, error: OSError) -> None:
+        """Raise Unreadable for a folder that can't be listed, unless there is none."""
+        if not isinstance(error, FileNotFoundError):
+            self.note_lack(error)
+            name = os.path.relpath(str(error.filename), self.root).replace(os.sep, "/")
+            raise Unreadable(f"{name}: can't read this folder: {error.strerror}")
+
+    def enters(self, folder: str, entered: Set[str]) -> bool:
+        """Whether a folder is not hidden, lies inside the directory and was not entered before, by
+        whatever links."""
+        real = os.path.realpath(folder)
+        if os.path.basename(folder).startswith(".") or real in entered:
+            return False
+        if not real.startswith(self.root + os.sep):
+            return False
+        entered.add(real)
+        return True
+
+    def load(self) -> Tuple[List[Mock], List[str]]:
+        """All mocks, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        try:
+            names = self.files()
+        except Unreadable as error:
+            return [], [str(error)]
+        for name in names:
+            try:
+                specs = self.parsed(name)
+            except ValueError as error:
+                problems.append(f"{name}: {error}")
+                continue
+            for position, spec in enumerate(specs, 1):
+                place = f"{name}#{position}"
+                try:
+                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+                except BadMock:
+                    problems += problems_of(spec, place, self.read)
+        return mocks, problems
+
+    def parsed(self, name: str) -> List[Json]:
+        """The mocks in a file, as JSON; ValueError says why it can't be used."""
+        try:
+            value = parse_json(self.read(name), unique=True)
+        except FileNotFoundError:
+            return []  # gone since the folder was listed
+        except TwiceError:
+            raise
+        except Unreadable as error:
+            raise ValueError(str(error)) from None
+        except ValueError as error:
+            raise ValueError(f"not JSON: {error}") from None
+        return value if isinstance(value, list) else [value]
+
+
+def reader(libraries: Sequence[Library]) -> ReadFile:
+    """Reads a file from the first data directory that has it."""
+
+    def read(name: str) -> bytes:
+        if not libraries:
+            raise Unreadable(f"@{name} needs a data directory")
+        for library in libraries[:-1]:
+            try:
+                return library.read(name)
+            except FileNotFoundError:
+                pass
+        return libraries[-1].read(name)
+
+    return read
+
+
+class MockFiles:
+    """The mocks of all data directories, read again when one of the files that were read changes.
+
+    The lock is their own: who asks for a session does not wait until files are read.  `say` gets a
+    line when reading again goes wrong or right; `read_added` reads what was added at run time."""
+
+    def __init__(
+        self,
+        directories: Sequence[str],
+        say: Callable[[str], None],
+        read_added: Callable[[ReadFile], None],
+    ) -> None:
+        self.directories = tuple(directories)
+        self.say, self.read_added = say, read_added
+        self.lock = threading.RLock()
+        self.index = Index()
+        self.counts: List[int] = []  # how many each directory has
+        self.problems: List[str] = []
+        self.seen: Dict[str, Seen] = {}
+        self.roots = self.real_directories()  # when they were read
+        self.retry_at = math.inf  # of the monotonic clock
+        self.loads = 0  # how often they were read
+        self.round = -1  # of the loop, in which they were looked at last
+        self.is_stale = False  # as it was seen then
+        self.next_look = 0.0  # of the monotonic clock
+        self.last_request = 0.0
+        self.look_work = 0.0  # seconds of the processor that the last look for changes took
+
+    def real_directories(self) -> List[str]:
+        """Where the directories are: each may be a link."""
+        return [os.path.realpath(directory) for directory in self.directories]
+
+    def libraries(self) -> List[Library]:
+        """The directories, to be read."""
+        return [Library(directory) for directory in self.directories]
+
+    def load(self) -> List[str]:
+        """Read all files; what is wrong with them, if anything is, in which case the mocks stay as
+        they were."""
+        with self.lock:
+            self.loads += 1
+            libraries = self.libraries()
+            self.roots = [library.root for library in libraries]
+            loaded: List[Mock] = []
+            problems: List[str] = []
+            self.counts = []
+            for library in libraries:
+                try:
+                    mocks, wrong = library.load()
+                    loaded += mocks
+                    self.counts.append(len(mocks))
+                    problems += wrong
+                except MemoryError:
+                    library.lacked = True
+                    problems.append("no memory to read them")
+            if not problems:
+                self.index = Index(loaded)
+            self.read_added(reader(libraries))
+            # Of a broken edit, too: it is read once, and again when it is mended.
+            self.seen = {}
+            self.watch(libraries)
+            self.retry_at = math.inf
+            if any(library.lacked for library in libraries):
+                self.retry_at = time.monotonic() + LACK_SECONDS
+        return problems
+
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+        """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
+        one is wrong."""
+        libraries = self.libraries()
+        read = reader(libraries)
+        mocks = []
+        for place, spec in placed.items():
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, read)))
+            except BadMock as error:
+                if len(placed) == 1:
+                    raise
+                which = f"mock {len(mocks) + 1} of {len(placed)}"
+                raise BadMock(
+                    f"{which}: {error}",
+                    path=error.path,
+                    expected=error.expected,
+                    found=error.found,
+                ) from None
+        return mocks, libraries
+
+    def watch(self, libraries: Iterable[Library]) -> None:
+        """Look at the files that these libraries have read, too."""
+        for library in libraries:
+            self.seen.update(library.seen)
+
+    def is_current(self, round: int) -> bool:
+        """Whether no file has changed since all were read, for requests that came in before a round
+        of the loop began.  False where only `refresh()`, which may take long, can tell.
+
+        Looking costs a stat a file; while requests come faster than a client can change a file
+        between two of them, that is kept to a tenth of the time."""
+        if round == self.round or self.is_stale:
+            return not self.is_stale
+        now = time.monotonic()
+        pause, self.last_request = now - self.last_request, now
+        is_due = now >= self.next_look or pause > max(QUIET_SECONDS, self.look_work)
+        if not self.seen or not is_due:
+            self.round = round
+            return True
+        if not self.lock.acquire(blocking=False):
+            return False
+        try:
+            self.is_stale = self.look()
+        finally:
+            self.lock.release()
+        self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
+        self.round = round
+        return not self.is_stale
+
+    def refresh(self) -> None:
+        """Read the files again if one has changed."""
+        with self.lock:
+            if self.seen and self.look():
+                before = [mock.canonical for mock in self.index.mocks]
+                self.report(self.load(), before)
+            self.is_stale = False
+
+    def look(self) -> bool:
+        """Whether a file has changed."""
+        # What another process has interrupted is no slow look: its own time counts.
+        began, work = time.monotonic(), time.thread_time()
+        has_changed = began >= self.retry_at
+        # A directory that is a link may lead elsewhere now.
+        has_changed = has_changed or self.roots != self.real_directories()
+        has_changed = has_changed or any(one.has_changed(path) for path, one in self.seen.items())
+        self.look_work = time.thread_time() - work
+        return has_changed
+
+    def report(self, problems: List[str], before: List[str]) -> None:
+        """Tell how a reload went, once a change."""
+        if problems != self.problems:
+            for problem in problems:
+                self.say(f"mocks not reloaded, the previous ones stay: {problem}")
+        is_new = before != [mock.canonical for mock in self.index.mocks]
+        if not problems and (self.problems or is_new):
+            self.say(f"mocks reloaded: {len(self.index.mocks)}")
+        self.problems = problems
+
+
+# === mocks/near ==============================================================
+# Near misses: which mocks nearly matched, and what differs.  Pure.
+
+
+NEAR_MISSES = 3  # how many are told
+
+LOOKED_AT = 400  # of more mocks the first are looked at, and those that the index finds
+
+EQUALLY_NEAR = 200  # of how many mocks with as many differences the texts are compared
+
+LONG_TEXT = 200  # characters; of longer ones the JSON shows what is around the difference
+
+ALIKE = 0.6  # from here on one text is a typo in the other, not another text
+
+KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
+
+
+@record
+class NearMiss:
+    """A mock that nearly matched, and everything that keeps it from it."""
+
+    mock: Mock
+    differences: Tuple[Difference, ...]
+
+    @property
+    def sentence(self) -> str:
+        """Name, place and the first difference in words."""
+        place, difference = "", "nothing differs any more"
+        if self.mock.name != self.mock.place:
+            place = f" ({self.mock.place})"
+        if self.differences:
+            difference = explained(self.differences[0])
+        return f'"{self.mock.name}"{place}: {difference}'
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "mock": self.mock.name,
+            "place": self.mock.place,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+    @property
+    def holding(self) -> int:
+        """How many of its conditions hold."""
+        return len(self.mock.conditions) - len(self.differences)
+
+    @property
+    def nearness(self) -> Tuple[float, int, int]:
+        """More is nearer, among mocks with as many differences."""
+        return nearness(self.differences, self.holding)
+
+
+def nearness(differences: Sequence[Difference], holding: int) -> Tuple[float, int, int]:
+    """More is nearer, among those with as many differences: a text much like the one that came,
+    then how many conditions hold, then how late in MATCH_KEYS the first difference is."""
+    if not differences:
+        return 1.0, holding, len(KEY_ORDER)
+    key, got, expected = differences[0]
+    key = re.split(r"[.\[]", key)[0]
+    if key == "operation" and got != OTHER:
+        # All else that it asks for is there, and that is something; it only never said for what.
+        only = isinstance(expected, Because) and len(differences) == 1 and holding
+        return (ALIKE if only else 0.0), holding, KEY_ORDER[key]
+    if key == "times" or isinstance(expected, Because):
+        # All that it asks for is there; it can't answer, for another reason.
+        return 2.0, holding, 0
+    alike = likeness(differences[0])
+    if alike <= ALIKE:
+        alike = 0.0
+    return alike, holding, KEY_ORDER.get(key, len(KEY_ORDER))
+
+
+def difference_json(key: str, got: Json, expected: Json) -> Dict[str, Json]:
+    """One difference: key, got, expected; of long texts what is around the place where they part,
+    and that place."""
+    key, got, expected = unsecret(key, got, expected)
+    result: Dict[str, Json] = {"key": key}
+    if is_text(got) and is_text(expected) and max(len(got), len(expected)) > LONG_TEXT:
+        parting = parting_of(got, expected, min(len(got), len(expected)))
+        around = slice(max(0, parting - 80), parting + 80)
+        result["differs_at"] = parting
+        got, expected = got[around], expected[around]
+    result["got"] = bounded(got)
+    result["expected"] = bounded(expected)
+    return result
+
+
+def is_text(value: Json) -> bool:
+    """Whether a value is a text of its own, not a sentence about what was expected."""
+    return isinstance(value, str) and not isinstance(value, Because)
+
+
+def bounded(value: Json) -> Json:
+    """A value for JSON: null for one that is missing, the beginning of a long one as text."""
+    if len(shown(value, room=500)) >= 500:
+        return shown(value, room=400)
+    return None if value is MISSING else value
+
+
+def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+    """The mocks to look at, in matching order: all, unless they are too many, and then the first
+    and those that are `likely`, as they have in them what the call has."""
+    first = list(mocks[:LOOKED_AT])
+    if len(mocks) == len(first):
+        return first
+    seen = set(first)
+    return first + list(itertools.islice((mock for mock in likely if mock not in seen), LOOKED_AT))
+
+
+def near_misses(
+    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+) -> List[NearMiss]:
+    """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
+    by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
+    for mock in mocks:
+        differences = mock.differences(call, wire, used(mock))
+        # Among thousands of mocks only some are kept a rank, before their texts are compared.
+        holding = len(mock.conditions) - len(differences)
+        number = len(differences)
+        if is_elsewhere(call, differences):
+            number += len(MATCH_KEYS)
+        equals = by_rank.setdefault((number, -holding), [])
+        if len(equals) < EQUALLY_NEAR:
+            equals.append(NearMiss(mock, tuple(differences)))
+    nearest_first: List[NearMiss] = []
+    for number in sorted({number for number, _ in by_rank}):
+        if len(nearest_first) >= NEAR_MISSES:
+            break
+        equals = [miss for rank in sorted(by_rank) if rank[0] == number for miss in by_rank[rank]]
+        nearest_first += sorted(equals, key=lambda miss: miss.nearness, reverse=True)
+    return nearest_first[:NEAR_MISSES]
+
+
+def is_elsewhere(call: Call, differences: Iterable[Difference]) -> bool:
+    """Whether a mock answers on a path of no provider alone, to which a provider's is not near,
+    though nothing else may differ."""
+    if call.operation == OTHER:
+        return False
+    paths = [expected for key, _, expected in differences if key == "path"]
+    return any(isinstance(path, str) and homes(path) == {ELSEWHERE} for path in paths)
+
+
+def likeness(difference: Difference) -> float:
+    """How alike the two texts of a difference are, from 0 to 1: the letters that they share."""
+    # difflib's quick_ratio(), without what difflib prepares for its slow ratio().
+    _, got, expected = difference
+    one, other = as_text(got), as_text(expected)
+    if not one and not other:
+        return 1.0
+    shared = sum(min(one.count(letter), other.count(letter)) for letter in set(one))
+    return 2.0 * shared / (len(one) + len(other))
+
+
+def as_text(value: Json) -> str:
+    """The beginning of a value as text, to compare it; of numbers and the like nothing."""
+    if isinstance(value, dict):
+        value = compact(value)
+    return value[:200] if isinstance(value, str) else ""
+
+
+def not_reloaded(problems: Sequence[str]) -> str:
+    """What is wrong with files that could not be read again, to be told behind a reason."""
+    if not problems:
+        return ""
+    told = f"; mocks could not be reloaded: {problems[0]}"
+    if len(problems) > 1:
+        told += f" (and {len(problems) - 1} more)"
+    return told
+
+
+def closest(near: Sequence[NearMiss], directories: Iterable[str]) -> str:
+    """The closest mock and the first thing that differs; if there is none, where it could be."""
+    if near:
+        return f"no mock matches; closest is {near[0].sentence}"
+    folders = [os.path.join(os.path.basename(directory), "mocks") for directory in directories]
+    origin = ""
+    if folders:
+        origin = " from " + " and ".join(folders)
+    return f"no mock matches; none are loaded{origin}"
+
+
+# === mocks/sessions ==========================================================
+# All mocks in matching order, and what each session has of its own.
+
+# May touch threading and time.
+
+
+MOCK_SIZE = 500  # what an index and a session keep of a mock beside it
+
+
+class NoRoom(Refused, ValueError):
+    """What would take more memory, or sessions, than there may be."""
+
+
+MIB = 1024 * 1024
+
+
+def names_files(mock: Mock) -> bool:
+    """Whether a mock may name files, and is read again when they change."""
+    return '"@' in mock.canonical
+
+
+def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+    """By place, the bytes of memory that mocks take."""
+    return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
+
+
+class Session:
+    """What one session has of its own, mocks added at run time and how often each mock was used,
+    and all that can be done with its mocks."""
+
+    def __init__(self, name: str, mocks: Mocks) -> None:
+        self.name, self.all_mocks = name, mocks
+        self.index = Index()  # of mocks that were added at run time
+        self.specs: Dict[str, Json] = {}  # by place, the JSON of those that may name files
+        self.problems: Dict[str, str] = {}  # by place, why one could not be read again
+        self.sizes: Dict[str, int] = {}  # by place, the bytes of memory that each takes
+        self.uses: Dict[Tuple[str, str], Uses] = {}
+        self.state = State(mocks.archive, mocks.issuer)
+
+    @property
+    def mocks(self) -> Tuple[Mock, ...]:
+        """The mocks that were added at run time, in matching order."""
+        return self.index.mocks
+
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
+        wrong; NoRoom if they take too much memory."""
+        numbers, files = self.all_mocks.numbers, self.all_mocks.files
+        # Their JSON is the least that they take: what is refused need not be read first.
+        self.all_mocks.check_room(walked_size(list(specs)))
+        placed = {f"added-{next(numbers)}": spec for spec in specs}
+        loads = files.loads
+        mocks, libraries = files.parsed(placed)
+        for mock in mocks:
+            self.check_session(mock)
+        sizes = sizes_of(mocks)
+        self.all_mocks.check_room(sum(sizes.values()))
+        with files.lock:
+            # No reload may come between reading a mock's files and the mock's being here.  Nobody
+            # is to wait for thousands of mocks: they are read and weighed before, seldom again.
+            if files.loads != loads and any(names_files(mock) for mock in mocks):
+                mocks, libraries = files.parsed(placed)
+                sizes = sizes_of(mocks)
+            files.watch(libraries)
+            self.hold(mocks, placed, sizes)
+        self.all_mocks.has_changed()
+        return mocks
+
+    def check_session(self, mock: Mock) -> None:
+        """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
+        for condition in mock.conditions:
+            if condition.key == "session" and condition.expected != self.name:
+                asked, own = shown(condition.expected), shown(self.name)
+                raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
+
+    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+        """Have mocks in front of all others, which were read from JSON by their places, and take
+        so many bytes."""
+        with self.all_mocks.lock:
+            self.all_mocks.check_room(sum(sizes.values()))
+            self.all_mocks.used += sum(sizes.values())
+            # It may have been reset or forgotten since it was looked up.
+            session = self.all_mocks.sessions.setdefault(self.name, self)
+            session.index = session.index.preceded(mocks)
+            naming_files = [mock.place for mock in mocks if names_files(mock)]
+            session.specs.update({place: placed[place] for place in naming_files})
+            session.sizes.update(sizes)
+
+    def remove(self, ids: Optional[Iterable[str]] = None) -> int:
+        """Take away mocks that were added, all or those with these ids; how many there were."""
+        with self.all_mocks.lock:
+            gone = set(self.mocks)
+            if ids is not None:
+                asked = set(ids)
+                gone = {mock for mock in self.mocks if mock.id in asked}
+            self.index = self.index.without(gone)
+            for mock in gone:
+                self.specs.pop(mock.place, None)
+                self.uses.pop(mock.key, None)
+                self.all_mocks.release(self.sizes.pop(mock.place))
+        self.all_mocks.has_changed()
+        return len(gone)
+
+    def reset(self) -> None:
+        """Forget its mocks, and how often it used any mock."""
+        with self.all_mocks.lock:
+            self.all_mocks.release(sum(self.sizes.values()))
+            self.index = Index()
+            self.specs, self.sizes, self.uses = {}, {}, {}
+            self.all_mocks.freed(self.state.close())
+            self.state = State(self.all_mocks.archive, self.all_mocks.issuer)
+            if self.name and self.all_mocks.sessions.get(self.name) is self:
+                del self.all_mocks.sessions[self.name]
+        self.all_mocks.has_changed()
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks that name files again; one that can't be used any more stays as it was."""
+        changed: Dict[str, Mock] = {}
+        problems: Dict[str, str] = {}
+        for place, spec in list(self.specs.items()):
+            try:
+                changed[place] = parse_mock(MockNode.whole(spec, place, read))
+            except BadMock as error:
+                problems[place] = str(error)
+        for place, problem in problems.items():
+            if self.problems.get(place) != problem:  # told once
+                self.all_mocks.say(f"a mock added at run time stays as it was: {problem}")
+        self.problems = problems
+        with self.all_mocks.lock:
+            if changed:
+                self.index = Index(changed.get(mock.place, mock) for mock in self.mocks)
+            # What has grown stays: there is nobody to whom it could be refused.
+            for place in self.sizes.keys() & changed.keys():
+                before, after = self.sizes[place], MOCK_SIZE + object_size(changed[place])
+                self.sizes[place] = after
+                self.all_mocks.used += after - before
+            known = {mock.key for mock in self.in_order()}
+            self.uses = {key: uses for key, uses in self.uses.items() if key in known}
+
+    # --- looking ---
+
+    def in_order(self) -> List[Mock]:
+        """Its mocks and those from files, in matching order."""
+        return [*self.mocks, *self.all_mocks.from_files]
+
+    def uses_of(self, mock: Mock) -> Uses:
+        """How often it has used a mock, to be counted on."""
+        uses = self.uses.get(mock.key)
+        if uses is None:
+            # Of two threads both get the same, and nobody looks at all of them meanwhile.
+            with self.all_mocks.lock:
+                uses = self.uses.setdefault(mock.key, Uses())
+        return uses
+
+    def count_of(self, mock: Mock) -> int:
+        """How often it has used a mock."""
+        uses = self.uses.get(mock.key)
+        return uses.count if uses else 0
+
+    def candidates(self, call: Call) -> List[Mock]:
+        """The mocks that may match, in order."""
+        return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
+
+    def find(
+        self, call: Call, wire: WireFormat, seed: int = 0, strict: bool = False
+    ) -> Tuple[Optional[Found], bool]:
+        """The first mock that matches, which is used by that; and whether an equal call will find
+        the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
+        the mock says otherwise."""
+        is_repeatable = True
+        for mock in self.candidates(call):
+            holds = mock.matches(call)
+            if not holds:
+                continue
+            is_repeatable = is_repeatable and mock.is_repeatable
+            found = mock.claim(call, wire, self.uses_of(mock), holds, seed, strict)
+            if found:
+                return found, is_repeatable
+        return None, is_repeatable
+
+    def near(self, call: Call, wire: WireFormat) -> List[NearMiss]:
+        """The mocks that came nearest to matching."""
+        mocks = looked_at(self.in_order(), self.candidates(call))
+        return near_misses(mocks, call, wire, self.count_of)
+
+    def explain(self, near: Sequence[NearMiss]) -> str:
+        """Why no mock matches: the closest one and the first thing that differs, and what is wrong
+        with those that could not be read again."""
+        return closest(near, self.all_mocks.files.directories) + self.not_reloaded
+
+    @property
+    def not_reloaded(self) -> str:
+        """What is wrong with mocks that could not be read again, to be told behind a reason."""
+        return not_reloaded([*self.all_mocks.files.problems, *self.problems.values()])
+
+    @property
+    def hint(self) -> str:
+        """How a mock is added."""
+        prefix = ""
+        if self.name:
+            prefix = f"/@{quote(self.name, safe='')}"
+        return f"POST {prefix}{CONTROL_PREFIX}/mocks adds one"
+
+
+class Mocks:
+    """All mocks in matching order: those that a session added at run time, newest first, then those
+    from files.  `say` gets a line whenever reading those again goes wrong or right."""
+
+    def __init__(
+        self, directories: Sequence[str] = (), say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        self.say = say
+        self.lock = threading.Lock()  # of the sessions and what they hold
+        self.used = 0  # bytes of memory of mocks that were added
+        self.freed: Callable[[int], None] = lambda size: None  # is told of those that went
+        # The sessions for whose requests somebody waits, or of whose streams one is at a gate.
+        self.awaited: Callable[[], Set[str]] = set
+        self.archive = Archive(forgot=self.has_forgotten)
+        # A key of its own, so that what another server issued is none of its tokens.
+        self.issuer = Issuer(os.urandom(32), time.time)
+        self.sessions: "OrderedDict[str, Session]" = OrderedDict({"": Session("", self)})
+        self.ports: Set[int] = set()  # that are listened on
+        self.numbers = itertools.count(1)
+        self.generations = itertools.count(1)
+        self.generation = 0
+        self.files = MockFiles(directories, say, self.read_again)
+
+    def has_changed(self) -> None:
+        """Say, once something has changed, that no answer from before holds any more."""
+        self.generation = next(self.generations)
+
+    def has_forgotten(self, size: int) -> None:
+        """Say that so many bytes of what sessions remember are gone, and with them all answers that
+        would have to be remembered anew."""
+        self.freed(size)
+        self.has_changed()
+
+    def session(self, name: str) -> Session:
+        """A session, which begins when it is first asked for.  NoRoom if there are too many."""
+        if not name:
+            return self.sessions[""]
+        with self.lock:
+            session = self.sessions.get(name)
+            if session is None:
+                if len(self.sessions) >= SESSIONS:
+                    self.forget_one()
+                session = self.sessions[name] = Session(name, self)
+            self.sessions.move_to_end(name)
+        return session
+
+    def forget_one(self) -> None:
+        """Forget the session that was unused for longest, of those with nothing of their own."""
+        kept = {"", *self.awaited()}
+        for name, session in self.sessions.items():
+            if name not in kept and not session.mocks and session.state.is_empty:
+                del self.sessions[name]
+                session.state.close()
+                self.has_changed()
+                return
+        raise NoRoom(
+            400,  # clients try again after most others
+            f"there are {SESSIONS} sessions, each with something of its own or somebody who waits; "
+            "POST /__mock__/reset in one that is over, or with ?session=* for all, makes room",
+            code="too_many_sessions",
+        )
+
+    def check_room(self, size: int) -> None:
+        """NoRoom if mocks can't be added that take so many bytes."""
+        if self.used + size > MOCKS_ROOM:
+            raise NoRoom(
+                413,
+                f"these mocks take {size / MIB:.1f} MiB of memory, and those added before have "
+                f"{self.used / MIB:.1f} of {MOCKS_ROOM / MIB:g} MiB; DELETE /__mock__/mocks, or "
+                "POST /__mock__/reset, with ?session=* for all sessions, makes room",
+                code="too_many_mocks",
+            )
+
+    def release(self, size: int) -> None:
+        """Note that added mocks that took so many bytes are gone."""
+        self.used -= size
+        self.freed(size)
+
+    def names(self) -> List[str]:
+        """The names of all sessions."""
+        with self.lock:
+            return list(self.sessions)
+
+    @property
+    def from_files(self) -> Tuple[Mock, ...]:
+        """The mocks from files, in matching order."""
+        return self.files.index.mocks
+
+    def read_again(self, read: ReadFile) -> None:
+        """Read the mocks of all sessions that name files again."""
+        with self.lock:
+            sessions = list(self.sessions.values())
+        for session in sessions:
+            session.read_again(read)
+        self.has_changed()
+
+
+# === nearly ==================================================================
+# Requests that nearly were what a test looks for, and what differs.  Touches nothing.
+
+
+TOLD = 3  # how many are told
+
+
+@record
+class Nearly:
+    """A request that is not what was looked for, and everything that differs."""
+
+    entry: Entry
+    differences: Tuple[Difference, ...]
+    holding: int  # how many of the conditions hold
+
+    @property
+    def sentence(self) -> str:
+        """Which request it is, and the first difference in words."""
+        return f"{named(self.entry)}: {explained(self.differences[0])}"
+
+    def json(self) -> Dict[str, Json]:
+        """The same as JSON, with every difference."""
+        return {
+            "request": self.entry.number,
+            "differences": [difference_json(*one) for one in self.differences],
+        }
+
+
+def named(entry: Entry) -> str:
+    """Which request it is, for people."""
+    asked = entry.asked
+    return f"{asked.method} {asked.path} ({entry.ended or 'running'})"
+
+
+def differences_of(entry: Entry, conditions: Sequence[Condition], ended: Ended) -> List[Difference]:
+    """Everything that keeps a request from fulfilling conditions and having ended as asked."""
+    found = entry.asked.differences(conditions)
+    if ended is not None and entry.ended not in ended:
+        found.append(("ended", entry.ended, Because(" or ".join(sorted(ended)))))
+    return found
+
+
+def near_requests(
+    entries: Sequence[Entry], conditions: Sequence[Condition], ended: Ended
+) -> Tuple[Nearly, ...]:
+    """The requests with the fewest differences, nearest first, of equally near ones the newest;
+    those that have none are not among them."""
+    found = []
+    for entry in reversed(entries[-LOOKED_AT:]):
+        differences = tuple(differences_of(entry, conditions, ended))
+        if differences:
+            found.append(Nearly(entry, differences, len(conditions) - len(differences)))
+    found.sort(key=lambda one: nearness(one.differences, one.holding), reverse=True)
+    found.sort(key=lambda one: len(one.differences))
+    return tuple(found[:TOLD])
+
+
+# === operations ==============================================================
+# What can be done with a session: its mocks, its journal, its gates.
+
+# The control API and MockServer only translate to this and back.
+
+
+MOST_TOLD = 10  # of unused mocks, and of requests, in sentences
+
+
+class Unavailable(KeyError):
+    """What is named is not there, or not in the state that it is needed in; `code` is a word for
+    why."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Waited(NamedTuple):
+    """What came while somebody waited; `shortfall` says so in words if it was not enough."""
+
+    entries: List[Entry]
+    shortfall: str = ""
+    near: Sequence[Nearly] = ()  # other requests, which nearly were what was waited for
+
+
+def read_conditions(asked: Given) -> Tuple[Condition, ...]:
+    """The conditions of the `match` that is asked for, on requests in the journal; without any
+    they all match.  What is wrong with it would be wrong in a mock, too."""
+    return conditions(Node(asked.value, asked.source or "body").get("match"), "")
+
+
+# A client that leaves may be seen to leave in either way: behind a proxy that is chance.
+GROUPS_OF_ENDS = {"client_gone": ("client_closed", "client_reset")}
+KNOWN_ENDS = (*ENDS, *GROUPS_OF_ENDS)
+
+
+def read_end(ended: Node) -> Ended:
+    """One of ENDS, `client_gone`, a list of these, or true for any end; None, for whatever became
+    of a request, where there is none or null."""
+    if ended.is_null:
+        return None
+    if ended.value is True:
+        return frozenset(ENDS)
+    named = [ended]
+    if ended.value and isinstance(ended.value, list):
+        named = ended.items()
+    elif not isinstance(ended.value, str):
+        ended.expected("true, or one or a list of " + ", ".join(KNOWN_ENDS))
+    words = [one.choice(KNOWN_ENDS) for one in named]
+    return frozenset(end for word in words for end in GROUPS_OF_ENDS.get(word, (word,)))
+
+
+class WaitFor(NamedTuple):
+    """What somebody waits for: so many requests that fulfil conditions and ended as asked, for so
+    many seconds."""
+
+    conditions: Tuple[Condition, ...]
+    number: int
+    ended: Ended
+    timeout: float
+
+
+def read_wait(asked: Given) -> WaitFor:
+    """What is asked for in an object with match, count, ended and timeout."""
+    seconds = f"seconds from 0 to {WAIT_SECONDS:g}"
+    return WaitFor(
+        read_conditions(asked),
+        asked.get("count").whole(1, 1),
+        read_end(asked.get("ended")),
+        float(asked.get("timeout").number(seconds, 0, WAIT_SECONDS, 5)),
+    )
+
+
+# The name of one (Prometheus, "Data model"; those that begin with __ are its own), and what in a
+# value would begin a line for some who read the text.
+LABEL = re.compile("(?!__)[a-zA-Z_][a-zA-Z0-9_]{0,199}")
+LINE_ENDS = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")  # but \n, which is escaped
+LONE = re.compile("[\ud800-\udfff]")  # half a character, which no UTF-8 has
+LONGEST_LABEL = 1000  # characters of its value
+MOST_LABELS = 20
+MOST_GAUGES = 1000  # of a session
+FARTHEST = 1.7976931348623157e308  # from 0, of a finite number
+
+
+class GivenGauge(NamedTuple):
+    """What a metric of a model server is set to, and on which port; 0 is on all."""
+
+    gauge: Gauge
+    port: int
+
+
+def read_gauge(asked: Given, ports: Set[int]) -> GivenGauge:
+    """What is asked for in an object with value, labels and port, which is one of these."""
+    value = asked.get("value").number("a finite number", -FARTHEST, FARTHEST)
+    port = int(asked.get("port").integer("a port from 1 to 65535", 1, 65535, 0))
+    if port and ports and port not in ports:
+        asked.get("port").one_from(map(str, sorted(ports)))
+    labels = dict(asked.get("labels").members())
+    if len(labels) > MOST_LABELS:
+        asked.get("labels").expected(f"at most {MOST_LABELS} labels")
+    for name, label in labels.items():
+        if not LABEL.fullmatch(name):
+            label.fail(
+                "is no name of a label: up to 200 letters, digits and _, no digit nor __ first"
+            )
+        if len(label.text()) > LONGEST_LABEL:
+            label.expected(f"at most {LONGEST_LABEL} characters")
+        if LINE_ENDS.search(label.value):
+            label.expected("a text without line ends but \\n")
+        if LONE.search(label.value):
+            label.expected("a text without halves of characters")
+    texts = {name: label.value for name, label in labels.items()}
+    return GivenGauge(Gauge(float(value), texts), port)
+
+
+def metric_name(name: str) -> str:
+    """The name of a metric of a model server that can be set; Unavailable for any other.  Without
+    a prefix it is vLLM's."""
+    name = str(name)  # which Python may have as something else
+    full = name if ":" in name else "vllm:" + name
+    if full in SETTABLE:
+        return full
+    if full in SERVER_METRICS:
+        reason = "is a histogram, which has no one value to set"
+        raise Unavailable(f"{full} {reason}", "no_single_value")
+    raise Unavailable(f"no metric {shown(name)}; {nearest(full, SETTABLE)}", "unknown_metric")
+
+
+# What `verify` looks for, and whether it does unless it is told.
+LOOKED_FOR = {"unused": True, "unmatched": True, "invalid": False}
+
+
+def read_verify(asked: Given) -> Dict[str, bool]:
+    """What is to be looked for: the arguments of `leftovers`."""
+    return {name: asked.get(name).flag(default) for name, default in LOOKED_FOR.items()}
+
+
+class Leftovers(NamedTuple):
+    """What a test has left over or missed: mocks that were never used, requests that no mock
+    answered, requests that could not be read; and all of it in sentences."""
+
+    unused: List[Json]
+    unmatched: List[Entry]
+    invalid: List[Entry]
+    sentences: List[str]
+
+
+class Operations:
+    """What can be done with a session, or with all for `*`.
+
+    A session is looked up each time: one that was reset, or forgotten because it was unused for
+    longest, begins anew."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, session: str) -> None:
+        self.mocks = mocks
+        self.journal = journal
+        self.session = session
+
+    def sessions(self) -> List[Session]:
+        """The sessions that are meant."""
+        names = [self.session]
+        if self.session == EVERY_SESSION:
+            names = self.mocks.names()
+        return [self.mocks.session(name) for name in names]
+
+    # --- mocks ---
+
+    def add(self, specs: Sequence[Json]) -> List[Mock]:
+        """Add mocks in front of all others of one session; BadMock, and none is added, if one is
+        wrong, NoRoom if they take too much memory."""
+        return self.mocks.session(self.session).add(specs)
+
+    def mocks_json(self) -> List[Json]:
+        """All mocks in matching order, with how often they were used."""
+        sessions = self.sessions()
+        found = [mock_json(session, mock) for session in sessions for mock in session.mocks]
+        # Those from files come last: what is added answers before them.
+        return found + [mock_json(sessions[0], mock) for mock in self.mocks.from_files]
+
+    def remove(self, id: str) -> None:
+        """Remove a mock that was added; Unavailable if there is none."""
+        sessions = self.sessions()
+        if any(session.remove([id]) for session in sessions):  # an id is given once
+            return
+        if any(mock.id == id for mock in self.mocks.from_files):
+            raise Unavailable(f"{id} comes from a file; remove it there", "not_added")
+        known = [mock.id for session in sessions for mock in session.mocks]
+        hint = nearest(id, known) if known else "none was"
+        raise Unavailable(f"no mock {shown(id)} was added; {hint}", "unknown_mock")
+
+    def remove_all(self) -> int:
+        """Remove all mocks that were added; how many there were."""
+        return sum(session.remove() for session in self.sessions())
+
+    # --- the journal ---
+
+    def entries(self) -> List[Entry]:
+        """The requests, oldest first."""
+        return self.journal.entries(self.session)
+
+    def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
+        """How many requests fulfil conditions and ended as asked."""
+        return len(self.journal.matching(Wanted(self.session, wanted, ended)))
+
+    def waiting(
+        self, wanted: Sequence[Condition], count: int, ended: Ended, timeout: float
+    ) -> Work[Waited]:
+        """Work that gives the requests that fulfil conditions and ended as asked, once there are
+        `count` of them; or those that came in `timeout` seconds, and what differs of others."""
+        asked = Wanted(self.session, wanted, ended)
+        came, is_enough = yield from self.journal.waiting(asked, count, timeout)
+        if is_enough:
+            return Waited(came)
+        until = f"within {timeout:g} seconds"
+        if self.journal.closed:
+            until = "before the server was closed"
+        yield ASIDE
+        near = near_requests(self.entries(), wanted, ended)
+        there = [one.sentence for one in near] or [named(entry) for entry in came[-TOLD:]]
+        told = "; ".join(there) or "nothing"
+        return Waited(came, f"{len(came)} of {count} requests came {until}; there was {told}", near)
+
+    def leftovers(self, unused: bool, unmatched: bool, invalid: bool) -> Leftovers:
+        """What a test has left over or missed, of what it asks for.  Only mocks that were added
+        count: those from files are everybody's."""
+        entries = self.entries()
+        idle = [
+            (session, mock)
+            for session in self.sessions()
+            for mock in session.mocks
+            if unused and not session.count_of(mock)
+        ]
+        missed = [entry for entry in entries if unmatched and entry.asked.unmatched]
+        unread = [entry for entry in entries if invalid and entry.asked.is_invalid]
+        sentences = [unused_sentence(mock, entries) for _, mock in idle[:MOST_TOLD]]
+        sentences += [f"no mock answered {noted(one)}" for one in missed[:MOST_TOLD]]
+        sentences += [invalid_sentence(one) for one in unread[:MOST_TOLD]]
+        more = len(idle) + len(missed) + len(unread) - len(sentences)
+        if more:
+            sentences.append(f"and {more} more")
+        return Leftovers([mock_json(*one) for one in idle], missed, unread, sentences)
+
+    def forget(self) -> int:
+        """Empty the journal; how many requests there were."""
+        return self.journal.clear(self.session)
+
+    def watch(self) -> Feed:
+        """A feed of the requests that come and end from now on."""
+        return self.journal.watch(self.session)
+
+    # --- what a model server tells of itself ---
+
+    def set_metric(self, name: str, given: GivenGauge) -> str:
+        """Set a gauge or a counter of the session's model server, and give its whole name;
+        Unavailable for a name that is none, NoRoom if too many are set."""
+        full = metric_name(name)
+        state = self.mocks.session(self.session).state
+        with state.lock:
+            if len(state.gauges) >= MOST_GAUGES and (full, given.port) not in state.gauges:
+                raise NoRoom(400, f"{MOST_GAUGES} metrics are set", code="too_many_metrics")
+            state.gauges[full, given.port] = given.gauge
+        return full
+
+    def unset_metric(self, name: str) -> int:
+        """Have a metric as if it was never set, on all ports; on how many it was."""
+        full, count = metric_name(name), 0
+        for session in self.sessions():
+            with session.state.lock:
+                gone = [key for key in session.state.gauges if key[0] == full]
+                for key in gone:
+                    del session.state.gauges[key]
+            count += len(gone)
+        return count
+
+    # --- gates, and everything ---
+
+    def release(self, number: str, events: int = 1) -> None:
+        """Let events of a gated stream out, whatever its session; `number` is its request's id.
+        Unavailable if there is no such stream."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        if not entry.gate:
+            reason = 'has no gate; its mock needs "gate": true'
+            raise Unavailable(f"request {number} {reason}", "no_gate")
+        if entry.ended:
+            raise Unavailable(f"request {number} has ended: {entry.ended}", "no_gate")
+        entry.gate.release(events)
+
+    def reset(self) -> None:
+        """Forget requests, mocks that were added, how often mocks were used, and metrics that were
+        set; let gated streams run to their end."""
+        self.forget()
+        # The mocks of these streams are about to go; nobody will know which gates were left shut.
+        self.journal.open_gates(self.session)
+        for session in self.sessions():
+            session.reset()
+
+
+def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
+    """What is shown of a mock, with how often a session has used it."""
+    return {
+        "id": mock.id,
+        "name": mock.name,
+        "uses": session.count_of(mock),
+        "source": parse_json(utf8(mock.canonical)),
+    }
+
+
+def noted(entry: Entry) -> str:
+    """A request, and what was said of it."""
+    return f"{named(entry)}: {entry.asked.note}"
+
+
+def invalid_sentence(entry: Entry) -> str:
+    """A request that could not be read, or that its provider would have refused."""
+    broken = [one for one in entry.asked.violations if one.counts]
+    if not broken:
+        return f"could not read {noted(entry)}"
+    told = f"{named(entry)} breaks {broken[0].rule} at {broken[0].place}: {broken[0].message}"
+    if len(broken) > 1:
+        told += f" (and {len(broken) - 1} more)"
+    return told
+
+
+def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+    """That a mock was never used, and what differs of the request that came nearest to it."""
+    place = f" ({mock.id})"
+    if mock.name == mock.place:
+        place = ""
+    told = f'mock "{mock.name}"{place} was never used'
+    near = near_requests(entries, mock.conditions, None)
+    if near:
+        told += f"; nearest was {near[0].sentence}"
+    return told
 
 
 # === control =================================================================
@@ -35641,339 +36010,6 @@ def below(path: str, method: str) -> str:
     return f"; {method} is of {', '.join(others)}" if others else ""
 
 
-# === sigv4 ===================================================================
-# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
-
-# Pure: secrets and the time are its caller's.
-
-
-ALGORITHM = "AWS4-HMAC-SHA256"
-TERMINATOR = "aws4_request"
-CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
-MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
-MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-PARAMETERS = ("Credential", "Signature", "SignedHeaders")
-QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
-
-# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
-# DynamoDB's, of which it is known.
-SIGNATURE_DIFFERS = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS "
-    "Secret Access Key and signing method. Consult the service documentation for details."
-)
-HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-BOTH_SIGNED = (
-    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-)
-SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
-Pairs = Tuple[Tuple[str, str], ...]
-
-
-class BadSignature(Exception):
-    """A signature that is not right: what AWS says of it, and why in few words."""
-
-    def __init__(self, failure: Failure, why: str) -> None:
-        super().__init__(why)
-        self.failure, self.why = failure, why
-
-
-@record
-class Signed:
-    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
-    how many seconds a signed URL holds, None where a header has the signature."""
-
-    algorithm: str
-    credential: str  # access key and scope
-    moment: str
-    names: Tuple[str, ...]  # of the headers that are signed
-    signature: str
-    token: str  # of a session
-    query: Pairs
-    expires: Optional[str] = None
-
-    @property
-    def access(self) -> str:
-        """The access key."""
-        return self.credential.partition("/")[0]
-
-    @property
-    def scope(self) -> str:
-        """Date, region, service, and what ends them."""
-        return self.credential.partition("/")[2]
-
-
-def invalid(message: str, why: str) -> BadSignature:
-    """That a signature is wrong."""
-    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
-
-
-def incomplete(message: str) -> BadSignature:
-    """That there is no whole signature."""
-    failure = Failure(403, message, "IncompleteSignatureException")
-    return BadSignature(failure, "signature is incomplete")
-
-
-def is_signed(request: Request) -> bool:
-    """Whether a request is signed, or means to be."""
-    given = request.headers.get("authorization", "")
-    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
-
-
-def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
-    """What a request says of its signature, if that is right for a service at this second.
-
-    BadSignature if it is not."""
-    if "X-Amz-Signature" not in request.query:
-        said = signed_by_header(request)
-    elif "authorization" in request.headers:
-        raise invalid(BOTH_SIGNED, "signed twice")
-    else:
-        said = signed_by_query(request)
-    check_moment(said, now)
-    if "host" not in said.names:
-        raise invalid(HOST_UNSIGNED, "host is not signed")
-    check_scope(said, service)
-    secrets = secrets_of(said.access, said.token)
-    canonical = canonical_request(request, said)
-    to_sign = string_to_sign(said, canonical)
-    is_right = False
-    for secret in secrets:  # all of them, whichever is right
-        made = signature_of(secret, said.scope, to_sign)
-        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
-    if not is_right:
-        raise invalid(
-            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
-            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
-            "signature differs, as the answer shows",
-        )
-    return said
-
-
-# --- what a request says ---
-
-
-def signed_by_header(request: Request) -> Signed:
-    """What the Authorization header says."""
-    given = request.headers.get("authorization", "").strip()
-    algorithm, _, rest = given.partition(" ")
-    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
-    found = {name: value for name, _, value in pairs}
-    lacking = [
-        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
-    ]
-    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
-    if not moment:
-        lacking.append(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
-    if lacking:
-        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
-        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
-        raise incomplete(" ".join(lacking))
-    return Signed(
-        algorithm,
-        found["Credential"],
-        moment,
-        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
-        found["Signature"],
-        request.headers.get("x-amz-security-token", ""),
-        query_pairs(request),
-    )
-
-
-def signed_by_query(request: Request) -> Signed:
-    """What the query of a signed URL says."""
-    query = request.query
-    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
-    lacking = [
-        f"AWS query-string parameters must include '{name}'."
-        for name in names
-        if not query.get(name)
-    ]
-    if lacking:
-        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
-    return Signed(
-        query["X-Amz-Algorithm"],
-        query["X-Amz-Credential"],
-        query["X-Amz-Date"],
-        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
-        query["X-Amz-Signature"],
-        query.get("X-Amz-Security-Token", ""),
-        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
-        query["X-Amz-Expires"],
-    )
-
-
-def basic_date(text: str) -> str:
-    """A Date header in ISO 8601's basic format; as it is, if it is none."""
-    try:
-        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
-    except (TypeError, ValueError):  # the first before Python 3.10
-        return text
-
-
-def moment_second(moment: str) -> Optional[int]:
-    """The Unix second of a moment in ISO 8601's basic format."""
-    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
-        return None
-    try:
-        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
-    except ValueError:
-        return None
-
-
-def basic_format(second: int) -> str:
-    """A Unix second in ISO 8601's basic format."""
-    return re.sub("[-:]", "", rfc3339(second)) + "Z"
-
-
-# --- what is checked before the signature ---
-
-
-def check_moment(said: Signed, now: int) -> None:
-    """BadSignature for one that was made too long ago, or will be made only."""
-    second = moment_second(said.moment)
-    if second is None:
-        raise incomplete(
-            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
-            "See http://en.wikipedia.org/wiki/ISO_8601"
-        )
-    lifetime = 0
-    if said.expires is not None:
-        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
-            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
-        lifetime = int(said.expires)
-    here = basic_format(now)
-    if second > now + CLOCK_SKEW:
-        raise invalid(
-            f"Signature not yet current: {said.moment} is still later than "
-            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
-            f"signed for later, at {rfc3339(second)}Z",
-        )
-    last = second + max(lifetime, CLOCK_SKEW)
-    if last < now:
-        raise invalid(
-            f"Signature expired: {said.moment} is now earlier than "
-            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
-            f"expired at {rfc3339(max(0, last))}Z",
-        )
-
-
-def check_scope(said: Signed, service: str) -> None:
-    """BadSignature for one that is for something else."""
-    if said.algorithm != ALGORITHM:
-        raise incomplete(
-            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
-        )
-    scope = said.scope.split("/")
-    if len(scope) != 4:
-        raise incomplete(
-            "Credential must have exactly 5 slash-delimited elements, e.g. "
-            "keyid/date/region/service/term."
-        )
-    date, region, scoped, terminator = scope
-    wrong = []
-    if not region:
-        wrong.append("Credential should be scoped to a valid region.")
-    if scoped != service:
-        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
-    if terminator != TERMINATOR:
-        wrong.append(
-            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
-            f"'{terminator}'."
-        )
-    if date != said.moment[:8]:
-        wrong.append(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
-        )
-    if wrong:
-        raise invalid(" ".join(wrong), "scope is not that of this request")
-
-
-# --- the signature ---
-
-
-def split_target(request: Request) -> Tuple[str, str]:
-    """The path and the query as they were sent."""
-    target = request.target.partition("#")[0]
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-    path, _, query = target.partition("?")
-    return path, query
-
-
-def query_pairs(request: Request) -> Pairs:
-    """The query, its names and values encoded anew; of names that come again all."""
-    found = []
-    for pair in split_target(request)[1].split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            found.append((encoded(name), encoded(value)))
-    return tuple(sorted(found))
-
-
-def encoded(text: str) -> str:
-    """What a piece of the query stands for, encoded as AWS does."""
-    return quote(unquote_to_bytes(text), safe="")
-
-
-def canonical_path(path: str) -> str:
-    """A path without dots and empty segments, each segment encoded once more than it was sent."""
-    kept: List[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in ("", "."):
-            kept.append(quote(segment, safe=""))
-    ending = "/" if kept and path.endswith("/") else ""
-    return "/" + "/".join(kept) + ending
-
-
-def header_values(request: Request) -> Dict[str, str]:
-    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
-    found: Dict[str, List[str]] = {}
-    for line in header_lines(request.lines):
-        name, _, value = line.partition(":")
-        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
-    return {name: ",".join(values) for name, values in found.items()}
-
-
-def canonical_request(request: Request, said: Signed) -> str:
-    """What is hashed for the signature, whatever hash of the body the client names."""
-    values = header_values(request)
-    lines = [
-        request.method,
-        canonical_path(split_target(request)[0]),
-        "&".join(f"{name}={value}" for name, value in said.query),
-        *(f"{name}:{values.get(name, '')}" for name in said.names),
-        "",
-        ";".join(said.names),
-        hashlib.sha256(request.sent).hexdigest(),
-    ]
-    return "\n".join(lines)
-
-
-def as_sent(text: str) -> bytes:
-    """The bytes of a text, of which those from the head were read as Latin-1."""
-    return text.encode("latin-1", "replace")
-
-
-def string_to_sign(said: Signed, canonical: str) -> str:
-    """What is signed."""
-    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
-    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
-
-
-def signature_of(secret: str, scope: str, to_sign: str) -> str:
-    """The signature."""
-    key = ("AWS4" + secret).encode()
-    for piece in scope.split("/"):
-        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
-    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
-
-
 # === guard ===================================================================
 # Guard: whether a credential is one of those that the server was given, or has issued.
 
@@ -36033,22 +36069,20 @@ class Guard:
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
-        if holder == HOLDER and key.startswith(SHORT_TERM):
-            return self.of_signed_url(wire, place, key)
-        if place == "authorization":
-            claims = self.issuer.claims(holder, key)
-            if claims:
-                return self.of_token(wire, place, int(claims["exp"]))
         is_right = False
         for known in self.keys[holder]:  # all of them, whichever is right
             is_right |= hmac.compare_digest(utf8(known), utf8(key))
-        if not is_right:
-            why = f"wrong: {place} has none that --credential names for {holder}"
-            return Checked(why, wire.wrong_key(place))
-        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
-            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-            return Checked(why, wire.wrong_key(place))
-        return Checked("right")
+        if is_right:
+            return of_right_key(wire, place, key)
+        if holder == HOLDER:  # a session's token is no bearer token
+            if key.startswith(SHORT_TERM):
+                return self.of_signed_url(wire, place, key)
+        elif place == "authorization" and holder in ISSUERS:
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        why = f"wrong: {place} has none that --credential names for {holder}"
+        return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
         """What is found of a token that the server has issued."""
@@ -36111,7 +36145,7 @@ def behind_key(key: str) -> Request:
     # Without it there is nothing that could be signed.
     query.setdefault("X-Amz-Signature", "")
     lines = f"host:{host}\r\n".encode("utf-8", "replace")
-    return Request("POST", "/", query, target=target, lines=lines)
+    return Request("POST", "/", query, raw=AsSent(target, lines))
 
 
 def from_base64(text: str) -> str:
@@ -36120,6 +36154,14 @@ def from_base64(text: str) -> str:
         return base64.b64decode(text).decode("ascii")
     except ValueError:  # binascii.Error is one, as is what no ASCII has
         return ""
+
+
+def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
+    """What is found of a key that is right, if it stands where it may."""
+    if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
+        return Checked("right")
+    why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+    return Checked(why, wire.wrong_key(place))
 
 
 def missing(wire: WireFormat, request: Request) -> Checked:
@@ -36583,7 +36625,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
+    bare = call.request.with_headers({})
     return replace(answered, call=replace(call, request=bare))
 
 
@@ -37061,19 +37103,20 @@ class Answerer:
 
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
+        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
         try:
-            wire, params = route(request, self.settings.ports)
+            wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         finding = self.guard.finding(wire, request)
         if finding is None:
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         if finding.failure:
-            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
             answered = replace(answered, note=finding.auth)
         else:
-            answered = yield from self.fresh(request, session)
+            answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
         return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
@@ -38618,6 +38661,12 @@ class Core:
         if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        if not self.settings.credential:
+            return None
+        return AsSent(head.target, head.lines, body)
+
     def opened(self, port: int) -> None:
         """Note that there is one more port that is listened on."""
         self.ports += 1
@@ -39565,6 +39614,10 @@ class CoreLike(Protocol):
     workers: Workers
     trimming: Trimming
 
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        ...
+
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
@@ -40107,7 +40160,8 @@ class Handler(Channel):
         """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        raw = self.server.core.raw_of(head, bodies[1])
+        where = port, session, self.peer, is_tls, raw
         return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:

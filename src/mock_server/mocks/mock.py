@@ -22,6 +22,7 @@ from .match import MATCH_KEYS, Condition, Groups, Verdict, conditions
 from .reach import check_reach
 from .reading import MOCK_KEYS, RESPONSE_KEYS, parse_answer
 from .recordings import MockNode
+from .strictness import check_strictness
 
 FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
 OPERATION_OF_KEY = {"embedding": "embed", "scores": "rerank"}  # what answers nothing else
@@ -229,6 +230,7 @@ def parse_mock(node: MockNode) -> Mock:
     if "strict" in spec:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
+    check_strictness(node, asked)
     return Mock(
         name,
         node.source,

@@ -13,7 +13,7 @@ from .openai_chat_view import ChatView
 from .openai_schemas import FORMAT, FUNCTION, SchemaOf, schema_findings
 
 # Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
-REASONING = r"^(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))(?!.*-chat)"
+REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
 TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
 
 

@@ -80,8 +80,9 @@ HOST_RULES: Mapping[str, Mapping[str, Words]] = {
             "'messages' : minimum number of items is 1", "several public sources"
         ),
     },
+    # Its errors name no parameter.
     "openrouter": {
-        **TOOLS_ALONE,
+        **dict.fromkeys(TOOLS_ALONE, {"param": None}),
         NO_MESSAGES: told_otherwise(
             'Input required: specify "prompt" or "messages"', "several public sources"
         ),

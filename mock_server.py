@@ -25043,6 +25043,1001 @@ def claude_voice(fault: FieldFault) -> Tuple[str, Finding]:
     return rule, Finding(place, values, sentence=sentence)
 
 
+# === rules/bedrock_shapes ====================================================
+# Kinds of values as AWS's service models know them: null is as good as nothing, members that
+# nobody knows are passed over, and of one value all constraints are told.  Pure.
+
+
+# Kinds of faults that AWS tells of the list or map, not of what is in it.
+WRONG_ITEMS, WRONG_KEYS, WRONG_VALUES = "items", "keys", "values"
+
+
+class AwsString(AString):
+    """A text, whose pattern is one for the whole of it."""
+
+    def __init__(
+        self,
+        choices: Sequence[str] = (),
+        least: int = 0,
+        most: int = 0,
+        pattern: str = "",
+    ) -> None:
+        self.said_pattern = pattern
+        whole = rf"\A(?:{pattern})\Z" if pattern else ""
+        super().__init__(choices, least, most, whole)
+
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        least, most, pattern = self.least, self.most or float("inf"), self.pattern
+        if self.choices or not (least or self.most or pattern):
+            return super().made()
+        if not pattern:
+            return lambda value: type(value) is str and least <= len(value) <= most
+
+        def fits(value: Json) -> bool:
+            if type(value) is not str or not least <= len(value) <= most:
+                return False
+            return compiled_once(pattern).search(value) is not None
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.pattern and not compiled_once(self.pattern).search(value):
+            yield FieldFault(path, WRONG_PATTERN, self, value)
+        if self.choices and value not in self.choices:
+            yield FieldFault(path, WRONG_CHOICE, self, value)
+
+
+class AwsInteger(ANumber):
+    """A whole number; what stands behind the point of another is cut off."""
+
+    kind = "an Integer"
+
+
+class AwsFloat(ANumber):
+    """A number with a point."""
+
+    kind = "a Float"
+
+
+class AwsStructure(Shape):
+    """An object with these members, of which some are `needed`."""
+
+    kind, types = "an object", (dict,)
+
+    def __init__(self, members: Mapping[str, Shape], needed: Sequence[str] = ()) -> None:
+        self.members: Dict[str, Shape] = dict(members)
+        self.needed = tuple(needed)
+        super().__init__()
+
+    def made(self) -> Fits:
+        """Each member that is there, then whether one is missing."""
+        needed = self.needed
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            for name, inner in value.items():
+                test = get(name)
+                if test is not None and not test(inner) and inner is not None:
+                    return False
+            for name in needed:
+                if value.get(name) is None:
+                    return False
+            return True
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with the members, in the service model's order."""
+        for name, shape in self.members.items():
+            inner = value.get(name)
+            if inner is not None:
+                yield from shape.faults(inner, (*path, name))
+            elif name in self.needed:
+                yield FieldFault((*path, name), MISSING_FIELD, shape, MISSING)
+
+
+class AwsUnion(AwsStructure):
+    """An object with one of these members."""
+
+    def made(self) -> Fits:
+        """That it has one, and that this fits."""
+        get = {name: shape.fits for name, shape in self.members.items()}.get
+
+        def fits(value: Json) -> bool:
+            if type(value) is not dict:
+                return False
+            found = 0
+            for name, inner in value.items():
+                test = get(name)
+                if test is None or inner is None:
+                    continue
+                if not test(inner):
+                    return False
+                found += 1
+            return found == 1
+
+        return fits
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """What is wrong with its member, or that it has none or several."""
+        yield from super().inner_faults(value, path)
+        there = [name for name in self.members if value.get(name) is not None]
+        if len(there) != 1:
+            yield FieldFault(path, TWO_DATA, self, there)
+
+
+class AwsList(AnArray):
+    """A list of plain values."""
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, what is of a wrong type, and once that something in it is wrong."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        wrong = [one for one in value if not self.item.fits(one)]
+        for one in wrong:
+            if type(one) not in self.item.types:
+                yield FieldFault(path, WRONG_TYPE, self.item, one)
+                return
+        if wrong:
+            yield FieldFault(path, WRONG_ITEMS, self.item, value)
+
+
+class AwsMap(AMap):
+    """An object with keys of the client's own."""
+
+    def __init__(
+        self, value: Shape, key: Optional[AString] = None, least: int = 0, most: int = 0
+    ) -> None:
+        self.least = least
+        super().__init__(value, key, most)
+
+    def made(self) -> Fits:
+        """That it has enough, and what any map needs."""
+        least, enough = self.least, super().made()
+        return lambda value: enough(value) and len(value) >= least
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Its length, then once that something is wrong with its keys or values."""
+        if self.most and len(value) > self.most:
+            yield FieldFault(path, TOO_LONG, self, value)
+        if len(value) < self.least:
+            yield FieldFault(path, TOO_SHORT, self, value)
+        if self.key is not None and not all(map(self.key.fits, value)):
+            yield FieldFault(path, WRONG_KEYS, self.key, value)
+        wrong = [one for one in value.values() if not self.value.fits(one)]
+        if not wrong:
+            return
+        if type(wrong[0]) in self.value.types:
+            yield FieldFault(path, WRONG_VALUES, self.value, value)
+        else:
+            yield FieldFault(path, WRONG_TYPE, self.value, wrong[0])
+
+
+# === rules/bedrock_fields ====================================================
+# What the fields of a Converse request may be (request rules, 1.5), as botocore 1.44.8 has them in
+# its service model of bedrock-runtime.  Pure.
+
+
+AWS_TEXT = AwsString()
+AWS_SOME_TEXT = AwsString(least=1)
+AWS_TEXTS = AwsList(AWS_TEXT)
+# A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
+AWS_FLAG = AWS_DOCUMENT = Anything()
+AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
+AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
+AWS_PICTURES = ("png", "jpeg", "gif", "webp")
+AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
+AWS_SOUNDS = (
+    *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
+    *("mpga", "pcm", "webm"),
+)
+
+AWS_S3_LOCATION = AwsStructure(
+    {
+        "uri": AwsString(
+            least=1,
+            most=1024,
+            pattern=r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?",
+        ),
+        "bucketOwner": AwsString(pattern="[0-9]{12}"),
+    },
+    ("uri",),
+)
+AWS_BYTES_OR_S3 = {"bytes": AWS_SOME_TEXT, "s3Location": AWS_S3_LOCATION}
+AWS_TEXT_ITEM = AwsUnion({"text": AWS_TEXT})
+AWS_CITED = AwsStructure({"enabled": AWS_FLAG}, ("enabled",))
+
+
+def aws_medium(formats: Sequence[str]) -> AwsStructure:
+    """A picture, a film or a sound."""
+    members = {"format": AwsString(formats), "source": AwsUnion(AWS_BYTES_OR_S3)}
+    return AwsStructure(members, ("format", "source"))
+
+
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+AWS_PAPER = AwsStructure(
+    {
+        "format": AwsString(AWS_DOCUMENTS),
+        "name": AwsString(least=1, most=200),
+        "source": AwsUnion(
+            {**AWS_BYTES_OR_S3, "text": AWS_TEXT, "content": AnArray(AWS_TEXT_ITEM)}
+        ),
+        "context": AWS_TEXT,
+        "citations": AWS_CITED,
+    },
+    ("name", "source"),
+)
+AWS_SEARCH_RESULT = AwsStructure(
+    {
+        "source": AWS_TEXT,
+        "title": AWS_TEXT,
+        "content": AnArray(AwsStructure({"text": AWS_TEXT}, ("text",))),
+        "citations": AWS_CITED,
+    },
+    ("source", "title", "content"),
+)
+AWS_TOOL_USE = AwsStructure(
+    {
+        "toolUseId": AWS_TOOL_USE_ID,
+        "name": AWS_TOOL_NAME,
+        "input": AWS_DOCUMENT,
+        "type": AwsString(("server_tool_use",)),
+    },
+    ("toolUseId", "name", "input"),
+)
+AWS_TOOL_RESULT = AwsStructure(
+    {
+        "toolUseId": AWS_TOOL_USE_ID,
+        "content": AnArray(
+            AwsUnion(
+                {
+                    "json": AWS_DOCUMENT,
+                    "text": AWS_TEXT,
+                    "image": AWS_IMAGE,
+                    "document": AWS_PAPER,
+                    "video": AWS_VIDEO,
+                    "searchResult": AWS_SEARCH_RESULT,
+                }
+            )
+        ),
+        "status": AwsString(("success", "error")),
+        "type": AWS_TEXT,
+    },
+    ("toolUseId", "content"),
+)
+AWS_GUARDED_PICTURE = AwsStructure(
+    {"format": AwsString(("png", "jpeg")), "source": AwsUnion({"bytes": AWS_SOME_TEXT})},
+    ("format", "source"),
+)
+AWS_GUARD_CONTENT = AwsUnion(
+    {
+        "text": AwsStructure(
+            {
+                "text": AWS_TEXT,
+                "qualifiers": AwsList(AwsString(("grounding_source", "query", "guard_content"))),
+            },
+            ("text",),
+        ),
+        "image": AWS_GUARDED_PICTURE,
+    }
+)
+AWS_CACHE_POINT = AwsStructure(
+    {"type": AwsString(("default",)), "ttl": AwsString(("5m", "1h"))}, ("type",)
+)
+AWS_REASONING = AwsUnion(
+    {
+        "reasoningText": AwsStructure({"text": AWS_TEXT, "signature": AWS_TEXT}, ("text",)),
+        "redactedContent": AWS_TEXT,
+    }
+)
+AWS_TOOL_REFERENCE = AwsStructure(
+    {
+        "tool": AwsStructure(
+            {
+                "type": AwsString(least=1, most=64),
+                "name": AwsString(least=1, most=128),
+                "serverName": AwsString(least=1, most=128),
+            }
+        )
+    },
+    ("tool",),
+)
+AWS_CONTENT_BLOCK = AwsUnion(
+    {
+        "text": AWS_TEXT,
+        "image": AWS_IMAGE,
+        "document": AWS_PAPER,
+        "video": AWS_VIDEO,
+        "audio": aws_medium(AWS_SOUNDS),
+        "toolUse": AWS_TOOL_USE,
+        "toolResult": AWS_TOOL_RESULT,
+        "guardContent": AWS_GUARD_CONTENT,
+        "cachePoint": AWS_CACHE_POINT,
+        "reasoningContent": AWS_REASONING,
+        # What a model has cited is the model's own.
+        "citationsContent": AwsStructure({"content": AnArray(AWS_TEXT_ITEM)}),
+        "searchResult": AWS_SEARCH_RESULT,
+        "toolAddition": AWS_TOOL_REFERENCE,
+        "toolRemoval": AWS_TOOL_REFERENCE,
+    }
+)
+AWS_TALK = AnArray(
+    AwsStructure(
+        {
+            "role": AwsString(("user", "assistant", "system")),
+            "content": AnArray(AWS_CONTENT_BLOCK),
+        },
+        ("role", "content"),
+    )
+)
+AWS_SYSTEM = AnArray(
+    AwsUnion(
+        {"text": AWS_SOME_TEXT, "guardContent": AWS_GUARD_CONTENT, "cachePoint": AWS_CACHE_POINT}
+    )
+)
+AWS_NAMED_TOOL = AwsStructure({"name": AWS_TOOL_NAME}, ("name",))
+AWS_TOOL_SPEC = AwsStructure(
+    {
+        "name": AWS_TOOL_NAME,
+        "description": AWS_SOME_TEXT,
+        "inputSchema": AwsUnion({"json": AWS_DOCUMENT}),
+        "strict": AWS_FLAG,
+    },
+    ("name", "inputSchema"),
+)
+AWS_TOOL_CONFIG = AwsStructure(
+    {
+        "tools": AnArray(
+            AwsUnion(
+                {
+                    "toolSpec": AWS_TOOL_SPEC,
+                    "systemTool": AWS_NAMED_TOOL,
+                    "cachePoint": AWS_CACHE_POINT,
+                }
+            ),
+            1,
+        ),
+        "toolChoice": AwsUnion(
+            {"auto": AwsStructure({}), "any": AwsStructure({}), "tool": AWS_NAMED_TOOL}
+        ),
+    },
+    ("tools",),
+)
+AWS_INFERENCE = AwsStructure(
+    {
+        "maxTokens": AwsInteger(1),
+        "temperature": AwsFloat(0, 1),
+        "topP": AwsFloat(0, 1),
+        "stopSequences": AwsList(AWS_SOME_TEXT, 0, 2500),
+    }
+)
+AWS_GUARDRAIL = AwsStructure(
+    {
+        "guardrailIdentifier": AwsString(
+            most=2048,
+            pattern=r"(|([a-z0-9]+)|(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/"
+            r"[a-z0-9]+))",
+        ),
+        "guardrailVersion": AwsString(pattern=r"(|([1-9][0-9]{0,7})|(DRAFT))"),
+        "trace": AwsString(("enabled", "disabled", "enabled_full")),
+        "streamProcessingMode": AwsString(("sync", "async")),
+    }
+)
+AWS_NOTE_CHARACTERS = r"[a-zA-Z0-9\s:_@$#=/+,-.]"
+AWS_SCHEMA = AwsStructure(
+    {"schema": AWS_TEXT, "name": AWS_TEXT, "description": AWS_TEXT}, ("schema",)
+)
+AWS_TEXT_FORMAT = AwsStructure(
+    {"type": AwsString(("json_schema",)), "structure": AwsUnion({"jsonSchema": AWS_SCHEMA})},
+    ("type", "structure"),
+)
+# What CountTokens takes of it, too.
+AWS_COUNTED = {
+    "messages": AWS_TALK,
+    "system": AWS_SYSTEM,
+    "toolConfig": AWS_TOOL_CONFIG,
+    "additionalModelRequestFields": AWS_DOCUMENT,
+}
+CONVERSE_BODY = AwsStructure(
+    {
+        **AWS_COUNTED,
+        "inferenceConfig": AWS_INFERENCE,
+        "guardrailConfig": AWS_GUARDRAIL,
+        "promptVariables": AwsMap(AWS_TEXT_ITEM),
+        "additionalModelResponseFieldPaths": AwsList(AwsString(least=1, most=256), 0, 10),
+        "requestMetadata": AwsMap(
+            AwsString(most=256, pattern=AWS_NOTE_CHARACTERS + "{0,256}"),
+            AwsString(least=1, most=256, pattern=AWS_NOTE_CHARACTERS + "{1,256}"),
+            least=1,
+            most=16,
+        ),
+        "performanceConfig": AwsStructure({"latency": AwsString(("standard", "optimized"))}),
+        "serviceTier": AwsStructure(
+            {"type": AwsString(("priority", "default", "flex", "reserved"))}, ("type",)
+        ),
+        "outputConfig": AwsStructure({"textFormat": AWS_TEXT_FORMAT, "effort": AwsString(most=16)}),
+    }
+)
+COUNT_BODY = AwsStructure(
+    {"input": AwsUnion({"converse": AwsStructure(AWS_COUNTED), "invokeModel": Anything()})},
+    ("input",),
+)
+
+
+# === rules/bedrock_talk ======================================================
+# A Converse request as its rules look at it.  Pure.
+
+
+BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
+# What a conversation may have that rules need, beside members and kinds of blocks.
+MODEL_FIELDS = "additionalModelRequestFields"
+ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
+BARE_JSON, NAMES_PAPERS = "bare JSON", "names papers"
+TOOL_BLOCK, TO_LOOK_AT = "tool block", "to look at"
+KINDS_OF_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("toolUse", "toolResult"), TOOL_BLOCK),
+    **dict.fromkeys(("image", "video"), TO_LOOK_AT),
+}
+
+
+class TalkBlock(NamedTuple):
+    """A content block that is no text, by the first of its members."""
+
+    message: int
+    number: int
+    kind: str
+    value: Any
+
+    @property
+    def place(self) -> str:
+        """The path to it, as Bedrock's sentences have it."""
+        return f"messages.{self.message}.content.{self.number}"
+
+    @property
+    def mark(self) -> ToolMark:
+        """It as a call or a result."""
+        return ToolMark(text_at(self.value, "toolUseId"), self.message, self.number)
+
+
+def is_bare(value: Json) -> bool:
+    """Whether a value is JSON, but no object."""
+    return value is not None and not isinstance(value, dict)
+
+
+class ConverseTalk:
+    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
+    that say nothing, `bare` those of JSON that is no object, `papers` those of documents with their
+    names, `empty` the messages that have nothing, `repeated` the first that has the role of the one
+    before it.  `present` has the members of the request, the kinds of its blocks, and what else
+    rules look for."""
+
+    __slots__ = (
+        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
+        *("bare", "papers", "present"),
+    )
+
+    def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
+        self.case, self.is_count = case, is_count
+        self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
+        self.roles: List[Any] = []
+        self.turns: List[TalkTurn] = []
+        self.blocks: List[TalkBlock] = []
+        self.blank: List[str] = []
+        self.bare: List[str] = []
+        self.papers: List[Tuple[str, Json]] = []
+        self.empty: List[int] = []
+        self.repeated = 0
+        messages = self.request.get("messages")
+        if isinstance(messages, list):
+            self.read(messages)
+        self.present = self.found()
+
+    def found(self) -> Set[str]:
+        """What there is for rules to look at."""
+        found = set(self.request)
+        if "toolConfig" in found:
+            self.read_tools()
+        if MODEL_FIELDS in found and is_bare(self.request[MODEL_FIELDS]):
+            self.bare.append(MODEL_FIELDS)
+        for block in self.blocks:
+            found.add(block.kind)
+            found.add(KINDS_OF_KINDS.get(block.kind, ""))
+        if not self.roles or self.roles[0] == "assistant":
+            found.add(ODD_START)
+        for name, what in (
+            (REPEATED, self.repeated),
+            (WITHOUT_BLOCKS, self.empty),
+            (WITH_BLANKS, self.blank),
+            (BARE_JSON, self.bare),
+            (NAMES_PAPERS, self.papers),
+        ):
+            if what:
+                found.add(name)
+        return found
+
+    def read(self, messages: List[Any]) -> None:
+        """Find them."""
+        is_first, before = True, None
+        roles, self.turns = self.roles, [PLAIN_TURN] * len(messages)
+        for number, message in enumerate(messages):
+            role, content = None, None
+            if isinstance(message, dict):
+                role, content = message.get("role"), message.get("content")
+            if role == before and not is_first and role in ("user", "assistant"):
+                self.repeated = self.repeated or number
+            is_first, before = False, role
+            roles.append(role)
+            if not content:
+                self.empty += [number] * (content == [])
+            elif isinstance(content, list):
+                self.read_blocks(number, role, content)
+
+    def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
+        """Find the blocks of one message."""
+        for index, block in enumerate(content):
+            if not isinstance(block, dict):
+                continue
+            text = block.get("text")
+            if isinstance(text, str):
+                if not text or text.isspace():
+                    self.blank.append(f"messages.{number}.content.{index}")
+                continue
+            kind = ""
+            for kind in block:  # what has none of them is called by its last member
+                if kind in BLOCK_KINDS:
+                    break
+            found = TalkBlock(number, index, kind, block.get(kind))
+            self.blocks.append(found)
+            if kind == "toolUse":
+                self.read_use(found, role)
+            elif kind == "toolResult":
+                self.read_result(found, role)
+            elif kind == "document":
+                self.papers.append((found.place, within(found.value, "name")))
+
+    def read_tools(self) -> None:
+        """Find out which of the tools have a schema that is none."""
+        for index, tool in self.tools:
+            if is_bare(within(tool, "toolSpec", "inputSchema", "json")):
+                self.bare.append(f"toolConfig.tools.{index}.toolSpec.inputSchema.json")
+
+    def read_use(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in a call of a tool."""
+        if is_bare(within(block.value, "input")):
+            self.bare.append(f"{block.place}.toolUse.input")
+        # What a model's own tools did stands in its own turn.
+        if role == "assistant" and not text_at(block.value, "type"):
+            self.turn_of(block, role).calls.append(block.mark)
+
+    def read_result(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in the result of a tool."""
+        for index, part in indexed_objects(within(block.value, "content")):
+            if "json" in part and is_bare(part["json"]):
+                self.bare.append(f"{block.place}.toolResult.content.{index}.json")
+            elif "document" in part:
+                place = f"{block.place}.toolResult.content.{index}"
+                self.papers.append((place, within(part, "document", "name")))
+        if role == "user" and not text_at(block.value, "type"):
+            self.turn_of(block, role).results.append(block.mark)
+
+    def turn_of(self, block: TalkBlock, role: str) -> TalkTurn:
+        """The turn that a call or a result stands in."""
+        turn = self.turns[block.message]
+        if turn is PLAIN_TURN:
+            turn = self.turns[block.message] = TalkTurn(role, block.message)
+        return turn
+
+    def has_text(self, number: int) -> bool:
+        """Whether a message has a text beside other blocks."""
+        content = self.request["messages"][number]["content"]
+        return any(isinstance(block, dict) and "text" in block for block in content)
+
+    @property
+    def name(self) -> str:
+        """The model's name without region and publisher."""
+        return self.case.name
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the messages are a managed prompt's, or in the body of an InvokeModel request."""
+        if self.is_count:
+            return within(self.case.body, "input", "converse") is None
+        return self.request.get("promptVariables") is not None or ":prompt/" in self.case.model
+
+    @property
+    def tools(self) -> Iterator[Tuple[int, Dict[str, Json]]]:
+        """The tools that the request offers, with their indexes."""
+        return indexed_objects(within(self.request, "toolConfig", "tools"))
+
+    @property
+    def tool_choice(self) -> Dict[str, Any]:
+        """Which of them it wants."""
+        choice = within(self.request, "toolConfig", "toolChoice")
+        return choice if isinstance(choice, dict) else {}
+
+
+def converse_talk(case: Case) -> ConverseTalk:
+    """That of a Converse request."""
+    return ConverseTalk(case, case.body)
+
+
+def counted_talk(case: Case) -> ConverseTalk:
+    """That of the Converse request whose tokens are to be counted."""
+    return ConverseTalk(case, within(case.body, "input", "converse"), True)
+
+
+# === rules/bedrock_voice =====================================================
+# How AWS says that a field is wrong (request rules, 1.5 and 1.8).  Pure.
+
+
+AWS_CONSTRAINT = "bedrock/constraint"
+AWS_TYPES = "bedrock/types"
+AWS_UNION = "bedrock/union"
+# What is said of a body that does not fit the schema of its model, around what is wrong.
+MALFORMED_START = "Malformed input request: "
+MALFORMED_END = ", please reformat your input and try again."
+ONE_DETECTED = "1 validation error detected: "
+
+# What holds content, whose values AWS does not repeat: "Value at", where others have "Value '…' at"
+# (openclaw/openclaw#12892; Portkey-AI/gateway#1124 for lists of structures).
+SECRET_MEMBERS = frozenset(("messages", "system", "promptVariables", "requestMetadata"))
+AWS_BOUNDS = {
+    TOO_LONG: ("most", "have length less than or equal to {}"),
+    TOO_SHORT: ("least", "have length greater than or equal to {}"),
+    TOO_LARGE: ("most", "have value less than or equal to {}"),
+    TOO_SMALL: ("least", "have value greater than or equal to {}"),
+    WRONG_PATTERN: ("said_pattern", "satisfy regular expression pattern: {}"),
+}
+INSIDE = {
+    WRONG_ITEMS: "Member must satisfy constraint",
+    WRONG_KEYS: "Map keys must satisfy constraint",
+    WRONG_VALUES: "Map value must satisfy constraint",
+}
+
+
+def aws_path(path: FieldPath) -> str:
+    """A path as in `messages.1.member.content.2.member.text`: indexes count from 1."""
+    steps: List[str] = []
+    for step in path:
+        if isinstance(step, int):
+            steps += (str(step + 1), "member")
+        else:
+            steps.append(step.key if isinstance(step, KeyStep) else str(step))
+    return ".".join(steps)
+
+
+def aws_enum(choices: Any) -> str:
+    """The values that a member may have."""
+    return f"satisfy enum value set: [{', '.join(choices)}]"
+
+
+def aws_constraints(shape: Shape) -> Iterator[str]:
+    """All that a text in a list or a map has to be."""
+    bounds = vars(shape)
+    if bounds.get("most"):
+        yield AWS_BOUNDS[TOO_LONG][1].format(bounds["most"])
+    if bounds.get("most") or bounds.get("least"):
+        yield AWS_BOUNDS[TOO_SHORT][1].format(bounds["least"])
+    if bounds.get("said_pattern"):
+        yield AWS_BOUNDS[WRONG_PATTERN][1].format(bounds["said_pattern"])
+    if bounds.get("choices"):
+        yield aws_enum(bounds["choices"])
+
+
+def aws_constraint(fault: FieldFault) -> str:
+    """What a member must be or do."""
+    if fault.kind in AWS_BOUNDS:
+        name, sentence = AWS_BOUNDS[fault.kind]
+        return "Member must " + sentence.format(vars(fault.shape)[name])
+    if fault.kind in INSIDE:
+        listed = ", ".join(f"Member must {one}" for one in aws_constraints(fault.shape))
+        return f"{INSIDE[fault.kind]}: [{listed}]"
+    if fault.kind == WRONG_CHOICE:
+        return "Member must " + aws_enum(vars(fault.shape)["choices"])
+    return "Member must not be null"
+
+
+def aws_value(fault: FieldFault) -> Tuple[str, str]:
+    """How a value is repeated, and its text; nothing where it is content."""
+    top = [step for step in fault.path if step not in ("input", "converse")][:1]
+    value = fault.value
+    if SECRET_MEMBERS.intersection(map(str, top)):
+        return "", ""
+    if value is None or value is MISSING:
+        return "null ", ""
+    if isinstance(value, list):
+        if isinstance(fault.shape, AnArray) and not isinstance(fault.shape, AwsList):
+            return "", ""
+        return "'{value}' ", f"[{', '.join(map(str, value))}]"
+    if isinstance(fault.shape, AwsFloat):
+        return "'{value}' ", str(float(value))
+    return "'{value}' ", str(value)
+
+
+# What a value is called where another kind was expected.
+VALUE_NAMES: Mapping[type, str] = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+
+
+def aws_mistyped(value: Json, shape: Shape) -> str:
+    """That a value is of another kind than its member."""
+    if isinstance(value, list):
+        return "Start of list found where not expected"
+    if isinstance(value, dict):
+        return "Start of structure or map found where not expected."
+    if list in shape.types:
+        return "Expected list or null"
+    if dict in shape.types:
+        return "Expected null"
+    name = f"{value!r}_VALUE".upper()
+    name = VALUE_NAMES.get(type(value), name)
+    wanted = shape.kind if isinstance(shape, (AwsFloat, AwsInteger)) else "a String"
+    return f"{name} can not be converted to {wanted}"
+
+
+def said_by_aws(fault: FieldFault) -> Tuple[str, Finding]:
+    """Which rule a fault breaks, and what is said of it."""
+    path = aws_path(fault.path)
+    if fault.kind == TWO_DATA:
+        choices = ", ".join(vars(fault.shape)["members"])
+        return AWS_UNION, Finding(path, {"path": path, "choices": choices})
+    is_missing = fault.kind == MISSING_FIELD or fault.value is None
+    is_told = is_missing or fault.kind in AWS_BOUNDS or fault.kind in INSIDE
+    if not is_told and fault.kind != WRONG_CHOICE:
+        said = {"said": aws_mistyped(fault.value, fault.shape)}
+        return AWS_TYPES, Finding(path, said, sentence="{said}")
+    repeated, value = aws_value(fault)
+    # A pattern has braces, and is longer than what is quoted of a request.
+    constraint = aws_constraint(fault).replace("{", "{{").replace("}", "}}")
+    sentence = f"{ONE_DETECTED}Value {repeated}at '{{path}}' failed to satisfy constraint: "
+    finding = Finding(path, {"value": value, "path": path}, sentence=sentence + constraint)
+    return AWS_CONSTRAINT, finding
+
+
+def told_by_aws(violations: Violations) -> Failure:
+    """What can't be read is told first and alone; then all constraints at once, and how many; then
+    one thing at a time."""
+    unread = [one for one in violations if one.rule == AWS_TYPES]
+    broken = [one for one in violations if one.rule == AWS_CONSTRAINT]
+    if unread or not broken:
+        return first_alone(tuple(unread) or violations)
+    told = "; ".join(one.message[len(ONE_DETECTED) :] for one in broken)
+    plural = "s" * (len(broken) > 1)
+    return Failure(broken[0].status, f"{len(broken)} validation error{plural} detected: {told}")
+
+
+# === rules/bedrock_models ====================================================
+# What of Converse the models behind it lack (request rules, 2.9 and 4.1).  Pure.
+
+
+# Models by the names that are left when publisher and region are gone.
+OLD_MISTRAL = r"mistral-7b|mixtral-8x7b"
+MISTRAL_2024 = r"mistral-(?:large|small)-24|pixtral-large-25"
+TITAN_TEXT = r"titan-text|titan-tg1"
+OLD_LLAMA = r"llama2|llama3-(?:8|70)b|llama3-2-[13]b"
+DEEPSEEK_R1 = r"(?:deepseek\.)?r1-"
+CLAUDE, NOVA = r"claude-", r"nova-"
+
+# Block kinds that a conversation may have, and the models that have no eyes for them.
+BLIND_TO: Mapping[str, Pattern[str]] = {
+    "video": re.compile(rf"^(?:{CLAUDE}|llama|mistral|mixtral|pixtral|{TITAN_TEXT}|nova-micro)"),
+    "image": re.compile(
+        rf"^(?:{OLD_MISTRAL}|mistral-(?:large|small)-24|{TITAN_TEXT}|{OLD_LLAMA}|llama3-[13]-"
+        r"|nova-micro|claude-(?:v2|instant))"
+    ),
+}
+# A name that is that of a model, not of a profile: those begin with a region.
+BARE_CLAUDE = re.compile(r"(?:^|foundation-model/)anthropic\.")
+
+# What may stand in additionalModelRequestFields, as far as makers' documentation says; only
+# --strict=all asks.
+MORE_FIELDS: Mapping[str, Sequence[str]] = {
+    CLAUDE: (
+        *("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config"),
+        *("context_management", "reasoning_config", "betas", "metadata", "stop_sequences"),
+    ),
+    NOVA: ("inferenceConfig", "reasoningConfig", "toolConfig"),
+    "llama": ("max_gen_len", "images"),
+    "mi": ("top_k", "safe_prompt", "tools", "tool_choice"),
+    "titan-": ("textGenerationConfig",),
+}
+
+
+def forced_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """A tool that must be called."""
+    choice = view.tool_choice
+    kinds = ("any", "tool") if view.name.startswith("llama") else ("tool",)
+    for kind in kinds:
+        if choice.get(kind) is not None:
+            yield Finding("toolConfig.toolChoice", {"kind": kind})
+
+
+def a_system_prompt(view: ConverseTalk) -> Iterator[Finding]:
+    """A system prompt."""
+    if view.request.get("system"):
+        yield Finding("system")
+
+
+def any_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Tools."""
+    if view.request.get("toolConfig"):
+        yield Finding("toolConfig")
+
+
+def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """Tools, where the answer is a stream."""
+    if view.case.params.get("verb") == "converse-stream":
+        yield from any_tools(view)
+
+
+def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
+    """Pictures and films for models that read texts alone."""
+    for block in view.blocks:
+        blind = BLIND_TO.get(block.kind)
+        if blind is not None and blind.search(view.name):
+            yield Finding(block.place, {"kind": block.kind})
+
+
+def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
+    """Texts beside the results of tools."""
+    for turn in view.turns:
+        if turn.results and view.has_text(turn.first):
+            yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
+
+
+def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
+    """A cache point behind a tool, its call or its result: it becomes a member of these."""
+    for index, tool in view.tools:
+        if "cachePoint" in tool:
+            at = max(0, index - 1)
+            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
+    before = TalkBlock(-1, 0, "", None)
+    for block in view.blocks:
+        is_tool = before.kind in ("toolUse", "toolResult")
+        if block.kind == "cachePoint" and is_tool and before.message == block.message:
+            pointer = f"#/messages/{before.message}/content/{before.number}"
+            yield Finding(block.place, {"pointer": pointer})
+        before = block
+
+
+def more_fields(view: ConverseTalk) -> Iterator[Finding]:
+    """Fields for the model that it is not known to have."""
+    given = view.request.get(MODEL_FIELDS)
+    for maker, known in MORE_FIELDS.items():
+        if not isinstance(given, dict) or not view.name.startswith(maker):
+            continue
+        for name in given:
+            if name in known:
+                continue
+            values = {"pointer": "#", "name": name}
+            sentence = None
+            if maker == CLAUDE:
+                sentence = "The model returned the following errors: {name}: Extra inputs are not "
+                sentence += "permitted"
+            yield Finding(MODEL_FIELDS, values, sentence=sentence)
+
+
+def without_profile(view: Any) -> Iterator[Finding]:
+    """A model's own id, where only an inference profile has throughput."""
+    if BARE_CLAUDE.search(view.case.model):
+        yield Finding("modelId", {"model": view.case.model})
+
+
+MALFORMED_AT = MALFORMED_START + "{pointer}: "
+MODEL_SAID = "The model returned the following errors: "
+ON_DEMAND = (
+    "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
+    "with the ID or ARN of an inference profile that contains this model."
+)
+
+# Request rules, 2.9 and 4.1.
+BEDROCK_MODEL_RULES = (
+    Rule(
+        "bedrock/tool-choice",
+        "This model doesn't support the toolConfig.toolChoice.{kind} field. Remove "
+        "toolConfig.toolChoice.{kind} and try again.",
+        "public source files, strands-agents/sdk-python#1241",
+        forced_tools,
+        needs=("toolConfig",),
+        default="mod",
+        models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
+    ),
+    Rule(
+        "bedrock/no-system",
+        "This model doesn't support system messages. Try again without a system message or use a "
+        "model that supports system messages.",
+        "documentation",
+        a_system_prompt,
+        needs=("system",),
+        default="mod",
+        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
+    ),
+    Rule(
+        "bedrock/no-tools",
+        "This model doesn't support tool use.",
+        "documentation",
+        any_tools,
+        needs=("toolConfig",),
+        default="mod",
+        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
+    ),
+    Rule(
+        "bedrock/no-streamed-tools",
+        "This model doesn't support tool use in streaming mode.",
+        "documentation",
+        streamed_tools,
+        needs=("toolConfig",),
+        default="mod",
+        models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
+    ),
+    Rule(
+        "bedrock/block-unsupported",
+        "This model doesn't support the {kind} content block that you provided. Update the content "
+        "block and try again.",
+        "recorded",
+        unseen_blocks,
+        needs=(TO_LOOK_AT,),
+        default="mod",
+        models="|".join(kind.pattern for kind in BLIND_TO.values()),
+    ),
+    Rule(
+        "bedrock/mixed-turn",
+        "messages.{i}.content: Conversation blocks and tool result blocks cannot be provided in "
+        "the same turn.",
+        "strands-agents/harness-sdk#1223",
+        mixed_turns,
+        needs=("toolResult",),
+        default="mod",
+        models=r"^llama",
+    ),
+    Rule(
+        "bedrock/cache-point",
+        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
+        "recorded, public source files",
+        cache_points_at_tools,
+        default="mod",
+        models=r"^nova-",
+    ),
+    # Nobody has a list of all models' fields.
+    Rule(
+        "bedrock/extraneous",
+        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
+        "recorded, public source files",
+        more_fields,
+        needs=(MODEL_FIELDS,),
+        default="off",
+    ),
+)
+# What has throughput is no matter of Converse alone: these look at the model, of any view's case.
+ON_DEMAND_RULES = (
+    Rule(
+        "bedrock/on-demand",
+        ON_DEMAND,
+        "anthropics/anthropic-sdk-python#894, cline/cline#2482, danny-avila/LibreChat#4570",
+        without_profile,
+        default="mod",
+        models=r"^claude-(?:3-7|(?:opus|sonnet|haiku)-4)",
+    ),
+    # That depends on date and region.
+    Rule(
+        "bedrock/on-demand-3-5",
+        ON_DEMAND,
+        "anthropics/anthropic-sdk-python#894",
+        without_profile,
+        default="jrn",
+        models=r"^claude-3-5",
+    ),
+)
+
+
 # === rules/anthropic =========================================================
 # What Anthropic's messages and counts refuse, and Claude on Vertex AI and Bedrock (request rules,
 # 2.5, 2.6 and 3).  Pure.
@@ -25144,7 +26139,13 @@ CLAUDE_COUNT_ON_VERTEX = Book(
 CLAUDE_ON_BEDROCK = Book(
     "bedrock",
     "invoke",
-    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
+    (
+        *CLAUDE_RULES,
+        *CLAUDE_BETA_RULES[:1],
+        *CLAUDE_HOST_RULES,
+        AWS_BETA_RULE,
+        *ON_DEMAND_RULES,
+    ),
     CLAUDE_BEDROCK_BODY,
     claude_voice,
     ClaudeView,
@@ -26382,1001 +27383,6 @@ AZURE_CHAT = Book(
     AZURE_CHAT_BODY,
     CHAT_VOICE,
     ChatView,
-)
-
-
-# === rules/bedrock_shapes ====================================================
-# Kinds of values as AWS's service models know them: null is as good as nothing, members that
-# nobody knows are passed over, and of one value all constraints are told.  Pure.
-
-
-# Kinds of faults that AWS tells of the list or map, not of what is in it.
-WRONG_ITEMS, WRONG_KEYS, WRONG_VALUES = "items", "keys", "values"
-
-
-class AwsString(AString):
-    """A text, whose pattern is one for the whole of it."""
-
-    def __init__(
-        self,
-        choices: Sequence[str] = (),
-        least: int = 0,
-        most: int = 0,
-        pattern: str = "",
-    ) -> None:
-        self.said_pattern = pattern
-        whole = rf"\A(?:{pattern})\Z" if pattern else ""
-        super().__init__(choices, least, most, whole)
-
-    def made(self) -> Fits:
-        """The quickest test for what is asked."""
-        least, most, pattern = self.least, self.most or float("inf"), self.pattern
-        if self.choices or not (least or self.most or pattern):
-            return super().made()
-        if not pattern:
-            return lambda value: type(value) is str and least <= len(value) <= most
-
-        def fits(value: Json) -> bool:
-            if type(value) is not str or not least <= len(value) <= most:
-                return False
-            return compiled_once(pattern).search(value) is not None
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        if len(value) < self.least:
-            yield FieldFault(path, TOO_SHORT, self, value)
-        if self.pattern and not compiled_once(self.pattern).search(value):
-            yield FieldFault(path, WRONG_PATTERN, self, value)
-        if self.choices and value not in self.choices:
-            yield FieldFault(path, WRONG_CHOICE, self, value)
-
-
-class AwsInteger(ANumber):
-    """A whole number; what stands behind the point of another is cut off."""
-
-    kind = "an Integer"
-
-
-class AwsFloat(ANumber):
-    """A number with a point."""
-
-    kind = "a Float"
-
-
-class AwsStructure(Shape):
-    """An object with these members, of which some are `needed`."""
-
-    kind, types = "an object", (dict,)
-
-    def __init__(self, members: Mapping[str, Shape], needed: Sequence[str] = ()) -> None:
-        self.members: Dict[str, Shape] = dict(members)
-        self.needed = tuple(needed)
-        super().__init__()
-
-    def made(self) -> Fits:
-        """Each member that is there, then whether one is missing."""
-        needed = self.needed
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            for name, inner in value.items():
-                test = get(name)
-                if test is not None and not test(inner) and inner is not None:
-                    return False
-            for name in needed:
-                if value.get(name) is None:
-                    return False
-            return True
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with the members, in the service model's order."""
-        for name, shape in self.members.items():
-            inner = value.get(name)
-            if inner is not None:
-                yield from shape.faults(inner, (*path, name))
-            elif name in self.needed:
-                yield FieldFault((*path, name), MISSING_FIELD, shape, MISSING)
-
-
-class AwsUnion(AwsStructure):
-    """An object with one of these members."""
-
-    def made(self) -> Fits:
-        """That it has one, and that this fits."""
-        get = {name: shape.fits for name, shape in self.members.items()}.get
-
-        def fits(value: Json) -> bool:
-            if type(value) is not dict:
-                return False
-            found = 0
-            for name, inner in value.items():
-                test = get(name)
-                if test is None or inner is None:
-                    continue
-                if not test(inner):
-                    return False
-                found += 1
-            return found == 1
-
-        return fits
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """What is wrong with its member, or that it has none or several."""
-        yield from super().inner_faults(value, path)
-        there = [name for name in self.members if value.get(name) is not None]
-        if len(there) != 1:
-            yield FieldFault(path, TWO_DATA, self, there)
-
-
-class AwsList(AnArray):
-    """A list of plain values."""
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Its length, what is of a wrong type, and once that something in it is wrong."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        wrong = [one for one in value if not self.item.fits(one)]
-        for one in wrong:
-            if type(one) not in self.item.types:
-                yield FieldFault(path, WRONG_TYPE, self.item, one)
-                return
-        if wrong:
-            yield FieldFault(path, WRONG_ITEMS, self.item, value)
-
-
-class AwsMap(AMap):
-    """An object with keys of the client's own."""
-
-    def __init__(
-        self, value: Shape, key: Optional[AString] = None, least: int = 0, most: int = 0
-    ) -> None:
-        self.least = least
-        super().__init__(value, key, most)
-
-    def made(self) -> Fits:
-        """That it has enough, and what any map needs."""
-        least, enough = self.least, super().made()
-        return lambda value: enough(value) and len(value) >= least
-
-    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
-        """Its length, then once that something is wrong with its keys or values."""
-        if self.most and len(value) > self.most:
-            yield FieldFault(path, TOO_LONG, self, value)
-        if len(value) < self.least:
-            yield FieldFault(path, TOO_SHORT, self, value)
-        if self.key is not None and not all(map(self.key.fits, value)):
-            yield FieldFault(path, WRONG_KEYS, self.key, value)
-        wrong = [one for one in value.values() if not self.value.fits(one)]
-        if not wrong:
-            return
-        if type(wrong[0]) in self.value.types:
-            yield FieldFault(path, WRONG_VALUES, self.value, value)
-        else:
-            yield FieldFault(path, WRONG_TYPE, self.value, wrong[0])
-
-
-# === rules/bedrock_fields ====================================================
-# What the fields of a Converse request may be (request rules, 1.5), as botocore 1.44.8 has them in
-# its service model of bedrock-runtime.  Pure.
-
-
-AWS_TEXT = AwsString()
-AWS_SOME_TEXT = AwsString(least=1)
-AWS_TEXTS = AwsList(AWS_TEXT)
-# A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
-AWS_FLAG = AWS_DOCUMENT = Anything()
-AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
-AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
-AWS_PICTURES = ("png", "jpeg", "gif", "webp")
-AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
-AWS_SOUNDS = (
-    *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
-    *("mpga", "pcm", "webm"),
-)
-
-AWS_S3_LOCATION = AwsStructure(
-    {
-        "uri": AwsString(
-            least=1,
-            most=1024,
-            pattern=r"s3://[a-z0-9][\.\-a-z0-9]{1,61}[a-z0-9](/.*)?",
-        ),
-        "bucketOwner": AwsString(pattern="[0-9]{12}"),
-    },
-    ("uri",),
-)
-AWS_BYTES_OR_S3 = {"bytes": AWS_SOME_TEXT, "s3Location": AWS_S3_LOCATION}
-AWS_TEXT_ITEM = AwsUnion({"text": AWS_TEXT})
-AWS_CITED = AwsStructure({"enabled": AWS_FLAG}, ("enabled",))
-
-
-def aws_medium(formats: Sequence[str]) -> AwsStructure:
-    """A picture, a film or a sound."""
-    members = {"format": AwsString(formats), "source": AwsUnion(AWS_BYTES_OR_S3)}
-    return AwsStructure(members, ("format", "source"))
-
-
-AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
-AWS_PAPER = AwsStructure(
-    {
-        "format": AwsString(AWS_DOCUMENTS),
-        "name": AwsString(least=1, most=200),
-        "source": AwsUnion(
-            {**AWS_BYTES_OR_S3, "text": AWS_TEXT, "content": AnArray(AWS_TEXT_ITEM)}
-        ),
-        "context": AWS_TEXT,
-        "citations": AWS_CITED,
-    },
-    ("name", "source"),
-)
-AWS_SEARCH_RESULT = AwsStructure(
-    {
-        "source": AWS_TEXT,
-        "title": AWS_TEXT,
-        "content": AnArray(AwsStructure({"text": AWS_TEXT}, ("text",))),
-        "citations": AWS_CITED,
-    },
-    ("source", "title", "content"),
-)
-AWS_TOOL_USE = AwsStructure(
-    {
-        "toolUseId": AWS_TOOL_USE_ID,
-        "name": AWS_TOOL_NAME,
-        "input": AWS_DOCUMENT,
-        "type": AwsString(("server_tool_use",)),
-    },
-    ("toolUseId", "name", "input"),
-)
-AWS_TOOL_RESULT = AwsStructure(
-    {
-        "toolUseId": AWS_TOOL_USE_ID,
-        "content": AnArray(
-            AwsUnion(
-                {
-                    "json": AWS_DOCUMENT,
-                    "text": AWS_TEXT,
-                    "image": AWS_IMAGE,
-                    "document": AWS_PAPER,
-                    "video": AWS_VIDEO,
-                    "searchResult": AWS_SEARCH_RESULT,
-                }
-            )
-        ),
-        "status": AwsString(("success", "error")),
-        "type": AWS_TEXT,
-    },
-    ("toolUseId", "content"),
-)
-AWS_GUARDED_PICTURE = AwsStructure(
-    {"format": AwsString(("png", "jpeg")), "source": AwsUnion({"bytes": AWS_SOME_TEXT})},
-    ("format", "source"),
-)
-AWS_GUARD_CONTENT = AwsUnion(
-    {
-        "text": AwsStructure(
-            {
-                "text": AWS_TEXT,
-                "qualifiers": AwsList(AwsString(("grounding_source", "query", "guard_content"))),
-            },
-            ("text",),
-        ),
-        "image": AWS_GUARDED_PICTURE,
-    }
-)
-AWS_CACHE_POINT = AwsStructure(
-    {"type": AwsString(("default",)), "ttl": AwsString(("5m", "1h"))}, ("type",)
-)
-AWS_REASONING = AwsUnion(
-    {
-        "reasoningText": AwsStructure({"text": AWS_TEXT, "signature": AWS_TEXT}, ("text",)),
-        "redactedContent": AWS_TEXT,
-    }
-)
-AWS_TOOL_REFERENCE = AwsStructure(
-    {
-        "tool": AwsStructure(
-            {
-                "type": AwsString(least=1, most=64),
-                "name": AwsString(least=1, most=128),
-                "serverName": AwsString(least=1, most=128),
-            }
-        )
-    },
-    ("tool",),
-)
-AWS_CONTENT_BLOCK = AwsUnion(
-    {
-        "text": AWS_TEXT,
-        "image": AWS_IMAGE,
-        "document": AWS_PAPER,
-        "video": AWS_VIDEO,
-        "audio": aws_medium(AWS_SOUNDS),
-        "toolUse": AWS_TOOL_USE,
-        "toolResult": AWS_TOOL_RESULT,
-        "guardContent": AWS_GUARD_CONTENT,
-        "cachePoint": AWS_CACHE_POINT,
-        "reasoningContent": AWS_REASONING,
-        # What a model has cited is the model's own.
-        "citationsContent": AwsStructure({"content": AnArray(AWS_TEXT_ITEM)}),
-        "searchResult": AWS_SEARCH_RESULT,
-        "toolAddition": AWS_TOOL_REFERENCE,
-        "toolRemoval": AWS_TOOL_REFERENCE,
-    }
-)
-AWS_TALK = AnArray(
-    AwsStructure(
-        {
-            "role": AwsString(("user", "assistant", "system")),
-            "content": AnArray(AWS_CONTENT_BLOCK),
-        },
-        ("role", "content"),
-    )
-)
-AWS_SYSTEM = AnArray(
-    AwsUnion(
-        {"text": AWS_SOME_TEXT, "guardContent": AWS_GUARD_CONTENT, "cachePoint": AWS_CACHE_POINT}
-    )
-)
-AWS_NAMED_TOOL = AwsStructure({"name": AWS_TOOL_NAME}, ("name",))
-AWS_TOOL_SPEC = AwsStructure(
-    {
-        "name": AWS_TOOL_NAME,
-        "description": AWS_SOME_TEXT,
-        "inputSchema": AwsUnion({"json": AWS_DOCUMENT}),
-        "strict": AWS_FLAG,
-    },
-    ("name", "inputSchema"),
-)
-AWS_TOOL_CONFIG = AwsStructure(
-    {
-        "tools": AnArray(
-            AwsUnion(
-                {
-                    "toolSpec": AWS_TOOL_SPEC,
-                    "systemTool": AWS_NAMED_TOOL,
-                    "cachePoint": AWS_CACHE_POINT,
-                }
-            ),
-            1,
-        ),
-        "toolChoice": AwsUnion(
-            {"auto": AwsStructure({}), "any": AwsStructure({}), "tool": AWS_NAMED_TOOL}
-        ),
-    },
-    ("tools",),
-)
-AWS_INFERENCE = AwsStructure(
-    {
-        "maxTokens": AwsInteger(1),
-        "temperature": AwsFloat(0, 1),
-        "topP": AwsFloat(0, 1),
-        "stopSequences": AwsList(AWS_SOME_TEXT, 0, 2500),
-    }
-)
-AWS_GUARDRAIL = AwsStructure(
-    {
-        "guardrailIdentifier": AwsString(
-            most=2048,
-            pattern=r"(|([a-z0-9]+)|(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/"
-            r"[a-z0-9]+))",
-        ),
-        "guardrailVersion": AwsString(pattern=r"(|([1-9][0-9]{0,7})|(DRAFT))"),
-        "trace": AwsString(("enabled", "disabled", "enabled_full")),
-        "streamProcessingMode": AwsString(("sync", "async")),
-    }
-)
-AWS_NOTE_CHARACTERS = r"[a-zA-Z0-9\s:_@$#=/+,-.]"
-AWS_SCHEMA = AwsStructure(
-    {"schema": AWS_TEXT, "name": AWS_TEXT, "description": AWS_TEXT}, ("schema",)
-)
-AWS_TEXT_FORMAT = AwsStructure(
-    {"type": AwsString(("json_schema",)), "structure": AwsUnion({"jsonSchema": AWS_SCHEMA})},
-    ("type", "structure"),
-)
-# What CountTokens takes of it, too.
-AWS_COUNTED = {
-    "messages": AWS_TALK,
-    "system": AWS_SYSTEM,
-    "toolConfig": AWS_TOOL_CONFIG,
-    "additionalModelRequestFields": AWS_DOCUMENT,
-}
-CONVERSE_BODY = AwsStructure(
-    {
-        **AWS_COUNTED,
-        "inferenceConfig": AWS_INFERENCE,
-        "guardrailConfig": AWS_GUARDRAIL,
-        "promptVariables": AwsMap(AWS_TEXT_ITEM),
-        "additionalModelResponseFieldPaths": AwsList(AwsString(least=1, most=256), 0, 10),
-        "requestMetadata": AwsMap(
-            AwsString(most=256, pattern=AWS_NOTE_CHARACTERS + "{0,256}"),
-            AwsString(least=1, most=256, pattern=AWS_NOTE_CHARACTERS + "{1,256}"),
-            least=1,
-            most=16,
-        ),
-        "performanceConfig": AwsStructure({"latency": AwsString(("standard", "optimized"))}),
-        "serviceTier": AwsStructure(
-            {"type": AwsString(("priority", "default", "flex", "reserved"))}, ("type",)
-        ),
-        "outputConfig": AwsStructure({"textFormat": AWS_TEXT_FORMAT, "effort": AwsString(most=16)}),
-    }
-)
-COUNT_BODY = AwsStructure(
-    {"input": AwsUnion({"converse": AwsStructure(AWS_COUNTED), "invokeModel": Anything()})},
-    ("input",),
-)
-
-
-# === rules/bedrock_talk ======================================================
-# A Converse request as its rules look at it.  Pure.
-
-
-BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
-# What a conversation may have that rules need, beside members and kinds of blocks.
-MODEL_FIELDS = "additionalModelRequestFields"
-ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
-BARE_JSON, NAMES_PAPERS = "bare JSON", "names papers"
-TOOL_BLOCK, TO_LOOK_AT = "tool block", "to look at"
-KINDS_OF_KINDS: Mapping[str, str] = {
-    **dict.fromkeys(("toolUse", "toolResult"), TOOL_BLOCK),
-    **dict.fromkeys(("image", "video"), TO_LOOK_AT),
-}
-
-
-class TalkBlock(NamedTuple):
-    """A content block that is no text, by the first of its members."""
-
-    message: int
-    number: int
-    kind: str
-    value: Any
-
-    @property
-    def place(self) -> str:
-        """The path to it, as Bedrock's sentences have it."""
-        return f"messages.{self.message}.content.{self.number}"
-
-    @property
-    def mark(self) -> ToolMark:
-        """It as a call or a result."""
-        return ToolMark(text_at(self.value, "toolUseId"), self.message, self.number)
-
-
-def is_bare(value: Json) -> bool:
-    """Whether a value is JSON, but no object."""
-    return value is not None and not isinstance(value, dict)
-
-
-class ConverseTalk:
-    """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
-    that say nothing, `bare` those of JSON that is no object, `papers` those of documents with their
-    names, `empty` the messages that have nothing, `repeated` the first that has the role of the one
-    before it.  `present` has the members of the request, the kinds of its blocks, and what else
-    rules look for."""
-
-    __slots__ = (
-        *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
-        *("bare", "papers", "present"),
-    )
-
-    def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
-        self.case, self.is_count = case, is_count
-        self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
-        self.roles: List[Any] = []
-        self.turns: List[TalkTurn] = []
-        self.blocks: List[TalkBlock] = []
-        self.blank: List[str] = []
-        self.bare: List[str] = []
-        self.papers: List[Tuple[str, Json]] = []
-        self.empty: List[int] = []
-        self.repeated = 0
-        messages = self.request.get("messages")
-        if isinstance(messages, list):
-            self.read(messages)
-        self.present = self.found()
-
-    def found(self) -> Set[str]:
-        """What there is for rules to look at."""
-        found = set(self.request)
-        if "toolConfig" in found:
-            self.read_tools()
-        if MODEL_FIELDS in found and is_bare(self.request[MODEL_FIELDS]):
-            self.bare.append(MODEL_FIELDS)
-        for block in self.blocks:
-            found.add(block.kind)
-            found.add(KINDS_OF_KINDS.get(block.kind, ""))
-        if not self.roles or self.roles[0] == "assistant":
-            found.add(ODD_START)
-        for name, what in (
-            (REPEATED, self.repeated),
-            (WITHOUT_BLOCKS, self.empty),
-            (WITH_BLANKS, self.blank),
-            (BARE_JSON, self.bare),
-            (NAMES_PAPERS, self.papers),
-        ):
-            if what:
-                found.add(name)
-        return found
-
-    def read(self, messages: List[Any]) -> None:
-        """Find them."""
-        is_first, before = True, None
-        roles, self.turns = self.roles, [PLAIN_TURN] * len(messages)
-        for number, message in enumerate(messages):
-            role, content = None, None
-            if isinstance(message, dict):
-                role, content = message.get("role"), message.get("content")
-            if role == before and not is_first and role in ("user", "assistant"):
-                self.repeated = self.repeated or number
-            is_first, before = False, role
-            roles.append(role)
-            if not content:
-                self.empty += [number] * (content == [])
-            elif isinstance(content, list):
-                self.read_blocks(number, role, content)
-
-    def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
-        """Find the blocks of one message."""
-        for index, block in enumerate(content):
-            if not isinstance(block, dict):
-                continue
-            text = block.get("text")
-            if isinstance(text, str):
-                if not text or text.isspace():
-                    self.blank.append(f"messages.{number}.content.{index}")
-                continue
-            kind = ""
-            for kind in block:  # what has none of them is called by its last member
-                if kind in BLOCK_KINDS:
-                    break
-            found = TalkBlock(number, index, kind, block.get(kind))
-            self.blocks.append(found)
-            if kind == "toolUse":
-                self.read_use(found, role)
-            elif kind == "toolResult":
-                self.read_result(found, role)
-            elif kind == "document":
-                self.papers.append((found.place, within(found.value, "name")))
-
-    def read_tools(self) -> None:
-        """Find out which of the tools have a schema that is none."""
-        for index, tool in self.tools:
-            if is_bare(within(tool, "toolSpec", "inputSchema", "json")):
-                self.bare.append(f"toolConfig.tools.{index}.toolSpec.inputSchema.json")
-
-    def read_use(self, block: TalkBlock, role: Any) -> None:
-        """Find out what is in a call of a tool."""
-        if is_bare(within(block.value, "input")):
-            self.bare.append(f"{block.place}.toolUse.input")
-        # What a model's own tools did stands in its own turn.
-        if role == "assistant" and not text_at(block.value, "type"):
-            self.turn_of(block, role).calls.append(block.mark)
-
-    def read_result(self, block: TalkBlock, role: Any) -> None:
-        """Find out what is in the result of a tool."""
-        for index, part in indexed_objects(within(block.value, "content")):
-            if "json" in part and is_bare(part["json"]):
-                self.bare.append(f"{block.place}.toolResult.content.{index}.json")
-            elif "document" in part:
-                place = f"{block.place}.toolResult.content.{index}"
-                self.papers.append((place, within(part, "document", "name")))
-        if role == "user" and not text_at(block.value, "type"):
-            self.turn_of(block, role).results.append(block.mark)
-
-    def turn_of(self, block: TalkBlock, role: str) -> TalkTurn:
-        """The turn that a call or a result stands in."""
-        turn = self.turns[block.message]
-        if turn is PLAIN_TURN:
-            turn = self.turns[block.message] = TalkTurn(role, block.message)
-        return turn
-
-    def has_text(self, number: int) -> bool:
-        """Whether a message has a text beside other blocks."""
-        content = self.request["messages"][number]["content"]
-        return any(isinstance(block, dict) and "text" in block for block in content)
-
-    @property
-    def name(self) -> str:
-        """The model's name without region and publisher."""
-        return self.case.name
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether the messages are a managed prompt's, or in the body of an InvokeModel request."""
-        if self.is_count:
-            return within(self.case.body, "input", "converse") is None
-        return self.request.get("promptVariables") is not None or ":prompt/" in self.case.model
-
-    @property
-    def tools(self) -> Iterator[Tuple[int, Dict[str, Json]]]:
-        """The tools that the request offers, with their indexes."""
-        return indexed_objects(within(self.request, "toolConfig", "tools"))
-
-    @property
-    def tool_choice(self) -> Dict[str, Any]:
-        """Which of them it wants."""
-        choice = within(self.request, "toolConfig", "toolChoice")
-        return choice if isinstance(choice, dict) else {}
-
-
-def converse_talk(case: Case) -> ConverseTalk:
-    """That of a Converse request."""
-    return ConverseTalk(case, case.body)
-
-
-def counted_talk(case: Case) -> ConverseTalk:
-    """That of the Converse request whose tokens are to be counted."""
-    return ConverseTalk(case, within(case.body, "input", "converse"), True)
-
-
-# === rules/bedrock_voice =====================================================
-# How AWS says that a field is wrong (request rules, 1.5 and 1.8).  Pure.
-
-
-AWS_CONSTRAINT = "bedrock/constraint"
-AWS_TYPES = "bedrock/types"
-AWS_UNION = "bedrock/union"
-# What is said of a body that does not fit the schema of its model, around what is wrong.
-MALFORMED_START = "Malformed input request: "
-MALFORMED_END = ", please reformat your input and try again."
-ONE_DETECTED = "1 validation error detected: "
-
-# What holds content, whose values AWS does not repeat: "Value at", where others have "Value '…' at"
-# (openclaw/openclaw#12892; Portkey-AI/gateway#1124 for lists of structures).
-SECRET_MEMBERS = frozenset(("messages", "system", "promptVariables", "requestMetadata"))
-AWS_BOUNDS = {
-    TOO_LONG: ("most", "have length less than or equal to {}"),
-    TOO_SHORT: ("least", "have length greater than or equal to {}"),
-    TOO_LARGE: ("most", "have value less than or equal to {}"),
-    TOO_SMALL: ("least", "have value greater than or equal to {}"),
-    WRONG_PATTERN: ("said_pattern", "satisfy regular expression pattern: {}"),
-}
-INSIDE = {
-    WRONG_ITEMS: "Member must satisfy constraint",
-    WRONG_KEYS: "Map keys must satisfy constraint",
-    WRONG_VALUES: "Map value must satisfy constraint",
-}
-
-
-def aws_path(path: FieldPath) -> str:
-    """A path as in `messages.1.member.content.2.member.text`: indexes count from 1."""
-    steps: List[str] = []
-    for step in path:
-        if isinstance(step, int):
-            steps += (str(step + 1), "member")
-        else:
-            steps.append(step.key if isinstance(step, KeyStep) else str(step))
-    return ".".join(steps)
-
-
-def aws_enum(choices: Any) -> str:
-    """The values that a member may have."""
-    return f"satisfy enum value set: [{', '.join(choices)}]"
-
-
-def aws_constraints(shape: Shape) -> Iterator[str]:
-    """All that a text in a list or a map has to be."""
-    bounds = vars(shape)
-    if bounds.get("most"):
-        yield AWS_BOUNDS[TOO_LONG][1].format(bounds["most"])
-    if bounds.get("most") or bounds.get("least"):
-        yield AWS_BOUNDS[TOO_SHORT][1].format(bounds["least"])
-    if bounds.get("said_pattern"):
-        yield AWS_BOUNDS[WRONG_PATTERN][1].format(bounds["said_pattern"])
-    if bounds.get("choices"):
-        yield aws_enum(bounds["choices"])
-
-
-def aws_constraint(fault: FieldFault) -> str:
-    """What a member must be or do."""
-    if fault.kind in AWS_BOUNDS:
-        name, sentence = AWS_BOUNDS[fault.kind]
-        return "Member must " + sentence.format(vars(fault.shape)[name])
-    if fault.kind in INSIDE:
-        listed = ", ".join(f"Member must {one}" for one in aws_constraints(fault.shape))
-        return f"{INSIDE[fault.kind]}: [{listed}]"
-    if fault.kind == WRONG_CHOICE:
-        return "Member must " + aws_enum(vars(fault.shape)["choices"])
-    return "Member must not be null"
-
-
-def aws_value(fault: FieldFault) -> Tuple[str, str]:
-    """How a value is repeated, and its text; nothing where it is content."""
-    top = [step for step in fault.path if step not in ("input", "converse")][:1]
-    value = fault.value
-    if SECRET_MEMBERS.intersection(map(str, top)):
-        return "", ""
-    if value is None or value is MISSING:
-        return "null ", ""
-    if isinstance(value, list):
-        if isinstance(fault.shape, AnArray) and not isinstance(fault.shape, AwsList):
-            return "", ""
-        return "'{value}' ", f"[{', '.join(map(str, value))}]"
-    if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", str(float(value))
-    return "'{value}' ", str(value)
-
-
-# What a value is called where another kind was expected.
-VALUE_NAMES: Mapping[type, str] = {str: "STRING_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
-
-
-def aws_mistyped(value: Json, shape: Shape) -> str:
-    """That a value is of another kind than its member."""
-    if isinstance(value, list):
-        return "Start of list found where not expected"
-    if isinstance(value, dict):
-        return "Start of structure or map found where not expected."
-    if list in shape.types:
-        return "Expected list or null"
-    if dict in shape.types:
-        return "Expected null"
-    name = f"{value!r}_VALUE".upper()
-    name = VALUE_NAMES.get(type(value), name)
-    wanted = shape.kind if isinstance(shape, (AwsFloat, AwsInteger)) else "a String"
-    return f"{name} can not be converted to {wanted}"
-
-
-def said_by_aws(fault: FieldFault) -> Tuple[str, Finding]:
-    """Which rule a fault breaks, and what is said of it."""
-    path = aws_path(fault.path)
-    if fault.kind == TWO_DATA:
-        choices = ", ".join(vars(fault.shape)["members"])
-        return AWS_UNION, Finding(path, {"path": path, "choices": choices})
-    is_missing = fault.kind == MISSING_FIELD or fault.value is None
-    is_told = is_missing or fault.kind in AWS_BOUNDS or fault.kind in INSIDE
-    if not is_told and fault.kind != WRONG_CHOICE:
-        said = {"said": aws_mistyped(fault.value, fault.shape)}
-        return AWS_TYPES, Finding(path, said, sentence="{said}")
-    repeated, value = aws_value(fault)
-    # A pattern has braces, and is longer than what is quoted of a request.
-    constraint = aws_constraint(fault).replace("{", "{{").replace("}", "}}")
-    sentence = f"{ONE_DETECTED}Value {repeated}at '{{path}}' failed to satisfy constraint: "
-    finding = Finding(path, {"value": value, "path": path}, sentence=sentence + constraint)
-    return AWS_CONSTRAINT, finding
-
-
-def told_by_aws(violations: Violations) -> Failure:
-    """What can't be read is told first and alone; then all constraints at once, and how many; then
-    one thing at a time."""
-    unread = [one for one in violations if one.rule == AWS_TYPES]
-    broken = [one for one in violations if one.rule == AWS_CONSTRAINT]
-    if unread or not broken:
-        return first_alone(tuple(unread) or violations)
-    told = "; ".join(one.message[len(ONE_DETECTED) :] for one in broken)
-    plural = "s" * (len(broken) > 1)
-    return Failure(broken[0].status, f"{len(broken)} validation error{plural} detected: {told}")
-
-
-# === rules/bedrock_models ====================================================
-# What of Converse the models behind it lack (request rules, 2.9 and 4.1).  Pure.
-
-
-# Models by the names that are left when publisher and region are gone.
-OLD_MISTRAL = r"mistral-7b|mixtral-8x7b"
-MISTRAL_2024 = r"mistral-(?:large|small)-24|pixtral-large-25"
-TITAN_TEXT = r"titan-text|titan-tg1"
-OLD_LLAMA = r"llama2|llama3-(?:8|70)b|llama3-2-[13]b"
-DEEPSEEK_R1 = r"(?:deepseek\.)?r1-"
-CLAUDE, NOVA = r"claude-", r"nova-"
-
-# Block kinds that a conversation may have, and the models that have no eyes for them.
-BLIND_TO: Mapping[str, Pattern[str]] = {
-    "video": re.compile(rf"^(?:{CLAUDE}|llama|mistral|mixtral|pixtral|{TITAN_TEXT}|nova-micro)"),
-    "image": re.compile(
-        rf"^(?:{OLD_MISTRAL}|mistral-(?:large|small)-24|{TITAN_TEXT}|{OLD_LLAMA}|llama3-[13]-"
-        r"|nova-micro|claude-(?:v2|instant))"
-    ),
-}
-# A name that is that of a model, not of a profile: those begin with a region.
-BARE_CLAUDE = re.compile(r"(?:^|foundation-model/)anthropic\.")
-
-# What may stand in additionalModelRequestFields, as far as makers' documentation says; only
-# --strict=all asks.
-MORE_FIELDS: Mapping[str, "frozenset[str]"] = {
-    CLAUDE: frozenset(
-        ("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config")
-        + ("context_management", "reasoning_config", "betas", "metadata", "stop_sequences")
-    ),
-    NOVA: frozenset(("inferenceConfig", "reasoningConfig", "toolConfig")),
-    "llama": frozenset(("max_gen_len", "images")),
-    "mi": frozenset(("top_k", "safe_prompt", "tools", "tool_choice")),
-    "titan-": frozenset(("textGenerationConfig",)),
-}
-
-
-def forced_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """A tool that must be called."""
-    choice = view.tool_choice
-    kinds = ("any", "tool") if view.name.startswith("llama") else ("tool",)
-    for kind in kinds:
-        if choice.get(kind) is not None:
-            yield Finding("toolConfig.toolChoice", {"kind": kind})
-
-
-def a_system_prompt(view: ConverseTalk) -> Iterator[Finding]:
-    """A system prompt."""
-    if view.request.get("system"):
-        yield Finding("system")
-
-
-def any_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """Tools."""
-    if view.request.get("toolConfig"):
-        yield Finding("toolConfig")
-
-
-def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """Tools, where the answer is a stream."""
-    if view.case.params.get("verb") == "converse-stream":
-        yield from any_tools(view)
-
-
-def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
-    """Pictures and films for models that read texts alone."""
-    for block in view.blocks:
-        blind = BLIND_TO.get(block.kind)
-        if blind is not None and blind.search(view.name):
-            yield Finding(block.place, {"kind": block.kind})
-
-
-def mixed_turns(view: ConverseTalk) -> Iterator[Finding]:
-    """Texts beside the results of tools."""
-    for turn in view.turns:
-        if turn.results and view.has_text(turn.first):
-            yield Finding(f"messages.{turn.first}.content", {"i": turn.first})
-
-
-def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
-    """A cache point behind a tool, its call or its result: it becomes a member of these."""
-    for index, tool in view.tools:
-        if "cachePoint" in tool:
-            at = max(0, index - 1)
-            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
-    before = TalkBlock(-1, 0, "", None)
-    for block in view.blocks:
-        is_tool = before.kind in ("toolUse", "toolResult")
-        if block.kind == "cachePoint" and is_tool and before.message == block.message:
-            pointer = f"#/messages/{before.message}/content/{before.number}"
-            yield Finding(block.place, {"pointer": pointer})
-        before = block
-
-
-def more_fields(view: ConverseTalk) -> Iterator[Finding]:
-    """Fields for the model that it is not known to have."""
-    given = view.request.get(MODEL_FIELDS)
-    for maker, known in MORE_FIELDS.items():
-        if not isinstance(given, dict) or not view.name.startswith(maker):
-            continue
-        for name in given:
-            if name in known:
-                continue
-            values = {"pointer": "#", "name": name}
-            sentence = None
-            if maker == CLAUDE:
-                sentence = "The model returned the following errors: {name}: Extra inputs are not "
-                sentence += "permitted"
-            yield Finding(MODEL_FIELDS, values, sentence=sentence)
-
-
-def without_profile(view: Any) -> Iterator[Finding]:
-    """A model's own id, where only an inference profile has throughput."""
-    if BARE_CLAUDE.search(view.case.model):
-        yield Finding("modelId", {"model": view.case.model})
-
-
-MALFORMED_AT = MALFORMED_START + "{pointer}: "
-MODEL_SAID = "The model returned the following errors: "
-ON_DEMAND = (
-    "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
-    "with the ID or ARN of an inference profile that contains this model."
-)
-
-# Request rules, 2.9 and 4.1.
-BEDROCK_MODEL_RULES = (
-    Rule(
-        "bedrock/tool-choice",
-        "This model doesn't support the toolConfig.toolChoice.{kind} field. Remove "
-        "toolConfig.toolChoice.{kind} and try again.",
-        "public source files, strands-agents/sdk-python#1241",
-        forced_tools,
-        needs=("toolConfig",),
-        default="mod",
-        models=rf"^(?:llama|{OLD_MISTRAL}|{MISTRAL_2024})",
-    ),
-    Rule(
-        "bedrock/no-system",
-        "This model doesn't support system messages. Try again without a system message or use a "
-        "model that supports system messages.",
-        "documentation",
-        a_system_prompt,
-        needs=("system",),
-        default="mod",
-        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL})",
-    ),
-    Rule(
-        "bedrock/no-tools",
-        "This model doesn't support tool use.",
-        "documentation",
-        any_tools,
-        needs=("toolConfig",),
-        default="mod",
-        models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
-    ),
-    Rule(
-        "bedrock/no-streamed-tools",
-        "This model doesn't support tool use in streaming mode.",
-        "documentation",
-        streamed_tools,
-        needs=("toolConfig",),
-        default="mod",
-        models=r"^llama(?:3-1|3-2-(?:11|90)b|3-3|4)",
-    ),
-    Rule(
-        "bedrock/block-unsupported",
-        "This model doesn't support the {kind} content block that you provided. Update the content "
-        "block and try again.",
-        "recorded",
-        unseen_blocks,
-        needs=(TO_LOOK_AT,),
-        default="mod",
-        models="|".join(kind.pattern for kind in BLIND_TO.values()),
-    ),
-    Rule(
-        "bedrock/mixed-turn",
-        "messages.{i}.content: Conversation blocks and tool result blocks cannot be provided in "
-        "the same turn.",
-        "strands-agents/harness-sdk#1223",
-        mixed_turns,
-        needs=("toolResult",),
-        default="mod",
-        models=r"^llama",
-    ),
-    Rule(
-        "bedrock/cache-point",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        cache_points_at_tools,
-        default="mod",
-        models=r"^nova-",
-    ),
-    # Nobody has a list of all models' fields.
-    Rule(
-        "bedrock/extraneous",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        more_fields,
-        needs=(MODEL_FIELDS,),
-        default="off",
-    ),
-)
-# What has throughput is no matter of Converse alone: these look at the model, of any view's case.
-ON_DEMAND_RULES = (
-    Rule(
-        "bedrock/on-demand",
-        ON_DEMAND,
-        "anthropics/anthropic-sdk-python#894, cline/cline#2482, danny-avila/LibreChat#4570",
-        without_profile,
-        default="mod",
-        models=r"^claude-(?:3-7|(?:opus|sonnet|haiku)-4)",
-    ),
-    # That depends on date and region.
-    Rule(
-        "bedrock/on-demand-3-5",
-        ON_DEMAND,
-        "anthropics/anthropic-sdk-python#894",
-        without_profile,
-        default="jrn",
-        models=r"^claude-3-5",
-    ),
 )
 
 

@@ -24,7 +24,8 @@ REQUESTS = 20  # in a row, and the best of ROUNDS such rows
 LONG = 10_000  # messages of a body of 16 MiB
 SIZES = (100, 1_000, LONG, 80_000)  # nearly as many as may be: 250,000 arrays and objects
 LARGEST_BODY = 16 * 1024 * 1024  # that the server takes, by default
-SHORT, STEEP = 24, 2.0  # characters of a text; a growth that is not linear any more
+SHORT = 24  # characters of a text
+STEEP = 4.0  # a growth that is no longer linear: ten times the messages would be ten times it
 VERTEX = "/v1/projects/p/locations/us-central1/publishers/google/models/gemini-2.5-flash"
 BEDROCK = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse"
 
@@ -190,7 +191,7 @@ def growing(judge: Judge, name: str, growth: str) -> str:
         wire, call, _ = judge.request(known.path, json.dumps(known.body(said)).encode())
         asked = wire, call, known.body(GROWTHS[growth](said))
         times = max(1, 1_000 // number)
-        costs.append(judge.best(asked, times, max(2, 20_000 // number)) / number * 1e9)
+        costs.append(judge.best(asked, times, max(5, 20_000 // number)) / number * 1e9)
         cells.append(f"{costs[-1]:10.0f}")
     steepest = max(costs[1:]) / costs[0]
     verdict = "" if steepest < STEEP else "  not linear"

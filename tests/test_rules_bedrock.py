@@ -517,6 +517,17 @@ BY_MODEL = [
         ON_DEMAND.format(FOUNDATION + OPUS),
     ),
     Broken(
+        "bedrock/on-demand",
+        path_of(OPUS, "invoke"),
+        {
+            "anthropic_version": "bedrock-2023-05-31",
+            "max_tokens": 9,
+            "messages": [{"role": "user", "content": "Hi"}],
+        },
+        "modelId",
+        ON_DEMAND.format(OPUS),
+    ),
+    Broken(
         "bedrock/on-demand-3-5",
         path_of("anthropic.claude-3-5-haiku-20241022-v1:0"),
         said(HI),

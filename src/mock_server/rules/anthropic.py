@@ -17,6 +17,7 @@ from .anthropic_turns import CLAUDE_TURN_RULES
 from .anthropic_view import ClaudeView
 from .anthropic_voice import claude_voice
 from .base import Book, Rule
+from .bedrock_models import ON_DEMAND_RULES
 
 # What the fields tell (1.3 and 1.8): the sentences are pydantic's, but where the voice has others.
 CLAUDE_FIELD_RULES = (
@@ -114,7 +115,13 @@ CLAUDE_COUNT_ON_VERTEX = Book(
 CLAUDE_ON_BEDROCK = Book(
     "bedrock",
     "invoke",
-    (*CLAUDE_RULES, *CLAUDE_BETA_RULES[:1], *CLAUDE_HOST_RULES, AWS_BETA_RULE),
+    (
+        *CLAUDE_RULES,
+        *CLAUDE_BETA_RULES[:1],
+        *CLAUDE_HOST_RULES,
+        AWS_BETA_RULE,
+        *ON_DEMAND_RULES,
+    ),
     CLAUDE_BEDROCK_BODY,
     claude_voice,
     ClaudeView,

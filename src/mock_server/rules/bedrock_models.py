@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterator, Mapping, Pattern
+from typing import Any, Iterator, Mapping, Pattern, Sequence
 
 from .base import Finding, Rule
 from .bedrock_talk import MODEL_FIELDS, TO_LOOK_AT, ConverseTalk, TalkBlock
@@ -30,15 +30,15 @@ BARE_CLAUDE = re.compile(r"(?:^|foundation-model/)anthropic\.")
 
 # What may stand in additionalModelRequestFields, as far as makers' documentation says; only
 # --strict=all asks.
-MORE_FIELDS: Mapping[str, "frozenset[str]"] = {
-    CLAUDE: frozenset(
-        ("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config")
-        + ("context_management", "reasoning_config", "betas", "metadata", "stop_sequences")
+MORE_FIELDS: Mapping[str, Sequence[str]] = {
+    CLAUDE: (
+        *("thinking", "top_k", "anthropic_beta", "tools", "tool_choice", "output_config"),
+        *("context_management", "reasoning_config", "betas", "metadata", "stop_sequences"),
     ),
-    NOVA: frozenset(("inferenceConfig", "reasoningConfig", "toolConfig")),
-    "llama": frozenset(("max_gen_len", "images")),
-    "mi": frozenset(("top_k", "safe_prompt", "tools", "tool_choice")),
-    "titan-": frozenset(("textGenerationConfig",)),
+    NOVA: ("inferenceConfig", "reasoningConfig", "toolConfig"),
+    "llama": ("max_gen_len", "images"),
+    "mi": ("top_k", "safe_prompt", "tools", "tool_choice"),
+    "titan-": ("textGenerationConfig",),
 }
 
 

@@ -28126,7 +28126,7 @@ def schema_path(way: SchemaWay, form: str) -> str:
     return ".".join(reversed(steps))
 
 
-def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
+def gemini_schema_faults(root: Json, path: str) -> Iterator[Finding]:
     """What is wrong with a schema and all within it, in the order of their paths."""
     waiting: SchemasToSee = [(root, (None, path, None))]
     while waiting:
@@ -28182,7 +28182,8 @@ def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Ite
     choices = schema.get("enum")
     if not isinstance(choices, list) or not choices:
         return
-    if kind not in ("", "STRING"):
+    # The SDKs document whole numbers with this format (google-genai 3.6.1).
+    if kind not in ("", "STRING") and schema.get("format") != "enum":
         yield schema_finding("gemini/schema-enum-type", way, "enum")
     for index, choice in enumerate(choices):
         if choice == "":
@@ -28442,6 +28443,11 @@ class ProtoMap(ProtoShape):
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
+def both_names(*names: str) -> FrozenSet[str]:
+    """The names of fields, and their other names."""
+    return frozenset((*names, *map(snake, names)))
+
+
 class ProtoMessage(ProtoShape):
     """A message with these fields, by their camelCase names; there may be one of `data`.  Others
     are faults, unless it is `closed` no more."""
@@ -28455,7 +28461,7 @@ class ProtoMessage(ProtoShape):
         rule: str = "",
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
-        self.data: FrozenSet[str] = frozenset((*data, *map(snake, data)))
+        self.data = both_names(*data)
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
@@ -28966,6 +28972,11 @@ HOSTED_UNASKED = (
 )
 GEMINI_MOST_STOPS = 5
 GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+# Members, by either name, without which there is nothing to look at.
+CACHE_NAMES = both_names("cachedContent")
+SYSTEM_NAMES = both_names("systemInstruction")
+BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
+BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
 PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
@@ -28983,17 +28994,18 @@ SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
 def gemini_lines(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.empty or view.blank or not view.body.get("contents"):
-        yield from gemini_contents(view)
-    yield from gemini_system(view)
+        yield from gemini_contentless(view)
+    if not SYSTEM_NAMES.isdisjoint(view.body):
+        yield from gemini_system(view)
     if view.calls:
         yield from gemini_results(view)
     if view.declared:
         yield from gemini_functions(view)
-    if view.settings:
+    if not BOUNDED_NAMES.isdisjoint(view.settings):
         yield from gemini_settings(view)
 
 
-def gemini_contents(view: GeminiView) -> Iterator[Finding]:
+def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
     """No contents, contents without parts, parts without data, results without a name."""
     if not view.body.get("contents"):
         yield Finding("contents", rule="gemini/contents-missing")
@@ -29036,7 +29048,7 @@ def gemini_functions(view: GeminiView) -> Iterator[Finding]:
                 place = f"{path}.{member}.properties"
                 yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
             else:
-                yield from gemini_schemas(schema, f"{path}.{member}")
+                yield from gemini_schema_faults(schema, f"{path}.{member}")
 
 
 def gemini_settings(view: GeminiView) -> Iterator[Finding]:
@@ -29044,7 +29056,7 @@ def gemini_settings(view: GeminiView) -> Iterator[Finding]:
     settings = view.settings
     schema = pick(settings, "responseSchema")
     if schema is not None:
-        yield from gemini_schemas(schema, "generation_config.response_schema")
+        yield from gemini_schema_faults(schema, "generation_config.response_schema")
     temperature = proto_number_at(settings, "temperature")
     if temperature is not None and not 0 <= temperature <= 2:
         yield Finding("generation_config.temperature", rule="gemini/range")
@@ -29104,10 +29116,11 @@ def gemini_rest(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.declared:
         yield from gemini_together(view)
-    yield from gemini_cached(view)
-    if view.settings:
+    if not CACHE_NAMES.isdisjoint(view.body):
+        yield from gemini_cached(view)
+    is_gemma = view.case.name.startswith("gemma")
+    if is_gemma or not BY_MODEL_NAMES.isdisjoint(view.settings):
         yield from gemini_thinking(view)
-    if view.settings or view.case.name.startswith("gemma"):
         yield from gemini_features(view)
 
 
@@ -31842,12 +31855,19 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
 
 
 def rules_json() -> List[Json]:
-    """All rules for people and tests to look at; one that several APIs have is told once."""
-    found: Dict[str, Json] = {}
+    """All rules for people and tests to look at.  One that several APIs have is told once, and
+    again where another says it otherwise."""
+    found: Dict[Tuple[str, ...], Json] = {}
+    told: Dict[str, List[Json]] = {}
     for book in BOOKS.values():
         for rule in book.rules:
+            words: List[Json] = [rule.sentence, rule.status, rule.default, rule.source]
+            if told.setdefault(rule.id, words) == words:
+                key: Tuple[str, ...] = (rule.id,)
+            else:
+                key = rule.id, book.provider, book.api
             found.setdefault(
-                rule.id,
+                key,
                 {
                     "id": rule.id,
                     "provider": book.provider,

@@ -49,7 +49,8 @@ def test_each_rule_has_a_request_that_breaks_it() -> None:
 
 def test_rules_are_told_apart_and_say_where_they_are_from() -> None:
     rules = m.rules_json()
-    assert len({rule["id"] for rule in rules}) == len(rules)
+    names = {(rule["id"], rule["provider"], rule["api"]) for rule in rules}
+    assert len(names) == len(rules)
     assert {rule["default"] for rule in rules} <= {"on", "mod", "jrn", "off"}
     assert [rule["id"] for rule in rules if not rule["source"] or not rule["sentence"]] == []
 

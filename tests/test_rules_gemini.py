@@ -552,6 +552,7 @@ VALID = [
     configured(thinkingConfig={"thinkingBudget": -1, "includeThoughts": True}),
     configured(temperature="0.5", topK=40, seed="7", candidateCount=1.0, stopSequences="x"),
     configured(presencePenalty=0, frequencyPenalty=0.0),
+    with_schema({"type": "INTEGER", "format": "enum", "enum": ["1", "2"]}),
     configured(maxOutputTokens=None, responseModalities=["Text", 2], responseSchema=None),
     said(USER, safety_settings=[{"category": 7, "threshold": "BLOCK_NONE"}], tools=None),
     said([{"inline_data": {"mime_type": "image/png", "data": "_-8"}}, IMAGE, AUDIO, None]),

@@ -13,9 +13,9 @@ from ..forms import listed
 from .base import Finding
 from .conversation import TalkTurn, indexed_objects, text_at
 from .fields import compiled_once
-from .gemini_schemas import gemini_schemas, is_empty_object
+from .gemini_schemas import gemini_schema_faults, is_empty_object
 from .gemini_view import GeminiView, proto_object_at
-from .protobuf import number_in_text
+from .protobuf import both_names, number_in_text
 
 # The error says 64, documentation of 2026 says 128: between them there is doubt.
 GEMINI_FUNCTION_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}\Z")
@@ -27,6 +27,11 @@ HOSTED_UNASKED = (
 )
 GEMINI_MOST_STOPS = 5
 GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
+# Members, by either name, without which there is nothing to look at.
+CACHE_NAMES = both_names("cachedContent")
+SYSTEM_NAMES = both_names("systemInstruction")
+BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
+BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
 PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
@@ -44,17 +49,18 @@ SMALL_GEMMA = r"^gemma-(?:[12]\b|3n|3-1b)"  # that see no pictures
 def gemini_lines(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.empty or view.blank or not view.body.get("contents"):
-        yield from gemini_contents(view)
-    yield from gemini_system(view)
+        yield from gemini_contentless(view)
+    if not SYSTEM_NAMES.isdisjoint(view.body):
+        yield from gemini_system(view)
     if view.calls:
         yield from gemini_results(view)
     if view.declared:
         yield from gemini_functions(view)
-    if view.settings:
+    if not BOUNDED_NAMES.isdisjoint(view.settings):
         yield from gemini_settings(view)
 
 
-def gemini_contents(view: GeminiView) -> Iterator[Finding]:
+def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
     """No contents, contents without parts, parts without data, results without a name."""
     if not view.body.get("contents"):
         yield Finding("contents", rule="gemini/contents-missing")
@@ -97,7 +103,7 @@ def gemini_functions(view: GeminiView) -> Iterator[Finding]:
                 place = f"{path}.{member}.properties"
                 yield Finding(place, {"path": place}, rule="gemini/parameters-empty")
             else:
-                yield from gemini_schemas(schema, f"{path}.{member}")
+                yield from gemini_schema_faults(schema, f"{path}.{member}")
 
 
 def gemini_settings(view: GeminiView) -> Iterator[Finding]:
@@ -105,7 +111,7 @@ def gemini_settings(view: GeminiView) -> Iterator[Finding]:
     settings = view.settings
     schema = pick(settings, "responseSchema")
     if schema is not None:
-        yield from gemini_schemas(schema, "generation_config.response_schema")
+        yield from gemini_schema_faults(schema, "generation_config.response_schema")
     temperature = proto_number_at(settings, "temperature")
     if temperature is not None and not 0 <= temperature <= 2:
         yield Finding("generation_config.temperature", rule="gemini/range")
@@ -165,10 +171,11 @@ def gemini_rest(view: GeminiView) -> Iterator[Finding]:
     """All of it, as far as there is anything to look at."""
     if view.declared:
         yield from gemini_together(view)
-    yield from gemini_cached(view)
-    if view.settings:
+    if not CACHE_NAMES.isdisjoint(view.body):
+        yield from gemini_cached(view)
+    is_gemma = view.case.name.startswith("gemma")
+    if is_gemma or not BY_MODEL_NAMES.isdisjoint(view.settings):
         yield from gemini_thinking(view)
-    if view.settings or view.case.name.startswith("gemma"):
         yield from gemini_features(view)
 
 

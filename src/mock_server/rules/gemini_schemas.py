@@ -37,7 +37,7 @@ def schema_path(way: SchemaWay, form: str) -> str:
     return ".".join(reversed(steps))
 
 
-def gemini_schemas(root: Json, path: str) -> Iterator[Finding]:
+def gemini_schema_faults(root: Json, path: str) -> Iterator[Finding]:
     """What is wrong with a schema and all within it, in the order of their paths."""
     waiting: SchemasToSee = [(root, (None, path, None))]
     while waiting:
@@ -93,7 +93,8 @@ def gemini_schema_enum(schema: Dict[str, Any], kind: str, way: SchemaWay) -> Ite
     choices = schema.get("enum")
     if not isinstance(choices, list) or not choices:
         return
-    if kind not in ("", "STRING"):
+    # The SDKs document whole numbers with this format (google-genai 3.6.1).
+    if kind not in ("", "STRING") and schema.get("format") != "enum":
         yield schema_finding("gemini/schema-enum-type", way, "enum")
     for index, choice in enumerate(choices):
         if choice == "":

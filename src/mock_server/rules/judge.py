@@ -171,12 +171,19 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
 
 
 def rules_json() -> List[Json]:
-    """All rules for people and tests to look at; one that several APIs have is told once."""
-    found: Dict[str, Json] = {}
+    """All rules for people and tests to look at.  One that several APIs have is told once, and
+    again where another says it otherwise."""
+    found: Dict[Tuple[str, ...], Json] = {}
+    told: Dict[str, List[Json]] = {}
     for book in BOOKS.values():
         for rule in book.rules:
+            words: List[Json] = [rule.sentence, rule.status, rule.default, rule.source]
+            if told.setdefault(rule.id, words) == words:
+                key: Tuple[str, ...] = (rule.id,)
+            else:
+                key = rule.id, book.provider, book.api
             found.setdefault(
-                rule.id,
+                key,
                 {
                     "id": rule.id,
                     "provider": book.provider,

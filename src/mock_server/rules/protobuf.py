@@ -249,6 +249,11 @@ class ProtoMap(ProtoShape):
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
+def both_names(*names: str) -> FrozenSet[str]:
+    """The names of fields, and their other names."""
+    return frozenset((*names, *map(snake, names)))
+
+
 class ProtoMessage(ProtoShape):
     """A message with these fields, by their camelCase names; there may be one of `data`.  Others
     are faults, unless it is `closed` no more."""
@@ -262,7 +267,7 @@ class ProtoMessage(ProtoShape):
         rule: str = "",
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
-        self.data: FrozenSet[str] = frozenset((*data, *map(snake, data)))
+        self.data = both_names(*data)
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:

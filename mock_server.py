@@ -26151,6 +26151,18 @@ CLAUDE_ON_BEDROCK = Book(
     ClaudeView,
 )
 
+# Other hosts speak this format, too (DeepSeek, Ollama, OpenRouter, vLLM), with models, members and
+# headers of their own: what holds there is that a conversation that lacks a result is none.
+CLAUDE_ELSEWHERE = CLAUDE_MESSAGES.only(
+    (
+        "anthropic/messages-empty",
+        "anthropic/role-unknown",
+        "anthropic/tool-use-answered",
+        "anthropic/tool-result-after-tool-use",
+        "anthropic/block-role",
+    )
+)
+
 
 # === rules/openai_chat_fields ================================================
 # What the fields of a chat completions request may be (request rules, 1.1).  Pure.
@@ -31795,6 +31807,8 @@ OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
         (OpenAIResponses, OpenAIInputTokens, OpenAICompact, OpenAIEmbeddings), ({}, None)
     ),
 }
+# Bedrock's messages are Anthropic's own, and OpenAI has none.
+OTHER_HOSTS = frozenset(DIALECTS).difference(("bedrock", "openai"))
 
 
 def is_a_host(wire: WireFormat) -> bool:
@@ -31816,12 +31830,22 @@ def book_of(wire: WireFormat) -> Optional[Book]:
     return None
 
 
+def book_for(wire: WireFormat, call: Call) -> Optional[Book]:
+    """The rules that hold for a call: Anthropic's format has no dialects, but other hosts, which
+    the first segment of its path names."""
+    book = book_of(wire)
+    if book is not CLAUDE_MESSAGES and book is not CLAUDE_COUNT:
+        return book
+    host = call.request.path[1:].partition("/")[0]
+    return CLAUDE_ELSEWHERE if host in OTHER_HOSTS else book
+
+
 def violations_of(
     wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
 ) -> Tuple[Violations, bool]:
     """What a request breaks, first what is told first, and whether that depends on what its session
     remembers; `every` asks for the rules, too, that are off."""
-    book = book_of(wire)
+    book = book_for(wire, call)
     if book is None:
         return (), False
     case = Case(wire, call, body, state)

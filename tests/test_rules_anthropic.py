@@ -719,6 +719,15 @@ def test_other_hosts_need_no_version_in_a_header() -> None:
     assert rules_of(COUNT, asking(), header) == ["anthropic/version-header"]
 
 
+def test_other_hosts_of_the_format_have_models_members_and_headers_of_their_own() -> None:
+    free = asking(HI, YO, model="claude-opus-5", provider={}, max_tokens=None)
+    lonely = {**free, "messages": [*CALLED, HI]}
+    for path in ("/openrouter/api/v1/messages", "/deepseek/anthropic/v1/messages"):
+        assert rules_of(path, free, {"anthropic-version": ""}) == []
+        assert rules_of(path, lonely) == ["anthropic/tool-use-answered"]
+    assert rules_of("/any/gateway/v1/messages", asking(seed=1)) == ["anthropic/unknown-field"]
+
+
 LONELY = asking(*CALLED, HI)
 SAID = unanswered("messages.1", "a, b")
 ERROR = {"type": "error", "error": {"type": "invalid_request_error", "message": SAID}}

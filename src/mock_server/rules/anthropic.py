@@ -126,3 +126,15 @@ CLAUDE_ON_BEDROCK = Book(
     claude_voice,
     ClaudeView,
 )
+
+# Other hosts speak this format, too (DeepSeek, Ollama, OpenRouter, vLLM), with models, members and
+# headers of their own: what holds there is that a conversation that lacks a result is none.
+CLAUDE_ELSEWHERE = CLAUDE_MESSAGES.only(
+    (
+        "anthropic/messages-empty",
+        "anthropic/role-unknown",
+        "anthropic/tool-use-answered",
+        "anthropic/tool-result-after-tool-use",
+        "anthropic/block-role",
+    )
+)

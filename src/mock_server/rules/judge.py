@@ -37,13 +37,14 @@ from ..formats.vertex import (
 )
 from ..formats.vertex_claude import VertexClaudeCount, VertexMessages
 from ..formats.vertex_partners import VertexFIM, VertexMistral
-from ..limits import Json
+from ..limits import DIALECTS, Json
 from ..state import State
 from ..values import Call, Failure
 from ..violations import Violations, that_count
 from .anthropic import (
     CLAUDE_COUNT,
     CLAUDE_COUNT_ON_VERTEX,
+    CLAUDE_ELSEWHERE,
     CLAUDE_MESSAGES,
     CLAUDE_ON_BEDROCK,
     CLAUDE_ON_VERTEX,
@@ -116,6 +117,8 @@ OF_HOSTS: Mapping[type, Tuple[Mapping[str, Book], Optional[Book]]] = {
         (OpenAIResponses, OpenAIInputTokens, OpenAICompact, OpenAIEmbeddings), ({}, None)
     ),
 }
+# Bedrock's messages are Anthropic's own, and OpenAI has none.
+OTHER_HOSTS = frozenset(DIALECTS).difference(("bedrock", "openai"))
 
 
 def is_a_host(wire: WireFormat) -> bool:
@@ -137,12 +140,22 @@ def book_of(wire: WireFormat) -> Optional[Book]:
     return None
 
 
+def book_for(wire: WireFormat, call: Call) -> Optional[Book]:
+    """The rules that hold for a call: Anthropic's format has no dialects, but other hosts, which
+    the first segment of its path names."""
+    book = book_of(wire)
+    if book is not CLAUDE_MESSAGES and book is not CLAUDE_COUNT:
+        return book
+    host = call.request.path[1:].partition("/")[0]
+    return CLAUDE_ELSEWHERE if host in OTHER_HOSTS else book
+
+
 def violations_of(
     wire: WireFormat, call: Call, body: Json, every: bool, state: Optional[State] = None
 ) -> Tuple[Violations, bool]:
     """What a request breaks, first what is told first, and whether that depends on what its session
     remembers; `every` asks for the rules, too, that are off."""
-    book = book_of(wire)
+    book = book_for(wire, call)
     if book is None:
         return (), False
     case = Case(wire, call, body, state)

@@ -1906,6 +1906,19 @@ def that_count(violations: Iterable[Violation]) -> Violations:
 
 
 @record
+class AsSent:
+    """What of a request is signed, as it was sent: target, lines of the head, and the body in its
+    content codings."""
+
+    target: str = "/"
+    lines: bytes = b""
+    body: bytes = b""
+
+
+NONE_SENT = AsSent()
+
+
+@record
 class Request:
     """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
     decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
@@ -1920,11 +1933,7 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
-    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
-    # its content codings.
-    target: str = ""
-    lines: bytes = b""
-    sent: bytes = b""
+    raw: Optional[AsSent] = None  # where a signature may be checked, and until it is
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -1939,8 +1948,7 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        raw = self.target, self.lines, self.sent
-        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
+        return Request(self.method, self.path, self.query, headers, self.body, *where, self.raw)
 
 
 @record
@@ -19558,6 +19566,339 @@ def usual_if_operation(condition: Condition) -> Condition:
     return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
+# === sigv4 ===================================================================
+# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
+
+# Pure: secrets and the time are its caller's.
+
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
+MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
+MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+PARAMETERS = ("Credential", "Signature", "SignedHeaders")
+QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
+
+# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
+# DynamoDB's, of which it is known.
+SIGNATURE_DIFFERS = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS "
+    "Secret Access Key and signing method. Consult the service documentation for details."
+)
+HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+BOTH_SIGNED = (
+    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+)
+SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
+Pairs = Tuple[Tuple[str, str], ...]
+
+
+class BadSignature(Exception):
+    """A signature that is not right: what AWS says of it, and why in few words."""
+
+    def __init__(self, failure: Failure, why: str) -> None:
+        super().__init__(why)
+        self.failure, self.why = failure, why
+
+
+@record
+class Signed:
+    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
+    how many seconds a signed URL holds, None where a header has the signature."""
+
+    algorithm: str
+    credential: str  # access key and scope
+    moment: str
+    names: Tuple[str, ...]  # of the headers that are signed
+    signature: str
+    token: str  # of a session
+    query: Pairs
+    expires: Optional[str] = None
+
+    @property
+    def access(self) -> str:
+        """The access key."""
+        return self.credential.partition("/")[0]
+
+    @property
+    def scope(self) -> str:
+        """Date, region, service, and what ends them."""
+        return self.credential.partition("/")[2]
+
+
+def invalid(message: str, why: str) -> BadSignature:
+    """That a signature is wrong."""
+    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
+
+
+def incomplete(message: str) -> BadSignature:
+    """That there is no whole signature."""
+    failure = Failure(403, message, "IncompleteSignatureException")
+    return BadSignature(failure, "signature is incomplete")
+
+
+def is_signed(request: Request) -> bool:
+    """Whether a request is signed, or means to be."""
+    given = request.headers.get("authorization", "")
+    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
+
+
+def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
+    """What a request says of its signature, if that is right for a service at this second.
+
+    BadSignature if it is not."""
+    if "X-Amz-Signature" not in request.query:
+        said = signed_by_header(request)
+    elif "authorization" in request.headers:
+        raise invalid(BOTH_SIGNED, "signed twice")
+    else:
+        said = signed_by_query(request)
+    check_moment(said, now)
+    if "host" not in said.names:
+        raise invalid(HOST_UNSIGNED, "host is not signed")
+    check_scope(said, service)
+    secrets = secrets_of(said.access, said.token)
+    canonical = canonical_request(request, said)
+    to_sign = string_to_sign(said, canonical)
+    is_right = False
+    for secret in secrets:  # all of them, whichever is right
+        made = signature_of(secret, said.scope, to_sign)
+        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
+    if not is_right:
+        raise invalid(
+            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
+            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
+            "signature differs, as the answer shows",
+        )
+    return said
+
+
+# --- what a request says ---
+
+
+def signed_by_header(request: Request) -> Signed:
+    """What the Authorization header says."""
+    given = request.headers.get("authorization", "").strip()
+    algorithm, _, rest = given.partition(" ")
+    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
+    found = {name: value for name, _, value in pairs}
+    lacking = [
+        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
+    ]
+    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
+    if not moment:
+        lacking.append(
+            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        )
+    if lacking:
+        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
+        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
+        raise incomplete(" ".join(lacking))
+    return Signed(
+        algorithm,
+        found["Credential"],
+        moment,
+        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        found["Signature"],
+        request.headers.get("x-amz-security-token", ""),
+        query_pairs(request),
+    )
+
+
+def signed_by_query(request: Request) -> Signed:
+    """What the query of a signed URL says."""
+    query = request.query
+    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
+    lacking = [
+        f"AWS query-string parameters must include '{name}'."
+        for name in names
+        if not query.get(name)
+    ]
+    if lacking:
+        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
+    return Signed(
+        query["X-Amz-Algorithm"],
+        query["X-Amz-Credential"],
+        query["X-Amz-Date"],
+        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        query["X-Amz-Signature"],
+        query.get("X-Amz-Security-Token", ""),
+        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
+        query["X-Amz-Expires"],
+    )
+
+
+def basic_date(text: str) -> str:
+    """A Date header in ISO 8601's basic format; as it is, if it is none."""
+    try:
+        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
+    except (TypeError, ValueError):  # the first before Python 3.10
+        return text
+
+
+def moment_second(moment: str) -> Optional[int]:
+    """The Unix second of a moment in ISO 8601's basic format."""
+    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
+        return None
+    try:
+        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
+    except ValueError:
+        return None
+
+
+def basic_format(second: int) -> str:
+    """A Unix second in ISO 8601's basic format."""
+    return re.sub("[-:]", "", rfc3339(second)) + "Z"
+
+
+# --- what is checked before the signature ---
+
+
+def check_moment(said: Signed, now: int) -> None:
+    """BadSignature for one that was made too long ago, or will be made only."""
+    second = moment_second(said.moment)
+    if second is None:
+        raise incomplete(
+            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
+            "See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+    lifetime = 0
+    if said.expires is not None:
+        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
+            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
+        lifetime = int(said.expires)
+    here = basic_format(now)
+    if second > now + CLOCK_SKEW:
+        raise invalid(
+            f"Signature not yet current: {said.moment} is still later than "
+            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
+            f"signed for later, at {rfc3339(second)}Z",
+        )
+    last = second + max(lifetime, CLOCK_SKEW)
+    if last < now:
+        raise invalid(
+            f"Signature expired: {said.moment} is now earlier than "
+            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
+            f"expired at {rfc3339(max(0, last))}Z",
+        )
+
+
+def check_scope(said: Signed, service: str) -> None:
+    """BadSignature for one that is for something else."""
+    if said.algorithm != ALGORITHM:
+        raise incomplete(
+            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
+        )
+    scope = said.scope.split("/")
+    if len(scope) != 4:
+        raise incomplete(
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term."
+        )
+    date, region, scoped, terminator = scope
+    wrong = []
+    if not region:
+        wrong.append("Credential should be scoped to a valid region.")
+    if scoped != service:
+        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
+    if terminator != TERMINATOR:
+        wrong.append(
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
+            f"'{terminator}'."
+        )
+    if date != said.moment[:8]:
+        wrong.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
+        )
+    if wrong:
+        raise invalid(" ".join(wrong), "scope is not that of this request")
+
+
+# --- the signature ---
+
+
+def split_target(request: Request) -> Tuple[str, str]:
+    """The path and the query as they were sent."""
+    target = (request.raw or NONE_SENT).target.partition("#")[0]
+    absolute = ABSOLUTE.match(target)
+    if absolute:
+        target = target[absolute.end() :]
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def query_pairs(request: Request) -> Pairs:
+    """The query, its names and values encoded anew; of names that come again all."""
+    found = []
+    for pair in split_target(request)[1].split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.append((encoded(name), encoded(value)))
+    return tuple(sorted(found))
+
+
+def encoded(text: str) -> str:
+    """What a piece of the query stands for, encoded as AWS does."""
+    return quote(unquote_to_bytes(text), safe="")
+
+
+def canonical_path(path: str) -> str:
+    """A path without dots and empty segments, each segment encoded once more than it was sent."""
+    kept: List[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(quote(segment, safe=""))
+    ending = "/" if kept and path.endswith("/") else ""
+    return "/" + "/".join(kept) + ending
+
+
+def header_values(request: Request) -> Dict[str, str]:
+    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
+    found: Dict[str, List[str]] = {}
+    for line in header_lines((request.raw or NONE_SENT).lines):
+        name, _, value = line.partition(":")
+        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
+    return {name: ",".join(values) for name, values in found.items()}
+
+
+def canonical_request(request: Request, said: Signed) -> str:
+    """What is hashed for the signature, whatever hash of the body the client names."""
+    values = header_values(request)
+    lines = [
+        request.method,
+        canonical_path(split_target(request)[0]),
+        "&".join(f"{name}={value}" for name, value in said.query),
+        *(f"{name}:{values.get(name, '')}" for name in said.names),
+        "",
+        ";".join(said.names),
+        hashlib.sha256((request.raw or NONE_SENT).body).hexdigest(),
+    ]
+    return "\n".join(lines)
+
+
+def as_sent(text: str) -> bytes:
+    """The bytes of a text, of which those from the head were read as Latin-1."""
+    return text.encode("latin-1", "replace")
+
+
+def string_to_sign(said: Signed, canonical: str) -> str:
+    """What is signed."""
+    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
+    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
+
+
+def signature_of(secret: str, scope: str, to_sign: str) -> str:
+    """The signature."""
+    key = ("AWS4" + secret).encode()
+    for piece in scope.split("/"):
+        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
+    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
+
+
 # === entries =================================================================
 # Entries: what the journal says of one request.  May ask the clock.
 
@@ -19643,7 +19984,8 @@ class Asked:
             return self.auth or None
         head = self.head
         request = Request(self.method, self.path, head.query, head.headers)
-        return ("none", "present")[bool(self.wire.credential(request))]
+        is_there = self.wire.credential(request) or (self.wire.signed_for and is_signed(request))
+        return "present" if is_there else "none"
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""
@@ -23504,7 +23846,10 @@ class ClaudeView:
         """The index of a last message that is the assistant's, and its text, if it ends in one: not
         where a tool of the server goes on, whose turn was paused."""
         index = len(self.messages) - 1
-        content = self.messages[index].get("content")
+        last: Any = self.messages[index] if self.messages else None
+        if text_at(last, "role") != "assistant":
+            return
+        content = last.get("content")
         if isinstance(content, str):
             yield index, content
         elif isinstance(content, list) and content:
@@ -24326,10 +24671,16 @@ def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(place, {"path": place})
 
 
+def may_have_more(view: ClaudeView) -> bool:
+    """Whether there may be tools that are not in the list: of other servers, or added on the way by
+    a message of the system's."""
+    return bool(view.system or view.body.get("mcp_servers"))
+
+
 def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
     """A tool has to be called, and there is none."""
     kind = text_at(view.body["tool_choice"], "type")
-    if kind in ("any", "tool") and not view.body.get("tools"):
+    if kind in ("any", "tool") and not view.body.get("tools") and not may_have_more(view):
         yield Finding("tool_choice", {"type": kind})
 
 
@@ -24337,7 +24688,7 @@ def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
     """The one tool that has to be called is not there."""
     choice, tools = view.body["tool_choice"], view.body["tools"]
     name = text_at(choice, "name")
-    if text_at(choice, "type") != "tool" or not name or not tools:
+    if text_at(choice, "type") != "tool" or not name or not tools or may_have_more(view):
         return
     names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
     # A set of tools has no name of its own: which ones it has is not known here.
@@ -26072,6 +26423,21 @@ class AwsString(AString):
         whole = rf"\A(?:{pattern})\Z" if pattern else ""
         super().__init__(choices, least, most, whole)
 
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        least, most, pattern = self.least, self.most or float("inf"), self.pattern
+        if self.choices or not (least or self.most or pattern):
+            return super().made()
+        if not pattern:
+            return lambda value: type(value) is str and least <= len(value) <= most
+
+        def fits(value: Json) -> bool:
+            if type(value) is not str or not least <= len(value) <= most:
+                return False
+            return compiled_once(pattern).search(value) is not None
+
+        return fits
+
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
         if self.most and len(value) > self.most:
@@ -26470,15 +26836,13 @@ COUNT_BODY = AwsStructure(
 
 BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
 # What a conversation may have that rules need, beside members and kinds of blocks.
+MODEL_FIELDS = "additionalModelRequestFields"
 ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
-TOOL_BLOCK, MAY_NAME_PAPERS, TO_LOOK_AT = "tool block", "may name papers", "to look at"
-HOLDS_JSON = "holds JSON"
-MARKS_OF_BLOCKS: Mapping[str, Sequence[str]] = {
-    "toolUse": (TOOL_BLOCK,),
-    "toolResult": (TOOL_BLOCK, MAY_NAME_PAPERS),
-    "document": (MAY_NAME_PAPERS,),
-    "image": (TO_LOOK_AT,),
-    "video": (TO_LOOK_AT,),
+BARE_JSON, NAMES_PAPERS = "bare JSON", "names papers"
+TOOL_BLOCK, TO_LOOK_AT = "tool block", "to look at"
+KINDS_OF_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("toolUse", "toolResult"), TOOL_BLOCK),
+    **dict.fromkeys(("image", "video"), TO_LOOK_AT),
 }
 
 
@@ -26495,35 +26859,67 @@ class TalkBlock(NamedTuple):
         """The path to it, as Bedrock's sentences have it."""
         return f"messages.{self.message}.content.{self.number}"
 
+    @property
+    def mark(self) -> ToolMark:
+        """It as a call or a result."""
+        return ToolMark(text_at(self.value, "toolUseId"), self.message, self.number)
+
+
+def is_bare(value: Json) -> bool:
+    """Whether a value is JSON, but no object."""
+    return value is not None and not isinstance(value, dict)
+
 
 class ConverseTalk:
     """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
-    that say nothing, `empty` the messages that have nothing, `repeated` the first that has the
-    role of the one before it.  `present` has the members of the request, the kinds of its
-    blocks, and what else rules look for."""
+    that say nothing, `bare` those of JSON that is no object, `papers` those of documents with their
+    names, `empty` the messages that have nothing, `repeated` the first that has the role of the one
+    before it.  `present` has the members of the request, the kinds of its blocks, and what else
+    rules look for."""
 
     __slots__ = (
         *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
-        "present",
+        *("bare", "papers", "present"),
     )
 
     def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
         self.case, self.is_count = case, is_count
         self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
-        self.present: Set[str] = set(self.request)
         self.roles: List[Any] = []
         self.turns: List[TalkTurn] = []
         self.blocks: List[TalkBlock] = []
         self.blank: List[str] = []
+        self.bare: List[str] = []
+        self.papers: List[Tuple[str, Json]] = []
         self.empty: List[int] = []
         self.repeated = 0
         messages = self.request.get("messages")
         if isinstance(messages, list):
             self.read(messages)
-        if not self.present.isdisjoint((TOOL_BLOCK, "toolConfig", "additionalModelRequestFields")):
-            self.present.add(HOLDS_JSON)
+        self.present = self.found()
+
+    def found(self) -> Set[str]:
+        """What there is for rules to look at."""
+        found = set(self.request)
+        if "toolConfig" in found:
+            self.read_tools()
+        if MODEL_FIELDS in found and is_bare(self.request[MODEL_FIELDS]):
+            self.bare.append(MODEL_FIELDS)
+        for block in self.blocks:
+            found.add(block.kind)
+            found.add(KINDS_OF_KINDS.get(block.kind, ""))
         if not self.roles or self.roles[0] == "assistant":
-            self.present.add(ODD_START)
+            found.add(ODD_START)
+        for name, what in (
+            (REPEATED, self.repeated),
+            (WITHOUT_BLOCKS, self.empty),
+            (WITH_BLANKS, self.blank),
+            (BARE_JSON, self.bare),
+            (NAMES_PAPERS, self.papers),
+        ):
+            if what:
+                found.add(name)
+        return found
 
     def read(self, messages: List[Any]) -> None:
         """Find them."""
@@ -26541,8 +26937,6 @@ class ConverseTalk:
                 self.empty += [number] * (content == [])
             elif isinstance(content, list):
                 self.read_blocks(number, role, content)
-        found = ((REPEATED, self.repeated), (WITHOUT_BLOCKS, self.empty), (WITH_BLANKS, self.blank))
-        self.present.update([name for name, what in found if what])
 
     def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
         """Find the blocks of one message."""
@@ -26554,22 +26948,50 @@ class ConverseTalk:
                 if not text or text.isspace():
                     self.blank.append(f"messages.{number}.content.{index}")
                 continue
-            kind = next((name for name in block if name in BLOCK_KINDS), "")
-            self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
-            self.present.update(MARKS_OF_BLOCKS.get(kind, ()), (kind,))
-            if kind == "toolUse" or kind == "toolResult":
-                self.mark(number, index, role, kind, block[kind])
+            kind = ""
+            for kind in block:  # what has none of them is called by its last member
+                if kind in BLOCK_KINDS:
+                    break
+            found = TalkBlock(number, index, kind, block.get(kind))
+            self.blocks.append(found)
+            if kind == "toolUse":
+                self.read_use(found, role)
+            elif kind == "toolResult":
+                self.read_result(found, role)
+            elif kind == "document":
+                self.papers.append((found.place, within(found.value, "name")))
 
-    def mark(self, number: int, index: int, role: Any, kind: str, value: Any) -> None:
-        """Remember a call of the assistant's or a result of the user's; what a model's own tools
-        did stands in its own turn."""
-        if role != ("assistant" if kind == "toolUse" else "user") or text_at(value, "type"):
-            return
-        turn = self.turns[number]
+    def read_tools(self) -> None:
+        """Find out which of the tools have a schema that is none."""
+        for index, tool in self.tools:
+            if is_bare(within(tool, "toolSpec", "inputSchema", "json")):
+                self.bare.append(f"toolConfig.tools.{index}.toolSpec.inputSchema.json")
+
+    def read_use(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in a call of a tool."""
+        if is_bare(within(block.value, "input")):
+            self.bare.append(f"{block.place}.toolUse.input")
+        # What a model's own tools did stands in its own turn.
+        if role == "assistant" and not text_at(block.value, "type"):
+            self.turn_of(block, role).calls.append(block.mark)
+
+    def read_result(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in the result of a tool."""
+        for index, part in indexed_objects(within(block.value, "content")):
+            if "json" in part and is_bare(part["json"]):
+                self.bare.append(f"{block.place}.toolResult.content.{index}.json")
+            elif "document" in part:
+                place = f"{block.place}.toolResult.content.{index}"
+                self.papers.append((place, within(part, "document", "name")))
+        if role == "user" and not text_at(block.value, "type"):
+            self.turn_of(block, role).results.append(block.mark)
+
+    def turn_of(self, block: TalkBlock, role: str) -> TalkTurn:
+        """The turn that a call or a result stands in."""
+        turn = self.turns[block.message]
         if turn is PLAIN_TURN:
-            turn = self.turns[number] = TalkTurn(role, number)
-        marks = turn.calls if kind == "toolUse" else turn.results
-        marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
+            turn = self.turns[block.message] = TalkTurn(role, block.message)
+        return turn
 
     def has_text(self, number: int) -> bool:
         """Whether a message has a text beside other blocks."""
@@ -26845,7 +27267,7 @@ def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
 
 def more_fields(view: ConverseTalk) -> Iterator[Finding]:
     """Fields for the model that it is not known to have."""
-    given = view.request.get("additionalModelRequestFields")
+    given = view.request.get(MODEL_FIELDS)
     for maker, known in MORE_FIELDS.items():
         if not isinstance(given, dict) or not view.name.startswith(maker):
             continue
@@ -26857,10 +27279,10 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             if maker == CLAUDE:
                 sentence = "The model returned the following errors: {name}: Extra inputs are not "
                 sentence += "permitted"
-            yield Finding("additionalModelRequestFields", values, sentence=sentence)
+            yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 
-def without_profile(view: ConverseTalk) -> Iterator[Finding]:
+def without_profile(view: Any) -> Iterator[Finding]:
     """A model's own id, where only an inference profile has throughput."""
     if BARE_CLAUDE.search(view.case.model):
         yield Finding("modelId", {"model": view.case.model})
@@ -26947,9 +27369,12 @@ BEDROCK_MODEL_RULES = (
         MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
         "recorded, public source files",
         more_fields,
-        needs=("additionalModelRequestFields",),
+        needs=(MODEL_FIELDS,),
         default="off",
     ),
+)
+# What has throughput is no matter of Converse alone: these look at the model, of any view's case.
+ON_DEMAND_RULES = (
     Rule(
         "bedrock/on-demand",
         ON_DEMAND,
@@ -26992,26 +27417,29 @@ CONVERSE_MODEL = (
 DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
-    "The format of the additionalModelRequestFields field is invalid. Provide a json object for "
-    "additionalModelRequestFields"
+    f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
 )
 
 
 @functools.lru_cache(maxsize=256)
 def is_model_id(model: str, pattern: str) -> bool:
     """Whether a model's id is one by its letters."""
-    return len(model) <= 2048 and bool(re.fullmatch(pattern, model))
+    return bool(re.fullmatch(pattern, model))
 
 
 def odd_models(view: ConverseTalk) -> Iterator[Finding]:
     """An id that no model can have."""
-    pattern = COUNTED_MODEL if view.is_count else CONVERSE_MODEL
+    pattern, most = (COUNTED_MODEL, 256) if view.is_count else (CONVERSE_MODEL, 2048)
     model = view.case.model
-    if not is_model_id(model, pattern):
-        said = pattern.replace("{", "{{").replace("}", "}}")
-        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy "
-        sentence += f"constraint: Member must satisfy regular expression pattern: {said}"
-        yield Finding("modelId", {"value": model}, sentence=sentence)
+    wrong = ""
+    if len(model) > most:
+        wrong = f"have length less than or equal to {most}"
+    elif not is_model_id(model, pattern):
+        wrong = f"satisfy regular expression pattern: {pattern}"
+    if wrong:
+        wrong = wrong.replace("{", "{{").replace("}", "}}")
+        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy constraint: "
+        yield Finding("modelId", {"value": model}, sentence=sentence + "Member must " + wrong)
 
 
 def blocks_without_tools(view: ConverseTalk) -> Iterator[Finding]:
@@ -27077,32 +27505,10 @@ def empty_failures(view: ConverseTalk) -> Iterator[Finding]:
             yield Finding(f"{block.place}.toolResult")
 
 
-def result_parts(block: TalkBlock) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """What is in the result of a tool, with its indexes; nothing in any other block."""
-    if block.kind == "toolResult":
-        yield from indexed_objects(within(block.value, "content"))
-
-
-def documents_of_json(view: ConverseTalk) -> Iterator[Tuple[str, Json]]:
-    """The values that are the client's own JSON, and where they stand."""
-    for index, tool in view.tools:
-        schema = within(tool, "toolSpec", "inputSchema", "json")
-        yield f"toolConfig.tools.{index}.toolSpec.inputSchema.json", schema
-    for block in view.blocks:
-        if block.kind == "toolUse":
-            yield f"{block.place}.toolUse.input", within(block.value, "input")
-        for at, part in result_parts(block):
-            yield f"{block.place}.toolResult.content.{at}.json", part.get("json")
-
-
 def bare_values(view: ConverseTalk) -> Iterator[Finding]:
     """JSON that is no object, where any JSON could be meant."""
-    fields = view.request.get("additionalModelRequestFields")
-    if fields is not None and not isinstance(fields, dict):
-        yield Finding("additionalModelRequestFields", sentence=BAD_MODEL_FIELDS)
-    for place, value in documents_of_json(view):
-        if value is not None and not isinstance(value, dict):
-            yield Finding(place)
+    for place in view.bare:
+        yield Finding(place, sentence=BAD_MODEL_FIELDS if place == MODEL_FIELDS else None)
 
 
 def is_document_name(name: str) -> bool:
@@ -27112,15 +27518,9 @@ def is_document_name(name: str) -> bool:
 
 def document_names(view: ConverseTalk) -> Iterator[Finding]:
     """Documents whose names have other letters than they may."""
-    for block in view.blocks:
-        names = [(block.place, within(block.value, "name"))] * (block.kind == "document")
-        for at, part in result_parts(block):
-            names.append(
-                (f"{block.place}.toolResult.content.{at}", within(part, "document", "name"))
-            )
-        for place, name in names:
-            if isinstance(name, str) and not is_document_name(name):
-                yield Finding(f"{place}.document.name")
+    for place, name in view.papers:
+        if isinstance(name, str) and not is_document_name(name):
+            yield Finding(f"{place}.document.name")
 
 
 # Request rules, 1.5, 1.8 and 2.9.
@@ -27221,7 +27621,7 @@ CONVERSE_RULES = (
         "try again.",
         "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
         bare_values,
-        needs=(HOLDS_JSON,),
+        needs=(BARE_JSON,),
     ),
     Rule(
         "bedrock/document-name",
@@ -27230,16 +27630,17 @@ CONVERSE_RULES = (
         "consecutive whitespace character.",
         "public source files",
         document_names,
-        needs=(MAY_NAME_PAPERS,),
+        needs=(NAMES_PAPERS,),
     ),
     *BEDROCK_MODEL_RULES,
+    *ON_DEMAND_RULES,
 )
 
 CONVERSE_BOOK = Book(
     "bedrock", "converse", CONVERSE_RULES, CONVERSE_BODY, said_by_aws, converse_talk, told_by_aws
 )
 # Where tokens are counted, a model has its own id, and no throughput.
-COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if "on-demand" not in rule.id]
+COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if rule not in ON_DEMAND_RULES]
 COUNT_TOKENS_BOOK = Book(
     "bedrock",
     "count-tokens",
@@ -27348,7 +27749,7 @@ NOVA_EXTRANEOUS = "bedrock/extraneous"
 NOVA_MESSAGE = AnObject(
     {
         "role": AString(("user", "assistant")),
-        "content": AnArray(AnObject({}, closed=False), 1),
+        "content": AnArray(AnObject({"text": AString()}, closed=False), 1),
     },
     ("role", "content"),
     closed=False,
@@ -29740,7 +30141,7 @@ class OllamaVoice:
         values: Dict[str, object] = {
             "got": GO_KINDS.get(kind, kind),
             "field": self.field(fault),
-            "wanted": go_type(fault),
+            "wanted": go_type(fault) if fault.path else "api." + self.struct,
         }
         return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
 
@@ -29748,7 +30149,7 @@ class OllamaVoice:
         """The field: messages are decoded apart, and of them only the whole is told."""
         names = [step for step in fault.path if isinstance(step, str)]
         if not names:
-            return "value"
+            return "Go value"
         if names[0] == "messages":
             names = names[:1]
         return "Go struct field " + ".".join([self.struct, *names])
@@ -29759,8 +30160,7 @@ def go_type(fault: FieldFault) -> str:
     kind, path = fault.shape.kind, fault.path
     if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
         return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
-    last = str(path[-1]) if path else ""
-    return GO_TYPES.get(last) or GO_PLAIN.get(kind, "map[string]interface {}")
+    return GO_TYPES.get(str(path[-1])) or GO_PLAIN.get(kind, "map[string]interface {}")
 
 
 def no_model(case: Case) -> Iterator[Finding]:
@@ -30397,19 +30797,19 @@ class ToldUnion(AUnion):
 
 
 WHATEVER = Anything()
-CACHE_MEMBERS = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHE_MEMBERS}, ("text",))
+PART_CACHING = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **PART_CACHING}, ("text",))
 INPUT_IMAGE = InOrder(
     {
         "image_url": called("an image URL", AString(null=True)),
         **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHE_MEMBERS,
+        **PART_CACHING,
     }
 )
 INPUT_FILE = InOrder(
     {
         **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHE_MEMBERS,
+        **PART_CACHING,
     }
 )
 OUTPUT_PARTS: Dict[str, AnObject] = {
@@ -30503,14 +30903,21 @@ class Items(ToldUnion):
         return kind if isinstance(kind, str) else ""
 
 
+# Of 64 characters at most in chat completions (seen of both).
+CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 # Request rules, 2.3: each length is a rule of its own.
-ID_OF_CALL = AString(least=1, most=64, null=True)
+ID_OF_CALL = AString(
+    least=1,
+    most=64,
+    null=True,
+    rule={TOO_SHORT: "responses/call-id-empty", TOO_LONG: "responses/call-id-length"},
+)
 # Who may call, where a function is and whether one waits for it came in 2026 (typed).
 CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
     {
         "call_id": ID_OF_CALL,
-        "name": AString(),
+        "name": CALLED_NAME,
         "arguments": AString(),
         "id": AnId("fc"),
         **CALLED_BY,
@@ -30589,8 +30996,8 @@ class Moved(Shape):
     """A field of chat completions, which is called otherwise here; null says nothing."""
 
     def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
-        self.to = to
-        super().__init__(null=True, rule=rule)
+        self.to, self.id = to, rule
+        super().__init__(null=True)
 
     def made(self) -> Fits:
         """Never."""
@@ -30649,7 +31056,7 @@ class AFunction(InOrder):
             yield from super().inner_faults(value, path)
 
 
-NESTED_NAME = AString(rule="responses/tools-nested")
+NESTED_NAME = AString(rule={MISSING_FIELD: "responses/tools-nested"})
 OPEN = AnObject({}, closed=False)
 HOSTED_TOOLS = (
     *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
@@ -30658,13 +31065,13 @@ HOSTED_TOOLS = (
     *("programmatic_tool_calling",),
 )
 # Of a tool itself nothing more is said: which members each has changes from month to month.
-RESPONSES_TOOL_LIST = called(
+RESPONSES_TOOLS = called(
     "an array of tools",
     AnArray(
         AUnion(
             "type",
             {
-                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "function": AFunction({"name": CALLED_NAME}, ("name",), closed=False),
                 "custom": InOrder({"name": AString()}, ("name",), closed=False),
                 **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
             },
@@ -30703,14 +31110,13 @@ def text(most: int = 0) -> AString:
 
 OPTIONAL_FLAG = ABoolean(null=True)
 ANY_OBJECT = AnObject({}, closed=False, null=True)
-RESPONSES_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # In the order in which their types are checked (seen), those first that answer from memory.
 SHARED_MEMBERS: Dict[str, Shape] = {
     "input": called(
         "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
     ),
     "previous_response_id": text(),
-    "tools": RESPONSES_TOOL_LIST,
+    "tools": RESPONSES_TOOLS,
     "tool_choice": called(
         "an object or 'none', 'auto', or 'required'",
         Either(AString(("none", "auto", "required")), OPEN, null=True),
@@ -30721,7 +31127,7 @@ SHARED_MEMBERS: Dict[str, Shape] = {
     "parallel_tool_calls": OPTIONAL_FLAG,
     "reasoning": InOrder(
         {
-            "effort": choice(*RESPONSES_EFFORTS),
+            "effort": choice(*EFFORTS),
             "summary": choice("concise", "detailed", "auto"),
             "generate_summary": choice("concise", "detailed", "auto"),
             **dict.fromkeys(("context", "mode"), Anything()),
@@ -30808,24 +31214,22 @@ ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefi
 class ResponsesVoice(OpenAIVoice):
     """As in chat completions, with what only this API has or calls otherwise."""
 
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[:1] == ("input",):
+            return "responses/unknown-item-field"
+        if fault.kind == WRONG_TYPE:
+            return "responses/types"
+        return super().rule_of(fault)
+
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        shape, kind = fault.shape, fault.kind
+        shape, path = fault.shape, bracketed(fault.path)
         if isinstance(shape, Moved):
-            name = bracketed(fault.path)
-            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
+            return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if shape is ID_OF_CALL and kind != WRONG_TYPE:
-            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
-        elif kind == MISSING_FIELD and shape is NESTED_NAME:
-            id = shape.own_rule
-        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
-            id = "responses/unknown-item-field"
-        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
-            path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
             finding = finding._replace(place=path, values={**finding.values, "path": path})
-        elif kind == WRONG_TYPE:
-            id = "responses/types"
         return id, finding
 
     @staticmethod
@@ -30860,7 +31264,7 @@ def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
         yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
 
 
-def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
+def tool_schemas(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schemas of functions.  One that does not say that it is strict is made
     strict if that is possible."""
     for index, tool in indexed_objects(view.body["tools"]):
@@ -30872,17 +31276,10 @@ def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
             yield from schema_findings(given)
 
 
-def answer_format(view: ResponsesView) -> Dict[str, Any]:
-    """The format of the answer, as far as one is asked for."""
-    text = view.body["text"]
-    found = text.get("format") if isinstance(text, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def answer_schema(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schema of the answer."""
-    asked = answer_format(view)
-    if asked.get("type") == "json_schema":
+    asked: Any = within(view.body, "text", "format")
+    if text_at(asked, "type") == "json_schema":
         place, strict = "text.format.schema", asked.get("strict") is True
         name, code = text_at(asked, "name"), "invalid_json_schema"
         yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
@@ -30890,7 +31287,8 @@ def answer_schema(view: ResponsesView) -> Iterator[Finding]:
 
 def unasked_json(view: ResponsesView) -> Iterator[Finding]:
     """An answer in JSON that nothing in the input speaks of."""
-    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
+    kind = within(view.body, "text", "format", "type")
+    if kind != "json_object" or view.goes_on or not view.is_whole:
         return
     if not says_json(view.body.get("input")):
         yield Finding("text.format")
@@ -30911,16 +31309,10 @@ def says_json(given: Json) -> bool:
     return False
 
 
-def asked_effort(view: ResponsesView) -> Json:
-    """How much a model is to think, if that is said."""
-    reasoning = view.body.get("reasoning")
-    return reasoning.get("effort") if isinstance(reasoning, dict) else None
-
-
 def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
     """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
     may_not_think = view.case.name.startswith("gpt-5.")
-    if may_not_think and asked_effort(view) in (None, "none"):
+    if may_not_think and within(view.body, "reasoning", "effort") in (None, "none"):
         return
     for name in ("temperature", "top_p"):
         value = view.body.get(name)
@@ -30930,7 +31322,7 @@ def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
 
 def needless_effort(view: ResponsesView) -> Iterator[Finding]:
     """How much to think, for a model that does not."""
-    if asked_effort(view) is not None:
+    if within(view.body, "reasoning", "effort") is not None:
         yield Finding("reasoning.effort")
 
 
@@ -30939,7 +31331,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/unknown-field",
         "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, measured",
+        "teabranch/open-responses-server#41, answers noted in public source files",
     ),
     Rule(
         "responses/unknown-item-field",
@@ -30950,14 +31342,14 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/missing",
         "Missing required parameter: '{path}'.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
         nameless_choice,
         needs=("tool_choice",),
     ),
     Rule(
         "responses/types",
         "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
     ),
     Rule(
         "responses/limits",
@@ -30980,7 +31372,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/tools-nested",
         "Missing required parameter: '{path}'.",
-        "documentation, measured",
+        "documentation, answers noted in public source files",
     ),
     Rule(
         "responses/max-output-min",
@@ -31029,7 +31421,7 @@ RESPONSES_STATE_RULES = (
         "responses/two-histories",
         "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
         "'conversation'.",
-        "measured; documentation",
+        "documentation, answers noted in public source files",
         two_histories,
         needs=("previous_response_id", "conversation"),
         code="mutually_exclusive_parameters",
@@ -31037,7 +31429,7 @@ RESPONSES_STATE_RULES = (
     Rule(
         "responses/previous-not-found",
         "Previous response with id '{id}' not found.",
-        "smg-project/smg#916, measured",
+        "smg-project/smg#916, answers noted in public source files",
         lost_response,
         needs=("previous_response_id",),
         code="previous_response_not_found",
@@ -31047,7 +31439,7 @@ RESPONSES_STATE_RULES = (
         "responses/input-empty",
         "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
         "provided.",
-        "several public source files, measured",
+        "several public source files, answers noted in public source files",
         nothing_said,
         needs=("input",),
         code="missing_required_parameter",
@@ -31126,7 +31518,7 @@ RESPONSES_MODEL_RULES = (
     Rule(
         "responses/sampling-reasoning",
         "Unsupported parameter: '{name}' is not supported with this model.",
-        "measured",
+        "answers noted in public source files",
         sampled_thoughts,
         default="off",
         models=r"^(?:o[1-9]|gpt-5(?!-chat))",
@@ -31150,8 +31542,9 @@ OPENAI_RESPONSES = Book(
     "openai",
     "responses",
     (
+        CONTENT_TYPE_RULE,
         *RESPONSES_FIELD_RULES,
-        Sweep(flat_function_schemas, ("tools",)),
+        Sweep(tool_schemas, ("tools",)),
         Sweep(answer_schema, ("text",)),
         *OPENAI_SCHEMA_RULES,
         *RESPONSES_STATE_RULES,
@@ -31168,7 +31561,8 @@ OPENAI_RESPONSES = Book(
 def read_book(api: str) -> Book:
     """What holds where the same items are only read; a call may still be open there."""
     # Of the items only what the server holds: without their rows the others are not told.
-    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
+    shared = (CONTENT_TYPE_RULE, *RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES)
+    rules = (*shared, Sweep(item_faults, ("input",)))
     return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
 
 
@@ -32249,9 +32643,7 @@ def kept_field(name: str, value: Json) -> Json:
 
 def kept_call(call: Call) -> Call:
     """What was read of such a body, as it may be kept."""
-    return replace(
-        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
-    )
+    return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
 
 
 def kept_text(request: Request, text: str) -> str:
@@ -32441,7 +32833,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b"", sent=b""),
+        request=replace(call.request, body=b""),
         body=None,
         prompt="",
         inputs=(),
@@ -35627,339 +36019,6 @@ def below(path: str, method: str) -> str:
     return f"; {method} is of {', '.join(others)}" if others else ""
 
 
-# === sigv4 ===================================================================
-# AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
-
-# Pure: secrets and the time are its caller's.
-
-
-ALGORITHM = "AWS4-HMAC-SHA256"
-TERMINATOR = "aws4_request"
-CLOCK_SKEW = 300  # seconds by which the clocks of client and server may differ
-MOST_EXPIRES = 604_800  # seconds for which a signed URL may hold
-MOMENT = re.compile(r"[0-9]{8}T[0-9]{6}Z")
-PARAMETERS = ("Credential", "Signature", "SignedHeaders")
-QUERY_PARAMETERS = ("Algorithm", "Credential", "Signature", "SignedHeaders", "Date")
-
-# The sentences are AWS's own, as clients report them; of Bedrock's some.  Its order of checks is
-# DynamoDB's, of which it is known.
-SIGNATURE_DIFFERS = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS "
-    "Secret Access Key and signing method. Consult the service documentation for details."
-)
-HOST_UNSIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
-BOTH_SIGNED = (
-    "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
-)
-SecretsOf = Callable[[str, str], Sequence[str]]  # of an access key and a session token
-Pairs = Tuple[Tuple[str, str], ...]
-
-
-class BadSignature(Exception):
-    """A signature that is not right: what AWS says of it, and why in few words."""
-
-    def __init__(self, failure: Failure, why: str) -> None:
-        super().__init__(why)
-        self.failure, self.why = failure, why
-
-
-@record
-class Signed:
-    """What a request says of its signature.  `query` is what of the query is signed, `expires` for
-    how many seconds a signed URL holds, None where a header has the signature."""
-
-    algorithm: str
-    credential: str  # access key and scope
-    moment: str
-    names: Tuple[str, ...]  # of the headers that are signed
-    signature: str
-    token: str  # of a session
-    query: Pairs
-    expires: Optional[str] = None
-
-    @property
-    def access(self) -> str:
-        """The access key."""
-        return self.credential.partition("/")[0]
-
-    @property
-    def scope(self) -> str:
-        """Date, region, service, and what ends them."""
-        return self.credential.partition("/")[2]
-
-
-def invalid(message: str, why: str) -> BadSignature:
-    """That a signature is wrong."""
-    return BadSignature(Failure(403, message, "InvalidSignatureException"), why)
-
-
-def incomplete(message: str) -> BadSignature:
-    """That there is no whole signature."""
-    failure = Failure(403, message, "IncompleteSignatureException")
-    return BadSignature(failure, "signature is incomplete")
-
-
-def is_signed(request: Request) -> bool:
-    """Whether a request is signed, or means to be."""
-    given = request.headers.get("authorization", "")
-    return given.upper().startswith(ALGORITHM) or "X-Amz-Signature" in request.query
-
-
-def check_signature(request: Request, service: str, now: int, secrets_of: SecretsOf) -> Signed:
-    """What a request says of its signature, if that is right for a service at this second.
-
-    BadSignature if it is not."""
-    if "X-Amz-Signature" not in request.query:
-        said = signed_by_header(request)
-    elif "authorization" in request.headers:
-        raise invalid(BOTH_SIGNED, "signed twice")
-    else:
-        said = signed_by_query(request)
-    check_moment(said, now)
-    if "host" not in said.names:
-        raise invalid(HOST_UNSIGNED, "host is not signed")
-    check_scope(said, service)
-    secrets = secrets_of(said.access, said.token)
-    canonical = canonical_request(request, said)
-    to_sign = string_to_sign(said, canonical)
-    is_right = False
-    for secret in secrets:  # all of them, whichever is right
-        made = signature_of(secret, said.scope, to_sign)
-        is_right |= hmac.compare_digest(made.encode(), said.signature.encode())
-    if not is_right:
-        raise invalid(
-            f"{SIGNATURE_DIFFERS}\n\nThe Canonical String for this request should have been\n"
-            f"'{canonical}'\n\nThe String-to-Sign should have been\n'{to_sign}'\n",
-            "signature differs, as the answer shows",
-        )
-    return said
-
-
-# --- what a request says ---
-
-
-def signed_by_header(request: Request) -> Signed:
-    """What the Authorization header says."""
-    given = request.headers.get("authorization", "").strip()
-    algorithm, _, rest = given.partition(" ")
-    pairs = [piece.partition("=") for piece in re.split("[, ]+", rest)]
-    found = {name: value for name, _, value in pairs}
-    lacking = [
-        f"Authorization header requires '{n}' parameter." for n in PARAMETERS if not found.get(n)
-    ]
-    moment = request.headers.get("x-amz-date") or basic_date(request.headers.get("date", ""))
-    if not moment:
-        lacking.append(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
-    if lacking:
-        digest = base64.b64encode(hashlib.sha256(given.encode()).digest()).decode()
-        lacking.append(f"(Hashed with SHA-256 and encoded with Base64) Authorization={digest}")
-        raise incomplete(" ".join(lacking))
-    return Signed(
-        algorithm,
-        found["Credential"],
-        moment,
-        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
-        found["Signature"],
-        request.headers.get("x-amz-security-token", ""),
-        query_pairs(request),
-    )
-
-
-def signed_by_query(request: Request) -> Signed:
-    """What the query of a signed URL says."""
-    query = request.query
-    names = ["X-Amz-" + name for name in (*QUERY_PARAMETERS, "Expires")]
-    lacking = [
-        f"AWS query-string parameters must include '{name}'."
-        for name in names
-        if not query.get(name)
-    ]
-    if lacking:
-        raise incomplete(" ".join([*lacking, "Re-examine the query-string parameters."]))
-    return Signed(
-        query["X-Amz-Algorithm"],
-        query["X-Amz-Credential"],
-        query["X-Amz-Date"],
-        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
-        query["X-Amz-Signature"],
-        query.get("X-Amz-Security-Token", ""),
-        tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
-        query["X-Amz-Expires"],
-    )
-
-
-def basic_date(text: str) -> str:
-    """A Date header in ISO 8601's basic format; as it is, if it is none."""
-    try:
-        return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
-    except (TypeError, ValueError):  # the first before Python 3.10
-        return text
-
-
-def moment_second(moment: str) -> Optional[int]:
-    """The Unix second of a moment in ISO 8601's basic format."""
-    if not MOMENT.fullmatch(moment):  # strptime takes spaces, too
-        return None
-    try:
-        return int(datetime.strptime(moment + "+0000", "%Y%m%dT%H%M%SZ%z").timestamp())
-    except ValueError:
-        return None
-
-
-def basic_format(second: int) -> str:
-    """A Unix second in ISO 8601's basic format."""
-    return re.sub("[-:]", "", rfc3339(second)) + "Z"
-
-
-# --- what is checked before the signature ---
-
-
-def check_moment(said: Signed, now: int) -> None:
-    """BadSignature for one that was made too long ago, or will be made only."""
-    second = moment_second(said.moment)
-    if second is None:
-        raise incomplete(
-            f"Date must be in ISO-8601 'basic format'. Got '{said.moment}'. "
-            "See http://en.wikipedia.org/wiki/ISO_8601"
-        )
-    lifetime = 0
-    if said.expires is not None:
-        if not re.fullmatch("[0-9]{1,6}", said.expires) or int(said.expires) > MOST_EXPIRES:
-            raise incomplete(f"X-Amz-Expires must be a number of seconds up to {MOST_EXPIRES}")
-        lifetime = int(said.expires)
-    here = basic_format(now)
-    if second > now + CLOCK_SKEW:
-        raise invalid(
-            f"Signature not yet current: {said.moment} is still later than "
-            f"{basic_format(now + CLOCK_SKEW)} ({here} + 5 min.)",
-            f"signed for later, at {rfc3339(second)}Z",
-        )
-    last = second + max(lifetime, CLOCK_SKEW)
-    if last < now:
-        raise invalid(
-            f"Signature expired: {said.moment} is now earlier than "
-            f"{basic_format(now - CLOCK_SKEW)} ({here} - 5 min.)",
-            f"expired at {rfc3339(max(0, last))}Z",
-        )
-
-
-def check_scope(said: Signed, service: str) -> None:
-    """BadSignature for one that is for something else."""
-    if said.algorithm != ALGORITHM:
-        raise incomplete(
-            f"Unsupported AWS 'algorithm': '{said.algorithm}' (only {ALGORITHM} for now). "
-        )
-    scope = said.scope.split("/")
-    if len(scope) != 4:
-        raise incomplete(
-            "Credential must have exactly 5 slash-delimited elements, e.g. "
-            "keyid/date/region/service/term."
-        )
-    date, region, scoped, terminator = scope
-    wrong = []
-    if not region:
-        wrong.append("Credential should be scoped to a valid region.")
-    if scoped != service:
-        wrong.append(f"Credential should be scoped to correct service: '{service}'.")
-    if terminator != TERMINATOR:
-        wrong.append(
-            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
-            f"'{terminator}'."
-        )
-    if date != said.moment[:8]:
-        wrong.append(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
-            f"HTTP: '{date}' != '{said.moment[:8]}', from '{said.moment}'."
-        )
-    if wrong:
-        raise invalid(" ".join(wrong), "scope is not that of this request")
-
-
-# --- the signature ---
-
-
-def split_target(request: Request) -> Tuple[str, str]:
-    """The path and the query as they were sent."""
-    target = request.target.partition("#")[0]
-    absolute = ABSOLUTE.match(target)
-    if absolute:
-        target = target[absolute.end() :]
-    path, _, query = target.partition("?")
-    return path, query
-
-
-def query_pairs(request: Request) -> Pairs:
-    """The query, its names and values encoded anew; of names that come again all."""
-    found = []
-    for pair in split_target(request)[1].split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            found.append((encoded(name), encoded(value)))
-    return tuple(sorted(found))
-
-
-def encoded(text: str) -> str:
-    """What a piece of the query stands for, encoded as AWS does."""
-    return quote(unquote_to_bytes(text), safe="")
-
-
-def canonical_path(path: str) -> str:
-    """A path without dots and empty segments, each segment encoded once more than it was sent."""
-    kept: List[str] = []
-    for segment in path.split("/"):
-        if segment == "..":
-            del kept[-1:]
-        elif segment not in ("", "."):
-            kept.append(quote(segment, safe=""))
-    ending = "/" if kept and path.endswith("/") else ""
-    return "/" + "/".join(kept) + ending
-
-
-def header_values(request: Request) -> Dict[str, str]:
-    """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
-    found: Dict[str, List[str]] = {}
-    for line in header_lines(request.lines):
-        name, _, value = line.partition(":")
-        found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
-    return {name: ",".join(values) for name, values in found.items()}
-
-
-def canonical_request(request: Request, said: Signed) -> str:
-    """What is hashed for the signature, whatever hash of the body the client names."""
-    values = header_values(request)
-    lines = [
-        request.method,
-        canonical_path(split_target(request)[0]),
-        "&".join(f"{name}={value}" for name, value in said.query),
-        *(f"{name}:{values.get(name, '')}" for name in said.names),
-        "",
-        ";".join(said.names),
-        hashlib.sha256(request.sent).hexdigest(),
-    ]
-    return "\n".join(lines)
-
-
-def as_sent(text: str) -> bytes:
-    """The bytes of a text, of which those from the head were read as Latin-1."""
-    return text.encode("latin-1", "replace")
-
-
-def string_to_sign(said: Signed, canonical: str) -> str:
-    """What is signed."""
-    digest = hashlib.sha256(as_sent(canonical)).hexdigest()
-    return "\n".join([ALGORITHM, said.moment, said.scope, digest])
-
-
-def signature_of(secret: str, scope: str, to_sign: str) -> str:
-    """The signature."""
-    key = ("AWS4" + secret).encode()
-    for piece in scope.split("/"):
-        key = hmac.new(key, piece.encode(), hashlib.sha256).digest()
-    return hmac.new(key, as_sent(to_sign), hashlib.sha256).hexdigest()
-
-
 # === guard ===================================================================
 # Guard: whether a credential is one of those that the server was given, or has issued.
 
@@ -36019,22 +36078,20 @@ class Guard:
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
-        if holder == HOLDER and key.startswith(SHORT_TERM):
-            return self.of_signed_url(wire, place, key)
-        if place == "authorization":
-            claims = self.issuer.claims(holder, key)
-            if claims:
-                return self.of_token(wire, place, int(claims["exp"]))
         is_right = False
         for known in self.keys[holder]:  # all of them, whichever is right
             is_right |= hmac.compare_digest(utf8(known), utf8(key))
-        if not is_right:
-            why = f"wrong: {place} has none that --credential names for {holder}"
-            return Checked(why, wire.wrong_key(place))
-        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
-            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-            return Checked(why, wire.wrong_key(place))
-        return Checked("right")
+        if is_right:
+            return of_right_key(wire, place, key)
+        if holder == HOLDER:  # a session's token is no bearer token
+            if key.startswith(SHORT_TERM):
+                return self.of_signed_url(wire, place, key)
+        elif place == "authorization" and holder in ISSUERS:
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        why = f"wrong: {place} has none that --credential names for {holder}"
+        return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
         """What is found of a token that the server has issued."""
@@ -36097,7 +36154,7 @@ def behind_key(key: str) -> Request:
     # Without it there is nothing that could be signed.
     query.setdefault("X-Amz-Signature", "")
     lines = f"host:{host}\r\n".encode("utf-8", "replace")
-    return Request("POST", "/", query, target=target, lines=lines)
+    return Request("POST", "/", query, raw=AsSent(target, lines))
 
 
 def from_base64(text: str) -> str:
@@ -36106,6 +36163,14 @@ def from_base64(text: str) -> str:
         return base64.b64decode(text).decode("ascii")
     except ValueError:  # binascii.Error is one, as is what no ASCII has
         return ""
+
+
+def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
+    """What is found of a key that is right, if it stands where it may."""
+    if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
+        return Checked("right")
+    why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+    return Checked(why, wire.wrong_key(place))
 
 
 def missing(wire: WireFormat, request: Request) -> Checked:
@@ -36569,7 +36634,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
+    bare = call.request.with_headers({})
     return replace(answered, call=replace(call, request=bare))
 
 
@@ -37047,19 +37112,20 @@ class Answerer:
 
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
+        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
         try:
-            wire, params = route(request, self.settings.ports)
+            wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         finding = self.guard.finding(wire, request)
         if finding is None:
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         if finding.failure:
-            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
             answered = replace(answered, note=finding.auth)
         else:
-            answered = yield from self.fresh(request, session)
+            answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
         return replace(answered, auth=finding.auth, is_repeatable=lasts)
 
@@ -38604,6 +38670,12 @@ class Core:
         if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
 
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        if not self.settings.credential:
+            return None
+        return AsSent(head.target, head.lines, body)
+
     def opened(self, port: int) -> None:
         """Note that there is one more port that is listened on."""
         self.ports += 1
@@ -39551,6 +39623,10 @@ class CoreLike(Protocol):
     workers: Workers
     trimming: Trimming
 
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        ...
+
 
 class ServerLike(Protocol):
     """What a connection needs of its server."""
@@ -40093,7 +40169,8 @@ class Handler(Channel):
         """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        raw = self.server.core.raw_of(head, bodies[1])
+        where = port, session, self.peer, is_tls, raw
         return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:

@@ -320,6 +320,24 @@ def test_what_an_sdk_sends_for_rich_requests_is_not_refused(
             asyncio.run(settled(ask()))  # which raises what is refused
 
 
+def test_what_is_refused_raises_the_sdks_own_exception() -> None:
+    mistral, models = pytest.importorskip("mistralai.client"), pytest.importorskip("cohere")
+    ollama = pytest.importorskip("ollama")
+    with serving("--strict", "--fallback", "echo") as url:
+        client = mistral.Mistral("k", server_url=url + "/mistral")
+        with pytest.raises(mistral.errors.HTTPValidationError) as wrong:
+            client.chat.complete(model="m", messages=[USER], temperature=2, n=0)
+        told = [(one.loc, one.type, one.input) for one in wrong.value.data.detail]
+        expected = (["body", "temperature"], "less_than_equal", 2)
+        assert told == [expected, (["body", "n"], "greater_than_equal", 0)]
+        with pytest.raises(mistral.errors.SDKError, match="Expected last role User or Tool"):
+            client.chat.stream(model="m", messages=[USER, {**USER, "role": "assistant"}])
+        with pytest.raises(models.BadRequestError, match="valid input_type must be provided"):
+            models.ClientV2("k", base_url=url).embed(model="m", texts=["a"], input_type="")
+        with pytest.raises(ollama.ResponseError, match='^invalid think value: "xhigh"'):
+            ollama.Client(url).generate("qwen3", "x", think="xhigh")
+
+
 def test_no_row_of_refused_is_one_too_many(request: pytest.FixtureRequest) -> None:
     options = request.config.option
     if options.keyword or options.markexpr or any("::" in one for one in request.config.args):

@@ -158,9 +158,13 @@ def test_the_journal_says_whether_a_credential_was_there_where_none_is_checked()
         (m.AnthropicMessages, {"x-api-key": "k"}, "present"),
         (m.AnthropicMessages, {"api-key": "k"}, "none"),
         (m.OllamaChat, bearer("k"), "none"),
+        (m.BedrockConverse, {"authorization": "AWS4-HMAC-SHA256 Credential=a"}, "present"),
     ):
         request = request_of(kind, headers=headers)
         assert auth_of(answers.answer(request), request) == told
+    request = request_of(m.BedrockConverse, query={"X-Amz-Signature": "a"})
+    head = m.Head("POST", f"{request.path}?X-Amz-Signature=a", 1, {})
+    assert m.asked_of(request, head, answers.answer(request)).authentication() == "present"
     unknown = m.Request("GET", "/nothing", headers=bearer("k"))
     assert auth_of(answers.answer(unknown), unknown) is None
 
@@ -206,8 +210,8 @@ def raw(method: str, target: str, lines: Sequence[Tuple[str, str]], body: bytes 
     data = "".join(f"{name}: {value}\r\n" for name, value in lines)
     head = m.parse_head(f"{method} {target} HTTP/1.1\r\n{data}\r\n".encode())
     _, path, query = head.parsed_target
-    more = {"target": head.target, "lines": head.lines, "sent": body}
-    return m.Request(method, path, query, head.headers, body, **more)  # type: ignore[arg-type]
+    where = 0, "", "", False, m.AsSent(head.target, head.lines, body)
+    return m.Request(method, path, query, head.headers, body, *where)
 
 
 PLAIN = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
@@ -427,6 +431,14 @@ def test_a_right_signature_is_right_however_it_comes() -> None:
             assert auth_of(answered, request) == "right" and not answered.is_repeatable
 
 
+def test_what_was_sent_is_kept_by_nobody_once_it_was_checked() -> None:
+    answers = signing_answerer()
+    elsewhere = raw("POST", "/nobodys/path", [HOST], b"{}")
+    for request in (signed(), signed(secret="other"), elsewhere):
+        call = answers.answer(request).call
+        assert request.raw and call and call.request.raw is None
+
+
 def test_the_refusal_shows_what_should_have_been_signed_as_aws_does() -> None:
     body = b"{}"
     response = signing_answerer().answer(signed(secret="other", body=body)).response
@@ -466,6 +478,11 @@ def test_keys_of_aws_may_be_several_and_need_no_static_ones() -> None:
         assert ask(answers, m.BedrockConverse, headers=bearer(key)).status == status
     for kind in (m.BedrockConverse, m.BedrockClaude):
         assert ask(answers, kind, headers={"x-api-key": "apikey"}).status == 403
+    session = answers.mocks.issuer.aws_keys(NOW + 60).session
+    assert ask(answers, m.BedrockConverse, headers=bearer(session)).status == 403
+    copied = answerer(MOCK, credential=["bedrock=bedrock-api-key-YQ=="])
+    found = ask(copied, m.BedrockConverse, headers=bearer("bedrock-api-key-YQ=="))
+    assert found.status == 200
 
 
 def test_keys_that_were_issued_are_right_with_their_token_until_it_expires() -> None:
@@ -696,6 +713,7 @@ def test_settings_show_no_credential() -> None:
 def test_over_a_connection_a_coded_body_is_right_as_it_was_sent_and_no_secret_is_kept() -> None:
     given = f"bedrock={ACCESS}:{SECRET}"
     plain = b'{"messages": [{"role": "user", "content": [{"text": "Hi"}]}]}'
+    target = "/model/a%3Ab/converse?b=2&a=1"
     with MockServer(credential=given, fallback="echo") as server:
         server.core.mocks.issuer.clock = lambda: float(NOW)
         for body, more, status in (
@@ -703,10 +721,10 @@ def test_over_a_connection_a_coded_body_is_right_as_it_was_sent_and_no_secret_is
             (plain, {}, 200),
             (gzip.compress(plain), {"content-encoding": "gzip", "host": "other"}, 403),
         ):
-            request = signed(body=body, changed=more)
+            request = signed(target, body, changed=more)
             connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
             try:
-                connection.request("POST", request.target, body, dict(request.headers))
+                connection.request("POST", target, body, dict(request.headers))
                 response = connection.getresponse()
                 told = response.read().decode()
             finally:

@@ -105,6 +105,7 @@ BROKEN: List[Broken] = [
         "prompt",
         GO + "array into Go struct field EmbeddingRequest.prompt of type string",
     ),
+    Broken("ollama/types", CHAT, [], "", GO + "array into Go value of type api.ChatRequest"),
     Broken(
         "ollama/input", "/api/embed", {"model": "m", "input": [1]}, "input", "invalid input type"
     ),

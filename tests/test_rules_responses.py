@@ -193,6 +193,22 @@ BROKEN = (
         "object_above_max_properties",
     ),
     row(
+        "responses/limits",
+        short(tools=[{"type": "function", "name": "workspace.read"}]),
+        "tools[0].name",
+        "Invalid 'tools[0].name': string does not match pattern. Expected a string that matches "
+        "the pattern '^[a-zA-Z0-9_-]+$'.",
+        "invalid_value",
+    ),
+    row(
+        "responses/limits",
+        said({**CALL, "name": "n" * 129}, OUTPUT),
+        "input[0].name",
+        "Invalid 'input[0].name': string too long. Expected a string with maximum length 128, but "
+        "got a string with length 129 instead.",
+        "string_above_max_length",
+    ),
+    row(
         "responses/max-output-min",
         short(max_output_tokens=1),
         "max_output_tokens",

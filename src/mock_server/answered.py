@@ -197,7 +197,7 @@ def shortened(call: Optional[Call]) -> Optional[Call]:
         return None
     return replace(
         call,
-        request=replace(call.request, body=b"", sent=b""),
+        request=replace(call.request, body=b""),
         body=None,
         prompt="",
         inputs=(),

@@ -94,19 +94,20 @@ class Answerer:
 
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
+        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
         try:
-            wire, params = route(request, self.settings.ports)
+            wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         finding = self.guard.finding(wire, request)
         if finding is None:
-            return (yield from self.fresh(request, session))
+            return (yield from self.fresh(bare, session))
         if finding.failure:
-            answered = self.fail(wire, wire.begun(request, params), finding.failure)
+            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
             answered = replace(answered, note=finding.auth)
         else:
-            answered = yield from self.fresh(request, session)
+            answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
         return replace(answered, auth=finding.auth, is_repeatable=lasts)
 

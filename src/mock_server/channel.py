@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generator, Optional, Protocol, 
 from .answering import Answerer
 from .entries import Sent
 from .gates import Gate
-from .http import malformed
+from .http import Head, malformed
 from .journal import Journal
 from .log import Log
 from .loop import INFINITE, TIME, TURN, WOKEN, Loop, Member, Task, Wish
@@ -24,6 +24,7 @@ from .repeats import Repeats
 from .sockets import DONT_WAIT, FAILED, GONE, OVER, READABLE, WRITABLE, TLSConnection, Vanished
 from .steps import Send
 from .trimming import Trimming
+from .values import AsSent
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ class CoreLike(Protocol):
     tls: "Optional[ssl.SSLContext]"
     workers: Workers
     trimming: Trimming
+
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        ...
 
 
 class ServerLike(Protocol):

@@ -203,7 +203,8 @@ class Handler(Channel):
         """A request with this head, and its body as it is and as it was sent."""
         port, is_tls = self.server.port, self.server.core.tls is not None
         _, path, query = head.parsed_target
-        where = port, session, self.peer, is_tls, head.target, head.lines, bodies[1]
+        raw = self.server.core.raw_of(head, bodies[1])
+        where = port, session, self.peer, is_tls, raw
         return Request(head.method, path, query, head.headers, bodies[0], *where)
 
     def answer(self, request: Request) -> Waiting[Tuple[Answered, str]]:

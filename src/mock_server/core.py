@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Callable, Optional, Tuple
 
 from .answering import Answerer
 from .errors import BadMock, line_of
+from .http import Head
 from .journal import Journal
 from .limits import GRACE_SECONDS
 from .log import Log
@@ -20,6 +21,7 @@ from .options import Settings
 from .repeats import Repeats
 from .tls import self_signed, tls_context
 from .trimming import Trimming
+from .values import AsSent
 from .workers import Workers
 
 if TYPE_CHECKING:
@@ -117,6 +119,12 @@ class Core:
         """Wait until the loop has ended, if it is not needed any more."""
         if self.thread and not self.is_needed:
             self.thread.join(GRACE_SECONDS)
+
+    def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
+        """What a signature of a request is held against, if one may be."""
+        if not self.settings.credential:
+            return None
+        return AsSent(head.target, head.lines, body)
 
     def opened(self, port: int) -> None:
         """Note that there is one more port that is listened on."""

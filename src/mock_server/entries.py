@@ -15,6 +15,7 @@ from .jsons import copied
 from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
 from .records import replace
+from .sigv4 import is_signed
 from .values import Call, Request
 from .violations import Violation, Violations
 
@@ -99,7 +100,8 @@ class Asked:
             return self.auth or None
         head = self.head
         request = Request(self.method, self.path, head.query, head.headers)
-        return ("none", "present")[bool(self.wire.credential(request))]
+        is_there = self.wire.credential(request) or (self.wire.signed_for and is_signed(request))
+        return "present" if is_there else "none"
 
     def call_json(self) -> Dict[str, Json]:
         """What is shown of the call; null for what could not be read."""

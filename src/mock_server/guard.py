@@ -10,12 +10,12 @@ from .credential_pairs import GivenCredential
 from .formats.base import WireFormat
 from .http import parse_target
 from .ids import rfc3339
-from .issuing import Issuer
+from .issuing import ISSUERS, Issuer
 from .jsons import utf8
 from .limits import DIALECTS
 from .records import record
 from .sigv4 import BadSignature, check_signature, is_signed
-from .values import Failure, Request
+from .values import AsSent, Failure, Request
 
 HOLDER = "bedrock"  # of AWS's credentials
 # Recorded of other services of AWS.
@@ -72,22 +72,20 @@ class Guard:
         place, key = wire.presented(request)
         if not key:
             return missing(wire, request)
-        if holder == HOLDER and key.startswith(SHORT_TERM):
-            return self.of_signed_url(wire, place, key)
-        if place == "authorization":
-            claims = self.issuer.claims(holder, key)
-            if claims:
-                return self.of_token(wire, place, int(claims["exp"]))
         is_right = False
         for known in self.keys[holder]:  # all of them, whichever is right
             is_right |= hmac.compare_digest(utf8(known), utf8(key))
-        if not is_right:
-            why = f"wrong: {place} has none that --credential names for {holder}"
-            return Checked(why, wire.wrong_key(place))
-        if place == "authorization" and not wire.has_bearer_keys and key[:5] != GOOGLE_TOKEN:
-            why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
-            return Checked(why, wire.wrong_key(place))
-        return Checked("right")
+        if is_right:
+            return of_right_key(wire, place, key)
+        if holder == HOLDER:  # a session's token is no bearer token
+            if key.startswith(SHORT_TERM):
+                return self.of_signed_url(wire, place, key)
+        elif place == "authorization" and holder in ISSUERS:
+            claims = self.issuer.claims(holder, key)
+            if claims:
+                return self.of_token(wire, place, int(claims["exp"]))
+        why = f"wrong: {place} has none that --credential names for {holder}"
+        return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
         """What is found of a token that the server has issued."""
@@ -150,7 +148,7 @@ def behind_key(key: str) -> Request:
     # Without it there is nothing that could be signed.
     query.setdefault("X-Amz-Signature", "")
     lines = f"host:{host}\r\n".encode("utf-8", "replace")
-    return Request("POST", "/", query, target=target, lines=lines)
+    return Request("POST", "/", query, raw=AsSent(target, lines))
 
 
 def from_base64(text: str) -> str:
@@ -159,6 +157,14 @@ def from_base64(text: str) -> str:
         return base64.b64decode(text).decode("ascii")
     except ValueError:  # binascii.Error is one, as is what no ASCII has
         return ""
+
+
+def of_right_key(wire: WireFormat, place: str, key: str) -> Checked:
+    """What is found of a key that is right, if it stands where it may."""
+    if place != "authorization" or wire.has_bearer_keys or key.startswith(GOOGLE_TOKEN):
+        return Checked("right")
+    why = "wrong: a key as a bearer token, which its API takes in x-goog-api-key alone"
+    return Checked(why, wire.wrong_key(place))
 
 
 def missing(wire: WireFormat, request: Request) -> Checked:

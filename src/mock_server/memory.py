@@ -88,7 +88,7 @@ def without_request(answered: Answered) -> Answered:
     call = answered.call
     if not call:
         return answered
-    bare = replace(call.request, headers={}, target="", lines=b"", sent=b"")
+    bare = call.request.with_headers({})
     return replace(answered, call=replace(call, request=bare))
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 from .http import ABSOLUTE, header_lines
 from .ids import rfc3339
 from .records import record
-from .values import Failure, Request
+from .values import NONE_SENT, Failure, Request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -268,7 +268,7 @@ def check_scope(said: Signed, service: str) -> None:
 
 def split_target(request: Request) -> Tuple[str, str]:
     """The path and the query as they were sent."""
-    target = request.target.partition("#")[0]
+    target = (request.raw or NONE_SENT).target.partition("#")[0]
     absolute = ABSOLUTE.match(target)
     if absolute:
         target = target[absolute.end() :]
@@ -306,7 +306,7 @@ def canonical_path(path: str) -> str:
 def header_values(request: Request) -> Dict[str, str]:
     """The headers by lower-case name, their spaces folded; repeated ones joined with a comma."""
     found: Dict[str, List[str]] = {}
-    for line in header_lines(request.lines):
+    for line in header_lines((request.raw or NONE_SENT).lines):
         name, _, value = line.partition(":")
         found.setdefault(name.lower(), []).append(re.sub("[ \t]+", " ", value.strip(" \t")))
     return {name: ",".join(values) for name, values in found.items()}
@@ -322,7 +322,7 @@ def canonical_request(request: Request, said: Signed) -> str:
         *(f"{name}:{values.get(name, '')}" for name in said.names),
         "",
         ";".join(said.names),
-        hashlib.sha256(request.sent).hexdigest(),
+        hashlib.sha256((request.raw or NONE_SENT).body).hexdigest(),
     ]
     return "\n".join(lines)
 

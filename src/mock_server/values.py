@@ -20,6 +20,19 @@ from .violations import Violations
 
 
 @record
+class AsSent:
+    """What of a request is signed, as it was sent: target, lines of the head, and the body in its
+    content codings."""
+
+    target: str = "/"
+    lines: bytes = b""
+    body: bytes = b""
+
+
+NONE_SENT = AsSent()
+
+
+@record
 class Request:
     """One HTTP request: `path` as sent (still percent-encoded, doubled slashes folded), `query`
     decoded, `headers` by lower-case name (repeated ones joined with ", "), `body` decoded from
@@ -34,11 +47,7 @@ class Request:
     session: str = ""  # from the prefix /@NAME or the header X-Mock-Session
     peer: str = ""  # the client's address
     is_tls: bool = False
-    # As it was sent, which is what is signed: the target, the lines of the head, and the body in
-    # its content codings.
-    target: str = ""
-    lines: bytes = b""
-    sent: bytes = b""
+    raw: Optional[AsSent] = None  # where a signature may be checked, and until it is
 
     @found_once
     def form(self) -> Optional[Fields]:
@@ -53,8 +62,7 @@ class Request:
     def with_headers(self, headers: Mapping[str, str]) -> Request:
         """The same request with other headers; in half the time of `replace`."""
         where = self.port, self.session, self.peer, self.is_tls
-        raw = self.target, self.lines, self.sent
-        return Request(self.method, self.path, self.query, headers, self.body, *where, *raw)
+        return Request(self.method, self.path, self.query, headers, self.body, *where, self.raw)
 
 
 @record

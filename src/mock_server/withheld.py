@@ -54,9 +54,7 @@ def kept_field(name: str, value: Json) -> Json:
 
 def kept_call(call: Call) -> Call:
     """What was read of such a body, as it may be kept."""
-    return replace(
-        call, request=replace(call.request, body=b"", sent=b""), body=kept_fields(call.body)
-    )
+    return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
 
 
 def kept_text(request: Request, text: str) -> str:

@@ -82,10 +82,16 @@ def unions_at_root(view: ClaudeView) -> Iterator[Finding]:
             yield Finding(place, {"path": place})
 
 
+def may_have_more(view: ClaudeView) -> bool:
+    """Whether there may be tools that are not in the list: of other servers, or added on the way by
+    a message of the system's."""
+    return bool(view.system or view.body.get("mcp_servers"))
+
+
 def claude_choice_without_tools(view: ClaudeView) -> Iterator[Finding]:
     """A tool has to be called, and there is none."""
     kind = text_at(view.body["tool_choice"], "type")
-    if kind in ("any", "tool") and not view.body.get("tools"):
+    if kind in ("any", "tool") and not view.body.get("tools") and not may_have_more(view):
         yield Finding("tool_choice", {"type": kind})
 
 
@@ -93,7 +99,7 @@ def unknown_claude_choice(view: ClaudeView) -> Iterator[Finding]:
     """The one tool that has to be called is not there."""
     choice, tools = view.body["tool_choice"], view.body["tools"]
     name = text_at(choice, "name")
-    if text_at(choice, "type") != "tool" or not name or not tools:
+    if text_at(choice, "type") != "tool" or not name or not tools or may_have_more(view):
         return
     names = [text_at(tool, "name") for _, tool in indexed_objects(tools)]
     # A set of tools has no name of its own: which ones it has is not known here.

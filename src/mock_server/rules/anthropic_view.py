@@ -202,7 +202,10 @@ class ClaudeView:
         """The index of a last message that is the assistant's, and its text, if it ends in one: not
         where a tool of the server goes on, whose turn was paused."""
         index = len(self.messages) - 1
-        content = self.messages[index].get("content")
+        last: Any = self.messages[index] if self.messages else None
+        if text_at(last, "role") != "assistant":
+            return
+        content = last.get("content")
         if isinstance(content, str):
             yield index, content
         elif isinstance(content, list) and content:

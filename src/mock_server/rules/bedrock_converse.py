@@ -5,23 +5,22 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Dict, Iterator, Tuple
+from typing import Iterator
 
 from ..jsons import within
-from ..limits import Json
 from .base import Book, Finding, Rule
 from .bedrock_fields import CONVERSE_BODY, COUNT_BODY
-from .bedrock_models import BEDROCK_MODEL_RULES
+from .bedrock_models import BEDROCK_MODEL_RULES, ON_DEMAND_RULES
 from .bedrock_talk import (
-    HOLDS_JSON,
-    MAY_NAME_PAPERS,
+    BARE_JSON,
+    MODEL_FIELDS,
+    NAMES_PAPERS,
     ODD_START,
     REPEATED,
     TOOL_BLOCK,
     WITH_BLANKS,
     WITHOUT_BLOCKS,
     ConverseTalk,
-    TalkBlock,
     converse_talk,
     counted_talk,
 )
@@ -33,7 +32,7 @@ from .bedrock_voice import (
     said_by_aws,
     told_by_aws,
 )
-from .conversation import indexed_objects, unanswered
+from .conversation import unanswered
 
 # Which pattern a model's id has in the path, by operation (botocore 1.44.8).
 COUNTED_MODEL = r"[a-zA-Z_\.\-/0-9:]+"
@@ -52,26 +51,29 @@ CONVERSE_MODEL = (
 DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
-    "The format of the additionalModelRequestFields field is invalid. Provide a json object for "
-    "additionalModelRequestFields"
+    f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
 )
 
 
 @functools.lru_cache(maxsize=256)
 def is_model_id(model: str, pattern: str) -> bool:
     """Whether a model's id is one by its letters."""
-    return len(model) <= 2048 and bool(re.fullmatch(pattern, model))
+    return bool(re.fullmatch(pattern, model))
 
 
 def odd_models(view: ConverseTalk) -> Iterator[Finding]:
     """An id that no model can have."""
-    pattern = COUNTED_MODEL if view.is_count else CONVERSE_MODEL
+    pattern, most = (COUNTED_MODEL, 256) if view.is_count else (CONVERSE_MODEL, 2048)
     model = view.case.model
-    if not is_model_id(model, pattern):
-        said = pattern.replace("{", "{{").replace("}", "}}")
-        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy "
-        sentence += f"constraint: Member must satisfy regular expression pattern: {said}"
-        yield Finding("modelId", {"value": model}, sentence=sentence)
+    wrong = ""
+    if len(model) > most:
+        wrong = f"have length less than or equal to {most}"
+    elif not is_model_id(model, pattern):
+        wrong = f"satisfy regular expression pattern: {pattern}"
+    if wrong:
+        wrong = wrong.replace("{", "{{").replace("}", "}}")
+        sentence = f"{ONE_DETECTED}Value '{{value}}' at 'modelId' failed to satisfy constraint: "
+        yield Finding("modelId", {"value": model}, sentence=sentence + "Member must " + wrong)
 
 
 def blocks_without_tools(view: ConverseTalk) -> Iterator[Finding]:
@@ -137,32 +139,10 @@ def empty_failures(view: ConverseTalk) -> Iterator[Finding]:
             yield Finding(f"{block.place}.toolResult")
 
 
-def result_parts(block: TalkBlock) -> Iterator[Tuple[int, Dict[str, Json]]]:
-    """What is in the result of a tool, with its indexes; nothing in any other block."""
-    if block.kind == "toolResult":
-        yield from indexed_objects(within(block.value, "content"))
-
-
-def documents_of_json(view: ConverseTalk) -> Iterator[Tuple[str, Json]]:
-    """The values that are the client's own JSON, and where they stand."""
-    for index, tool in view.tools:
-        schema = within(tool, "toolSpec", "inputSchema", "json")
-        yield f"toolConfig.tools.{index}.toolSpec.inputSchema.json", schema
-    for block in view.blocks:
-        if block.kind == "toolUse":
-            yield f"{block.place}.toolUse.input", within(block.value, "input")
-        for at, part in result_parts(block):
-            yield f"{block.place}.toolResult.content.{at}.json", part.get("json")
-
-
 def bare_values(view: ConverseTalk) -> Iterator[Finding]:
     """JSON that is no object, where any JSON could be meant."""
-    fields = view.request.get("additionalModelRequestFields")
-    if fields is not None and not isinstance(fields, dict):
-        yield Finding("additionalModelRequestFields", sentence=BAD_MODEL_FIELDS)
-    for place, value in documents_of_json(view):
-        if value is not None and not isinstance(value, dict):
-            yield Finding(place)
+    for place in view.bare:
+        yield Finding(place, sentence=BAD_MODEL_FIELDS if place == MODEL_FIELDS else None)
 
 
 def is_document_name(name: str) -> bool:
@@ -172,15 +152,9 @@ def is_document_name(name: str) -> bool:
 
 def document_names(view: ConverseTalk) -> Iterator[Finding]:
     """Documents whose names have other letters than they may."""
-    for block in view.blocks:
-        names = [(block.place, within(block.value, "name"))] * (block.kind == "document")
-        for at, part in result_parts(block):
-            names.append(
-                (f"{block.place}.toolResult.content.{at}", within(part, "document", "name"))
-            )
-        for place, name in names:
-            if isinstance(name, str) and not is_document_name(name):
-                yield Finding(f"{place}.document.name")
+    for place, name in view.papers:
+        if isinstance(name, str) and not is_document_name(name):
+            yield Finding(f"{place}.document.name")
 
 
 # Request rules, 1.5, 1.8 and 2.9.
@@ -281,7 +255,7 @@ CONVERSE_RULES = (
         "try again.",
         "getnao/nao#1005, aws/aws-sdk-js-v3#7330",
         bare_values,
-        needs=(HOLDS_JSON,),
+        needs=(BARE_JSON,),
     ),
     Rule(
         "bedrock/document-name",
@@ -290,16 +264,17 @@ CONVERSE_RULES = (
         "consecutive whitespace character.",
         "public source files",
         document_names,
-        needs=(MAY_NAME_PAPERS,),
+        needs=(NAMES_PAPERS,),
     ),
     *BEDROCK_MODEL_RULES,
+    *ON_DEMAND_RULES,
 )
 
 CONVERSE_BOOK = Book(
     "bedrock", "converse", CONVERSE_RULES, CONVERSE_BODY, said_by_aws, converse_talk, told_by_aws
 )
 # Where tokens are counted, a model has its own id, and no throughput.
-COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if "on-demand" not in rule.id]
+COUNT_TOKENS_RULES = [rule for rule in CONVERSE_RULES if rule not in ON_DEMAND_RULES]
 COUNT_TOKENS_BOOK = Book(
     "bedrock",
     "count-tokens",

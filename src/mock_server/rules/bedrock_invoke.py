@@ -120,7 +120,7 @@ NOVA_EXTRANEOUS = "bedrock/extraneous"
 NOVA_MESSAGE = AnObject(
     {
         "role": AString(("user", "assistant")),
-        "content": AnArray(AnObject({}, closed=False), 1),
+        "content": AnArray(AnObject({"text": AString()}, closed=False), 1),
     },
     ("role", "content"),
     closed=False,

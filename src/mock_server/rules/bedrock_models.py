@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Iterator, Mapping, Pattern
+from typing import Any, Iterator, Mapping, Pattern
 
 from .base import Finding, Rule
-from .bedrock_talk import TO_LOOK_AT, ConverseTalk, TalkBlock
+from .bedrock_talk import MODEL_FIELDS, TO_LOOK_AT, ConverseTalk, TalkBlock
 from .bedrock_voice import MALFORMED_END, MALFORMED_START
 
 # Models by the names that are left when publisher and region are gone.
@@ -101,7 +101,7 @@ def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
 
 def more_fields(view: ConverseTalk) -> Iterator[Finding]:
     """Fields for the model that it is not known to have."""
-    given = view.request.get("additionalModelRequestFields")
+    given = view.request.get(MODEL_FIELDS)
     for maker, known in MORE_FIELDS.items():
         if not isinstance(given, dict) or not view.name.startswith(maker):
             continue
@@ -113,10 +113,10 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             if maker == CLAUDE:
                 sentence = "The model returned the following errors: {name}: Extra inputs are not "
                 sentence += "permitted"
-            yield Finding("additionalModelRequestFields", values, sentence=sentence)
+            yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 
-def without_profile(view: ConverseTalk) -> Iterator[Finding]:
+def without_profile(view: Any) -> Iterator[Finding]:
     """A model's own id, where only an inference profile has throughput."""
     if BARE_CLAUDE.search(view.case.model):
         yield Finding("modelId", {"model": view.case.model})
@@ -203,9 +203,12 @@ BEDROCK_MODEL_RULES = (
         MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
         "recorded, public source files",
         more_fields,
-        needs=("additionalModelRequestFields",),
+        needs=(MODEL_FIELDS,),
         default="off",
     ),
+)
+# What has throughput is no matter of Converse alone: these look at the model, of any view's case.
+ON_DEMAND_RULES = (
     Rule(
         "bedrock/on-demand",
         ON_DEMAND,

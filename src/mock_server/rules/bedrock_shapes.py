@@ -44,6 +44,21 @@ class AwsString(AString):
         whole = rf"\A(?:{pattern})\Z" if pattern else ""
         super().__init__(choices, least, most, whole)
 
+    def made(self) -> Fits:
+        """The quickest test for what is asked."""
+        least, most, pattern = self.least, self.most or float("inf"), self.pattern
+        if self.choices or not (least or self.most or pattern):
+            return super().made()
+        if not pattern:
+            return lambda value: type(value) is str and least <= len(value) <= most
+
+        def fits(value: Json) -> bool:
+            if type(value) is not str or not least <= len(value) <= most:
+                return False
+            return compiled_once(pattern).search(value) is not None
+
+        return fits
+
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Each, in the order in which AWS was seen to tell them: openclaw/openclaw#12892."""
         if self.most and len(value) > self.most:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Set, Tuple
 
 from ..jsons import within
 from ..limits import Json
@@ -12,15 +12,13 @@ from .conversation import PLAIN_TURN, TalkTurn, ToolMark, indexed_objects, text_
 
 BLOCK_KINDS = frozenset(AWS_CONTENT_BLOCK.members)
 # What a conversation may have that rules need, beside members and kinds of blocks.
+MODEL_FIELDS = "additionalModelRequestFields"
 ODD_START, REPEATED, WITHOUT_BLOCKS, WITH_BLANKS = "odd start", "repeated", "empty", "blank"
-TOOL_BLOCK, MAY_NAME_PAPERS, TO_LOOK_AT = "tool block", "may name papers", "to look at"
-HOLDS_JSON = "holds JSON"
-MARKS_OF_BLOCKS: Mapping[str, Sequence[str]] = {
-    "toolUse": (TOOL_BLOCK,),
-    "toolResult": (TOOL_BLOCK, MAY_NAME_PAPERS),
-    "document": (MAY_NAME_PAPERS,),
-    "image": (TO_LOOK_AT,),
-    "video": (TO_LOOK_AT,),
+BARE_JSON, NAMES_PAPERS = "bare JSON", "names papers"
+TOOL_BLOCK, TO_LOOK_AT = "tool block", "to look at"
+KINDS_OF_KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("toolUse", "toolResult"), TOOL_BLOCK),
+    **dict.fromkeys(("image", "video"), TO_LOOK_AT),
 }
 
 
@@ -37,35 +35,67 @@ class TalkBlock(NamedTuple):
         """The path to it, as Bedrock's sentences have it."""
         return f"messages.{self.message}.content.{self.number}"
 
+    @property
+    def mark(self) -> ToolMark:
+        """It as a call or a result."""
+        return ToolMark(text_at(self.value, "toolUseId"), self.message, self.number)
+
+
+def is_bare(value: Json) -> bool:
+    """Whether a value is JSON, but no object."""
+    return value is not None and not isinstance(value, dict)
+
 
 class ConverseTalk:
     """Roles, turns and blocks of a conversation, found in one pass: `blank` are the places of texts
-    that say nothing, `empty` the messages that have nothing, `repeated` the first that has the
-    role of the one before it.  `present` has the members of the request, the kinds of its
-    blocks, and what else rules look for."""
+    that say nothing, `bare` those of JSON that is no object, `papers` those of documents with their
+    names, `empty` the messages that have nothing, `repeated` the first that has the role of the one
+    before it.  `present` has the members of the request, the kinds of its blocks, and what else
+    rules look for."""
 
     __slots__ = (
         *("case", "request", "is_count", "roles", "turns", "blocks", "blank", "empty", "repeated"),
-        "present",
+        *("bare", "papers", "present"),
     )
 
     def __init__(self, case: Case, request: Any, is_count: bool = False) -> None:
         self.case, self.is_count = case, is_count
         self.request: Dict[str, Any] = request if isinstance(request, dict) else {}
-        self.present: Set[str] = set(self.request)
         self.roles: List[Any] = []
         self.turns: List[TalkTurn] = []
         self.blocks: List[TalkBlock] = []
         self.blank: List[str] = []
+        self.bare: List[str] = []
+        self.papers: List[Tuple[str, Json]] = []
         self.empty: List[int] = []
         self.repeated = 0
         messages = self.request.get("messages")
         if isinstance(messages, list):
             self.read(messages)
-        if not self.present.isdisjoint((TOOL_BLOCK, "toolConfig", "additionalModelRequestFields")):
-            self.present.add(HOLDS_JSON)
+        self.present = self.found()
+
+    def found(self) -> Set[str]:
+        """What there is for rules to look at."""
+        found = set(self.request)
+        if "toolConfig" in found:
+            self.read_tools()
+        if MODEL_FIELDS in found and is_bare(self.request[MODEL_FIELDS]):
+            self.bare.append(MODEL_FIELDS)
+        for block in self.blocks:
+            found.add(block.kind)
+            found.add(KINDS_OF_KINDS.get(block.kind, ""))
         if not self.roles or self.roles[0] == "assistant":
-            self.present.add(ODD_START)
+            found.add(ODD_START)
+        for name, what in (
+            (REPEATED, self.repeated),
+            (WITHOUT_BLOCKS, self.empty),
+            (WITH_BLANKS, self.blank),
+            (BARE_JSON, self.bare),
+            (NAMES_PAPERS, self.papers),
+        ):
+            if what:
+                found.add(name)
+        return found
 
     def read(self, messages: List[Any]) -> None:
         """Find them."""
@@ -83,8 +113,6 @@ class ConverseTalk:
                 self.empty += [number] * (content == [])
             elif isinstance(content, list):
                 self.read_blocks(number, role, content)
-        found = ((REPEATED, self.repeated), (WITHOUT_BLOCKS, self.empty), (WITH_BLANKS, self.blank))
-        self.present.update([name for name, what in found if what])
 
     def read_blocks(self, number: int, role: Any, content: List[Any]) -> None:
         """Find the blocks of one message."""
@@ -96,22 +124,50 @@ class ConverseTalk:
                 if not text or text.isspace():
                     self.blank.append(f"messages.{number}.content.{index}")
                 continue
-            kind = next((name for name in block if name in BLOCK_KINDS), "")
-            self.blocks.append(TalkBlock(number, index, kind, block.get(kind)))
-            self.present.update(MARKS_OF_BLOCKS.get(kind, ()), (kind,))
-            if kind == "toolUse" or kind == "toolResult":
-                self.mark(number, index, role, kind, block[kind])
+            kind = ""
+            for kind in block:  # what has none of them is called by its last member
+                if kind in BLOCK_KINDS:
+                    break
+            found = TalkBlock(number, index, kind, block.get(kind))
+            self.blocks.append(found)
+            if kind == "toolUse":
+                self.read_use(found, role)
+            elif kind == "toolResult":
+                self.read_result(found, role)
+            elif kind == "document":
+                self.papers.append((found.place, within(found.value, "name")))
 
-    def mark(self, number: int, index: int, role: Any, kind: str, value: Any) -> None:
-        """Remember a call of the assistant's or a result of the user's; what a model's own tools
-        did stands in its own turn."""
-        if role != ("assistant" if kind == "toolUse" else "user") or text_at(value, "type"):
-            return
-        turn = self.turns[number]
+    def read_tools(self) -> None:
+        """Find out which of the tools have a schema that is none."""
+        for index, tool in self.tools:
+            if is_bare(within(tool, "toolSpec", "inputSchema", "json")):
+                self.bare.append(f"toolConfig.tools.{index}.toolSpec.inputSchema.json")
+
+    def read_use(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in a call of a tool."""
+        if is_bare(within(block.value, "input")):
+            self.bare.append(f"{block.place}.toolUse.input")
+        # What a model's own tools did stands in its own turn.
+        if role == "assistant" and not text_at(block.value, "type"):
+            self.turn_of(block, role).calls.append(block.mark)
+
+    def read_result(self, block: TalkBlock, role: Any) -> None:
+        """Find out what is in the result of a tool."""
+        for index, part in indexed_objects(within(block.value, "content")):
+            if "json" in part and is_bare(part["json"]):
+                self.bare.append(f"{block.place}.toolResult.content.{index}.json")
+            elif "document" in part:
+                place = f"{block.place}.toolResult.content.{index}"
+                self.papers.append((place, within(part, "document", "name")))
+        if role == "user" and not text_at(block.value, "type"):
+            self.turn_of(block, role).results.append(block.mark)
+
+    def turn_of(self, block: TalkBlock, role: str) -> TalkTurn:
+        """The turn that a call or a result stands in."""
+        turn = self.turns[block.message]
         if turn is PLAIN_TURN:
-            turn = self.turns[number] = TalkTurn(role, number)
-        marks = turn.calls if kind == "toolUse" else turn.results
-        marks.append(ToolMark(text_at(value, "toolUseId"), number, index))
+            turn = self.turns[block.message] = TalkTurn(role, block.message)
+        return turn
 
     def has_text(self, number: int) -> bool:
         """Whether a message has a text beside other blocks."""

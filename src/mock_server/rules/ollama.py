@@ -38,7 +38,7 @@ class OllamaVoice:
         values: Dict[str, object] = {
             "got": GO_KINDS.get(kind, kind),
             "field": self.field(fault),
-            "wanted": go_type(fault),
+            "wanted": go_type(fault) if fault.path else "api." + self.struct,
         }
         return fault.shape.own_rule or "ollama/types", Finding(bracketed(fault.path), values)
 
@@ -46,7 +46,7 @@ class OllamaVoice:
         """The field: messages are decoded apart, and of them only the whole is told."""
         names = [step for step in fault.path if isinstance(step, str)]
         if not names:
-            return "value"
+            return "Go value"
         if names[0] == "messages":
             names = names[:1]
         return "Go struct field " + ".".join([self.struct, *names])
@@ -57,8 +57,7 @@ def go_type(fault: FieldFault) -> str:
     kind, path = fault.shape.kind, fault.path
     if len(path) > 1 and isinstance(path[-1], (int, KeyStep)):
         return GO_ITEMS.get(str(path[-2]), GO_PLAIN.get(kind, kind))
-    last = str(path[-1]) if path else ""
-    return GO_TYPES.get(last) or GO_PLAIN.get(kind, "map[string]interface {}")
+    return GO_TYPES.get(str(path[-1])) or GO_PLAIN.get(kind, "map[string]interface {}")
 
 
 def no_model(case: Case) -> Iterator[Finding]:

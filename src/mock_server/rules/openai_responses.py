@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator
+from typing import Any, Iterator
 
+from ..jsons import within
 from ..limits import Json
 from .base import Book, Finding, Rule, Sweep
 from .conversation import indexed_objects, text_at
+from .openai_chat import CONTENT_TYPE_RULE
 from .openai_schemas import FORMAT, FUNCTION, OPENAI_SCHEMA_RULES, SchemaOf, schema_findings
 from .responses_conversation import (
     ResponsesView,
@@ -29,7 +31,7 @@ def nameless_choice(view: ResponsesView) -> Iterator[Finding]:
         yield Finding("tool_choice.name", {"path": "tool_choice.name"}, "{place}", code)
 
 
-def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
+def tool_schemas(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schemas of functions.  One that does not say that it is strict is made
     strict if that is possible."""
     for index, tool in indexed_objects(view.body["tools"]):
@@ -41,17 +43,10 @@ def flat_function_schemas(view: ResponsesView) -> Iterator[Finding]:
             yield from schema_findings(given)
 
 
-def answer_format(view: ResponsesView) -> Dict[str, Any]:
-    """The format of the answer, as far as one is asked for."""
-    text = view.body["text"]
-    found = text.get("format") if isinstance(text, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def answer_schema(view: ResponsesView) -> Iterator[Finding]:
     """What is wrong with the schema of the answer."""
-    asked = answer_format(view)
-    if asked.get("type") == "json_schema":
+    asked: Any = within(view.body, "text", "format")
+    if text_at(asked, "type") == "json_schema":
         place, strict = "text.format.schema", asked.get("strict") is True
         name, code = text_at(asked, "name"), "invalid_json_schema"
         yield from schema_findings(SchemaOf(asked.get("schema"), FORMAT, name, place, code, strict))
@@ -59,7 +54,8 @@ def answer_schema(view: ResponsesView) -> Iterator[Finding]:
 
 def unasked_json(view: ResponsesView) -> Iterator[Finding]:
     """An answer in JSON that nothing in the input speaks of."""
-    if answer_format(view).get("type") != "json_object" or view.goes_on or not view.is_whole:
+    kind = within(view.body, "text", "format", "type")
+    if kind != "json_object" or view.goes_on or not view.is_whole:
         return
     if not says_json(view.body.get("input")):
         yield Finding("text.format")
@@ -80,16 +76,10 @@ def says_json(given: Json) -> bool:
     return False
 
 
-def asked_effort(view: ResponsesView) -> Json:
-    """How much a model is to think, if that is said."""
-    reasoning = view.body.get("reasoning")
-    return reasoning.get("effort") if isinstance(reasoning, dict) else None
-
-
 def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
     """How to draw words, for a model that thinks; those of gpt-5.1 and later need not."""
     may_not_think = view.case.name.startswith("gpt-5.")
-    if may_not_think and asked_effort(view) in (None, "none"):
+    if may_not_think and within(view.body, "reasoning", "effort") in (None, "none"):
         return
     for name in ("temperature", "top_p"):
         value = view.body.get(name)
@@ -99,7 +89,7 @@ def sampled_thoughts(view: ResponsesView) -> Iterator[Finding]:
 
 def needless_effort(view: ResponsesView) -> Iterator[Finding]:
     """How much to think, for a model that does not."""
-    if asked_effort(view) is not None:
+    if within(view.body, "reasoning", "effort") is not None:
         yield Finding("reasoning.effort")
 
 
@@ -108,7 +98,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/unknown-field",
         "Unknown parameter: '{path}'.",
-        "teabranch/open-responses-server#41, measured",
+        "teabranch/open-responses-server#41, answers noted in public source files",
     ),
     Rule(
         "responses/unknown-item-field",
@@ -119,14 +109,14 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/missing",
         "Missing required parameter: '{path}'.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
         nameless_choice,
         needs=("tool_choice",),
     ),
     Rule(
         "responses/types",
         "Invalid type for '{path}': expected {wanted}, but got {got} instead.",
-        "pattern, measured",
+        "pattern, answers noted in public source files",
     ),
     Rule(
         "responses/limits",
@@ -149,7 +139,7 @@ RESPONSES_FIELD_RULES = (
     Rule(
         "responses/tools-nested",
         "Missing required parameter: '{path}'.",
-        "documentation, measured",
+        "documentation, answers noted in public source files",
     ),
     Rule(
         "responses/max-output-min",
@@ -198,7 +188,7 @@ RESPONSES_STATE_RULES = (
         "responses/two-histories",
         "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'pre..._id' or "
         "'conversation'.",
-        "measured; documentation",
+        "documentation, answers noted in public source files",
         two_histories,
         needs=("previous_response_id", "conversation"),
         code="mutually_exclusive_parameters",
@@ -206,7 +196,7 @@ RESPONSES_STATE_RULES = (
     Rule(
         "responses/previous-not-found",
         "Previous response with id '{id}' not found.",
-        "smg-project/smg#916, measured",
+        "smg-project/smg#916, answers noted in public source files",
         lost_response,
         needs=("previous_response_id",),
         code="previous_response_not_found",
@@ -216,7 +206,7 @@ RESPONSES_STATE_RULES = (
         "responses/input-empty",
         "One of \"input\" or \"previous_response_id\" or 'prompt' or 'conversation' must be "
         "provided.",
-        "several public source files, measured",
+        "several public source files, answers noted in public source files",
         nothing_said,
         needs=("input",),
         code="missing_required_parameter",
@@ -295,7 +285,7 @@ RESPONSES_MODEL_RULES = (
     Rule(
         "responses/sampling-reasoning",
         "Unsupported parameter: '{name}' is not supported with this model.",
-        "measured",
+        "answers noted in public source files",
         sampled_thoughts,
         default="off",
         models=r"^(?:o[1-9]|gpt-5(?!-chat))",
@@ -319,8 +309,9 @@ OPENAI_RESPONSES = Book(
     "openai",
     "responses",
     (
+        CONTENT_TYPE_RULE,
         *RESPONSES_FIELD_RULES,
-        Sweep(flat_function_schemas, ("tools",)),
+        Sweep(tool_schemas, ("tools",)),
         Sweep(answer_schema, ("text",)),
         *OPENAI_SCHEMA_RULES,
         *RESPONSES_STATE_RULES,
@@ -337,7 +328,8 @@ OPENAI_RESPONSES = Book(
 def read_book(api: str) -> Book:
     """What holds where the same items are only read; a call may still be open there."""
     # Of the items only what the server holds: without their rows the others are not told.
-    rules = (*RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES, Sweep(item_faults, ("input",)))
+    shared = (CONTENT_TYPE_RULE, *RESPONSES_FIELD_RULES, *RESPONSES_STATE_RULES)
+    rules = (*shared, Sweep(item_faults, ("input",)))
     return Book("openai", api, rules, READ_BODY, VOICE_OF_RESPONSES, ResponsesView)
 
 

@@ -25,15 +25,16 @@ from .fields import (
     Fits,
     Shape,
 )
-from .responses_items_fields import ITEMS, InOrder, called
+from .openai_chat_fields import EFFORTS
+from .responses_items_fields import CALLED_NAME, ITEMS, InOrder, called
 
 
 class Moved(Shape):
     """A field of chat completions, which is called otherwise here; null says nothing."""
 
     def __init__(self, to: str, rule: str = "responses/moved-others") -> None:
-        self.to = to
-        super().__init__(null=True, rule=rule)
+        self.to, self.id = to, rule
+        super().__init__(null=True)
 
     def made(self) -> Fits:
         """Never."""
@@ -92,7 +93,7 @@ class AFunction(InOrder):
             yield from super().inner_faults(value, path)
 
 
-NESTED_NAME = AString(rule="responses/tools-nested")
+NESTED_NAME = AString(rule={MISSING_FIELD: "responses/tools-nested"})
 OPEN = AnObject({}, closed=False)
 HOSTED_TOOLS = (
     *("code_interpreter", "file_search", "computer", "computer_use_preview", "web_search"),
@@ -101,13 +102,13 @@ HOSTED_TOOLS = (
     *("programmatic_tool_calling",),
 )
 # Of a tool itself nothing more is said: which members each has changes from month to month.
-RESPONSES_TOOL_LIST = called(
+RESPONSES_TOOLS = called(
     "an array of tools",
     AnArray(
         AUnion(
             "type",
             {
-                "function": AFunction({"name": AString()}, ("name",), closed=False),
+                "function": AFunction({"name": CALLED_NAME}, ("name",), closed=False),
                 "custom": InOrder({"name": AString()}, ("name",), closed=False),
                 **{kind: AnObject({}, closed=False) for kind in HOSTED_TOOLS},
             },
@@ -146,14 +147,13 @@ def text(most: int = 0) -> AString:
 
 OPTIONAL_FLAG = ABoolean(null=True)
 ANY_OBJECT = AnObject({}, closed=False, null=True)
-RESPONSES_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # In the order in which their types are checked (seen), those first that answer from memory.
 SHARED_MEMBERS: Dict[str, Shape] = {
     "input": called(
         "a string or array of input items", Either(AString(), AnArray(ITEMS), null=True)
     ),
     "previous_response_id": text(),
-    "tools": RESPONSES_TOOL_LIST,
+    "tools": RESPONSES_TOOLS,
     "tool_choice": called(
         "an object or 'none', 'auto', or 'required'",
         Either(AString(("none", "auto", "required")), OPEN, null=True),
@@ -164,7 +164,7 @@ SHARED_MEMBERS: Dict[str, Shape] = {
     "parallel_tool_calls": OPTIONAL_FLAG,
     "reasoning": InOrder(
         {
-            "effort": choice(*RESPONSES_EFFORTS),
+            "effort": choice(*EFFORTS),
             "summary": choice("concise", "detailed", "auto"),
             "generate_summary": choice("concise", "detailed", "auto"),
             **dict.fromkeys(("context", "mode"), Anything()),

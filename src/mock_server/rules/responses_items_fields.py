@@ -8,6 +8,8 @@ from ..errors import MISSING
 from ..limits import Json
 from .fields import (
     MISSING_FIELD,
+    TOO_LONG,
+    TOO_SHORT,
     UNKNOWN_FIELD,
     WRONG_PATTERN,
     WRONG_TAG,
@@ -97,19 +99,19 @@ class ToldUnion(AUnion):
 
 
 WHATEVER = Anything()
-CACHE_MEMBERS = {"prompt_cache_breakpoint": WHATEVER}
-INPUT_TEXT = InOrder({"text": AString(), **CACHE_MEMBERS}, ("text",))
+PART_CACHING = {"prompt_cache_breakpoint": WHATEVER}
+INPUT_TEXT = InOrder({"text": AString(), **PART_CACHING}, ("text",))
 INPUT_IMAGE = InOrder(
     {
         "image_url": called("an image URL", AString(null=True)),
         **dict.fromkeys(("file_id", "detail"), WHATEVER),
-        **CACHE_MEMBERS,
+        **PART_CACHING,
     }
 )
 INPUT_FILE = InOrder(
     {
         **dict.fromkeys(("detail", "file_data", "file_id", "file_url", "filename"), WHATEVER),
-        **CACHE_MEMBERS,
+        **PART_CACHING,
     }
 )
 OUTPUT_PARTS: Dict[str, AnObject] = {
@@ -203,14 +205,21 @@ class Items(ToldUnion):
         return kind if isinstance(kind, str) else ""
 
 
+# Of 64 characters at most in chat completions (seen of both).
+CALLED_NAME = AString(least=1, most=128, pattern="^[a-zA-Z0-9_-]+$")
 # Request rules, 2.3: each length is a rule of its own.
-ID_OF_CALL = AString(least=1, most=64, null=True)
+ID_OF_CALL = AString(
+    least=1,
+    most=64,
+    null=True,
+    rule={TOO_SHORT: "responses/call-id-empty", TOO_LONG: "responses/call-id-length"},
+)
 # Who may call, where a function is and whether one waits for it came in 2026 (typed).
 CALLED_BY = dict.fromkeys(("status", "caller", "namespace", "async"), WHATEVER)
 FUNCTION_CALL = InOrder(
     {
         "call_id": ID_OF_CALL,
-        "name": AString(),
+        "name": CALLED_NAME,
         "arguments": AString(),
         "id": AnId("fc"),
         **CALLED_BY,

@@ -7,8 +7,6 @@ from typing import Tuple
 from ..errors import kind_of
 from .base import Finding
 from .fields import (
-    MISSING_FIELD,
-    TOO_SHORT,
     UNKNOWN_FIELD,
     WRONG_TAG,
     WRONG_TYPE,
@@ -17,8 +15,8 @@ from .fields import (
     FieldFault,
 )
 from .openai_voice import FaultWords, OpenAIVoice, bracketed, said_values
-from .responses_fields import NESTED_NAME, Moved
-from .responses_items_fields import ID_OF_CALL, AnId, ToldUnion
+from .responses_fields import Moved
+from .responses_items_fields import AnId, ToldUnion
 
 MOVED_SENTENCE = (
     "Unsupported parameter: '{name}'. In the Responses API, this parameter has moved to '{to}'. "
@@ -31,24 +29,22 @@ ID_SENTENCE = "Invalid '{path}': '{id}'. Expected an ID that begins with '{prefi
 class ResponsesVoice(OpenAIVoice):
     """As in chat completions, with what only this API has or calls otherwise."""
 
+    def rule_of(self, fault: FieldFault) -> str:
+        """The id of the rule that a fault breaks."""
+        if fault.kind == UNKNOWN_FIELD and fault.path[:1] == ("input",):
+            return "responses/unknown-item-field"
+        if fault.kind == WRONG_TYPE:
+            return "responses/types"
+        return super().rule_of(fault)
+
     def __call__(self, fault: FieldFault) -> Tuple[str, Finding]:
         """The id of the rule, and what its error says."""
-        shape, kind = fault.shape, fault.kind
+        shape, path = fault.shape, bracketed(fault.path)
         if isinstance(shape, Moved):
-            name = bracketed(fault.path)
-            return shape.own_rule, Finding(name, {"name": name, "to": shape.to})
+            return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if shape is ID_OF_CALL and kind != WRONG_TYPE:
-            id = "responses/call-id-empty" if kind == TOO_SHORT else "responses/call-id-length"
-        elif kind == MISSING_FIELD and shape is NESTED_NAME:
-            id = shape.own_rule
-        elif kind == UNKNOWN_FIELD and fault.path[0] == "input":
-            id = "responses/unknown-item-field"
-        elif kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
-            path = bracketed(fault.path)
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
             finding = finding._replace(place=path, values={**finding.values, "path": path})
-        elif kind == WRONG_TYPE:
-            id = "responses/types"
         return id, finding
 
     @staticmethod

@@ -20314,2462 +20314,201 @@ def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
     return in_dialect(wire, name)
 
 
-# === mocks/stream_texts ======================================================
-# Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
 
 
-# By the title of a framing: how its text is cut, byte for byte.
-TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
-    SSE.title: SSE.split,
-    NDJSON.title: NDJSON.cut,
-    JsonArray.title: JsonArray.cut,
-    EventStream.title: EventStream.cut,
-}
-
-# How texts are sent where no provider says it, and as what.
-TEXT_FRAMINGS: Mapping[str, Tuple[Framing, str]] = {
-    SSE.title: (OPENAI_SSE, "text/event-stream"),
-    NDJSON.title: (NDJSON(), "application/x-ndjson"),
-    JsonArray.title: (GOOGLE_ARRAY, "application/json"),
-}
-
-# Content types that only streams have.
-STREAM_TYPES: Mapping[str, str] = {
-    "text/event-stream": SSE.title,
-    "application/x-ndjson": NDJSON.title,
-    "application/ndjson": NDJSON.title,
-    "application/jsonl": NDJSON.title,
-    "application/vnd.amazon.eventstream": EventStream.title,
-}
-
-# A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
-EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
-FLUSHED = re.compile(rb"\x00\x00\xff\xff")
-BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
 
 
-def framing_of(text: bytes) -> str:
-    """The title of the framing that the text of a stream is in; empty for none."""
-    begun = text.lstrip(BLANK)
-    if begun.startswith(b"["):
-        return JsonArray.title
-    if begun.startswith(b"{"):
-        return NDJSON.title
-    # A message begins with two lengths and their checksum (wire formats, 10.1).
-    if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
-        return EventStream.title
-    if EVENT_LINE.search(begun):
-        return SSE.title
-    return ""
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
 
-
-def framing_of_answer(original: Original) -> str:
-    """The same of an answer whose content type may say it; empty for a whole body, too."""
-    content_type = type_of(original)
-    if content_type in STREAM_TYPES:
-        return STREAM_TYPES[content_type]
-    if original.is_coded or content_type == "text/html":
-        return ""
-    kind = framing_of(original.body)
-    # One object is a whole body: two lines at least are a stream.
-    if kind == NDJSON.title and len(values_in(kind, [original.body]) or ()) < 2:
-        return ""
-    return kind
-
-
-def type_of(original: Original) -> str:
-    """The content type of an answer, without parameters; empty if it has none."""
-    for name, value in original.headers:
-        if name.lower() == "content-type":
-            return value.partition(";")[0].strip().lower()
-    return ""
-
-
-def values_in(kind: str, frames: Sequence[bytes]) -> Optional[List[Json]]:
-    """The JSON values of a text's events; None if one of them is no JSON, such as [DONE]."""
-    try:
-        if kind == NDJSON.title:
-            return NDJSON.split(b"".join(frames))
-        if kind == JsonArray.title:
-            return JsonArray.split(b"".join(frames))
-        texts = [SSE.data(frame) for frame in frames]
-        return [parse_json(text.encode()) for text in texts if text]
-    except ValueError:
-        return None
-
-
-def values_of(recorded: Recorded) -> Sequence[Json]:
-    """The JSON values of a recorded stream, to be framed anew, with texts such as [DONE] that are
-    none; none at all of a text in which there is something else."""
-    if recorded.values:
-        return recorded.values
-    return values_in(recorded.kind, recorded.frames) or ()
-
-
-def is_json(recorded: Recorded) -> bool:
-    """Whether every event of a recorded stream is JSON, as only server-sent ones need not be."""
-    values = values_of(recorded)
-    return len(values) > 0 and not any(isinstance(value, str) for value in values)
-
-
-def streaming(original: Original) -> Original:
-    """An answer that is sent as a stream, if it is one: in chunks as it was, or in events."""
-    if original.frames is not None:
-        return original
-    kind = framing_of_answer(original)
-    frames: Optional[Tuple[bytes, ...]] = None
-    if original.is_coded and kind:
-        # Whoever compresses a stream flushes each event, which ends so (RFC 1951, 3.2.4).
-        ends = [match.end() for match in FLUSHED.finditer(original.body)]
-        frames = tuple(between(original.body, [0, *ends]))
-    elif kind:
-        frames = tuple(TEXT_CUTS[kind](original.body))
-    return replace(original, frames=frames)
-
-
-# === mocks/answer ============================================================
-# An answer of a mock, and what it says to one call.  Pure.
-
-
-PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
-MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
-RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
-
-# What some APIs answer with and nothing else, by the key of a mock.
-ALONE: Mapping[str, Any] = {"embedding": Embedding, "scores": Scores}
-
-# What mocks call the kinds of parts.
-KEY_OF_KIND: Mapping[Any, str] = {
-    Text: "a text",
-    Reasoning: "reasoning",
-    Refusal: "a refusal",
-    ToolCall: "tool_calls",
-    Embedding: "an embedding",
-    Scores: "scores",
-    Block: "a block",
-}
-
-
-@record
-class Neutral:
-    """A neutral answer before its templates are filled."""
-
-    parts: Tuple[Part, ...]
-    stop: str = "stop"
-    usage: Mapping[str, int] = {}
-    model: str = ""
-    id: str = ""
-    chunk_size: int = 0
-    extra: Mapping[str, Json] = {}
-
-    @found_once
-    def kinds(self) -> FrozenSet[Any]:
-        """The kinds of its parts, as an API has to be able to say them."""
-        return kinds_of(frozenset(map(type, self.parts)))
-
-    @found_once
-    def is_plain(self) -> bool:
-        """Whether it serves every call as it is: there is no template in it."""
-        if "{{" in compact(self.extra):
-            return False
-        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
-
-    @found_once
-    def custom_calls(self) -> Tuple[str, ...]:
-        """The names of the tools that only custom ones can be, for what they are called with."""
-        calls = [part for part in self.parts if isinstance(part, ToolCall)]
-        return tuple(call.name for call in calls if call.input is not None)
-
-    @found_once
-    def plain_tokens(self) -> Tuple[int, int]:
-        """What its parts cost as they are."""
-        return tokens_of(self.parts)
-
-    def reply(self, call: Call, groups: Groups) -> Reply:
-        """The reply to one call."""
-        extra = self.extra
-        if self.is_plain:
-            parts, tokens = self.parts, self.plain_tokens
-        else:
-            filling = Filling(call, groups)
-            parts = tuple(filled_part(part, filling) for part in self.parts)
-            tokens, extra = tokens_of(parts), filling.of(extra)
-        return Reply(
-            parts,
-            self.stop,
-            self.spent(call, *tokens),
-            self.model or call.model,
-            self.id,
-            self.chunk_size,
-            extra,
-        )
-
-    def spent(self, call: Call, thought: int, told: int) -> Usage:
-        """Token counts: given, or what it took to think and to tell the answer."""
-        given = self.usage
-        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
-        output = given.get("output_tokens", reasoning + told)
-        # What is estimated is never less than its share that is given, nor a share more than it.
-        written = given.get("cache_write_tokens", 0)
-        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
-        return Usage(asked, output, min(reasoning, output), cached, written, not given)
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an API can't say this, if it can't."""
-        if wire.operation == OTHER:
-            expected = f"one of a provider; on other paths, and with other methods, {RECORDINGS}"
-            return "operation", OTHER, Because(expected)
-        # An API without a form of its own can't even say nothing.
-        if not wire.speaks:
-            return "api", call.api, Because(f"one with a form of its own; here {RECORDINGS}")
-        if not self.kinds <= wire.speaks:
-            names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
-            return "api", call.api, Because(f"one that can say {' and '.join(names)}")
-        for key, kind in ALONE.items():
-            if kind in wire.speaks and kind not in self.kinds:
-                expected = f'another one, because its response has no "{key}"'
-                return "api", call.api, Because(expected)
-        if call.stream and self.stop in wire.unstreamed_stops:
-            expected = f"false, because no stream ends with {shown(self.stop)}"
-            return "stream", True, Because(expected)
-        lacking = None
-        if not self.kinds.isdisjoint(PARTICULAR):
-            lacking = self.lacks_for_part(wire, call)
-        if lacking is None and self.extra:
-            lacking = self.lacks_for_extra(wire, call)
-        return lacking
-
-    def lacks_for_part(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an API that has the kinds of its parts can't say one of them, if it can't."""
-        for name in self.custom_calls:
-            if name not in call.custom_tools:
-                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
-                return "tools", list(call.tools), Because(expected)
-        return wire.lacks(call, self.parts)
-
-    @found_once
-    def spreads(self) -> Dict[Places, Spread]:
-        """Its extras over the streams of the APIs that have asked for them."""
-        return {}
-
-    def spread_over(self, wire: WireFormat) -> Spread:
-        """Its extras over the events of an API."""
-        found = self.spreads.get(wire.places)
-        if found is None:
-            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
-        return found
-
-    def unreached(self, wire: WireFormat) -> str:
-        """Why not all of its extras reach the streams of an API; empty if they do."""
-        for unsaid in self.spread_over(wire).unsaid:
-            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
-        return ""
-
-    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why an answer to a call has no place for what is laid over it, if it has none."""
-        reason = self.unreached(wire) if call.stream else ""
-        if reason:
-            return "stream", True, Because(f"false, because {reason}")
-        kind = wire.whole_type(call)
-        if not call.stream and kind != wire.json_type:
-            return "response.extra", dict(self.extra), Because(f"nothing, in what is {kind}")
-        content = Content(call.choices, self.parts, self.stop)
-        lacking = self.spread_over(wire).lacking(content, call.stream)
-        if lacking:
-            return "response.extra", lacking.place, Because(lacking.advice)
-        return None
-
-
-@functools.lru_cache(maxsize=256)  # thousands of mocks share a few
-def kinds_of(types: FrozenSet[Any]) -> FrozenSet[Any]:
-    """The kinds of parts, as an API has to be able to say them."""
-    # A structure is sent as text: what an API needs for it is text alone.
-    if Structure in types:
-        return types - {Structure} | {Text}
-    return types
-
-
-def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
-    """About how many tokens thoughts have, which may be none, and all else."""
-    # Of the texts, not of events: a streamed answer has the counts of a whole one.
-    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
-    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
-    return estimate(thought) if thought else 0, estimate(told)
-
-
-def has_template(part: Part) -> bool:
-    """Whether there is something to fill in a part."""
-    if isinstance(part, ToolCall):
-        return "{{" in compact([part.name, part.id, part.arguments, part.input])
-    if isinstance(part, Block):
-        return "{{" in compact(part.value)
-    return "{{" in getattr(part, "text", "")
-
-
-def told_text(part: Part) -> str:
-    """What a part costs tokens for; vectors cost none."""
-    if isinstance(part, ToolCall):
-        return tool_input(part) + part.name
-    if isinstance(part, Block):
-        return compact(part.value)
-    return getattr(part, "text", "")
-
-
-def filled_part(part: Part, filling: Filling) -> Part:
-    """A part with its templates filled."""
-    if isinstance(part, ToolCall):
-        filled = filling.of([part.name, part.arguments, part.id, part.input])
-        return ToolCall(*filled)
-    if isinstance(part, Block):
-        return Block(filling.of(part.value))
-    if isinstance(part, Structure):
-        return Text(compact(filling.of(part.value)))
-    if isinstance(part, (Embedding, Scores)) or not has_template(part):
-        return part
-    return type(part)(filling.of(part.text))
-
-
-Form = Union[Neutral, Recorded, Raw, Failure, Usual]
-
-
-@record
-class Answer:
-    """One `response` of a mock: its form, status, and how it travels."""
-
-    form: Form
-    status: int
-    delivery: Delivery
-    failure: Optional[Failure] = None  # what breaks its stream off
-    after: Optional[After] = None  # where
-    probability: float = 1.0  # of an error, that it is the answer at all
+    __slots__ = ()
 
     @property
-    def custom_calls(self) -> Tuple[str, ...]:
-        """The custom tools that a call must declare to get it."""
-        return self.form.custom_calls if isinstance(self.form, Neutral) else ()
-
-    def wins(self, seed: str) -> bool:
-        """Whether it is the answer, as far as that is drawn."""
-        return self.probability >= 1 or share(f"{seed}/error") < self.probability
-
-    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """Why this answer can't be given to this call, if it can't."""
-        if isinstance(self.form, Neutral):
-            return self.form.lacks(wire, call)
-        if isinstance(self.form, Recorded):
-            return self.lacks_recording(self.form, wire, call)
-        if isinstance(self.form, Usual):
-            return self.lacks_content(wire, call)
-        return None
-
-    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
-        """The same of an answer that says only how it breaks."""
-        fault = self.delivery.fault
-        if wire.speaks or not wire.needs_mock or (fault and is_before_all(fault)):
-            return None
-        if self.failure and not call.stream and wire.operation != OTHER:
-            return None  # the error is all of it
-        # There is nothing that would have been said.
-        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
-
-    def lacks_recording(
-        self, recorded: Recorded, wire: WireFormat, call: Call
-    ) -> Optional[Difference]:
-        """The same of a recorded answer: whether there is one of the kind that is asked for."""
-        # On a path of no provider nobody can say which of them is asked for.
-        if wire.operation == OTHER:
-            return None
-        if call.stream and recorded.has_events:
-            return self.lacks_framing(recorded, wire, call)
-        status = self.status
-        if recorded.whole:
-            status = recorded.whole.status
-        # Errors come whole, however the request wants its answer.
-        if call.stream and status < 400 and not recorded.to_streams:
-            expected = 'false, because its response has a "body" but no "events"'
-            return "stream", True, Because(expected)
-        # One that breaks off has its error for a whole answer.
-        if not call.stream and not recorded.has_body and self.failure is None:
-            expected = 'true, because its response has "events" but no "body"'
-            return "stream", False, Because(expected)
-        return None
-
-    def lacks_framing(
-        self, recorded: Recorded, wire: WireFormat, call: Call
-    ) -> Optional[Difference]:
-        """The same of a recorded stream: whether it can be sent in the framing of this call."""
-        framing = wire.framing(call)
-        # A transcript is sent as it is, whoever asks.
-        if recorded.stream:
-            return None
-        native = recorded.kind or SSE.title
-        if native == framing.title and (framing.streams or not self.failure):
-            return None
-        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
-        # comes before its last bracket.
-        if native in (SSE.title, framing.title) and self.can_be_framed:
-            return self.foreign_to(recorded, wire)
-        reason = "because its response is text of that kind"
-        if native == SSE.title:
-            reason = "because its response holds an event that is no JSON"
-        return "stream", framing.title, Because(f"{native}, {reason}")
-
-    def foreign_to(self, recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
-        """Why its recorded values are no events of an API, which would leave them out."""
-        known = type(wire).recorded_events
-        if known is WireFormat.recorded_events:  # which leaves none out
-            return None
-        if known not in self.foreign:
-            self.foreign[known] = foreign_values(recorded, wire)
-        for value in self.foreign[known]:
-            return "api", wire.api, Because(f"one that has the event {shown(value)}")
-        return None
-
-    @found_once
-    def foreign(self) -> Dict[Any, Sequence[Json]]:
-        """What of its recorded values is no event, by the ways of APIs to name events; looked for
-        once."""
-        return {}
-
-    @found_once
-    def is_long(self) -> bool:
-        """Whether it was recorded, and it may take long to make of that what is sent."""
-        form = self.form
-        if not isinstance(form, Recorded):
-            return False
-        pieces = [form.body, *form.frames]
-        pieces += [original.body for original in (form.whole, form.stream) if original]
-        return sum(len(one) for one in pieces if isinstance(one, bytes)) > MUCH_RECORDED
-
-    @found_once
-    def can_be_framed(self) -> bool:
-        """Whether its recorded events can be framed anew."""
-        return isinstance(self.form, Recorded) and is_json(self.form)
-
-    def to(self, call: Call, groups: Groups, usual: Callable[[Call], Usually] = echoed) -> Outcome:
-        """What is answered to one call; `groups` are what its mock's regular expressions found, and
-        `usual` is what would be said without it."""
-        if isinstance(self.form, Failure):
-            return filled_failure(self.form, call, groups)
-        if isinstance(self.form, Raw):
-            return self.form
-        content: Usually
-        if isinstance(self.form, Neutral):
-            content = self.form.reply(call, groups)
-        elif isinstance(self.form, Usual):
-            content = usual(call)
-        else:
-            content = self.form
-        if self.failure is None or self.after is None or isinstance(content, Failure):
-            return content
-        return Broken(content, filled_failure(self.failure, call, groups), self.after)
-
-
-def foreign_values(recorded: Recorded, wire: WireFormat) -> Sequence[Json]:
-    """The first of some recorded values that is no event of an API, if there is one."""
-    for value in values_of(recorded):
-        if not list(wire.recorded_events((value,))):
-            return (value,)
-    return ()
-
-
-def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
-    """An error with the templates in its message filled."""
-    return replace(failure, message=Filling(call, groups).of(failure.message))
-
-
-# === routing =================================================================
-# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
-
-
-# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
-PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
-COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
-ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
-NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
-
-
-def placeholder(token: str, following: str) -> str:
-    """The pattern of one placeholder; `following` is the text behind it."""
-    name = token[1:-1]
-    if name == "prefix*":
-        return "(?:/.+)?"
-    if name.endswith("*"):
-        return f"(?P<{name[:-1]}>.+)"
-    if "=" in name:
-        name, _, choices = name.partition("=")
-        return f"(?P<{name}>{choices})"
-    if "|" in name:
-        return f"(?:{name})"
-    if name.endswith(":") or following.startswith(":"):
-        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
-    return f"(?P<{name}>[^/]+)"
-
-
-def pattern_of(template: str) -> str:
-    """The regular expression of a route's template.
-
-    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
-    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
-    parts = []
-    tokens = PIECE.findall(template)
-    for token, following in zip(tokens, [*tokens[1:], ""]):
-        if token == "[":
-            parts.append("(?:")
-        elif token == "]":
-            parts.append(")?")
-        elif token.startswith("{"):
-            parts.append(placeholder(token, following))
-        else:
-            parts.append(re.escape(token).replace(":", COLON))
-    return "".join(parts)
-
-
-def readable(template: str) -> str:
-    """A template as people write a path: without what may be left out, the first of some words."""
-    text = re.sub(r"\[[^\[\]]*\]", "", template)
-    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
-
-
-def readable_token(token: str) -> str:
-    """One placeholder as people write it: `{name}`, or the first word that may stand there, unless
-    any may."""
-    name, _, choices = token[1:-1].rpartition("=")
-    if name and "+" in choices.split("|"):  # what is left of [^/]+
-        return "{" + name + "}"
-    if name or "|" in choices:
-        return choices.split("|")[0]
-    return "{" + choices.rstrip(":*") + "}"
-
-
-@record
-class Route:
-    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
-    around its placeholders."""
-
-    method: str
-    template: str
-    wire: WireFormat
-    anywhere: bool
-    start: str
-    end: str
-
-    @found_once
-    def pattern(self) -> Pattern[str]:
-        """Its regular expression, compiled when it is first needed: most never are."""
-        return re.compile(pattern_of(self.template))
-
-    def match(self, path: str) -> Optional[Match[str]]:
-        """What its placeholders find in a path, if that is one of its own."""
-        if path.startswith(self.start) and path.endswith(self.end):
-            return self.pattern.fullmatch(path)
-        return None
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
 
     @property
-    def rank(self) -> Tuple[bool, int]:
-        """Sorts what is specific before what is general: a template with more plain text is."""
-        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
-        return self.anywhere, -len(plain)
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
 
 
-def all_routes() -> Tuple[Route, ...]:
-    """The routes of all wire formats, specific ones before catch-alls."""
-    found = []
-    for wire in WIRE_FORMATS:
-        if wire.dialect not in ("", "openai") and speaks_dialects(wire):
-            continue  # it comes in on the paths of OpenAI's format
-        for route in wire.routes:
-            method, _, template = route.partition(" ")
-            anywhere = template.startswith("{prefix*}")
-            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
-            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
-    return tuple(sorted(found, key=lambda route: route.rank))
-
-
-NO_PORTS: Ports = {}
-LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
-ROUTES = all_routes()
-
-
-@functools.lru_cache(maxsize=None)
-def strangers(host: str) -> FrozenSet[str]:
-    """The other providers whose APIs a provider has in forms of its own: in its area a path that
-    is like one of theirs is a wrong one of its own.  Without a host there are none."""
-    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
-    found = {
-        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
-    }
-    return frozenset(found - {host})
-
-
-AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
-
-
-@functools.lru_cache(maxsize=None)
-def known_paths() -> Dict[str, WireFormat]:
-    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
-    is."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        for route in wire.routes:
-            # Whatever is short is near to the root.
-            if "{prefix*}" not in route and not route.endswith(" /"):
-                found.setdefault(readable(route), wire)
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
     return found
 
 
-NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
-TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
-PATH_ROOM = 150  # characters of a wrong path that are compared
-LIKELY_PATHS = 5  # with so many known ones
-EQUAL = 0.001  # by how little paths are as near, of which one has a placeholder for a word
-
-
-@functools.lru_cache(maxsize=None)
-def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
-    """The same paths, with the letters that follow each other in each, but for its placeholders."""
-    return tuple(
-        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
-        for known, wire in known_paths().items()
-    )
-
-
-Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
-
-
-def owners(method: str, path: str) -> Owners:
-    """The wire formats with a route for an undecoded path, most specific first, and the decoded
-    segments that it names."""
-    if len(path) < LONG_PATH:
-        return known_owners(method, path)
-    return new_owners(method, path)
-
-
-def new_owners(method: str, path: str) -> Owners:
-    """The same, looked for."""
-    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
-    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
-    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
-    barred = strangers(host)
-    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
-    for route in ROUTES:
-        if route.method != method or (route.anywhere and route.wire.provider in barred):
-            continue
-        match = route.match(path)
-        if match and route.wire not in (wire for wire, _ in found):
-            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
-            found.append((route.wire, given))
-    return tuple(found)
-
-
-known_owners = functools.lru_cache(maxsize=1024)(new_owners)
-
-
-def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mapping[str, str]]:
-    """The wire format that owns a request, in its dialect, and the segments of its path.  Refused
-    names the nearest path, or the methods that this one takes."""
-    found = owners(request.method, request.path)
-    for wire, params in found:
-        if wire.owns(request, params):
-            return spoken(wire, request, ports), params
-    allowed = allow(request.path)
-    # A method of a shared path, which nobody answers to this request, is not one of it.
-    if allowed and request.method not in allowed.split(", "):
-        raise Refused(
-            405,
-            f"{shown(request.path)} takes {allowed}, not {request.method}",
-            headers=(("Allow", allowed),),
-            code="method_not_allowed",
-        )
-    near, _, alike = nearest_path(request.path, request.method)
-    hint = "a mock whose match names this path would answer"
-    if alike > NEAR_PATH:
-        hint = f"the nearest known one is {near}; {hint}"
-    message = f"unknown path {shown(request.path)}; {hint}"
-    raise Refused(404, message, code="unknown_path")
-
-
-@functools.lru_cache(maxsize=None)
-def other_like(shape: WireFormat) -> Other:
-    """What a mock says on a path of no provider, with errors in this shape."""
-    return Other(shape)
-
-
-def allow(path: str) -> str:
-    """The methods that a path takes, for an Allow header; empty for an unknown path."""
-    if path == "/":
-        return "GET, HEAD, OPTIONS"
-    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
-    if not found:
-        return ""
-    return ", ".join([*found, "OPTIONS"])
-
-
-def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
-    """The known path most like one that isn't, of the same method if there is a choice, whose it
-    is, and how alike, up to 1."""
-    first, slash, rest = path[1:].partition("/")
-    # Behind the name of a dialect; what begins with /openai is Azure's.
-    if slash and first in DIALECTS and first != "openai":
-        path = "/" + rest
-    return nearest_known(f"{method} {path[:PATH_ROOM]}")
-
-
-@functools.lru_cache(maxsize=256)
-def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
-    """The same of a method and the beginning of a path."""
-    import difflib
-
-    pairs, paths = pairs_of(asked), known_pairs()
-
-    def shared(at: int) -> float:
-        """The share of its pairs of letters that a known path has in common with what came."""
-        own = paths[at][2]
-        return len(pairs & own) / (len(own) + len(pairs))
-
-    # difflib takes its time: it is asked about the few that share most with what came.
-    likely = sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:]
-    # Of equals the one that says most itself is told, not one that takes anything there.
-    likely.sort(key=lambda at: (paths[at][0].count("{"), at))
-    best = paths[0][0], paths[0][1], 0.0
-    for known, wire, _ in [paths[at] for at in likely]:
-        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
-        # The quick ratios are upper bounds, and cheap.
-        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
-        if all(bound() > best[2] + EQUAL for bound in bounds):
-            best = known, wire, alike.ratio()
-    return best
-
-
-def pairs_of(path: str) -> FrozenSet[str]:
-    """The letters that follow each other in a path."""
-    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
-
-
-def with_placeholders(path: str, known: str) -> str:
-    """A path with {model} and the like where a known path of as many segments has them."""
-    segments = path.replace("%3A", ":").split("/")
-    known_segments = known.split("/")
-    if len(segments) != len(known_segments):
-        return path
-    found = []
-    for segment, known_segment in zip(segments, known_segments):
-        if known_segment.startswith("{"):
-            holder, colon, _ = known_segment.partition(":")
-            if colon:
-                holder += colon + segment.rpartition(":")[2]
-            segment = holder
-        found.append(segment)
-    return "/".join(found)
-
-
-def shape_of(request: Request, ports: Ports = NO_PORTS) -> WireFormat:
-    """The wire format in whose shape a request gets an error, whether or not its path is known."""
-    return spoken(plain_shape(request), request, ports)
-
-
-def plain_shape(request: Request) -> WireFormat:
-    """The same, whatever the dialect is."""
-    if request.path in ("", "/", "*"):
-        return DEFAULT_SHAPE
-    # Whatever the method is: it may be the wrong one.
-    found = [owner for method in ("POST", "GET", "PUT") for owner in owners(method, request.path)]
-    for wire, params in found:
-        if wire.owns(request, params):
-            return wire
-    if found:
-        return found[0][0]
-    _, wire, alike = nearest_path(request.path, request.method)
-    # A typo in a path gets the shape of the provider that was meant.
-    if alike > TYPO:
-        return wire
-    return DEFAULT_SHAPE
-
-
-# === mocks/delivery ==========================================================
-# How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
-
-
-FAULT_KEYS = ("fault", "probability")
-
-AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
-
-DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
-
-MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
-
-MOST_COMMENT = 64 * 1024  # characters of a comment
-
-GZIP_CHOICES = ("auto", "always", "never")
-
-PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
-
-KEEPALIVE_KEYS = ("every", "comment")
-
-PLAN_KEYS = field_names(Plan)
-
-# The words that a key of a wire plan takes.
-PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
-    "split": ("utf8", "eol"),
-    "eol": ("\n", "\r\n", "\r"),
-    "gzip": ("event", "block", "members"),
-}
-
-PLAN_FLAGS = ("no_space", "chunk_extensions", "trailers", "chunked", "close")
-
-# How headers that only the server sets are set all the same.
-SAID_BY_PLANS: Mapping[str, str] = {
-    "connection": ' ("wire": "close" ends the connection, and says so)',
-    "transfer-encoding": ' ("wire": "chunked" sends a whole body in chunks)',
-}
-
-NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
-
-
-def parse_delivery(response: Node) -> Delivery:
-    """How a response travels."""
-    # Most responses say nothing of it: thousands of them are read at start.
-    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS)):
-        return Delivery()
-    delivery = Delivery(
-        response.get("delay").seconds(0),
-        parse_pace(response.get("pace")),
-        response.get("gzip").choice(GZIP_CHOICES, "auto"),
-        parse_headers(response.get("headers")),
-        parse_gate(response.get("gate")),
-        parse_plan(response.get("wire")),
-        parse_fault(response),
-        parse_keepalive(response.get("keepalive")),
-    )
-    check_pairs(response, delivery)
-    return delivery
-
-
-def check_pairs(response: Node, delivery: Delivery) -> None:
-    """Raise BadMock for keys that leave each other without an effect, whatever the answer is."""
-    fault = delivery.fault
-    if delivery.plan.gzip and delivery.gzip == "never":
-        response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
-    if not fault or fault.probability < 1 or not is_before_all(fault):
-        return
-    for key in DELIVERY_KEYS:
-        if key in response.value and key != "delay":
-            after = '"after_events" says when it comes'
-            response.get(key).fail(f"has no effect: a {fault.kind} sends nothing before; {after}")
-
-
-def parse_pace(node: Node) -> Optional[Pace]:
-    """A pace: seconds between events, a list of gaps, or an object."""
-    if node.is_null:
-        return None
-    if isinstance(node.value, list):
-        if not node.value:
-            node.fail("has no gap; the first is the one after the first event")
-        return Pace(gaps=tuple(gap.seconds() for gap in node.items()))
-    if not isinstance(node.value, dict):
-        return Pace(between=node.seconds())
-    node.only(PACE_KEYS)
-    rate = node.get("tokens_per_second")
-    if rate.is_absent:
-        between = node.get("between").seconds(0)
-    elif "between" in node.value:
-        node.fail("has both between and tokens_per_second, which say the same; keep one")
-    else:
-        # A token is an event.
-        between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
-    jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
-    if jitter and not between:
-        node.get("jitter").fail("is a share of the pauses between events, and there are none")
-    return Pace(node.get("first").seconds(0), between, float(jitter))
-
-
-def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
-    """Response headers: text, numbers, a list of those for several lines, or null for "leave it
-    out"."""
-    # A mock may even take out what the provider always sends.
-    headers = []
-    for name, value in node.members():
-        if value.value == []:
-            value.fail("has no value; null leaves the header out")
-        lines = [value]
-        if isinstance(value.value, list):
-            lines = value.items()
-        for line in lines:
-            if line.value is None and line is not value:
-                line.expected("a string or a number")
-            headers.append((name, parse_header(name, line)))
-    return tuple(headers)
-
-
-def parse_header(name: str, node: Node) -> Optional[str]:
-    """The value of one response header."""
-    if not HEADER_NAME.fullmatch(name):
-        node.fail("is not a header name")
-    if name.lower() in FRAMING_HEADERS:
-        instead = SAID_BY_PLANS.get(name.lower(), "")
-        node.fail("is set by the server, because it must be true of what is sent" + instead)
-    if node.value is None:
-        return None
-    if not node.is_a("a string") and not node.is_a("a number"):
-        node.expected("a string, a number, a list of those, or null")
-    text = str(node.value)
-    if NOT_IN_A_HEADER.search(text):
-        node.fail("holds a character that no header can carry")
-    return text
-
-
-def parse_plan(node: Node) -> Plan:
-    """A wire plan: the name of one, or an object."""
-    if node.is_absent:
-        return Plan()
-    if isinstance(node.value, str):
-        return WIRE_PLANS[node.choice(WIRE_PLANS)]
-    node.only(PLAN_KEYS)
-    for key, words in PLAN_WORDS.items():
-        check_word(node.get(key), words)
-    for key in PLAN_FLAGS:
-        node.get(key).flag(False)
-    node.get("coalesce").integer("a number of events", 1, math.inf, 0)
-    comments = parse_comments(node.get("comments"))
-    return Plan(**{**node.value, "comments": comments})
-
-
-def parse_comments(node: Node) -> Optional[str]:
-    """A comment before each event: true for the usual one, or a text of one's own."""
-    if isinstance(node.value, str):
-        return comment_text(node)
-    if not node.is_absent and not node.is_a("a boolean"):
-        node.expected("true, false, or the text of the comment")
-    if node.flag(False):
-        return USUAL_COMMENT
-    return None
-
-
-def comment_text(node: Node) -> Optional[str]:
-    """The text of a comment, if there is one; it may be written before each of many events."""
-    text: Optional[str] = node.text(None)
-    if text and len(text) > MOST_COMMENT:
-        node.fail(f"has {len(text)} characters, and a comment has at most {MOST_COMMENT}")
-    return text
-
-
-def check_word(node: Node, words: Tuple[str, ...]) -> None:
-    """Raise BadMock for what a key of a wire plan does not take."""
-    if node.is_absent or node.value in words:
-        return
-    what = " or ".join(map(quoted, words))
-    if node.key == "split":
-        if node.is_a("an integer") and node.value > 0:
-            return
-        what = "a number of bytes, " + what
-    node.expected(what)
-
-
-def parse_gate(node: Node) -> Optional[After]:
-    """Where a gate begins: with the second event, or behind so many pieces of content."""
-    if node.is_absent or node.value is False:
-        return None
-    if node.value is True:
-        return After(1)
-    what = "true, or how many pieces of content go out at once, at least 1"
-    return After(node.integer(what, 1, MOST_COUNTED_ON), pieces=True)
-
-
-def parse_keepalive(node: Node) -> Optional[Keepalive]:
-    """What is sent while nothing else is."""
-    if node.is_null:
-        return None
-    node.only(KEEPALIVE_KEYS)
-    every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
-    return Keepalive(float(every), comment_text(node.get("comment")))
-
-
-def parse_fault(response: Node) -> Optional[Fault]:
-    """How a response breaks."""
-    fault, probability = response.get("fault"), response.get("probability")
-    after = parse_after(response)
-    if fault.is_absent:
-        is_error = "error" in response.value or response.value.get("status", 200) >= 400
-        if not probability.is_absent and not is_error:
-            probability.fail("is how likely a fault or an error is, but there is neither")
-        if after and "error" not in response.value:
-            key = next(key for key in AFTER_KEYS if key in response.value)
-            problem = 'is when an error or a fault comes, but there is neither "error" nor "fault"'
-            response.get(key).fail(problem)
-        return None
-    kind = fault.choice(FAULTS)
-    likely = parse_probability(response)
-    if not likely:
-        probability.fail("is 0, so that the fault never comes; leave both out")
-    return Fault(kind, after, likely)
-
-
-def parse_probability(response: Node) -> float:
-    """How likely the fault of a response is, or its error."""
-    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
-
-
-def parse_after(response: Node) -> Optional[After]:
-    """Where in a stream something happens: after so many events, or pieces of content."""
-    events, pieces = (response.get(key) for key in AFTER_KEYS)
-    if not pieces.is_absent:
-        if not events.is_absent:
-            pieces.fail('says where, and so does "after_events"; keep one')
-        return After(pieces.integer("a number of pieces of content", 0, MOST_COUNTED_ON), True)
-    if events.is_absent:
-        return None
-    return After(events.integer("a number of events", 0, MOST_COUNTED_ON))
-
-
-# === mocks/differences =======================================================
-# Differences in words: what keeps a call from being answered.  Pure.
-
-
-def explained(difference: Difference) -> str:
-    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
-    key, got, expected = unsecret(*difference)
-    parting = 0
-    if isinstance(got, str) and isinstance(expected, str):
-        parting = parting_of(got, expected, 0)
-    told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
-    if (key, got) == ("provider", "openai"):
-        told += other_dialect(expected)
-    return told
-
-
-def other_dialect(provider: Json) -> str:
-    """What is said of a provider whose way of OpenAI's format may have been meant."""
-    if provider == "openai" or provider not in DIALECTS:
-        return ""
-    return f'; "dialect": {shown(provider)} asks for its way of OpenAI\'s format'
-
-
-def parting_of(one: str, other: str, default: int) -> int:
-    """Where two texts begin to differ; `default` if one is the beginning of the other."""
-    for index, pair in enumerate(zip(one, other)):
-        if pair[0] != pair[1]:
-            return index
-    return default
-
-
-# === mocks/effects ===========================================================
-# What an API shows of an answer: found out by writing two answers that differ in that alone.
-
-# Pure.
-
-
-USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
-ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
-
-# Values in which an answer may differ from the usual one, by the keys of a mock.
-CHANGES: Mapping[str, Mapping[str, Any]] = {
-    "text": {"parts": (Text("three"),)},
-    "reasoning": {"parts": (Reasoning("three"), Text("one two"))},
-    "refusal": {"parts": (Refusal("three"),)},
-    "tool_calls": {"parts": (ToolCall("f", {}),)},
-    "chunk_size": {"chunk_size": 1},
-    "model": {"model": "another"},
-    "id": {"id": "another"},
-    "input_tokens": {"usage": Usage(7, 100)},
-    "output_tokens": {"usage": Usage(100, 7)},
-    "reasoning_tokens": {"usage": Usage(100, 100, reasoning=7)},
-    "cached_tokens": {"usage": Usage(100, 100, cached=7)},
-    "cache_write_tokens": {"usage": Usage(100, 100, cache_write=7)},
-}
-
-
-@functools.lru_cache(maxsize=None)
-def shows(wire: WireFormat, stream: bool, key: str) -> bool:
-    """Whether an API's answer is another one for what a key of a neutral response says."""
-    return differs(wire, stream, CHANGES[key])
-
-
-@functools.lru_cache(maxsize=256)
-def shows_stop(wire: WireFormat, stream: bool, word: str) -> bool:
-    """Whether an API's answer is another one because it ends for this reason."""
-    return differs(wire, stream, {"stop": word})
-
-
-def differs(wire: WireFormat, stream: bool, change: Mapping[str, Any]) -> bool:
-    """Whether an API's answer is another one when its reply is changed."""
-    usual = USUAL_REPLY
-    for part in ALONE_PARTS:
-        if type(part) in wire.speaks:
-            usual = replace(usual, parts=(part,))
-    call = asking(wire, stream)
-    return said(wire, call, replace(usual, **change)) != said(wire, call, usual)
-
-
-def asking(wire: WireFormat, stream: bool) -> Call:
-    """A request that asks for all that it can be told."""
-    return Call(
-        Request("POST", "/"),
-        wire.provider,
-        wire.operation,
-        wire.api,
-        "",
-        stream,
-        "hi",
-        inputs=("hi",),
-        prompt="hi",
-        body={
-            "stream_options": {"include_usage": True},
-            "documents": ["hi"],
-            "records": [{"id": "hi"}],
-            "checks": {"promptAttack": {"categories": [{"category": "hi"}]}},
-        },
-    )
-
-
-def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
-    """All that an answer says, in its headers and its body or its events."""
-    if not call.stream:
-        return [wire.whole(call, reply), wire.usage_headers(reply)]
-    return list(wire.events(call, reply))
-
-
-@functools.lru_cache(maxsize=256)
-def shows_in_error(wire: WireFormat, stream: bool, key: str, failure: Failure) -> bool:
-    """Whether an API's error, alone or in mid-stream, is another one for what a key of it says,
-    which may depend on the status."""
-    call = asking(wire, stream)
-    said: List[object] = []
-    for word in (None, "its own"):
-        changed: Mapping[str, Any] = {key: word}
-        told = wire.completed(call, replace(failure, **changed))
-        said.append(
-            list(wire.interruption(call, told, 1)) if stream else wire.failed(call, told, {})
-        )
-    return said[0] != said[1]
-
-
-# === mocks/needless ==========================================================
-# Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
-
-
-# What answers a mock can give: how their events are framed, None for a whole one, what the provider
-# keeps a stream alive with, and whether they are compressed without being told.
-Reached = Tuple[Optional[Framing], bytes, bool]
-
-LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
-
-NO_EVENTS = "a whole answer has no events"
-
-
-def vain_in_all(
-    response: Node, delivery: Delivery, reached: Iterable[Reached]
-) -> Optional[Tuple[Node, str]]:
-    """A key that is in vain in all answers that a mock can give, and why."""
-    found: List[Dict[str, str]] = []
-    wholes: List[Dict[str, str]] = []
-    for one in reached:
-        in_vain = vain(response.value, delivery, one)
-        if not in_vain:
-            return None
-        (wholes if one[0] is None else found).append(in_vain)
-    found += wholes  # behind streams, of which the reasons tell more
-    for key, reason in (found or [{}])[0].items():
-        if not all(key in others for others in found):
-            continue
-        node = response.within(*key.split("."))
-        if node.is_absent:  # it stands in a plan that is called by its name
-            node = response.get("wire")
-        return node, f"has no effect: {reason}"
-    return None
-
-
-def vain(spec: Mapping[str, Json], delivery: Delivery, reached: Reached) -> Dict[str, str]:
-    """The keys of a response that change nothing of such answers, each with the reason.
-
-    Keys of a wire plan are called `wire.eol` and so on."""
-    framing, ping, negotiates = reached
-    found: Dict[str, str] = {}
-    if delivery.gzip == "never" and not negotiates:
-        found["gzip"] = "an answer of that kind is not compressed without being told"
-    if framing is None:
-        found.update(vain_in_whole(spec, delivery))
-    else:
-        found.update(vain_in_stream(delivery, framing, ping))
-    return found
-
-
-def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
-    """What changes nothing of a whole answer."""
-    plan = delivery.plan
-    if spec.get("pace") is not None:
-        yield "pace", NO_EVENTS
-    if delivery.gate:
-        yield "gate", NO_EVENTS
-    if delivery.keepalive:
-        yield "keepalive", "nothing comes before a whole answer"
-    if plan.coalesce:
-        yield "wire.coalesce", NO_EVENTS
-    if plan.gzip in ("event", "block"):
-        yield "wire.gzip", "a whole answer has no events after which it could be flushed"
-    yield from vain_lines(delivery)
-    if not plan.chunked:
-        for key in ("chunk_extensions", "trailers"):
-            if getattr(plan, key):
-                yield (
-                    f"wire.{key}",
-                    'a whole answer has no chunks, unless "chunked" stands beside it',
-                )
-    # A body that is cut may break between its pieces, if that is what its fault does.
-    is_cut = plan.chunked or plan.split
-    breaks = delivery.fault and delivery.fault.kind not in ("malformed", "bad_gzip")
-    for key in AFTER_KEYS:
-        if key in spec and not (is_cut and breaks and key == "after_events"):
-            yield key, NO_EVENTS
-
-
-def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterable[Tuple[str, str]]:
-    """What changes nothing of a stream."""
-    plan, keepalive = delivery.plan, delivery.keepalive
-    if plan.chunked:
-        yield "wire.chunked", "a stream goes in chunks without it"
-    is_sse = isinstance(framing, SSE)
-    if not is_sse:
-        yield from vain_lines(delivery)
-    if plan.split == "eol" and not isinstance(framing, (SSE, JsonArray)):
-        yield "wire.split", "no line ends in several bytes"
-    if not keepalive:
-        return
-    if not is_sse:
-        yield "keepalive", "only event streams have comments and pings"
-    elif keepalive.comment is None and not ping:
-        yield "keepalive", 'the provider sends no pings; give the text of a "comment"'
-    elif longest_wait(delivery) <= keepalive.every:
-        yield (
-            "keepalive",
-            'nothing in it waits for longer; it goes with delay, pace, gate, or a late "hang"',
-        )
-
-
-def vain_lines(delivery: Delivery) -> Iterable[Tuple[str, str]]:
-    """The keys of a plan that change the lines of an event stream."""
-    for key in LINE_KEYS:
-        if getattr(delivery.plan, key) != getattr(USUAL_PLAN, key):
-            yield f"wire.{key}", "only event streams have such lines"
-
-
-def longest_wait(delivery: Delivery) -> float:
-    """The longest time for which a stream may send nothing, by what is said of it."""
-    fault, pace = delivery.fault, delivery.pace or Pace()
-    if delivery.gate or (fault and fault.kind == "hang" and fault.after is not None):
-        return float("inf")
-    first = delivery.delay + pace.first
-    between = pace.between * (1 + pace.jitter)
-    if delivery.plan.coalesce > 1:  # all of them in one pause
-        return first + sum(pace.gaps) + between * delivery.plan.coalesce
-    return max(first, between, *pace.gaps)
-
-
-# === mocks/reach =============================================================
-# Reach: which answers a mock can give, and whether each of its keys shows in one of them.
-
-# Pure.
-
-
-ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
-
-
-@record
-class Way:
-    """A way to be answered: the API that is asked, whether it streams, and whether the stream is to
-    be a JSON array, where there are such."""
-
-    wire: WireFormat
-    stream: bool
-    array: bool = False
-
-    @property
-    def api(self) -> str:
-        """The API in words: `openai chat`."""
-        if self.wire is ELSEWHERE:
-            return "paths of no provider"
-        told = f"{self.wire.provider} {self.wire.api}"
-        if self.wire.dialect in ("", self.wire.provider):
-            return told
-        return f"{told} ({self.wire.dialect})"
-
-
-MOST_CHOICES = 2048  # more than these no API gives
-
-
-@functools.lru_cache(maxsize=256)
-def asked(way: Way, custom: Tuple[str, ...]) -> Call:
-    """A request that comes this way and asks for all that it can: choices, custom tools."""
-    wire = way.wire
-    request = Request("POST", "/")
-    if way.array:
-        request = Request("POST", "/", {"alt": "json"})
-    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
-    call = replace(call, choices=MOST_CHOICES, body={})
-    if custom and wire.has_custom_tools:
-        return replace(call, custom_tools=custom)
-    return call
-
-
-def all_ways() -> Tuple[Way, ...]:
-    """All ways, the most common API first."""
-    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
-    found: Dict[Way, None] = {}  # a set in order
-    for wire in wires:
-        found[Way(wire, False)] = None
-        if can_stream(wire) or wire.operation == OTHER:
-            found[Way(wire, True)] = None
-            array = Way(wire, True, True)
-            if not wire.framing(asked(array, ())).streams:
-                found[array] = None
-    return tuple(found)
-
-
-WAYS = all_ways()
-
-
-@functools.lru_cache(maxsize=None)
-def methods_of(wire: WireFormat) -> Tuple[str, ...]:
-    """The methods in which an API is asked."""
-    if wire is ELSEWHERE:
-        return METHODS
-    methods = {route.partition(" ")[0] for route in wire.routes}
-    if "GET" in methods:
-        methods.add("HEAD")  # RFC 9110, 9.3.2
-    return tuple(methods)
-
-
-# What a condition looks at that is the same for all requests of an API.
-PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
-    "provider": lambda way: [way.wire.provider],
-    "dialect": lambda way: sorted(dialects_of(way.wire)),
-    "operation": lambda way: [way.wire.operation],
-    "api": lambda way: [way.wire.api],
-    "stream": lambda way: [way.stream],
-    "method": lambda way: methods_of(way.wire),
-}
-
-# What no request of an operation or an API says, and so is always as in a Call that says nothing.
-CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
-UNSAID: Mapping[str, FrozenSet[str]] = {
-    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
-    "embed": CONVERSATION - {"user"},
-    "rerank": CONVERSATION - {"user"},
-    "image": CONVERSATION - {"user"},
-    "audio": CONVERSATION - {"user"},
-    "moderate": CONVERSATION - {"user"},
-    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
-    "detokenize": CONVERSATION,
-    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
-    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
-    OTHER: CONVERSATION,
-}
-
-
-def unsaid(wire: WireFormat) -> FrozenSet[str]:
-    """What no request to an API says."""
-    if "POST" not in methods_of(wire):
-        return CONVERSATION  # nothing else has a body
-    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
-
-
-UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
-SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
-
-
-@functools.lru_cache(maxsize=1024)
-def homes(path: str) -> FrozenSet[WireFormat]:
-    """The APIs that have a path, and what answers there in other methods."""
-    found = [wire for method in METHODS for wire, _ in owners(method, path)]
-    return frozenset([ELSEWHERE, *found])
-
-
-def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
-    """The ways in which all conditions on PLACES hold."""
-    wanted = []
-    for condition in conditions:
-        values = condition.expected
-        if not isinstance(values, list):
-            values = [values]
-        wanted.append((condition.key, tuple(values)))
-    return ways_with(tuple(wanted))
-
-
-@functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
-def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
-    """The ways in which one of the values is found at each of some PLACES."""
-    if not wanted:
-        return WAYS
-    key, values = wanted[-1]
-    look, among = PLACES[key], set(values)
-    # Many ask for the same provider or operation, and for some API of it.
-    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
-
-
-def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
-    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
-    ways = placed(one for one in conditions if one.key in PLACES)
-    for condition in conditions:
-        if condition.key == "path" and isinstance(condition.expected, str):
-            at_home = homes(condition.expected)
-            ways = tuple(way for way in ways if way.wire in at_home)
-    silent = {UNSAID_TO[way.wire] for way in ways}
-    for condition in conditions:
-        mute = {keys for keys in silent if condition.key in keys}
-        if mute and not condition.holds(condition.get(SILENT)):
-            ways = tuple(way for way in ways if UNSAID_TO[way.wire] not in mute)
-    return ways
-
-
-# --- whether a mock can answer ---
-
-
-def check_reach(
-    node: Node,
-    conditions: Sequence[Condition],
-    responses: Sequence[Node],
-    answers: Sequence[Answer],
-) -> None:
-    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
-    can give."""
-    paths = [condition for condition in conditions if condition.key == "path"]
-    check_path(paths, node)
-    ways = ways_of(conditions)
-    if not ways:
-        refuse_contradiction(node.get("match"), conditions)
-    if not node.get("dialect").is_absent:
-        ways = ways_in_dialect(node.get("dialect"), ways, paths)
-        # What a limit refuses is said in the dialect, whatever else is answered.
-        if all(map(is_foreign, answers)) and node.get("limit").is_absent:
-            told = "raw bytes, transcripts, and faults that come before all, are"
-            node.get("dialect").fail(f"has no effect: {told} the same in every dialect")
-    for response, answer in zip(responses, answers):
-        check_answer(response, answer, ways)
-
-
-def is_foreign(answer: Answer) -> bool:
-    """Whether nothing of an answer is written in any API's way."""
-    form, fault = answer.form, answer.delivery.fault
-    if fault is not None and fault.probability >= 1 and is_before_all(fault):
-        return True
-    if isinstance(form, Recorded):
-        return not (form.body is not MISSING or form.frames or form.values)
-    return isinstance(form, Raw)
-
-
-def ways_in_dialect(
-    dialect: Node, ways: Sequence[Way], paths: Sequence[Condition]
-) -> Tuple[Way, ...]:
-    """The ways in which a mock answers that names a dialect, and may ask for a path; BadMock if
-    none of them has one."""
-    requests = [Request("POST", one.expected) for one in paths if isinstance(one.expected, str)]
-
-    def has_dialects(wire: WireFormat) -> bool:
-        """Whether hosts of other dialects have an API, and that at the path."""
-        return speaks_dialects(wire) and all(shares_path(wire, one) for one in requests)
-
-    if not any(has_dialects(way.wire) for way in ways):
-        told = some(sorted({way.api for way in ways}))
-        dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
-    found: Dict[Way, None] = {}  # a set in order
-    for way in ways:
-        wire = way.wire
-        if has_dialects(wire):
-            wire = in_dialect(wire, dialect.value)
-        found[replace(way, wire=wire)] = None
-    return tuple(found)
-
-
-def check_path(asked_for: Sequence[Condition], node: Node) -> None:
-    """Raise BadMock for a path that no request has."""
-    for condition in asked_for:
-        text = condition.expected
-        path = node.within("match", "path")
-        if not isinstance(text, str):
-            continue
-        if not text.startswith("/"):
-            path.expected('a path, which begins with "/"')
-        if "?" in text:
-            path.fail('has a query, which is matched by "query"')
-        if text.startswith(CONTROL_PREFIX):
-            path.fail("is one of the control API, which no mock answers")
-
-
-def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoReturn:
-    """Raise BadMock for the condition that leaves none of the ways that those before it leave:
-    beside which of them, and what would do."""
-    # First what tells an API, then what is asked of its requests: of both the second is wrong.
-    told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
-    number = next(at for at in range(len(told)) if not ways_of(told[: at + 1]))
-    before, last = told[:number], told[number]
-    others = [one for one in before if not ways_of([one, last])]
-    beside = "the rest"
-    if others:
-        beside = f"{others[0].key} {shown(others[0].expected)}"
-        if match.get(others[0].key).is_absent:
-            beside += ", which is meant where none is said"
-    left = ways_of(before)
-    known = sorted({str(value) for way in left for value in values_at(last.key, way)})
-    hint = ""
-    if known:
-        hint = f"; that leaves {', '.join(known)}"
-    elif last.key == "path":
-        own = {way.api for way in ways_of([last])}
-        hint = f": it is one of {some(sorted(own))}"
-    if others and others[0].key == "provider":
-        hint += other_dialect(others[0].expected)
-    said = shown(last.expected)
-    if match.get(last.key).is_absent:
-        said += ", which is meant where none is said,"
-    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
-
-
-def values_at(key: str, way: Way) -> Iterable[Json]:
-    """What a condition on one of PLACES finds this way."""
-    if key == "stream":
-        return [str(way.stream).lower()]
-    return PLACES[key](way) if key in PLACES else ()
-
-
-def some(names: Sequence[str]) -> str:
-    """A few names, and how many more there are."""
-    told = ", ".join(names[:3])
-    if len(names) > 3:
-        told += f" or {len(names) - 3} more"
-    return told
-
-
-def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
-    """The same of one `response`."""
-    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
-    # of them are read at start.
-    wrong = what_is_vain(response, answer, ways[:2])
-    # What takes long to find out of a long recording is known then, before anybody waits for it.
-    if (wrong or answer.is_long) and len(ways) > 2:
-        wrong = what_is_vain(response, answer, ways)
-    if wrong:
-        node, problem = wrong
-        node.fail(problem)
-
-
-Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
-
-
-def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What shows in no answer that can be given in these ways, and why."""
-    custom = answer.custom_calls
-    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
-    if lacking[0] and None not in lacking:
-        return response, f"can never be given: {explained(lacking[0])}"
-    able = [way for way, difference in zip(ways, lacking) if difference is None]
-    for check in (vain_kind, vain_delivery, vain_neutral, vain_error):
-        wrong = check(response, answer, able)
-        if wrong:
-            return wrong
-    return None
-
-
-def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What is for a whole answer or a streamed one, if there never is one."""
-    spec = response.value
-    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
-    wholes = any(not way.stream for way in ways)
-    for key in ("events", "chunk_size"):
-        if key in spec and not streams:
-            return response.get(key), "has no effect: no answer of this mock is streamed"
-    if "chunk_size" in spec and isinstance(answer.form, Neutral):
-        cut = any(way.stream and shows(way.wire, True, "chunk_size") for way in ways)
-        if not (cut and answer.form.parts):
-            return response.get("chunk_size"), "has no effect: there is nothing to cut"
-    if "body" in spec and "events" in spec and not wholes:
-        return response.get("body"), "has no effect: all answers of this mock are streamed"
-    return None
-
-
-def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What is said of how an answer travels that changes nothing there."""
-    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
-        return None
-    reached = (reached_by(answer, way) for way in ways)
-    return vain_in_all(response, answer.delivery, reached)
-
-
-def reached_by(answer: Answer, way: Way) -> Reached:
-    """What answer is given this way, as far as it matters to how that travels."""
-    framing = framing_of_answer_by(answer, way)
-    if framing is not None:
-        return framing, way.wire.ping, framing.negotiated
-    content_type = ""
-    if isinstance(answer.form, Raw):
-        content_type = content_type_in(answer.delivery.headers)
-    elif isinstance(answer.form, Recorded) and answer.form.whole:
-        content_type = content_type_in(answer.form.whole.headers)
-    elif isinstance(answer.form, (Neutral, Usual)):
-        content_type = way.wire.whole_type(asked(way, ()))
-    return None, way.wire.ping, not is_packed(content_type)
-
-
-def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
-    """How the events of an answer are framed that is given this way; None for a whole one."""
-    form, streams = answer.form, way.stream
-    if isinstance(form, Raw) or (isinstance(form, Failure) and form.kind != "content_filter"):
-        return None
-    if isinstance(form, Recorded):
-        alone = way.wire is ELSEWHERE and not form.has_body
-        streams = form.has_events and (streams or alone)
-    if not streams:
-        return None
-    if way.wire is ELSEWHERE and isinstance(form, Recorded) and form.kind:
-        return TEXT_FRAMINGS[form.kind][0]
-    return way.wire.framing(asked(way, ()))
-
-
-NEUTRAL_SHOWN = ("reasoning", "refusal", "tool_calls", "model", "id")
-
-
-def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What no API says of a neutral answer.  Where nothing is said in words, a text still says that
-    there is an answer; what blocks an API has it knows itself."""
-    if not isinstance(answer.form, Neutral):
-        return None
-    never = f"has no effect: {no_place(ways)} for it"
-    spec = response.value
-    stop = spec.get("finish_reason", "stop")
-    if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
-        return response.get("finish_reason"), never
-    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in spec]
-    if "usage" in spec:
-        nodes += counts_of(response.get("usage"))
-    if "parts" in spec:
-        parts = [node for item in response.get("parts").items() for _, node in item.members()]
-        nodes += [node for node in parts if node.key in NEUTRAL_SHOWN]
-    for node in nodes:
-        if not any(shows(way.wire, way.stream, str(node.key)) for way in ways):
-            return node, never
-    return None
-
-
-def counts_of(usage: Node) -> List[Node]:
-    """The token counts that must show: of both ends of an exchange one is enough."""
-    counts = [node for _, node in usage.members()]
-    if "input_tokens" not in usage.value:
-        return counts
-    return [node for node in counts if node.key != "output_tokens"]
-
-
-ERROR_SHOWN = ("type", "code", "param")
-
-
-def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
-    """What no API says of an error."""
-    error, failure = response.get("error"), answer.failure or answer.form
-    if not (isinstance(error.value, dict) and isinstance(failure, Failure)):
-        return None
-    # A stream is broken off; one that never begins is answered as whole ones are.
-    usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
-    for key in ERROR_SHOWN:
-        places = ((way.wire, way.stream and breaks, key) for way in ways)
-        if not (error.get(key).is_null or any(shows_in_error(*one, usual) for one in places)):
-            return error.get(key), f"has no effect: {no_place(ways)} for it"
-    return None
-
-
-def no_place(ways: Sequence[Way]) -> str:
-    """Which APIs do not say something."""
-    return f"answers of {some(sorted({way.api for way in ways}))} have no place"
-
-
-# === mocks/transcripts =======================================================
-# Transcripts: an answer with its head, as `curl -i` saves it, from bytes.  Pure.
-
-
-# curl writes HTTP/2 where it spoke that, and nothing behind such a status.
-STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: [^\r\n]*)?(?:\r?\n|\Z)")
-
-# Files that were edited may have lost their CRs.
-SAVED_HEADER = re.compile(rb"(" + TOKEN + rb")[ \t]*:[ \t]*([^\r\n]*)(?:\r?\n|\Z)")
-EMPTY_LINE = re.compile(rb"\r?\n")
-CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
-
-# What frames an answer, or is true of one alone, is the server's own when it is sent again; and
-# Alt-Svc would send the client's next request to the provider itself.
-OWN_HEADERS = frozenset(
-    (
-        *("connection", "content-length", "date", "keep-alive", "proxy-connection", "te"),
-        *("trailer", "transfer-encoding", "upgrade", "alt-svc", "x-mock-request-id"),
-    )
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
 )
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
-CHANGED = "; were its line ends changed?"
-
-
-class NoTranscript(Exception):
-    """Bytes that are no transcript; the message says what they are instead."""
-
-
-def is_transcript(data: bytes) -> bool:
-    """Whether data begins as a transcript does."""
-    return STATUS_LINE.match(data.lstrip()) is not None
-
-
-def parse_transcript(data: bytes) -> Original:
-    """The answer in a transcript, with its chunks as frames if it has them; it may be cut off.
-
-    `curl --raw` keeps the chunks and the content coding.  Without that curl undoes them, and leaves
-    the headers that say so."""
-    status, fields, body = last_head(data.lstrip())
-    names = [name.lower() for name, _ in fields]
-    values = {name: value.lower() for name, (_, value) in zip(names, fields)}
-    chunks: Optional[Tuple[bytes, ...]] = None
-    if values.get("transfer-encoding", "").endswith("chunked"):
-        chunks = chunks_of(body)
-    length = values.get("content-length", "")
-    if chunks is not None:
-        body = b"".join(chunks)
-    elif length.isdigit() and STATUS_LINE.match(body, int(length)):
-        raise NoTranscript("holds one answer after the other; a transcript has one")
-    dropped = OWN_HEADERS
-    coding = values.get("content-encoding", "identity")
-    is_coded = coding != "identity" and not is_utf8(body)
-    if not is_coded:
-        dropped |= {"content-encoding"}
-    kept = tuple(field for name, field in zip(names, fields) if name not in dropped)
-    return Original(status, kept, body, chunks, is_coded)
-
-
-def last_head(data: bytes) -> Tuple[int, Headers, bytes]:
-    """Status and header lines of the last head, and what follows it.
-
-    Before it there may be others: interim ones, a proxy's, those of redirects that were followed,
-    whose bodies curl leaves out."""
-    at = 0
-    while True:
-        match = STATUS_LINE.match(data, at)
-        if not match:
-            problem = "is no answer with its head, as curl -i saves it: it"
-            if at:
-                problem = "has no final answer: what follows the interim one"
-            begun = shown(data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace"))
-            raise NoTranscript(f"{problem} begins with {begun}, not with HTTP/1.1 200 OK")
-        status = int(match.group(1))
-        fields, at = fields_of(data, match.end())
-        if STATUS_LINE.match(data, at) or 100 <= status < 200:
-            continue
-        if not 200 <= status < 600:
-            raise NoTranscript(f"has the status {status}, which is none from 200 to 599")
-        return status, tuple(fields), data[at:]
-
-
-def fields_of(data: bytes, at: int) -> Tuple[List[Tuple[str, str]], int]:
-    """The header lines from here on, and where what follows them begins."""
-    fields: List[Tuple[str, str]] = []
-    while at < len(data):
-        end = EMPTY_LINE.match(data, at)
-        if end:
-            return fields, end.end()
-        match = SAVED_HEADER.match(data, at)
-        if not match:
-            line = data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace")
-            raise NoTranscript(f"has in its head what is no header: {shown(line)}")
-        name, value = (part.decode("latin-1") for part in match.groups())
-        fields.append((name, value.rstrip(" \t")))
-        at = match.end()
-    return fields, at
-
-
-def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
-    """The chunks of a body, without extensions and trailers; None if curl has undone them."""
-    chunks: List[bytes] = []
-    at = 0
-    while at < len(data):
-        match = CHUNK_HEAD.match(data, at)
-        if not match and not chunks:
-            return None
-        if not match:
-            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none{CHANGED}")
-        size = int(match.group(1), 16)
-        start = match.end()
-        if not size:
-            check_ending(data[start:])
-            break
-        at = start + size
-        chunks.append(data[start:at])
-        end = EMPTY_LINE.match(data, at)
-        if end:
-            at = end.end()
-        elif at < len(data) and data[at:] != b"\r":
-            length = f"that is not as long as it says{CHANGED}"
-            raise NoTranscript(f"has a chunk, number {len(chunks)}, {length}")
-    return tuple(chunks)
-
-
-def check_ending(data: bytes) -> None:
-    """Refuse another answer behind the trailers of the one before."""
-    _, at = fields_of(data, 0)
-    if STATUS_LINE.match(data, at):
-        raise NoTranscript("holds one answer after the other; a transcript has one")
-
-
-def is_utf8(data: bytes) -> bool:
-    """Whether data is UTF-8, as far as it goes: nothing that is compressed is."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-# === mocks/recordings ========================================================
-# Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
-
-
-UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
-
-# Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
-ReadFile = Callable[[str], bytes]
-
-
-class Unreadable(Exception):
-    """A file that is there, or outside, and can't be read; the message says why."""
-
-
-class MockNode(Node):
-    """A value in a mock, which may name files; the whole knows how those are read."""
-
-    __slots__ = ("read_file",)
-    read_file: ReadFile
-
-    @classmethod
-    def whole(cls, value: Json, source: str, read_file: ReadFile) -> "MockNode":
-        """A mock, or whatever else holds an answer."""
-        node = cls(value, source)
-        node.read_file = read_file
-        return node
-
-    @property
-    def root(self) -> "MockNode":
-        """The whole that it lies in."""
-        whole = self
-        while whole.parent is not None:
-            whole = whole.parent
-        return whole
-
-    def stored(self, name: str) -> Optional[bytes]:
-        """The bytes of a file that is named here, or None if there is none."""
-        try:
-            # A node deep inside a mock has no reader of its own.
-            return self.root.read_file(name)
-        except FileNotFoundError:
-            return None
-        except Unreadable as error:
-            self.fail(str(error))
-
-    def file(self, name: str) -> bytes:
-        """The bytes of a file that must be there."""
-        data = self.stored(name)
-        if data is None:
-            self.no_file(name)
-        return data
-
-    def no_file(self, name: str) -> NoReturn:
-        """Raise the error of a file that is not there."""
-        self.fail(f"no file {shown(name)} in the data directory")
-
-
-def parse_recorded(response: MockNode) -> Recorded:
-    """A recorded response; files are read, and a gzip twin is found and compared."""
-    body, events = response.get("body"), response.get("events")
-    recorded = Recorded()
-    if not body.is_absent:
-        recorded = recorded_body(body)
-    if not events.is_absent:
-        recorded = with_events(recorded, events)
-    if recorded.has_body and "error" in response.value:
-        body.fail("is never sent: to who wants no stream, the answer is the error alone")
-    for original in filter(None, (recorded.whole, recorded.stream)):
-        check_original(response, original)
-    if response.root.within("match", "stream").value is True:
-        recorded = replace(recorded, to_streams=True)
-    return recorded
-
-
-def check_original(response: Node, original: Original) -> None:
-    """Refuse what can't be done to an answer that is compressed already."""
-    if "error" in response.value and original.frames is None:
-        response.get("error").fail("breaks off a stream, and the transcript holds none")
-    if not original.is_coded:
-        return
-    plan = parse_plan(response.get("wire"))
-    problem = "has no effect: the transcript is compressed already"
-    if response.get("gzip").value == "always":
-        response.get("gzip").fail(problem)
-    if plan.gzip or relines(plan):
-        response.get("wire").fail(problem)
-    if response.get("fault").value == "bad_gzip":
-        response.get("fault").fail(problem)
-    if "error" in response.value:
-        response.get("error").fail("can't be said in the transcript's stream, which is compressed")
-
-
-# --- whole bodies ---
-
-
-def recorded_body(node: MockNode) -> Recorded:
-    """A recorded body: a JSON value, the bytes of a file and of its gzip twin, or a transcript."""
-    value = node.value
-    if isinstance(value, str) and value.startswith("@"):
-        return body_of_file(node, value[1:])
-    if isinstance(value, str) and value.lstrip().startswith(("<", "HTTP/")):
-        node.fail(
-            'would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an '
-            "answer with its head"
-        )
-    return Recorded(value)
-
-
-def body_of_file(node: MockNode, name: str) -> Recorded:
-    """What a file holds, as a body."""
-    if name.endswith(".http"):
-        return Recorded(whole=original_of(node, name))
-    if not name.endswith((".json", ".json.gz")):
-        node.expected('@file.json, @file.json.gz or @file.http; "raw" sends any other file')
-    plain_name = name
-    if name.endswith(".gz"):
-        plain_name = name[: -len(".gz")]
-    twin_name = plain_name + ".gz"
-    plain, twin = node.stored(plain_name), node.stored(twin_name)
-    # The file that is named must be there; its other form may be.
-    if (twin if name == twin_name else plain) is None:
-        node.no_file(name)
-    if twin is not None:
-        unpacked = gunzipped(node, twin, twin_name)
-        # Sent in place of each other, they would be two answers to one request.
-        if plain is not None and unpacked != plain:
-            node.fail(
-                f"{twin_name} is not the gzip of {plain_name}; "
-                "run convert_to_gzip.py on it, or remove it"
-            )
-        plain = unpacked
-    data = plain or b""
-    refuse_transcript(node, name, data)
-    try:
-        parse_json(data)
-    except ValueError as error:
-        node.fail(f'{name} is not JSON: {error}; "raw" sends a file of any kind')
-    return Recorded(data, twin)
-
-
-def gunzipped(node: Node, data: bytes, name: str) -> bytes:
-    """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
-    plain = bytearray()
-    while data or not plain:
-        unpacker = zlib.decompressobj(31)
-        try:
-            plain += unpacker.decompress(data, UNPACKED_LIMIT - len(plain))
-        except zlib.error as error:
-            node.fail(f"{name} is not gzip: {error}")
-        if len(plain) >= UNPACKED_LIMIT:
-            node.fail(f"{name} has {UNPACKED_LIMIT >> 20} MiB or more once unpacked")
-        if not unpacker.eof:
-            node.fail(f"{name} is gzip that ends too early")
-        data = unpacker.unused_data
-    return bytes(plain)
-
-
-# --- streams ---
-
-
-def with_events(recorded: Recorded, node: MockNode) -> Recorded:
-    """A recorded answer with a stream: its text, JSON values, or a file."""
-    value = node.value
-    if isinstance(value, str) and value.startswith("@"):
-        return with_file(recorded, node, value[1:])
-    if isinstance(value, str):
-        return with_text(recorded, node, utf8(value), "")
-    if not isinstance(value, list) or not value:
-        node.expected(
-            "@file.sse, @file.jsonl, @file.http, an array of events or the text of a stream"
-        )
-    return replace(recorded, values=tuple(value))
-
-
-def with_file(recorded: Recorded, node: MockNode, name: str) -> Recorded:
-    """The same with the stream that a file holds."""
-    if name.endswith(".http"):
-        return replace(recorded, stream=original_of(node, name))
-    if not name.endswith((".sse", ".jsonl")):
-        node.expected("@file.sse, @file.jsonl or @file.http")
-    data = node.file(name)
-    if name.endswith(".sse"):
-        return with_text(recorded, node, data, name)
-    refuse_transcript(node, name, data)
-    # These are framed as the provider of the request has it.
-    values = lines_of_json(node, name, data)
-    if not values:
-        node.fail(f"{name} holds no event")
-    return replace(recorded, values=tuple(values))
-
-
-def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorded:
-    """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
-    refuse_transcript(node, name, text)
-    kind = framing_of(text)
-    if kind not in TEXT_FRAMINGS or name and kind != SSE.title:
-        problem = "no line begins with data: or another field of an event, or with a colon"
-        node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
-    frames = tuple(TEXT_CUTS[kind](text))
-    if kind == NDJSON.title and not values_in(kind, frames[:1]):
-        node.fail("its first line is not JSON, as each of a stream's is")
-    return replace(recorded, frames=frames, kind=kind)
-
-
-# --- transcripts ---
-
-
-def original_of(node: MockNode, name: str) -> Original:
-    """The answer in a transcript; a mock's own status goes before its status."""
-    try:
-        original = parse_transcript(node.file(name))
-    except NoTranscript as error:
-        node.fail(f"{name} {error}")
-    response = node.parent
-    # The status beside an error is the error's.
-    if "status" in response.value and "error" not in response.value:
-        original = replace(original, status=response.value["status"])
-    kind = framing_of_answer(original)
-    if original.status >= 400 or not original.body:
-        return streaming(original) if node.key == "events" else original
-    if node.key == "body" and type_of(original) in STREAM_TYPES:
-        node.fail(f'{name} holds {kind}; it goes under "events"')
-    if node.key == "events" and not kind and not original.is_coded:
-        node.fail(
-            f'{name} holds a whole body; it goes under "body", '
-            'which answers streaming requests if the match says "stream": true'
-        )
-    if node.key == "events":
-        return streaming(original)
-    return original
-
-
-def refuse_transcript(node: Node, name: str, data: bytes) -> None:
-    """Refuse an answer with its head where there can be none."""
-    if is_transcript(data):
-        what = "it"
-        hint = 'save it as a file, and name it "@file.http"'
-        if name:
-            what = name
-            hint = f"name it {name.partition('.')[0]}.http, or save it without -i"
-        node.fail(f"{what} begins with the head of an answer, as curl -i saves it; {hint}")
-
-
-def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
-    """The JSON values of a .jsonl file, one a line; OpenAI's [DONE] stands for itself."""
-    values: List[Json] = []
-    for number, line in enumerate(data.splitlines(), 1):
-        text = line.strip()
-        if text == b"[DONE]":
-            values.append("[DONE]")
-        elif text:
-            try:
-                values.append(parse_json(line))
-            except ValueError as error:
-                node.fail(f"{name}, line {number}: {error}")
-    return values
-
-
-# --- raw answers ---
-
-
-def parse_raw(response: MockNode) -> Raw:
-    """A raw answer: text, base64, or the bytes of a file."""
-    node = response.get("raw")
-    value = node.value
-    if node.is_absent:  # the status says all
-        data = b""
-    elif isinstance(value, dict):
-        data = base64_data(node.only(("base64",)).get("base64"))
-    elif not isinstance(value, str):
-        node.expected('text, {"base64": text} or @file')
-    elif value.startswith("@"):
-        data = node.file(value[1:])
-    else:
-        data = utf8(value)
-    status = response.value.get("status")
-    if status in NO_BODY and data:
-        response.get("status").fail(
-            f"never has a body, so that nothing of {len(data)} bytes is sent"
-        )
-    return Raw(data)
-
-
-def base64_data(node: Node) -> bytes:
-    """The bytes that a text in base64 stands for; lines of it may be wrapped."""
-    text = "".join(node.text().split())
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError as error:
-        node.fail(f"is not base64: {error}")
-
-
-# === mocks/reading ===========================================================
-# A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
-
-
-PART_KINDS: Mapping[str, Callable[[str], Part]] = {
-    "text": Text,
-    "reasoning": Reasoning,
-    "refusal": Refusal,
-}
-
-PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
-
-LISTED_KEYS = (*PART_KEYS, "block")  # of an item of `parts`
-
-NEUTRAL_KEYS = (
-    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "scores"),
-    *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
-)
-
-MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone says nothing
-
-RECORDED_KEYS = ("body", "events")
-
-RAW_KEYS = ("raw",)
-
-ERROR_KEYS = ("error", *AFTER_KEYS)
-
-COMMON_KEYS = ("status", *DELIVERY_KEYS)
-
-RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
-
-MOCK_KEYS = (
-    "name",
-    "match",
-    "response",
-    "responses",
-    "cycle",
-    "times",
-    "limit",
-    "dialect",
-    "strict",
-)
-
-NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
-
-# The keys of one form exclude those of the others.
-FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
-
-MOST_PARTS = 10_000  # a header has room for about half as many
-
-USAGE_SHARES: Mapping[str, str] = {
-    "reasoning_tokens": "output_tokens",
-    "cached_tokens": "input_tokens",
-    "cache_write_tokens": "input_tokens",
-}
-
-USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
-
-ERROR_TEXTS = ("message", "type", "param", "kind")
-
-
-def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
-    """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
-    response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
-    forms = forms_of(response)
-    status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
-    # A fault needs no content: it may come before any of it.
-    is_faulty = "fault" in response.value
-    if not forms and status < 400 and not is_faulty:
-        response.fail(
-            "says nothing; it needs text, tool_calls, embedding, scores, body, events, raw, error "
-            "or fault"
-        )
-    delivery = parse_delivery(response)
-    # Beside a fault it is how likely that is.
-    probability = 1.0
-    if not is_faulty:
-        probability = parse_probability(response)
-    if is_broken_off(response):
-        answer = parse_broken(response, delivery)
-    elif NEUTRAL_KEYS in forms:
-        answer = Answer(parse_neutral(response), status, delivery)
-    elif RECORDED_KEYS in forms:
-        answer = Answer(parse_recorded(response), status, delivery)
-    elif RAW_KEYS in forms:
-        answer = Answer(parse_raw(response), status, delivery)
-    elif "error" not in response.value and status < 400:
-        answer = Answer(Usual(), status, delivery)
-    else:
-        failure = parse_error(response)
-        answer = Answer(failure, failure.status or 400, delivery)
-    check_answer_templates(response, group_names)
-    if probability < 1:
-        answer = replace(answer, probability=probability)
-    return answer
-
-
-def is_broken_off(response: Node) -> bool:
-    """Whether its error comes in mid-stream; a fault beside it has the events for itself."""
-    spec = response.value
-    has_place = not spec.keys().isdisjoint(AFTER_KEYS)
-    return has_place and "error" in spec and "fault" not in spec
-
-
-def forms_of(response: Node) -> List[Tuple[str, ...]]:
-    """The forms that a response has keys of: one, or one and the error that breaks it off."""
-    spec = response.value
-    breaks_off = is_broken_off(response)
-    if breaks_off and "raw" in spec:
-        response.get("raw").fail("has no events after which an error could come")
-    forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
-    if len(forms) > 1 and not (breaks_off and len(forms) == 2):
-        first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
-        hint = ""
-        if "error" in spec and not breaks_off:
-            hint = '; with "after_events" the error comes in mid-stream'
-        response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
-    if spec.get("status") in NO_BODY:
-        return bodyless_forms(response, forms)
-    return forms
-
-
-def bodyless_forms(response: Node, forms: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
-    """The same of a response whose status never has a body: raw, if it says nothing else."""
-    for keys in (NEUTRAL_KEYS, RECORDED_KEYS):
-        if keys in forms:
-            said = next(key for key in keys if key in response.value)
-            response.get("status").fail(f'never has a body, so that "{said}" would not be sent')
-    if not forms and "fault" not in response.value:
-        return [RAW_KEYS]
-    return forms
-
-
-def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
-    """A response whose stream an error breaks off; without content it says what the user said."""
-    after, failure = parse_after(response), parse_error(response)
-    if failure.kind == "content_filter":
-        response.within("error", "kind").fail(
-            "a filter ends a stream with a finish reason: "
-            '"finish_reason": "content_filter" beside text'
-        )
-    form: Form = Usual()
-    if not response.value.keys().isdisjoint(RECORDED_KEYS):
-        form = parse_recorded(response)
-    elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
-        form = parse_neutral(response)
-    return Answer(form, 200, delivery, failure, after)
-
-
-def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
-    """Raise BadMock if a text that is filled asks for what a request never has."""
-    # Not in `body` and `events`: a recording is sent as it is, braces and all.
-    for key in (*PART_KEYS, "parts", "extra"):
-        check_templates(response.get(key), group_names)
-    error = response.get("error")
-    if isinstance(error.value, dict):
-        error = error.get("message")
-    check_templates(error, group_names)
-
-
-# --- the neutral form ---
-
-
-def parse_neutral(response: Node) -> Neutral:
-    """A neutral response."""
-    parts = parse_parts(response)
-    if len(parts) > MOST_PARTS:
-        response.fail(f"has {len(parts)} parts, and an answer has at most {MOST_PARTS}")
-    parts += parse_alone(response, parts)
-    if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
-        response.fail(
-            "says nothing; it needs text, tool_calls, embedding, scores, body, events or error"
-        )
-    stop = "stop"
-    if any(map(calls_tool, parts)):
-        stop = "tool_calls"
-    return Neutral(
-        tuple(parts),
-        parse_stop(response.get("finish_reason"), stop),
-        parse_usage(response.get("usage")),
-        response.get("model").text(""),
-        response.get("id").text(""),
-        response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
-        parse_extra(response.get("extra")),
-    )
-
-
-def parse_extra(node: Node) -> Mapping[str, Json]:
-    """What is laid over the answer."""
-    extra: Mapping[str, Json] = node.a("an object", {})
-    if not extra and not node.is_absent:
-        node.fail("says nothing; it is what to lay over the provider's own answer")
-    return extra
-
-
-def calls_tool(part: Part) -> bool:
-    """Whether a part calls a tool of the client, in whatever form."""
-    if not isinstance(part, Block):
-        return isinstance(part, ToolCall)
-    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
-    if "toolUse" in part.value:
-        return within(part.value["toolUse"], "type") is None
-    return part.value.get("type") == "tool_use" or "functionCall" in part.value
-
-
-def parse_stop(node: Node, usual: str) -> str:
-    """Why an answer ends: one of the neutral words, or a provider's own."""
-    reason: str = node.text(usual)
-    if not reason:
-        node.expected(", ".join(STOPS) + ", or the provider's own word")
-    return reason
-
-
-def parse_parts(response: Node) -> List[Part]:
-    """All parts of a neutral response, in the order in which they are answered."""
-    listed = response.get("parts")
-    if listed.is_absent:
-        # The order in which models answer: they think, speak, then call.
-        keys = ("reasoning", "text", "refusal", "tool_calls")
-        return [part for key in keys for part in parse_part(response.get(key))]
-    beside = sorted(key for key in PART_KEYS if key in response.value)
-    if beside:
-        listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
-    parts: List[Part] = []
-    for item in listed.items():
-        item.only(LISTED_KEYS)
-        if len(item.value) != 1:
-            item.expected(f"one of {', '.join(LISTED_KEYS)}")
-        for _, inner in item.members():
-            parts += parse_part(inner)
-    return parts
-
-
-def parse_part(node: Node) -> List[Part]:
-    """The parts that one key of a neutral response stands for; none where it is absent."""
-    key = str(node.key)
-    if node.is_absent:
-        return []
-    if key == "tool_calls":
-        return [parse_tool_call(call) for call in node.items()]
-    if key == "block":
-        if not node.a("an object"):
-            node.fail("says nothing; it is the provider's own content block, part or item")
-        return [Block(node.value)]
-    if key == "text":
-        # Structured output: JSON text, written so that people can read it.
-        if isinstance(node.value, (dict, list)):
-            return [Structure(node.value)]
-        node.a("a string or an object")
-    return [PART_KINDS[key](node.text())]
-
-
-def parse_tool_call(node: Node) -> ToolCall:
-    """A tool call; arguments may be an object or its JSON text, or what a custom tool takes."""
-    node.only(("name", "arguments", "id"))
-    name, arguments, id_ = (node.get(key) for key in ("name", "arguments", "id"))
-    if not isinstance(name.value, str) or not name.value:
-        name.expected("the tool's name")
-    if not isinstance(arguments.value, str):
-        return ToolCall(name.value, arguments.a("an object", {}), id_.text(""))
-    # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
-    try:
-        value = parse_json(arguments.value.encode())
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        return ToolCall(name.value, value, id_.text(""))
-    return ToolCall(name.value, {}, id_.text(""), arguments.value)
-
-
-def parse_alone(response: Node, beside: Sequence[Part]) -> List[Part]:
-    """What is the whole answer of an API: vectors, or scores; none where they are absent."""
-    embedding, scores = response.get("embedding"), response.get("scores")
-    if not embedding.is_absent:
-        if beside:
-            embedding.fail("stands alone: no API answers with text and vectors")
-        if not scores.is_absent:
-            embedding.fail("stands alone: no API answers with vectors and scores")
-        return [parse_embedding(embedding)]
-    if scores.is_absent:
-        return []
-    if beside:
-        scores.fail("stands alone: no API answers with text and scores")
-    return [Scores(parse_vector(scores, "an array of numbers, one for each document"))]
-
-
-def parse_embedding(node: Node) -> Embedding:
-    """Vectors: one array of numbers, or an array of those."""
-    rows = [node]
-    if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
-        rows = node.items()
-    return Embedding(
-        tuple(parse_vector(row, "an array of numbers, or several of them") for row in rows)
-    )
-
-
-def parse_vector(row: Node, what: str) -> Tuple[float, ...]:
-    """One vector of numbers that 32 bits can hold; `what` says in words what it must be."""
-    numbers: Json = row.value
-    is_array = isinstance(numbers, list) and len(numbers) > 0
-    if not is_array or not all(fits(number, "a number") for number in numbers):
-        row.expected(what)
-    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38, and
-    # scores are read as such (botocore).
-    if not all(abs(number) < 3.4e38 for number in numbers):
-        row.fail("holds a number that is none of 32 bits")
-    return tuple(numbers)
-
-
-def parse_usage(node: Node) -> Mapping[str, int]:
-    """Token counts, each at least 0, shares no larger than what they are a share of."""
-    if node.is_absent:
-        return {}
-    counts = node.only(USAGE_KEYS).value
-    for _, number in node.members():
-        # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
-        number.integer("a number of tokens", 0, 2**53 - 1)
-    taken = dict.fromkeys(USAGE_SHARES.values(), 0)
-    for share, total in USAGE_SHARES.items():
-        # What is read from a cache is not written to it: together they are no more than the whole.
-        taken[total] += counts.get(share, 0)
-        if share in counts and total in counts and taken[total] > counts[total]:
-            problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
-            if taken[total] > counts[share]:
-                problem += f", with others {taken[total]}"
-            node.get(share).fail(problem)
-    return cast(Mapping[str, int], counts)
-
-
-# --- errors ---
-
-
-def parse_error(response: Node) -> Failure:
-    """An error response; what it leaves out is the provider's own."""
-    error = response.get("error")
-    if isinstance(error.value, str):
-        error = error.replaced({"message": error.value})
-    elif error.is_absent:
-        error = error.replaced({})
-    error.only((*ERROR_TEXTS, "code")).check(dict.fromkeys(ERROR_TEXTS, "a string"))
-    given = {key: value for key, value in error.value.items() if value is not None}
-    code = given.get("code")
-    if code is not None:
-        if not fits(code, "a string") and not fits(code, "an integer"):
-            error.get("code").expected("a string")
-        code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
-    kind = given.get("kind", "")
-    if "kind" in given:
-        error.get("kind").choice(ERROR_KINDS)
-    # With a kind it is the provider's own for that, which is not known here.
-    usual_status = 0 if kind else 500
-    status, sent_as = response.value.get("status", usual_status), 0
-    if 0 < status < 400:  # some gateways say an error with status 200
-        status, sent_as = usual_status, status
-    if sent_as in NO_BODY:
-        response.get("status").expected("a status that has a body, beside error")
-    message = given.get("message", "")
-    type_, param = given.get("type"), given.get("param")
-    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # === rules/fields ============================================================
@@ -26296,6 +24035,7 @@ RESPONSE_FORMAT = AUnion(
     },
     null=True,
 )
+TEMPERATURE_RANGE = dict.fromkeys((TOO_SMALL, TOO_LARGE), "openai/temperature-range")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CHAT_FIELDS: Dict[str, Shape] = {
     "model": AString(
@@ -26305,7 +24045,7 @@ CHAT_FIELDS: Dict[str, Shape] = {
     # 0 is taken (recorded).
     "max_tokens": AnInteger(0, null=True),
     "max_completion_tokens": AnInteger(0, null=True),
-    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+    "temperature": ANumber(0, 2, null=True, rule=TEMPERATURE_RANGE),
     "top_p": ANumber(0, 1, null=True),
     "presence_penalty": PENALTY,
     "frequency_penalty": PENALTY,
@@ -26868,6 +24608,21 @@ def said_values(choices: Sequence[str]) -> str:
     return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
 
 
+def wanted_by(shape: Shape) -> str:
+    """What a value should have been, as OpenAI says it (all of these were seen)."""
+    if isinstance(shape, Either) and shape.kind == " or ".join(one.kind for one in shape.shapes):
+        first, *others = map(wanted_by, shape.shapes)
+        # Only the first has an article: "one of a string or array of objects".
+        return " or ".join(["one of " + first, *[one.partition(" ")[2] for one in others]])
+    if isinstance(shape, AString) and shape.choices:
+        return "one of " + said_values(shape.choices).replace(" and ", " or ")
+    if isinstance(shape, AnArray) and shape.item.types == (dict,) and shape.kind == AnArray.kind:
+        return "an array of objects"
+    if shape.kind == ANumber.kind:
+        return "a decimal"
+    return "one of " * (" or " in shape.kind) + shape.kind
+
+
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
 
 
@@ -26949,8 +24704,7 @@ class OpenAIVoice:
             return "Unknown parameter: '{path}'.", "unknown_parameter", {}
         if kind == WRONG_TYPE:
             sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            wanted = "one of " * (" or " in shape.kind) + shape.kind
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+            return sentence, "invalid_type", {"wanted": wanted_by(shape), "got": kind_of(value)}
         if kind in (WRONG_CHOICE, WRONG_TAG):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])
@@ -31887,6 +29641,2464 @@ def rules_json() -> List[Json]:
     return list(found.values())
 
 
+# === mocks/stream_texts ======================================================
+# Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
+
+
+# By the title of a framing: how its text is cut, byte for byte.
+TEXT_CUTS: Mapping[str, Callable[[bytes], List[bytes]]] = {
+    SSE.title: SSE.split,
+    NDJSON.title: NDJSON.cut,
+    JsonArray.title: JsonArray.cut,
+    EventStream.title: EventStream.cut,
+}
+
+# How texts are sent where no provider says it, and as what.
+TEXT_FRAMINGS: Mapping[str, Tuple[Framing, str]] = {
+    SSE.title: (OPENAI_SSE, "text/event-stream"),
+    NDJSON.title: (NDJSON(), "application/x-ndjson"),
+    JsonArray.title: (GOOGLE_ARRAY, "application/json"),
+}
+
+# Content types that only streams have.
+STREAM_TYPES: Mapping[str, str] = {
+    "text/event-stream": SSE.title,
+    "application/x-ndjson": NDJSON.title,
+    "application/ndjson": NDJSON.title,
+    "application/jsonl": NDJSON.title,
+    "application/vnd.amazon.eventstream": EventStream.title,
+}
+
+# A field that means something to a client, or a comment (WHATWG HTML, 9.2.6).
+EVENT_LINE = re.compile(rb"(?:\A|[\r\n])(?:data|event|id|retry)?:")
+FLUSHED = re.compile(rb"\x00\x00\xff\xff")
+BLANK = b"\xef\xbb\xbf \t\r\n"  # what a text may begin with: a byte order mark, too
+
+
+def framing_of(text: bytes) -> str:
+    """The title of the framing that the text of a stream is in; empty for none."""
+    begun = text.lstrip(BLANK)
+    if begun.startswith(b"["):
+        return JsonArray.title
+    if begun.startswith(b"{"):
+        return NDJSON.title
+    # A message begins with two lengths and their checksum (wire formats, 10.1).
+    if len(text) >= 12 and struct.unpack_from(">I", text, 8)[0] == zlib.crc32(text[:8]):
+        return EventStream.title
+    if EVENT_LINE.search(begun):
+        return SSE.title
+    return ""
+
+
+def framing_of_answer(original: Original) -> str:
+    """The same of an answer whose content type may say it; empty for a whole body, too."""
+    content_type = type_of(original)
+    if content_type in STREAM_TYPES:
+        return STREAM_TYPES[content_type]
+    if original.is_coded or content_type == "text/html":
+        return ""
+    kind = framing_of(original.body)
+    # One object is a whole body: two lines at least are a stream.
+    if kind == NDJSON.title and len(values_in(kind, [original.body]) or ()) < 2:
+        return ""
+    return kind
+
+
+def type_of(original: Original) -> str:
+    """The content type of an answer, without parameters; empty if it has none."""
+    for name, value in original.headers:
+        if name.lower() == "content-type":
+            return value.partition(";")[0].strip().lower()
+    return ""
+
+
+def values_in(kind: str, frames: Sequence[bytes]) -> Optional[List[Json]]:
+    """The JSON values of a text's events; None if one of them is no JSON, such as [DONE]."""
+    try:
+        if kind == NDJSON.title:
+            return NDJSON.split(b"".join(frames))
+        if kind == JsonArray.title:
+            return JsonArray.split(b"".join(frames))
+        texts = [SSE.data(frame) for frame in frames]
+        return [parse_json(text.encode()) for text in texts if text]
+    except ValueError:
+        return None
+
+
+def values_of(recorded: Recorded) -> Sequence[Json]:
+    """The JSON values of a recorded stream, to be framed anew, with texts such as [DONE] that are
+    none; none at all of a text in which there is something else."""
+    if recorded.values:
+        return recorded.values
+    return values_in(recorded.kind, recorded.frames) or ()
+
+
+def is_json(recorded: Recorded) -> bool:
+    """Whether every event of a recorded stream is JSON, as only server-sent ones need not be."""
+    values = values_of(recorded)
+    return len(values) > 0 and not any(isinstance(value, str) for value in values)
+
+
+def streaming(original: Original) -> Original:
+    """An answer that is sent as a stream, if it is one: in chunks as it was, or in events."""
+    if original.frames is not None:
+        return original
+    kind = framing_of_answer(original)
+    frames: Optional[Tuple[bytes, ...]] = None
+    if original.is_coded and kind:
+        # Whoever compresses a stream flushes each event, which ends so (RFC 1951, 3.2.4).
+        ends = [match.end() for match in FLUSHED.finditer(original.body)]
+        frames = tuple(between(original.body, [0, *ends]))
+    elif kind:
+        frames = tuple(TEXT_CUTS[kind](original.body))
+    return replace(original, frames=frames)
+
+
+# === mocks/answer ============================================================
+# An answer of a mock, and what it says to one call.  Pure.
+
+
+PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
+MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are
+RECORDINGS = '"body", "events", "raw", "error" or "fault" answer'  # where nothing neutral does
+
+# What some APIs answer with and nothing else, by the key of a mock.
+ALONE: Mapping[str, Any] = {"embedding": Embedding, "scores": Scores}
+
+# What mocks call the kinds of parts.
+KEY_OF_KIND: Mapping[Any, str] = {
+    Text: "a text",
+    Reasoning: "reasoning",
+    Refusal: "a refusal",
+    ToolCall: "tool_calls",
+    Embedding: "an embedding",
+    Scores: "scores",
+    Block: "a block",
+}
+
+
+@record
+class Neutral:
+    """A neutral answer before its templates are filled."""
+
+    parts: Tuple[Part, ...]
+    stop: str = "stop"
+    usage: Mapping[str, int] = {}
+    model: str = ""
+    id: str = ""
+    chunk_size: int = 0
+    extra: Mapping[str, Json] = {}
+
+    @found_once
+    def kinds(self) -> FrozenSet[Any]:
+        """The kinds of its parts, as an API has to be able to say them."""
+        return kinds_of(frozenset(map(type, self.parts)))
+
+    @found_once
+    def is_plain(self) -> bool:
+        """Whether it serves every call as it is: there is no template in it."""
+        if "{{" in compact(self.extra):
+            return False
+        return not any(isinstance(part, Structure) or has_template(part) for part in self.parts)
+
+    @found_once
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The names of the tools that only custom ones can be, for what they are called with."""
+        calls = [part for part in self.parts if isinstance(part, ToolCall)]
+        return tuple(call.name for call in calls if call.input is not None)
+
+    @found_once
+    def plain_tokens(self) -> Tuple[int, int]:
+        """What its parts cost as they are."""
+        return tokens_of(self.parts)
+
+    def reply(self, call: Call, groups: Groups) -> Reply:
+        """The reply to one call."""
+        extra = self.extra
+        if self.is_plain:
+            parts, tokens = self.parts, self.plain_tokens
+        else:
+            filling = Filling(call, groups)
+            parts = tuple(filled_part(part, filling) for part in self.parts)
+            tokens, extra = tokens_of(parts), filling.of(extra)
+        return Reply(
+            parts,
+            self.stop,
+            self.spent(call, *tokens),
+            self.model or call.model,
+            self.id,
+            self.chunk_size,
+            extra,
+        )
+
+    def spent(self, call: Call, thought: int, told: int) -> Usage:
+        """Token counts: given, or what it took to think and to tell the answer."""
+        given = self.usage
+        reasoning, cached = given.get("reasoning_tokens", thought), given.get("cached_tokens", 0)
+        output = given.get("output_tokens", reasoning + told)
+        # What is estimated is never less than its share that is given, nor a share more than it.
+        written = given.get("cache_write_tokens", 0)
+        asked = given.get("input_tokens", max(estimate(call.prompt), cached + written))
+        return Usage(asked, output, min(reasoning, output), cached, written, not given)
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API can't say this, if it can't."""
+        if wire.operation == OTHER:
+            expected = f"one of a provider; on other paths, and with other methods, {RECORDINGS}"
+            return "operation", OTHER, Because(expected)
+        # An API without a form of its own can't even say nothing.
+        if not wire.speaks:
+            return "api", call.api, Because(f"one with a form of its own; here {RECORDINGS}")
+        if not self.kinds <= wire.speaks:
+            names = sorted(KEY_OF_KIND[kind] for kind in self.kinds - wire.speaks)
+            return "api", call.api, Because(f"one that can say {' and '.join(names)}")
+        for key, kind in ALONE.items():
+            if kind in wire.speaks and kind not in self.kinds:
+                expected = f'another one, because its response has no "{key}"'
+                return "api", call.api, Because(expected)
+        if call.stream and self.stop in wire.unstreamed_stops:
+            expected = f"false, because no stream ends with {shown(self.stop)}"
+            return "stream", True, Because(expected)
+        lacking = None
+        if not self.kinds.isdisjoint(PARTICULAR):
+            lacking = self.lacks_for_part(wire, call)
+        if lacking is None and self.extra:
+            lacking = self.lacks_for_extra(wire, call)
+        return lacking
+
+    def lacks_for_part(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an API that has the kinds of its parts can't say one of them, if it can't."""
+        for name in self.custom_calls:
+            if name not in call.custom_tools:
+                expected = f"{shown(name)} as a custom one, for its arguments are no JSON object"
+                return "tools", list(call.tools), Because(expected)
+        return wire.lacks(call, self.parts)
+
+    @found_once
+    def spreads(self) -> Dict[Places, Spread]:
+        """Its extras over the streams of the APIs that have asked for them."""
+        return {}
+
+    def spread_over(self, wire: WireFormat) -> Spread:
+        """Its extras over the events of an API."""
+        found = self.spreads.get(wire.places)
+        if found is None:
+            found = self.spreads[wire.places] = Spread(wire.places, self.extra)
+        return found
+
+    def unreached(self, wire: WireFormat) -> str:
+        """Why not all of its extras reach the streams of an API; empty if they do."""
+        for unsaid in self.spread_over(wire).unsaid:
+            return f'no event says {unsaid.place} of its "extra"; {unsaid.advice}'
+        return ""
+
+    def lacks_for_extra(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why an answer to a call has no place for what is laid over it, if it has none."""
+        reason = self.unreached(wire) if call.stream else ""
+        if reason:
+            return "stream", True, Because(f"false, because {reason}")
+        kind = wire.whole_type(call)
+        if not call.stream and kind != wire.json_type:
+            return "response.extra", dict(self.extra), Because(f"nothing, in what is {kind}")
+        content = Content(call.choices, self.parts, self.stop)
+        lacking = self.spread_over(wire).lacking(content, call.stream)
+        if lacking:
+            return "response.extra", lacking.place, Because(lacking.advice)
+        return None
+
+
+@functools.lru_cache(maxsize=256)  # thousands of mocks share a few
+def kinds_of(types: FrozenSet[Any]) -> FrozenSet[Any]:
+    """The kinds of parts, as an API has to be able to say them."""
+    # A structure is sent as text: what an API needs for it is text alone.
+    if Structure in types:
+        return types - {Structure} | {Text}
+    return types
+
+
+def tokens_of(parts: Sequence[Part]) -> Tuple[int, int]:
+    """About how many tokens thoughts have, which may be none, and all else."""
+    # Of the texts, not of events: a streamed answer has the counts of a whole one.
+    thought = "".join(part.text for part in parts if isinstance(part, Reasoning))
+    told = "".join(told_text(part) for part in parts if not isinstance(part, Reasoning))
+    return estimate(thought) if thought else 0, estimate(told)
+
+
+def has_template(part: Part) -> bool:
+    """Whether there is something to fill in a part."""
+    if isinstance(part, ToolCall):
+        return "{{" in compact([part.name, part.id, part.arguments, part.input])
+    if isinstance(part, Block):
+        return "{{" in compact(part.value)
+    return "{{" in getattr(part, "text", "")
+
+
+def told_text(part: Part) -> str:
+    """What a part costs tokens for; vectors cost none."""
+    if isinstance(part, ToolCall):
+        return tool_input(part) + part.name
+    if isinstance(part, Block):
+        return compact(part.value)
+    return getattr(part, "text", "")
+
+
+def filled_part(part: Part, filling: Filling) -> Part:
+    """A part with its templates filled."""
+    if isinstance(part, ToolCall):
+        filled = filling.of([part.name, part.arguments, part.id, part.input])
+        return ToolCall(*filled)
+    if isinstance(part, Block):
+        return Block(filling.of(part.value))
+    if isinstance(part, Structure):
+        return Text(compact(filling.of(part.value)))
+    if isinstance(part, (Embedding, Scores)) or not has_template(part):
+        return part
+    return type(part)(filling.of(part.text))
+
+
+Form = Union[Neutral, Recorded, Raw, Failure, Usual]
+
+
+@record
+class Answer:
+    """One `response` of a mock: its form, status, and how it travels."""
+
+    form: Form
+    status: int
+    delivery: Delivery
+    failure: Optional[Failure] = None  # what breaks its stream off
+    after: Optional[After] = None  # where
+    probability: float = 1.0  # of an error, that it is the answer at all
+
+    @property
+    def custom_calls(self) -> Tuple[str, ...]:
+        """The custom tools that a call must declare to get it."""
+        return self.form.custom_calls if isinstance(self.form, Neutral) else ()
+
+    def wins(self, seed: str) -> bool:
+        """Whether it is the answer, as far as that is drawn."""
+        return self.probability >= 1 or share(f"{seed}/error") < self.probability
+
+    def lacks(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """Why this answer can't be given to this call, if it can't."""
+        if isinstance(self.form, Neutral):
+            return self.form.lacks(wire, call)
+        if isinstance(self.form, Recorded):
+            return self.lacks_recording(self.form, wire, call)
+        if isinstance(self.form, Usual):
+            return self.lacks_content(wire, call)
+        return None
+
+    def lacks_content(self, wire: WireFormat, call: Call) -> Optional[Difference]:
+        """The same of an answer that says only how it breaks."""
+        fault = self.delivery.fault
+        if wire.speaks or not wire.needs_mock or (fault and is_before_all(fault)):
+            return None
+        if self.failure and not call.stream and wire.operation != OTHER:
+            return None  # the error is all of it
+        # There is nothing that would have been said.
+        return "api", call.api or OTHER, Because('one with an answer to break, or a "body"')
+
+    def lacks_recording(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded answer: whether there is one of the kind that is asked for."""
+        # On a path of no provider nobody can say which of them is asked for.
+        if wire.operation == OTHER:
+            return None
+        if call.stream and recorded.has_events:
+            return self.lacks_framing(recorded, wire, call)
+        status = self.status
+        if recorded.whole:
+            status = recorded.whole.status
+        # Errors come whole, however the request wants its answer.
+        if call.stream and status < 400 and not recorded.to_streams:
+            expected = 'false, because its response has a "body" but no "events"'
+            return "stream", True, Because(expected)
+        # One that breaks off has its error for a whole answer.
+        if not call.stream and not recorded.has_body and self.failure is None:
+            expected = 'true, because its response has "events" but no "body"'
+            return "stream", False, Because(expected)
+        return None
+
+    def lacks_framing(
+        self, recorded: Recorded, wire: WireFormat, call: Call
+    ) -> Optional[Difference]:
+        """The same of a recorded stream: whether it can be sent in the framing of this call."""
+        framing = wire.framing(call)
+        # A transcript is sent as it is, whoever asks.
+        if recorded.stream:
+            return None
+        native = recorded.kind or SSE.title
+        if native == framing.title and (framing.streams or not self.failure):
+            return None
+        # Server-sent events may be framed anew, and so may an array: an error that breaks it off
+        # comes before its last bracket.
+        if native in (SSE.title, framing.title) and self.can_be_framed:
+            return self.foreign_to(recorded, wire)
+        reason = "because its response is text of that kind"
+        if native == SSE.title:
+            reason = "because its response holds an event that is no JSON"
+        return "stream", framing.title, Because(f"{native}, {reason}")
+
+    def foreign_to(self, recorded: Recorded, wire: WireFormat) -> Optional[Difference]:
+        """Why its recorded values are no events of an API, which would leave them out."""
+        known = type(wire).recorded_events
+        if known is WireFormat.recorded_events:  # which leaves none out
+            return None
+        if known not in self.foreign:
+            self.foreign[known] = foreign_values(recorded, wire)
+        for value in self.foreign[known]:
+            return "api", wire.api, Because(f"one that has the event {shown(value)}")
+        return None
+
+    @found_once
+    def foreign(self) -> Dict[Any, Sequence[Json]]:
+        """What of its recorded values is no event, by the ways of APIs to name events; looked for
+        once."""
+        return {}
+
+    @found_once
+    def is_long(self) -> bool:
+        """Whether it was recorded, and it may take long to make of that what is sent."""
+        form = self.form
+        if not isinstance(form, Recorded):
+            return False
+        pieces = [form.body, *form.frames]
+        pieces += [original.body for original in (form.whole, form.stream) if original]
+        return sum(len(one) for one in pieces if isinstance(one, bytes)) > MUCH_RECORDED
+
+    @found_once
+    def can_be_framed(self) -> bool:
+        """Whether its recorded events can be framed anew."""
+        return isinstance(self.form, Recorded) and is_json(self.form)
+
+    def to(self, call: Call, groups: Groups, usual: Callable[[Call], Usually] = echoed) -> Outcome:
+        """What is answered to one call; `groups` are what its mock's regular expressions found, and
+        `usual` is what would be said without it."""
+        if isinstance(self.form, Failure):
+            return filled_failure(self.form, call, groups)
+        if isinstance(self.form, Raw):
+            return self.form
+        content: Usually
+        if isinstance(self.form, Neutral):
+            content = self.form.reply(call, groups)
+        elif isinstance(self.form, Usual):
+            content = usual(call)
+        else:
+            content = self.form
+        if self.failure is None or self.after is None or isinstance(content, Failure):
+            return content
+        return Broken(content, filled_failure(self.failure, call, groups), self.after)
+
+
+def foreign_values(recorded: Recorded, wire: WireFormat) -> Sequence[Json]:
+    """The first of some recorded values that is no event of an API, if there is one."""
+    for value in values_of(recorded):
+        if not list(wire.recorded_events((value,))):
+            return (value,)
+    return ()
+
+
+def filled_failure(failure: Failure, call: Call, groups: Groups) -> Failure:
+    """An error with the templates in its message filled."""
+    return replace(failure, message=Filling(call, groups).of(failure.message))
+
+
+# === routing =================================================================
+# Which wire format owns a path, and the nearest known path of one that none owns.  Pure.
+
+
+# What a template is made of: a placeholder, the brackets of an optional part, or plain text.
+PIECE = re.compile(r"\{[^{}]*\}|[\[\]]|[^\[\]{}]+")
+COLON = "(?::|%3[Aa])"  # some clients encode the colon before a Google verb
+ONE_WORD = re.compile(r"\{\w+=([^{}|]*)\}")  # a placeholder for which only that may stand
+NOT_PLAIN = re.compile(r"[\[{:].*[\]}:]|:")  # all that is between two ends of plain text
+
+
+def placeholder(token: str, following: str) -> str:
+    """The pattern of one placeholder; `following` is the text behind it."""
+    name = token[1:-1]
+    if name == "prefix*":
+        return "(?:/.+)?"
+    if name.endswith("*"):
+        return f"(?P<{name[:-1]}>.+)"
+    if "=" in name:
+        name, _, choices = name.partition("=")
+        return f"(?P<{name}>{choices})"
+    if "|" in name:
+        return f"(?:{name})"
+    if name.endswith(":") or following.startswith(":"):
+        return f"(?P<{name.rstrip(':')}>[^/:]+?)"
+    return f"(?P<{name}>[^/]+)"
+
+
+def pattern_of(template: str) -> str:
+    """The regular expression of a route's template.
+
+    `{name}` is one segment, `{name:}` one without a colon, `{name*}` all that is left, `{prefix*}`
+    any segments or none, `{name=a|b}` and `{a|b}` one of some words, and `[…]` may be left out."""
+    parts = []
+    tokens = PIECE.findall(template)
+    for token, following in zip(tokens, [*tokens[1:], ""]):
+        if token == "[":
+            parts.append("(?:")
+        elif token == "]":
+            parts.append(")?")
+        elif token.startswith("{"):
+            parts.append(placeholder(token, following))
+        else:
+            parts.append(re.escape(token).replace(":", COLON))
+    return "".join(parts)
+
+
+def readable(template: str) -> str:
+    """A template as people write a path: without what may be left out, the first of some words."""
+    text = re.sub(r"\[[^\[\]]*\]", "", template)
+    return re.sub(r"\{[^{}]*\}", lambda match: readable_token(match.group()), text)
+
+
+def readable_token(token: str) -> str:
+    """One placeholder as people write it: `{name}`, or the first word that may stand there, unless
+    any may."""
+    name, _, choices = token[1:-1].rpartition("=")
+    if name and "+" in choices.split("|"):  # what is left of [^/]+
+        return "{" + name + "}"
+    if name or "|" in choices:
+        return choices.split("|")[0]
+    return "{" + choices.rstrip(":*") + "}"
+
+
+@record
+class Route:
+    """One template; `anywhere` says that it takes any prefix, `start` and `end` are the plain text
+    around its placeholders."""
+
+    method: str
+    template: str
+    wire: WireFormat
+    anywhere: bool
+    start: str
+    end: str
+
+    @found_once
+    def pattern(self) -> Pattern[str]:
+        """Its regular expression, compiled when it is first needed: most never are."""
+        return re.compile(pattern_of(self.template))
+
+    def match(self, path: str) -> Optional[Match[str]]:
+        """What its placeholders find in a path, if that is one of its own."""
+        if path.startswith(self.start) and path.endswith(self.end):
+            return self.pattern.fullmatch(path)
+        return None
+
+    @property
+    def rank(self) -> Tuple[bool, int]:
+        """Sorts what is specific before what is general: a template with more plain text is."""
+        plain = re.sub(r"\[[^\[\]]*\]|\{[^{}=|]*\}", "", self.template)
+        return self.anywhere, -len(plain)
+
+
+def all_routes() -> Tuple[Route, ...]:
+    """The routes of all wire formats, specific ones before catch-alls."""
+    found = []
+    for wire in WIRE_FORMATS:
+        if wire.dialect not in ("", "openai") and speaks_dialects(wire):
+            continue  # it comes in on the paths of OpenAI's format
+        for route in wire.routes:
+            method, _, template = route.partition(" ")
+            anywhere = template.startswith("{prefix*}")
+            ends = NOT_PLAIN.split(ONE_WORD.sub(r"\1", template))
+            found.append(Route(method, template, wire, anywhere, ends[0], ends[-1]))
+    return tuple(sorted(found, key=lambda route: route.rank))
+
+
+NO_PORTS: Ports = {}
+LONG_PATH = 512  # longer ones are not kept: a client could fill the memory with them
+ROUTES = all_routes()
+
+
+@functools.lru_cache(maxsize=None)
+def strangers(host: str) -> FrozenSet[str]:
+    """The other providers whose APIs a provider has in forms of its own: in its area a path that
+    is like one of theirs is a wrong one of its own.  Without a host there are none."""
+    own = [wire for wire in WIRE_FORMATS if wire.provider == host]
+    found = {
+        other.provider for other in WIRE_FORMATS for wire in own if isinstance(wire, type(other))
+    }
+    return frozenset(found - {host})
+
+
+AREAS = {start: wire.provider for wire in WIRE_FORMATS for start in wire.area}
+
+
+@functools.lru_cache(maxsize=None)
+def known_paths() -> Dict[str, WireFormat]:
+    """What a wrong path is compared with: `POST /v1/chat/completions` and the like, and whose it
+    is."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        for route in wire.routes:
+            # Whatever is short is near to the root.
+            if "{prefix*}" not in route and not route.endswith(" /"):
+                found.setdefault(readable(route), wire)
+    return found
+
+
+NEAR_PATH = 0.6  # from here on a path is told as the one that may have been meant
+TYPO = 0.8  # from here on it is taken for what was meant; short paths of one prefix come near it
+PATH_ROOM = 150  # characters of a wrong path that are compared
+LIKELY_PATHS = 5  # with so many known ones
+EQUAL = 0.001  # by how little paths are as near, of which one has a placeholder for a word
+
+
+@functools.lru_cache(maxsize=None)
+def known_pairs() -> Tuple[Tuple[str, WireFormat, FrozenSet[str]], ...]:
+    """The same paths, with the letters that follow each other in each, but for its placeholders."""
+    return tuple(
+        (known, wire, pairs_of(re.sub(r"\{[^{}]*\}", "", known)))
+        for known, wire in known_paths().items()
+    )
+
+
+Owners = Tuple[Tuple[WireFormat, Mapping[str, str]], ...]
+
+
+def owners(method: str, path: str) -> Owners:
+    """The wire formats with a route for an undecoded path, most specific first, and the decoded
+    segments that it names."""
+    if len(path) < LONG_PATH:
+        return known_owners(method, path)
+    return new_owners(method, path)
+
+
+def new_owners(method: str, path: str) -> Owners:
+    """The same, looked for."""
+    method = "GET" if method == "HEAD" else method  # RFC 9110, 9.3.2
+    # A catch-all of OpenAI's must not take a path that begins as Azure's do.
+    host = next((host for start, host in AREAS.items() if path.startswith(start)), "")
+    barred = strangers(host)
+    found: List[Tuple[WireFormat, Mapping[str, str]]] = []
+    for route in ROUTES:
+        if route.method != method or (route.anywhere and route.wire.provider in barred):
+            continue
+        match = route.match(path)
+        if match and route.wire not in (wire for wire, _ in found):
+            given = {name: unquote(text) for name, text in match.groupdict().items() if text}
+            found.append((route.wire, given))
+    return tuple(found)
+
+
+known_owners = functools.lru_cache(maxsize=1024)(new_owners)
+
+
+def route(request: Request, ports: Ports = NO_PORTS) -> Tuple[WireFormat, Mapping[str, str]]:
+    """The wire format that owns a request, in its dialect, and the segments of its path.  Refused
+    names the nearest path, or the methods that this one takes."""
+    found = owners(request.method, request.path)
+    for wire, params in found:
+        if wire.owns(request, params):
+            return spoken(wire, request, ports), params
+    allowed = allow(request.path)
+    # A method of a shared path, which nobody answers to this request, is not one of it.
+    if allowed and request.method not in allowed.split(", "):
+        raise Refused(
+            405,
+            f"{shown(request.path)} takes {allowed}, not {request.method}",
+            headers=(("Allow", allowed),),
+            code="method_not_allowed",
+        )
+    near, _, alike = nearest_path(request.path, request.method)
+    hint = "a mock whose match names this path would answer"
+    if alike > NEAR_PATH:
+        hint = f"the nearest known one is {near}; {hint}"
+    message = f"unknown path {shown(request.path)}; {hint}"
+    raise Refused(404, message, code="unknown_path")
+
+
+@functools.lru_cache(maxsize=None)
+def other_like(shape: WireFormat) -> Other:
+    """What a mock says on a path of no provider, with errors in this shape."""
+    return Other(shape)
+
+
+def allow(path: str) -> str:
+    """The methods that a path takes, for an Allow header; empty for an unknown path."""
+    if path == "/":
+        return "GET, HEAD, OPTIONS"
+    found = [method for method in METHODS if method != "OPTIONS" and owners(method, path)]
+    if not found:
+        return ""
+    return ", ".join([*found, "OPTIONS"])
+
+
+def nearest_path(path: str, method: str) -> Tuple[str, WireFormat, float]:
+    """The known path most like one that isn't, of the same method if there is a choice, whose it
+    is, and how alike, up to 1."""
+    first, slash, rest = path[1:].partition("/")
+    # Behind the name of a dialect; what begins with /openai is Azure's.
+    if slash and first in DIALECTS and first != "openai":
+        path = "/" + rest
+    return nearest_known(f"{method} {path[:PATH_ROOM]}")
+
+
+@functools.lru_cache(maxsize=256)
+def nearest_known(asked: str) -> Tuple[str, WireFormat, float]:
+    """The same of a method and the beginning of a path."""
+    import difflib
+
+    pairs, paths = pairs_of(asked), known_pairs()
+
+    def shared(at: int) -> float:
+        """The share of its pairs of letters that a known path has in common with what came."""
+        own = paths[at][2]
+        return len(pairs & own) / (len(own) + len(pairs))
+
+    # difflib takes its time: it is asked about the few that share most with what came.
+    likely = sorted(range(len(paths)), key=shared)[-LIKELY_PATHS:]
+    # Of equals the one that says most itself is told, not one that takes anything there.
+    likely.sort(key=lambda at: (paths[at][0].count("{"), at))
+    best = paths[0][0], paths[0][1], 0.0
+    for known, wire, _ in [paths[at] for at in likely]:
+        alike = difflib.SequenceMatcher(None, known, with_placeholders(asked, known))
+        # The quick ratios are upper bounds, and cheap.
+        bounds = (alike.real_quick_ratio, alike.quick_ratio, alike.ratio)
+        if all(bound() > best[2] + EQUAL for bound in bounds):
+            best = known, wire, alike.ratio()
+    return best
+
+
+def pairs_of(path: str) -> FrozenSet[str]:
+    """The letters that follow each other in a path."""
+    return frozenset(path[at : at + 2] for at in range(len(path) - 1))
+
+
+def with_placeholders(path: str, known: str) -> str:
+    """A path with {model} and the like where a known path of as many segments has them."""
+    segments = path.replace("%3A", ":").split("/")
+    known_segments = known.split("/")
+    if len(segments) != len(known_segments):
+        return path
+    found = []
+    for segment, known_segment in zip(segments, known_segments):
+        if known_segment.startswith("{"):
+            holder, colon, _ = known_segment.partition(":")
+            if colon:
+                holder += colon + segment.rpartition(":")[2]
+            segment = holder
+        found.append(segment)
+    return "/".join(found)
+
+
+def shape_of(request: Request, ports: Ports = NO_PORTS) -> WireFormat:
+    """The wire format in whose shape a request gets an error, whether or not its path is known."""
+    return spoken(plain_shape(request), request, ports)
+
+
+def plain_shape(request: Request) -> WireFormat:
+    """The same, whatever the dialect is."""
+    if request.path in ("", "/", "*"):
+        return DEFAULT_SHAPE
+    # Whatever the method is: it may be the wrong one.
+    found = [owner for method in ("POST", "GET", "PUT") for owner in owners(method, request.path)]
+    for wire, params in found:
+        if wire.owns(request, params):
+            return wire
+    if found:
+        return found[0][0]
+    _, wire, alike = nearest_path(request.path, request.method)
+    # A typo in a path gets the shape of the provider that was meant.
+    if alike > TYPO:
+        return wire
+    return DEFAULT_SHAPE
+
+
+# === mocks/delivery ==========================================================
+# How an answer of a mock travels, from its JSON: headers, pauses, cuts and faults.  Pure.
+
+
+FAULT_KEYS = ("fault", "probability")
+
+AFTER_KEYS = ("after_events", "after_pieces")  # of a fault, or an error
+
+DELIVERY_KEYS = ("headers", "delay", "pace", "gzip", "wire", "gate", "keepalive")
+
+MOST_COUNTED_ON = 999_999  # events or pieces of content after which something may happen
+
+MOST_COMMENT = 64 * 1024  # characters of a comment
+
+GZIP_CHOICES = ("auto", "always", "never")
+
+PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
+
+KEEPALIVE_KEYS = ("every", "comment")
+
+PLAN_KEYS = field_names(Plan)
+
+# The words that a key of a wire plan takes.
+PLAN_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "split": ("utf8", "eol"),
+    "eol": ("\n", "\r\n", "\r"),
+    "gzip": ("event", "block", "members"),
+}
+
+PLAN_FLAGS = ("no_space", "chunk_extensions", "trailers", "chunked", "close")
+
+# How headers that only the server sets are set all the same.
+SAID_BY_PLANS: Mapping[str, str] = {
+    "connection": ' ("wire": "close" ends the connection, and says so)',
+    "transfer-encoding": ' ("wire": "chunked" sends a whole body in chunks)',
+}
+
+NOT_IN_A_HEADER = re.compile(r"[^\t\x20-\x7e\x80-\xff]")  # RFC 9110, 5.5
+
+
+def parse_delivery(response: Node) -> Delivery:
+    """How a response travels."""
+    # Most responses say nothing of it: thousands of them are read at start.
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *FAULT_KEYS, *AFTER_KEYS)):
+        return Delivery()
+    delivery = Delivery(
+        response.get("delay").seconds(0),
+        parse_pace(response.get("pace")),
+        response.get("gzip").choice(GZIP_CHOICES, "auto"),
+        parse_headers(response.get("headers")),
+        parse_gate(response.get("gate")),
+        parse_plan(response.get("wire")),
+        parse_fault(response),
+        parse_keepalive(response.get("keepalive")),
+    )
+    check_pairs(response, delivery)
+    return delivery
+
+
+def check_pairs(response: Node, delivery: Delivery) -> None:
+    """Raise BadMock for keys that leave each other without an effect, whatever the answer is."""
+    fault = delivery.fault
+    if delivery.plan.gzip and delivery.gzip == "never":
+        response.get("gzip").fail('has the last word, so that "wire" would compress nothing')
+    if not fault or fault.probability < 1 or not is_before_all(fault):
+        return
+    for key in DELIVERY_KEYS:
+        if key in response.value and key != "delay":
+            after = '"after_events" says when it comes'
+            response.get(key).fail(f"has no effect: a {fault.kind} sends nothing before; {after}")
+
+
+def parse_pace(node: Node) -> Optional[Pace]:
+    """A pace: seconds between events, a list of gaps, or an object."""
+    if node.is_null:
+        return None
+    if isinstance(node.value, list):
+        if not node.value:
+            node.fail("has no gap; the first is the one after the first event")
+        return Pace(gaps=tuple(gap.seconds() for gap in node.items()))
+    if not isinstance(node.value, dict):
+        return Pace(between=node.seconds())
+    node.only(PACE_KEYS)
+    rate = node.get("tokens_per_second")
+    if rate.is_absent:
+        between = node.get("between").seconds(0)
+    elif "between" in node.value:
+        node.fail("has both between and tokens_per_second, which say the same; keep one")
+    else:
+        # A token is an event.
+        between = 1 / rate.number("a number, at least one an hour", 1 / 3600, 1e9)
+    jitter = node.get("jitter").number("a share of the pause from 0 to 1", 0, 1, 0)
+    if jitter and not between:
+        node.get("jitter").fail("is a share of the pauses between events, and there are none")
+    return Pace(node.get("first").seconds(0), between, float(jitter))
+
+
+def parse_headers(node: Node) -> Tuple[Tuple[str, Optional[str]], ...]:
+    """Response headers: text, numbers, a list of those for several lines, or null for "leave it
+    out"."""
+    # A mock may even take out what the provider always sends.
+    headers = []
+    for name, value in node.members():
+        if value.value == []:
+            value.fail("has no value; null leaves the header out")
+        lines = [value]
+        if isinstance(value.value, list):
+            lines = value.items()
+        for line in lines:
+            if line.value is None and line is not value:
+                line.expected("a string or a number")
+            headers.append((name, parse_header(name, line)))
+    return tuple(headers)
+
+
+def parse_header(name: str, node: Node) -> Optional[str]:
+    """The value of one response header."""
+    if not HEADER_NAME.fullmatch(name):
+        node.fail("is not a header name")
+    if name.lower() in FRAMING_HEADERS:
+        instead = SAID_BY_PLANS.get(name.lower(), "")
+        node.fail("is set by the server, because it must be true of what is sent" + instead)
+    if node.value is None:
+        return None
+    if not node.is_a("a string") and not node.is_a("a number"):
+        node.expected("a string, a number, a list of those, or null")
+    text = str(node.value)
+    if NOT_IN_A_HEADER.search(text):
+        node.fail("holds a character that no header can carry")
+    return text
+
+
+def parse_plan(node: Node) -> Plan:
+    """A wire plan: the name of one, or an object."""
+    if node.is_absent:
+        return Plan()
+    if isinstance(node.value, str):
+        return WIRE_PLANS[node.choice(WIRE_PLANS)]
+    node.only(PLAN_KEYS)
+    for key, words in PLAN_WORDS.items():
+        check_word(node.get(key), words)
+    for key in PLAN_FLAGS:
+        node.get(key).flag(False)
+    node.get("coalesce").integer("a number of events", 1, math.inf, 0)
+    comments = parse_comments(node.get("comments"))
+    return Plan(**{**node.value, "comments": comments})
+
+
+def parse_comments(node: Node) -> Optional[str]:
+    """A comment before each event: true for the usual one, or a text of one's own."""
+    if isinstance(node.value, str):
+        return comment_text(node)
+    if not node.is_absent and not node.is_a("a boolean"):
+        node.expected("true, false, or the text of the comment")
+    if node.flag(False):
+        return USUAL_COMMENT
+    return None
+
+
+def comment_text(node: Node) -> Optional[str]:
+    """The text of a comment, if there is one; it may be written before each of many events."""
+    text: Optional[str] = node.text(None)
+    if text and len(text) > MOST_COMMENT:
+        node.fail(f"has {len(text)} characters, and a comment has at most {MOST_COMMENT}")
+    return text
+
+
+def check_word(node: Node, words: Tuple[str, ...]) -> None:
+    """Raise BadMock for what a key of a wire plan does not take."""
+    if node.is_absent or node.value in words:
+        return
+    what = " or ".join(map(quoted, words))
+    if node.key == "split":
+        if node.is_a("an integer") and node.value > 0:
+            return
+        what = "a number of bytes, " + what
+    node.expected(what)
+
+
+def parse_gate(node: Node) -> Optional[After]:
+    """Where a gate begins: with the second event, or behind so many pieces of content."""
+    if node.is_absent or node.value is False:
+        return None
+    if node.value is True:
+        return After(1)
+    what = "true, or how many pieces of content go out at once, at least 1"
+    return After(node.integer(what, 1, MOST_COUNTED_ON), pieces=True)
+
+
+def parse_keepalive(node: Node) -> Optional[Keepalive]:
+    """What is sent while nothing else is."""
+    if node.is_null:
+        return None
+    node.only(KEEPALIVE_KEYS)
+    every = node.get("every").number("seconds from 0.001 to 3600", 0.001, 3600)
+    return Keepalive(float(every), comment_text(node.get("comment")))
+
+
+def parse_fault(response: Node) -> Optional[Fault]:
+    """How a response breaks."""
+    fault, probability = response.get("fault"), response.get("probability")
+    after = parse_after(response)
+    if fault.is_absent:
+        is_error = "error" in response.value or response.value.get("status", 200) >= 400
+        if not probability.is_absent and not is_error:
+            probability.fail("is how likely a fault or an error is, but there is neither")
+        if after and "error" not in response.value:
+            key = next(key for key in AFTER_KEYS if key in response.value)
+            problem = 'is when an error or a fault comes, but there is neither "error" nor "fault"'
+            response.get(key).fail(problem)
+        return None
+    kind = fault.choice(FAULTS)
+    likely = parse_probability(response)
+    if not likely:
+        probability.fail("is 0, so that the fault never comes; leave both out")
+    return Fault(kind, after, likely)
+
+
+def parse_probability(response: Node) -> float:
+    """How likely the fault of a response is, or its error."""
+    return float(response.get("probability").number("a number from 0 to 1", 0, 1, 1))
+
+
+def parse_after(response: Node) -> Optional[After]:
+    """Where in a stream something happens: after so many events, or pieces of content."""
+    events, pieces = (response.get(key) for key in AFTER_KEYS)
+    if not pieces.is_absent:
+        if not events.is_absent:
+            pieces.fail('says where, and so does "after_events"; keep one')
+        return After(pieces.integer("a number of pieces of content", 0, MOST_COUNTED_ON), True)
+    if events.is_absent:
+        return None
+    return After(events.integer("a number of events", 0, MOST_COUNTED_ON))
+
+
+# === mocks/differences =======================================================
+# Differences in words: what keeps a call from being answered.  Pure.
+
+
+def explained(difference: Difference) -> str:
+    """One difference in words: `model is "gpt-4o", expected "gpt-4o-mini"`."""
+    key, got, expected = unsecret(*difference)
+    parting = 0
+    if isinstance(got, str) and isinstance(expected, str):
+        parting = parting_of(got, expected, 0)
+    told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
+    if (key, got) == ("provider", "openai"):
+        told += other_dialect(expected)
+    return told
+
+
+def other_dialect(provider: Json) -> str:
+    """What is said of a provider whose way of OpenAI's format may have been meant."""
+    if provider == "openai" or provider not in DIALECTS:
+        return ""
+    return f'; "dialect": {shown(provider)} asks for its way of OpenAI\'s format'
+
+
+def parting_of(one: str, other: str, default: int) -> int:
+    """Where two texts begin to differ; `default` if one is the beginning of the other."""
+    for index, pair in enumerate(zip(one, other)):
+        if pair[0] != pair[1]:
+            return index
+    return default
+
+
+# === mocks/effects ===========================================================
+# What an API shows of an answer: found out by writing two answers that differ in that alone.
+
+# Pure.
+
+
+USUAL_REPLY = Reply((Text("one two"),), "stop", Usage(100, 100), "model")
+ALONE_PARTS = (Embedding(((0.5, 0.25),)), Scores((0.5,)))  # where no text is said
+
+# Values in which an answer may differ from the usual one, by the keys of a mock.
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "text": {"parts": (Text("three"),)},
+    "reasoning": {"parts": (Reasoning("three"), Text("one two"))},
+    "refusal": {"parts": (Refusal("three"),)},
+    "tool_calls": {"parts": (ToolCall("f", {}),)},
+    "chunk_size": {"chunk_size": 1},
+    "model": {"model": "another"},
+    "id": {"id": "another"},
+    "input_tokens": {"usage": Usage(7, 100)},
+    "output_tokens": {"usage": Usage(100, 7)},
+    "reasoning_tokens": {"usage": Usage(100, 100, reasoning=7)},
+    "cached_tokens": {"usage": Usage(100, 100, cached=7)},
+    "cache_write_tokens": {"usage": Usage(100, 100, cache_write=7)},
+}
+
+
+@functools.lru_cache(maxsize=None)
+def shows(wire: WireFormat, stream: bool, key: str) -> bool:
+    """Whether an API's answer is another one for what a key of a neutral response says."""
+    return differs(wire, stream, CHANGES[key])
+
+
+@functools.lru_cache(maxsize=256)
+def shows_stop(wire: WireFormat, stream: bool, word: str) -> bool:
+    """Whether an API's answer is another one because it ends for this reason."""
+    return differs(wire, stream, {"stop": word})
+
+
+def differs(wire: WireFormat, stream: bool, change: Mapping[str, Any]) -> bool:
+    """Whether an API's answer is another one when its reply is changed."""
+    usual = USUAL_REPLY
+    for part in ALONE_PARTS:
+        if type(part) in wire.speaks:
+            usual = replace(usual, parts=(part,))
+    call = asking(wire, stream)
+    return said(wire, call, replace(usual, **change)) != said(wire, call, usual)
+
+
+def asking(wire: WireFormat, stream: bool) -> Call:
+    """A request that asks for all that it can be told."""
+    return Call(
+        Request("POST", "/"),
+        wire.provider,
+        wire.operation,
+        wire.api,
+        "",
+        stream,
+        "hi",
+        inputs=("hi",),
+        prompt="hi",
+        body={
+            "stream_options": {"include_usage": True},
+            "documents": ["hi"],
+            "records": [{"id": "hi"}],
+            "checks": {"promptAttack": {"categories": [{"category": "hi"}]}},
+        },
+    )
+
+
+def said(wire: WireFormat, call: Call, reply: Reply) -> List[object]:
+    """All that an answer says, in its headers and its body or its events."""
+    if not call.stream:
+        return [wire.whole(call, reply), wire.usage_headers(reply)]
+    return list(wire.events(call, reply))
+
+
+@functools.lru_cache(maxsize=256)
+def shows_in_error(wire: WireFormat, stream: bool, key: str, failure: Failure) -> bool:
+    """Whether an API's error, alone or in mid-stream, is another one for what a key of it says,
+    which may depend on the status."""
+    call = asking(wire, stream)
+    said: List[object] = []
+    for word in (None, "its own"):
+        changed: Mapping[str, Any] = {key: word}
+        told = wire.completed(call, replace(failure, **changed))
+        said.append(
+            list(wire.interruption(call, told, 1)) if stream else wire.failed(call, told, {})
+        )
+    return said[0] != said[1]
+
+
+# === mocks/needless ==========================================================
+# Keys of a delivery that would be in vain: they change nothing of some kind of answer.  Pure.
+
+
+# What answers a mock can give: how their events are framed, None for a whole one, what the provider
+# keeps a stream alive with, and whether they are compressed without being told.
+Reached = Tuple[Optional[Framing], bytes, bool]
+
+LINE_KEYS = ("eol", "comments", "no_space")  # of a wire plan
+
+NO_EVENTS = "a whole answer has no events"
+
+
+def vain_in_all(
+    response: Node, delivery: Delivery, reached: Iterable[Reached]
+) -> Optional[Tuple[Node, str]]:
+    """A key that is in vain in all answers that a mock can give, and why."""
+    found: List[Dict[str, str]] = []
+    wholes: List[Dict[str, str]] = []
+    for one in reached:
+        in_vain = vain(response.value, delivery, one)
+        if not in_vain:
+            return None
+        (wholes if one[0] is None else found).append(in_vain)
+    found += wholes  # behind streams, of which the reasons tell more
+    for key, reason in (found or [{}])[0].items():
+        if not all(key in others for others in found):
+            continue
+        node = response.within(*key.split("."))
+        if node.is_absent:  # it stands in a plan that is called by its name
+            node = response.get("wire")
+        return node, f"has no effect: {reason}"
+    return None
+
+
+def vain(spec: Mapping[str, Json], delivery: Delivery, reached: Reached) -> Dict[str, str]:
+    """The keys of a response that change nothing of such answers, each with the reason.
+
+    Keys of a wire plan are called `wire.eol` and so on."""
+    framing, ping, negotiates = reached
+    found: Dict[str, str] = {}
+    if delivery.gzip == "never" and not negotiates:
+        found["gzip"] = "an answer of that kind is not compressed without being told"
+    if framing is None:
+        found.update(vain_in_whole(spec, delivery))
+    else:
+        found.update(vain_in_stream(delivery, framing, ping))
+    return found
+
+
+def vain_in_whole(spec: Mapping[str, Json], delivery: Delivery) -> Iterable[Tuple[str, str]]:
+    """What changes nothing of a whole answer."""
+    plan = delivery.plan
+    if spec.get("pace") is not None:
+        yield "pace", NO_EVENTS
+    if delivery.gate:
+        yield "gate", NO_EVENTS
+    if delivery.keepalive:
+        yield "keepalive", "nothing comes before a whole answer"
+    if plan.coalesce:
+        yield "wire.coalesce", NO_EVENTS
+    if plan.gzip in ("event", "block"):
+        yield "wire.gzip", "a whole answer has no events after which it could be flushed"
+    yield from vain_lines(delivery)
+    if not plan.chunked:
+        for key in ("chunk_extensions", "trailers"):
+            if getattr(plan, key):
+                yield (
+                    f"wire.{key}",
+                    'a whole answer has no chunks, unless "chunked" stands beside it',
+                )
+    # A body that is cut may break between its pieces, if that is what its fault does.
+    is_cut = plan.chunked or plan.split
+    breaks = delivery.fault and delivery.fault.kind not in ("malformed", "bad_gzip")
+    for key in AFTER_KEYS:
+        if key in spec and not (is_cut and breaks and key == "after_events"):
+            yield key, NO_EVENTS
+
+
+def vain_in_stream(delivery: Delivery, framing: Framing, ping: bytes) -> Iterable[Tuple[str, str]]:
+    """What changes nothing of a stream."""
+    plan, keepalive = delivery.plan, delivery.keepalive
+    if plan.chunked:
+        yield "wire.chunked", "a stream goes in chunks without it"
+    is_sse = isinstance(framing, SSE)
+    if not is_sse:
+        yield from vain_lines(delivery)
+    if plan.split == "eol" and not isinstance(framing, (SSE, JsonArray)):
+        yield "wire.split", "no line ends in several bytes"
+    if not keepalive:
+        return
+    if not is_sse:
+        yield "keepalive", "only event streams have comments and pings"
+    elif keepalive.comment is None and not ping:
+        yield "keepalive", 'the provider sends no pings; give the text of a "comment"'
+    elif longest_wait(delivery) <= keepalive.every:
+        yield (
+            "keepalive",
+            'nothing in it waits for longer; it goes with delay, pace, gate, or a late "hang"',
+        )
+
+
+def vain_lines(delivery: Delivery) -> Iterable[Tuple[str, str]]:
+    """The keys of a plan that change the lines of an event stream."""
+    for key in LINE_KEYS:
+        if getattr(delivery.plan, key) != getattr(USUAL_PLAN, key):
+            yield f"wire.{key}", "only event streams have such lines"
+
+
+def longest_wait(delivery: Delivery) -> float:
+    """The longest time for which a stream may send nothing, by what is said of it."""
+    fault, pace = delivery.fault, delivery.pace or Pace()
+    if delivery.gate or (fault and fault.kind == "hang" and fault.after is not None):
+        return float("inf")
+    first = delivery.delay + pace.first
+    between = pace.between * (1 + pace.jitter)
+    if delivery.plan.coalesce > 1:  # all of them in one pause
+        return first + sum(pace.gaps) + between * delivery.plan.coalesce
+    return max(first, between, *pace.gaps)
+
+
+# === mocks/reach =============================================================
+# Reach: which answers a mock can give, and whether each of its keys shows in one of them.
+
+# Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@record
+class Way:
+    """A way to be answered: the API that is asked, whether it streams, and whether the stream is to
+    be a JSON array, where there are such."""
+
+    wire: WireFormat
+    stream: bool
+    array: bool = False
+
+    @property
+    def api(self) -> str:
+        """The API in words: `openai chat`."""
+        if self.wire is ELSEWHERE:
+            return "paths of no provider"
+        told = f"{self.wire.provider} {self.wire.api}"
+        if self.wire.dialect in ("", self.wire.provider):
+            return told
+        return f"{told} ({self.wire.dialect})"
+
+
+MOST_CHOICES = 2048  # more than these no API gives
+
+
+@functools.lru_cache(maxsize=256)
+def asked(way: Way, custom: Tuple[str, ...]) -> Call:
+    """A request that comes this way and asks for all that it can: choices, custom tools."""
+    wire = way.wire
+    request = Request("POST", "/")
+    if way.array:
+        request = Request("POST", "/", {"alt": "json"})
+    call = Call(request, wire.provider, wire.operation, wire.api, "", way.stream)
+    call = replace(call, choices=MOST_CHOICES, body={})
+    if custom and wire.has_custom_tools:
+        return replace(call, custom_tools=custom)
+    return call
+
+
+def all_ways() -> Tuple[Way, ...]:
+    """All ways, the most common API first."""
+    wires = [DEFAULT_SHAPE, *WIRE_FORMATS, ELSEWHERE]
+    found: Dict[Way, None] = {}  # a set in order
+    for wire in wires:
+        found[Way(wire, False)] = None
+        if can_stream(wire) or wire.operation == OTHER:
+            found[Way(wire, True)] = None
+            array = Way(wire, True, True)
+            if not wire.framing(asked(array, ())).streams:
+                found[array] = None
+    return tuple(found)
+
+
+WAYS = all_ways()
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What a condition looks at that is the same for all requests of an API.
+PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
+    "provider": lambda way: [way.wire.provider],
+    "dialect": lambda way: sorted(dialects_of(way.wire)),
+    "operation": lambda way: [way.wire.operation],
+    "api": lambda way: [way.wire.api],
+    "stream": lambda way: [way.stream],
+    "method": lambda way: methods_of(way.wire),
+}
+
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
+    "embed": CONVERSATION - {"user"},
+    "rerank": CONVERSATION - {"user"},
+    "image": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
+}
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
+UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
+SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
+
+
+@functools.lru_cache(maxsize=1024)
+def homes(path: str) -> FrozenSet[WireFormat]:
+    """The APIs that have a path, and what answers there in other methods."""
+    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    return frozenset([ELSEWHERE, *found])
+
+
+def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
+    """The ways in which all conditions on PLACES hold."""
+    wanted = []
+    for condition in conditions:
+        values = condition.expected
+        if not isinstance(values, list):
+            values = [values]
+        wanted.append((condition.key, tuple(values)))
+    return ways_with(tuple(wanted))
+
+
+@functools.lru_cache(maxsize=1024)  # thousands of mocks ask for the same
+def ways_with(wanted: Tuple[Tuple[str, Tuple[Json, ...]], ...]) -> Tuple[Way, ...]:
+    """The ways in which one of the values is found at each of some PLACES."""
+    if not wanted:
+        return WAYS
+    key, values = wanted[-1]
+    look, among = PLACES[key], set(values)
+    # Many ask for the same provider or operation, and for some API of it.
+    return tuple(way for way in ways_with(wanted[:-1]) if not among.isdisjoint(look(way)))
+
+
+def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
+    """The ways in which a request can come that fulfils all conditions, as far as can be told."""
+    ways = placed(one for one in conditions if one.key in PLACES)
+    for condition in conditions:
+        if condition.key == "path" and isinstance(condition.expected, str):
+            at_home = homes(condition.expected)
+            ways = tuple(way for way in ways if way.wire in at_home)
+    silent = {UNSAID_TO[way.wire] for way in ways}
+    for condition in conditions:
+        mute = {keys for keys in silent if condition.key in keys}
+        if mute and not condition.holds(condition.get(SILENT)):
+            ways = tuple(way for way in ways if UNSAID_TO[way.wire] not in mute)
+    return ways
+
+
+# --- whether a mock can answer ---
+
+
+def check_reach(
+    node: Node,
+    conditions: Sequence[Condition],
+    responses: Sequence[Node],
+    answers: Sequence[Answer],
+) -> None:
+    """Raise BadMock for a mock that can never answer, or of which a part shows in no answer that it
+    can give."""
+    paths = [condition for condition in conditions if condition.key == "path"]
+    check_path(paths, node)
+    ways = ways_of(conditions)
+    if not ways:
+        refuse_contradiction(node.get("match"), conditions)
+    if not node.get("dialect").is_absent:
+        ways = ways_in_dialect(node.get("dialect"), ways, paths)
+        # What a limit refuses is said in the dialect, whatever else is answered.
+        if all(map(is_foreign, answers)) and node.get("limit").is_absent:
+            told = "raw bytes, transcripts, and faults that come before all, are"
+            node.get("dialect").fail(f"has no effect: {told} the same in every dialect")
+    for response, answer in zip(responses, answers):
+        check_answer(response, answer, ways)
+
+
+def is_foreign(answer: Answer) -> bool:
+    """Whether nothing of an answer is written in any API's way."""
+    form, fault = answer.form, answer.delivery.fault
+    if fault is not None and fault.probability >= 1 and is_before_all(fault):
+        return True
+    if isinstance(form, Recorded):
+        return not (form.body is not MISSING or form.frames or form.values)
+    return isinstance(form, Raw)
+
+
+def ways_in_dialect(
+    dialect: Node, ways: Sequence[Way], paths: Sequence[Condition]
+) -> Tuple[Way, ...]:
+    """The ways in which a mock answers that names a dialect, and may ask for a path; BadMock if
+    none of them has one."""
+    requests = [Request("POST", one.expected) for one in paths if isinstance(one.expected, str)]
+
+    def has_dialects(wire: WireFormat) -> bool:
+        """Whether hosts of other dialects have an API, and that at the path."""
+        return speaks_dialects(wire) and all(shares_path(wire, one) for one in requests)
+
+    if not any(has_dialects(way.wire) for way in ways):
+        told = some(sorted({way.api for way in ways}))
+        dialect.fail(f"has no effect: {told} is no API that hosts of other dialects have")
+    found: Dict[Way, None] = {}  # a set in order
+    for way in ways:
+        wire = way.wire
+        if has_dialects(wire):
+            wire = in_dialect(wire, dialect.value)
+        found[replace(way, wire=wire)] = None
+    return tuple(found)
+
+
+def check_path(asked_for: Sequence[Condition], node: Node) -> None:
+    """Raise BadMock for a path that no request has."""
+    for condition in asked_for:
+        text = condition.expected
+        path = node.within("match", "path")
+        if not isinstance(text, str):
+            continue
+        if not text.startswith("/"):
+            path.expected('a path, which begins with "/"')
+        if "?" in text:
+            path.fail('has a query, which is matched by "query"')
+        if text.startswith(CONTROL_PREFIX):
+            path.fail("is one of the control API, which no mock answers")
+
+
+def refuse_contradiction(match: Node, conditions: Sequence[Condition]) -> NoReturn:
+    """Raise BadMock for the condition that leaves none of the ways that those before it leave:
+    beside which of them, and what would do."""
+    # First what tells an API, then what is asked of its requests: of both the second is wrong.
+    told = sorted(conditions, key=lambda one: one.key not in PLACES and one.key != "path")
+    number = next(at for at in range(len(told)) if not ways_of(told[: at + 1]))
+    before, last = told[:number], told[number]
+    others = [one for one in before if not ways_of([one, last])]
+    beside = "the rest"
+    if others:
+        beside = f"{others[0].key} {shown(others[0].expected)}"
+        if match.get(others[0].key).is_absent:
+            beside += ", which is meant where none is said"
+    left = ways_of(before)
+    known = sorted({str(value) for way in left for value in values_at(last.key, way)})
+    hint = ""
+    if known:
+        hint = f"; that leaves {', '.join(known)}"
+    elif last.key == "path":
+        own = {way.api for way in ways_of([last])}
+        hint = f": it is one of {some(sorted(own))}"
+    if others and others[0].key == "provider":
+        hint += other_dialect(others[0].expected)
+    said = shown(last.expected)
+    if match.get(last.key).is_absent:
+        said += ", which is meant where none is said,"
+    match.get(last.key).fail(f"no request has {said} beside {beside}{hint}")
+
+
+def values_at(key: str, way: Way) -> Iterable[Json]:
+    """What a condition on one of PLACES finds this way."""
+    if key == "stream":
+        return [str(way.stream).lower()]
+    return PLACES[key](way) if key in PLACES else ()
+
+
+def some(names: Sequence[str]) -> str:
+    """A few names, and how many more there are."""
+    told = ", ".join(names[:3])
+    if len(names) > 3:
+        told += f" or {len(names) - 3} more"
+    return told
+
+
+def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
+    """The same of one `response`."""
+    # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
+    # of them are read at start.
+    wrong = what_is_vain(response, answer, ways[:2])
+    # What takes long to find out of a long recording is known then, before anybody waits for it.
+    if (wrong or answer.is_long) and len(ways) > 2:
+        wrong = what_is_vain(response, answer, ways)
+    if wrong:
+        node, problem = wrong
+        node.fail(problem)
+
+
+Wrong = Tuple[Node, str]  # a part of a response, and what is wrong with it
+
+
+def what_is_vain(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What shows in no answer that can be given in these ways, and why."""
+    custom = answer.custom_calls
+    lacking = [answer.lacks(way.wire, asked(way, custom)) for way in ways]
+    if lacking[0] and None not in lacking:
+        return response, f"can never be given: {explained(lacking[0])}"
+    able = [way for way, difference in zip(ways, lacking) if difference is None]
+    for check in (vain_kind, vain_delivery, vain_neutral, vain_error):
+        wrong = check(response, answer, able)
+        if wrong:
+            return wrong
+    return None
+
+
+def vain_kind(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is for a whole answer or a streamed one, if there never is one."""
+    spec = response.value
+    streams = any(way.stream or way.wire is ELSEWHERE for way in ways)
+    wholes = any(not way.stream for way in ways)
+    for key in ("events", "chunk_size"):
+        if key in spec and not streams:
+            return response.get(key), "has no effect: no answer of this mock is streamed"
+    if "chunk_size" in spec and isinstance(answer.form, Neutral):
+        cut = any(way.stream and shows(way.wire, True, "chunk_size") for way in ways)
+        if not (cut and answer.form.parts):
+            return response.get("chunk_size"), "has no effect: there is nothing to cut"
+    if "body" in spec and "events" in spec and not wholes:
+        return response.get("body"), "has no effect: all answers of this mock are streamed"
+    return None
+
+
+def vain_delivery(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What is said of how an answer travels that changes nothing there."""
+    if response.value.keys().isdisjoint((*DELIVERY_KEYS, *AFTER_KEYS)):
+        return None
+    reached = (reached_by(answer, way) for way in ways)
+    return vain_in_all(response, answer.delivery, reached)
+
+
+def reached_by(answer: Answer, way: Way) -> Reached:
+    """What answer is given this way, as far as it matters to how that travels."""
+    framing = framing_of_answer_by(answer, way)
+    if framing is not None:
+        return framing, way.wire.ping, framing.negotiated
+    content_type = ""
+    if isinstance(answer.form, Raw):
+        content_type = content_type_in(answer.delivery.headers)
+    elif isinstance(answer.form, Recorded) and answer.form.whole:
+        content_type = content_type_in(answer.form.whole.headers)
+    elif isinstance(answer.form, (Neutral, Usual)):
+        content_type = way.wire.whole_type(asked(way, ()))
+    return None, way.wire.ping, not is_packed(content_type)
+
+
+def framing_of_answer_by(answer: Answer, way: Way) -> Optional[Framing]:
+    """How the events of an answer are framed that is given this way; None for a whole one."""
+    form, streams = answer.form, way.stream
+    if isinstance(form, Raw) or (isinstance(form, Failure) and form.kind != "content_filter"):
+        return None
+    if isinstance(form, Recorded):
+        alone = way.wire is ELSEWHERE and not form.has_body
+        streams = form.has_events and (streams or alone)
+    if not streams:
+        return None
+    if way.wire is ELSEWHERE and isinstance(form, Recorded) and form.kind:
+        return TEXT_FRAMINGS[form.kind][0]
+    return way.wire.framing(asked(way, ()))
+
+
+NEUTRAL_SHOWN = ("reasoning", "refusal", "tool_calls", "model", "id")
+
+
+def vain_neutral(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of a neutral answer.  Where nothing is said in words, a text still says that
+    there is an answer; what blocks an API has it knows itself."""
+    if not isinstance(answer.form, Neutral):
+        return None
+    never = f"has no effect: {no_place(ways)} for it"
+    spec = response.value
+    stop = spec.get("finish_reason", "stop")
+    if stop != "stop" and not any(shows_stop(way.wire, way.stream, stop) for way in ways):
+        return response.get("finish_reason"), never
+    nodes = [response.get(key) for key in NEUTRAL_SHOWN if key in spec]
+    if "usage" in spec:
+        nodes += counts_of(response.get("usage"))
+    if "parts" in spec:
+        parts = [node for item in response.get("parts").items() for _, node in item.members()]
+        nodes += [node for node in parts if node.key in NEUTRAL_SHOWN]
+    for node in nodes:
+        if not any(shows(way.wire, way.stream, str(node.key)) for way in ways):
+            return node, never
+    return None
+
+
+def counts_of(usage: Node) -> List[Node]:
+    """The token counts that must show: of both ends of an exchange one is enough."""
+    counts = [node for _, node in usage.members()]
+    if "input_tokens" not in usage.value:
+        return counts
+    return [node for node in counts if node.key != "output_tokens"]
+
+
+ERROR_SHOWN = ("type", "code", "param")
+
+
+def vain_error(response: Node, answer: Answer, ways: Sequence[Way]) -> Optional[Wrong]:
+    """What no API says of an error."""
+    error, failure = response.get("error"), answer.failure or answer.form
+    if not (isinstance(error.value, dict) and isinstance(failure, Failure)):
+        return None
+    # A stream is broken off; one that never begins is answered as whole ones are.
+    usual, breaks = Failure(failure.status, "no", kind=failure.kind), failure is answer.failure
+    for key in ERROR_SHOWN:
+        places = ((way.wire, way.stream and breaks, key) for way in ways)
+        if not (error.get(key).is_null or any(shows_in_error(*one, usual) for one in places)):
+            return error.get(key), f"has no effect: {no_place(ways)} for it"
+    return None
+
+
+def no_place(ways: Sequence[Way]) -> str:
+    """Which APIs do not say something."""
+    return f"answers of {some(sorted({way.api for way in ways}))} have no place"
+
+
+# === mocks/transcripts =======================================================
+# Transcripts: an answer with its head, as `curl -i` saves it, from bytes.  Pure.
+
+
+# curl writes HTTP/2 where it spoke that, and nothing behind such a status.
+STATUS_LINE = re.compile(rb"HTTP/[0-9](?:\.[0-9])? ([0-9]{3})(?: [^\r\n]*)?(?:\r?\n|\Z)")
+
+# Files that were edited may have lost their CRs.
+SAVED_HEADER = re.compile(rb"(" + TOKEN + rb")[ \t]*:[ \t]*([^\r\n]*)(?:\r?\n|\Z)")
+EMPTY_LINE = re.compile(rb"\r?\n")
+CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+
+# What frames an answer, or is true of one alone, is the server's own when it is sent again; and
+# Alt-Svc would send the client's next request to the provider itself.
+OWN_HEADERS = frozenset(
+    (
+        *("connection", "content-length", "date", "keep-alive", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "alt-svc", "x-mock-request-id"),
+    )
+)
+
+
+CHANGED = "; were its line ends changed?"
+
+
+class NoTranscript(Exception):
+    """Bytes that are no transcript; the message says what they are instead."""
+
+
+def is_transcript(data: bytes) -> bool:
+    """Whether data begins as a transcript does."""
+    return STATUS_LINE.match(data.lstrip()) is not None
+
+
+def parse_transcript(data: bytes) -> Original:
+    """The answer in a transcript, with its chunks as frames if it has them; it may be cut off.
+
+    `curl --raw` keeps the chunks and the content coding.  Without that curl undoes them, and leaves
+    the headers that say so."""
+    status, fields, body = last_head(data.lstrip())
+    names = [name.lower() for name, _ in fields]
+    values = {name: value.lower() for name, (_, value) in zip(names, fields)}
+    chunks: Optional[Tuple[bytes, ...]] = None
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        chunks = chunks_of(body)
+    length = values.get("content-length", "")
+    if chunks is not None:
+        body = b"".join(chunks)
+    elif length.isdigit() and STATUS_LINE.match(body, int(length)):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+    dropped = OWN_HEADERS
+    coding = values.get("content-encoding", "identity")
+    is_coded = coding != "identity" and not is_utf8(body)
+    if not is_coded:
+        dropped |= {"content-encoding"}
+    kept = tuple(field for name, field in zip(names, fields) if name not in dropped)
+    return Original(status, kept, body, chunks, is_coded)
+
+
+def last_head(data: bytes) -> Tuple[int, Headers, bytes]:
+    """Status and header lines of the last head, and what follows it.
+
+    Before it there may be others: interim ones, a proxy's, those of redirects that were followed,
+    whose bodies curl leaves out."""
+    at = 0
+    while True:
+        match = STATUS_LINE.match(data, at)
+        if not match:
+            problem = "is no answer with its head, as curl -i saves it: it"
+            if at:
+                problem = "has no final answer: what follows the interim one"
+            begun = shown(data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace"))
+            raise NoTranscript(f"{problem} begins with {begun}, not with HTTP/1.1 200 OK")
+        status = int(match.group(1))
+        fields, at = fields_of(data, match.end())
+        if STATUS_LINE.match(data, at) or 100 <= status < 200:
+            continue
+        if not 200 <= status < 600:
+            raise NoTranscript(f"has the status {status}, which is none from 200 to 599")
+        return status, tuple(fields), data[at:]
+
+
+def fields_of(data: bytes, at: int) -> Tuple[List[Tuple[str, str]], int]:
+    """The header lines from here on, and where what follows them begins."""
+    fields: List[Tuple[str, str]] = []
+    while at < len(data):
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            return fields, end.end()
+        match = SAVED_HEADER.match(data, at)
+        if not match:
+            line = data[at : at + 60].partition(b"\n")[0].decode("utf-8", "replace")
+            raise NoTranscript(f"has in its head what is no header: {shown(line)}")
+        name, value = (part.decode("latin-1") for part in match.groups())
+        fields.append((name, value.rstrip(" \t")))
+        at = match.end()
+    return fields, at
+
+
+def chunks_of(data: bytes) -> Optional[Tuple[bytes, ...]]:
+    """The chunks of a body, without extensions and trailers; None if curl has undone them."""
+    chunks: List[bytes] = []
+    at = 0
+    while at < len(data):
+        match = CHUNK_HEAD.match(data, at)
+        if not match and not chunks:
+            return None
+        if not match:
+            raise NoTranscript(f"has {len(chunks)} chunks, and then what is none{CHANGED}")
+        size = int(match.group(1), 16)
+        start = match.end()
+        if not size:
+            check_ending(data[start:])
+            break
+        at = start + size
+        chunks.append(data[start:at])
+        end = EMPTY_LINE.match(data, at)
+        if end:
+            at = end.end()
+        elif at < len(data) and data[at:] != b"\r":
+            length = f"that is not as long as it says{CHANGED}"
+            raise NoTranscript(f"has a chunk, number {len(chunks)}, {length}")
+    return tuple(chunks)
+
+
+def check_ending(data: bytes) -> None:
+    """Refuse another answer behind the trailers of the one before."""
+    _, at = fields_of(data, 0)
+    if STATUS_LINE.match(data, at):
+        raise NoTranscript("holds one answer after the other; a transcript has one")
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether data is UTF-8, as far as it goes: nothing that is compressed is."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# === mocks/recordings ========================================================
+# Recorded answers: bodies and events, in @files or not.  Pure: a mock's node says how to read.
+
+
+UNPACKED_LIMIT = 256 * 1024 * 1024  # bytes of a body that is stored as gzip
+
+# Reads a file by its name in the data directory; raises FileNotFoundError, or Unreadable.
+ReadFile = Callable[[str], bytes]
+
+
+class Unreadable(Exception):
+    """A file that is there, or outside, and can't be read; the message says why."""
+
+
+class MockNode(Node):
+    """A value in a mock, which may name files; the whole knows how those are read."""
+
+    __slots__ = ("read_file",)
+    read_file: ReadFile
+
+    @classmethod
+    def whole(cls, value: Json, source: str, read_file: ReadFile) -> "MockNode":
+        """A mock, or whatever else holds an answer."""
+        node = cls(value, source)
+        node.read_file = read_file
+        return node
+
+    @property
+    def root(self) -> "MockNode":
+        """The whole that it lies in."""
+        whole = self
+        while whole.parent is not None:
+            whole = whole.parent
+        return whole
+
+    def stored(self, name: str) -> Optional[bytes]:
+        """The bytes of a file that is named here, or None if there is none."""
+        try:
+            # A node deep inside a mock has no reader of its own.
+            return self.root.read_file(name)
+        except FileNotFoundError:
+            return None
+        except Unreadable as error:
+            self.fail(str(error))
+
+    def file(self, name: str) -> bytes:
+        """The bytes of a file that must be there."""
+        data = self.stored(name)
+        if data is None:
+            self.no_file(name)
+        return data
+
+    def no_file(self, name: str) -> NoReturn:
+        """Raise the error of a file that is not there."""
+        self.fail(f"no file {shown(name)} in the data directory")
+
+
+def parse_recorded(response: MockNode) -> Recorded:
+    """A recorded response; files are read, and a gzip twin is found and compared."""
+    body, events = response.get("body"), response.get("events")
+    recorded = Recorded()
+    if not body.is_absent:
+        recorded = recorded_body(body)
+    if not events.is_absent:
+        recorded = with_events(recorded, events)
+    if recorded.has_body and "error" in response.value:
+        body.fail("is never sent: to who wants no stream, the answer is the error alone")
+    for original in filter(None, (recorded.whole, recorded.stream)):
+        check_original(response, original)
+    if response.root.within("match", "stream").value is True:
+        recorded = replace(recorded, to_streams=True)
+    return recorded
+
+
+def check_original(response: Node, original: Original) -> None:
+    """Refuse what can't be done to an answer that is compressed already."""
+    if "error" in response.value and original.frames is None:
+        response.get("error").fail("breaks off a stream, and the transcript holds none")
+    if not original.is_coded:
+        return
+    plan = parse_plan(response.get("wire"))
+    problem = "has no effect: the transcript is compressed already"
+    if response.get("gzip").value == "always":
+        response.get("gzip").fail(problem)
+    if plan.gzip or relines(plan):
+        response.get("wire").fail(problem)
+    if response.get("fault").value == "bad_gzip":
+        response.get("fault").fail(problem)
+    if "error" in response.value:
+        response.get("error").fail("can't be said in the transcript's stream, which is compressed")
+
+
+# --- whole bodies ---
+
+
+def recorded_body(node: MockNode) -> Recorded:
+    """A recorded body: a JSON value, the bytes of a file and of its gzip twin, or a transcript."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return body_of_file(node, value[1:])
+    if isinstance(value, str) and value.lstrip().startswith(("<", "HTTP/")):
+        node.fail(
+            'would be sent as JSON, in quotes; "raw" sends text as it is, and an .http file an '
+            "answer with its head"
+        )
+    return Recorded(value)
+
+
+def body_of_file(node: MockNode, name: str) -> Recorded:
+    """What a file holds, as a body."""
+    if name.endswith(".http"):
+        return Recorded(whole=original_of(node, name))
+    if not name.endswith((".json", ".json.gz")):
+        node.expected('@file.json, @file.json.gz or @file.http; "raw" sends any other file')
+    plain_name = name
+    if name.endswith(".gz"):
+        plain_name = name[: -len(".gz")]
+    twin_name = plain_name + ".gz"
+    plain, twin = node.stored(plain_name), node.stored(twin_name)
+    # The file that is named must be there; its other form may be.
+    if (twin if name == twin_name else plain) is None:
+        node.no_file(name)
+    if twin is not None:
+        unpacked = gunzipped(node, twin, twin_name)
+        # Sent in place of each other, they would be two answers to one request.
+        if plain is not None and unpacked != plain:
+            node.fail(
+                f"{twin_name} is not the gzip of {plain_name}; "
+                "run convert_to_gzip.py on it, or remove it"
+            )
+        plain = unpacked
+    data = plain or b""
+    refuse_transcript(node, name, data)
+    try:
+        parse_json(data)
+    except ValueError as error:
+        node.fail(f'{name} is not JSON: {error}; "raw" sends a file of any kind')
+    return Recorded(data, twin)
+
+
+def gunzipped(node: Node, data: bytes, name: str) -> bytes:
+    """The content of a gzip file, which may have several members (RFC 1952, 2.2)."""
+    plain = bytearray()
+    while data or not plain:
+        unpacker = zlib.decompressobj(31)
+        try:
+            plain += unpacker.decompress(data, UNPACKED_LIMIT - len(plain))
+        except zlib.error as error:
+            node.fail(f"{name} is not gzip: {error}")
+        if len(plain) >= UNPACKED_LIMIT:
+            node.fail(f"{name} has {UNPACKED_LIMIT >> 20} MiB or more once unpacked")
+        if not unpacker.eof:
+            node.fail(f"{name} is gzip that ends too early")
+        data = unpacker.unused_data
+    return bytes(plain)
+
+
+# --- streams ---
+
+
+def with_events(recorded: Recorded, node: MockNode) -> Recorded:
+    """A recorded answer with a stream: its text, JSON values, or a file."""
+    value = node.value
+    if isinstance(value, str) and value.startswith("@"):
+        return with_file(recorded, node, value[1:])
+    if isinstance(value, str):
+        return with_text(recorded, node, utf8(value), "")
+    if not isinstance(value, list) or not value:
+        node.expected(
+            "@file.sse, @file.jsonl, @file.http, an array of events or the text of a stream"
+        )
+    return replace(recorded, values=tuple(value))
+
+
+def with_file(recorded: Recorded, node: MockNode, name: str) -> Recorded:
+    """The same with the stream that a file holds."""
+    if name.endswith(".http"):
+        return replace(recorded, stream=original_of(node, name))
+    if not name.endswith((".sse", ".jsonl")):
+        node.expected("@file.sse, @file.jsonl or @file.http")
+    data = node.file(name)
+    if name.endswith(".sse"):
+        return with_text(recorded, node, data, name)
+    refuse_transcript(node, name, data)
+    # These are framed as the provider of the request has it.
+    values = lines_of_json(node, name, data)
+    if not values:
+        node.fail(f"{name} holds no event")
+    return replace(recorded, values=tuple(values))
+
+
+def with_text(recorded: Recorded, node: Node, text: bytes, name: str) -> Recorded:
+    """The same with the text of a stream, kept byte for byte; `name` is that of its file."""
+    refuse_transcript(node, name, text)
+    kind = framing_of(text)
+    if kind not in TEXT_FRAMINGS or name and kind != SSE.title:
+        problem = "no line begins with data: or another field of an event, or with a colon"
+        node.fail(f'{name or "it"} holds no event: {problem}; "raw" sends any text')
+    frames = tuple(TEXT_CUTS[kind](text))
+    if kind == NDJSON.title and not values_in(kind, frames[:1]):
+        node.fail("its first line is not JSON, as each of a stream's is")
+    return replace(recorded, frames=frames, kind=kind)
+
+
+# --- transcripts ---
+
+
+def original_of(node: MockNode, name: str) -> Original:
+    """The answer in a transcript; a mock's own status goes before its status."""
+    try:
+        original = parse_transcript(node.file(name))
+    except NoTranscript as error:
+        node.fail(f"{name} {error}")
+    response = node.parent
+    # The status beside an error is the error's.
+    if "status" in response.value and "error" not in response.value:
+        original = replace(original, status=response.value["status"])
+    kind = framing_of_answer(original)
+    if original.status >= 400 or not original.body:
+        return streaming(original) if node.key == "events" else original
+    if node.key == "body" and type_of(original) in STREAM_TYPES:
+        node.fail(f'{name} holds {kind}; it goes under "events"')
+    if node.key == "events" and not kind and not original.is_coded:
+        node.fail(
+            f'{name} holds a whole body; it goes under "body", '
+            'which answers streaming requests if the match says "stream": true'
+        )
+    if node.key == "events":
+        return streaming(original)
+    return original
+
+
+def refuse_transcript(node: Node, name: str, data: bytes) -> None:
+    """Refuse an answer with its head where there can be none."""
+    if is_transcript(data):
+        what = "it"
+        hint = 'save it as a file, and name it "@file.http"'
+        if name:
+            what = name
+            hint = f"name it {name.partition('.')[0]}.http, or save it without -i"
+        node.fail(f"{what} begins with the head of an answer, as curl -i saves it; {hint}")
+
+
+def lines_of_json(node: Node, name: str, data: bytes) -> List[Json]:
+    """The JSON values of a .jsonl file, one a line; OpenAI's [DONE] stands for itself."""
+    values: List[Json] = []
+    for number, line in enumerate(data.splitlines(), 1):
+        text = line.strip()
+        if text == b"[DONE]":
+            values.append("[DONE]")
+        elif text:
+            try:
+                values.append(parse_json(line))
+            except ValueError as error:
+                node.fail(f"{name}, line {number}: {error}")
+    return values
+
+
+# --- raw answers ---
+
+
+def parse_raw(response: MockNode) -> Raw:
+    """A raw answer: text, base64, or the bytes of a file."""
+    node = response.get("raw")
+    value = node.value
+    if node.is_absent:  # the status says all
+        data = b""
+    elif isinstance(value, dict):
+        data = base64_data(node.only(("base64",)).get("base64"))
+    elif not isinstance(value, str):
+        node.expected('text, {"base64": text} or @file')
+    elif value.startswith("@"):
+        data = node.file(value[1:])
+    else:
+        data = utf8(value)
+    status = response.value.get("status")
+    if status in NO_BODY and data:
+        response.get("status").fail(
+            f"never has a body, so that nothing of {len(data)} bytes is sent"
+        )
+    return Raw(data)
+
+
+def base64_data(node: Node) -> bytes:
+    """The bytes that a text in base64 stands for; lines of it may be wrapped."""
+    text = "".join(node.text().split())
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        node.fail(f"is not base64: {error}")
+
+
+# === mocks/reading ===========================================================
+# A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
+
+
+PART_KINDS: Mapping[str, Callable[[str], Part]] = {
+    "text": Text,
+    "reasoning": Reasoning,
+    "refusal": Refusal,
+}
+
+PART_KEYS = ("text", "reasoning", "refusal", "tool_calls")
+
+LISTED_KEYS = (*PART_KEYS, "block")  # of an item of `parts`
+
+NEUTRAL_KEYS = (
+    *("text", "tool_calls", "reasoning", "refusal", "parts", "embedding", "scores"),
+    *("finish_reason", "usage", "model", "id", "chunk_size", "extra"),
+)
+
+MUTE_KEYS = ("model", "id", "chunk_size")  # a neutral answer of these alone says nothing
+
+RECORDED_KEYS = ("body", "events")
+
+RAW_KEYS = ("raw",)
+
+ERROR_KEYS = ("error", *AFTER_KEYS)
+
+COMMON_KEYS = ("status", *DELIVERY_KEYS)
+
+RESPONSE_KEYS = NEUTRAL_KEYS + RECORDED_KEYS + RAW_KEYS + ERROR_KEYS + FAULT_KEYS + COMMON_KEYS
+
+MOCK_KEYS = (
+    "name",
+    "match",
+    "response",
+    "responses",
+    "cycle",
+    "times",
+    "limit",
+    "dialect",
+    "strict",
+)
+
+NOT_OF_A_RESPONSE = dict.fromkeys(MOCK_KEYS, "is a key of a mock, not of a response")
+
+# The keys of one form exclude those of the others.
+FORMS: Tuple[Tuple[str, ...], ...] = (NEUTRAL_KEYS, RECORDED_KEYS, RAW_KEYS, ("error",))
+
+MOST_PARTS = 10_000  # a header has room for about half as many
+
+USAGE_SHARES: Mapping[str, str] = {
+    "reasoning_tokens": "output_tokens",
+    "cached_tokens": "input_tokens",
+    "cache_write_tokens": "input_tokens",
+}
+
+USAGE_KEYS = ("input_tokens", "output_tokens", *USAGE_SHARES)
+
+ERROR_TEXTS = ("message", "type", "param", "kind")
+
+
+def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
+    """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
+    forms = forms_of(response)
+    status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
+    # A fault needs no content: it may come before any of it.
+    is_faulty = "fault" in response.value
+    if not forms and status < 400 and not is_faulty:
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, scores, body, events, raw, error "
+            "or fault"
+        )
+    delivery = parse_delivery(response)
+    # Beside a fault it is how likely that is.
+    probability = 1.0
+    if not is_faulty:
+        probability = parse_probability(response)
+    if is_broken_off(response):
+        answer = parse_broken(response, delivery)
+    elif NEUTRAL_KEYS in forms:
+        answer = Answer(parse_neutral(response), status, delivery)
+    elif RECORDED_KEYS in forms:
+        answer = Answer(parse_recorded(response), status, delivery)
+    elif RAW_KEYS in forms:
+        answer = Answer(parse_raw(response), status, delivery)
+    elif "error" not in response.value and status < 400:
+        answer = Answer(Usual(), status, delivery)
+    else:
+        failure = parse_error(response)
+        answer = Answer(failure, failure.status or 400, delivery)
+    check_answer_templates(response, group_names)
+    if probability < 1:
+        answer = replace(answer, probability=probability)
+    return answer
+
+
+def is_broken_off(response: Node) -> bool:
+    """Whether its error comes in mid-stream; a fault beside it has the events for itself."""
+    spec = response.value
+    has_place = not spec.keys().isdisjoint(AFTER_KEYS)
+    return has_place and "error" in spec and "fault" not in spec
+
+
+def forms_of(response: Node) -> List[Tuple[str, ...]]:
+    """The forms that a response has keys of: one, or one and the error that breaks it off."""
+    spec = response.value
+    breaks_off = is_broken_off(response)
+    if breaks_off and "raw" in spec:
+        response.get("raw").fail("has no events after which an error could come")
+    forms = [keys for keys in FORMS if not spec.keys().isdisjoint(keys)]
+    if len(forms) > 1 and not (breaks_off and len(forms) == 2):
+        first, second = (next(key for key in keys if key in spec) for keys in forms[:2])
+        hint = ""
+        if "error" in spec and not breaks_off:
+            hint = '; with "after_events" the error comes in mid-stream'
+        response.fail(f'has both "{first}" and "{second}"; a response has one form{hint}')
+    if spec.get("status") in NO_BODY:
+        return bodyless_forms(response, forms)
+    return forms
+
+
+def bodyless_forms(response: Node, forms: List[Tuple[str, ...]]) -> List[Tuple[str, ...]]:
+    """The same of a response whose status never has a body: raw, if it says nothing else."""
+    for keys in (NEUTRAL_KEYS, RECORDED_KEYS):
+        if keys in forms:
+            said = next(key for key in keys if key in response.value)
+            response.get("status").fail(f'never has a body, so that "{said}" would not be sent')
+    if not forms and "fault" not in response.value:
+        return [RAW_KEYS]
+    return forms
+
+
+def parse_broken(response: MockNode, delivery: Delivery) -> Answer:
+    """A response whose stream an error breaks off; without content it says what the user said."""
+    after, failure = parse_after(response), parse_error(response)
+    if failure.kind == "content_filter":
+        response.within("error", "kind").fail(
+            "a filter ends a stream with a finish reason: "
+            '"finish_reason": "content_filter" beside text'
+        )
+    form: Form = Usual()
+    if not response.value.keys().isdisjoint(RECORDED_KEYS):
+        form = parse_recorded(response)
+    elif not response.value.keys().isdisjoint(NEUTRAL_KEYS):
+        form = parse_neutral(response)
+    return Answer(form, 200, delivery, failure, after)
+
+
+def check_answer_templates(response: Node, group_names: Iterable[str]) -> None:
+    """Raise BadMock if a text that is filled asks for what a request never has."""
+    # Not in `body` and `events`: a recording is sent as it is, braces and all.
+    for key in (*PART_KEYS, "parts", "extra"):
+        check_templates(response.get(key), group_names)
+    error = response.get("error")
+    if isinstance(error.value, dict):
+        error = error.get("message")
+    check_templates(error, group_names)
+
+
+# --- the neutral form ---
+
+
+def parse_neutral(response: Node) -> Neutral:
+    """A neutral response."""
+    parts = parse_parts(response)
+    if len(parts) > MOST_PARTS:
+        response.fail(f"has {len(parts)} parts, and an answer has at most {MOST_PARTS}")
+    parts += parse_alone(response, parts)
+    if response.value.keys().isdisjoint(set(NEUTRAL_KEYS) - set(MUTE_KEYS)):
+        response.fail(
+            "says nothing; it needs text, tool_calls, embedding, scores, body, events or error"
+        )
+    stop = "stop"
+    if any(map(calls_tool, parts)):
+        stop = "tool_calls"
+    return Neutral(
+        tuple(parts),
+        parse_stop(response.get("finish_reason"), stop),
+        parse_usage(response.get("usage")),
+        response.get("model").text(""),
+        response.get("id").text(""),
+        response.get("chunk_size").integer("characters an event, at least 1", 1, math.inf, 0),
+        parse_extra(response.get("extra")),
+    )
+
+
+def parse_extra(node: Node) -> Mapping[str, Json]:
+    """What is laid over the answer."""
+    extra: Mapping[str, Json] = node.a("an object", {})
+    if not extra and not node.is_absent:
+        node.fail("says nothing; it is what to lay over the provider's own answer")
+    return extra
+
+
+def calls_tool(part: Part) -> bool:
+    """Whether a part calls a tool of the client, in whatever form."""
+    if not isinstance(part, Block):
+        return isinstance(part, ToolCall)
+    # As Anthropic, Bedrock and Google write it; those that a server runs itself are of other types.
+    if "toolUse" in part.value:
+        return within(part.value["toolUse"], "type") is None
+    return part.value.get("type") == "tool_use" or "functionCall" in part.value
+
+
+def parse_stop(node: Node, usual: str) -> str:
+    """Why an answer ends: one of the neutral words, or a provider's own."""
+    reason: str = node.text(usual)
+    if not reason:
+        node.expected(", ".join(STOPS) + ", or the provider's own word")
+    return reason
+
+
+def parse_parts(response: Node) -> List[Part]:
+    """All parts of a neutral response, in the order in which they are answered."""
+    listed = response.get("parts")
+    if listed.is_absent:
+        # The order in which models answer: they think, speak, then call.
+        keys = ("reasoning", "text", "refusal", "tool_calls")
+        return [part for key in keys for part in parse_part(response.get(key))]
+    beside = sorted(key for key in PART_KEYS if key in response.value)
+    if beside:
+        listed.fail(f'stands instead of "{beside[0]}", not beside it; move that into parts')
+    parts: List[Part] = []
+    for item in listed.items():
+        item.only(LISTED_KEYS)
+        if len(item.value) != 1:
+            item.expected(f"one of {', '.join(LISTED_KEYS)}")
+        for _, inner in item.members():
+            parts += parse_part(inner)
+    return parts
+
+
+def parse_part(node: Node) -> List[Part]:
+    """The parts that one key of a neutral response stands for; none where it is absent."""
+    key = str(node.key)
+    if node.is_absent:
+        return []
+    if key == "tool_calls":
+        return [parse_tool_call(call) for call in node.items()]
+    if key == "block":
+        if not node.a("an object"):
+            node.fail("says nothing; it is the provider's own content block, part or item")
+        return [Block(node.value)]
+    if key == "text":
+        # Structured output: JSON text, written so that people can read it.
+        if isinstance(node.value, (dict, list)):
+            return [Structure(node.value)]
+        node.a("a string or an object")
+    return [PART_KINDS[key](node.text())]
+
+
+def parse_tool_call(node: Node) -> ToolCall:
+    """A tool call; arguments may be an object or its JSON text, or what a custom tool takes."""
+    node.only(("name", "arguments", "id"))
+    name, arguments, id_ = (node.get(key) for key in ("name", "arguments", "id"))
+    if not isinstance(name.value, str) or not name.value:
+        name.expected("the tool's name")
+    if not isinstance(arguments.value, str):
+        return ToolCall(name.value, arguments.a("an object", {}), id_.text(""))
+    # As OpenAI's answers have them (wire formats, 5.2): a mock may be copied from one.
+    try:
+        value = parse_json(arguments.value.encode())
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        return ToolCall(name.value, value, id_.text(""))
+    return ToolCall(name.value, {}, id_.text(""), arguments.value)
+
+
+def parse_alone(response: Node, beside: Sequence[Part]) -> List[Part]:
+    """What is the whole answer of an API: vectors, or scores; none where they are absent."""
+    embedding, scores = response.get("embedding"), response.get("scores")
+    if not embedding.is_absent:
+        if beside:
+            embedding.fail("stands alone: no API answers with text and vectors")
+        if not scores.is_absent:
+            embedding.fail("stands alone: no API answers with vectors and scores")
+        return [parse_embedding(embedding)]
+    if scores.is_absent:
+        return []
+    if beside:
+        scores.fail("stands alone: no API answers with text and scores")
+    return [Scores(parse_vector(scores, "an array of numbers, one for each document"))]
+
+
+def parse_embedding(node: Node) -> Embedding:
+    """Vectors: one array of numbers, or an array of those."""
+    rows = [node]
+    if isinstance(node.value, list) and node.value and isinstance(node.value[0], list):
+        rows = node.items()
+    return Embedding(
+        tuple(parse_vector(row, "an array of numbers, or several of them") for row in rows)
+    )
+
+
+def parse_vector(row: Node, what: str) -> Tuple[float, ...]:
+    """One vector of numbers that 32 bits can hold; `what` says in words what it must be."""
+    numbers: Json = row.value
+    is_array = isinstance(numbers, list) and len(numbers) > 0
+    if not is_array or not all(fits(number, "a number") for number in numbers):
+        row.expected(what)
+    # Vectors may be sent as float32 (wire formats, 5.6), whose largest number is about 3.4e38, and
+    # scores are read as such (botocore).
+    if not all(abs(number) < 3.4e38 for number in numbers):
+        row.fail("holds a number that is none of 32 bits")
+    return tuple(numbers)
+
+
+def parse_usage(node: Node) -> Mapping[str, int]:
+    """Token counts, each at least 0, shares no larger than what they are a share of."""
+    if node.is_absent:
+        return {}
+    counts = node.only(USAGE_KEYS).value
+    for _, number in node.members():
+        # JSON readers that have doubles alone are exact up to here (RFC 8259, 6).
+        number.integer("a number of tokens", 0, 2**53 - 1)
+    taken = dict.fromkeys(USAGE_SHARES.values(), 0)
+    for share, total in USAGE_SHARES.items():
+        # What is read from a cache is not written to it: together they are no more than the whole.
+        taken[total] += counts.get(share, 0)
+        if share in counts and total in counts and taken[total] > counts[total]:
+            problem = f"is a share of {total} ({counts[total]}), found {counts[share]}"
+            if taken[total] > counts[share]:
+                problem += f", with others {taken[total]}"
+            node.get(share).fail(problem)
+    return cast(Mapping[str, int], counts)
+
+
+# --- errors ---
+
+
+def parse_error(response: Node) -> Failure:
+    """An error response; what it leaves out is the provider's own."""
+    error = response.get("error")
+    if isinstance(error.value, str):
+        error = error.replaced({"message": error.value})
+    elif error.is_absent:
+        error = error.replaced({})
+    error.only((*ERROR_TEXTS, "code")).check(dict.fromkeys(ERROR_TEXTS, "a string"))
+    given = {key: value for key, value in error.value.items() if value is not None}
+    code = given.get("code")
+    if code is not None:
+        if not fits(code, "a string") and not fits(code, "an integer"):
+            error.get("code").expected("a string")
+        code = str(code)  # numbers are texts there, too (wire formats, 6 and 12)
+    kind = given.get("kind", "")
+    if "kind" in given:
+        error.get("kind").choice(ERROR_KINDS)
+    # With a kind it is the provider's own for that, which is not known here.
+    usual_status = 0 if kind else 500
+    status, sent_as = response.value.get("status", usual_status), 0
+    if 0 < status < 400:  # some gateways say an error with status 200
+        status, sent_as = usual_status, status
+    if sent_as in NO_BODY:
+        response.get("status").expected("a status that has a body, beside error")
+    message = given.get("message", "")
+    type_, param = given.get("type"), given.get("param")
+    return Failure(status, message, type_, code, param, kind, sent_as=sent_as)
+
+
 # === mocks/strictness ========================================================
 # What a mock says of the rules of its provider, `strict` and `match.valid`, where that changes
 # nothing.  Pure.
@@ -31961,7 +32173,8 @@ class Uses:
 @record
 class Found:
     """The mock that answers a call, its answer, the number of this use, counted from 0, what named
-    groups of regular expressions found, and the wire format in which it is written."""
+    groups of regular expressions found, the wire format in which it is written, and the call as it
+    is judged by that."""
 
     mock: Mock
     answer: Answer
@@ -31969,6 +32182,7 @@ class Found:
     uses: Uses
     groups: Groups
     wire: WireFormat
+    call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
 
@@ -32043,6 +32257,16 @@ class Mock:
             return wire
         return respoken(wire, call.request, self.dialect)
 
+    def judging(
+        self, wire: WireFormat, call: Call, strict: Union[bool, str]
+    ) -> Tuple[WireFormat, Call]:
+        """That wire format, and the call as its rules see it: another host has others."""
+        own = self.written_in(wire, call)
+        if own is wire:
+            return wire, call
+        broken, _ = violations_of(own, call, call.body, strict == ALL)
+        return own, replace(call, violations=broken)
+
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
         """Everything that keeps it from answering a call after `used` uses; empty for a match."""
         wire = self.written_in(wire, call)
@@ -32063,7 +32287,7 @@ class Mock:
         uses: Uses,
         holds: Verdict,
         seed: int,
-        strict: bool = False,
+        strict: Union[bool, str] = False,
     ) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call, or
         an error that loses its draw.  What exceeds its limit is answered with an error, and is no
@@ -32071,7 +32295,7 @@ class Mock:
         does."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
-        wire = self.written_in(wire, call)
+        wire, call = self.judging(wire, call, strict)
         # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
@@ -32079,7 +32303,7 @@ class Mock:
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
             if not call.valid and (strict if self.strict is None else self.strict):
-                return Found(self, answer, used, uses, groups, wire, is_refusal=True)
+                return Found(self, answer, used, uses, groups, wire, call, is_refusal=True)
             if answer.probability < 1:
                 uses.draws += 1
                 if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
@@ -32091,9 +32315,9 @@ class Mock:
                         0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
                     )
                     refused = Answer(failure, 429, Delivery())
-                    return Found(self, refused, used, uses, groups, wire, limit)
+                    return Found(self, refused, used, uses, groups, wire, call, limit)
             uses.count = used + 1
-        return Found(self, answer, used, uses, groups, wire, limit)
+        return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
 def parse_mock(node: MockNode) -> Mock:
@@ -33001,203 +33225,6 @@ def read_header(spec: Json) -> Brought:
 def no_file(name: str) -> bytes:
     """Refuses to read: a header may name no files."""
     raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
-
-
-# === credential_pairs ========================================================
-# The option --credential: whose credential is which, in words that never show one.
-
-# Touches nothing.
-
-
-# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
-KEY = re.compile(r"[\x21-\x7e]+")
-PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
-ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
-EXPECTED = (
-    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
-    "(what was found may be secret, and is not shown)"
-)
-
-
-class GivenCredential(str):
-    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
-
-    __slots__ = ()
-
-    @property
-    def holder(self) -> str:
-        """Whose it is."""
-        return self.partition("=")[0]
-
-    @property
-    def key(self) -> str:
-        """The credential itself."""
-        return self.partition("=")[2]
-
-    def __repr__(self) -> str:
-        return f"'{self.holder}=***'"
-
-
-def checked_credential(node: Written) -> GivenCredential:
-    """Whose credential is which.  No error says what was found, not even in its attributes."""
-    hidden = node.replaced(MISSING)
-    if not isinstance(node.value, str):
-        hidden.fail(EXPECTED)
-    found = GivenCredential(node.value)
-    if not KEY.fullmatch(found.key):
-        hidden.fail(EXPECTED)
-    if found.holder == "ollama":
-        hidden.fail("Ollama asks for no credential")
-    if found.holder not in CREDENTIAL_NAMES:
-        # What stands before the first = may be a piece of a secret, too.
-        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
-    has_colon = found.holder == "bedrock" and ":" in found.key
-    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
-        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
-    return found
-
-
-def separated_credentials(text: str, separator: str) -> List[str]:
-    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
-    belongs to the one before it, as AWS's secrets do."""
-    found: List[str] = []
-    for piece in text.split(separator):
-        if PAIR.match(piece) or not found:
-            found.append(piece)
-        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
-            found[-1] += separator + piece
-    return [one for one in found if one]
-
-
-# === option_kinds ============================================================
-# What kinds of options there are, and what is wrong with a value that is none of its kind.
-
-# May look whether a directory exists.
-
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-def separated(text: str) -> List[str]:
-    """What stands between the path separators of a text."""
-    return [part for part in text.split(os.pathsep) if part]
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-    separate: Callable[[str], List[str]] = separated
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def checked_port(node: OptionNode) -> int:
-    """A port."""
-    if isinstance(node.value, str) and "=" in node.value:
-        # It may be a credential whose flag was forgotten.
-        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
-    return int(node.integer("a port from 0 to 65535", 0, 65535))
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # === options =================================================================
@@ -35130,7 +35157,7 @@ class Session:
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
     def find(
-        self, call: Call, wire: WireFormat, seed: int = 0, strict: bool = False
+        self, call: Call, wire: WireFormat, seed: int = 0, strict: Union[bool, str] = False
     ) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
         the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless
@@ -37304,7 +37331,7 @@ class Answerer:
     ) -> Work[Tuple[Optional[Answered], bool]]:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
-        strict = bool(self.settings.strict)
+        strict = self.settings.strict
         if brought.answer:
             if strict and not call.valid:
                 return self.refused(wire, call, brought, True), True
@@ -37319,6 +37346,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
         if found is None:
             return None, is_repeatable
+        call = found.call
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
         if is_heavy(found, call):

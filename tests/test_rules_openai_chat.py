@@ -397,6 +397,30 @@ BROKEN = [
         "invalid_value",
         "tool_choice",
     ),
+    *[
+        chat(
+            "openai/types",
+            {**said(), **wrong},
+            param,
+            f"Invalid type for '{param}': expected {told} instead.",
+            "invalid_type",
+            param,
+        )
+        for wrong, param, told in (
+            ({"temperature": "1"}, "temperature", "a decimal, but got a string"),
+            ({"messages": "x"}, "messages", "an array of objects, but got a string"),
+            (
+                {"messages": [{"role": "user", "content": {}}]},
+                "messages[0].content",
+                "one of a string or array of objects, but got an object",
+            ),
+            (
+                {"tools": [tool()], "tool_choice": 7},
+                "tool_choice",
+                "one of one of 'none', 'auto', or 'required' or object, but got an integer",
+            ),
+        )
+    ],
     Broken(
         "openai/content-type",
         CHAT,

@@ -14,6 +14,9 @@ from mock_server import BadMock
 
 NO_RULES = "has no effect: there are no rules that a request to "
 TEXT = {"text": "x"}
+DEEPSEEK_SENTENCE = (
+    "Messages with role 'tool' must be a response to a preceding message with 'tool_calls'"
+)
 
 # What stands in a mock, and why it is refused; empty if it is not.
 SAID: List[Tuple[Dict[str, Any], str]] = [
@@ -62,8 +65,14 @@ def test_what_a_mock_says_of_rules_changes_something_or_is_refused(
     assert problem in str(raised.value)
 
 
-def test_a_mock_that_answers_in_another_dialect_refuses_in_that_one() -> None:
-    lonely = {"model": "gpt-4o", "messages": [{"role": "tool", "tool_call_id": "a", "content": ""}]}
-    answers = answerer({"dialect": "groq", "strict": True, "response": TEXT})
-    body = answers.answer(asked("/v1/chat/completions", lonely)).response.body
-    assert body.startswith(b'{"error":{"message":"Invalid parameter: messages with role')
+def test_a_mock_that_answers_in_another_dialect_judges_by_the_rules_of_that_one() -> None:
+    answers = answerer({"dialect": "deepseek", "strict": True, "response": TEXT})
+    hi = {"role": "user", "content": "Hi"}
+    stray = {"role": "tool", "tool_call_id": "a", "content": ""}
+    for messages, status in (([hi], 200), ([hi, stray], 400)):
+        body = {"model": "gpt-4o", "messages": messages, "top_k": 1}
+        answered = answers.answer(asked("/v1/chat/completions", body))
+        assert answered.response.status == status
+        found = [(one.rule, one.message) for one in answered.call.violations]
+        refused = [("openai/tool-after-tool-calls", DEEPSEEK_SENTENCE)]
+        assert found == (refused if status == 400 else [])

@@ -251,7 +251,7 @@ class Answerer:
     ) -> Work[Tuple[Optional[Answered], bool]]:
         """Work that gives the answer that the request brings along, or that of the first mock that
         matches, if there is one; and whether an equal call will find the same."""
-        strict = bool(self.settings.strict)
+        strict = self.settings.strict
         if brought.answer:
             if strict and not call.valid:
                 return self.refused(wire, call, brought, True), True
@@ -266,6 +266,7 @@ class Answerer:
             found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
         if found is None:
             return None, is_repeatable
+        call = found.call
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
         if is_heavy(found, call):

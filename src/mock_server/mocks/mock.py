@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..deliveries import Delivery
 from ..errors import Because
@@ -15,7 +15,9 @@ from ..formats.dialects import respoken
 from ..jsons import sorted_compact
 from ..limits import DIALECTS, Difference, Json
 from ..node import Node
-from ..records import found_once, record
+from ..option_kinds import ALL
+from ..records import found_once, record, replace
+from ..rules.judge import violations_of
 from ..values import Call, Failure, Limit
 from .answer import Answer
 from .match import MATCH_KEYS, Condition, Groups, Verdict, conditions
@@ -70,7 +72,8 @@ class Uses:
 @record
 class Found:
     """The mock that answers a call, its answer, the number of this use, counted from 0, what named
-    groups of regular expressions found, and the wire format in which it is written."""
+    groups of regular expressions found, the wire format in which it is written, and the call as it
+    is judged by that."""
 
     mock: Mock
     answer: Answer
@@ -78,6 +81,7 @@ class Found:
     uses: Uses
     groups: Groups
     wire: WireFormat
+    call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
 
@@ -152,6 +156,16 @@ class Mock:
             return wire
         return respoken(wire, call.request, self.dialect)
 
+    def judging(
+        self, wire: WireFormat, call: Call, strict: Union[bool, str]
+    ) -> Tuple[WireFormat, Call]:
+        """That wire format, and the call as its rules see it: another host has others."""
+        own = self.written_in(wire, call)
+        if own is wire:
+            return wire, call
+        broken, _ = violations_of(own, call, call.body, strict == ALL)
+        return own, replace(call, violations=broken)
+
     def differences(self, call: Call, wire: WireFormat, used: int = 0) -> List[Difference]:
         """Everything that keeps it from answering a call after `used` uses; empty for a match."""
         wire = self.written_in(wire, call)
@@ -172,7 +186,7 @@ class Mock:
         uses: Uses,
         holds: Verdict,
         seed: int,
-        strict: bool = False,
+        strict: Union[bool, str] = False,
     ) -> Optional[Found]:
         """Its answer to a call that matches, which uses it; None if it has none for that call, or
         an error that loses its draw.  What exceeds its limit is answered with an error, and is no
@@ -180,7 +194,7 @@ class Mock:
         does."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
-        wire = self.written_in(wire, call)
+        wire, call = self.judging(wire, call, strict)
         # Two requests at once must not both get the last use.
         with uses.lock:
             used = uses.count
@@ -188,7 +202,7 @@ class Mock:
             if self.is_spent(used) or answer.lacks(wire, call):
                 return None
             if not call.valid and (strict if self.strict is None else self.strict):
-                return Found(self, answer, used, uses, groups, wire, is_refusal=True)
+                return Found(self, answer, used, uses, groups, wire, call, is_refusal=True)
             if answer.probability < 1:
                 uses.draws += 1
                 if not answer.wins(f"{seed}/{self.place}/{uses.draws}"):
@@ -200,9 +214,9 @@ class Mock:
                         0, "", kind="rate_limit", wait=limit.wait, most=limit.requests
                     )
                     refused = Answer(failure, 429, Delivery())
-                    return Found(self, refused, used, uses, groups, wire, limit)
+                    return Found(self, refused, used, uses, groups, wire, call, limit)
             uses.count = used + 1
-        return Found(self, answer, used, uses, groups, wire, limit)
+        return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
 def parse_mock(node: MockNode) -> Mock:

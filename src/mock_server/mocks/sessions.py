@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple, Union
 from urllib.parse import quote
 
 from ..errors import BadMock, Refused, shown
@@ -183,7 +183,7 @@ class Session:
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
     def find(
-        self, call: Call, wire: WireFormat, seed: int = 0, strict: bool = False
+        self, call: Call, wire: WireFormat, seed: int = 0, strict: Union[bool, str] = False
     ) -> Tuple[Optional[Found], bool]:
         """The first mock that matches, which is used by that; and whether an equal call will find
         the same.  `seed` is that of draws, `strict` says that what breaks a rule is refused unless

@@ -6,8 +6,10 @@ from typing import Dict
 
 from .fields import (
     MISSING_FIELD,
+    TOO_LARGE,
     TOO_LONG,
     TOO_SHORT,
+    TOO_SMALL,
     WRONG_PATTERN,
     WRONG_TAG,
     WRONG_TYPE,
@@ -152,6 +154,7 @@ RESPONSE_FORMAT = AUnion(
     },
     null=True,
 )
+TEMPERATURE_RANGE = dict.fromkeys((TOO_SMALL, TOO_LARGE), "openai/temperature-range")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 CHAT_FIELDS: Dict[str, Shape] = {
     "model": AString(
@@ -161,7 +164,7 @@ CHAT_FIELDS: Dict[str, Shape] = {
     # 0 is taken (recorded).
     "max_tokens": AnInteger(0, null=True),
     "max_completion_tokens": AnInteger(0, null=True),
-    "temperature": ANumber(0, 2, null=True, rule="openai/temperature-range"),
+    "temperature": ANumber(0, 2, null=True, rule=TEMPERATURE_RANGE),
     "top_p": ANumber(0, 1, null=True),
     "presence_penalty": PENALTY,
     "frequency_penalty": PENALTY,

@@ -19,12 +19,16 @@ from .fields import (
     WRONG_PATTERN,
     WRONG_TAG,
     WRONG_TYPE,
+    AnArray,
+    ANumber,
     AString,
     AUnion,
     Branch,
+    Either,
     FieldFault,
     FieldPath,
     KeyStep,
+    Shape,
 )
 
 # Which rule a fault breaks where its field names no other.
@@ -61,6 +65,21 @@ def said_values(choices: Sequence[str]) -> str:
     if len(quoted) < 3:
         return " and ".join(quoted)
     return ", ".join(quoted[:-1]) + ", and " + quoted[-1]
+
+
+def wanted_by(shape: Shape) -> str:
+    """What a value should have been, as OpenAI says it (all of these were seen)."""
+    if isinstance(shape, Either) and shape.kind == " or ".join(one.kind for one in shape.shapes):
+        first, *others = map(wanted_by, shape.shapes)
+        # Only the first has an article: "one of a string or array of objects".
+        return " or ".join(["one of " + first, *[one.partition(" ")[2] for one in others]])
+    if isinstance(shape, AString) and shape.choices:
+        return "one of " + said_values(shape.choices).replace(" and ", " or ")
+    if isinstance(shape, AnArray) and shape.item.types == (dict,) and shape.kind == AnArray.kind:
+        return "an array of objects"
+    if shape.kind == ANumber.kind:
+        return "a decimal"
+    return "one of " * (" or " in shape.kind) + shape.kind
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
@@ -144,8 +163,7 @@ class OpenAIVoice:
             return "Unknown parameter: '{path}'.", "unknown_parameter", {}
         if kind == WRONG_TYPE:
             sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            wanted = "one of " * (" or " in shape.kind) + shape.kind
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+            return sentence, "invalid_type", {"wanted": wanted_by(shape), "got": kind_of(value)}
         if kind in (WRONG_CHOICE, WRONG_TAG):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             known = shape.choices if isinstance(shape, AString) else list(vars(shape)["members"])

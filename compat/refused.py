@@ -15,21 +15,41 @@ class Refused(NamedTuple):
     why: str
 
 
-NO_MESSAGES = "a conversation without messages is to raise what the SDK has for a bad request"
+BAD_REQUEST = "a request that is wrong on purpose is to raise what the SDK has for it"
+
+
+def refused(file: str, name: str, *rules: str, why: str = BAD_REQUEST) -> Refused:
+    """A row."""
+    return Refused((file, name), rules, why)
+
+
 REFUSED: Tuple[Refused, ...] = (
-    Refused(
-        ("test_openai", "test_a_request_that_the_api_refuses_is_a_bad_request"),
-        ("openai/messages-empty",),
-        NO_MESSAGES,
+    refused(
+        "test_openai",
+        "test_a_request_that_the_api_refuses_is_a_bad_request",
+        "openai/messages-empty",
     ),
-    Refused(
-        ("test_mistral", "test_a_request_that_the_api_refuses_is_a_validation_error"),
-        ("mistral/limits",),
-        NO_MESSAGES,
+    refused(
+        "test_responses", "test_a_request_that_the_api_refuses_is_a_bad_request", "responses/types"
     ),
-    Refused(
-        ("test_ollama", "test_a_request_without_a_model_is_a_bad_request"),
-        ("ollama/body",),
-        "no model is to raise what the SDK has for a bad request",
+    refused(
+        "test_anthropic",
+        "test_a_request_that_the_api_refuses_is_a_bad_request",
+        "anthropic/messages-empty",
     ),
+    refused(
+        "test_google", "test_a_request_that_the_api_refuses_is_an_invalid_argument", "gemini/role"
+    ),
+    refused(
+        "test_bedrock",
+        "test_a_request_that_the_api_refuses_is_a_validation_exception",
+        "bedrock/first-user",
+        "anthropic/types",
+    ),
+    refused(
+        "test_mistral",
+        "test_a_request_that_the_api_refuses_is_a_validation_error",
+        "mistral/limits",
+    ),
+    refused("test_ollama", "test_a_request_without_a_model_is_a_bad_request", "ollama/body"),
 )

@@ -1121,6 +1121,7 @@ def test_the_readmes_paths_lead_where_it_says() -> None:
             assert (wire.provider, wire.operation, wire.api) == (provider, operation, api), path
 
 
+FROM_PYTHON = README.split("\n## From Python\n")[-1]
 BREAKING = README.split("## Break it on purpose")[1].split("### Rate limits")[0]
 CURL = re.compile(r"```sh\n(curl .+?)\n```\n```text\n(.+?)\n```", re.S)
 
@@ -1144,6 +1145,26 @@ def test_curl_sees_what_the_chapter_on_breaking_says(server: MockServer) -> None
     for (command, expected), (out, err) in zip(found, outputs):
         assert (err if expected.startswith("curl: ") else out).startswith(expected), command
     assert {entry["fault"] for entry in server.requests} >= set(m.FAULTS)
+
+
+STRICT = README.split("\n## Strict\n")[-1].split("\n## ")[0]
+
+
+@needs_curl
+def test_the_readmes_gateway_is_told_what_it_did_wrong(server: MockServer) -> None:
+    asking, looking = blocks("sh", STRICT)[0].rstrip().rsplit("\n", 1)
+    assert '"type":"message"' in curled(server.port, asking)[0]  # nothing is refused
+    out, _ = curled(server.port, looking)
+    assert blocks("text", STRICT)[0].strip() in out
+    verify = blocks("python", STRICT)[0].replace("run_gateway", "run")
+    lonely = {"model": "m", "messages": [{"role": "tool", "tool_call_id": "c", "content": "x"}]}
+
+    def run(upstream: str) -> None:
+        port = int(upstream.rpartition(":")[2])
+        fetch(port, "POST", "/v1/chat/completions", json.dumps(lonely).encode())
+
+    with pytest.raises(AssertionError, match="breaks openai/tool-after-tool-calls at messages"):
+        exec(verify, {"MockServer": MockServer, "run": run})  # noqa: S102
 
 
 def test_the_readmes_rate_limit_and_errors_do_what_they_say(server: MockServer) -> None:
@@ -1194,7 +1215,7 @@ HOW_DO_I = README.split("\n## How do I …\n")[1].split("\n## ")[0]
 
 def curl_lines(text: str = README) -> List[Tuple[List[str], str]]:
     """The README's other curl commands with the beginnings of what comes back."""
-    found = CURL.findall(text.replace(BREAKING, ""))
+    found = CURL.findall(text.replace(BREAKING, "").replace(STRICT, ""))
     return [(shlex.split(command), expected) for command, expected in found]
 
 
@@ -1218,7 +1239,8 @@ def run_curl(
 
 def test_the_readmes_curl_lines_work_as_printed() -> None:
     lines = curl_lines()
-    assert len(lines) == README.replace(BREAKING, "").count("```sh\ncurl ")
+    others = README.replace(BREAKING, "").replace(STRICT, "")
+    assert len(lines) == others.count("```sh\ncurl ")
     with MockServer(data=str(HERE / "data")) as server:
         for command, expected in lines:
             assert run_curl(server.port, command).decode().startswith(expected), command
@@ -1272,7 +1294,7 @@ def test_the_readme_lists_every_key_of_a_journal_entry(server: MockServer) -> No
 def test_the_readmes_fixture_gives_each_test_a_session_of_its_own() -> None:
     plain = types.SimpleNamespace(fixture=lambda function: function)
     found: Dict[str, Any] = {"MockServer": MockServer, "pytest": plain}
-    exec(blocks("python")[1], found)  # noqa: S102
+    exec(blocks("python", FROM_PYTHON)[1], found)  # noqa: S102
     request = types.SimpleNamespace(node=types.SimpleNamespace(name="test_one"))
     running = found["llm"](request)
     session = next(running)
@@ -1326,4 +1348,4 @@ def test_the_readmes_python_runs() -> None:
             _, answer = fetch(self.port, "POST", "/v1/chat/completions", data)
             return json.loads(answer, object_hook=lambda found: types.SimpleNamespace(**found))
 
-    exec(blocks("python")[0], {"OpenAI": Client})  # noqa: S102
+    exec(blocks("python", FROM_PYTHON)[0], {"OpenAI": Client})  # noqa: S102

@@ -37305,7 +37305,7 @@ class Answerer:
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         is_repeatable = is_repeatable and lasts
         if given:
-            return replace(given, is_repeatable=given.is_repeatable and lasts)
+            return given if lasts else replace(given, is_repeatable=False)
         if self.settings.strict and not call.valid:
             return self.refused(wire, call, brought, is_repeatable)
         # Where no mock is needed there is nothing to miss.

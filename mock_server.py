@@ -13857,11 +13857,12 @@ class GeminiRequest(Gemini):
     api = "generateContent"
     fields = {
         "contents": "an array or an object!",
-        "tools": "an array",
+        # One object may stand where an array belongs (recorded).
+        "tools": "an array or an object",
         "generationConfig": "an object",
         "generation_config": "an object",
         "toolConfig": "an object",
-        "safetySettings": "an array",
+        "safetySettings": "an array or an object",
     }
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
@@ -13881,8 +13882,9 @@ class GeminiRequest(Gemini):
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for tool in body.get("tools").objects():
-            for function in pick_field(tool, "functionDeclarations").objects():
+        for tool in one_or_more(body.get("tools")):
+            tool.a("an object")
+            for function in one_or_more(pick_field(tool, "functionDeclarations")):
                 yield function.check({"name": "a string!"}).value["name"]
 
     def schema(self, body: Field) -> Json:
@@ -22974,7 +22976,6 @@ AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
 AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
 AWS_PICTURES = ("png", "jpeg", "gif", "webp")
 AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
 AWS_SOUNDS = (
     *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
     *("mpga", "pcm", "webm"),
@@ -23002,7 +23003,8 @@ def aws_medium(formats: Sequence[str]) -> AwsStructure:
     return AwsStructure(members, ("format", "source"))
 
 
-AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+# The format of a film is not held against the list: video/mp4 is taken (recorded).
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(())
 AWS_PAPER = AwsStructure(
     {
         "format": AwsString(AWS_DOCUMENTS),
@@ -24497,13 +24499,18 @@ SAMPLING: Mapping[str, Any] = {
 }
 
 
+STOPS_AT_TEXTS = re.compile(r"^o(?:1|3-mini)")  # the older ones do (recorded)
+
+
 def set_sampling(view: ChatView) -> Iterator[Finding]:
     """What else those models don't take."""
     body = view.body
     if not samples_freely(view):
         for name, usual in SAMPLING.items():
             value = body.get(name)
-            if value is not None and value != usual:
+            if value is None or value == usual:
+                continue
+            if name != "stop" or not STOPS_AT_TEXTS.match(view.case.name):
                 yield Finding(name, {"x": name})
     if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
         yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
@@ -25171,7 +25178,7 @@ CONVERSE_MODEL = (
     r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
 )
 # The name of a document, and what it may not have twice in a row.
-DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9_\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
     f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
@@ -26582,7 +26589,13 @@ GEMINI_MODEL_TURN = TalkTurn(
     "model", -1
 )  # any of the model's without calls: no need to tell them apart
 # What makes a part something, beside its text.
-PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+PART_CONTENTS = (
+    *PART_DATA[1:],
+    "thoughtSignature",
+    "thought",
+    "videoMetadata",
+    "audioTranscription",
+)
 GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
 
 
@@ -27228,12 +27241,14 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
+    # parameters (recorded).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "public source files, sigoden/aichat#666",
+        default=NOTED,
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
@@ -28621,7 +28636,10 @@ def said_with(parts: Shape) -> Shape:
 
 
 MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
-INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+# The SDK has a phase in messages of all roles.
+INPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_INPUT)}, ("content",)
+)
 OUTPUT_MESSAGE = InOrder(
     {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
 )

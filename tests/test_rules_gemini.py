@@ -559,6 +559,9 @@ VALID = [
     said([{"text": "x", "thought": True, "inlineData": None, "videoMetadata": {"fps": 1}}]),
     said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}], labels={"a": "b"}),
     said(USER, tools=function({"type": "OBJECT", "properties": {"x": PLAIN}, "nullable": True})),
+    # One object where a list belongs, and a part that says more of the one before it.
+    said(USER, tools={"functionDeclarations": {"name": "f"}}, safetySettings={}),
+    said([{"text": "x"}, {"videoMetadata": {"startOffset": "2s"}}]),
 ]
 
 
@@ -634,13 +637,13 @@ def test_a_refusal_joins_what_its_layer_says_with_details_of_fields(path: str) -
 
 
 def test_lines_of_the_second_layer_are_ended_and_have_no_details() -> None:
-    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "object"}}}))
+    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "array"}}}))
     answered = strict_answer(GEMINI, body)
     error = error_of(answered.response)["error"]
     assert error == {
         "code": 400,
         "message": f"{LINE}contents[0].parts: contents.parts must not be empty.\n"
-        f'{LINE}{PARAMETERS}.properties["x"].properties: {OBJECT}\n',
+        f"{LINE}{PARAMETERS}.properties[x].items: missing field.\n",
         "status": "INVALID_ARGUMENT",
     }
     assert len(answered.call.violations) == 2

@@ -14,7 +14,13 @@ GEMINI_MODEL_TURN = TalkTurn(
     "model", -1
 )  # any of the model's without calls: no need to tell them apart
 # What makes a part something, beside its text.
-PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+PART_CONTENTS = (
+    *PART_DATA[1:],
+    "thoughtSignature",
+    "thought",
+    "videoMetadata",
+    "audioTranscription",
+)
 GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
 
 

@@ -27548,6 +27548,9 @@ MISTRAL_CHAT_MEMBERS = {
     "safe_prompt": MISTRAL_FLAG,
     "guardrails": AnArray(MISTRAL_OBJECT, null=True),
     "service_tier": NAME_OR_NULL,
+    # Of pages and pictures of documents (its documentation, and vercel/ai).
+    "document_image_limit": AnInteger(null=True),
+    "document_page_limit": AnInteger(null=True),
 }
 MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
 EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen
@@ -28078,11 +28081,14 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
+OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not, all in one sentence, as the older APIs say it."""
     names = [name for name in case.body if name not in EMBEDDING_FIELDS]
+    if case.wire.provider == "azure":
+        names = [name for name in names if name not in OF_AZURE]
     if names:
         plural = "s" * (len(names) > 1)
         yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})

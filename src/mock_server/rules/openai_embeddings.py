@@ -17,11 +17,14 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
+OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not, all in one sentence, as the older APIs say it."""
     names = [name for name in case.body if name not in EMBEDDING_FIELDS]
+    if case.wire.provider == "azure":
+        names = [name for name in names if name not in OF_AZURE]
     if names:
         plural = "s" * (len(names) > 1)
         yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})

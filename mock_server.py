@@ -5717,6 +5717,14 @@ class Anthropic(WireFormat):
 ANTHROPIC_MESSAGE = Kinds({"role": "a string!", "content": "a string or an array!"})
 
 
+def sets_options(message: Json) -> bool:
+    """Whether this is a message of the system that has no content, but options from there on (a
+    beta, anthropic-py 2.14)."""
+    if type(message) is not dict or "content" in message:
+        return False
+    return message.get("role") == "system" and type(message.get("output_config")) is dict
+
+
 class AnthropicRequest(Anthropic):
     """How a messages request reads."""
 
@@ -5751,6 +5759,8 @@ class AnthropicRequest(Anthropic):
         if not messages.value:
             messages.expected("a list of at least one message")
         for message in messages.objects():
+            if sets_options(message.value):
+                continue
             message.check(ANTHROPIC_MESSAGE)
             content = anthropic_content(message.get("content"))
             role = message.get("role")
@@ -21614,6 +21624,7 @@ BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
     "fallbacks": ("server-side-fallback-",),
     "mcp_servers": ("mcp-client-",),
     "output_format": ("structured-outputs-",),
+    "safeguards": ("dangerous-tool-use-",),  # as vercel/ai sends them
     "thread": ("message-threads-",),
 }
 SCOPED = "prompt-caching-scope-"
@@ -21946,8 +21957,23 @@ BETA_BLOCKS: Dict[str, AnObject] = {
 }
 CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
 
+
+class ClaudeMessage(PydanticObject):
+    """A message; one of the system may have options instead of a content."""
+
+    def made(self) -> Fits:
+        """As any, or for those."""
+        fits = super().made()
+        return lambda value: fits(value) or sets_options(value)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Those of any other."""
+        if not sets_options(value):
+            yield from super().inner_faults(value, path)
+
+
 # In the middle of a conversation the newest models take a `system` message: see the rules.
-CLAUDE_MESSAGE = PydanticObject(
+CLAUDE_MESSAGE = ClaudeMessage(
     {
         "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
         "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
@@ -22074,6 +22100,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "fallbacks": Anything(),
     "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
     "output_format": Anything(),
+    "safeguards": Anything(),
     "thread": Anything(),
 }
 VERSIONED_MEMBERS: Dict[str, Shape] = {
@@ -26668,14 +26695,18 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = turn is not None and turn.results and last.results and last.role == "user"
-        if turn is not None and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
+        self.of_user(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
+
+    def of_user(self, turn: TalkTurn) -> None:
+        """A content of the user's; its results may go on with those before."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn.results and last.results) and last.role == "user"
+        if goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn)
 
     def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
         """A content of the model's, which goes on with the turn before if that is the model's."""

@@ -62,9 +62,9 @@ BROKEN: List[Broken] = [
     Broken(
         "openai/unknown-field",
         AZURE,
-        body(input_type="query", truncate="END"),
-        "input_type",
-        "Unrecognized request arguments supplied: input_type, truncate",
+        body(input_type="query", priority=1, truncate="END"),
+        "priority",
+        "Unrecognized request arguments supplied: priority, truncate",
     ),
     Broken(
         "openai/missing",

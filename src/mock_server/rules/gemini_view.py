@@ -92,14 +92,18 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = turn is not None and turn.results and last.results and last.role == "user"
-        if turn is not None and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
+        self.of_user(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
+
+    def of_user(self, turn: TalkTurn) -> None:
+        """A content of the user's; its results may go on with those before."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn.results and last.results) and last.role == "user"
+        if goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn)
 
     def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
         """A content of the model's, which goes on with the turn before if that is the model's."""

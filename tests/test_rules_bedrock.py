@@ -143,6 +143,12 @@ CONSTRAINTS = [
         "Member must have value less than or equal to 1",
     ),
     constraint(
+        "inferenceConfig.topP",
+        said(HI, inferenceConfig={"topP": 10**400}),
+        "'Infinity' ",
+        "Member must have value less than or equal to 1",
+    ),
+    constraint(
         "inferenceConfig.stopSequences",
         said(HI, inferenceConfig={"stopSequences": ["a", ""]}),
         "'[a, ]' ",

@@ -26,7 +26,6 @@ LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
 FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
 JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
-JSON_TYPE = "application/json"
 
 
 class Grant(NamedTuple):

@@ -34,7 +34,7 @@ from .fields import FieldFault, Shape
 
 MOST_VIOLATIONS = 20  # that are told of one request
 LONGEST_QUOTE = 500  # characters of the request that a sentence says
-ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+ONLY_IF_ASKED = "off"  # the default of a rule that few want to be told of
 
 # What a model may be called with before its own name: a publisher, a region, a path.
 MODEL_PREFIX = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator, List, Mapping, Tuple
 
 from ..errors import MISSING
+from ..jsons import compact
 from ..limits import Json
 from ..values import Failure
 from ..violations import Violations
@@ -113,7 +114,7 @@ def aws_value(fault: FieldFault) -> Tuple[str, str]:
             return "", ""
         return "'{value}' ", f"[{', '.join(map(str, value))}]"
     if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", str(float(value))
+        return "'{value}' ", compact(float(str(value)))  # its digits: they may be too many
     return "'{value}' ", str(value)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from ..violations import NOTED
 from .base import Case, Finding, Rule, Sweep
 from .gemini_checks import (
     gemini_lines,
@@ -79,7 +78,7 @@ GEMINI_CONTENT_RULES = (
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "54xzh/FLIT#69",
-        default=NOTED,
+        default="jrn",
     ),
 )
 GEMINI_NAME_RULES = (
@@ -118,7 +117,7 @@ GEMINI_SCHEMA_RULES = (
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
-        default=NOTED,
+        default="jrn",
     ),
     Rule(
         "gemini/schema-items",

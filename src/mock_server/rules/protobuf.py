@@ -7,7 +7,17 @@ numbers may be strings and enums numbers.  Paths are of the names that were sent
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, FrozenSet, Iterator, Mapping, Sequence, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterator,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from ..formats.gemini import snake
 from ..limits import Json
@@ -51,7 +61,7 @@ class ProtoValue(ProtoShape):
 class ProtoString(ProtoShape):
     """A text."""
 
-    of = "TYPE_STRING"
+    of, plain = "TYPE_STRING", str
 
     def made(self) -> Fits:
         """By its type."""
@@ -278,14 +288,19 @@ class ProtoMessage(ProtoShape):
         """Each of its fields, in any order."""
         closed, data, by_name = self.closed, self.data, self.by_name
         tests: Dict[str, Callable[[Json], bool]] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for messages may hold themselves
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in by_name().items()})
                 tests.update({name: shape.fits for name, shape in by_name().items()})
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:

@@ -5581,7 +5581,8 @@ def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
     steps: List[Union[str, int]] = []
     for name in re.findall(r"[^.\[\]]+", path):
-        if name.isdigit():  # the index of an item
+        # The index of an item: the client's own names may be any digits, too, and many of them.
+        if re.fullmatch("[0-9]{1,9}", name):
             steps.append(int(name))
         else:
             steps.append(name)
@@ -6206,7 +6207,7 @@ def read_assertion(text: str) -> Optional[Assertion]:
     if not re.fullmatch(JWT, text):
         return None
     try:
-        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+        header, claims = [parse_request(from_base64url(part)) for part in text.split(".")[:2]]
     except ValueError:
         return None
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -6319,8 +6320,9 @@ class Sts(TokenEndpoint):
         return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
 
     def asked_life(self, call: Call) -> int:
-        """`DurationSeconds`."""
-        return int(field_text(call, "DurationSeconds") or self.usual_life)
+        """`DurationSeconds`, which may be anything where a mock answers."""
+        text = field_text(call, DURATION_RULE.name)
+        return self.usual_life if wrong_number(DURATION_RULE, text) else int(text)
 
     def answer(self, call: Call, action: str, result: Json) -> Json:
         """The result of an action, with what is around it."""
@@ -6602,26 +6604,34 @@ class InstanceSession(OnInstance):
         """A request that has come through others, or does not say for how long."""
         if "x-forwarded-for" in call.headers:
             return Failure(403, http_phrase(403))
-        life = call.headers.get(TTL, "")
-        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+        if not session_life(call):
             return Failure(400, http_phrase(400))
         return None
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """For how long it holds."""
-        life: Headers = ()
-        if status < 400 and TTL in call.headers:
-            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
-        return (*life, *super().headers(call, stream, status))
+        own, life = super().headers(call, stream, status), session_life(call)
+        if status < 400 and life:
+            return (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", str(life)), *own)
+        return own
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The token, and nothing around it."""
-        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        # A mock answers, too, where it does not say for how long.
+        issuer, life = issuer_of(call), session_life(call) or LONGEST_SESSION
         return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
 
     def whole_type(self, call: Call) -> str:
         """A text."""
         return "text/plain"
+
+
+def session_life(call: Call) -> int:
+    """For how many seconds a machine's token is to hold; 0 for what is no such number."""
+    life = call.headers.get(TTL, "")
+    if not life.isdecimal() or len(life) > 5 or int(life) > LONGEST_SESSION:
+        return 0
+    return int(life)
 
 
 class InstanceCredentials(OnInstance):
@@ -19699,7 +19709,7 @@ def signed_by_header(request: Request) -> Signed:
         algorithm,
         found["Credential"],
         moment,
-        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        signed_names(found["SignedHeaders"]),
         found["Signature"],
         request.headers.get("x-amz-security-token", ""),
         query_pairs(request),
@@ -19721,7 +19731,7 @@ def signed_by_query(request: Request) -> Signed:
         query["X-Amz-Algorithm"],
         query["X-Amz-Credential"],
         query["X-Amz-Date"],
-        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        signed_names(query["X-Amz-SignedHeaders"]),
         query["X-Amz-Signature"],
         query.get("X-Amz-Security-Token", ""),
         tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
@@ -19729,11 +19739,18 @@ def signed_by_query(request: Request) -> Signed:
     )
 
 
+def signed_names(text: str) -> Tuple[str, ...]:
+    """The headers that are signed.  One that is named again and again is still signed once, or few
+    bytes would stand for hundreds of millions."""
+    return tuple(sorted(set(text.lower().split(";"))))
+
+
 def basic_date(text: str) -> str:
     """A Date header in ISO 8601's basic format; as it is, if it is none."""
     try:
         return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
-    except (TypeError, ValueError):  # the first before Python 3.10
+    # The first before Python 3.10, the last of what no date has.
+    except (TypeError, ValueError, OverflowError):
         return text
 
 
@@ -20960,11 +20977,16 @@ MODEL_PREFIX = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=256)
 def bare_model(model: str) -> str:
     """The name of a model without what hosts put before it (request rules, 4.1)."""
-    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
-    return model[found.end() if found else 0 : LONGEST_QUOTE]
+    return known_bare_model(model[:LONGEST_QUOTE])  # what is remembered is no longer than that
+
+
+@functools.lru_cache(maxsize=256)
+def known_bare_model(model: str) -> str:
+    """The same of a name that is not too long."""
+    found = MODEL_PREFIX.match(model)
+    return model[found.end() if found else 0 :]
 
 
 class Case:
@@ -21041,16 +21063,15 @@ class Rule:
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
         values = {name: quoted_briefly(value) for name, value in finding.values.items()}
-        values["place"] = finding.place
+        # Names of the client's own are in paths, and an error in its journal is not to be as long.
+        place = values["place"] = quoted_briefly(finding.place)
         param = self.param if finding.param is None else finding.param
         if param is not None:
             param = param.format(**values)
         sentence = self.sentence if finding.sentence is None else finding.sentence
         code = self.code if finding.code is None else finding.code
         text = sentence.format(**values)
-        return Violation(
-            self.id, finding.place, text, self.status, code, param, self.type, self.default
-        )
+        return Violation(self.id, place, text, self.status, code, param, self.type, self.default)
 
     def holds_for(self, model: str) -> bool:
         """Whether it holds for a model."""
@@ -25974,7 +25995,8 @@ def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 # request rules, 1.4).
 
 # A field has two names, null is as good as nothing, one value may stand where a list belongs,
-# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds others
+# does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
 
 
 BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -26167,7 +26189,7 @@ class ProtoList(ProtoShape):
             yield from self.item.faults(value, path)
             return
         for index, one in enumerate(value):
-            if one is not None and not self.item.fits(one):
+            if one is not None:
                 yield from self.item.faults(one, (*path, index))
 
 
@@ -26199,7 +26221,7 @@ class ProtoMap(ProtoShape):
             yield FieldFault(path, WRONG_TYPE, self, value)
             return
         for number, (key, one) in enumerate(value.items()):
-            if one is not None and not self.value.fits(one):
+            if one is not None:
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
@@ -26222,11 +26244,17 @@ class ProtoMessage(ProtoShape):
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
         self.data = both_names(*data)
+        self.known: Dict[
+            str, ProtoShape
+        ] = {}  # its fields by either name, once they were asked for
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
         """Its fields by either name."""
-        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+        if not self.known:  # made late, for messages may hold themselves
+            names = {snake(name): one for name, one in self.members.items()}
+            self.known = {**names, **self.members}
+        return self.known
 
     def made(self) -> Fits:
         """Each of its fields, in any order."""
@@ -26263,7 +26291,7 @@ class ProtoMessage(ProtoShape):
                     yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
             elif inner is not None and name in self.data and name not in taken:
                 yield FieldFault((*path, name), TWO_DATA, self, inner)
-            elif inner is not None and not shape.fits(inner):
+            elif inner is not None:
                 yield from shape.faults(inner, (*path, name))
 
 
@@ -28264,6 +28292,28 @@ ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
 # on the session only where it is not there.
 
 
+# Items that may be looked for; of calls only who asks for all rules is told.
+SOUGHT, SOUGHT_IF_ASKED = ("item_reference", "reasoning"), "function_call"
+
+
+FEW_STORED = 50  # responses that are soon looked through
+
+
+def searches_stored(call: Call, state: State, every: bool) -> bool:
+    """Whether items are to be looked for in many responses, each of which is told for that; `every`
+    asks for the rules, too, that are off."""
+    if len(state.responses) <= FEW_STORED:
+        return False
+    given = within(call.body, "input")
+    kinds = (*SOUGHT, SOUGHT_IF_ASKED) if every else SOUGHT
+    for item in given if isinstance(given, list) else ():
+        if isinstance(item, dict):
+            kind = item.get("type")
+            if kind in kinds or (kind is None and "role" not in item):
+                return True
+    return False
+
+
 def was_issued(case: Case, id: str) -> bool:
     """Whether the server issued a response that may be gone on from, as far as is known."""
     state = case.state
@@ -28293,9 +28343,12 @@ def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
     which made it."""
     found: Dict[str, Stored] = {}
     responses = case.state.responses if case.state else {}
-    for stored in list(responses.values()):
-        for id in ids.intersection(item_ids(stored)):
-            found.setdefault(id, stored)
+    for stored in list(responses.values()) if ids else ():
+        there: Collection[str] = item_ids(stored)
+        few, many = sorted((ids, there), key=len)
+        for id in few:
+            if id in many:
+                found.setdefault(id, stored)
     if len(found) < len(ids):
         case.asks_state = True
     return found
@@ -32860,7 +32913,10 @@ def one_of(sends: List[Send]) -> Send:
 
 
 PLAIN_FORM = "application/x-www-form-urlencoded"
-FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# A field is called so; anything else may be a body that is said to be a form, and is JSON.
+PLAIN_NAME = re.compile(r"[\w.:-]{1,50}")
+INNER_NAME = re.compile(r"[;\s]([^;\s=]+)=")
+HIDDEN = "***"
 # What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
 # RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
 CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
@@ -32871,33 +32927,54 @@ def is_plain_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
 
 
-def kept_form(text: str) -> str:
-    """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+def kept_form(text: str, hides: bool) -> str:
+    """A body that is written as a query is, as it may be kept; `hides` says that it is full of
+    credentials, and may be anything but what it is said to be."""
+    return "&".join([kept_pair(pair, hides) for pair in text.split("&")])
 
 
-def kept_pair(match: "re.Match[str]") -> str:
+def kept_pair(pair: str, hides: bool) -> str:
     """A field of such a body as it may be kept."""
-    before, name, value = match.groups()
-    if unquote(name).lower() in CODES:
-        return f"{before}{name}={masked('key', unquote(value))}"
-    return masked_pair(match)
+    written, equals, value = pair.partition("=")
+    name, plain = [unquote(text.replace("+", " ")) for text in (written, value)]
+    if hides and pair and not (equals and PLAIN_NAME.fullmatch(name)):
+        return HIDDEN
+    if not equals:
+        return pair
+    kept = kept_value(name.strip("[] "), plain)
+    return pair if kept == plain else f"{written}={kept}"
+
+
+def kept_value(name: str, value: str) -> str:
+    """A field's text as it may be kept."""
+    # Others part fields by semicolons or lines.
+    inner = [found for found in INNER_NAME.findall(value) if SECRET.fullmatch(found)]
+    if name.lower() in CODES or inner:
+        name = "key"
+    return masked(name, value)
 
 
 def kept_fields(value: Json) -> Json:
-    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    """A JSON value as it may be kept: the credentials in it are masked by their names, and what is
+    no name of a field is masked itself."""
     if isinstance(value, list):
         return [kept_fields(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name: kept_field(name, inner) for name, inner in value.items()}
+    return {
+        name if PLAIN_NAME.fullmatch(name) else HIDDEN: kept_field(name, inner)
+        for name, inner in value.items()
+    }
 
 
 def kept_field(name: str, value: Json) -> Json:
     """One member of an object as it may be kept."""
+    if isinstance(value, str):
+        # Behind what is no name there may be anything.
+        return kept_value(name if PLAIN_NAME.fullmatch(name) else "key", value)
     if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
         return kept_fields(value)
-    return masked("key", value if isinstance(value, str) else compact(value))
+    return masked("key", compact(value))
 
 
 def kept_call(call: Call) -> Call:
@@ -32905,10 +32982,10 @@ def kept_call(call: Call) -> Call:
     return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
 
 
-def kept_text(request: Request, text: str) -> str:
+def kept_text(request: Request, text: str, hides: bool) -> str:
     """A body that was not read, or is too long to be kept, as it may be."""
     if is_plain_form(request):
-        return kept_form(text)
+        return kept_form(text, hides)
     return f"*** ({len(request.body)} bytes)" if text else ""
 
 
@@ -33029,7 +33106,8 @@ def told_size(answered: Answered, violations: Violations) -> int:
     """About the bytes of memory that what was said of a request takes."""
     size = VIOLATION_SIZE * len(violations)
     if violations:
-        size += strings_size(one.message for one in violations)
+        for one in violations:
+            size += strings_size((one.place, one.message, one.param or ""))
     if answered.near:
         size += walked_size(list(answered.near))
     return size
@@ -33051,7 +33129,7 @@ def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[
     else:
         body = request.body.decode("utf-8", "replace")
     if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
-        body = kept_text(request, body)
+        body = kept_text(request, body, hides_body(answered))
         if call and call.body:
             call = replace(call, body=body)
     return body, call
@@ -37300,6 +37378,8 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        if searches_stored(call, session.state, self.settings.strict == ALL):
+            yield ASIDE
         call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)

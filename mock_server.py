@@ -25995,8 +25995,8 @@ def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 # request rules, 1.4).
 
 # A field has two names, null is as good as nothing, one value may stand where a list belongs,
-# numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds others
-# does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds
+# others does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
 
 
 BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -6560,7 +6560,8 @@ INSTANCE: Mapping[str, str] = {
 
 def instance_page(value: Mapping[str, Json]) -> str:
     """An error as a page."""
-    title = f"{value['status']} - {value['message']}"
+    # A browser shows it: of the server's own errors some repeat what was asked for.
+    title = f"{value['status']} - {escape(value['message'], quote=False)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
@@ -10313,6 +10314,7 @@ NO_STORE = (
     ("X-Content-Type-Options", "nosniff"),
 )
 EVERYTHING = "/.default"
+LONGEST_SCOPE = 10_000  # characters
 OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
@@ -10481,6 +10483,8 @@ def told_second(second: Optional[float]) -> str:
 
 def audience_of(scope: str) -> str:
     """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    if len(scope) > LONGEST_SCOPE:  # of millions of words each would be a text of its own
+        return ""
     # MSAL for Go asks for an identity, too (verified).
     asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
     if len(asked) != 1 or not asked[0].endswith(EVERYTHING):

@@ -431,6 +431,20 @@ def test_a_mock_answers_whatever_life_is_asked_for() -> None:
             assert response.status == 200 and "IQo-mine" in text_of(response), request
 
 
+def test_no_page_has_elements_of_a_clients_own() -> None:
+    for path in ("/latest/meta-data/<i>", "/computeMetadata/v1/<i>"):
+        for method in ("GET", "DELETE"):
+            request = m.Request(method, path, {}, {"metadata-flavor": "Google"})
+            response = answerer().answer(request).response
+            kind = dict(response.headers)["Content-Type"]
+            assert response.status >= 400 and (b"<i>" not in response.body or "html" not in kind)
+
+
+def test_a_scope_has_an_end() -> None:
+    assert m.audience_of("openid https://a/.default profile") == "https://a"
+    assert m.audience_of("openid " * 10_000 + "https://a/.default") == ""
+
+
 def test_an_assertion_of_too_many_values_is_none() -> None:
     claims = b"[" + b"[]," * m.MOST_NESTED + b"1]"
     text = ".".join([m.base64url(b"{}"), m.base64url(b'{"a":' + claims + b"}"), "e30"])

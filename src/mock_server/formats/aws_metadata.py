@@ -4,6 +4,7 @@ Paths, members and statuses as documented, and as the SDKs read them.  Pure."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Dict, Mapping, Optional
 
 from ..errors import http_phrase
@@ -49,7 +50,8 @@ INSTANCE: Mapping[str, str] = {
 
 def instance_page(value: Mapping[str, Json]) -> str:
     """An error as a page."""
-    title = f"{value['status']} - {value['message']}"
+    # A browser shows it: of the server's own errors some repeat what was asked for.
+    title = f"{value['status']} - {escape(value['message'], quote=False)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'

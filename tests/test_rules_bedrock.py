@@ -137,6 +137,12 @@ CONSTRAINTS = [
         "Member must have value greater than or equal to 1",
     ),
     constraint(
+        "inferenceConfig.topP",
+        said(HI, inferenceConfig={"topP": -(10**400)}),
+        "'-Infinity' ",
+        "Member must have value greater than or equal to 0",
+    ),
+    constraint(
         "inferenceConfig.temperature",
         said(HI, inferenceConfig={"temperature": 2}),
         "'2.0' ",

@@ -682,3 +682,30 @@ def test_a_request_without_a_body_that_can_be_read_is_refused_in_a_rules_words()
     answered = strict_answer(GEMINI, said(USER, tools=[{"functionDeclarations": [{}]}]))
     assert "Invalid function name" in error_of(answered.response)["error"]["message"]
     assert asked(GEMINI, {}).path == GEMINI
+
+
+class CountedText(m.ProtoString):
+    """A text that notes how often it was looked at."""
+
+    looks = 0
+
+    def made(self) -> Any:
+        """Always."""
+
+        def fits(value: Any) -> bool:
+            CountedText.looks += 1
+            return type(value) is str
+
+        return fits
+
+
+def test_what_lies_deep_in_a_wrong_message_is_looked_at_once_more_and_not_at_each_level() -> None:
+    texts = m.ProtoList(CountedText())
+    shape = m.ProtoMessage("X", {"texts": texts})
+    shape.members.update(one=shape, many=m.ProtoList(shape), named=m.ProtoMap("M", shape))
+    value: Any = {"texts": ["x"] * 100, "wrong": 1}
+    for level in range(60):
+        value = [{"one": value}, {"many": [value]}, {"named": {"a": value}}][level % 3]
+    assert not shape.fits(value)
+    assert [fault.path[-1] for fault in shape.faults(value)] == ["wrong"]
+    assert CountedText.looks <= 200

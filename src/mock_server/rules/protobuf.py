@@ -2,7 +2,8 @@
 request rules, 1.4).
 
 A field has two names, null is as good as nothing, one value may stand where a list belongs,
-numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds
+others does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ class ProtoList(ProtoShape):
             yield from self.item.faults(value, path)
             return
         for index, one in enumerate(value):
-            if one is not None and not self.item.fits(one):
+            if one is not None:
                 yield from self.item.faults(one, (*path, index))
 
 
@@ -255,7 +256,7 @@ class ProtoMap(ProtoShape):
             yield FieldFault(path, WRONG_TYPE, self, value)
             return
         for number, (key, one) in enumerate(value.items()):
-            if one is not None and not self.value.fits(one):
+            if one is not None:
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
@@ -278,11 +279,17 @@ class ProtoMessage(ProtoShape):
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
         self.data = both_names(*data)
+        self.known: Dict[
+            str, ProtoShape
+        ] = {}  # its fields by either name, once they were asked for
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
         """Its fields by either name."""
-        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+        if not self.known:  # made late, for messages may hold themselves
+            names = {snake(name): one for name, one in self.members.items()}
+            self.known = {**names, **self.members}
+        return self.known
 
     def made(self) -> Fits:
         """Each of its fields, in any order."""
@@ -324,7 +331,7 @@ class ProtoMessage(ProtoShape):
                     yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
             elif inner is not None and name in self.data and name not in taken:
                 yield FieldFault((*path, name), TWO_DATA, self, inner)
-            elif inner is not None and not shape.fits(inner):
+            elif inner is not None:
                 yield from shape.faults(inner, (*path, name))
 
 

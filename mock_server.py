@@ -13856,11 +13856,12 @@ class GeminiRequest(Gemini):
     api = "generateContent"
     fields = {
         "contents": "an array or an object!",
-        "tools": "an array",
+        # One object may stand where an array belongs (recorded).
+        "tools": "an array or an object",
         "generationConfig": "an object",
         "generation_config": "an object",
         "toolConfig": "an object",
-        "safetySettings": "an array",
+        "safetySettings": "an array or an object",
     }
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
@@ -13880,8 +13881,9 @@ class GeminiRequest(Gemini):
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for tool in body.get("tools").objects():
-            for function in pick_field(tool, "functionDeclarations").objects():
+        for tool in one_or_more(body.get("tools")):
+            tool.a("an object")
+            for function in one_or_more(pick_field(tool, "functionDeclarations")):
                 yield function.check({"name": "a string!"}).value["name"]
 
     def schema(self, body: Field) -> Json:
@@ -16610,7 +16612,8 @@ class OllamaChat(OllamaAnswer):
 
     api = "chat"
     routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
-    fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
+    # Without messages it loads the model, as with none of them (its documentation).
+    fields = {**Ollama.fields, "messages": "an array", "tools": "an array"}
     tools = ChatRequest.tools  # they have OpenAI's form (2.2)
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -22980,7 +22983,6 @@ AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
 AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
 AWS_PICTURES = ("png", "jpeg", "gif", "webp")
 AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
 AWS_SOUNDS = (
     *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
     *("mpga", "pcm", "webm"),
@@ -23008,7 +23010,8 @@ def aws_medium(formats: Sequence[str]) -> AwsStructure:
     return AwsStructure(members, ("format", "source"))
 
 
-AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+# The format of a film is not held against the list: video/mp4 is taken (recorded).
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(())
 AWS_PAPER = AwsStructure(
     {
         "format": AwsString(AWS_DOCUMENTS),
@@ -24502,13 +24505,18 @@ SAMPLING: Mapping[str, Any] = {
 }
 
 
+STOPS_AT_TEXTS = re.compile(r"^o(?:1|3-mini)")  # the older ones do (recorded)
+
+
 def set_sampling(view: ChatView) -> Iterator[Finding]:
     """What else those models don't take."""
     body = view.body
     if not samples_freely(view):
         for name, usual in SAMPLING.items():
             value = body.get(name)
-            if value is not None and value != usual:
+            if value is None or value == usual:
+                continue
+            if name != "stop" or not STOPS_AT_TEXTS.match(view.case.name):
                 yield Finding(name, {"x": name})
     if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
         yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
@@ -25185,7 +25193,7 @@ CONVERSE_MODEL = (
     r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
 )
 # The name of a document, and what it may not have twice in a row.
-DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9_\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
     f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
@@ -26601,7 +26609,13 @@ GEMINI_MODEL_TURN = TalkTurn(
     "model", -1
 )  # any of the model's without calls: no need to tell them apart
 # What makes a part something, beside its text.
-PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+PART_CONTENTS = (
+    *PART_DATA[1:],
+    "thoughtSignature",
+    "thought",
+    "videoMetadata",
+    "audioTranscription",
+)
 GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
 
 
@@ -26616,9 +26630,10 @@ class GeminiView:
     """A request: the case, its body, and what its contents are.
 
     Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
-    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
-    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
-    results of calls, `signed` the places of calls that have a signature."""
+    stream back like that (verified with google-genai 3.6.1); so are results that follow each other,
+    which the Gemini API takes in a content each (recorded), but not Vertex AI
+    (docker/docker-agent#2958).  `asked` is the last content that is more than results of calls,
+    `signed` the places of calls that have a signature."""
 
     __slots__ = (
         *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
@@ -26672,7 +26687,12 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.turns.append(turn or PLAIN_TURN)
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = turn is not None and turn.results and last.results and last.role == "user"
+        if turn is not None and goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
 
@@ -27247,12 +27267,14 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
+    # parameters (recorded).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "public source files, sigoden/aichat#666",
+        default=NOTED,
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
@@ -28637,7 +28659,10 @@ def said_with(parts: Shape) -> Shape:
 
 
 MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
-INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+# The SDK has a phase in messages of all roles.
+INPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_INPUT)}, ("content",)
+)
 OUTPUT_MESSAGE = InOrder(
     {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
 )

@@ -316,7 +316,7 @@ BROKEN = [
     ),
     Broken("gemini/response-count", GEMINI, said(*CALLED, [result("f")]), "contents[2]", NUMBER),
     Broken("gemini/response-count", GEMINI, said(*CALLED, USER), "contents[2]", NUMBER),
-    # Results in contents of their own are not those of one turn (cloudwego/eino-ext#571).
+    # Results in contents of their own are not those of one turn there (docker/docker-agent#2958).
     Broken(
         "gemini/response-count",
         VERTEX,
@@ -559,6 +559,8 @@ VALID = [
     said([{"text": "x", "thought": True, "inlineData": None, "videoMetadata": {"fps": 1}}]),
     said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}], labels={"a": "b"}),
     said(USER, tools=function({"type": "OBJECT", "properties": {"x": PLAIN}, "nullable": True})),
+    # A part that says more of the one before it.
+    said([{"text": "x"}, {"videoMetadata": {"startOffset": "2s"}}]),
 ]
 
 
@@ -571,6 +573,17 @@ def test_what_google_takes_breaks_no_rule(body: Any) -> None:
         paths.pop()
     for path in paths:
         assert rules_of(path, body) == [], path
+
+
+def test_one_object_may_stand_where_google_has_a_list() -> None:
+    body = said(USER, tools={"functionDeclarations": {"name": "f"}}, safetySettings={})
+    for path in (GEMINI, VERTEX):
+        assert strict_answer(path, body).response.status == 200
+
+
+def test_gemini_takes_results_in_contents_of_their_own() -> None:
+    body = said(*CALLED, [result("f")], {"role": "user", "parts": [result("g")]}, MODEL, USER)
+    assert rules_of(GEMINI, body) == []
 
 
 def test_contents_of_nobody_are_the_users_where_that_is_allowed() -> None:
@@ -634,13 +647,13 @@ def test_a_refusal_joins_what_its_layer_says_with_details_of_fields(path: str) -
 
 
 def test_lines_of_the_second_layer_are_ended_and_have_no_details() -> None:
-    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "object"}}}))
+    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "array"}}}))
     answered = strict_answer(GEMINI, body)
     error = error_of(answered.response)["error"]
     assert error == {
         "code": 400,
         "message": f"{LINE}contents[0].parts: contents.parts must not be empty.\n"
-        f'{LINE}{PARAMETERS}.properties["x"].properties: {OBJECT}\n',
+        f"{LINE}{PARAMETERS}.properties[x].items: missing field.\n",
         "status": "INVALID_ARGUMENT",
     }
     assert len(answered.call.violations) == 2

@@ -432,6 +432,7 @@ SPOKEN = {
 }
 OTHER = {**CALL, "call_id": "call_2", "id": "fc_2", "status": "completed"}
 VALID = (
+    short(input=[{"role": "user", "content": "Hi", "phase": None}]),
     short(),
     short(input="", previous_response_id="resp_1"),
     {"input": "Hi", "prompt": {"id": "pmpt_1", "version": None}},

@@ -42,6 +42,7 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 import base64
 import binascii
 import codecs
+import collections
 import contextlib
 import errno
 import fnmatch
@@ -12415,7 +12416,8 @@ class Cohere(WireFormat):
         """The field in a sentence."""
         if wrong.sentence:
             return Failure(400, wrong.sentence)
-        if wrong.found is MISSING:
+        is_empty = wrong.found in ("", []) and kind_of(wrong.found) == wrong.expected
+        if wrong.found is MISSING or is_empty:
             return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
@@ -22101,6 +22103,10 @@ CLAUDE_BEDROCK_BODY = PydanticObject(
 # What Anthropic refuses of thoughts, sampling, caches and images (request rules, 2.5).  Pure.
 
 
+# How those are that the server makes itself: letters and digits in base64.
+ISSUED_SIGNATURE = re.compile(r"[A-Za-z0-9]{128}\Z")
+
+
 def budgets_over(view: ClaudeView) -> Iterator[Finding]:
     """A budget that leaves nothing for the answer, but where thoughts come between calls."""
     body = view.body
@@ -22164,6 +22170,15 @@ def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
     """Thoughts that nothing proves to be the model's own."""
     for at, block in view.of("thinking"):
         if block.get("signature") == "":
+            place = block_place(at)
+            yield Finding(place, {"path": place})
+
+
+def foreign_signatures(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts with a signature that the server did not make, as far as one can see."""
+    for at, block in view.of("thinking"):
+        signature = block.get("signature")
+        if isinstance(signature, str) and signature and not ISSUED_SIGNATURE.match(signature):
             place = block_place(at)
             yield Finding(place, {"path": place})
 
@@ -22289,6 +22304,14 @@ CLAUDE_THINKING_RULES = (
         "{path}: Invalid `signature` in `thinking` block",
         "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
         empty_signatures,
+        needs=("+thinking",),
+    ),
+    Rule(
+        "anthropic/signature-invalid",
+        "{path}: Invalid `signature` in `thinking` block",
+        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
+        foreign_signatures,
+        default="off",
         needs=("+thinking",),
     ),
 )
@@ -22731,11 +22754,6 @@ LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
 BLANK_STOP = (
     "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
 )
-TOOL_ROLE = (
-    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
-    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
-    "overview."
-)
 
 
 def claude_path(path: FieldPath) -> str:
@@ -22755,8 +22773,7 @@ def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
     if rule == "anthropic/messages-empty":
         return Finding(place)
     if rule == "anthropic/role-unknown":
-        sentence = TOOL_ROLE if fault.value == "tool" else None
-        return Finding(place, {"value": fault.value}, sentence=sentence)
+        return Finding(place, {"value": fault.value})
     if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
         return Finding(place, sentence=BLANK_STOP)
     return None
@@ -23623,7 +23640,8 @@ def any_tools(view: ConverseTalk) -> Iterator[Finding]:
 def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
     """Tools, where the answer is a stream."""
     if view.case.params.get("verb") == "converse-stream":
-        yield from any_tools(view)
+        for finding in any_tools(view):
+            yield finding._replace(sentence=NOT_STREAMED)
 
 
 def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
@@ -23646,13 +23664,14 @@ def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
     for index, tool in view.tools:
         if "cachePoint" in tool:
             at = max(0, index - 1)
-            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
+            values = {"pointer": f"#/toolConfig/tools/{at}", "name": "cachePoint"}
+            yield Finding(f"toolConfig.tools.{index}", values)
     before = TalkBlock(-1, 0, "", None)
     for block in view.blocks:
         is_tool = before.kind in ("toolUse", "toolResult")
         if block.kind == "cachePoint" and is_tool and before.message == block.message:
             pointer = f"#/messages/{before.message}/content/{before.number}"
-            yield Finding(block.place, {"pointer": pointer})
+            yield Finding(block.place, {"pointer": pointer, "name": "cachePoint"})
         before = block
 
 
@@ -23680,6 +23699,8 @@ def without_profile(view: Any) -> Iterator[Finding]:
 
 MALFORMED_AT = MALFORMED_START + "{pointer}: "
 MODEL_SAID = "The model returned the following errors: "
+NOT_STREAMED = "This model doesn't support tool use in streaming mode."
+NOT_THERE = MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END
 ON_DEMAND = (
     "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
     "with the ID or ARN of an inference profile that contains this model."
@@ -23717,8 +23738,8 @@ BEDROCK_MODEL_RULES = (
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
     ),
     Rule(
-        "bedrock/no-streamed-tools",
-        "This model doesn't support tool use in streaming mode.",
+        "bedrock/no-tools",
+        "This model doesn't support tool use.",
         "documentation",
         streamed_tools,
         needs=("toolConfig",),
@@ -23745,22 +23766,23 @@ BEDROCK_MODEL_RULES = (
         default="mod",
         models=r"^llama",
     ),
-    Rule(
-        "bedrock/cache-point",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        cache_points_at_tools,
-        default="mod",
-        models=r"^nova-",
-    ),
     # Nobody has a list of all models' fields.
     Rule(
         "bedrock/extraneous",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
+        NOT_THERE,
         "recorded, public source files",
         more_fields,
         needs=(MODEL_FIELDS,),
         default="off",
+    ),
+    # But this of one.
+    Rule(
+        "bedrock/extraneous",
+        NOT_THERE,
+        "recorded, public source files",
+        cache_points_at_tools,
+        default="mod",
+        models=r"^nova-",
     ),
 )
 # What has throughput is no matter of Converse alone: these look at the model, of any view's case.
@@ -23775,12 +23797,46 @@ ON_DEMAND_RULES = (
     ),
     # That depends on date and region.
     Rule(
-        "bedrock/on-demand-3-5",
+        "bedrock/on-demand",
         ON_DEMAND,
         "anthropics/anthropic-sdk-python#894",
         without_profile,
         default="jrn",
         models=r"^claude-3-5",
+    ),
+)
+
+# Request rules, 3: never part of --strict.  --require-auth refuses what has no signature, and
+# --credential recomputes one.
+SIGNING_RULES = (
+    Rule(
+        "bedrock/no-signature",
+        "Missing Authentication Token",
+        "documentation",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/signature",
+        "The request signature we calculated does not match the signature you provided. Check your "
+        "AWS Secret Access Key and signing method. Consult the service documentation for details.",
+        "public source files, one of Bedrock",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/skew",
+        "Signature expired: {t} is now earlier than {t2} ({now} - 5 min.)",
+        "documentation",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/scope",
+        "Credential should be scoped to correct service: 'bedrock'.",
+        "documentation",
+        default="off",
+        status=403,
     ),
 )
 
@@ -23827,8 +23883,8 @@ CLAUDE_FIELD_RULES = (
     ),
     Rule(
         "anthropic/role-unknown",
-        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
-        "pattern; for tool quoted in public source files",
+        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant"',
+        "pattern",
     ),
     Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
     Rule(
@@ -24062,8 +24118,7 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "logprobs": FLAG_OR_NULL,
     "top_logprobs": AnInteger(0, 20, null=True),
     "logit_bias": AMap(ANumber(-100, 100), null=True),
-    # Of an empty array it is not known that it is refused.
-    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
+    "stop": Either(AString(), AnArray(AString(), 1, 4), null=True),
     "stream": FLAG_OR_NULL,
     "stream_options": AnObject(
         {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
@@ -24435,6 +24490,7 @@ OPENAI_SCHEMA_RULES = (
 # Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
 REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
 TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
 
 
 def tools_unset(view: ChatView) -> bool:
@@ -24481,9 +24537,10 @@ def old_limit(view: ChatView) -> Iterator[Finding]:
 
 def samples_freely(view: ChatView) -> bool:
     """Whether a model that may reason is not asked to, as far as is known."""
-    if not TAKES_EFFORT_NONE.match(view.case.name):
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if not TAKES_EFFORT_NONE.match(name):
         return False
-    return view.body.get("reasoning_effort") in (None, "none")
+    return effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name))
 
 
 def set_temperature(view: ChatView) -> Iterator[Finding]:
@@ -24528,7 +24585,6 @@ def effort_of_none(view: ChatView) -> Iterator[Finding]:
         yield Finding("reasoning_effort")
 
 
-EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
 TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
 USE_NONE = (
     "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
@@ -25115,7 +25171,7 @@ AZURE_VERSION_RULES = (
         early=True,
     ),
     Rule(
-        "azure/api-version-unknown",
+        "azure/api-version-missing",
         "Resource not found",
         "documentation",
         unknown_version,
@@ -25413,6 +25469,7 @@ CONVERSE_RULES = (
     ),
     *BEDROCK_MODEL_RULES,
     *ON_DEMAND_RULES,
+    *SIGNING_RULES,
 )
 
 CONVERSE_BOOK = Book(
@@ -26543,11 +26600,11 @@ def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoSha
         "safetySettings": gemini_safety(),
         "generationConfig": gemini_settings_shape(schema, is_vertex),
         "cachedContent": PROTO_TEXT,
-        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
         **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
     }
     if is_vertex:
         members.update(open_messages("modelArmorConfig", "outputConfig"))
+        members["labels"] = ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT)
     else:
         members["store"] = PROTO_FLAG
     return members
@@ -26775,7 +26832,15 @@ GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
 CACHE_NAMES = both_names("cachedContent")
 SYSTEM_NAMES = both_names("systemInstruction")
 BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
-BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
+# A setting, from where to where it may be, and how that is said (1.4).
+GEMINI_RANGES = (
+    ("temperature", 0, 2, "[0.0, 2.0]"),
+    ("topP", 0, 1, "[0.0, 1.0]"),
+    ("candidateCount", 1, 8, "[1, 8]"),
+    ("logprobs", 0, 20, "[0, 20]"),
+    *[(name, -2, 1.9999999, "[-2.0, 2.0)") for name in GEMINI_PENALTIES],
+)
+BOUNDED_NAMES = both_names("responseSchema", "stopSequences", *[name for name, *_ in GEMINI_RANGES])
 PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
@@ -26810,10 +26875,24 @@ def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
         yield Finding("contents", rule="gemini/contents-missing")
     for index in view.empty:
         yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
+    silent = silent_contents(view)
     for index, at, is_text in view.blank:
         path = f"contents[{index}].parts[{at}]"
-        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        is_beside = is_text and index not in silent
+        rule = "gemini/text-empty" if is_beside else "gemini/part-no-data"
         yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def silent_contents(view: GeminiView) -> Set[int]:
+    """The contents of which no part says anything."""
+    blank = collections.Counter(index for index, *_ in view.blank)
+    return {index for index, number in blank.items() if number == parts_in(view, index)}
+
+
+def parts_in(view: GeminiView, index: int) -> int:
+    """How many parts a content has; one may come without its list."""
+    parts = view.contents[index]["parts"]
+    return len(parts) if isinstance(parts, list) else 1
 
 
 def gemini_system(view: GeminiView) -> Iterator[Finding]:
@@ -26856,9 +26935,11 @@ def gemini_settings(view: GeminiView) -> Iterator[Finding]:
     schema = pick(settings, "responseSchema")
     if schema is not None:
         yield from gemini_schema_faults(schema, "generation_config.response_schema")
-    temperature = proto_number_at(settings, "temperature")
-    if temperature is not None and not 0 <= temperature <= 2:
-        yield Finding("generation_config.temperature", rule="gemini/range")
+    for name, least, most, range_ in GEMINI_RANGES:
+        value = proto_number_at(settings, name)
+        if value is not None and not least <= value <= most:
+            values = {"f": snake(name), "range": range_}
+            yield Finding(f"generation_config.{snake(name)}", values, rule="gemini/range")
     stops = pick(settings, "stopSequences")
     if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
         yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")
@@ -27233,7 +27314,7 @@ GEMINI_CONTENT_RULES = (
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
     ),
-    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    # Beside parts that say something: reports are of clients that leave the text out.
     Rule(
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
@@ -27300,9 +27381,8 @@ GEMINI_SCHEMA_RULES = (
 GEMINI_SETTING_RULES = (
     Rule(
         "gemini/range",
-        GENERATE_LINE
-        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
-        "public source files",
+        GENERATE_LINE + "generation_config.{f}: {f} must be in the range {range}.",
+        "public source files, of temperature",
     ),
     Rule(
         "gemini/stop-sequences",
@@ -28576,18 +28656,17 @@ class AnId(AString):
 
 
 class ToldUnion(AUnion):
-    """A union whose errors list the members that are `told`, and tell of the whole value unless
-    they are `of_tag`; it has no tag where it has none of its own."""
+    """A union whose errors list the members that are `told`, and tell of the whole value; it has no
+    tag where it has none of its own."""
 
     def __init__(
         self,
         tag: str,
         members: Mapping[str, AnObject],
         told: Sequence[str] = (),
-        of_tag: bool = False,
         rule: str = "",
     ) -> None:
-        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
+        self.told = tuple(told) or tuple(members)
         super().__init__(tag, members, rule=rule)
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
@@ -28644,7 +28723,6 @@ PARTS_OF_INPUT = AnArray(
         "type",
         {**INPUT_PARTS, **LATER_PARTS},
         tuple(INPUT_PARTS),
-        True,
         rule="responses/user-part-type",
     )
 )
@@ -29038,7 +29116,7 @@ class ResponsesVoice(OpenAIVoice):
         if isinstance(shape, Moved):
             return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion):
             finding = finding._replace(place=path, values={**finding.values, "path": path})
         return id, finding
 
@@ -29384,20 +29462,19 @@ VERTEX_LEARN_MORE = (
     " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 )
 # A setting, from where it may be, and to where it may not be; what a model bounds is not here.
-VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_RANGES = (
+    ("temperature", 0, 2.0001),
+    ("topP", 0, 1.0001),
+    ("candidateCount", 1, 9),
+    ("logprobs", 0, 21),
+    *[(name, -2, 2) for name in GEMINI_PENALTIES],
+)
 VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
 
 
 def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
     """Contents that say nothing."""
-    blank: Dict[int, int] = {}
-    for index, *_ in view.blank:
-        blank[index] = blank.get(index, 0) + 1
-    places = set(view.empty)
-    for index, number in blank.items():
-        parts = view.contents[index]["parts"]
-        if not isinstance(parts, list) or number == len(parts):
-            places.add(index)
+    places = {*view.empty, *silent_contents(view)}
     for index in sorted(places):
         yield Finding(f"contents[{index}].parts")
 
@@ -29651,12 +29728,13 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
 
 def rules_json() -> List[Json]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
-    again where another says it otherwise."""
+    again where another says it otherwise.  One that is only noted in some cases has two rows, or a
+    row elsewhere, of which the first says what it is."""
     found: Dict[Tuple[str, ...], Json] = {}
     told: Dict[str, List[Json]] = {}
     for book in BOOKS.values():
         for rule in book.rules:
-            words: List[Json] = [rule.sentence, rule.status, rule.default, rule.source]
+            words: List[Json] = [rule.sentence, rule.status]
             if told.setdefault(rule.id, words) == words:
                 key: Tuple[str, ...] = (rule.id,)
             else:

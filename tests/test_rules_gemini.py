@@ -250,6 +250,12 @@ BROKEN = [
     ),
     line(
         "gemini/part-no-data",
+        said([{"text": ""}, {"text": ""}]),
+        "contents[0].parts[0].data",
+        "required oneof field 'data' must have one initialized field",
+    ),
+    line(
+        "gemini/part-no-data",
         said(USER, systemInstruction={"parts": [{}]}),
         "system_instruction.parts[0].data",
         "required oneof field 'data' must have one initialized field",
@@ -277,6 +283,31 @@ BROKEN = [
         configured(temperature=2.5),
         "generation_config.temperature",
         "temperature must be in the range [0.0, 2.0].",
+    ),
+    line(
+        "gemini/range",
+        configured(top_p=1.5),
+        "generation_config.top_p",
+        "top_p must be in the range [0.0, 1.0].",
+    ),
+    line(
+        "gemini/range",
+        configured(candidateCount=9),
+        "generation_config.candidate_count",
+        "candidate_count must be in the range [1, 8].",
+    ),
+    line(
+        "gemini/range",
+        configured(logprobs=21, responseLogprobs=True),
+        "generation_config.logprobs",
+        "logprobs must be in the range [0, 20].",
+    ),
+    Broken(
+        "gemini/unknown-field",
+        GEMINI,
+        said(USER, labels={"a": "b"}),
+        "",
+        'Invalid JSON payload received. Unknown name "labels": Cannot find field.',
     ),
     line(
         "gemini/stop-sequences",
@@ -480,6 +511,22 @@ BROKEN = [
     Broken(
         "vertex/range",
         VERTEX,
+        configured(topP=1.5),
+        "generation_config.top_p",
+        "Unable to submit request because it has a topP value of 1.5 but the supported range is "
+        "from 0 (inclusive) to 1.0001 (exclusive). Update the value and try again.",
+    ),
+    Broken(
+        "vertex/range",
+        VERTEX,
+        configured(presencePenalty=2),
+        "generation_config.presence_penalty",
+        "Unable to submit request because it has a presencePenalty value of 2 but the supported "
+        "range is from -2 (inclusive) to 2 (exclusive). Update the value and try again.",
+    ),
+    Broken(
+        "vertex/range",
+        VERTEX,
         configured(maxOutputTokens=100000),
         "generation_config.max_output_tokens",
         "Unable to submit request because it has a maxOutputTokens value of 100000 but the "
@@ -557,7 +604,7 @@ VALID = [
     said(USER, safety_settings=[{"category": 7, "threshold": "BLOCK_NONE"}], tools=None),
     said([{"inline_data": {"mime_type": "image/png", "data": "_-8"}}, IMAGE, AUDIO, None]),
     said([{"text": "x", "thought": True, "inlineData": None, "videoMetadata": {"fps": 1}}]),
-    said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}], labels={"a": "b"}),
+    said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}]),
     said(USER, tools=function({"type": "OBJECT", "properties": {"x": PLAIN}, "nullable": True})),
     # A part that says more of the one before it.
     said([{"text": "x"}, {"videoMetadata": {"startOffset": "2s"}}]),

@@ -270,7 +270,7 @@ BROKEN = (
     row(
         "responses/user-part-type",
         said({"role": "user", "content": [{"type": "text", "text": "x"}]}),
-        "input[0].content[0].type",
+        "input[0].content[0]",
         f"Invalid value: 'text'. Supported values are: {USER_PARTS}.",
         "invalid_value",
     ),

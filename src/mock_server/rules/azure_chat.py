@@ -88,7 +88,7 @@ AZURE_VERSION_RULES = (
         early=True,
     ),
     Rule(
-        "azure/api-version-unknown",
+        "azure/api-version-missing",
         "Resource not found",
         "documentation",
         unknown_version,

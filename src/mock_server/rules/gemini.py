@@ -73,7 +73,7 @@ GEMINI_CONTENT_RULES = (
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
     ),
-    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    # Beside parts that say something: reports are of clients that leave the text out.
     Rule(
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
@@ -140,9 +140,8 @@ GEMINI_SCHEMA_RULES = (
 GEMINI_SETTING_RULES = (
     Rule(
         "gemini/range",
-        GENERATE_LINE
-        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
-        "public source files",
+        GENERATE_LINE + "generation_config.{f}: {f} must be in the range {range}.",
+        "public source files, of temperature",
     ),
     Rule(
         "gemini/stop-sequences",

@@ -41,7 +41,7 @@ class ResponsesVoice(OpenAIVoice):
         if isinstance(shape, Moved):
             return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion):
             finding = finding._replace(place=path, values={**finding.values, "path": path})
         return id, finding
 

@@ -25,10 +25,12 @@ from .gemini import (
 )
 from .gemini_checks import (
     GEMINI_OTHER_KINDS,
+    GEMINI_PENALTIES,
     gemini_lines,
     gemini_rest,
     gemini_turns,
     proto_number_at,
+    silent_contents,
 )
 from .gemini_fields import PREDICT_SHAPE, VERTEX_SHAPES
 from .gemini_view import GeminiView
@@ -38,20 +40,19 @@ VERTEX_LEARN_MORE = (
     " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 )
 # A setting, from where it may be, and to where it may not be; what a model bounds is not here.
-VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_RANGES = (
+    ("temperature", 0, 2.0001),
+    ("topP", 0, 1.0001),
+    ("candidateCount", 1, 9),
+    ("logprobs", 0, 21),
+    *[(name, -2, 2) for name in GEMINI_PENALTIES],
+)
 VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
 
 
 def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
     """Contents that say nothing."""
-    blank: Dict[int, int] = {}
-    for index, *_ in view.blank:
-        blank[index] = blank.get(index, 0) + 1
-    places = set(view.empty)
-    for index, number in blank.items():
-        parts = view.contents[index]["parts"]
-        if not isinstance(parts, list) or number == len(parts):
-            places.add(index)
+    places = {*view.empty, *silent_contents(view)}
     for index in sorted(places):
         yield Finding(f"contents[{index}].parts")
 

@@ -29614,23 +29614,25 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
     return told_as(that_count(violations))
 
 
-def rules_json() -> List[Json]:
+def rules_json() -> List[Dict[str, Json]]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
     again where another says it otherwise."""
-    found: Dict[Tuple[str, ...], Json] = {}
+    found: Dict[Tuple[str, ...], Dict[str, Json]] = {}
     told: Dict[str, List[Json]] = {}
-    for book in BOOKS.values():
+    books = [("", book) for book in BOOKS.values()]
+    for dialect, book in [*books, *HOST_CHATS.items()]:
         for rule in book.rules:
             words: List[Json] = [rule.sentence, rule.status, rule.default, rule.source]
             if told.setdefault(rule.id, words) == words:
                 key: Tuple[str, ...] = (rule.id,)
             else:
-                key = rule.id, book.provider, book.api
+                key = rule.id, book.provider, dialect, book.api
             found.setdefault(
                 key,
                 {
                     "id": rule.id,
                     "provider": book.provider,
+                    "dialect": dialect or None,
                     "api": book.api,
                     "sentence": rule.sentence,
                     "status": rule.status,
@@ -34146,7 +34148,8 @@ body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background
 }
 </style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
 <table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
+<th>credential</th><th>ended</th>
 </tr></thead>
 <tbody id="rows"></tbody></table>
 <script>
@@ -34171,6 +34174,14 @@ function show(entry) {
   cell(row, entry.model);
   cell(row, entry.status);
   cell(row, entry.mock ?? entry.note);
+  const broken = cell(row, "");
+  for (const one of entry.violations) {
+    const line = document.createElement("div");
+    line.textContent = one.rule + (one.place ? " at " + one.place : "");
+    line.title = one.message;
+    broken.append(line);
+  }
+  cell(row, entry.auth);
   cell(row, entry.ended ?? "…");
   while (rows.rows.length > 500) rows.deleteRow(-1);
 }
@@ -35495,7 +35506,7 @@ def read_verify(asked: Given) -> Dict[str, bool]:
 
 class Leftovers(NamedTuple):
     """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read; and all of it in sentences."""
+    answered, requests that could not be read or broke a rule; and all of it in sentences."""
 
     unused: List[Json]
     unmatched: List[Entry]
@@ -35686,11 +35697,17 @@ def invalid_sentence(entry: Entry) -> str:
 
 
 def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and what differs of the request that came nearest to it."""
+    """That a mock was never used, and why: a request that it matches was refused, or what differs
+    of the request that came nearest to it."""
     place = f" ({mock.id})"
     if mock.name == mock.place:
         place = ""
     told = f'mock "{mock.name}"{place} was never used'
+    for entry in reversed(entries[-LOOKED_AT:]):
+        asked = entry.asked
+        is_refused = asked.note and not asked.mock and not asked.unmatched
+        if is_refused and not asked.differences(mock.conditions):
+            return f"{told}; it matches {noted(entry)}"
     near = near_requests(entries, mock.conditions, None)
     if near:
         told += f"; nearest was {near[0].sentence}"
@@ -35827,8 +35844,12 @@ class Control:
         return control_response(200, found)
 
     def rules(self, asked: ControlRequest) -> Response:
-        """What each provider refuses."""
-        return control_response(200, {"rules": rules_json()})
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
 
     # --- the journal ---
 
@@ -40642,7 +40663,7 @@ class SessionMethods:
 
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
-        mock; for `invalid` also if one could not be read."""
+        mock; for `invalid` also if one could not be read or broke a rule of its provider."""
         asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
         left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
@@ -40994,6 +41015,10 @@ def parser_class() -> Type[argparse.ArgumentParser]:
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
 
+        def format_help(self) -> str:
+            """The text, with a value that may be left out right behind its option."""
+            return re.sub(r" (\[=\w+\])", r"\1 ", super().format_help())
+
     return Parser
 
 
@@ -41047,7 +41072,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
+        meant = meant_as_value(unknown[0], arguments) or meant_by(unknown[0])
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant}")
     values = {}
     variables = without_links(environment)
     # Credentials first: what is wrong with a port may be that it is the secret of one.
@@ -41083,6 +41109,17 @@ def without_secret(unknown: str) -> str:
     if value.isdecimal():
         return shown(unknown)
     return shown(word + equals)
+
+
+def meant_as_value(unknown: str, arguments: Sequence[str]) -> str:
+    """How to write what may be meant as the value of the option before it, which need not have
+    one."""
+    for before, word in zip(arguments, arguments[1:]):
+        for option in OPTIONS:
+            if word == unknown and option.alone and before == option.flag:
+                example = before + option.metavar[1:-1]
+                return f'a value of {before} stands behind "=", as in {example}'
+    return ""
 
 
 def meant_by(unknown: str) -> str:

@@ -32,6 +32,7 @@ USAGE_ERRORS = [
     (["--mocks", "x"], 'unknown argument "--mocks"; did you mean "--data"?'),
     (["--fallbak", "echo"], 'unknown argument "--fallbak"; did you mean "--fallback"?'),
     (["--port=1"], 'unknown argument "--port=1"; ports need no flag, as in mock_server.py 5001'),
+    (["0", "--strict", "some"], 'a value of --strict stands behind "=", as in --strict=all'),
     (["--fallback", "ecko"], '--fallback: found "ecko"; did you mean "echo"?'),
     (["70000"], 'port: expected a port from 0 to 65535, found "70000"'),
     (["x"], "expected a port"),
@@ -214,6 +215,7 @@ def test_the_help_fits_80_columns_and_shows_a_mock_that_can_be_used(capsys: Any)
         m.main(["-h"])
     text = capsys.readouterr().out
     assert max(map(len, text.split("\n"))) <= 80
+    assert re.search(r"\n  --strict\[=all\] {10,}refuse", text)
     groups = re.findall(r"(?m)^(\w.*):$", text)
     assert groups[:5] == list(dict.fromkeys(option.group for option in m.OPTIONS))
     assert "examples" in groups

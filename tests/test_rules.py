@@ -49,7 +49,7 @@ def test_each_rule_has_a_request_that_breaks_it() -> None:
 
 def test_rules_are_told_apart_and_say_where_they_are_from() -> None:
     rules = m.rules_json()
-    names = {(rule["id"], rule["provider"], rule["api"]) for rule in rules}
+    names = {(rule["id"], rule["provider"], rule["dialect"], rule["api"]) for rule in rules}
     assert len(names) == len(rules)
     assert {rule["default"] for rule in rules} <= {"on", "mod", "jrn", "off"}
     assert [rule["id"] for rule in rules if not rule["source"] or not rule["sentence"]] == []
@@ -170,7 +170,8 @@ OPENING = """\
 The rules of `--strict` (see the README's section Strict), made from their tables;
 `GET /__mock__/rules` tells the same. `on` is refused under `--strict`; `mod` for the models that
 the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
-`--strict=all` alone. What stands in braces is filled in.
+`--strict=all` alone. What stands in braces is filled in. What another API, or host of a dialect,
+refuses in the same words is not told again.
 """
 
 
@@ -185,9 +186,10 @@ def page() -> str:
     parts = [OPENING]
     api = None
     for rule in m.rules_json():
-        if api != (rule["provider"], rule["api"]):
-            api = rule["provider"], rule["api"]
-            parts.append("\n## {}: {}\n\n".format(*api))
+        host = f"/{rule['dialect']}" if rule["dialect"] else ""
+        if api != f"{rule['provider']}{host}: {rule['api']}":
+            api = f"{rule['provider']}{host}: {rule['api']}"
+            parts.append(f"\n## {api}\n\n")
             parts.append("| rule | | sentence | source |\n| --- | --- | --- | --- |\n")
         sentence = quoted(str(rule["sentence"]))
         default, source = rule["default"], str(rule["source"]).replace("|", "\\|")

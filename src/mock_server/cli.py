@@ -40,7 +40,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
+        meant = meant_as_value(unknown[0], arguments) or meant_by(unknown[0])
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant}")
     values = {}
     variables = without_links(environment)
     # Credentials first: what is wrong with a port may be that it is the secret of one.
@@ -76,6 +77,17 @@ def without_secret(unknown: str) -> str:
     if value.isdecimal():
         return shown(unknown)
     return shown(word + equals)
+
+
+def meant_as_value(unknown: str, arguments: Sequence[str]) -> str:
+    """How to write what may be meant as the value of the option before it, which need not have
+    one."""
+    for before, word in zip(arguments, arguments[1:]):
+        for option in OPTIONS:
+            if word == unknown and option.alone and before == option.flag:
+                example = before + option.metavar[1:-1]
+                return f'a value of {before} stands behind "=", as in {example}'
+    return ""
 
 
 def meant_by(unknown: str) -> str:

@@ -1887,6 +1887,7 @@ class Violation:
             "place": self.place,
             "message": self.message,
             "status": self.status,
+            "default": self.default,
         }
 
 
@@ -34178,6 +34179,7 @@ function show(entry) {
   for (const one of entry.violations) {
     const line = document.createElement("div");
     line.textContent = one.rule + (one.place ? " at " + one.place : "");
+    if (one.default === "jrn") line.textContent += " (noted)";
     line.title = one.message;
     broken.append(line);
   }
@@ -36115,6 +36117,7 @@ EXPIRED_KEY = Failure(
     403, "The security token included in the request is expired", "ExpiredTokenException"
 )
 SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+NONE = "none"  # what the journal says of a request without a credential
 GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
@@ -36126,6 +36129,11 @@ class Checked:
     auth: str
     failure: Optional[Failure] = None
     is_lasting: bool = True
+
+    @property
+    def note(self) -> str:
+        """The same for the log."""
+        return "no credential" if self.auth == NONE else self.auth
 
 
 def holder_of(wire: WireFormat) -> str:
@@ -36174,6 +36182,9 @@ class Guard:
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))
         why = f"wrong: {place} has none that --credential names for {holder}"
+        others = [other for other, keys in self.keys.items() if key in keys]
+        if others:  # a gateway that mixes up its upstreams
+            why += f", but that of {others[0]}"
         return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
@@ -36261,7 +36272,7 @@ def missing(wire: WireFormat, request: Request) -> Checked:
     failure = wire.unauthorized(request)
     given = request.headers.get("authorization", "").strip().lower()
     if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Checked("none", failure)
+        return Checked(NONE, failure)
     return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
 
 
@@ -37206,7 +37217,7 @@ class Answerer:
         if finding.failure:
             answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
-            answered = replace(answered, note=finding.auth)
+            answered = replace(answered, note=finding.note)
         else:
             answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
@@ -37762,10 +37773,12 @@ def request_lines(entry: Entry) -> Iterator[str]:
     violations = entry.asked.violations
     if not violations:
         return
-    first = violations[0]
-    told = f"  violates {first.rule} at {first.place or 'the request'}: {first.message}"
+    first = (that_count(violations) or violations)[0]
+    verb = "violates" if first.counts else "may violate"
+    told = f"  {verb} {first.rule} at {first.place or 'the request'}: {first.message}"
     if len(violations) > 1:
-        told = f"{told[:TEXT_LIMIT]} (and {', '.join(one.rule for one in violations[1:])})"
+        others = ", ".join(one.rule for one in violations if one is not first)
+        told = f"{told[:TEXT_LIMIT]} (and {others})"
     yield told[: 2 * TEXT_LIMIT]
 
 

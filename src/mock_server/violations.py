@@ -37,6 +37,7 @@ class Violation:
             "place": self.place,
             "message": self.message,
             "status": self.status,
+            "default": self.default,
         }
 
 

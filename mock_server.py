@@ -39060,6 +39060,17 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
+def refused_first(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that never answer where what breaks a rule is refused."""
+    return [
+        f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
+        '"strict": false has it answer'
+        for mock in mocks
+        for condition in mock.conditions
+        if condition.key == "valid" and condition.expected is False and mock.strict is None
+    ]
+
+
 def equal_names(mocks: Iterable[Mock]) -> List[str]:
     """Mocks that were given the same name."""
     places: Dict[str, List[str]] = {}
@@ -41178,7 +41189,7 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str]) -> int:
+def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
@@ -41186,6 +41197,8 @@ def check_mocks(directories: Sequence[str]) -> int:
         complain("\n".join(problems))
         return 2
     doubtful = doubts_about(mocks.from_files)
+    if is_strict:
+        doubtful.extend(refused_first(mocks.from_files))
     counts = list(zip(directories, mocks.files.counts))
     if not directories:
         doubtful.append("there is no data directory; name one with --data")
@@ -41297,6 +41310,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
+    if core.settings.strict:
+        for doubt in refused_first(core.mocks.from_files):
+            core.log.say(doubt)
     if not core.mocks.from_files and core.settings.fallback == "error":
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
@@ -41347,7 +41363,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
-        return check_mocks(data_directories(options))
+        return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

@@ -166,6 +166,20 @@ def test_a_check_says_what_is_doubtful_and_how_many_mocks_each_directory_has(
         assert capsys.readouterr().err == expected.format(*directories)
 
 
+def test_a_check_for_a_strict_server_says_which_mocks_are_refused_first(
+    capsys: Any, folder: Any
+) -> None:
+    invalid = {"match": {"valid": False}, "response": {"text": "x"}}
+    others = [{**invalid, "strict": False}, {"match": {"valid": True}, "response": {"text": "x"}}]
+    data = folder({"mocks/a.json": [*others, invalid]})
+    never = "mocks/a.json#3: is never reached"
+    for more, told in (([], ""), (["--strict"], "mocks/a.json#3: never answers under --strict, ")):
+        assert m.main(["--check", "--data", data, *more]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        assert [line for line in lines if not line.startswith(never)][0].startswith(told)
+        assert ("--strict" in "".join(lines)) == bool(more)
+
+
 def test_the_schema_is_printed(capsys: Any) -> None:
     assert m.main(["--schema"]) == 0
     out, err = capsys.readouterr()

@@ -19,7 +19,7 @@ from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
 from .jsons import indented
 from .limits import GRACE_SECONDS
-from .mocks.doubts import doubts_about
+from .mocks.doubts import doubts_about, refused_first
 from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
@@ -133,7 +133,7 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str]) -> int:
+def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
@@ -141,6 +141,8 @@ def check_mocks(directories: Sequence[str]) -> int:
         complain("\n".join(problems))
         return 2
     doubtful = doubts_about(mocks.from_files)
+    if is_strict:
+        doubtful.extend(refused_first(mocks.from_files))
     counts = list(zip(directories, mocks.files.counts))
     if not directories:
         doubtful.append("there is no data directory; name one with --data")
@@ -252,6 +254,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
+    if core.settings.strict:
+        for doubt in refused_first(core.mocks.from_files):
+            core.log.say(doubt)
     if not core.mocks.from_files and core.settings.fallback == "error":
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
@@ -302,7 +307,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
-        return check_mocks(data_directories(options))
+        return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

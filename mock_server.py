@@ -42,6 +42,7 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 import base64
 import binascii
 import codecs
+import collections
 import contextlib
 import errno
 import fnmatch
@@ -1881,13 +1882,16 @@ class Violation:
         return self.default != NOTED
 
     def json(self) -> Dict[str, Json]:
-        """What the journal shows."""
-        return {
+        """What the journal shows; of one that is only noted also that."""
+        shown: Dict[str, Json] = {
             "rule": self.rule,
             "place": self.place,
             "message": self.message,
             "status": self.status,
         }
+        if not self.counts:
+            shown["default"] = self.default
+        return shown
 
 
 Violations = Tuple[Violation, ...]
@@ -5581,7 +5585,8 @@ def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
     steps: List[Union[str, int]] = []
     for name in re.findall(r"[^.\[\]]+", path):
-        if name.isdigit():  # the index of an item
+        # The index of an item: the client's own names may be any digits, too, and many of them.
+        if re.fullmatch("[0-9]{1,9}", name):
             steps.append(int(name))
         else:
             steps.append(name)
@@ -6060,7 +6065,6 @@ LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
 FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
 JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
-JSON_TYPE = "application/json"
 
 
 class Grant(NamedTuple):
@@ -6216,7 +6220,7 @@ def read_assertion(text: str) -> Optional[Assertion]:
     if not re.fullmatch(JWT, text):
         return None
     try:
-        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+        header, claims = [parse_request(from_base64url(part)) for part in text.split(".")[:2]]
     except ValueError:
         return None
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -6329,8 +6333,9 @@ class Sts(TokenEndpoint):
         return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
 
     def asked_life(self, call: Call) -> int:
-        """`DurationSeconds`."""
-        return int(field_text(call, "DurationSeconds") or self.usual_life)
+        """`DurationSeconds`, which may be anything where a mock answers."""
+        text = field_text(call, DURATION_RULE.name)
+        return self.usual_life if wrong_number(DURATION_RULE, text) else int(text)
 
     def answer(self, call: Call, action: str, result: Json) -> Json:
         """The result of an action, with what is around it."""
@@ -6568,7 +6573,8 @@ INSTANCE: Mapping[str, str] = {
 
 def instance_page(value: Mapping[str, Json]) -> str:
     """An error as a page."""
-    title = f"{value['status']} - {value['message']}"
+    # A browser shows it: of the server's own errors some repeat what was asked for.
+    title = f"{value['status']} - {escape(value['message'], quote=False)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
@@ -6612,26 +6618,34 @@ class InstanceSession(OnInstance):
         """A request that has come through others, or does not say for how long."""
         if "x-forwarded-for" in call.headers:
             return Failure(403, http_phrase(403))
-        life = call.headers.get(TTL, "")
-        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+        if not session_life(call):
             return Failure(400, http_phrase(400))
         return None
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """For how long it holds."""
-        life: Headers = ()
-        if status < 400 and TTL in call.headers:
-            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
-        return (*life, *super().headers(call, stream, status))
+        own, life = super().headers(call, stream, status), session_life(call)
+        if status < 400 and life:
+            return (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", str(life)), *own)
+        return own
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The token, and nothing around it."""
-        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        # A mock answers, too, where it does not say for how long.
+        issuer, life = issuer_of(call), session_life(call) or LONGEST_SESSION
         return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
 
     def whole_type(self, call: Call) -> str:
         """A text."""
         return "text/plain"
+
+
+def session_life(call: Call) -> int:
+    """For how many seconds a machine's token is to hold; 0 for what is no such number."""
+    life = call.headers.get(TTL, "")
+    if not life.isdecimal() or len(life) > 5 or int(life) > LONGEST_SESSION:
+        return 0
+    return int(life)
 
 
 class InstanceCredentials(OnInstance):
@@ -10313,6 +10327,7 @@ NO_STORE = (
     ("X-Content-Type-Options", "nosniff"),
 )
 EVERYTHING = "/.default"
+LONGEST_SCOPE = 10_000  # characters
 OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
@@ -10481,6 +10496,8 @@ def told_second(second: Optional[float]) -> str:
 
 def audience_of(scope: str) -> str:
     """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    if len(scope) > LONGEST_SCOPE:  # of millions of words each would be a text of its own
+        return ""
     # MSAL for Go asks for an identity, too (verified).
     asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
     if len(asked) != 1 or not asked[0].endswith(EVERYTHING):
@@ -12426,7 +12443,8 @@ class Cohere(WireFormat):
         """The field in a sentence."""
         if wrong.sentence:
             return Failure(400, wrong.sentence)
-        if wrong.found is MISSING:
+        is_empty = wrong.found in ("", []) and kind_of(wrong.found) == wrong.expected
+        if wrong.found is MISSING or is_empty:
             return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,
@@ -19712,7 +19730,7 @@ def signed_by_header(request: Request) -> Signed:
         algorithm,
         found["Credential"],
         moment,
-        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        signed_names(found["SignedHeaders"]),
         found["Signature"],
         request.headers.get("x-amz-security-token", ""),
         query_pairs(request),
@@ -19734,7 +19752,7 @@ def signed_by_query(request: Request) -> Signed:
         query["X-Amz-Algorithm"],
         query["X-Amz-Credential"],
         query["X-Amz-Date"],
-        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        signed_names(query["X-Amz-SignedHeaders"]),
         query["X-Amz-Signature"],
         query.get("X-Amz-Security-Token", ""),
         tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
@@ -19742,11 +19760,18 @@ def signed_by_query(request: Request) -> Signed:
     )
 
 
+def signed_names(text: str) -> Tuple[str, ...]:
+    """The headers that are signed.  One that is named again and again is still signed once, or few
+    bytes would stand for hundreds of millions."""
+    return tuple(sorted(set(text.lower().split(";"))))
+
+
 def basic_date(text: str) -> str:
     """A Date header in ISO 8601's basic format; as it is, if it is none."""
     try:
         return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
-    except (TypeError, ValueError):  # the first before Python 3.10
+    # The first before Python 3.10, the last of what no date has.
+    except (TypeError, ValueError, OverflowError):
         return text
 
 
@@ -20716,10 +20741,9 @@ class ANumber(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Which bound it breaks."""
-        if self.fits(value):
-            return
-        is_small = self.least is not None and value < self.least
-        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
+        if not self.fits(value):
+            is_small = self.least is not None and value < self.least
+            yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
 
 
 class AnInteger(ANumber):
@@ -20758,7 +20782,10 @@ class AnArray(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not list or not least <= len(value) <= most:
                 return False
-            return all(map(item.fits, value))  # known late, where shapes hold themselves
+            for one in value:
+                if not item.fits(one):  # known late, where shapes hold themselves
+                    return False
+            return True
 
         return fits
 
@@ -20768,10 +20795,9 @@ class AnArray(Shape):
             yield FieldFault(path, TOO_SHORT, self, value)
         if self.most and len(value) > self.most:
             yield FieldFault(path, TOO_LONG, self, value)
-        item = self.item
         for index, one in enumerate(value):
-            if type(one) is not item.plain:
-                yield from item.faults(one, (*path, index))
+            if type(one) is not self.item.plain:
+                yield from self.item.faults(one, (*path, index))
 
 
 class AnObject(Shape):
@@ -20964,7 +20990,7 @@ class Either(Shape):
 
 MOST_VIOLATIONS = 20  # that are told of one request
 LONGEST_QUOTE = 500  # characters of the request that a sentence says
-ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+ONLY_IF_ASKED = "off"  # the default of a rule that few want to be told of
 
 # What a model may be called with before its own name: a publisher, a region, a path.
 MODEL_PREFIX = re.compile(
@@ -20973,11 +20999,16 @@ MODEL_PREFIX = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=256)
 def bare_model(model: str) -> str:
     """The name of a model without what hosts put before it (request rules, 4.1)."""
-    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
-    return model[found.end() if found else 0 : LONGEST_QUOTE]
+    return known_bare_model(model[:LONGEST_QUOTE])  # what is remembered is no longer than that
+
+
+@functools.lru_cache(maxsize=256)
+def known_bare_model(model: str) -> str:
+    """The same of a name that is not too long."""
+    found = MODEL_PREFIX.match(model)
+    return model[found.end() if found else 0 :]
 
 
 class Case:
@@ -21054,16 +21085,15 @@ class Rule:
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
         values = {name: quoted_briefly(value) for name, value in finding.values.items()}
-        values["place"] = finding.place
+        # Names of the client's own are in paths, and an error in its journal is not to be as long.
+        place = values["place"] = quoted_briefly(finding.place)
         param = self.param if finding.param is None else finding.param
         if param is not None:
             param = param.format(**values)
         sentence = self.sentence if finding.sentence is None else finding.sentence
         code = self.code if finding.code is None else finding.code
         text = sentence.format(**values)
-        return Violation(
-            self.id, finding.place, text, self.status, code, param, self.type, self.default
-        )
+        return Violation(self.id, place, text, self.status, code, param, self.type, self.default)
 
     def holds_for(self, model: str) -> bool:
         """Whether it holds for a model."""
@@ -22128,6 +22158,10 @@ CLAUDE_BEDROCK_BODY = PydanticObject(
 # What Anthropic refuses of thoughts, sampling, caches and images (request rules, 2.5).  Pure.
 
 
+# How those are that the server makes itself: letters and digits in base64.
+ISSUED_SIGNATURE = re.compile(r"[A-Za-z0-9]{128}\Z")
+
+
 def budgets_over(view: ClaudeView) -> Iterator[Finding]:
     """A budget that leaves nothing for the answer, but where thoughts come between calls."""
     body = view.body
@@ -22191,6 +22225,15 @@ def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
     """Thoughts that nothing proves to be the model's own."""
     for at, block in view.of("thinking"):
         if block.get("signature") == "":
+            place = block_place(at)
+            yield Finding(place, {"path": place})
+
+
+def foreign_signatures(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts with a signature that the server did not make, as far as one can see."""
+    for at, block in view.of("thinking"):
+        signature = block.get("signature")
+        if isinstance(signature, str) and signature and not ISSUED_SIGNATURE.match(signature):
             place = block_place(at)
             yield Finding(place, {"path": place})
 
@@ -22316,6 +22359,14 @@ CLAUDE_THINKING_RULES = (
         "{path}: Invalid `signature` in `thinking` block",
         "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
         empty_signatures,
+        needs=("+thinking",),
+    ),
+    Rule(
+        "anthropic/signature-invalid",
+        "{path}: Invalid `signature` in `thinking` block",
+        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
+        foreign_signatures,
+        default="off",
         needs=("+thinking",),
     ),
 )
@@ -22758,11 +22809,6 @@ LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
 BLANK_STOP = (
     "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
 )
-TOOL_ROLE = (
-    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
-    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
-    "overview."
-)
 
 
 def claude_path(path: FieldPath) -> str:
@@ -22782,8 +22828,7 @@ def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
     if rule == "anthropic/messages-empty":
         return Finding(place)
     if rule == "anthropic/role-unknown":
-        sentence = TOOL_ROLE if fault.value == "tool" else None
-        return Finding(place, {"value": fault.value}, sentence=sentence)
+        return Finding(place, {"value": fault.value})
     if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
         return Finding(place, sentence=BLANK_STOP)
     return None
@@ -22888,11 +22933,14 @@ class AwsStructure(Shape):
         """Each member that is there, then whether one is missing."""
         needed = self.needed
         get = {name: shape.fits for name, shape in self.members.items()}.get
+        get_plain = {name: shape.plain for name, shape in self.members.items()}.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is not None and not test(inner) and inner is not None:
                     return False
@@ -22919,12 +22967,16 @@ class AwsUnion(AwsStructure):
     def made(self) -> Fits:
         """That it has one, and that this fits."""
         get = {name: shape.fits for name, shape in self.members.items()}.get
+        get_plain = {name: shape.plain for name, shape in self.members.items()}.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             found = 0
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    found += 1
+                    continue
                 test = get(name)
                 if test is None or inner is None:
                     continue
@@ -22997,7 +23049,6 @@ class AwsMap(AMap):
 
 AWS_TEXT = AwsString()
 AWS_SOME_TEXT = AwsString(least=1)
-AWS_TEXTS = AwsList(AWS_TEXT)
 # A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
 AWS_FLAG = AWS_DOCUMENT = Anything()
 AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
@@ -23528,8 +23579,16 @@ def aws_value(fault: FieldFault) -> Tuple[str, str]:
             return "", ""
         return "'{value}' ", f"[{', '.join(map(str, value))}]"
     if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", str(float(value))
+        return "'{value}' ", java_float(value)
     return "'{value}' ", str(value)
+
+
+def java_float(value: Any) -> str:
+    """A number with a point as Java writes it, which knows no bound."""
+    try:
+        return str(float(value))
+    except OverflowError:
+        return "Infinity" if value > 0 else "-Infinity"
 
 
 # What a value is called where another kind was expected.
@@ -23644,7 +23703,8 @@ def any_tools(view: ConverseTalk) -> Iterator[Finding]:
 def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
     """Tools, where the answer is a stream."""
     if view.case.params.get("verb") == "converse-stream":
-        yield from any_tools(view)
+        for finding in any_tools(view):
+            yield finding._replace(sentence=NOT_STREAMED)
 
 
 def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
@@ -23667,13 +23727,14 @@ def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
     for index, tool in view.tools:
         if "cachePoint" in tool:
             at = max(0, index - 1)
-            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
+            values = {"pointer": f"#/toolConfig/tools/{at}", "name": "cachePoint"}
+            yield Finding(f"toolConfig.tools.{index}", values)
     before = TalkBlock(-1, 0, "", None)
     for block in view.blocks:
         is_tool = before.kind in ("toolUse", "toolResult")
         if block.kind == "cachePoint" and is_tool and before.message == block.message:
             pointer = f"#/messages/{before.message}/content/{before.number}"
-            yield Finding(block.place, {"pointer": pointer})
+            yield Finding(block.place, {"pointer": pointer, "name": "cachePoint"})
         before = block
 
 
@@ -23689,8 +23750,7 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             values = {"pointer": "#", "name": name}
             sentence = None
             if maker == CLAUDE:
-                sentence = "The model returned the following errors: {name}: Extra inputs are not "
-                sentence += "permitted"
+                sentence = MODEL_SAID + "{name}: Extra inputs are not permitted"
             yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 
@@ -23702,6 +23762,8 @@ def without_profile(view: Any) -> Iterator[Finding]:
 
 MALFORMED_AT = MALFORMED_START + "{pointer}: "
 MODEL_SAID = "The model returned the following errors: "
+NOT_STREAMED = "This model doesn't support tool use in streaming mode."
+NOT_THERE = MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END
 ON_DEMAND = (
     "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
     "with the ID or ARN of an inference profile that contains this model."
@@ -23739,8 +23801,8 @@ BEDROCK_MODEL_RULES = (
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
     ),
     Rule(
-        "bedrock/no-streamed-tools",
-        "This model doesn't support tool use in streaming mode.",
+        "bedrock/no-tools",
+        "This model doesn't support tool use.",
         "documentation",
         streamed_tools,
         needs=("toolConfig",),
@@ -23767,22 +23829,23 @@ BEDROCK_MODEL_RULES = (
         default="mod",
         models=r"^llama",
     ),
-    Rule(
-        "bedrock/cache-point",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        cache_points_at_tools,
-        default="mod",
-        models=r"^nova-",
-    ),
     # Nobody has a list of all models' fields.
     Rule(
         "bedrock/extraneous",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
+        NOT_THERE,
         "recorded, public source files",
         more_fields,
         needs=(MODEL_FIELDS,),
         default="off",
+    ),
+    # But this of one.
+    Rule(
+        "bedrock/extraneous",
+        NOT_THERE,
+        "recorded, public source files",
+        cache_points_at_tools,
+        default="mod",
+        models=r"^nova-",
     ),
 )
 # What has throughput is no matter of Converse alone: these look at the model, of any view's case.
@@ -23797,12 +23860,46 @@ ON_DEMAND_RULES = (
     ),
     # That depends on date and region.
     Rule(
-        "bedrock/on-demand-3-5",
+        "bedrock/on-demand",
         ON_DEMAND,
         "anthropics/anthropic-sdk-python#894",
         without_profile,
         default="jrn",
         models=r"^claude-3-5",
+    ),
+)
+
+# Request rules, 3: never part of --strict.  --require-auth refuses what has no signature, and
+# --credential recomputes one.
+SIGNING_RULES = (
+    Rule(
+        "bedrock/no-signature",
+        "Missing Authentication Token",
+        "documentation",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/signature",
+        "The request signature we calculated does not match the signature you provided. Check your "
+        "AWS Secret Access Key and signing method. Consult the service documentation for details.",
+        "public source files, one of Bedrock",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/skew",
+        "Signature expired: {t} is now earlier than {t2} ({now} - 5 min.)",
+        "documentation",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/scope",
+        "Credential should be scoped to correct service: 'bedrock'.",
+        "documentation",
+        default="off",
+        status=403,
     ),
 )
 
@@ -23849,8 +23946,8 @@ CLAUDE_FIELD_RULES = (
     ),
     Rule(
         "anthropic/role-unknown",
-        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
-        "pattern; for tool quoted in public source files",
+        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant"',
+        "pattern",
     ),
     Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
     Rule(
@@ -24084,8 +24181,7 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "logprobs": FLAG_OR_NULL,
     "top_logprobs": AnInteger(0, 20, null=True),
     "logit_bias": AMap(ANumber(-100, 100), null=True),
-    # Of an empty array it is not known that it is refused.
-    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
+    "stop": Either(AString(), AnArray(AString(), 1, 4), null=True),
     "stream": FLAG_OR_NULL,
     "stream_options": AnObject(
         {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
@@ -24457,6 +24553,7 @@ OPENAI_SCHEMA_RULES = (
 # Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
 REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
 TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
 
 
 def tools_unset(view: ChatView) -> bool:
@@ -24503,9 +24600,10 @@ def old_limit(view: ChatView) -> Iterator[Finding]:
 
 def samples_freely(view: ChatView) -> bool:
     """Whether a model that may reason is not asked to, as far as is known."""
-    if not TAKES_EFFORT_NONE.match(view.case.name):
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if not TAKES_EFFORT_NONE.match(name):
         return False
-    return view.body.get("reasoning_effort") in (None, "none")
+    return effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name))
 
 
 def set_temperature(view: ChatView) -> Iterator[Finding]:
@@ -24550,7 +24648,6 @@ def effort_of_none(view: ChatView) -> Iterator[Finding]:
         yield Finding("reasoning_effort")
 
 
-EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
 TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
 USE_NONE = (
     "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "
@@ -24656,6 +24753,18 @@ def wanted_by(shape: Shape) -> str:
     if shape.kind == ANumber.kind:
         return "a decimal"
     return "one of " * (" or " in shape.kind) + shape.kind
+
+
+# Of members that there are not, where all are told at once (Azure, and the older APIs).
+UNKNOWN_ARGUMENTS = "Unrecognized request argument{plural} supplied: {names}"
+
+
+def unknown_arguments(body: Mapping[str, Json], known: Container[str]) -> Iterator[Finding]:
+    """Members that there are not, all in one sentence."""
+    names = [name for name in body if name not in known]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
@@ -25108,12 +25217,9 @@ def old_for_required(view: ChatView) -> Iterator[Finding]:
         yield Finding("tool_choice")
 
 
-def unknown_arguments(view: ChatView) -> Iterator[Finding]:
-    """Fields that nobody knows, all of them in one sentence (1.8)."""
-    names = [name for name in view.body if name not in AZURE_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+def unknown_to_azure(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows (1.8)."""
+    return unknown_arguments(view.body, AZURE_FIELDS)
 
 
 # Of all APIs under a deployment.
@@ -25128,7 +25234,7 @@ AZURE_VERSION_RULES = (
         early=True,
     ),
     Rule(
-        "azure/api-version-unknown",
+        "azure/api-version-missing",
         "Resource not found",
         "documentation",
         unknown_version,
@@ -25169,8 +25275,8 @@ AZURE_CHAT_RULES = (
 UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
 AZURE_UNKNOWN_RULE = replace(
     UNKNOWN_FIELD_RULE,
-    sentence="Unrecognized request argument{plural} supplied: {names}",
-    check=unknown_arguments,
+    sentence=UNKNOWN_ARGUMENTS,
+    check=unknown_to_azure,
 )
 AZURE_CHAT = Book(
     "azure",
@@ -25428,6 +25534,7 @@ CONVERSE_RULES = (
     ),
     *BEDROCK_MODEL_RULES,
     *ON_DEMAND_RULES,
+    *SIGNING_RULES,
 )
 
 CONVERSE_BOOK = Book(
@@ -25869,8 +25976,8 @@ def no_input_type(case: Case) -> Iterator[Finding]:
 COHERE_FIELD_RULES = (
     Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
     Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
-    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
-    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
+    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default="jrn"),
+    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default="jrn"),
 )
 COHERE_EMBED_RULES = (
     *COHERE_FIELD_RULES,
@@ -26011,7 +26118,8 @@ def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 # request rules, 1.4).
 
 # A field has two names, null is as good as nothing, one value may stand where a list belongs,
-# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds
+# others does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
 
 
 BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -26042,7 +26150,7 @@ class ProtoValue(ProtoShape):
 class ProtoString(ProtoShape):
     """A text."""
 
-    of = "TYPE_STRING"
+    of, plain = "TYPE_STRING", str
 
     def made(self) -> Fits:
         """By its type."""
@@ -26204,7 +26312,7 @@ class ProtoList(ProtoShape):
             yield from self.item.faults(value, path)
             return
         for index, one in enumerate(value):
-            if one is not None and not self.item.fits(one):
+            if one is not None:
                 yield from self.item.faults(one, (*path, index))
 
 
@@ -26236,7 +26344,7 @@ class ProtoMap(ProtoShape):
             yield FieldFault(path, WRONG_TYPE, self, value)
             return
         for number, (key, one) in enumerate(value.items()):
-            if one is not None and not self.value.fits(one):
+            if one is not None:
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
@@ -26259,24 +26367,35 @@ class ProtoMessage(ProtoShape):
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
         self.data = both_names(*data)
+        self.known: Dict[
+            str, ProtoShape
+        ] = {}  # its fields by either name, once they were asked for
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
         """Its fields by either name."""
-        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+        if not self.known:  # made late, for messages may hold themselves
+            names = {snake(name): one for name, one in self.members.items()}
+            self.known = {**names, **self.members}
+        return self.known
 
     def made(self) -> Fits:
         """Each of its fields, in any order."""
         closed, data, by_name = self.closed, self.data, self.by_name
         tests: Dict[str, Callable[[Json], bool]] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for messages may hold themselves
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in by_name().items()})
                 tests.update({name: shape.fits for name, shape in by_name().items()})
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:
@@ -26300,7 +26419,7 @@ class ProtoMessage(ProtoShape):
                     yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
             elif inner is not None and name in self.data and name not in taken:
                 yield FieldFault((*path, name), TWO_DATA, self, inner)
-            elif inner is not None and not shape.fits(inner):
+            elif inner is not None:
                 yield from shape.faults(inner, (*path, name))
 
 
@@ -26553,11 +26672,11 @@ def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoSha
         "safetySettings": gemini_safety(),
         "generationConfig": gemini_settings_shape(schema, is_vertex),
         "cachedContent": PROTO_TEXT,
-        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
         **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
     }
     if is_vertex:
         members.update(open_messages("modelArmorConfig", "outputConfig"))
+        members["labels"] = ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT)
     else:
         members["store"] = PROTO_FLAG
     return members
@@ -26697,18 +26816,9 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.of_user(turn or PLAIN_TURN)
+        self.of_user(turn)
         if not results or results < len(listed(parts)):
             self.asked = index
-
-    def of_user(self, turn: TalkTurn) -> None:
-        """A content of the user's; its results may go on with those before."""
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = bool(turn.results and last.results) and last.role == "user"
-        if goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn)
 
     def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
         """A content of the model's, which goes on with the turn before if that is the model's."""
@@ -26722,6 +26832,15 @@ class GeminiView:
             if turn is not None:
                 last.calls += turn.calls
                 last.results += turn.results
+
+    def of_user(self, turn: Optional[TalkTurn]) -> None:
+        """A content of the user's, with what it has of calls; results may be in a content each."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn and turn.results and last.results and last.role == "user")
+        if turn and goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn or PLAIN_TURN)
 
     def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
         """The call or the result that a part is; None for any other, of which those without data
@@ -26789,7 +26908,15 @@ GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
 CACHE_NAMES = both_names("cachedContent")
 SYSTEM_NAMES = both_names("systemInstruction")
 BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
-BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
+# A setting, from where to where it may be, and how that is said (1.4).
+GEMINI_RANGES = (
+    ("temperature", 0, 2, "[0.0, 2.0]"),
+    ("topP", 0, 1, "[0.0, 1.0]"),
+    ("candidateCount", 1, 8, "[1, 8]"),
+    ("logprobs", 0, 20, "[0, 20]"),
+    *[(name, -2, 1.9999999, "[-2.0, 2.0)") for name in GEMINI_PENALTIES],
+)
+BOUNDED_NAMES = both_names("responseSchema", "stopSequences", *[name for name, *_ in GEMINI_RANGES])
 PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
@@ -26824,10 +26951,24 @@ def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
         yield Finding("contents", rule="gemini/contents-missing")
     for index in view.empty:
         yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
+    silent = silent_contents(view)
     for index, at, is_text in view.blank:
         path = f"contents[{index}].parts[{at}]"
-        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        is_beside = is_text and index not in silent
+        rule = "gemini/text-empty" if is_beside else "gemini/part-no-data"
         yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def silent_contents(view: GeminiView) -> Set[int]:
+    """The contents of which no part says anything."""
+    blank = collections.Counter(index for index, *_ in view.blank)
+    return {index for index, number in blank.items() if number == parts_in(view, index)}
+
+
+def parts_in(view: GeminiView, index: int) -> int:
+    """How many parts a content has; one may come without its list."""
+    parts = view.contents[index]["parts"]
+    return len(parts) if isinstance(parts, list) else 1
 
 
 def gemini_system(view: GeminiView) -> Iterator[Finding]:
@@ -26870,9 +27011,11 @@ def gemini_settings(view: GeminiView) -> Iterator[Finding]:
     schema = pick(settings, "responseSchema")
     if schema is not None:
         yield from gemini_schema_faults(schema, "generation_config.response_schema")
-    temperature = proto_number_at(settings, "temperature")
-    if temperature is not None and not 0 <= temperature <= 2:
-        yield Finding("generation_config.temperature", rule="gemini/range")
+    for name, least, most, range_ in GEMINI_RANGES:
+        value = proto_number_at(settings, name)
+        if value is not None and not least <= value <= most:
+            values = {"f": snake(name), "range": range_}
+            yield Finding(f"generation_config.{snake(name)}", values, rule="gemini/range")
     stops = pick(settings, "stopSequences")
     if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
         yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")
@@ -27247,12 +27390,12 @@ GEMINI_CONTENT_RULES = (
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
     ),
-    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    # Beside parts that say something: reports are of clients that leave the text out.
     Rule(
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "54xzh/FLIT#69",
-        default=NOTED,
+        default="jrn",
     ),
 )
 GEMINI_NAME_RULES = (
@@ -27281,19 +27424,19 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
-    # parameters (recorded).
+    # gemini-1.5-flash took such an object within parameters (recorded in 2025).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
-        "public source files, sigoden/aichat#666",
-        default=NOTED,
+        "browser-use/browser-use#3786, sigoden/aichat#666",
+        models=r"^(?!gemini-1\.)",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
-        default=NOTED,
+        default="jrn",
     ),
     Rule(
         "gemini/schema-items",
@@ -27314,9 +27457,8 @@ GEMINI_SCHEMA_RULES = (
 GEMINI_SETTING_RULES = (
     Rule(
         "gemini/range",
-        GENERATE_LINE
-        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
-        "public source files",
+        GENERATE_LINE + "generation_config.{f}: {f} must be in the range {range}.",
+        "public source files, of temperature",
     ),
     Rule(
         "gemini/stop-sequences",
@@ -27784,7 +27926,7 @@ MISTRAL_CHAT_RULES = (
         "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
         "mistralai/mistral-common allows it since July 2026",
         users_after_results,
-        NOTED,
+        "jrn",
     ),
     order_rule(
         "mistral/count",
@@ -28055,7 +28197,7 @@ OLLAMA_RULES = (
         "{model} does not support tools",
         "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
         offers_tools,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("tools",),
         models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
     ),
@@ -28064,7 +28206,7 @@ OLLAMA_RULES = (
         '"{model}" does not support thinking',
         OLLAMA_SOURCE,
         is_to_think,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("think",),
         models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
     ),
@@ -28073,7 +28215,7 @@ OLLAMA_RULES = (
         '"{model}" does not support chat',
         OLLAMA_SOURCE,
         is_to_chat,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("messages",),
         models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
     ),
@@ -28114,17 +28256,13 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
-OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
+AZURE_FIELDS = frozenset((*EMBEDDING_FIELDS, "input_type"))  # the last is Azure's alone
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
-    """Members that there are not, all in one sentence, as the older APIs say it."""
-    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
-    if case.wire.provider == "azure":
-        names = [name for name in names if name not in OF_AZURE]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
+    """Members that there are not."""
+    known = AZURE_FIELDS if case.wire.provider == "azure" else EMBEDDING_FIELDS
+    return unknown_arguments(case.body, known)
 
 
 def are_tokens(values: List[Json]) -> bool:
@@ -28174,7 +28312,7 @@ OPENAI_EMBEDDINGS_RULES = (
     *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
     Rule(
         "openai/unknown-field",
-        "Unrecognized request argument{plural} supplied: {names}",
+        UNKNOWN_ARGUMENTS,
         "songquanpeng/one-api#1319",
         foreign_arguments,
     ),
@@ -28197,7 +28335,7 @@ OPENAI_EMBEDDINGS_RULES = (
         "This model does not support specifying dimensions.",
         "found in six public sources",
         asks_for_dimensions,
-        default=BY_MODEL,
+        default="mod",
         needs=("dimensions",),
         models="ada-002",
     ),
@@ -28325,6 +28463,28 @@ ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
 # on the session only where it is not there.
 
 
+# Items that may be looked for; of calls only who asks for all rules is told.
+SOUGHT, SOUGHT_IF_ASKED = ("item_reference", "reasoning"), "function_call"
+
+
+FEW_STORED = 50  # responses that are soon looked through
+
+
+def searches_stored(call: Call, state: State, every: bool) -> bool:
+    """Whether items are to be looked for in many responses, each of which is told for that; `every`
+    asks for the rules, too, that are off."""
+    if len(state.responses) <= FEW_STORED:
+        return False
+    given = within(call.body, "input")
+    kinds = (*SOUGHT, SOUGHT_IF_ASKED) if every else SOUGHT
+    for item in given if isinstance(given, list) else ():
+        if isinstance(item, dict):
+            kind = item.get("type")
+            if kind in kinds or (kind is None and "role" not in item):
+                return True
+    return False
+
+
 def was_issued(case: Case, id: str) -> bool:
     """Whether the server issued a response that may be gone on from, as far as is known."""
     state = case.state
@@ -28354,9 +28514,12 @@ def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
     which made it."""
     found: Dict[str, Stored] = {}
     responses = case.state.responses if case.state else {}
-    for stored in list(responses.values()):
-        for id in ids.intersection(item_ids(stored)):
-            found.setdefault(id, stored)
+    for stored in list(responses.values()) if ids else ():
+        there: Collection[str] = item_ids(stored)
+        few, many = sorted((ids, there), key=len)
+        for id in few:
+            if id in many:
+                found.setdefault(id, stored)
     if len(found) < len(ids):
         case.asks_state = True
     return found
@@ -28599,18 +28762,17 @@ class AnId(AString):
 
 
 class ToldUnion(AUnion):
-    """A union whose errors list the members that are `told`, and tell of the whole value unless
-    they are `of_tag`; it has no tag where it has none of its own."""
+    """A union whose errors list the members that are `told`, and tell of the whole value; it has no
+    tag where it has none of its own."""
 
     def __init__(
         self,
         tag: str,
         members: Mapping[str, AnObject],
         told: Sequence[str] = (),
-        of_tag: bool = False,
         rule: str = "",
     ) -> None:
-        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
+        self.told = tuple(told) or tuple(members)
         super().__init__(tag, members, rule=rule)
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
@@ -28667,7 +28829,6 @@ PARTS_OF_INPUT = AnArray(
         "type",
         {**INPUT_PARTS, **LATER_PARTS},
         tuple(INPUT_PARTS),
-        True,
         rule="responses/user-part-type",
     )
 )
@@ -28913,14 +29074,13 @@ RESPONSES_TOOLS = called(
         null=True,
     ),
 )
-SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
 FORMAT_TYPES = AUnion(
     "type",
     {
         "json_object": AnObject({}, closed=False),
         "text": AnObject({}, closed=False),
         "json_schema": InOrder(
-            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
+            {"name": FORMAT_NAME, "schema": OPEN}, ("name", "schema"), closed=False
         ),
     },
     null=True,
@@ -28989,7 +29149,7 @@ INCLUDABLE = (
 )
 CREATE_MEMBERS: Dict[str, Shape] = {
     "include": AnArray(AString(INCLUDABLE), null=True),
-    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
+    "metadata": METADATA,
     "temperature": decimal(0, 2),
     "top_p": decimal(0, 1),
     "presence_penalty": decimal(-2, 2),
@@ -29062,7 +29222,7 @@ class ResponsesVoice(OpenAIVoice):
         if isinstance(shape, Moved):
             return shape.id, Finding(path, {"name": path, "to": shape.to})
         id, finding = super().__call__(fault)
-        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion) and not shape.of_tag:
+        if fault.kind == WRONG_TAG and isinstance(shape, ToldUnion):
             finding = finding._replace(place=path, values={**finding.values, "path": path})
         return id, finding
 
@@ -29073,14 +29233,9 @@ class ResponsesVoice(OpenAIVoice):
         if kind == WRONG_TAG and isinstance(shape, ToldUnion):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
-        wanted = ""
-        if isinstance(shape, AMap):
-            wanted = "a metadata object"
-        elif isinstance(shape, AString) and shape.choices:
-            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
-        if kind == WRONG_TYPE and wanted:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind == WRONG_TYPE and isinstance(shape, AMap):
+            sentence, code, more = OpenAIVoice.said(fault)
+            return sentence, code, {**more, "wanted": "a metadata object"}
         if isinstance(shape, AnId) and kind != WRONG_TYPE:
             return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
         return OpenAIVoice.said(fault)
@@ -29413,20 +29568,19 @@ VERTEX_LEARN_MORE = (
     " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 )
 # A setting, from where it may be, and to where it may not be; what a model bounds is not here.
-VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_RANGES = (
+    ("temperature", 0, 2.0001),
+    ("topP", 0, 1.0001),
+    ("candidateCount", 1, 9),
+    ("logprobs", 0, 21),
+    *[(name, -2, 2) for name in GEMINI_PENALTIES],
+)
 VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
 
 
 def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
     """Contents that say nothing."""
-    blank: Dict[int, int] = {}
-    for index, *_ in view.blank:
-        blank[index] = blank.get(index, 0) + 1
-    places = set(view.empty)
-    for index, number in blank.items():
-        parts = view.contents[index]["parts"]
-        if not isinstance(parts, list) or number == len(parts):
-            places.add(index)
+    places = {*view.empty, *silent_contents(view)}
     for index in sorted(places):
         yield Finding(f"contents[{index}].parts")
 
@@ -29476,7 +29630,7 @@ VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
     *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
     *GEMINI_NAME_RULES,
     # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
-    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    *[replace(rule, default="jrn") for rule in GEMINI_SCHEMA_RULES],
     Sweep(gemini_lines),
     Rule(
         "vertex/parts",
@@ -29678,23 +29832,25 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
     return told_as(that_count(violations))
 
 
-def rules_json() -> List[Json]:
+def rules_json() -> List[Dict[str, Json]]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
-    again where another says it otherwise."""
-    found: Dict[Tuple[str, ...], Json] = {}
+    again where another says it otherwise.  One that is only noted in some cases has two rows, or a
+    row elsewhere, of which the first says what it is."""
+    found: Dict[Tuple[str, ...], Dict[str, Json]] = {}
     told: Dict[str, List[Json]] = {}
-    for book in BOOKS.values():
+    books = [("", book) for book in BOOKS.values()]
+    for dialect, book in [*books, *HOST_CHATS.items()]:
         for rule in book.rules:
-            words: List[Json] = [rule.sentence, rule.status, rule.default, rule.source]
+            words: List[Json] = [rule.sentence, rule.status]
             if told.setdefault(rule.id, words) == words:
                 key: Tuple[str, ...] = (rule.id,)
             else:
-                key = rule.id, book.provider, book.api
+                key = rule.id, dialect or book.provider, book.api
             found.setdefault(
                 key,
                 {
                     "id": rule.id,
-                    "provider": book.provider,
+                    "provider": dialect or book.provider,
                     "api": book.api,
                     "sentence": rule.sentence,
                     "status": rule.status,
@@ -32924,7 +33080,10 @@ def one_of(sends: List[Send]) -> Send:
 
 
 PLAIN_FORM = "application/x-www-form-urlencoded"
-FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# A field is called so; anything else may be a body that is said to be a form, and is JSON.
+PLAIN_NAME = re.compile(r"[\w.:-]{1,50}")
+INNER_NAME = re.compile(r"[;\s]([^;\s=]+)=")
+HIDDEN = "***"
 # What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
 # RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
 CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
@@ -32935,33 +33094,54 @@ def is_plain_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
 
 
-def kept_form(text: str) -> str:
-    """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+def kept_form(text: str, hides: bool) -> str:
+    """A body that is written as a query is, as it may be kept; `hides` says that it is full of
+    credentials, and may be anything but what it is said to be."""
+    return "&".join([kept_pair(pair, hides) for pair in text.split("&")])
 
 
-def kept_pair(match: "re.Match[str]") -> str:
+def kept_pair(pair: str, hides: bool) -> str:
     """A field of such a body as it may be kept."""
-    before, name, value = match.groups()
-    if unquote(name).lower() in CODES:
-        return f"{before}{name}={masked('key', unquote(value))}"
-    return masked_pair(match)
+    written, equals, value = pair.partition("=")
+    name, plain = [unquote(text.replace("+", " ")) for text in (written, value)]
+    if hides and pair and not (equals and PLAIN_NAME.fullmatch(name)):
+        return HIDDEN
+    if not equals:
+        return pair
+    kept = kept_value(name.strip("[] "), plain)
+    return pair if kept == plain else f"{written}={kept}"
+
+
+def kept_value(name: str, value: str) -> str:
+    """A field's text as it may be kept."""
+    # Others part fields by semicolons or lines.
+    inner = [found for found in INNER_NAME.findall(value) if SECRET.fullmatch(found)]
+    if name.lower() in CODES or inner:
+        name = "key"
+    return masked(name, value)
 
 
 def kept_fields(value: Json) -> Json:
-    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    """A JSON value as it may be kept: the credentials in it are masked by their names, and what is
+    no name of a field is masked itself."""
     if isinstance(value, list):
         return [kept_fields(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name: kept_field(name, inner) for name, inner in value.items()}
+    return {
+        name if PLAIN_NAME.fullmatch(name) else HIDDEN: kept_field(name, inner)
+        for name, inner in value.items()
+    }
 
 
 def kept_field(name: str, value: Json) -> Json:
     """One member of an object as it may be kept."""
+    if isinstance(value, str):
+        # Behind what is no name there may be anything.
+        return kept_value(name if PLAIN_NAME.fullmatch(name) else "key", value)
     if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
         return kept_fields(value)
-    return masked("key", value if isinstance(value, str) else compact(value))
+    return masked("key", compact(value))
 
 
 def kept_call(call: Call) -> Call:
@@ -32969,10 +33149,10 @@ def kept_call(call: Call) -> Call:
     return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
 
 
-def kept_text(request: Request, text: str) -> str:
+def kept_text(request: Request, text: str, hides: bool) -> str:
     """A body that was not read, or is too long to be kept, as it may be."""
     if is_plain_form(request):
-        return kept_form(text)
+        return kept_form(text, hides)
     return f"*** ({len(request.body)} bytes)" if text else ""
 
 
@@ -33093,7 +33273,8 @@ def told_size(answered: Answered, violations: Violations) -> int:
     """About the bytes of memory that what was said of a request takes."""
     size = VIOLATION_SIZE * len(violations)
     if violations:
-        size += strings_size(one.message for one in violations)
+        for one in violations:
+            size += strings_size((one.place, one.message, one.param or ""))
     if answered.near:
         size += walked_size(list(answered.near))
     return size
@@ -33115,7 +33296,7 @@ def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[
     else:
         body = request.body.decode("utf-8", "replace")
     if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
-        body = kept_text(request, body)
+        body = kept_text(request, body, hides_body(answered))
         if call and call.body:
             call = replace(call, body=body)
     return body, call
@@ -34210,7 +34391,8 @@ body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background
 }
 </style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
 <table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
+<th>credential</th><th>ended</th>
 </tr></thead>
 <tbody id="rows"></tbody></table>
 <script>
@@ -34235,6 +34417,15 @@ function show(entry) {
   cell(row, entry.model);
   cell(row, entry.status);
   cell(row, entry.mock ?? entry.note);
+  const broken = cell(row, "");
+  for (const one of entry.violations) {
+    const line = document.createElement("div");
+    line.textContent = one.rule + (one.place ? " at " + one.place : "");
+    if (one.default === "jrn") line.textContent += " (noted)";
+    line.title = one.message;
+    broken.append(line);
+  }
+  cell(row, entry.auth);
   cell(row, entry.ended ?? "…");
   while (rows.rows.length > 500) rows.deleteRow(-1);
 }
@@ -35559,7 +35750,7 @@ def read_verify(asked: Given) -> Dict[str, bool]:
 
 class Leftovers(NamedTuple):
     """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read; and all of it in sentences."""
+    answered, requests that could not be read or broke a rule; and all of it in sentences."""
 
     unused: List[Json]
     unmatched: List[Entry]
@@ -35750,11 +35941,17 @@ def invalid_sentence(entry: Entry) -> str:
 
 
 def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and what differs of the request that came nearest to it."""
+    """That a mock was never used, and why: a request that it matches was refused, or what differs
+    of the request that came nearest to it."""
     place = f" ({mock.id})"
     if mock.name == mock.place:
         place = ""
     told = f'mock "{mock.name}"{place} was never used'
+    for entry in reversed(entries[-LOOKED_AT:]):
+        asked = entry.asked
+        is_refused = asked.note and not asked.mock and not asked.unmatched
+        if is_refused and not asked.differences(mock.conditions):
+            return f"{told}; it matches {noted(entry)}"
     near = near_requests(entries, mock.conditions, None)
     if near:
         told += f"; nearest was {near[0].sentence}"
@@ -35891,8 +36088,12 @@ class Control:
         return control_response(200, found)
 
     def rules(self, asked: ControlRequest) -> Response:
-        """What each provider refuses."""
-        return control_response(200, {"rules": rules_json()})
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
 
     # --- the journal ---
 
@@ -36158,6 +36359,7 @@ EXPIRED_KEY = Failure(
     403, "The security token included in the request is expired", "ExpiredTokenException"
 )
 SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+NONE = "none"  # what the journal says of a request without a credential
 GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
@@ -36169,6 +36371,11 @@ class Checked:
     auth: str
     failure: Optional[Failure] = None
     is_lasting: bool = True
+
+    @property
+    def note(self) -> str:
+        """The same for the log."""
+        return "no credential" if self.auth == NONE else self.auth
 
 
 def holder_of(wire: WireFormat) -> str:
@@ -36217,6 +36424,9 @@ class Guard:
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))
         why = f"wrong: {place} has none that --credential names for {holder}"
+        others = [other for other, keys in self.keys.items() if key in keys]
+        if others:  # a gateway that mixes up its upstreams
+            why += f", but that of {others[0]}"
         return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
@@ -36304,7 +36514,7 @@ def missing(wire: WireFormat, request: Request) -> Checked:
     failure = wire.unauthorized(request)
     given = request.headers.get("authorization", "").strip().lower()
     if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Checked("none", failure)
+        return Checked(NONE, failure)
     return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
 
 
@@ -37249,7 +37459,7 @@ class Answerer:
         if finding.failure:
             answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
-            answered = replace(answered, note=finding.auth)
+            answered = replace(answered, note=finding.note)
         else:
             answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
@@ -37364,6 +37574,8 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        if searches_stored(call, session.state, self.settings.strict == ALL):
+            yield ASIDE
         call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
@@ -37805,10 +38017,12 @@ def request_lines(entry: Entry) -> Iterator[str]:
     violations = entry.asked.violations
     if not violations:
         return
-    first = violations[0]
-    told = f"  violates {first.rule} at {first.place or 'the request'}: {first.message}"
+    first = (that_count(violations) or violations)[0]
+    verb = "violates" if first.counts else "may violate"
+    told = f"  {verb} {first.rule} at {first.place or 'the request'}: {first.message}"
     if len(violations) > 1:
-        told = f"{told[:TEXT_LIMIT]} (and {', '.join(one.rule for one in violations[1:])})"
+        others = ", ".join(one.rule for one in violations if one is not first)
+        told = f"{told[:TEXT_LIMIT]} (and {others})"
     yield told[: 2 * TEXT_LIMIT]
 
 
@@ -39087,6 +39301,17 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
         for condition in mock.conditions
         for expression in condition.expressions
         if may_explode(expression.pattern)
+    ]
+
+
+def refused_first(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that never answer where what breaks a rule is refused."""
+    return [
+        f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
+        '"strict": false has it answer'
+        for mock in mocks
+        for condition in mock.conditions
+        if condition.key == "valid" and condition.expected is False and mock.strict is None
     ]
 
 
@@ -40706,7 +40931,7 @@ class SessionMethods:
 
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
-        mock; for `invalid` also if one could not be read."""
+        mock; for `invalid` also if one could not be read or broke a rule of its provider."""
         asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
         left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
@@ -41058,6 +41283,10 @@ def parser_class() -> Type[argparse.ArgumentParser]:
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
 
+        def format_help(self) -> str:
+            """The text, with a value that may be left out right behind its option."""
+            return re.sub(r" (\[=\w+\])", r"\1 ", super().format_help())
+
     return Parser
 
 
@@ -41111,7 +41340,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
+        meant = meant_as_value(unknown[0], arguments) or meant_by(unknown[0])
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant}")
     values = {}
     variables = without_links(environment)
     # Credentials first: what is wrong with a port may be that it is the secret of one.
@@ -41147,6 +41377,17 @@ def without_secret(unknown: str) -> str:
     if value.isdecimal():
         return shown(unknown)
     return shown(word + equals)
+
+
+def meant_as_value(unknown: str, arguments: Sequence[str]) -> str:
+    """How to write what may be meant as the value of the option before it, which need not have
+    one."""
+    for before, word in zip(arguments, arguments[1:]):
+        for option in OPTIONS:
+            if word == unknown and option.alone and before == option.flag:
+                example = before + option.metavar[1:-1]
+                return f'a value of {before} stands behind "=", as in {example}'
+    return ""
 
 
 def meant_by(unknown: str) -> str:
@@ -41192,7 +41433,7 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str]) -> int:
+def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
@@ -41200,6 +41441,8 @@ def check_mocks(directories: Sequence[str]) -> int:
         complain("\n".join(problems))
         return 2
     doubtful = doubts_about(mocks.from_files)
+    if is_strict:
+        doubtful.extend(refused_first(mocks.from_files))
     counts = list(zip(directories, mocks.files.counts))
     if not directories:
         doubtful.append("there is no data directory; name one with --data")
@@ -41311,6 +41554,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
+    if core.settings.strict:
+        for doubt in refused_first(core.mocks.from_files):
+            core.log.say(doubt)
     if not core.mocks.from_files and core.settings.fallback == "error":
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
@@ -41361,7 +41607,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
-        return check_mocks(data_directories(options))
+        return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

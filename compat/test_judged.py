@@ -165,14 +165,6 @@ def service_account(server: str) -> str:
     )
 
 
-def noted(server: str) -> Callable[[str, str], bool]:
-    """What tells whether a rule is only ever noted; some are by one provider alone."""
-    rules = told(server, "GET", "/__mock__/rules")[1]["rules"]
-    by_provider = {(one["provider"], one["id"]): one["default"] for one in rules}
-    usual = {one["id"]: one["default"] for one in reversed(rules)}
-    return lambda provider, rule: by_provider.get((provider, rule), usual[rule]) == "jrn"
-
-
 def broken_by(server: str, ask: Callable[[], None]) -> Dict[str, str]:
     """The rules that the requests break which something sends, refused or not, and what is said of
     each; it sends some."""
@@ -181,12 +173,11 @@ def broken_by(server: str, ask: Callable[[], None]) -> Dict[str, str]:
     entries = told(server, "GET", "/__mock__/requests")[1]["requests"]
     entries = [one for one in entries if one["operation"] != "token"]
     assert entries, f"nothing was asked of the server: {told_errors[-1:]}"
-    is_noted = noted(server)
     return {
         one["rule"]: one["message"]
         for entry in entries
         for one in entry["violations"]
-        if not is_noted(entry["provider"], one["rule"])
+        if "default" not in one
     }
 
 

@@ -120,9 +120,14 @@ def test_every_name_of_a_credential_is_somebodys_and_everybody_has_one() -> None
 
 def test_hosts_of_dialects_have_credentials_of_their_own() -> None:
     answers = answerer(MOCK, credential=["groq=gsk-1", "openai=sk-1"], dialect=["5001=groq"])
-    for key, status in (("gsk-1", 200), ("sk-1", 401)):
-        response = ask(answers, m.OpenAIChat, headers=bearer(key))
-        assert response.status == status
+    wrong = "wrong: authorization has none that --credential names for groq"
+    told = {"gsk-1": "right", "gsk-2": wrong, "sk-1": f"{wrong}, but that of openai", "": "none"}
+    for key, auth in told.items():
+        request = request_of(m.OpenAIChat, headers=bearer(key))
+        answered = answers.answer(request)
+        assert answered.response.status == (200 if auth == "right" else 401)
+        assert auth_of(answered, request) == auth
+        assert auth == "right" or answered.note == auth.replace("none", "no credential", not key)
     # Nothing is checked for who is not named, and a format without credentials wants none.
     for kind in (m.AnthropicMessages, m.OllamaChat, m.ServerHealth):
         assert ask(answers, kind).status == 200
@@ -360,6 +365,19 @@ SIGNATURES: List[Tuple[Any, str, str, str]] = [
         "signature is incomplete",
     ),
     ({"moment": "20151330T123600Z"}, "IncompleteSignature", "Date must be", "signature"),
+    # No date has a year or a zone like these.
+    *[
+        (
+            {"changed": {"x-amz-date": "", "date": date}},
+            "IncompleteSignature",
+            f"Date must be in ISO-8601 'basic format'. Got '{date}'.",
+            "signature is incomplete",
+        )
+        for date in (
+            f"Sun, 30 Aug {'9' * 20} 12:36:00 GMT",
+            f"Sun, 30 Aug 2015 12:36:00 +{'9' * 20}",
+        )
+    ],
     (
         {"changed": {"x-amz-date": "", "authorization": "AWS4-HMAC-SHA256 Credential=a"}},
         "IncompleteSignature",
@@ -419,6 +437,13 @@ RIGHT: List[Any] = [
         "changed": {"x-amz-date": ""},
     },
 ]
+
+
+def test_a_header_is_signed_once_however_often_it_is_named() -> None:
+    names = ";".join(["host", "x-amz-date", *["x-one"] * 5000])
+    request = signed(names=names, more=[("x-one", "y" * 5000)])
+    response = signing_answerer().answer(request).response
+    assert response.status == 403 and len(response.body) < 50_000
 
 
 def test_a_right_signature_is_right_however_it_comes() -> None:

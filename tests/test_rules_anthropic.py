@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 from rulebook import Broken, asked, check_broken, judged_by, rules_of, strict_answer
+from samples import answerer
 
 import mock_server as m
 
@@ -203,15 +204,13 @@ FIELDS = (
     broken(
         "anthropic/role-unknown",
         "messages.0.role",
-        'messages: Unexpected role "developer". Allowed roles are "user" or "assistant".',
+        'messages: Unexpected role "developer". Allowed roles are "user" or "assistant"',
         {"role": "developer", "content": "x"},
     ),
     broken(
         "anthropic/role-unknown",
         "messages.1.role",
-        'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For '
-        "instructions on how to use tools, see https://platform.claude.com/docs/en/"
-        "agents-and-tools/tool-use/overview.",
+        'messages: Unexpected role "tool". Allowed roles are "user" or "assistant"',
         HI,
         {"role": "tool", "content": "x"},
     ),
@@ -624,6 +623,16 @@ BROKEN: List[Broken] = [
 def test_each_body_breaks_its_rule_and_is_told_so_in_anthropics_words() -> None:
     for row in BROKEN:
         check_broken(row)
+
+
+def test_a_signature_of_somebody_else_is_refused_only_where_all_rules_are_asked_for() -> None:
+    answers = answerer({"response": {"parts": [{"reasoning": "x"}, {"text": "y"}]}})
+    request = asked(MESSAGES, asking())
+    thought, *_ = json.loads(answers.answer(request).response.body)["content"]
+    for signature, rules in ((thought["signature"], []), ("c2ln", ["anthropic/signature-invalid"])):
+        body = asking(HI, claude({**thought, "signature": signature}, text("y")), HI)
+        assert [one.rule for one in judged_by(MESSAGES, body, every=True)] == rules
+        assert judged_by(MESSAGES, body) == ()
 
 
 def test_an_effort_is_refused_only_where_all_rules_are_asked_for() -> None:

@@ -137,9 +137,21 @@ CONSTRAINTS = [
         "Member must have value greater than or equal to 1",
     ),
     constraint(
+        "inferenceConfig.topP",
+        said(HI, inferenceConfig={"topP": -(10**400)}),
+        "'-Infinity' ",
+        "Member must have value greater than or equal to 0",
+    ),
+    constraint(
         "inferenceConfig.temperature",
         said(HI, inferenceConfig={"temperature": 2}),
         "'2.0' ",
+        "Member must have value less than or equal to 1",
+    ),
+    constraint(
+        "inferenceConfig.topP",
+        said(HI, inferenceConfig={"topP": 10**400}),
+        "'Infinity' ",
         "Member must have value less than or equal to 1",
     ),
     constraint(
@@ -456,7 +468,7 @@ BY_MODEL = [
         "This model doesn't support tool use.",
     ),
     Broken(
-        "bedrock/no-streamed-tools",
+        "bedrock/no-tools",
         path_of(LLAMA, "converse-stream"),
         said(HI, toolConfig=TOOLS),
         "toolConfig",
@@ -485,7 +497,7 @@ BY_MODEL = [
         "same turn.",
     ),
     Broken(
-        "bedrock/cache-point",
+        "bedrock/extraneous",
         NOVA,
         tooled(HI, [use("a")], [result("a"), CACHE]),
         "messages.2.content.1",
@@ -494,7 +506,7 @@ BY_MODEL = [
         ),
     ),
     Broken(
-        "bedrock/cache-point",
+        "bedrock/extraneous",
         NOVA,
         said(HI, toolConfig={"tools": [*TOOLS["tools"], CACHE]}),
         "toolConfig.tools.1",
@@ -528,7 +540,7 @@ BY_MODEL = [
         ON_DEMAND.format(OPUS),
     ),
     Broken(
-        "bedrock/on-demand-3-5",
+        "bedrock/on-demand",
         path_of("anthropic.claude-3-5-haiku-20241022-v1:0"),
         said(HI),
         "modelId",
@@ -800,3 +812,18 @@ def test_bodies_of_invoke_are_refused_as_their_schema_says(
     expected = 400, "ValidationException", {"message": sentence}
     status, kind, text = refused(path, body)
     assert (status, kind, json.loads(text)) == expected
+
+
+# What --require-auth and --credential refuse, not --strict (test_credentials.py has the requests).
+SIGNING = {
+    "bedrock/no-signature": "Missing Authentication Token",
+    "bedrock/signature": m.SIGNATURE_DIFFERS,
+    "bedrock/skew": "Signature expired: {t} is now earlier than {t2} ({now} - 5 min.)",
+    "bedrock/scope": "Credential should be scoped to correct service: 'bedrock'.",
+}
+
+
+def test_what_is_wrong_with_a_signature_is_told_among_the_rules_and_never_of_a_body() -> None:
+    rules = [rule for rule in m.CONVERSE_BOOK.rules if rule.id in SIGNING]
+    assert {rule.id: rule.sentence for rule in rules} == SIGNING
+    assert {(rule.status, rule.default, rule.check) for rule in rules} == {(403, "off", None)}

@@ -250,6 +250,12 @@ BROKEN = [
     ),
     line(
         "gemini/part-no-data",
+        said([{"text": ""}, {"text": ""}]),
+        "contents[0].parts[0].data",
+        "required oneof field 'data' must have one initialized field",
+    ),
+    line(
+        "gemini/part-no-data",
         said(USER, systemInstruction={"parts": [{}]}),
         "system_instruction.parts[0].data",
         "required oneof field 'data' must have one initialized field",
@@ -277,6 +283,31 @@ BROKEN = [
         configured(temperature=2.5),
         "generation_config.temperature",
         "temperature must be in the range [0.0, 2.0].",
+    ),
+    line(
+        "gemini/range",
+        configured(top_p=1.5),
+        "generation_config.top_p",
+        "top_p must be in the range [0.0, 1.0].",
+    ),
+    line(
+        "gemini/range",
+        configured(candidateCount=9),
+        "generation_config.candidate_count",
+        "candidate_count must be in the range [1, 8].",
+    ),
+    line(
+        "gemini/range",
+        configured(logprobs=21, responseLogprobs=True),
+        "generation_config.logprobs",
+        "logprobs must be in the range [0, 20].",
+    ),
+    Broken(
+        "gemini/unknown-field",
+        GEMINI,
+        said(USER, labels={"a": "b"}),
+        "",
+        'Invalid JSON payload received. Unknown name "labels": Cannot find field.',
     ),
     line(
         "gemini/stop-sequences",
@@ -480,6 +511,22 @@ BROKEN = [
     Broken(
         "vertex/range",
         VERTEX,
+        configured(topP=1.5),
+        "generation_config.top_p",
+        "Unable to submit request because it has a topP value of 1.5 but the supported range is "
+        "from 0 (inclusive) to 1.0001 (exclusive). Update the value and try again.",
+    ),
+    Broken(
+        "vertex/range",
+        VERTEX,
+        configured(presencePenalty=2),
+        "generation_config.presence_penalty",
+        "Unable to submit request because it has a presencePenalty value of 2 but the supported "
+        "range is from -2 (inclusive) to 2 (exclusive). Update the value and try again.",
+    ),
+    Broken(
+        "vertex/range",
+        VERTEX,
         configured(maxOutputTokens=100000),
         "generation_config.max_output_tokens",
         "Unable to submit request because it has a maxOutputTokens value of 100000 but the "
@@ -557,7 +604,7 @@ VALID = [
     said(USER, safety_settings=[{"category": 7, "threshold": "BLOCK_NONE"}], tools=None),
     said([{"inline_data": {"mime_type": "image/png", "data": "_-8"}}, IMAGE, AUDIO, None]),
     said([{"text": "x", "thought": True, "inlineData": None, "videoMetadata": {"fps": 1}}]),
-    said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}], labels={"a": "b"}),
+    said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}]),
     said(USER, tools=function({"type": "OBJECT", "properties": {"x": PLAIN}, "nullable": True})),
     # A part that says more of the one before it.
     said([{"text": "x"}, {"videoMetadata": {"startOffset": "2s"}}]),
@@ -579,6 +626,11 @@ def test_one_object_may_stand_where_google_has_a_list() -> None:
     body = said(USER, tools={"functionDeclarations": {"name": "f"}}, safetySettings={})
     for path in (GEMINI, VERTEX):
         assert strict_answer(path, body).response.status == 200
+
+
+def test_objects_may_be_empty_for_the_first_models() -> None:
+    body = with_schema({"type": "object"})
+    assert rules_of("/v1beta/models/gemini-1.5-flash:generateContent", body) == []
 
 
 def test_gemini_takes_results_in_contents_of_their_own() -> None:
@@ -695,3 +747,30 @@ def test_a_request_without_a_body_that_can_be_read_is_refused_in_a_rules_words()
     answered = strict_answer(GEMINI, said(USER, tools=[{"functionDeclarations": [{}]}]))
     assert "Invalid function name" in error_of(answered.response)["error"]["message"]
     assert asked(GEMINI, {}).path == GEMINI
+
+
+class CountedText(m.ProtoString):
+    """A text that notes how often it was looked at."""
+
+    looks = 0
+
+    def made(self) -> Any:
+        """Always."""
+
+        def fits(value: Any) -> bool:
+            CountedText.looks += 1
+            return type(value) is str
+
+        return fits
+
+
+def test_what_lies_deep_in_a_wrong_message_is_looked_at_once_more_and_not_at_each_level() -> None:
+    texts = m.ProtoList(CountedText())
+    shape = m.ProtoMessage("X", {"texts": texts})
+    shape.members.update(one=shape, many=m.ProtoList(shape), named=m.ProtoMap("M", shape))
+    value: Any = {"texts": ["x"] * 100, "wrong": 1}
+    for level in range(60):
+        value = [{"one": value}, {"many": [value]}, {"named": {"a": value}}][level % 3]
+    assert not shape.fits(value)
+    assert [fault.path[-1] for fault in shape.faults(value)] == ["wrong"]
+    assert CountedText.looks <= 200

@@ -207,6 +207,14 @@ BROKEN = [
     ),
     chat(
         "openai/limits",
+        said(stop=[]),
+        "stop",
+        "Invalid 'stop': " + EMPTY,
+        "empty_array",
+        "stop",
+    ),
+    chat(
+        "openai/limits",
         said(n=129),
         "n",
         "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 129 instead.",
@@ -301,6 +309,15 @@ BROKEN = [
     chat(
         "openai/temperature-reasoning",
         said(model="openai/o3-mini", temperature=0.5),
+        "temperature",
+        "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default "
+        "(1) value is supported.",
+        "unsupported_value",
+        "temperature",
+    ),
+    chat(
+        "openai/temperature-reasoning",
+        said(model="gpt-5.5", temperature=0.5),
         "temperature",
         "Unsupported value: 'temperature' does not support 0.5 with this model. Only the default "
         "(1) value is supported.",
@@ -531,7 +548,7 @@ BROKEN = [
         "404",
     ),
     Broken(
-        "azure/api-version-unknown",
+        "azure/api-version-missing",
         AZURE.partition("?")[0] + "?api-version=v9",
         said(),
         "",

@@ -29,10 +29,12 @@ from .mocks.mock import Found
 from .mocks.near import ALIKE, NearMiss, likeness
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
+from .option_kinds import ALL
 from .options import Settings
 from .outcomes import Outcome, Usually
 from .records import replace
 from .routing import allow, other_like, route, shape_of
+from .rules.responses_stored import searches_stored
 from .schema import unfit
 from .storing import stored_of
 from .values import Call, Failure, Request, Response
@@ -105,7 +107,7 @@ class Answerer:
         if finding.failure:
             answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
-            answered = replace(answered, note=finding.auth)
+            answered = replace(answered, note=finding.note)
         else:
             answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
@@ -220,6 +222,8 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        if searches_stored(call, session.state, self.settings.strict == ALL):
+            yield ASIDE
         call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)

@@ -113,7 +113,8 @@ class Cohere(WireFormat):
         """The field in a sentence."""
         if wrong.sentence:
             return Failure(400, wrong.sentence)
-        if wrong.found is MISSING:
+        is_empty = wrong.found in ("", []) and kind_of(wrong.found) == wrong.expected
+        if wrong.found is MISSING or is_empty:
             return Failure(400, f"invalid request: {wrong.path}: a value is required")
         return Failure(
             400,

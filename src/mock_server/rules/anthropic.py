@@ -56,8 +56,8 @@ CLAUDE_FIELD_RULES = (
     ),
     Rule(
         "anthropic/role-unknown",
-        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant".',
-        "pattern; for tool quoted in public source files",
+        'messages: Unexpected role "{value}". Allowed roles are "user" or "assistant"',
+        "pattern",
     ),
     Rule("anthropic/messages-empty", "messages: at least one message is required", "public source"),
     Rule(

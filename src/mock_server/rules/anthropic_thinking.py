@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Iterator
 
 from .anthropic_view import ClaudeView, block_place
@@ -27,6 +28,9 @@ from .claude_checks import (
     thoughtless_turn,
 )
 from .conversation import indexed_objects, text_at
+
+# How those are that the server makes itself: letters and digits in base64.
+ISSUED_SIGNATURE = re.compile(r"[A-Za-z0-9]{128}\Z")
 
 
 def budgets_over(view: ClaudeView) -> Iterator[Finding]:
@@ -92,6 +96,15 @@ def empty_signatures(view: ClaudeView) -> Iterator[Finding]:
     """Thoughts that nothing proves to be the model's own."""
     for at, block in view.of("thinking"):
         if block.get("signature") == "":
+            place = block_place(at)
+            yield Finding(place, {"path": place})
+
+
+def foreign_signatures(view: ClaudeView) -> Iterator[Finding]:
+    """Thoughts with a signature that the server did not make, as far as one can see."""
+    for at, block in view.of("thinking"):
+        signature = block.get("signature")
+        if isinstance(signature, str) and signature and not ISSUED_SIGNATURE.match(signature):
             place = block_place(at)
             yield Finding(place, {"path": place})
 
@@ -217,6 +230,14 @@ CLAUDE_THINKING_RULES = (
         "{path}: Invalid `signature` in `thinking` block",
         "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
         empty_signatures,
+        needs=("+thinking",),
+    ),
+    Rule(
+        "anthropic/signature-invalid",
+        "{path}: Invalid `signature` in `thinking` block",
+        "anthropics/claude-code#10627, lbjlaq/Antigravity-Manager#498",
+        foreign_signatures,
+        default="off",
         needs=("+thinking",),
     ),
 )

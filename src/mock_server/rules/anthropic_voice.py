@@ -48,11 +48,6 @@ LIKE_A_BLOCK = re.compile(r"_(?:tool_use|tool_result)$")
 BLANK_STOP = (
     "stop_sequences: each stop sequence must contain non-whitespace"  # BerriAI/litellm#3286
 )
-TOOL_ROLE = (
-    'messages: Unexpected role "tool". Allowed roles are "user" or "assistant". For instructions '
-    "on how to use tools, see https://platform.claude.com/docs/en/agents-and-tools/tool-use/"
-    "overview."
-)
 
 
 def claude_path(path: FieldPath) -> str:
@@ -72,8 +67,7 @@ def claude_words(rule: str, fault: FieldFault) -> Optional[Finding]:
     if rule == "anthropic/messages-empty":
         return Finding(place)
     if rule == "anthropic/role-unknown":
-        sentence = TOOL_ROLE if fault.value == "tool" else None
-        return Finding(place, {"value": fault.value}, sentence=sentence)
+        return Finding(place, {"value": fault.value})
     if fault.kind == WRONG_PATTERN and fault.path[0] == "stop_sequences":
         return Finding(place, sentence=BLANK_STOP)
     return None

@@ -10,7 +10,7 @@ from typing import Iterator
 from ..jsons import within
 from .base import Book, Finding, Rule
 from .bedrock_fields import CONVERSE_BODY, COUNT_BODY
-from .bedrock_models import BEDROCK_MODEL_RULES, ON_DEMAND_RULES
+from .bedrock_models import BEDROCK_MODEL_RULES, ON_DEMAND_RULES, SIGNING_RULES
 from .bedrock_talk import (
     BARE_JSON,
     MODEL_FIELDS,
@@ -270,6 +270,7 @@ CONVERSE_RULES = (
     ),
     *BEDROCK_MODEL_RULES,
     *ON_DEMAND_RULES,
+    *SIGNING_RULES,
 )
 
 CONVERSE_BOOK = Book(

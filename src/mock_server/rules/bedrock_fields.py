@@ -18,7 +18,6 @@ from .fields import AnArray, Anything
 
 AWS_TEXT = AwsString()
 AWS_SOME_TEXT = AwsString(least=1)
-AWS_TEXTS = AwsList(AWS_TEXT)
 # A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
 AWS_FLAG = AWS_DOCUMENT = Anything()
 AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")

@@ -66,7 +66,8 @@ def any_tools(view: ConverseTalk) -> Iterator[Finding]:
 def streamed_tools(view: ConverseTalk) -> Iterator[Finding]:
     """Tools, where the answer is a stream."""
     if view.case.params.get("verb") == "converse-stream":
-        yield from any_tools(view)
+        for finding in any_tools(view):
+            yield finding._replace(sentence=NOT_STREAMED)
 
 
 def unseen_blocks(view: ConverseTalk) -> Iterator[Finding]:
@@ -89,13 +90,14 @@ def cache_points_at_tools(view: ConverseTalk) -> Iterator[Finding]:
     for index, tool in view.tools:
         if "cachePoint" in tool:
             at = max(0, index - 1)
-            yield Finding(f"toolConfig.tools.{index}", {"pointer": f"#/toolConfig/tools/{at}"})
+            values = {"pointer": f"#/toolConfig/tools/{at}", "name": "cachePoint"}
+            yield Finding(f"toolConfig.tools.{index}", values)
     before = TalkBlock(-1, 0, "", None)
     for block in view.blocks:
         is_tool = before.kind in ("toolUse", "toolResult")
         if block.kind == "cachePoint" and is_tool and before.message == block.message:
             pointer = f"#/messages/{before.message}/content/{before.number}"
-            yield Finding(block.place, {"pointer": pointer})
+            yield Finding(block.place, {"pointer": pointer, "name": "cachePoint"})
         before = block
 
 
@@ -111,8 +113,7 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             values = {"pointer": "#", "name": name}
             sentence = None
             if maker == CLAUDE:
-                sentence = "The model returned the following errors: {name}: Extra inputs are not "
-                sentence += "permitted"
+                sentence = MODEL_SAID + "{name}: Extra inputs are not permitted"
             yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 
@@ -124,6 +125,8 @@ def without_profile(view: Any) -> Iterator[Finding]:
 
 MALFORMED_AT = MALFORMED_START + "{pointer}: "
 MODEL_SAID = "The model returned the following errors: "
+NOT_STREAMED = "This model doesn't support tool use in streaming mode."
+NOT_THERE = MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END
 ON_DEMAND = (
     "Invocation of model ID {model} with on-demand throughput isn’t supported. Retry your request "
     "with the ID or ARN of an inference profile that contains this model."
@@ -161,8 +164,8 @@ BEDROCK_MODEL_RULES = (
         models=rf"^(?:{TITAN_TEXT}|{OLD_MISTRAL}|{OLD_LLAMA}|{DEEPSEEK_R1})",
     ),
     Rule(
-        "bedrock/no-streamed-tools",
-        "This model doesn't support tool use in streaming mode.",
+        "bedrock/no-tools",
+        "This model doesn't support tool use.",
         "documentation",
         streamed_tools,
         needs=("toolConfig",),
@@ -189,22 +192,23 @@ BEDROCK_MODEL_RULES = (
         default="mod",
         models=r"^llama",
     ),
-    Rule(
-        "bedrock/cache-point",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [cachePoint] is not permitted" + MALFORMED_END,
-        "recorded, public source files",
-        cache_points_at_tools,
-        default="mod",
-        models=r"^nova-",
-    ),
     # Nobody has a list of all models' fields.
     Rule(
         "bedrock/extraneous",
-        MODEL_SAID + MALFORMED_AT + "extraneous key [{name}] is not permitted" + MALFORMED_END,
+        NOT_THERE,
         "recorded, public source files",
         more_fields,
         needs=(MODEL_FIELDS,),
         default="off",
+    ),
+    # But this of one.
+    Rule(
+        "bedrock/extraneous",
+        NOT_THERE,
+        "recorded, public source files",
+        cache_points_at_tools,
+        default="mod",
+        models=r"^nova-",
     ),
 )
 # What has throughput is no matter of Converse alone: these look at the model, of any view's case.
@@ -219,11 +223,45 @@ ON_DEMAND_RULES = (
     ),
     # That depends on date and region.
     Rule(
-        "bedrock/on-demand-3-5",
+        "bedrock/on-demand",
         ON_DEMAND,
         "anthropics/anthropic-sdk-python#894",
         without_profile,
         default="jrn",
         models=r"^claude-3-5",
+    ),
+)
+
+# Request rules, 3: never part of --strict.  --require-auth refuses what has no signature, and
+# --credential recomputes one.
+SIGNING_RULES = (
+    Rule(
+        "bedrock/no-signature",
+        "Missing Authentication Token",
+        "documentation",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/signature",
+        "The request signature we calculated does not match the signature you provided. Check your "
+        "AWS Secret Access Key and signing method. Consult the service documentation for details.",
+        "public source files, one of Bedrock",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/skew",
+        "Signature expired: {t} is now earlier than {t2} ({now} - 5 min.)",
+        "documentation",
+        default="off",
+        status=403,
+    ),
+    Rule(
+        "bedrock/scope",
+        "Credential should be scoped to correct service: 'bedrock'.",
+        "documentation",
+        default="off",
+        status=403,
     ),
 )

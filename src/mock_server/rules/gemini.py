@@ -74,12 +74,12 @@ GEMINI_CONTENT_RULES = (
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "genkit-ai/genkit#3816, router-for-me/CLIProxyAPI#1292, songquanpeng/one-api#2243",
     ),
-    # Reports of empty texts are of clients that leave those out; LiteLLM sends some.
+    # Beside parts that say something: reports are of clients that leave the text out.
     Rule(
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "54xzh/FLIT#69",
-        default=NOTED,
+        default="jrn",
     ),
 )
 GEMINI_NAME_RULES = (
@@ -108,19 +108,19 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
-    # parameters (recorded).
+    # gemini-1.5-flash took such an object within parameters (recorded in 2025).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
-        "public source files, sigoden/aichat#666",
-        default=NOTED,
+        "browser-use/browser-use#3786, sigoden/aichat#666",
+        models=r"^(?!gemini-1\.)",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
-        default=NOTED,
+        default="jrn",
     ),
     Rule(
         "gemini/schema-items",
@@ -141,9 +141,8 @@ GEMINI_SCHEMA_RULES = (
 GEMINI_SETTING_RULES = (
     Rule(
         "gemini/range",
-        GENERATE_LINE
-        + "generation_config.temperature: temperature must be in the range [0.0, 2.0].",
-        "public source files",
+        GENERATE_LINE + "generation_config.{f}: {f} must be in the range {range}.",
+        "public source files, of temperature",
     ),
     Rule(
         "gemini/stop-sequences",

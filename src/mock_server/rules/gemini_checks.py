@@ -5,10 +5,11 @@ Each function is a layer of checks, or a group of one.  Pure.
 
 from __future__ import annotations
 
+import collections
 import re
 from typing import Any, Dict, Iterator, Optional, Set, Tuple, Union
 
-from ..formats.gemini import pick
+from ..formats.gemini import pick, snake
 from ..forms import listed
 from .base import Finding
 from .conversation import TalkTurn, indexed_objects, text_at
@@ -31,7 +32,15 @@ GEMINI_PENALTIES = ("presencePenalty", "frequencyPenalty")
 CACHE_NAMES = both_names("cachedContent")
 SYSTEM_NAMES = both_names("systemInstruction")
 BY_MODEL_NAMES = both_names("thinkingConfig", *GEMINI_PENALTIES)
-BOUNDED_NAMES = both_names("responseSchema", "temperature", "stopSequences")
+# A setting, from where to where it may be, and how that is said (1.4).
+GEMINI_RANGES = (
+    ("temperature", 0, 2, "[0.0, 2.0]"),
+    ("topP", 0, 1, "[0.0, 1.0]"),
+    ("candidateCount", 1, 8, "[1, 8]"),
+    ("logprobs", 0, 20, "[0, 20]"),
+    *[(name, -2, 1.9999999, "[-2.0, 2.0)") for name in GEMINI_PENALTIES],
+)
+BOUNDED_NAMES = both_names("responseSchema", "stopSequences", *[name for name, *_ in GEMINI_RANGES])
 PENALTY_OFF = "Penalty is not enabled for this model"  # as newer models say it
 # By the model's name: the least and the most tokens to think with; 0 is off, -1 as it likes.
 THINKING_RANGES = (
@@ -66,10 +75,24 @@ def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
         yield Finding("contents", rule="gemini/contents-missing")
     for index in view.empty:
         yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
+    silent = silent_contents(view)
     for index, at, is_text in view.blank:
         path = f"contents[{index}].parts[{at}]"
-        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
+        is_beside = is_text and index not in silent
+        rule = "gemini/text-empty" if is_beside else "gemini/part-no-data"
         yield Finding(path + ".data", {"path": path}, rule=rule)
+
+
+def silent_contents(view: GeminiView) -> Set[int]:
+    """The contents of which no part says anything."""
+    blank = collections.Counter(index for index, *_ in view.blank)
+    return {index for index, number in blank.items() if number == parts_in(view, index)}
+
+
+def parts_in(view: GeminiView, index: int) -> int:
+    """How many parts a content has; one may come without its list."""
+    parts = view.contents[index]["parts"]
+    return len(parts) if isinstance(parts, list) else 1
 
 
 def gemini_system(view: GeminiView) -> Iterator[Finding]:
@@ -112,9 +135,11 @@ def gemini_settings(view: GeminiView) -> Iterator[Finding]:
     schema = pick(settings, "responseSchema")
     if schema is not None:
         yield from gemini_schema_faults(schema, "generation_config.response_schema")
-    temperature = proto_number_at(settings, "temperature")
-    if temperature is not None and not 0 <= temperature <= 2:
-        yield Finding("generation_config.temperature", rule="gemini/range")
+    for name, least, most, range_ in GEMINI_RANGES:
+        value = proto_number_at(settings, name)
+        if value is not None and not least <= value <= most:
+            values = {"f": snake(name), "range": range_}
+            yield Finding(f"generation_config.{snake(name)}", values, rule="gemini/range")
     stops = pick(settings, "stopSequences")
     if isinstance(stops, list) and len(stops) > GEMINI_MOST_STOPS:
         yield Finding("generation_config.stop_sequences", rule="gemini/stop-sequences")

@@ -260,11 +260,11 @@ def gemini_members(content: ProtoMessage, is_vertex: bool) -> Dict[str, ProtoSha
         "safetySettings": gemini_safety(),
         "generationConfig": gemini_settings_shape(schema, is_vertex),
         "cachedContent": PROTO_TEXT,
-        "labels": ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT),
         **dict.fromkeys(("serviceTier", "continuationToken"), PROTO_FREE),
     }
     if is_vertex:
         members.update(open_messages("modelArmorConfig", "outputConfig"))
+        members["labels"] = ProtoMap("GenerateContentRequest.LabelsEntry", PROTO_TEXT)
     else:
         members["store"] = PROTO_FLAG
     return members

@@ -15,6 +15,7 @@ from .openai_schemas import FORMAT, FUNCTION, SchemaOf, schema_findings
 # Models that reason: o1, o3-mini, gpt-5, gpt-5.1 …, but gpt-5-chat, and gpt-35 of Azure.
 REASONING = r"^(?!.*-chat)(?:o[1-9](?:-|$)|gpt-[5-9](?:[.-]|$))"
 TAKES_EFFORT_NONE = re.compile(r"^gpt-(?:5\.[1-9]|[6-9])")  # and samples as others do, with that
+EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
 
 
 def tools_unset(view: ChatView) -> bool:
@@ -61,9 +62,10 @@ def old_limit(view: ChatView) -> Iterator[Finding]:
 
 def samples_freely(view: ChatView) -> bool:
     """Whether a model that may reason is not asked to, as far as is known."""
-    if not TAKES_EFFORT_NONE.match(view.case.name):
+    name, effort = view.case.name, view.body.get("reasoning_effort")
+    if not TAKES_EFFORT_NONE.match(name):
         return False
-    return view.body.get("reasoning_effort") in (None, "none")
+    return effort == "none" or (effort is None and not EFFORT_IS_USUAL.match(name))
 
 
 def set_temperature(view: ChatView) -> Iterator[Finding]:
@@ -108,7 +110,6 @@ def effort_of_none(view: ChatView) -> Iterator[Finding]:
         yield Finding("reasoning_effort")
 
 
-EFFORT_IS_USUAL = re.compile(r"^gpt-5\.[5-9]")  # reasons without being asked to
 TOLD_WHAT_TO_DO = re.compile(r"^gpt-5\.[6-9]")
 USE_NONE = (
     "Function tools with reasoning_effort are not supported for {m} in /v1/chat/completions. To "

@@ -70,18 +70,17 @@ class AnId(AString):
 
 
 class ToldUnion(AUnion):
-    """A union whose errors list the members that are `told`, and tell of the whole value unless
-    they are `of_tag`; it has no tag where it has none of its own."""
+    """A union whose errors list the members that are `told`, and tell of the whole value; it has no
+    tag where it has none of its own."""
 
     def __init__(
         self,
         tag: str,
         members: Mapping[str, AnObject],
         told: Sequence[str] = (),
-        of_tag: bool = False,
         rule: str = "",
     ) -> None:
-        self.told, self.of_tag = tuple(told) or tuple(members), of_tag
+        self.told = tuple(told) or tuple(members)
         super().__init__(tag, members, rule=rule)
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
@@ -138,7 +137,6 @@ PARTS_OF_INPUT = AnArray(
         "type",
         {**INPUT_PARTS, **LATER_PARTS},
         tuple(INPUT_PARTS),
-        True,
         rule="responses/user-part-type",
     )
 )

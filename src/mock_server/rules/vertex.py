@@ -10,7 +10,6 @@ from typing import Any, Dict, Iterator, Tuple, Union
 from ..formats.gemini import pick, snake
 from ..jsons import compact
 from ..records import replace
-from ..violations import NOTED
 from .base import Finding, Rule, Sweep
 from .conversation import text_at
 from .fields import compiled_once
@@ -26,10 +25,12 @@ from .gemini import (
 )
 from .gemini_checks import (
     GEMINI_OTHER_KINDS,
+    GEMINI_PENALTIES,
     gemini_lines,
     gemini_rest,
     gemini_turns,
     proto_number_at,
+    silent_contents,
 )
 from .gemini_fields import PREDICT_SHAPE, VERTEX_SHAPES
 from .gemini_view import GeminiView
@@ -39,20 +40,19 @@ VERTEX_LEARN_MORE = (
     " Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 )
 # A setting, from where it may be, and to where it may not be; what a model bounds is not here.
-VERTEX_RANGES = (("temperature", 0, 2.0001), ("candidateCount", 1, 9))
+VERTEX_RANGES = (
+    ("temperature", 0, 2.0001),
+    ("topP", 0, 1.0001),
+    ("candidateCount", 1, 9),
+    ("logprobs", 0, 21),
+    *[(name, -2, 2) for name in GEMINI_PENALTIES],
+)
 VERTEX_LONG_MODELS, VERTEX_LONG_ANSWER = r"^gemini-(?:2\.5|[3-9])", 65537
 
 
 def vertex_no_parts(view: GeminiView) -> Iterator[Finding]:
     """Contents that say nothing."""
-    blank: Dict[int, int] = {}
-    for index, *_ in view.blank:
-        blank[index] = blank.get(index, 0) + 1
-    places = set(view.empty)
-    for index, number in blank.items():
-        parts = view.contents[index]["parts"]
-        if not isinstance(parts, list) or number == len(parts):
-            places.add(index)
+    places = {*view.empty, *silent_contents(view)}
     for index in sorted(places):
         yield Finding(f"contents[{index}].parts")
 
@@ -102,7 +102,7 @@ VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
     *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
     *GEMINI_NAME_RULES,
     # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
-    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    *[replace(rule, default="jrn") for rule in GEMINI_SCHEMA_RULES],
     Sweep(gemini_lines),
     Rule(
         "vertex/parts",

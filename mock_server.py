@@ -24125,7 +24125,12 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
     "modalities": AnArray(AString(("text", "audio")), null=True),
     "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
-    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "prediction": AnObject(
+        {"type": AString(("content",)), "content": Anything()},
+        ("type", "content"),
+        closed=False,
+        null=True,
+    ),
     "store": FLAG_OR_NULL,
     "user": TEXT_OR_NULL,
     "safety_identifier": AString(most=64, null=True),
@@ -29693,8 +29698,8 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
 
 def rules_json() -> List[Json]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
-    again where another says it otherwise.  One that is only noted in some cases has two rows, or a
-    row elsewhere, of which the first says what it is."""
+    again where another says it otherwise.  One that is only noted of some requests, or at another
+    host, is told as the rule that it is."""
     found: Dict[Tuple[str, ...], Json] = {}
     told: Dict[str, List[Json]] = {}
     for book in BOOKS.values():

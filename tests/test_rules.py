@@ -171,6 +171,13 @@ The rules of `--strict` (see the README's section Strict), made from their table
 `GET /__mock__/rules` tells the same. `on` is refused under `--strict`; `mod` for the models that
 the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
 `--strict=all` alone. What stands in braces is filled in.
+
+Of some rules a part is only noted, whatever stands here: `azure/api-version-missing` for a version
+that is none, `bedrock/on-demand` for Claude 3.5, and on Vertex AI what Gemini says of schemas
+(`gemini/schema-…` but for types and texts). `bedrock/extraneous` holds for Nova's `cachePoint` at
+tools, `anthropic/signature-invalid` with `--strict=all` for signatures that the server did not
+make. `bedrock/no-signature`, `/signature`, `/skew` and `/scope` are `--require-auth`'s and
+`--credential`'s.
 """
 
 

@@ -172,8 +172,8 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
 
 def rules_json() -> List[Json]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
-    again where another says it otherwise.  One that is only noted in some cases has two rows, or a
-    row elsewhere, of which the first says what it is."""
+    again where another says it otherwise.  One that is only noted of some requests, or at another
+    host, is told as the rule that it is."""
     found: Dict[Tuple[str, ...], Json] = {}
     told: Dict[str, List[Json]] = {}
     for book in BOOKS.values():

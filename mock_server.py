@@ -6051,7 +6051,6 @@ LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
 FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
 JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
-JSON_TYPE = "application/json"
 
 
 class Grant(NamedTuple):
@@ -13859,11 +13858,12 @@ class GeminiRequest(Gemini):
     api = "generateContent"
     fields = {
         "contents": "an array or an object!",
-        "tools": "an array",
+        # One object may stand where an array belongs (recorded).
+        "tools": "an array or an object",
         "generationConfig": "an object",
         "generation_config": "an object",
         "toolConfig": "an object",
-        "safetySettings": "an array",
+        "safetySettings": "an array or an object",
     }
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
@@ -13883,8 +13883,9 @@ class GeminiRequest(Gemini):
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for tool in body.get("tools").objects():
-            for function in pick_field(tool, "functionDeclarations").objects():
+        for tool in one_or_more(body.get("tools")):
+            tool.a("an object")
+            for function in one_or_more(pick_field(tool, "functionDeclarations")):
                 yield function.check({"name": "a string!"}).value["name"]
 
     def schema(self, body: Field) -> Json:
@@ -16613,7 +16614,8 @@ class OllamaChat(OllamaAnswer):
 
     api = "chat"
     routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
-    fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
+    # Without messages it loads the model, as with none of them (its documentation).
+    fields = {**Ollama.fields, "messages": "an array", "tools": "an array"}
     tools = ChatRequest.tools  # they have OpenAI's form (2.2)
 
     def turns(self, body: Field) -> Iterator[Turn]:
@@ -20705,10 +20707,9 @@ class ANumber(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Which bound it breaks."""
-        if self.fits(value):
-            return
-        is_small = self.least is not None and value < self.least
-        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
+        if not self.fits(value):
+            is_small = self.least is not None and value < self.least
+            yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
 
 
 class AnInteger(ANumber):
@@ -20747,7 +20748,10 @@ class AnArray(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not list or not least <= len(value) <= most:
                 return False
-            return all(map(item.fits, value))  # known late, where shapes hold themselves
+            for one in value:
+                if not item.fits(one):  # known late, where shapes hold themselves
+                    return False
+            return True
 
         return fits
 
@@ -20757,10 +20761,9 @@ class AnArray(Shape):
             yield FieldFault(path, TOO_SHORT, self, value)
         if self.most and len(value) > self.most:
             yield FieldFault(path, TOO_LONG, self, value)
-        item = self.item
         for index, one in enumerate(value):
-            if type(one) is not item.plain:
-                yield from item.faults(one, (*path, index))
+            if type(one) is not self.item.plain:
+                yield from self.item.faults(one, (*path, index))
 
 
 class AnObject(Shape):
@@ -20953,7 +20956,7 @@ class Either(Shape):
 
 MOST_VIOLATIONS = 20  # that are told of one request
 LONGEST_QUOTE = 500  # characters of the request that a sentence says
-ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+ONLY_IF_ASKED = "off"  # the default of a rule that few want to be told of
 
 # What a model may be called with before its own name: a publisher, a region, a path.
 MODEL_PREFIX = re.compile(
@@ -22875,11 +22878,14 @@ class AwsStructure(Shape):
         """Each member that is there, then whether one is missing."""
         needed = self.needed
         get = {name: shape.fits for name, shape in self.members.items()}.get
+        get_plain = {name: shape.plain for name, shape in self.members.items()}.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is not None and not test(inner) and inner is not None:
                     return False
@@ -22906,12 +22912,16 @@ class AwsUnion(AwsStructure):
     def made(self) -> Fits:
         """That it has one, and that this fits."""
         get = {name: shape.fits for name, shape in self.members.items()}.get
+        get_plain = {name: shape.plain for name, shape in self.members.items()}.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             found = 0
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    found += 1
+                    continue
                 test = get(name)
                 if test is None or inner is None:
                     continue
@@ -22984,14 +22994,12 @@ class AwsMap(AMap):
 
 AWS_TEXT = AwsString()
 AWS_SOME_TEXT = AwsString(least=1)
-AWS_TEXTS = AwsList(AWS_TEXT)
 # A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
 AWS_FLAG = AWS_DOCUMENT = Anything()
 AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
 AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
 AWS_PICTURES = ("png", "jpeg", "gif", "webp")
 AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
 AWS_SOUNDS = (
     *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
     *("mpga", "pcm", "webm"),
@@ -23019,7 +23027,8 @@ def aws_medium(formats: Sequence[str]) -> AwsStructure:
     return AwsStructure(members, ("format", "source"))
 
 
-AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+# The format of a film is not held against the list: video/mp4 is taken (recorded).
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(())
 AWS_PAPER = AwsStructure(
     {
         "format": AwsString(AWS_DOCUMENTS),
@@ -23515,7 +23524,7 @@ def aws_value(fault: FieldFault) -> Tuple[str, str]:
             return "", ""
         return "'{value}' ", f"[{', '.join(map(str, value))}]"
     if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", str(float(value))
+        return "'{value}' ", compact(float(str(value)))  # its digits: they may be too many
     return "'{value}' ", str(value)
 
 
@@ -23678,8 +23687,7 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             values = {"pointer": "#", "name": name}
             sentence = None
             if maker == CLAUDE:
-                sentence = "The model returned the following errors: {name}: Extra inputs are not "
-                sentence += "permitted"
+                sentence = MODEL_SAID + "{name}: Extra inputs are not permitted"
             yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 
@@ -24559,13 +24567,18 @@ SAMPLING: Mapping[str, Any] = {
 }
 
 
+STOPS_AT_TEXTS = re.compile(r"^o(?:1|3-mini)")  # the older ones do (recorded)
+
+
 def set_sampling(view: ChatView) -> Iterator[Finding]:
     """What else those models don't take."""
     body = view.body
     if not samples_freely(view):
         for name, usual in SAMPLING.items():
             value = body.get(name)
-            if value is not None and value != usual:
+            if value is None or value == usual:
+                continue
+            if name != "stop" or not STOPS_AT_TEXTS.match(view.case.name):
                 yield Finding(name, {"x": name})
     if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
         yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})
@@ -24682,6 +24695,18 @@ def wanted_by(shape: Shape) -> str:
     if shape.kind == ANumber.kind:
         return "a decimal"
     return "one of " * (" or " in shape.kind) + shape.kind
+
+
+# Of members that there are not, where all are told at once (Azure, and the older APIs).
+UNKNOWN_ARGUMENTS = "Unrecognized request argument{plural} supplied: {names}"
+
+
+def unknown_arguments(body: Mapping[str, Json], known: Container[str]) -> Iterator[Finding]:
+    """Members that there are not, all in one sentence."""
+    names = [name for name in body if name not in known]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
@@ -25134,12 +25159,9 @@ def old_for_required(view: ChatView) -> Iterator[Finding]:
         yield Finding("tool_choice")
 
 
-def unknown_arguments(view: ChatView) -> Iterator[Finding]:
-    """Fields that nobody knows, all of them in one sentence (1.8)."""
-    names = [name for name in view.body if name not in AZURE_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+def unknown_to_azure(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows (1.8)."""
+    return unknown_arguments(view.body, AZURE_FIELDS)
 
 
 # Of all APIs under a deployment.
@@ -25195,8 +25217,8 @@ AZURE_CHAT_RULES = (
 UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
 AZURE_UNKNOWN_RULE = replace(
     UNKNOWN_FIELD_RULE,
-    sentence="Unrecognized request argument{plural} supplied: {names}",
-    check=unknown_arguments,
+    sentence=UNKNOWN_ARGUMENTS,
+    check=unknown_to_azure,
 )
 AZURE_CHAT = Book(
     "azure",
@@ -25232,7 +25254,7 @@ CONVERSE_MODEL = (
     r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
 )
 # The name of a document, and what it may not have twice in a row.
-DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9_\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
     f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"
@@ -25894,8 +25916,8 @@ def no_input_type(case: Case) -> Iterator[Finding]:
 COHERE_FIELD_RULES = (
     Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
     Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
-    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
-    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
+    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default="jrn"),
+    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default="jrn"),
 )
 COHERE_EMBED_RULES = (
     *COHERE_FIELD_RULES,
@@ -26067,7 +26089,7 @@ class ProtoValue(ProtoShape):
 class ProtoString(ProtoShape):
     """A text."""
 
-    of = "TYPE_STRING"
+    of, plain = "TYPE_STRING", str
 
     def made(self) -> Fits:
         """By its type."""
@@ -26294,14 +26316,19 @@ class ProtoMessage(ProtoShape):
         """Each of its fields, in any order."""
         closed, data, by_name = self.closed, self.data, self.by_name
         tests: Dict[str, Callable[[Json], bool]] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for messages may hold themselves
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in by_name().items()})
                 tests.update({name: shape.fits for name, shape in by_name().items()})
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:
@@ -26644,7 +26671,13 @@ GEMINI_MODEL_TURN = TalkTurn(
     "model", -1
 )  # any of the model's without calls: no need to tell them apart
 # What makes a part something, beside its text.
-PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+PART_CONTENTS = (
+    *PART_DATA[1:],
+    "thoughtSignature",
+    "thought",
+    "videoMetadata",
+    "audioTranscription",
+)
 GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
 
 
@@ -26659,9 +26692,10 @@ class GeminiView:
     """A request: the case, its body, and what its contents are.
 
     Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
-    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
-    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
-    results of calls, `signed` the places of calls that have a signature."""
+    stream back like that (verified with google-genai 3.6.1); so are results that follow each other,
+    which the Gemini API takes in a content each (recorded), but not Vertex AI
+    (docker/docker-agent#2958).  `asked` is the last content that is more than results of calls,
+    `signed` the places of calls that have a signature."""
 
     __slots__ = (
         *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
@@ -26715,7 +26749,12 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.turns.append(turn or PLAIN_TURN)
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = turn is not None and turn.results and last.results and last.role == "user"
+        if turn is not None and goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
 
@@ -27285,7 +27324,7 @@ GEMINI_CONTENT_RULES = (
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "54xzh/FLIT#69",
-        default=NOTED,
+        default="jrn",
     ),
 )
 GEMINI_NAME_RULES = (
@@ -27314,17 +27353,19 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
+    # parameters (recorded).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "public source files, sigoden/aichat#666",
+        default=NOTED,
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
-        default=NOTED,
+        default="jrn",
     ),
     Rule(
         "gemini/schema-items",
@@ -27811,7 +27852,7 @@ MISTRAL_CHAT_RULES = (
         "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
         "mistralai/mistral-common allows it since July 2026",
         users_after_results,
-        NOTED,
+        "jrn",
     ),
     order_rule(
         "mistral/count",
@@ -28082,7 +28123,7 @@ OLLAMA_RULES = (
         "{model} does not support tools",
         "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
         offers_tools,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("tools",),
         models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
     ),
@@ -28091,7 +28132,7 @@ OLLAMA_RULES = (
         '"{model}" does not support thinking',
         OLLAMA_SOURCE,
         is_to_think,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("think",),
         models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
     ),
@@ -28100,7 +28141,7 @@ OLLAMA_RULES = (
         '"{model}" does not support chat',
         OLLAMA_SOURCE,
         is_to_chat,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("messages",),
         models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
     ),
@@ -28144,11 +28185,8 @@ EMBEDDING_FIELDS = {
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
-    """Members that there are not, all in one sentence, as the older APIs say it."""
-    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
+    """Members that there are not."""
+    return unknown_arguments(case.body, EMBEDDING_FIELDS)
 
 
 def are_tokens(values: List[Json]) -> bool:
@@ -28198,7 +28236,7 @@ OPENAI_EMBEDDINGS_RULES = (
     *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
     Rule(
         "openai/unknown-field",
-        "Unrecognized request argument{plural} supplied: {names}",
+        UNKNOWN_ARGUMENTS,
         "songquanpeng/one-api#1319",
         foreign_arguments,
     ),
@@ -28221,7 +28259,7 @@ OPENAI_EMBEDDINGS_RULES = (
         "This model does not support specifying dimensions.",
         "found in six public sources",
         asks_for_dimensions,
-        default=BY_MODEL,
+        default="mod",
         needs=("dimensions",),
         models="ada-002",
     ),
@@ -28704,7 +28742,10 @@ def said_with(parts: Shape) -> Shape:
 
 
 MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
-INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+# The SDK has a phase in messages of all roles.
+INPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_INPUT)}, ("content",)
+)
 OUTPUT_MESSAGE = InOrder(
     {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
 )
@@ -28932,14 +28973,13 @@ RESPONSES_TOOLS = called(
         null=True,
     ),
 )
-SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
 FORMAT_TYPES = AUnion(
     "type",
     {
         "json_object": AnObject({}, closed=False),
         "text": AnObject({}, closed=False),
         "json_schema": InOrder(
-            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
+            {"name": FORMAT_NAME, "schema": OPEN}, ("name", "schema"), closed=False
         ),
     },
     null=True,
@@ -29008,7 +29048,7 @@ INCLUDABLE = (
 )
 CREATE_MEMBERS: Dict[str, Shape] = {
     "include": AnArray(AString(INCLUDABLE), null=True),
-    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
+    "metadata": METADATA,
     "temperature": decimal(0, 2),
     "top_p": decimal(0, 1),
     "presence_penalty": decimal(-2, 2),
@@ -29092,14 +29132,9 @@ class ResponsesVoice(OpenAIVoice):
         if kind == WRONG_TAG and isinstance(shape, ToldUnion):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
-        wanted = ""
-        if isinstance(shape, AMap):
-            wanted = "a metadata object"
-        elif isinstance(shape, AString) and shape.choices:
-            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
-        if kind == WRONG_TYPE and wanted:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind == WRONG_TYPE and isinstance(shape, AMap):
+            sentence, code, more = OpenAIVoice.said(fault)
+            return sentence, code, {**more, "wanted": "a metadata object"}
         if isinstance(shape, AnId) and kind != WRONG_TYPE:
             return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
         return OpenAIVoice.said(fault)
@@ -29494,7 +29529,7 @@ VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
     *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
     *GEMINI_NAME_RULES,
     # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
-    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    *[replace(rule, default="jrn") for rule in GEMINI_SCHEMA_RULES],
     Sweep(gemini_lines),
     Rule(
         "vertex/parts",
@@ -37388,7 +37423,7 @@ class Answerer:
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         is_repeatable = is_repeatable and lasts
         if given:
-            return replace(given, is_repeatable=given.is_repeatable and lasts)
+            return given if lasts else replace(given, is_repeatable=False)
         if self.settings.strict and not call.valid:
             return self.refused(wire, call, brought, is_repeatable)
         # Where no mock is needed there is nothing to miss.

@@ -1,7 +1,6 @@
 """Welds the rooms of src/mock_server/ into the one file mock_server.py.
 
-With --check it only says (exit 1) that the file is stale; with --where N, where its line N is from.
-"""
+With --check it only says (exit 1) that the file is stale; with --where N, where line N is from."""
 
 import re
 import sys
@@ -16,15 +15,15 @@ HEAD = r"(?:(?:from |import |if TYPE_CHECKING:|    |\))[^\n]*\n|\n)*"
 ROOM = re.compile(rf'(?s)"""(.+?)"""\n\nfrom __future__ import annotations\n({HEAD})(.+)')
 IMPORT = re.compile(r"(?m)^( *)(?:from (\.*)(\S*) )?import (\([^)]*\)|.+)$")
 ASSET = re.compile(r'Path\(__file__\)\.with_name\("(.+)"\)\.read_text\("utf-8"\)')
-Line = Tuple[str, str, int]  # its text, the room that it is from, its number there
+Rooms = Dict[str, List[Tuple[str, str, int]]]  # by name, their lines: text, room, number there
 Imports = Dict[Tuple[str, str], Set[str]]  # names by indentation and module; modules under ""
 
 
-def add_room(room: str, lines: List[Line], imports: Imports, below: Tuple[str, ...] = ()) -> None:
+def add_room(room: str, rooms: Rooms, imports: Imports, below: Tuple[str, ...] = ()) -> None:
     """Add the rooms that a room imports, then its own lines; collect its other imports."""
     if room in below:
         sys.exit("a circle of rooms: " + " imports ".join([*below, room]))
-    if any(room == done for _, done, _ in lines):
+    if room in rooms:
         return
     text = (ROOMS / f"{room}.py").read_text("utf-8").rstrip()
     [(docstring, head, code)] = ROOM.findall(text) or sys.exit(f"{room} begins as no room does")
@@ -33,11 +32,11 @@ def add_room(room: str, lines: List[Line], imports: Imports, below: Tuple[str, .
         if dots:
             above = Path(room).parents[len(dots) - 1].joinpath(*module.split("."))
             for name in names if (ROOMS / above).is_dir() else [""]:
-                add_room((above / name).as_posix(), lines, imports, (*below, room))
+                add_room((above / name).as_posix(), rooms, imports, (*below, room))
         else:
             imports[indent, module].update(names)
     title = f"\n\n=== {room} ".ljust(79, "=") + f"\n{docstring.rstrip()}\n\n"
-    lines += [(f"# {line}" if line else "", room, 1) for line in title.split("\n")]
+    lines = rooms[room] = [(f"# {line}" if line else "", room, 1) for line in title.split("\n")]
     for number, line in enumerate(code.split("\n"), text.count("\n") - code.count("\n") + 1):
         asset = ASSET.search(line)
         if asset:
@@ -60,13 +59,14 @@ def import_block(imports: Imports) -> str:
 
 
 if __name__ == "__main__":
-    rooms: List[Line] = []
+    rooms: Rooms = {}
     imports: Imports = defaultdict(set)
     add_room("__main__", rooms, imports)
     head = (ROOMS / "__init__.py").read_text("utf-8").partition("\nfrom .")[0]
     imports["", ""].difference_update(re.findall(r"(?m)^import (\w+)$", head))
     top = f"#!/usr/bin/env python3\n{head}\n{import_block(imports)}".rstrip().split("\n")
-    lines = [(line, "__init__", max(1, at)) for at, line in enumerate(top)] + rooms
+    lines = [(line, "__init__", max(1, at)) for at, line in enumerate(top)]
+    lines += [line for room in rooms.values() for line in room]
     made = "".join(f"{text}\n" for text, _, _ in lines).encode()
     places = {f"--where {at}": line[1:] for at, line in enumerate(lines, 1)}
     asked = " ".join(sys.argv[1:])

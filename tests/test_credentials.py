@@ -360,6 +360,19 @@ SIGNATURES: List[Tuple[Any, str, str, str]] = [
         "signature is incomplete",
     ),
     ({"moment": "20151330T123600Z"}, "IncompleteSignature", "Date must be", "signature"),
+    # No date has a year or a zone like these.
+    *[
+        (
+            {"changed": {"x-amz-date": "", "date": date}},
+            "IncompleteSignature",
+            f"Date must be in ISO-8601 'basic format'. Got '{date}'.",
+            "signature is incomplete",
+        )
+        for date in (
+            f"Sun, 30 Aug {'9' * 20} 12:36:00 GMT",
+            f"Sun, 30 Aug 2015 12:36:00 +{'9' * 20}",
+        )
+    ],
     (
         {"changed": {"x-amz-date": "", "authorization": "AWS4-HMAC-SHA256 Credential=a"}},
         "IncompleteSignature",
@@ -419,6 +432,13 @@ RIGHT: List[Any] = [
         "changed": {"x-amz-date": ""},
     },
 ]
+
+
+def test_a_header_is_signed_once_however_often_it_is_named() -> None:
+    names = ";".join(["host", "x-amz-date", *["x-one"] * 5000])
+    request = signed(names=names, more=[("x-one", "y" * 5000)])
+    response = signing_answerer().answer(request).response
+    assert response.status == 403 and len(response.body) < 50_000
 
 
 def test_a_right_signature_is_right_however_it_comes() -> None:

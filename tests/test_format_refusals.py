@@ -92,6 +92,7 @@ RICH: Dict[type, Any] = {  # what more a body may hold that is read
     },
     m.ConverseRequest: {
         "toolConfig": {"tools": [{"toolSpec": {"name": "f"}}]},
+        "inferenceConfig": {"temperature": 1},
         "outputConfig": {
             "textFormat": {"structure": {"jsonSchema": {"schema": json.dumps(SCHEMA)}}}
         },
@@ -106,7 +107,7 @@ RICH: Dict[type, Any] = {  # what more a body may hold that is read
 }
 
 
-VALUES: List[Any] = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**30]
+VALUES: List[Any] = [None, [], {}, "", 0, True, 1.5, [None], {"a": {}}, "\ud800", 10**400]
 
 
 def variants(value: Any) -> Iterator[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -159,6 +160,20 @@ def test_sentences_say_no_more_of_a_request_than_can_be_read() -> None:
     long = {"model": "gpt-4o", "messages": [{"role": "x" * 100_000, "content": "Hi"}] * 100}
     found = judged_by(CHAT, long)
     assert len(found) == 20 and all(len(one.message) < 2000 for one in found)
+    # Names of the client's own stand in paths, also where there is no end to them.
+    unknown, strict = {**ANSWERED, "x" * 100_000: 1}, {"strict": True}
+    one = judged_by(CHAT, unknown)[0]
+    assert max(len(one.place), len(one.param), len(one.message)) < 1000
+    answered = answerer({"response": {"text": "x"}}, **strict).answer(asked(CHAT, unknown))
+    assert len(answered.response.body) < 3000
+    assert m.told_size(answered, (one,)) > m.VIOLATION_SIZE + 3 * 500
+
+
+def test_nothing_remembers_the_whole_of_a_long_name_of_a_model() -> None:
+    name = "us.anthropic." + "x" * 100_000
+    before = sys.getrefcount(name)
+    assert m.bare_model(name) == "x" * (m.LONGEST_QUOTE - len("us.anthropic."))
+    assert sys.getrefcount(name) == before
 
 
 # === The page ================================================================

@@ -137,9 +137,21 @@ CONSTRAINTS = [
         "Member must have value greater than or equal to 1",
     ),
     constraint(
+        "inferenceConfig.topP",
+        said(HI, inferenceConfig={"topP": -(10**400)}),
+        "'-Infinity' ",
+        "Member must have value greater than or equal to 0",
+    ),
+    constraint(
         "inferenceConfig.temperature",
         said(HI, inferenceConfig={"temperature": 2}),
         "'2.0' ",
+        "Member must have value less than or equal to 1",
+    ),
+    constraint(
+        "inferenceConfig.topP",
+        said(HI, inferenceConfig={"topP": 10**400}),
+        "'Infinity' ",
         "Member must have value less than or equal to 1",
     ),
     constraint(
@@ -659,6 +671,8 @@ def test_what_nobody_has_a_list_of_is_told_only_if_asked(row: Broken) -> None:
 THOUGHT = {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2lnbmVk"}}}
 # Request rules, section 5, and what Bedrock's clients may send beside that.
 VALID = [
+    (CLAUDE, said([*HI, {"document": {**PDF, "name": "a_policy"}}])),
+    (path_of("my-model"), said([*HI, {"video": {**FILM, "format": "video/mp4"}}])),
     (CLAUDE, tooled(HI, [use("a")], [result("a"), {"text": "and?"}])),
     (CLAUDE, tooled(HI, [use("a")], [result("a", [], status="success")])),
     (

@@ -159,6 +159,7 @@ VALID = [
     (EMBED, embed(embedding_types=["float", "int8"], output_dimension=256, truncate="END")),
     (EMBED, {"model": "embed-v4.0", "images": ["data:"], "input_type": "image"}),
     (CHAT, ollama()),
+    (CHAT, {"model": "llama3.2"}),
     (
         CHAT,
         ollama(
@@ -190,6 +191,7 @@ def test_what_models_of_ollama_cannot_do_is_told_only_if_asked() -> None:
 def test_what_is_valid_at_cohere_and_ollama_breaks_no_rule() -> None:
     for path, body in VALID:
         assert rules_of(path, body) == []
+        assert strict_answer(path, body).response.status == 200
 
 
 def test_cohere_and_ollama_refuse_in_their_own_shapes_streams_too() -> None:

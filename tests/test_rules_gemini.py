@@ -347,7 +347,7 @@ BROKEN = [
     ),
     Broken("gemini/response-count", GEMINI, said(*CALLED, [result("f")]), "contents[2]", NUMBER),
     Broken("gemini/response-count", GEMINI, said(*CALLED, USER), "contents[2]", NUMBER),
-    # Results in contents of their own are not those of one turn (cloudwego/eino-ext#571).
+    # Results in contents of their own are not those of one turn there (docker/docker-agent#2958).
     Broken(
         "gemini/response-count",
         VERTEX,
@@ -606,6 +606,8 @@ VALID = [
     said([{"text": "x", "thought": True, "inlineData": None, "videoMetadata": {"fps": 1}}]),
     said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}]),
     said(USER, tools=function({"type": "OBJECT", "properties": {"x": PLAIN}, "nullable": True})),
+    # A part that says more of the one before it.
+    said([{"text": "x"}, {"videoMetadata": {"startOffset": "2s"}}]),
 ]
 
 
@@ -618,6 +620,17 @@ def test_what_google_takes_breaks_no_rule(body: Any) -> None:
         paths.pop()
     for path in paths:
         assert rules_of(path, body) == [], path
+
+
+def test_one_object_may_stand_where_google_has_a_list() -> None:
+    body = said(USER, tools={"functionDeclarations": {"name": "f"}}, safetySettings={})
+    for path in (GEMINI, VERTEX):
+        assert strict_answer(path, body).response.status == 200
+
+
+def test_gemini_takes_results_in_contents_of_their_own() -> None:
+    body = said(*CALLED, [result("f")], {"role": "user", "parts": [result("g")]}, MODEL, USER)
+    assert rules_of(GEMINI, body) == []
 
 
 def test_contents_of_nobody_are_the_users_where_that_is_allowed() -> None:
@@ -681,13 +694,13 @@ def test_a_refusal_joins_what_its_layer_says_with_details_of_fields(path: str) -
 
 
 def test_lines_of_the_second_layer_are_ended_and_have_no_details() -> None:
-    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "object"}}}))
+    body = said([], tools=function({"type": "object", "properties": {"x": {"type": "array"}}}))
     answered = strict_answer(GEMINI, body)
     error = error_of(answered.response)["error"]
     assert error == {
         "code": 400,
         "message": f"{LINE}contents[0].parts: contents.parts must not be empty.\n"
-        f'{LINE}{PARAMETERS}.properties["x"].properties: {OBJECT}\n',
+        f"{LINE}{PARAMETERS}.properties[x].items: missing field.\n",
         "status": "INVALID_ARGUMENT",
     }
     assert len(answered.call.violations) == 2
@@ -729,3 +742,30 @@ def test_a_request_without_a_body_that_can_be_read_is_refused_in_a_rules_words()
     answered = strict_answer(GEMINI, said(USER, tools=[{"functionDeclarations": [{}]}]))
     assert "Invalid function name" in error_of(answered.response)["error"]["message"]
     assert asked(GEMINI, {}).path == GEMINI
+
+
+class CountedText(m.ProtoString):
+    """A text that notes how often it was looked at."""
+
+    looks = 0
+
+    def made(self) -> Any:
+        """Always."""
+
+        def fits(value: Any) -> bool:
+            CountedText.looks += 1
+            return type(value) is str
+
+        return fits
+
+
+def test_what_lies_deep_in_a_wrong_message_is_looked_at_once_more_and_not_at_each_level() -> None:
+    texts = m.ProtoList(CountedText())
+    shape = m.ProtoMessage("X", {"texts": texts})
+    shape.members.update(one=shape, many=m.ProtoList(shape), named=m.ProtoMap("M", shape))
+    value: Any = {"texts": ["x"] * 100, "wrong": 1}
+    for level in range(60):
+        value = [{"one": value}, {"many": [value]}, {"named": {"a": value}}][level % 3]
+    assert not shape.fits(value)
+    assert [fault.path[-1] for fault in shape.faults(value)] == ["wrong"]
+    assert CountedText.looks <= 200

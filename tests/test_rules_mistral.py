@@ -273,6 +273,9 @@ def test_all_wrong_fields_are_told_in_one_list_and_of_messages_one() -> None:
             response = strict_answer(path, {**body, "stream": stream}).response
             assert response.status == 422
             assert json.loads(response.body) == {"detail": expected}
+    for name in ("²", "9" * 6000, "a[1].b"):  # of which pydantic's places are no indexes
+        response = strict_answer(CHAT, {**chat(USER), name: 1}).response
+        assert response.status == 422 and EXTRA in response.body.decode()
     order = strict_answer(CHAT, chat(USER, SAID)).response
     assert order.status == 400
     assert json.loads(order.body) == {

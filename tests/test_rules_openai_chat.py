@@ -604,6 +604,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://a/b.png", "detail": 
 TEXT = {"type": "text", "text": "x"}
 JSON_SYSTEM = {"role": "system", "content": "Answer in JSON."}
 VALID: List[Dict[str, Any]] = [
+    said(model="o3-mini", stop=["x"]),
     said(calls("a", "b"), result("b"), result("a")),
     said(calls("a"), result("a"), calls("b"), result("b"), tools=[tool()], tool_choice="none"),
     said(tools=[tool()], parallel_tool_calls=False),

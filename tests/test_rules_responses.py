@@ -432,6 +432,7 @@ SPOKEN = {
 }
 OTHER = {**CALL, "call_id": "call_2", "id": "fc_2", "status": "completed"}
 VALID = (
+    short(input=[{"role": "user", "content": "Hi", "phase": None}]),
     short(),
     short(input="", previous_response_id="resp_1"),
     {"input": "Hi", "prompt": {"id": "pmpt_1", "version": None}},
@@ -637,6 +638,17 @@ def test_a_reference_leads_to_an_item_that_is_there() -> None:
     output = client.create(said({**USER, "id": "msg_mine"}))["output"]
     for id in ("msg_mine", output[0]["id"]):
         client.create(said({"type": "item_reference", "id": id}, USER))
+
+
+def test_items_are_looked_for_in_many_responses_where_nobody_waits_for_it() -> None:
+    client = Client()
+    for number in range(m.FEW_STORED + 1):
+        client.create(short(input=f"{number}"))
+    plain = said(USER, {"role": "user", "content": "x"}, CALL, OUTPUT)
+    wanted = [(REFERENCE, True), ({"id": "msg_1"}, True), ({"role": "user", "content": "x"}, False)]
+    for body, is_long in [(plain, False), *[(said(USER, item), long) for item, long in wanted]]:
+        work = client.answers.answering(asked(CREATE, body))
+        assert isinstance(m.advanced(work), m.Wanting) == is_long, body
 
 
 def test_a_thought_that_is_to_be_looked_up_is_noted_where_nothing_is_stored() -> None:

@@ -416,6 +416,41 @@ def test_a_mock_goes_first_and_its_errors_are_the_providers() -> None:
     assert found["error_description"].startswith("AADSTS7000222: It expired. Trace ID: ")
 
 
+def test_a_mock_answers_whatever_life_is_asked_for() -> None:
+    kinds = ("token", "metadata")
+    mine = {"text": "IQo-mine"}
+    answers = answerer(*[{"match": {"operation": kind}, "response": mine} for kind in kinds])
+    for life in ("abc", "-1", "9" * 6000, "99999999999", "²", ""):
+        fields = urlencode({"Action": "AssumeRoleWithWebIdentity", "DurationSeconds": life})
+        headers = {"x-aws-ec2-metadata-token-ttl-seconds": life}
+        for request in (
+            m.Request("POST", "/", {}, FORM, fields.encode()),
+            m.Request("PUT", "/latest/api/token", {}, headers),
+        ):
+            response = answers.answer(request).response
+            assert response.status == 200 and "IQo-mine" in text_of(response), request
+
+
+def test_no_page_has_elements_of_a_clients_own() -> None:
+    for path in ("/latest/meta-data/<i>", "/computeMetadata/v1/<i>"):
+        for method in ("GET", "DELETE"):
+            request = m.Request(method, path, {}, {"metadata-flavor": "Google"})
+            response = answerer().answer(request).response
+            kind = dict(response.headers)["Content-Type"]
+            assert response.status >= 400 and (b"<i>" not in response.body or "html" not in kind)
+
+
+def test_a_scope_has_an_end() -> None:
+    assert m.audience_of("openid https://a/.default profile") == "https://a"
+    assert m.audience_of("openid " * 10_000 + "https://a/.default") == ""
+
+
+def test_an_assertion_of_too_many_values_is_none() -> None:
+    claims = b"[" + b"[]," * m.MOST_NESTED + b"1]"
+    text = ".".join([m.base64url(b"{}"), m.base64url(b'{"a":' + claims + b"}"), "e30"])
+    assert m.read_assertion(text) is None and m.read_assertion("e30.e30.e30")
+
+
 def test_a_mock_of_chats_answers_no_token_endpoint() -> None:
     answers = answerer({"response": {"text": "Hi"}}, fallback="echo")
     for kind in KINDS:
@@ -473,6 +508,11 @@ def test_the_journal_keeps_no_credential_that_is_exchanged() -> None:
     for path in ("/token", "/v1/token", V1, "/t/oauth2/v2.0/token"):
         bodies = [
             (FORM["content-type"], form),
+            (FORM["content-type"], in_json),  # as curl sends it
+            (FORM["content-type"], b"{" + b"x" * 70_000 + in_json),
+            (FORM["content-type"], b"a=1;client_secret=SECRET&b[password]=SECRET"),
+            (kind, b'{"a": {"{SECRET": {"b": "Bearer SECRET"}}}'),
+            (kind, b'{"a": {"{SECRET": "x"}, "b": "Bearer SECRET"}'),
             (FORM["content-type"] + "; charset=utf-8", long_form),
             (FORM["content-type"].upper(), form),
             (kind, in_json),

@@ -23,7 +23,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-const claudeModel = "anthropic.claude-sonnet-4-5-20250929-v1:0"
+const claudeModel = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 
 var (
 	converseStops = map[string]string{"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use",
@@ -338,7 +338,7 @@ func TestConverseCountsTheTokensThatTheMockSays(t *testing.T) {
 
 func TestABedrockModelMayBeAProfileOrAnArn(t *testing.T) {
 	client := bedrockClient(spot{url: plain})
-	for _, model := range []string{"us." + claudeModel, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us." + claudeModel} {
+	for _, model := range []string{claudeModel, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/" + claudeModel} {
 		t.Run(model, func(t *testing.T) {
 			_, found, err := converser{client}.converse(t.Context(), bedrockruntime.ConverseInput{
 				ModelId: aws.String(model), Messages: []types.Message{said("which model")}}, false)

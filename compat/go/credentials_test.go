@@ -45,7 +45,7 @@ func converseAs(url string, keys aws.CredentialsProvider, model string) error {
 
 func TestWhatTheSdkSignsIsWhatTheServerWorksOut(t *testing.T) {
 	url := checking(t)
-	for _, model := range []string{"us." + claudeModel, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us." + claudeModel} {
+	for _, model := range []string{claudeModel, "arn:aws:bedrock:us-east-1:123456789012:inference-profile/" + claudeModel} {
 		for _, prefix := range []string{"", "/@me"} {
 			right := credentials.NewStaticCredentialsProvider(accessKey, secretKey, "")
 			equal(t, converseAs(url+prefix, right, model), nil)
@@ -69,5 +69,5 @@ func TestKeysThatStsIssuesAreRightAtBedrock(t *testing.T) {
 		t.Setenv(variable, value)
 	}
 	options := must[aws.Config](t)(config.LoadDefaultConfig(context.Background(), config.WithRegion("us-east-1")))
-	equal(t, converseAs(url, options.Credentials, "us."+claudeModel), nil)
+	equal(t, converseAs(url, options.Credentials, claudeModel), nil)
 }

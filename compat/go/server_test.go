@@ -67,7 +67,46 @@ func served(run func() int) (status int) {
 			}
 		}()
 	}
-	return run()
+	if status = run(); status == 0 {
+		for _, url := range []string{plain, guarded} {
+			if err := nothingRefused(url); err != nil {
+				log.Print(err)
+				status = 1
+			}
+		}
+	}
+	return status
+}
+
+// nothingRefused fails if the real provider would refuse what was sent to a server (README, "Strict"); what can't be
+// read is wrong on purpose.
+func nothingRefused(url string) error {
+	body := strings.NewReader(`{"invalid": true, "unused": false, "unmatched": false}`)
+	answer, err := http.Post(url+"/__mock__/verify?session=*", "application/json", body)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	var found struct {
+		Invalid []struct {
+			Operation  *string
+			Path       string
+			Violations []struct{ Rule, Place, Message string }
+		}
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
+		return err
+	}
+	refused := []string{}
+	for _, request := range found.Invalid {
+		if request.Operation != nil && len(request.Violations) > 0 {
+			refused = append(refused, fmt.Sprintf("%s breaks %+v", request.Path, request.Violations))
+		}
+	}
+	if len(refused) > 0 {
+		return fmt.Errorf("the real provider would refuse this: %s", strings.Join(refused, "; "))
+	}
+	return nil
 }
 
 // write puts mocks into a folder.

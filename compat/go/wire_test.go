@@ -37,6 +37,9 @@ func post(t *testing.T, path, body string, headers map[string]string) (*http.Res
 	t.Helper()
 	request := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodPost, plain+path, strings.NewReader(body)))
 	request.Header.Set("Content-Type", "application/json")
+	if path == "/v1/messages" {
+		request.Header.Set("anthropic-version", "2023-06-01")
+	}
 	for name, value := range headers {
 		request.Header.Set(name, value)
 	}

@@ -96,7 +96,7 @@ const mistral = agent => (url, send) => createMistral({ baseURL: `${url}/v1`, ap
 const as = name => provider => provider(name);
 const vector = name => provider => provider.embeddingModel(name);
 const SMALL = vector("text-embedding-3-small"), TEXT_005 = vector("text-embedding-005");
-const GEMINI = as("gemini-3-flash-preview"), CLAUDE_4 = as("anthropic.claude-sonnet-4-5-20250929-v1:0");
+const GEMINI = as("gemini-3-flash-preview"), CLAUDE_4 = as("us.anthropic.claude-sonnet-4-5-20250929-v1:0");
 
 // What is lacking depends on the version that a package brings along of the one that it builds on.
 const WAYS = [

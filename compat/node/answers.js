@@ -131,7 +131,7 @@ export const QUESTIONS = [
   ...asks("Anthropic.Beta.BetaMessage", "/v1/messages?beta=true", claudes, CLAUDE),
   ...asks("Anthropic.Beta.BetaRawMessageStreamEvent", "/v1/messages?beta=true", streamed(claudes), CLAUDE),
   ...asks("Anthropic.Message", `${PROJECT}/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict`, claudes),
-  ...asks("Anthropic.Message", "/model/anthropic.claude-sonnet-4-5-20250929-v1:0/invoke", claudes),
+  ...asks("Anthropic.Message", "/model/us.anthropic.claude-sonnet-4-5-20250929-v1:0/invoke", claudes),
   ...asks("Anthropic.MessageTokensCount", "/v1/messages/count_tokens", [{ ...claudes[0], messages: messages("count") }], CLAUDE),
   ...gets("ClaudePage<Anthropic.ModelInfo>", "/v1/models", CLAUDE),
   ...gets("Anthropic.ModelInfo", "/v1/models/claude-mine", CLAUDE),

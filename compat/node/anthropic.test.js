@@ -60,7 +60,7 @@ const WAYS = [
     connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries,
       skipAuth: !key, awsAccessKey: key, awsSecretKey: "secret" }) },
   { name: "AnthropicBedrock with a key", ...amazon,
-    ...messages("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-mock-1-20270101-v1:0"),
+    ...messages("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.anthropic.claude-mock-1-20270101-v1:0"),
     connect: (url, { key, retries }) => new AnthropicBedrock({ baseURL: url, awsRegion: "eu-west-1", maxRetries: retries,
       skipAuth: !key, apiKey: key }) },
 ];

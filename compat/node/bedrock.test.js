@@ -157,7 +157,7 @@ const shared = {
 const WAYS = [
   { name: "Converse", connect: signed, ...shared, ...converse("anthropic.claude-mock-1-20270101-v1:0") },
   { name: "Converse with a key", connect: keyed, ...shared,
-    ...converse("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.amazon.nova-pro-v1:0") },
+    ...converse("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0") },
   { name: "InvokeModel, Claude", connect: signed, ...shared, ...messages("anthropic.claude-mock-1-20270101-v1:0"), embed: titan },
   { name: "InvokeModel, Nova", connect: keyed, ...shared, ...nova("eu.amazon.nova-pro-v1:0"), embed: cohere },
 ];

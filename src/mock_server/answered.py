@@ -134,7 +134,8 @@ def told_size(answered: Answered, violations: Violations) -> int:
     """About the bytes of memory that what was said of a request takes."""
     size = VIOLATION_SIZE * len(violations)
     if violations:
-        size += strings_size(one.message for one in violations)
+        for one in violations:
+            size += strings_size((one.place, one.message, one.param or ""))
     if answered.near:
         size += walked_size(list(answered.near))
     return size
@@ -156,7 +157,7 @@ def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[
     else:
         body = request.body.decode("utf-8", "replace")
     if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
-        body = kept_text(request, body)
+        body = kept_text(request, body, hides_body(answered))
         if call and call.body:
             call = replace(call, body=body)
     return body, call

@@ -29,10 +29,12 @@ from .mocks.mock import Found
 from .mocks.near import ALIKE, NearMiss, likeness
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
+from .option_kinds import ALL
 from .options import Settings
 from .outcomes import Outcome, Usually
 from .records import replace
 from .routing import allow, other_like, route, shape_of
+from .rules.responses_stored import searches_stored
 from .schema import unfit
 from .storing import stored_of
 from .values import Call, Failure, Request, Response
@@ -220,12 +222,14 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        if searches_stored(call, session.state, self.settings.strict == ALL):
+            yield ASIDE
         call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
         is_repeatable = is_repeatable and lasts
         if given:
-            return replace(given, is_repeatable=given.is_repeatable and lasts)
+            return given if lasts else replace(given, is_repeatable=False)
         if self.settings.strict and not call.valid:
             return self.refused(wire, call, brought, is_repeatable)
         # Where no mock is needed there is nothing to miss.

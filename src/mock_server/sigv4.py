@@ -146,7 +146,7 @@ def signed_by_header(request: Request) -> Signed:
         algorithm,
         found["Credential"],
         moment,
-        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        signed_names(found["SignedHeaders"]),
         found["Signature"],
         request.headers.get("x-amz-security-token", ""),
         query_pairs(request),
@@ -168,7 +168,7 @@ def signed_by_query(request: Request) -> Signed:
         query["X-Amz-Algorithm"],
         query["X-Amz-Credential"],
         query["X-Amz-Date"],
-        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        signed_names(query["X-Amz-SignedHeaders"]),
         query["X-Amz-Signature"],
         query.get("X-Amz-Security-Token", ""),
         tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
@@ -176,11 +176,18 @@ def signed_by_query(request: Request) -> Signed:
     )
 
 
+def signed_names(text: str) -> Tuple[str, ...]:
+    """The headers that are signed.  One that is named again and again is still signed once, or few
+    bytes would stand for hundreds of millions."""
+    return tuple(sorted(set(text.lower().split(";"))))
+
+
 def basic_date(text: str) -> str:
     """A Date header in ISO 8601's basic format; as it is, if it is none."""
     try:
         return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
-    except (TypeError, ValueError):  # the first before Python 3.10
+    # The first before Python 3.10, the last of what no date has.
+    except (TypeError, ValueError, OverflowError):
         return text
 
 

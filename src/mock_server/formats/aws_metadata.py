@@ -4,6 +4,7 @@ Paths, members and statuses as documented, and as the SDKs read them.  Pure."""
 
 from __future__ import annotations
 
+from html import escape
 from typing import Dict, Mapping, Optional
 
 from ..errors import http_phrase
@@ -49,7 +50,8 @@ INSTANCE: Mapping[str, str] = {
 
 def instance_page(value: Mapping[str, Json]) -> str:
     """An error as a page."""
-    title = f"{value['status']} - {value['message']}"
+    # A browser shows it: of the server's own errors some repeat what was asked for.
+    title = f"{value['status']} - {escape(value['message'], quote=False)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
@@ -93,26 +95,34 @@ class InstanceSession(OnInstance):
         """A request that has come through others, or does not say for how long."""
         if "x-forwarded-for" in call.headers:
             return Failure(403, http_phrase(403))
-        life = call.headers.get(TTL, "")
-        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+        if not session_life(call):
             return Failure(400, http_phrase(400))
         return None
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """For how long it holds."""
-        life: Headers = ()
-        if status < 400 and TTL in call.headers:
-            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
-        return (*life, *super().headers(call, stream, status))
+        own, life = super().headers(call, stream, status), session_life(call)
+        if status < 400 and life:
+            return (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", str(life)), *own)
+        return own
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The token, and nothing around it."""
-        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        # A mock answers, too, where it does not say for how long.
+        issuer, life = issuer_of(call), session_life(call) or LONGEST_SESSION
         return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
 
     def whole_type(self, call: Call) -> str:
         """A text."""
         return "text/plain"
+
+
+def session_life(call: Call) -> int:
+    """For how many seconds a machine's token is to hold; 0 for what is no such number."""
+    life = call.headers.get(TTL, "")
+    if not life.isdecimal() or len(life) > 5 or int(life) > LONGEST_SESSION:
+        return 0
+    return int(life)
 
 
 class InstanceCredentials(OnInstance):

@@ -123,8 +123,9 @@ class Sts(TokenEndpoint):
         return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
 
     def asked_life(self, call: Call) -> int:
-        """`DurationSeconds`."""
-        return int(field_text(call, "DurationSeconds") or self.usual_life)
+        """`DurationSeconds`, which may be anything where a mock answers."""
+        text = field_text(call, DURATION_RULE.name)
+        return self.usual_life if wrong_number(DURATION_RULE, text) else int(text)
 
     def answer(self, call: Call, action: str, result: Json) -> Json:
         """The result of an action, with what is around it."""

@@ -30,6 +30,7 @@ NO_STORE = (
     ("X-Content-Type-Options", "nosniff"),
 )
 EVERYTHING = "/.default"
+LONGEST_SCOPE = 10_000  # characters
 OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
@@ -198,6 +199,8 @@ def told_second(second: Optional[float]) -> str:
 
 def audience_of(scope: str) -> str:
     """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    if len(scope) > LONGEST_SCOPE:  # of millions of words each would be a text of its own
+        return ""
     # MSAL for Go asks for an identity, too (verified).
     asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
     if len(asked) != 1 or not asked[0].endswith(EVERYTHING):

@@ -33,7 +33,7 @@ from ..values import (
 from .base import WireFormat, choices_of
 from .echo import echoed
 from .gemini import GEMINI_MODEL, Gemini, google_framing, pick
-from .gemini_contents import google_turns, modalities, pick_field
+from .gemini_contents import google_turns, modalities, one_or_more, pick_field
 from .gemini_likely import google_likely, most_likely, spoken_in
 from .likely import bounded_pieces
 from .pictures import PICTURES
@@ -226,11 +226,12 @@ class GeminiRequest(Gemini):
     api = "generateContent"
     fields = {
         "contents": "an array or an object!",
-        "tools": "an array",
+        # One object may stand where an array belongs (recorded).
+        "tools": "an array or an object",
         "generationConfig": "an object",
         "generation_config": "an object",
         "toolConfig": "an object",
-        "safetySettings": "an array",
+        "safetySettings": "an array or an object",
     }
 
     def streams(self, params: Mapping[str, str], body: Field) -> bool:
@@ -250,8 +251,9 @@ class GeminiRequest(Gemini):
 
     def tools(self, body: Field) -> Iterator[str]:
         """Names of the declared functions."""
-        for tool in body.get("tools").objects():
-            for function in pick_field(tool, "functionDeclarations").objects():
+        for tool in one_or_more(body.get("tools")):
+            tool.a("an object")
+            for function in one_or_more(pick_field(tool, "functionDeclarations")):
                 yield function.check({"name": "a string!"}).value["name"]
 
     def schema(self, body: Field) -> Json:

@@ -10,7 +10,7 @@ from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 from ..forms import plain_form_of
 from ..http import unquote
 from ..issuing import Issuer, from_base64url
-from ..jsons import merged, parse_json, text_of, within
+from ..jsons import merged, parse_request, text_of, within
 from ..limits import Json
 from ..outcomes import Usually
 from ..records import replace
@@ -26,7 +26,6 @@ LONGEST_LIFE = 10 * 365 * 86400  # seconds; more is none
 FAR_SECOND = 10**15  # what is further away is no time of any clock
 NOBODY = Issuer(b"", float)  # who issues where nothing is answered yet, at second 0
 JWT = r"[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+){2}"
-JSON_TYPE = "application/json"
 
 
 class Grant(NamedTuple):
@@ -182,7 +181,7 @@ def read_assertion(text: str) -> Optional[Assertion]:
     if not re.fullmatch(JWT, text):
         return None
     try:
-        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+        header, claims = [parse_request(from_base64url(part)) for part in text.split(".")[:2]]
     except ValueError:
         return None
     if not isinstance(header, dict) or not isinstance(claims, dict):

@@ -238,7 +238,8 @@ class OllamaChat(OllamaAnswer):
 
     api = "chat"
     routes: Tuple[str, ...] = ("POST /api/chat", "POST {prefix*}/api/chat")
-    fields = {**Ollama.fields, "messages": "an array!", "tools": "an array"}
+    # Without messages it loads the model, as with none of them (its documentation).
+    fields = {**Ollama.fields, "messages": "an array", "tools": "an array"}
     tools = ChatRequest.tools  # they have OpenAI's form (2.2)
 
     def turns(self, body: Field) -> Iterator[Turn]:

@@ -98,7 +98,8 @@ def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
     steps: List[Union[str, int]] = []
     for name in re.findall(r"[^.\[\]]+", path):
-        if name.isdigit():  # the index of an item
+        # The index of an item: the client's own names may be any digits, too, and many of them.
+        if re.fullmatch("[0-9]{1,9}", name):
             steps.append(int(name))
         else:
             steps.append(name)

@@ -12,6 +12,7 @@ from .fields import AnObject, Anything
 from .openai_chat import CHAT_VOICE, OPENAI_CHAT_ROWS, OPENAI_FIELD_RULES
 from .openai_chat_fields import CHAT_FIELDS
 from .openai_chat_view import ChatView
+from .openai_voice import UNKNOWN_ARGUMENTS, unknown_arguments
 
 # Fields of its own, of chats on one's own data and of its security service.
 AZURE_FIELDS = {
@@ -70,12 +71,9 @@ def old_for_required(view: ChatView) -> Iterator[Finding]:
         yield Finding("tool_choice")
 
 
-def unknown_arguments(view: ChatView) -> Iterator[Finding]:
-    """Fields that nobody knows, all of them in one sentence (1.8)."""
-    names = [name for name in view.body if name not in AZURE_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+def unknown_to_azure(view: ChatView) -> Iterator[Finding]:
+    """Fields that nobody knows (1.8)."""
+    return unknown_arguments(view.body, AZURE_FIELDS)
 
 
 # Of all APIs under a deployment.
@@ -131,8 +129,8 @@ AZURE_CHAT_RULES = (
 UNKNOWN_FIELD_RULE = OPENAI_FIELD_RULES[0]
 AZURE_UNKNOWN_RULE = replace(
     UNKNOWN_FIELD_RULE,
-    sentence="Unrecognized request argument{plural} supplied: {names}",
-    check=unknown_arguments,
+    sentence=UNKNOWN_ARGUMENTS,
+    check=unknown_to_azure,
 )
 AZURE_CHAT = Book(
     "azure",

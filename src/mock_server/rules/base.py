@@ -34,7 +34,7 @@ from .fields import FieldFault, Shape
 
 MOST_VIOLATIONS = 20  # that are told of one request
 LONGEST_QUOTE = 500  # characters of the request that a sentence says
-ONLY_IF_ASKED, BY_MODEL = "off", "mod"  # defaults of rules, beside on and NOTED
+ONLY_IF_ASKED = "off"  # the default of a rule that few want to be told of
 
 # What a model may be called with before its own name: a publisher, a region, a path.
 MODEL_PREFIX = re.compile(
@@ -43,11 +43,16 @@ MODEL_PREFIX = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=256)
 def bare_model(model: str) -> str:
     """The name of a model without what hosts put before it (request rules, 4.1)."""
-    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
-    return model[found.end() if found else 0 : LONGEST_QUOTE]
+    return known_bare_model(model[:LONGEST_QUOTE])  # what is remembered is no longer than that
+
+
+@functools.lru_cache(maxsize=256)
+def known_bare_model(model: str) -> str:
+    """The same of a name that is not too long."""
+    found = MODEL_PREFIX.match(model)
+    return model[found.end() if found else 0 :]
 
 
 class Case:
@@ -124,16 +129,15 @@ class Rule:
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
         values = {name: quoted_briefly(value) for name, value in finding.values.items()}
-        values["place"] = finding.place
+        # Names of the client's own are in paths, and an error in its journal is not to be as long.
+        place = values["place"] = quoted_briefly(finding.place)
         param = self.param if finding.param is None else finding.param
         if param is not None:
             param = param.format(**values)
         sentence = self.sentence if finding.sentence is None else finding.sentence
         code = self.code if finding.code is None else finding.code
         text = sentence.format(**values)
-        return Violation(
-            self.id, finding.place, text, self.status, code, param, self.type, self.default
-        )
+        return Violation(self.id, place, text, self.status, code, param, self.type, self.default)
 
     def holds_for(self, model: str) -> bool:
         """Whether it holds for a model."""

@@ -48,7 +48,7 @@ CONVERSE_MODEL = (
     r"([0-9]{12}):(default-)?prompt-router/[a-zA-Z0-9-:.]+$)"
 )
 # The name of a document, and what it may not have twice in a row.
-DOCUMENT_NAME = re.compile(r"[A-Za-z0-9\s\-()\[\]]*")
+DOCUMENT_NAME = re.compile(r"[A-Za-z0-9_\s\-()\[\]]*")
 TWO_BLANKS = re.compile(r"\s\s")
 BAD_MODEL_FIELDS = (
     f"The format of the {MODEL_FIELDS} field is invalid. Provide a json object for {MODEL_FIELDS}"

@@ -18,14 +18,12 @@ from .fields import AnArray, Anything
 
 AWS_TEXT = AwsString()
 AWS_SOME_TEXT = AwsString(least=1)
-AWS_TEXTS = AwsList(AWS_TEXT)
 # A boolean may come as a text or a number, and what a Document holds the conversation's rules tell.
 AWS_FLAG = AWS_DOCUMENT = Anything()
 AWS_TOOL_USE_ID = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_.:-]+")
 AWS_TOOL_NAME = AwsString(least=1, most=64, pattern="[a-zA-Z0-9_-]+")
 AWS_PICTURES = ("png", "jpeg", "gif", "webp")
 AWS_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-AWS_FILMS = ("mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp")
 AWS_SOUNDS = (
     *("mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg"),
     *("mpga", "pcm", "webm"),
@@ -53,7 +51,8 @@ def aws_medium(formats: Sequence[str]) -> AwsStructure:
     return AwsStructure(members, ("format", "source"))
 
 
-AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(AWS_FILMS)
+# The format of a film is not held against the list: video/mp4 is taken (recorded).
+AWS_IMAGE, AWS_VIDEO = aws_medium(AWS_PICTURES), aws_medium(())
 AWS_PAPER = AwsStructure(
     {
         "format": AwsString(AWS_DOCUMENTS),

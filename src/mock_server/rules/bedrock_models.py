@@ -113,8 +113,7 @@ def more_fields(view: ConverseTalk) -> Iterator[Finding]:
             values = {"pointer": "#", "name": name}
             sentence = None
             if maker == CLAUDE:
-                sentence = "The model returned the following errors: {name}: Extra inputs are not "
-                sentence += "permitted"
+                sentence = MODEL_SAID + "{name}: Extra inputs are not permitted"
             yield Finding(MODEL_FIELDS, values, sentence=sentence)
 
 

@@ -97,11 +97,14 @@ class AwsStructure(Shape):
         """Each member that is there, then whether one is missing."""
         needed = self.needed
         get = {name: shape.fits for name, shape in self.members.items()}.get
+        get_plain = {name: shape.plain for name, shape in self.members.items()}.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is not None and not test(inner) and inner is not None:
                     return False
@@ -128,12 +131,16 @@ class AwsUnion(AwsStructure):
     def made(self) -> Fits:
         """That it has one, and that this fits."""
         get = {name: shape.fits for name, shape in self.members.items()}.get
+        get_plain = {name: shape.plain for name, shape in self.members.items()}.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             found = 0
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    found += 1
+                    continue
                 test = get(name)
                 if test is None or inner is None:
                     continue

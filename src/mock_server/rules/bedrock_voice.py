@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator, List, Mapping, Tuple
 
 from ..errors import MISSING
+from ..jsons import compact
 from ..limits import Json
 from ..values import Failure
 from ..violations import Violations
@@ -113,8 +114,16 @@ def aws_value(fault: FieldFault) -> Tuple[str, str]:
             return "", ""
         return "'{value}' ", f"[{', '.join(map(str, value))}]"
     if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", str(float(value))
+        return "'{value}' ", java_float(value)
     return "'{value}' ", str(value)
+
+
+def java_float(value: Any) -> str:
+    """A number with a point as Java writes it, which knows no bound."""
+    try:
+        return str(float(value))
+    except OverflowError:
+        return "Infinity" if value > 0 else "-Infinity"
 
 
 # What a value is called where another kind was expected.

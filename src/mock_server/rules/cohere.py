@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, Tuple
 
 from ..errors import kind_of
-from ..violations import NOTED
 from .base import Book, Case, Finding, Rule
 from .cohere_fields import COHERE_CHAT_BODY, COHERE_EMBED_BODY
 from .fields import MISSING_FIELD, UNKNOWN_FIELD, WRONG_TYPE, FieldFault
@@ -53,8 +52,8 @@ def no_input_type(case: Case) -> Iterator[Finding]:
 COHERE_FIELD_RULES = (
     Rule("cohere/missing", COHERE_FAULTS[MISSING_FIELD][1], "pattern"),
     Rule("cohere/types", COHERE_FAULTS[WRONG_TYPE][1], "pattern"),
-    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default=NOTED),
-    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default=NOTED),
+    Rule("cohere/unknown-field", COHERE_FAULTS[UNKNOWN_FIELD][1], "pattern", default="jrn"),
+    Rule(*OUT_OF_BOUNDS, "types of cohere 7.3.1", default="jrn"),
 )
 COHERE_EMBED_RULES = (
     *COHERE_FIELD_RULES,

@@ -3,8 +3,7 @@ what is wrong where, for what does not fit.
 
     AnObject({"model": AString(), "n": AnInteger(1, 128, null=True)}, needed=("model",))
 
-All of them take time in proportion to the value.  Pure.
-"""
+All of them take time in proportion to the value.  Pure."""
 
 from __future__ import annotations
 
@@ -210,10 +209,9 @@ class ANumber(Shape):
 
     def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
         """Which bound it breaks."""
-        if self.fits(value):
-            return
-        is_small = self.least is not None and value < self.least
-        yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
+        if not self.fits(value):
+            is_small = self.least is not None and value < self.least
+            yield FieldFault(path, TOO_SMALL if is_small else TOO_LARGE, self, value)
 
 
 class AnInteger(ANumber):
@@ -252,7 +250,10 @@ class AnArray(Shape):
         def fits(value: Json) -> bool:
             if type(value) is not list or not least <= len(value) <= most:
                 return False
-            return all(map(item.fits, value))  # known late, where shapes hold themselves
+            for one in value:
+                if not item.fits(one):  # known late, where shapes hold themselves
+                    return False
+            return True
 
         return fits
 
@@ -262,10 +263,9 @@ class AnArray(Shape):
             yield FieldFault(path, TOO_SHORT, self, value)
         if self.most and len(value) > self.most:
             yield FieldFault(path, TOO_LONG, self, value)
-        item = self.item
         for index, one in enumerate(value):
-            if type(one) is not item.plain:
-                yield from item.faults(one, (*path, index))
+            if type(one) is not self.item.plain:
+                yield from self.item.faults(one, (*path, index))
 
 
 class AnObject(Shape):

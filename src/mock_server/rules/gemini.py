@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from ..violations import NOTED
 from .base import Case, Finding, Rule, Sweep
 from .gemini_checks import (
     gemini_lines,
@@ -79,7 +78,7 @@ GEMINI_CONTENT_RULES = (
         "gemini/text-empty",
         GENERATE_LINE + "{path}.data: required oneof field 'data' must have one initialized field",
         "54xzh/FLIT#69",
-        default=NOTED,
+        default="jrn",
     ),
 )
 GEMINI_NAME_RULES = (
@@ -108,17 +107,19 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
+    # parameters (recorded).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "public source files, sigoden/aichat#666",
+        default=NOTED,
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
         "vercel/ai#3371, pipecat-ai/pipecat-flows#110, crmne/ruby_llm#61",
-        default=NOTED,
+        default="jrn",
     ),
     Rule(
         "gemini/schema-items",

@@ -14,7 +14,13 @@ GEMINI_MODEL_TURN = TalkTurn(
     "model", -1
 )  # any of the model's without calls: no need to tell them apart
 # What makes a part something, beside its text.
-PART_CONTENTS = (*PART_DATA[1:], "thoughtSignature", "thought", "audioTranscription")
+PART_CONTENTS = (
+    *PART_DATA[1:],
+    "thoughtSignature",
+    "thought",
+    "videoMetadata",
+    "audioTranscription",
+)
 GEMINI_ROLES = frozenset(("user", "model", "function"))  # the last is of older clients
 
 
@@ -29,9 +35,10 @@ class GeminiView:
     """A request: the case, its body, and what its contents are.
 
     Contents of the model that follow each other are one turn, for the SDKs send the pieces of a
-    stream back like that (verified with google-genai 3.6.1); others are a turn each, for results of
-    calls must be in one (cloudwego/eino-ext#571).  `asked` is the last content that is more than
-    results of calls, `signed` the places of calls that have a signature."""
+    stream back like that (verified with google-genai 3.6.1); so are results that follow each other,
+    which the Gemini API takes in a content each (recorded), but not Vertex AI
+    (docker/docker-agent#2958).  `asked` is the last content that is more than results of calls,
+    `signed` the places of calls that have a signature."""
 
     __slots__ = (
         *("case", "body", "settings", "contents", "turns", "asked", "signed", "roles", "empty"),
@@ -85,7 +92,12 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.turns.append(turn or PLAIN_TURN)
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = turn is not None and turn.results and last.results and last.role == "user"
+        if turn is not None and goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
 

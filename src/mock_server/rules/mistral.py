@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from ..limits import Json
 from ..values import Failure
-from ..violations import NOTED, Violations
+from ..violations import Violations
 from .base import Book, Case, Check, Finding, Rule, first_alone
 from .conversation import indexed_objects
 from .fields import (
@@ -201,7 +201,7 @@ MISTRAL_CHAT_RULES = (
         "BerriAI/litellm#17761, avante-corp/avante.nvim#2695, datapizza-labs/datapizza-ai#98; "
         "mistralai/mistral-common allows it since July 2026",
         users_after_results,
-        NOTED,
+        "jrn",
     ),
     order_rule(
         "mistral/count",

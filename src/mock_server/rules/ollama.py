@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, Tuple
 
 from ..errors import kind_of
-from .base import ONLY_IF_ASKED, Book, Case, Finding, Rule
+from .base import Book, Case, Finding, Rule
 from .fields import FieldFault, KeyStep
 from .ollama_fields import (
     GO_ITEMS,
@@ -124,7 +124,7 @@ OLLAMA_RULES = (
         "{model} does not support tools",
         "ollama/ollama#11131, microsoft/magentic-ui#206, pydantic/pydantic-ai#703",
         offers_tools,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("tools",),
         models=r"^(?:deepseek-r1|gemma[23]?|llama[23]|orca2|phi[34]?|qwen)(?::|$)",
     ),
@@ -133,7 +133,7 @@ OLLAMA_RULES = (
         '"{model}" does not support thinking',
         OLLAMA_SOURCE,
         is_to_think,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("think",),
         models=r"^(?:gemma[23]?|llama[23](?:\.\d)?|orca2|phi[34]?|qwen(?:2(?:\.5)?)?)(?::|$)",
     ),
@@ -142,7 +142,7 @@ OLLAMA_RULES = (
         '"{model}" does not support chat',
         OLLAMA_SOURCE,
         is_to_chat,
-        default=ONLY_IF_ASKED,
+        default="off",
         needs=("messages",),
         models=r"(?:^|-)(?:embed|embedding)(?:-|:|$)|^(?:all-minilm|bge-)",
     ),

@@ -87,13 +87,18 @@ SAMPLING: Mapping[str, Any] = {
 }
 
 
+STOPS_AT_TEXTS = re.compile(r"^o(?:1|3-mini)")  # the older ones do (recorded)
+
+
 def set_sampling(view: ChatView) -> Iterator[Finding]:
     """What else those models don't take."""
     body = view.body
     if not samples_freely(view):
         for name, usual in SAMPLING.items():
             value = body.get(name)
-            if value is not None and value != usual:
+            if value is None or value == usual:
+                continue
+            if name != "stop" or not STOPS_AT_TEXTS.match(view.case.name):
                 yield Finding(name, {"x": name})
     if view.case.name.startswith("o") and body.get("parallel_tool_calls") is not None:
         yield Finding("parallel_tool_calls", {"x": "parallel_tool_calls"})

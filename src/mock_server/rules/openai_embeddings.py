@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Iterator, List
 
 from ..limits import MOST_INPUTS, Json
-from .base import BY_MODEL, Book, Case, Finding, Rule
+from .base import Book, Case, Finding, Rule
 from .fields import AnInteger, AnObject, Anything, AString
 from .openai_chat import OPENAI_CHAT
-from .openai_voice import OpenAIVoice
+from .openai_voice import UNKNOWN_ARGUMENTS, OpenAIVoice, unknown_arguments
 
 EMBEDDING_FIELDS = {
     "model": AString(),
@@ -20,11 +20,8 @@ EMBEDDING_FIELDS = {
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
-    """Members that there are not, all in one sentence, as the older APIs say it."""
-    names = [name for name in case.body if name not in EMBEDDING_FIELDS]
-    if names:
-        plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:20])})
+    """Members that there are not."""
+    return unknown_arguments(case.body, EMBEDDING_FIELDS)
 
 
 def are_tokens(values: List[Json]) -> bool:
@@ -74,7 +71,7 @@ OPENAI_EMBEDDINGS_RULES = (
     *[OPENAI_CHAT.by_id["openai/" + id] for id in ("missing", "types", "limits")],
     Rule(
         "openai/unknown-field",
-        "Unrecognized request argument{plural} supplied: {names}",
+        UNKNOWN_ARGUMENTS,
         "songquanpeng/one-api#1319",
         foreign_arguments,
     ),
@@ -97,7 +94,7 @@ OPENAI_EMBEDDINGS_RULES = (
         "This model does not support specifying dimensions.",
         "found in six public sources",
         asks_for_dimensions,
-        default=BY_MODEL,
+        default="mod",
         needs=("dimensions",),
         models="ada-002",
     ),

@@ -3,10 +3,11 @@ Pure."""
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Mapping, Sequence, Tuple
+from typing import Container, Dict, Iterable, Iterator, Mapping, Sequence, Tuple
 
 from ..errors import kind_of
 from ..jsons import compact
+from ..limits import Json
 from .base import Finding
 from .fields import (
     MISSING_FIELD,
@@ -80,6 +81,18 @@ def wanted_by(shape: Shape) -> str:
     if shape.kind == ANumber.kind:
         return "a decimal"
     return "one of " * (" or " in shape.kind) + shape.kind
+
+
+# Of members that there are not, where all are told at once (Azure, and the older APIs).
+UNKNOWN_ARGUMENTS = "Unrecognized request argument{plural} supplied: {names}"
+
+
+def unknown_arguments(body: Mapping[str, Json], known: Container[str]) -> Iterator[Finding]:
+    """Members that there are not, all in one sentence."""
+    names = [name for name in body if name not in known]
+    if names:
+        plural = "s" * (len(names) > 1)
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path

@@ -2,12 +2,23 @@
 request rules, 1.4).
 
 A field has two names, null is as good as nothing, one value may stand where a list belongs,
-numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds
+others does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
 """
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, FrozenSet, Iterator, Mapping, Sequence, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterator,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from ..formats.gemini import snake
 from ..limits import Json
@@ -51,7 +62,7 @@ class ProtoValue(ProtoShape):
 class ProtoString(ProtoShape):
     """A text."""
 
-    of = "TYPE_STRING"
+    of, plain = "TYPE_STRING", str
 
     def made(self) -> Fits:
         """By its type."""
@@ -213,7 +224,7 @@ class ProtoList(ProtoShape):
             yield from self.item.faults(value, path)
             return
         for index, one in enumerate(value):
-            if one is not None and not self.item.fits(one):
+            if one is not None:
                 yield from self.item.faults(one, (*path, index))
 
 
@@ -245,7 +256,7 @@ class ProtoMap(ProtoShape):
             yield FieldFault(path, WRONG_TYPE, self, value)
             return
         for number, (key, one) in enumerate(value.items()):
-            if one is not None and not self.value.fits(one):
+            if one is not None:
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
@@ -268,24 +279,35 @@ class ProtoMessage(ProtoShape):
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
         self.data = both_names(*data)
+        self.known: Dict[
+            str, ProtoShape
+        ] = {}  # its fields by either name, once they were asked for
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
         """Its fields by either name."""
-        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+        if not self.known:  # made late, for messages may hold themselves
+            names = {snake(name): one for name, one in self.members.items()}
+            self.known = {**names, **self.members}
+        return self.known
 
     def made(self) -> Fits:
         """Each of its fields, in any order."""
         closed, data, by_name = self.closed, self.data, self.by_name
         tests: Dict[str, Callable[[Json], bool]] = {}
-        get = tests.get
+        plain: Dict[str, Optional[type]] = {}
+        get, get_plain = tests.get, plain.get
 
         def fits(value: Json) -> bool:
             if type(value) is not dict:
                 return False
             if not tests:  # made late, for messages may hold themselves
+                # At once, and these last: other threads may be here, too.
+                plain.update({name: shape.plain for name, shape in by_name().items()})
                 tests.update({name: shape.fits for name, shape in by_name().items()})
             for name, inner in value.items():
+                if type(inner) is get_plain(name):
+                    continue
                 test = get(name)
                 if test is None:
                     if closed:
@@ -309,7 +331,7 @@ class ProtoMessage(ProtoShape):
                     yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
             elif inner is not None and name in self.data and name not in taken:
                 yield FieldFault((*path, name), TWO_DATA, self, inner)
-            elif inner is not None and not shape.fits(inner):
+            elif inner is not None:
                 yield from shape.faults(inner, (*path, name))
 
 

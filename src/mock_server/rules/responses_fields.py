@@ -11,7 +11,6 @@ from .fields import (
     MISSING_FIELD,
     UNKNOWN_FIELD,
     ABoolean,
-    AMap,
     AnArray,
     AnInteger,
     AnObject,
@@ -25,7 +24,7 @@ from .fields import (
     Fits,
     Shape,
 )
-from .openai_chat_fields import EFFORTS
+from .openai_chat_fields import EFFORTS, FORMAT_NAME, METADATA
 from .responses_items_fields import CALLED_NAME, ITEMS, InOrder, called
 
 
@@ -116,14 +115,13 @@ RESPONSES_TOOLS = called(
         null=True,
     ),
 )
-SCHEMA_NAME = AString(least=1, most=64, pattern="^[a-zA-Z0-9_-]+$")
 FORMAT_TYPES = AUnion(
     "type",
     {
         "json_object": AnObject({}, closed=False),
         "text": AnObject({}, closed=False),
         "json_schema": InOrder(
-            {"name": SCHEMA_NAME, "schema": OPEN}, ("name", "schema"), closed=False
+            {"name": FORMAT_NAME, "schema": OPEN}, ("name", "schema"), closed=False
         ),
     },
     null=True,
@@ -192,7 +190,7 @@ INCLUDABLE = (
 )
 CREATE_MEMBERS: Dict[str, Shape] = {
     "include": AnArray(AString(INCLUDABLE), null=True),
-    "metadata": AMap(AString(most=512), AString(most=64), most=16, null=True),
+    "metadata": METADATA,
     "temperature": decimal(0, 2),
     "top_p": decimal(0, 1),
     "presence_penalty": decimal(-2, 2),

@@ -151,7 +151,10 @@ def said_with(parts: Shape) -> Shape:
 
 
 MESSAGE_MEMBERS = {"type": WHATEVER, "id": AnId("msg"), "status": WHATEVER}
-INPUT_MESSAGE = InOrder({**MESSAGE_MEMBERS, "content": said_with(PARTS_OF_INPUT)}, ("content",))
+# The SDK has a phase in messages of all roles.
+INPUT_MESSAGE = InOrder(
+    {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_INPUT)}, ("content",)
+)
 OUTPUT_MESSAGE = InOrder(
     {**MESSAGE_MEMBERS, "phase": WHATEVER, "content": said_with(PARTS_OF_ASSISTANT)}, ("content",)
 )

@@ -6,13 +6,36 @@ on the session only where it is not there.
 
 from __future__ import annotations
 
-from typing import Dict, List, Set
+from typing import Collection, Dict, List, Set
 
 from ..formats.responses_input import input_items
 from ..formats.shapes import items_within
+from ..jsons import within
 from ..limits import Json
-from ..state import Stored
+from ..state import State, Stored
+from ..values import Call
 from .base import Case
+
+# Items that may be looked for; of calls only who asks for all rules is told.
+SOUGHT, SOUGHT_IF_ASKED = ("item_reference", "reasoning"), "function_call"
+
+
+FEW_STORED = 50  # responses that are soon looked through
+
+
+def searches_stored(call: Call, state: State, every: bool) -> bool:
+    """Whether items are to be looked for in many responses, each of which is told for that; `every`
+    asks for the rules, too, that are off."""
+    if len(state.responses) <= FEW_STORED:
+        return False
+    given = within(call.body, "input")
+    kinds = (*SOUGHT, SOUGHT_IF_ASKED) if every else SOUGHT
+    for item in given if isinstance(given, list) else ():
+        if isinstance(item, dict):
+            kind = item.get("type")
+            if kind in kinds or (kind is None and "role" not in item):
+                return True
+    return False
 
 
 def was_issued(case: Case, id: str) -> bool:
@@ -44,9 +67,12 @@ def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
     which made it."""
     found: Dict[str, Stored] = {}
     responses = case.state.responses if case.state else {}
-    for stored in list(responses.values()):
-        for id in ids.intersection(item_ids(stored)):
-            found.setdefault(id, stored)
+    for stored in list(responses.values()) if ids else ():
+        there: Collection[str] = item_ids(stored)
+        few, many = sorted((ids, there), key=len)
+        for id in few:
+            if id in many:
+                found.setdefault(id, stored)
     if len(found) < len(ids):
         case.asks_state = True
     return found

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from ..errors import kind_of
 from .base import Finding
 from .fields import (
     UNKNOWN_FIELD,
     WRONG_TAG,
     WRONG_TYPE,
     AMap,
-    AString,
     FieldFault,
 )
 from .openai_voice import FaultWords, OpenAIVoice, bracketed, said_values
@@ -54,14 +52,9 @@ class ResponsesVoice(OpenAIVoice):
         if kind == WRONG_TAG and isinstance(shape, ToldUnion):
             sentence = "Invalid value: '{value}'. Supported values are: {choices}."
             return sentence, "invalid_value", {"value": value, "choices": said_values(shape.told)}
-        wanted = ""
-        if isinstance(shape, AMap):
-            wanted = "a metadata object"
-        elif isinstance(shape, AString) and shape.choices:
-            wanted = "one of " + said_values(shape.choices).replace(" and ", " or ")
-        if kind == WRONG_TYPE and wanted:
-            sentence = "Invalid type for '{path}': expected {wanted}, but got {got} instead."
-            return sentence, "invalid_type", {"wanted": wanted, "got": kind_of(value)}
+        if kind == WRONG_TYPE and isinstance(shape, AMap):
+            sentence, code, more = OpenAIVoice.said(fault)
+            return sentence, code, {**more, "wanted": "a metadata object"}
         if isinstance(shape, AnId) and kind != WRONG_TYPE:
             return ID_SENTENCE, "invalid_value", {"id": value, "prefix": shape.prefix}
         return OpenAIVoice.said(fault)

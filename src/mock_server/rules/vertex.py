@@ -10,7 +10,6 @@ from typing import Any, Dict, Iterator, Tuple, Union
 from ..formats.gemini import pick, snake
 from ..jsons import compact
 from ..records import replace
-from ..violations import NOTED
 from .base import Finding, Rule, Sweep
 from .conversation import text_at
 from .fields import compiled_once
@@ -103,7 +102,7 @@ VERTEX_RULES: Tuple[Union[Rule, Sweep], ...] = (
     *[rule for rule in GEMINI_CONTENT_RULES if rule.id == "gemini/contents-missing"],
     *GEMINI_NAME_RULES,
     # It takes an object without members (BerriAI/litellm#19139), of the others little is known.
-    *[replace(rule, default=NOTED) for rule in GEMINI_SCHEMA_RULES],
+    *[replace(rule, default="jrn") for rule in GEMINI_SCHEMA_RULES],
     Sweep(gemini_lines),
     Rule(
         "vertex/parts",

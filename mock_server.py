@@ -1882,13 +1882,16 @@ class Violation:
         return self.default != NOTED
 
     def json(self) -> Dict[str, Json]:
-        """What the journal shows."""
-        return {
+        """What the journal shows; of one that is only noted also that."""
+        shown: Dict[str, Json] = {
             "rule": self.rule,
             "place": self.place,
             "message": self.message,
             "status": self.status,
         }
+        if not self.counts:
+            shown["default"] = self.default
+        return shown
 
 
 Violations = Tuple[Violation, ...]
@@ -5582,7 +5585,8 @@ def location(path: str) -> List[Union[str, int]]:
     """`messages[0].role` as pydantic has it: ["messages", 0, "role"]."""
     steps: List[Union[str, int]] = []
     for name in re.findall(r"[^.\[\]]+", path):
-        if name.isdigit():  # the index of an item
+        # The index of an item: the client's own names may be any digits, too, and many of them.
+        if re.fullmatch("[0-9]{1,9}", name):
             steps.append(int(name))
         else:
             steps.append(name)
@@ -6206,7 +6210,7 @@ def read_assertion(text: str) -> Optional[Assertion]:
     if not re.fullmatch(JWT, text):
         return None
     try:
-        header, claims = [parse_json(from_base64url(part)) for part in text.split(".")[:2]]
+        header, claims = [parse_request(from_base64url(part)) for part in text.split(".")[:2]]
     except ValueError:
         return None
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -6319,8 +6323,9 @@ class Sts(TokenEndpoint):
         return ErrorBody({"ErrorResponse": answer}, xml_of, content_type="text/xml")
 
     def asked_life(self, call: Call) -> int:
-        """`DurationSeconds`."""
-        return int(field_text(call, "DurationSeconds") or self.usual_life)
+        """`DurationSeconds`, which may be anything where a mock answers."""
+        text = field_text(call, DURATION_RULE.name)
+        return self.usual_life if wrong_number(DURATION_RULE, text) else int(text)
 
     def answer(self, call: Call, action: str, result: Json) -> Json:
         """The result of an action, with what is around it."""
@@ -6558,7 +6563,8 @@ INSTANCE: Mapping[str, str] = {
 
 def instance_page(value: Mapping[str, Json]) -> str:
     """An error as a page."""
-    title = f"{value['status']} - {value['message']}"
+    # A browser shows it: of the server's own errors some repeat what was asked for.
+    title = f"{value['status']} - {escape(value['message'], quote=False)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
@@ -6602,26 +6608,34 @@ class InstanceSession(OnInstance):
         """A request that has come through others, or does not say for how long."""
         if "x-forwarded-for" in call.headers:
             return Failure(403, http_phrase(403))
-        life = call.headers.get(TTL, "")
-        if not life.isdecimal() or len(life) > 5 or not 0 < int(life) <= LONGEST_SESSION:
+        if not session_life(call):
             return Failure(400, http_phrase(400))
         return None
 
     def headers(self, call: Call, stream: bool, status: int) -> Headers:
         """For how long it holds."""
-        life: Headers = ()
-        if status < 400 and TTL in call.headers:
-            life = (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", call.headers[TTL]),)
-        return (*life, *super().headers(call, stream, status))
+        own, life = super().headers(call, stream, status), session_life(call)
+        if status < 400 and life:
+            return (("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", str(life)), *own)
+        return own
 
     def whole(self, call: Call, reply: Reply) -> Json:
         """The token, and nothing around it."""
-        issuer, life = issuer_of(call), int(call.headers.get(TTL, LONGEST_SESSION))
+        # A mock answers, too, where it does not say for how long.
+        issuer, life = issuer_of(call), session_life(call) or LONGEST_SESSION
         return utf8(reply.text(Text) or issuer.token("imds", issuer.now() + life))
 
     def whole_type(self, call: Call) -> str:
         """A text."""
         return "text/plain"
+
+
+def session_life(call: Call) -> int:
+    """For how many seconds a machine's token is to hold; 0 for what is no such number."""
+    life = call.headers.get(TTL, "")
+    if not life.isdecimal() or len(life) > 5 or int(life) > LONGEST_SESSION:
+        return 0
+    return int(life)
 
 
 class InstanceCredentials(OnInstance):
@@ -10303,6 +10317,7 @@ NO_STORE = (
     ("X-Content-Type-Options", "nosniff"),
 )
 EVERYTHING = "/.default"
+LONGEST_SCOPE = 10_000  # characters
 OF_AN_IDENTITY = ("openid", "offline_access", "profile", "email")
 CODE = re.compile(r"AADSTS([0-9]+)")
 # What Entra calls an error that says it in no other way, by status.
@@ -10471,6 +10486,8 @@ def told_second(second: Optional[float]) -> str:
 
 def audience_of(scope: str) -> str:
     """Whose token a scope asks for; empty if it asks for more than all that one has."""
+    if len(scope) > LONGEST_SCOPE:  # of millions of words each would be a text of its own
+        return ""
     # MSAL for Go asks for an identity, too (verified).
     asked = [one for one in scope.split() if one not in OF_AN_IDENTITY]
     if len(asked) != 1 or not asked[0].endswith(EVERYTHING):
@@ -19703,7 +19720,7 @@ def signed_by_header(request: Request) -> Signed:
         algorithm,
         found["Credential"],
         moment,
-        tuple(sorted(found["SignedHeaders"].lower().split(";"))),
+        signed_names(found["SignedHeaders"]),
         found["Signature"],
         request.headers.get("x-amz-security-token", ""),
         query_pairs(request),
@@ -19725,7 +19742,7 @@ def signed_by_query(request: Request) -> Signed:
         query["X-Amz-Algorithm"],
         query["X-Amz-Credential"],
         query["X-Amz-Date"],
-        tuple(sorted(query["X-Amz-SignedHeaders"].lower().split(";"))),
+        signed_names(query["X-Amz-SignedHeaders"]),
         query["X-Amz-Signature"],
         query.get("X-Amz-Security-Token", ""),
         tuple(pair for pair in query_pairs(request) if pair[0] != "X-Amz-Signature"),
@@ -19733,11 +19750,18 @@ def signed_by_query(request: Request) -> Signed:
     )
 
 
+def signed_names(text: str) -> Tuple[str, ...]:
+    """The headers that are signed.  One that is named again and again is still signed once, or few
+    bytes would stand for hundreds of millions."""
+    return tuple(sorted(set(text.lower().split(";"))))
+
+
 def basic_date(text: str) -> str:
     """A Date header in ISO 8601's basic format; as it is, if it is none."""
     try:
         return parsedate_to_datetime(text).strftime("%Y%m%dT%H%M%SZ")
-    except (TypeError, ValueError):  # the first before Python 3.10
+    # The first before Python 3.10, the last of what no date has.
+    except (TypeError, ValueError, OverflowError):
         return text
 
 
@@ -20965,11 +20989,16 @@ MODEL_PREFIX = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=256)
 def bare_model(model: str) -> str:
     """The name of a model without what hosts put before it (request rules, 4.1)."""
-    found = MODEL_PREFIX.match(model[:LONGEST_QUOTE])
-    return model[found.end() if found else 0 : LONGEST_QUOTE]
+    return known_bare_model(model[:LONGEST_QUOTE])  # what is remembered is no longer than that
+
+
+@functools.lru_cache(maxsize=256)
+def known_bare_model(model: str) -> str:
+    """The same of a name that is not too long."""
+    found = MODEL_PREFIX.match(model)
+    return model[found.end() if found else 0 :]
 
 
 class Case:
@@ -21046,16 +21075,15 @@ class Rule:
     def violation(self, finding: Finding) -> Violation:
         """What is said of a place where it is broken."""
         values = {name: quoted_briefly(value) for name, value in finding.values.items()}
-        values["place"] = finding.place
+        # Names of the client's own are in paths, and an error in its journal is not to be as long.
+        place = values["place"] = quoted_briefly(finding.place)
         param = self.param if finding.param is None else finding.param
         if param is not None:
             param = param.format(**values)
         sentence = self.sentence if finding.sentence is None else finding.sentence
         code = self.code if finding.code is None else finding.code
         text = sentence.format(**values)
-        return Violation(
-            self.id, finding.place, text, self.status, code, param, self.type, self.default
-        )
+        return Violation(self.id, place, text, self.status, code, param, self.type, self.default)
 
     def holds_for(self, model: str) -> bool:
         """Whether it holds for a model."""
@@ -23524,8 +23552,16 @@ def aws_value(fault: FieldFault) -> Tuple[str, str]:
             return "", ""
         return "'{value}' ", f"[{', '.join(map(str, value))}]"
     if isinstance(fault.shape, AwsFloat):
-        return "'{value}' ", compact(float(str(value)))  # its digits: they may be too many
+        return "'{value}' ", java_float(value)
     return "'{value}' ", str(value)
+
+
+def java_float(value: Any) -> str:
+    """A number with a point as Java writes it, which knows no bound."""
+    try:
+        return str(float(value))
+    except OverflowError:
+        return "Infinity" if value > 0 else "-Infinity"
 
 
 # What a value is called where another kind was expected.
@@ -26058,7 +26094,8 @@ def gemini_schema_object(schema: Dict[str, Any], way: SchemaWay) -> Iterator[Fin
 # request rules, 1.4).
 
 # A field has two names, null is as good as nothing, one value may stand where a list belongs,
-# numbers may be strings and enums numbers.  Paths are of the names that were sent.  Pure.
+# numbers may be strings and enums numbers.  Paths are of the names that were sent.  What holds
+# others does not ask whether they fit, so that each is looked at once, however deep it lies.  Pure.
 
 
 BASE64_BOTH = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -26251,7 +26288,7 @@ class ProtoList(ProtoShape):
             yield from self.item.faults(value, path)
             return
         for index, one in enumerate(value):
-            if one is not None and not self.item.fits(one):
+            if one is not None:
                 yield from self.item.faults(one, (*path, index))
 
 
@@ -26283,7 +26320,7 @@ class ProtoMap(ProtoShape):
             yield FieldFault(path, WRONG_TYPE, self, value)
             return
         for number, (key, one) in enumerate(value.items()):
-            if one is not None and not self.value.fits(one):
+            if one is not None:
                 yield from self.value.faults(one, (*path, KeyStep(key, number), "value"))
 
 
@@ -26306,11 +26343,17 @@ class ProtoMessage(ProtoShape):
     ) -> None:
         self.of, self.members, self.closed = of, dict(members), closed
         self.data = both_names(*data)
+        self.known: Dict[
+            str, ProtoShape
+        ] = {}  # its fields by either name, once they were asked for
         super().__init__(rule)
 
     def by_name(self) -> Dict[str, ProtoShape]:
         """Its fields by either name."""
-        return {**{snake(name): one for name, one in self.members.items()}, **self.members}
+        if not self.known:  # made late, for messages may hold themselves
+            names = {snake(name): one for name, one in self.members.items()}
+            self.known = {**names, **self.members}
+        return self.known
 
     def made(self) -> Fits:
         """Each of its fields, in any order."""
@@ -26352,7 +26395,7 @@ class ProtoMessage(ProtoShape):
                     yield FieldFault((*path, name), UNKNOWN_FIELD, self, inner)
             elif inner is not None and name in self.data and name not in taken:
                 yield FieldFault((*path, name), TWO_DATA, self, inner)
-            elif inner is not None and not shape.fits(inner):
+            elif inner is not None:
                 yield from shape.faults(inner, (*path, name))
 
 
@@ -26749,12 +26792,7 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = turn is not None and turn.results and last.results and last.role == "user"
-        if turn is not None and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
+        self.of_user(turn)
         if not results or results < len(listed(parts)):
             self.asked = index
 
@@ -26770,6 +26808,15 @@ class GeminiView:
             if turn is not None:
                 last.calls += turn.calls
                 last.results += turn.results
+
+    def of_user(self, turn: Optional[TalkTurn]) -> None:
+        """A content of the user's, with what it has of calls; results may come in a content each."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn and turn.results and last.results and last.role == "user")
+        if turn and goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn or PLAIN_TURN)
 
     def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
         """The call or the result that a part is; None for any other, of which those without data
@@ -28387,6 +28434,28 @@ ANY_HOST_CHAT = host_book(TOOLS_ALONE)  # of which nothing more is known
 # on the session only where it is not there.
 
 
+# Items that may be looked for; of calls only who asks for all rules is told.
+SOUGHT, SOUGHT_IF_ASKED = ("item_reference", "reasoning"), "function_call"
+
+
+FEW_STORED = 50  # responses that are soon looked through
+
+
+def searches_stored(call: Call, state: State, every: bool) -> bool:
+    """Whether items are to be looked for in many responses, each of which is told for that; `every`
+    asks for the rules, too, that are off."""
+    if len(state.responses) <= FEW_STORED:
+        return False
+    given = within(call.body, "input")
+    kinds = (*SOUGHT, SOUGHT_IF_ASKED) if every else SOUGHT
+    for item in given if isinstance(given, list) else ():
+        if isinstance(item, dict):
+            kind = item.get("type")
+            if kind in kinds or (kind is None and "role" not in item):
+                return True
+    return False
+
+
 def was_issued(case: Case, id: str) -> bool:
     """Whether the server issued a response that may be gone on from, as far as is known."""
     state = case.state
@@ -28416,9 +28485,12 @@ def holders_of(case: Case, ids: Set[str]) -> Dict[str, Stored]:
     which made it."""
     found: Dict[str, Stored] = {}
     responses = case.state.responses if case.state else {}
-    for stored in list(responses.values()):
-        for id in ids.intersection(item_ids(stored)):
-            found.setdefault(id, stored)
+    for stored in list(responses.values()) if ids else ():
+        there: Collection[str] = item_ids(stored)
+        few, many = sorted((ids, there), key=len)
+        for id in few:
+            if id in many:
+                found.setdefault(id, stored)
     if len(found) < len(ids):
         case.asks_state = True
     return found
@@ -29731,24 +29803,25 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
     return told_as(that_count(violations))
 
 
-def rules_json() -> List[Json]:
+def rules_json() -> List[Dict[str, Json]]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
-    again where another says it otherwise.  One that is only noted of some requests, or at another
-    host, is told as the rule that it is."""
-    found: Dict[Tuple[str, ...], Json] = {}
+    again where another says it otherwise.  One that is only noted in some cases has two rows, or a
+    row elsewhere, of which the first says what it is."""
+    found: Dict[Tuple[str, ...], Dict[str, Json]] = {}
     told: Dict[str, List[Json]] = {}
-    for book in BOOKS.values():
+    books = [("", book) for book in BOOKS.values()]
+    for dialect, book in [*books, *HOST_CHATS.items()]:
         for rule in book.rules:
             words: List[Json] = [rule.sentence, rule.status]
             if told.setdefault(rule.id, words) == words:
                 key: Tuple[str, ...] = (rule.id,)
             else:
-                key = rule.id, book.provider, book.api
+                key = rule.id, dialect or book.provider, book.api
             found.setdefault(
                 key,
                 {
                     "id": rule.id,
-                    "provider": book.provider,
+                    "provider": dialect or book.provider,
                     "api": book.api,
                     "sentence": rule.sentence,
                     "status": rule.status,
@@ -32978,7 +33051,10 @@ def one_of(sends: List[Send]) -> Send:
 
 
 PLAIN_FORM = "application/x-www-form-urlencoded"
-FORM_PAIR = re.compile(r"(&)([^&=]*)=([^&]*)")
+# A field is called so; anything else may be a body that is said to be a form, and is JSON.
+PLAIN_NAME = re.compile(r"[\w.:-]{1,50}")
+INNER_NAME = re.compile(r"[;\s]([^;\s=]+)=")
+HIDDEN = "***"
 # What a form exchanges for a token, where its name is no secret elsewhere (RFC 6749, 4.1.3;
 # RFC 7636, 4.5; RFC 8628, 3.4; AWS's one-time passwords).
 CODES = frozenset(("code", "code_verifier", "device_code", "tokencode"))
@@ -32989,33 +33065,54 @@ def is_plain_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(PLAIN_FORM)
 
 
-def kept_form(text: str) -> str:
-    """A body that is written as a query is, as it may be kept."""
-    return FORM_PAIR.sub(kept_pair, "&" + text)[1:]
+def kept_form(text: str, hides: bool) -> str:
+    """A body that is written as a query is, as it may be kept; `hides` says that it is full of
+    credentials, and may be anything but what it is said to be."""
+    return "&".join([kept_pair(pair, hides) for pair in text.split("&")])
 
 
-def kept_pair(match: "re.Match[str]") -> str:
+def kept_pair(pair: str, hides: bool) -> str:
     """A field of such a body as it may be kept."""
-    before, name, value = match.groups()
-    if unquote(name).lower() in CODES:
-        return f"{before}{name}={masked('key', unquote(value))}"
-    return masked_pair(match)
+    written, equals, value = pair.partition("=")
+    name, plain = [unquote(text.replace("+", " ")) for text in (written, value)]
+    if hides and pair and not (equals and PLAIN_NAME.fullmatch(name)):
+        return HIDDEN
+    if not equals:
+        return pair
+    kept = kept_value(name.strip("[] "), plain)
+    return pair if kept == plain else f"{written}={kept}"
+
+
+def kept_value(name: str, value: str) -> str:
+    """A field's text as it may be kept."""
+    # Others part fields by semicolons or lines.
+    inner = [found for found in INNER_NAME.findall(value) if SECRET.fullmatch(found)]
+    if name.lower() in CODES or inner:
+        name = "key"
+    return masked(name, value)
 
 
 def kept_fields(value: Json) -> Json:
-    """A JSON value as it may be kept: the credentials in it are masked by their names."""
+    """A JSON value as it may be kept: the credentials in it are masked by their names, and what is
+    no name of a field is masked itself."""
     if isinstance(value, list):
         return [kept_fields(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {name: kept_field(name, inner) for name, inner in value.items()}
+    return {
+        name if PLAIN_NAME.fullmatch(name) else HIDDEN: kept_field(name, inner)
+        for name, inner in value.items()
+    }
 
 
 def kept_field(name: str, value: Json) -> Json:
     """One member of an object as it may be kept."""
+    if isinstance(value, str):
+        # Behind what is no name there may be anything.
+        return kept_value(name if PLAIN_NAME.fullmatch(name) else "key", value)
     if value is None or not (SECRET.fullmatch(name) or name.lower() in CODES):
         return kept_fields(value)
-    return masked("key", value if isinstance(value, str) else compact(value))
+    return masked("key", compact(value))
 
 
 def kept_call(call: Call) -> Call:
@@ -33023,10 +33120,10 @@ def kept_call(call: Call) -> Call:
     return replace(call, request=replace(call.request, body=b""), body=kept_fields(call.body))
 
 
-def kept_text(request: Request, text: str) -> str:
+def kept_text(request: Request, text: str, hides: bool) -> str:
     """A body that was not read, or is too long to be kept, as it may be."""
     if is_plain_form(request):
-        return kept_form(text)
+        return kept_form(text, hides)
     return f"*** ({len(request.body)} bytes)" if text else ""
 
 
@@ -33147,7 +33244,8 @@ def told_size(answered: Answered, violations: Violations) -> int:
     """About the bytes of memory that what was said of a request takes."""
     size = VIOLATION_SIZE * len(violations)
     if violations:
-        size += strings_size(one.message for one in violations)
+        for one in violations:
+            size += strings_size((one.place, one.message, one.param or ""))
     if answered.near:
         size += walked_size(list(answered.near))
     return size
@@ -33169,7 +33267,7 @@ def body_and_call(request: Request, answered: Answered) -> Tuple[Json, Optional[
     else:
         body = request.body.decode("utf-8", "replace")
     if isinstance(body, str) and (is_plain_form(request) or hides_body(answered)):
-        body = kept_text(request, body)
+        body = kept_text(request, body, hides_body(answered))
         if call and call.body:
             call = replace(call, body=body)
     return body, call
@@ -34264,7 +34362,8 @@ body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background
 }
 </style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
 <table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>ended</th>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
+<th>credential</th><th>ended</th>
 </tr></thead>
 <tbody id="rows"></tbody></table>
 <script>
@@ -34289,6 +34388,15 @@ function show(entry) {
   cell(row, entry.model);
   cell(row, entry.status);
   cell(row, entry.mock ?? entry.note);
+  const broken = cell(row, "");
+  for (const one of entry.violations) {
+    const line = document.createElement("div");
+    line.textContent = one.rule + (one.place ? " at " + one.place : "");
+    if (one.default === "jrn") line.textContent += " (noted)";
+    line.title = one.message;
+    broken.append(line);
+  }
+  cell(row, entry.auth);
   cell(row, entry.ended ?? "…");
   while (rows.rows.length > 500) rows.deleteRow(-1);
 }
@@ -35613,7 +35721,7 @@ def read_verify(asked: Given) -> Dict[str, bool]:
 
 class Leftovers(NamedTuple):
     """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read; and all of it in sentences."""
+    answered, requests that could not be read or broke a rule; and all of it in sentences."""
 
     unused: List[Json]
     unmatched: List[Entry]
@@ -35804,11 +35912,17 @@ def invalid_sentence(entry: Entry) -> str:
 
 
 def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and what differs of the request that came nearest to it."""
+    """That a mock was never used, and why: a request that it matches was refused, or what differs
+    of the request that came nearest to it."""
     place = f" ({mock.id})"
     if mock.name == mock.place:
         place = ""
     told = f'mock "{mock.name}"{place} was never used'
+    for entry in reversed(entries[-LOOKED_AT:]):
+        asked = entry.asked
+        is_refused = asked.note and not asked.mock and not asked.unmatched
+        if is_refused and not asked.differences(mock.conditions):
+            return f"{told}; it matches {noted(entry)}"
     near = near_requests(entries, mock.conditions, None)
     if near:
         told += f"; nearest was {near[0].sentence}"
@@ -35945,8 +36059,12 @@ class Control:
         return control_response(200, found)
 
     def rules(self, asked: ControlRequest) -> Response:
-        """What each provider refuses."""
-        return control_response(200, {"rules": rules_json()})
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
 
     # --- the journal ---
 
@@ -36212,6 +36330,7 @@ EXPIRED_KEY = Failure(
     403, "The security token included in the request is expired", "ExpiredTokenException"
 )
 SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+NONE = "none"  # what the journal says of a request without a credential
 GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
@@ -36223,6 +36342,11 @@ class Checked:
     auth: str
     failure: Optional[Failure] = None
     is_lasting: bool = True
+
+    @property
+    def note(self) -> str:
+        """The same for the log."""
+        return "no credential" if self.auth == NONE else self.auth
 
 
 def holder_of(wire: WireFormat) -> str:
@@ -36271,6 +36395,9 @@ class Guard:
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))
         why = f"wrong: {place} has none that --credential names for {holder}"
+        others = [other for other, keys in self.keys.items() if key in keys]
+        if others:  # a gateway that mixes up its upstreams
+            why += f", but that of {others[0]}"
         return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
@@ -36358,7 +36485,7 @@ def missing(wire: WireFormat, request: Request) -> Checked:
     failure = wire.unauthorized(request)
     given = request.headers.get("authorization", "").strip().lower()
     if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Checked("none", failure)
+        return Checked(NONE, failure)
     return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)
 
 
@@ -37303,7 +37430,7 @@ class Answerer:
         if finding.failure:
             answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
-            answered = replace(answered, note=finding.auth)
+            answered = replace(answered, note=finding.note)
         else:
             answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting
@@ -37418,6 +37545,8 @@ class Answerer:
             call = wire.informed(call, session.state)
             if wire.takes_long(call, session.state):
                 yield ASIDE
+        if searches_stored(call, session.state, self.settings.strict == ALL):
+            yield ASIDE
         call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
         brought = brought_along(call, self.settings.seed)
         given, is_repeatable = yield from self.given(wire, call, session, brought)
@@ -37859,10 +37988,12 @@ def request_lines(entry: Entry) -> Iterator[str]:
     violations = entry.asked.violations
     if not violations:
         return
-    first = violations[0]
-    told = f"  violates {first.rule} at {first.place or 'the request'}: {first.message}"
+    first = (that_count(violations) or violations)[0]
+    verb = "violates" if first.counts else "may violate"
+    told = f"  {verb} {first.rule} at {first.place or 'the request'}: {first.message}"
     if len(violations) > 1:
-        told = f"{told[:TEXT_LIMIT]} (and {', '.join(one.rule for one in violations[1:])})"
+        others = ", ".join(one.rule for one in violations if one is not first)
+        told = f"{told[:TEXT_LIMIT]} (and {others})"
     yield told[: 2 * TEXT_LIMIT]
 
 
@@ -39141,6 +39272,17 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
         for condition in mock.conditions
         for expression in condition.expressions
         if may_explode(expression.pattern)
+    ]
+
+
+def refused_first(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that never answer where what breaks a rule is refused."""
+    return [
+        f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
+        '"strict": false has it answer'
+        for mock in mocks
+        for condition in mock.conditions
+        if condition.key == "valid" and condition.expected is False and mock.strict is None
     ]
 
 
@@ -40760,7 +40902,7 @@ class SessionMethods:
 
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
-        mock; for `invalid` also if one could not be read."""
+        mock; for `invalid` also if one could not be read or broke a rule of its provider."""
         asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
         left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
@@ -41112,6 +41254,10 @@ def parser_class() -> Type[argparse.ArgumentParser]:
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
 
+        def format_help(self) -> str:
+            """The text, with a value that may be left out right behind its option."""
+            return re.sub(r" (\[=\w+\])", r"\1 ", super().format_help())
+
     return Parser
 
 
@@ -41165,7 +41311,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
+        meant = meant_as_value(unknown[0], arguments) or meant_by(unknown[0])
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant}")
     values = {}
     variables = without_links(environment)
     # Credentials first: what is wrong with a port may be that it is the secret of one.
@@ -41201,6 +41348,17 @@ def without_secret(unknown: str) -> str:
     if value.isdecimal():
         return shown(unknown)
     return shown(word + equals)
+
+
+def meant_as_value(unknown: str, arguments: Sequence[str]) -> str:
+    """How to write what may be meant as the value of the option before it, which need not have
+    one."""
+    for before, word in zip(arguments, arguments[1:]):
+        for option in OPTIONS:
+            if word == unknown and option.alone and before == option.flag:
+                example = before + option.metavar[1:-1]
+                return f'a value of {before} stands behind "=", as in {example}'
+    return ""
 
 
 def meant_by(unknown: str) -> str:
@@ -41246,7 +41404,7 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str]) -> int:
+def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
@@ -41254,6 +41412,8 @@ def check_mocks(directories: Sequence[str]) -> int:
         complain("\n".join(problems))
         return 2
     doubtful = doubts_about(mocks.from_files)
+    if is_strict:
+        doubtful.extend(refused_first(mocks.from_files))
     counts = list(zip(directories, mocks.files.counts))
     if not directories:
         doubtful.append("there is no data directory; name one with --data")
@@ -41365,6 +41525,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
+    if core.settings.strict:
+        for doubt in refused_first(core.mocks.from_files):
+            core.log.say(doubt)
     if not core.mocks.from_files and core.settings.fallback == "error":
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
@@ -41415,7 +41578,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
-        return check_mocks(data_directories(options))
+        return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

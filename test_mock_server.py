@@ -1156,6 +1156,8 @@ def test_the_readmes_gateway_is_told_what_it_did_wrong(server: MockServer) -> No
     assert '"type":"message"' in curled(server.port, asking)[0]  # nothing is refused
     out, _ = curled(server.port, looking)
     assert blocks("text", STRICT)[0].strip() in out
+    out, _ = curled(server.port, blocks("sh", STRICT)[1].strip())
+    assert blocks("text", STRICT)[1].strip() in out
     verify = blocks("python", STRICT)[0].replace("run_gateway", "run")
     lonely = {"model": "m", "messages": [{"role": "tool", "tool_call_id": "c", "content": "x"}]}
 

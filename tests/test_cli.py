@@ -32,6 +32,7 @@ USAGE_ERRORS = [
     (["--mocks", "x"], 'unknown argument "--mocks"; did you mean "--data"?'),
     (["--fallbak", "echo"], 'unknown argument "--fallbak"; did you mean "--fallback"?'),
     (["--port=1"], 'unknown argument "--port=1"; ports need no flag, as in mock_server.py 5001'),
+    (["0", "--strict", "some"], 'a value of --strict stands behind "=", as in --strict=all'),
     (["--fallback", "ecko"], '--fallback: found "ecko"; did you mean "echo"?'),
     (["70000"], 'port: expected a port from 0 to 65535, found "70000"'),
     (["x"], "expected a port"),
@@ -165,6 +166,20 @@ def test_a_check_says_what_is_doubtful_and_how_many_mocks_each_directory_has(
         assert capsys.readouterr().err == expected.format(*directories)
 
 
+def test_a_check_for_a_strict_server_says_which_mocks_are_refused_first(
+    capsys: Any, folder: Any
+) -> None:
+    invalid = {"match": {"valid": False}, "response": {"text": "x"}}
+    others = [{**invalid, "strict": False}, {"match": {"valid": True}, "response": {"text": "x"}}]
+    data = folder({"mocks/a.json": [*others, invalid]})
+    never = "mocks/a.json#3: is never reached"
+    for more, told in (([], ""), (["--strict"], "mocks/a.json#3: never answers under --strict, ")):
+        assert m.main(["--check", "--data", data, *more]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        assert [line for line in lines if not line.startswith(never)][0].startswith(told)
+        assert ("--strict" in "".join(lines)) == bool(more)
+
+
 def test_the_schema_is_printed(capsys: Any) -> None:
     assert m.main(["--schema"]) == 0
     out, err = capsys.readouterr()
@@ -214,6 +229,7 @@ def test_the_help_fits_80_columns_and_shows_a_mock_that_can_be_used(capsys: Any)
         m.main(["-h"])
     text = capsys.readouterr().out
     assert max(map(len, text.split("\n"))) <= 80
+    assert re.search(r"\n  --strict\[=all\] {10,}refuse", text)
     groups = re.findall(r"(?m)^(\w.*):$", text)
     assert groups[:5] == list(dict.fromkeys(option.group for option in m.OPTIONS))
     assert "examples" in groups

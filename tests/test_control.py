@@ -392,11 +392,29 @@ def test_what_a_provider_would_refuse_is_told_counted_and_verified(server: MockS
     assert f'mock_server_violations_total{{rule="{rule}"}} 2\n' in text.decode()
 
 
+def test_a_mock_whose_requests_were_refused_was_never_used_for_that_reason() -> None:
+    with m.MockServer(strict=True) as server:
+        server.mock(match={"user": "Hi"}, response={"text": "x"})
+        body = b'{"model": "m", "messages": [{"role": "user", "content": "Hi"}], "top_logprobs": 1}'
+        assert fetch(server.port, "POST", "/v1/chat/completions", body)[0] == 400
+        with pytest.raises(AssertionError) as caught:
+            server.verify()
+    said = str(caught.value)
+    assert said.startswith('mock "added-1" was never used; it matches POST /v1/chat/completions (')
+    assert said.endswith("): refused by openai/top-logprobs")
+
+
 def test_the_rules_of_all_providers_can_be_looked_at() -> None:
     status, found = told(answerer(), "GET", "rules")
     assert status == 200 and found == {"rules": m.rules_json()}
     keys = ["id", "provider", "api", "sentence", "status", "default", "source"]
     assert all(list(rule) == keys for rule in found["rules"])
+    status, some = told(answerer(), "GET", "rules?provider=cohere")
+    assert status == 200
+    assert some["rules"] == [rule for rule in found["rules"] if rule["provider"] == "cohere"]
+    status, refused = told(answerer(), "GET", "rules?provider=coher")
+    assert status == 400 and 'did you mean "cohere"' in refused["error"]["message"]
+    assert told(answerer(), "GET", "rules?api=chat")[0] == 400
 
 
 def test_the_named_plans_can_be_looped_over() -> None:

@@ -120,9 +120,14 @@ def test_every_name_of_a_credential_is_somebodys_and_everybody_has_one() -> None
 
 def test_hosts_of_dialects_have_credentials_of_their_own() -> None:
     answers = answerer(MOCK, credential=["groq=gsk-1", "openai=sk-1"], dialect=["5001=groq"])
-    for key, status in (("gsk-1", 200), ("sk-1", 401)):
-        response = ask(answers, m.OpenAIChat, headers=bearer(key))
-        assert response.status == status
+    wrong = "wrong: authorization has none that --credential names for groq"
+    told = {"gsk-1": "right", "gsk-2": wrong, "sk-1": f"{wrong}, but that of openai", "": "none"}
+    for key, auth in told.items():
+        request = request_of(m.OpenAIChat, headers=bearer(key))
+        answered = answers.answer(request)
+        assert answered.response.status == (200 if auth == "right" else 401)
+        assert auth_of(answered, request) == auth
+        assert auth == "right" or answered.note == auth.replace("none", "no credential", not key)
     # Nothing is checked for who is not named, and a format without credentials wants none.
     for kind in (m.AnthropicMessages, m.OllamaChat, m.ServerHealth):
         assert ask(answers, kind).status == 200

@@ -57,14 +57,19 @@ def test_the_log_says_in_a_line_what_the_provider_would_refuse(capfd: Any, mode:
     with MockServer(log=mode, fallback="echo") as server:
         chat(server.port, messages=messages)
         chat(server.port)
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        fetch(server.port, "POST", "/v1/chat/completions", json.dumps(CHAT).encode(), form)
     lines = capfd.readouterr().err.splitlines()
     sentence = "Invalid parameter: messages with role 'tool' must be a response"
     rule = "openai/tool-after-tool-calls"
     if mode == "json":
         found = json.loads(lines[0])["violations"]
-        assert [one["rule"] for one in found] == [rule] * 2 and len(lines) == 2
+        assert [one["rule"] for one in found] == [rule] * 2 and len(lines) == 3
+        assert ["default" in one for one in found] == [False, False]
+        assert json.loads(lines[2])["violations"][0]["default"] == "jrn"
     else:
-        assert len(lines) == 3
+        assert len(lines) == 5
+        assert lines[4].startswith("  may violate openai/content-type at the request: Unsupported")
         assert lines[1].startswith(f"  violates {rule} at messages[0]: {sentence}")
         assert lines[1].endswith(f" (and {rule})")
 

@@ -185,7 +185,8 @@ OPENING = """\
 The rules of `--strict` (see the README's section Strict), made from their tables;
 `GET /__mock__/rules` tells the same. `on` is refused under `--strict`; `mod` for the models that
 the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
-`--strict=all` alone. What stands in braces is filled in.
+`--strict=all` alone. What stands in braces is filled in. What another API, or host of a dialect,
+refuses in the same words is not told again.
 
 Of some rules a part is only noted, whatever stands here: `azure/api-version-missing` for a version
 that is none, `bedrock/on-demand` for Claude 3.5, and on Vertex AI what Gemini says of schemas
@@ -207,9 +208,9 @@ def page() -> str:
     parts = [OPENING]
     api = None
     for rule in m.rules_json():
-        if api != (rule["provider"], rule["api"]):
-            api = rule["provider"], rule["api"]
-            parts.append("\n## {}: {}\n\n".format(*api))
+        if api != f"{rule['provider']}: {rule['api']}":
+            api = f"{rule['provider']}: {rule['api']}"
+            parts.append(f"\n## {api}\n\n")
             parts.append("| rule | | sentence | source |\n| --- | --- | --- | --- |\n")
         sentence = quoted(str(rule["sentence"]))
         default, source = rule["default"], str(rule["source"]).replace("|", "\\|")

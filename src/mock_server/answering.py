@@ -107,7 +107,7 @@ class Answerer:
         if finding.failure:
             answered = self.fail(wire, wire.begun(bare, params), finding.failure)
             # AWS's sentence names headers that are signed, a session's token among them.
-            answered = replace(answered, note=finding.auth)
+            answered = replace(answered, note=finding.note)
         else:
             answered = yield from self.fresh(bare, session)
         lasts = answered.is_repeatable and finding.is_lasting

@@ -19,7 +19,7 @@ from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
 from .jsons import indented
 from .limits import GRACE_SECONDS
-from .mocks.doubts import doubts_about
+from .mocks.doubts import doubts_about, refused_first
 from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
@@ -40,7 +40,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     """The value of each option: from the command line, else the environment, else its default."""
     given, unknown = parser().parse_known_args([with_value(word) for word in arguments])
     if unknown:
-        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant_by(unknown[0])}")
+        meant = meant_as_value(unknown[0], arguments) or meant_by(unknown[0])
+        raise BadOption(f"unknown argument {without_secret(unknown[0])}; {meant}")
     values = {}
     variables = without_links(environment)
     # Credentials first: what is wrong with a port may be that it is the secret of one.
@@ -76,6 +77,17 @@ def without_secret(unknown: str) -> str:
     if value.isdecimal():
         return shown(unknown)
     return shown(word + equals)
+
+
+def meant_as_value(unknown: str, arguments: Sequence[str]) -> str:
+    """How to write what may be meant as the value of the option before it, which need not have
+    one."""
+    for before, word in zip(arguments, arguments[1:]):
+        for option in OPTIONS:
+            if word == unknown and option.alone and before == option.flag:
+                example = before + option.metavar[1:-1]
+                return f'a value of {before} stands behind "=", as in {example}'
+    return ""
 
 
 def meant_by(unknown: str) -> str:
@@ -121,7 +133,7 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str]) -> int:
+def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     """Print what is wrong with the mocks, or what may be; the exit status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
@@ -129,6 +141,8 @@ def check_mocks(directories: Sequence[str]) -> int:
         complain("\n".join(problems))
         return 2
     doubtful = doubts_about(mocks.from_files)
+    if is_strict:
+        doubtful.extend(refused_first(mocks.from_files))
     counts = list(zip(directories, mocks.files.counts))
     if not directories:
         doubtful.append("there is no data directory; name one with --data")
@@ -240,6 +254,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     host = core.settings.host
     if host not in ("127.0.0.1", "::1", "localhost"):
         core.log.say(f"{host} may be reached from other machines")
+    if core.settings.strict:
+        for doubt in refused_first(core.mocks.from_files):
+            core.log.say(doubt)
     if not core.mocks.from_files and core.settings.fallback == "error":
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
@@ -290,7 +307,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
-        return check_mocks(data_directories(options))
+        return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")
         return 2

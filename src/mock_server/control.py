@@ -164,8 +164,12 @@ class Control:
         return control_response(200, found)
 
     def rules(self, asked: ControlRequest) -> Response:
-        """What each provider refuses."""
-        return control_response(200, {"rules": rules_json()})
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
 
     # --- the journal ---
 

@@ -26,6 +26,7 @@ EXPIRED_KEY = Failure(
     403, "The security token included in the request is expired", "ExpiredTokenException"
 )
 SHORT_TERM = "bedrock-api-key-"  # how a key of Bedrock begins that holds for hours
+NONE = "none"  # what the journal says of a request without a credential
 GOOGLE_TOKEN = "ya29."  # how Google's tokens begin, and no key of its
 
 
@@ -37,6 +38,11 @@ class Checked:
     auth: str
     failure: Optional[Failure] = None
     is_lasting: bool = True
+
+    @property
+    def note(self) -> str:
+        """The same for the log."""
+        return "no credential" if self.auth == NONE else self.auth
 
 
 def holder_of(wire: WireFormat) -> str:
@@ -85,6 +91,9 @@ class Guard:
             if claims:
                 return self.of_token(wire, place, int(claims["exp"]))
         why = f"wrong: {place} has none that --credential names for {holder}"
+        others = [other for other, keys in self.keys.items() if key in keys]
+        if others:  # a gateway that mixes up its upstreams
+            why += f", but that of {others[0]}"
         return Checked(why, wire.wrong_key(place))
 
     def of_token(self, wire: WireFormat, place: str, expires: int) -> Checked:
@@ -172,5 +181,5 @@ def missing(wire: WireFormat, request: Request) -> Checked:
     failure = wire.unauthorized(request)
     given = request.headers.get("authorization", "").strip().lower()
     if "authorization" not in wire.credentials or given in ("", *wire.schemes):
-        return Checked("none", failure)
+        return Checked(NONE, failure)
     return Checked(f"wrong: Authorization has not the scheme {' or '.join(wire.schemes)}", failure)

@@ -14,6 +14,7 @@ from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 from .entries import Entry
 from .ids import timestamp
 from .limits import LOG_LINES, LOG_ROOM, Json
+from .violations import that_count
 
 LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
 TEXT_LIMIT = 1000  # characters of a model's name and the like
@@ -234,10 +235,12 @@ def request_lines(entry: Entry) -> Iterator[str]:
     violations = entry.asked.violations
     if not violations:
         return
-    first = violations[0]
-    told = f"  violates {first.rule} at {first.place or 'the request'}: {first.message}"
+    first = (that_count(violations) or violations)[0]
+    verb = "violates" if first.counts else "may violate"
+    told = f"  {verb} {first.rule} at {first.place or 'the request'}: {first.message}"
     if len(violations) > 1:
-        told = f"{told[:TEXT_LIMIT]} (and {', '.join(one.rule for one in violations[1:])})"
+        others = ", ".join(one.rule for one in violations if one is not first)
+        told = f"{told[:TEXT_LIMIT]} (and {others})"
     yield told[: 2 * TEXT_LIMIT]
 
 

@@ -18,6 +18,7 @@ from .jsons import parse_json, utf8
 from .limits import WAIT_SECONDS, Json
 from .mocks.match import Condition, conditions
 from .mocks.mock import Mock
+from .mocks.near import LOOKED_AT
 from .mocks.sessions import Mocks, NoRoom, Session
 from .nearly import TOLD, Nearly, named, near_requests
 from .node import Node
@@ -161,7 +162,7 @@ def read_verify(asked: Given) -> Dict[str, bool]:
 
 class Leftovers(NamedTuple):
     """What a test has left over or missed: mocks that were never used, requests that no mock
-    answered, requests that could not be read; and all of it in sentences."""
+    answered, requests that could not be read or broke a rule; and all of it in sentences."""
 
     unused: List[Json]
     unmatched: List[Entry]
@@ -352,11 +353,17 @@ def invalid_sentence(entry: Entry) -> str:
 
 
 def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
-    """That a mock was never used, and what differs of the request that came nearest to it."""
+    """That a mock was never used, and why: a request that it matches was refused, or what differs
+    of the request that came nearest to it."""
     place = f" ({mock.id})"
     if mock.name == mock.place:
         place = ""
     told = f'mock "{mock.name}"{place} was never used'
+    for entry in reversed(entries[-LOOKED_AT:]):
+        asked = entry.asked
+        is_refused = asked.note and not asked.mock and not asked.unmatched
+        if is_refused and not asked.differences(mock.conditions):
+            return f"{told}; it matches {noted(entry)}"
     near = near_requests(entries, mock.conditions, None)
     if near:
         told += f"; nearest was {near[0].sentence}"

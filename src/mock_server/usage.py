@@ -5,6 +5,7 @@ May touch argparse, which is imported when it is needed.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Dict, NoReturn, Type
 
 from .limits import __version__
@@ -78,6 +79,10 @@ def parser_class() -> Type[argparse.ArgumentParser]:
 
         def error(self, message: str) -> NoReturn:
             raise BadOption(message)
+
+        def format_help(self) -> str:
+            """The text, with a value that may be left out right behind its option."""
+            return re.sub(r" (\[=\w+\])", r"\1 ", super().format_help())
 
     return Parser
 

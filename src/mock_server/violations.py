@@ -31,13 +31,16 @@ class Violation:
         return self.default != NOTED
 
     def json(self) -> Dict[str, Json]:
-        """What the journal shows."""
-        return {
+        """What the journal shows; of one that is only noted also that."""
+        shown: Dict[str, Json] = {
             "rule": self.rule,
             "place": self.place,
             "message": self.message,
             "status": self.status,
         }
+        if not self.counts:
+            shown["default"] = self.default
+        return shown
 
 
 Violations = Tuple[Violation, ...]

@@ -40,6 +40,17 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
+def refused_first(mocks: Iterable[Mock]) -> List[str]:
+    """Mocks that never answer where what breaks a rule is refused."""
+    return [
+        f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
+        '"strict": false has it answer'
+        for mock in mocks
+        for condition in mock.conditions
+        if condition.key == "valid" and condition.expected is False and mock.strict is None
+    ]
+
+
 def equal_names(mocks: Iterable[Mock]) -> List[str]:
     """Mocks that were given the same name."""
     places: Dict[str, List[str]] = {}

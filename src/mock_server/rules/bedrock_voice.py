@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Iterator, List, Mapping, Tuple
 
 from ..errors import MISSING
-from ..jsons import compact
 from ..limits import Json
 from ..values import Failure
 from ..violations import Violations

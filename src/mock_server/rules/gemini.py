@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator
 
+from ..violations import NOTED
 from .base import Case, Finding, Rule, Sweep
 from .gemini_checks import (
     gemini_lines,

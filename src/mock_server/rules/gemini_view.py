@@ -92,12 +92,7 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = turn is not None and turn.results and last.results and last.role == "user"
-        if turn is not None and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
+        self.of_user(turn)
         if not results or results < len(listed(parts)):
             self.asked = index
 
@@ -113,6 +108,15 @@ class GeminiView:
             if turn is not None:
                 last.calls += turn.calls
                 last.results += turn.results
+
+    def of_user(self, turn: Optional[TalkTurn]) -> None:
+        """A content of the user's, with what it has of calls; results may come in a content each."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn and turn.results and last.results and last.role == "user")
+        if turn and goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn or PLAIN_TURN)
 
     def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
         """The call or the result that a part is; None for any other, of which those without data

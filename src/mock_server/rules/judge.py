@@ -170,24 +170,25 @@ def refusal(wire: WireFormat, violations: Violations) -> Failure:
     return told_as(that_count(violations))
 
 
-def rules_json() -> List[Json]:
+def rules_json() -> List[Dict[str, Json]]:
     """All rules for people and tests to look at.  One that several APIs have is told once, and
-    again where another says it otherwise.  One that is only noted of some requests, or at another
-    host, is told as the rule that it is."""
-    found: Dict[Tuple[str, ...], Json] = {}
+    again where another says it otherwise.  One that is only noted in some cases has two rows, or a
+    row elsewhere, of which the first says what it is."""
+    found: Dict[Tuple[str, ...], Dict[str, Json]] = {}
     told: Dict[str, List[Json]] = {}
-    for book in BOOKS.values():
+    books = [("", book) for book in BOOKS.values()]
+    for dialect, book in [*books, *HOST_CHATS.items()]:
         for rule in book.rules:
             words: List[Json] = [rule.sentence, rule.status]
             if told.setdefault(rule.id, words) == words:
                 key: Tuple[str, ...] = (rule.id,)
             else:
-                key = rule.id, book.provider, book.api
+                key = rule.id, dialect or book.provider, book.api
             found.setdefault(
                 key,
                 {
                     "id": rule.id,
-                    "provider": book.provider,
+                    "provider": dialect or book.provider,
                     "api": book.api,
                     "sentence": rule.sentence,
                     "status": rule.status,

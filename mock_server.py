@@ -26810,7 +26810,7 @@ class GeminiView:
                 last.results += turn.results
 
     def of_user(self, turn: Optional[TalkTurn]) -> None:
-        """A content of the user's, with what it has of calls; results may come in a content each."""
+        """A content of the user's, with what it has of calls; results may be in a content each."""
         last = self.turns[-1] if self.turns else PLAIN_TURN
         goes_on = bool(turn and turn.results and last.results and last.role == "user")
         if turn and goes_on and self.case.wire.provider == "gemini":

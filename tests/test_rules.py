@@ -187,6 +187,13 @@ The rules of `--strict` (see the README's section Strict), made from their table
 the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
 `--strict=all` alone. What stands in braces is filled in. What another API, or host of a dialect,
 refuses in the same words is not told again.
+
+Of some rules a part is only noted, whatever stands here: `azure/api-version-missing` for a version
+that is none, `bedrock/on-demand` for Claude 3.5, and on Vertex AI what Gemini says of schemas
+(`gemini/schema-…` but for types and texts). `bedrock/extraneous` holds for Nova's `cachePoint` at
+tools, `anthropic/signature-invalid` with `--strict=all` for signatures that the server did not
+make. `bedrock/no-signature`, `/signature`, `/skew` and `/scope` are `--require-auth`'s and
+`--credential`'s.
 """
 
 

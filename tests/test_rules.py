@@ -9,7 +9,7 @@ import json
 import random
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 from rulebook import asked, judged_by, strict_answer
@@ -138,6 +138,22 @@ def test_a_mock_may_be_strict_or_not_by_itself() -> None:
         answers = answerer(*mocks, **settings)
         assert answers.answer(asked(CHAT, LONELY)).response.status == 400
         assert answers.answer(asked(CHAT, other)).response.status == 200
+
+
+def test_a_mock_of_another_host_that_is_used_up_judges_nothing(monkeypatch: Any) -> None:
+    judged: List[str] = []
+
+    def judging(self: m.Mock, *given: Any) -> Any:
+        judged.append(self.name)
+        return known(self, *given)
+
+    known = m.Mock.judging
+    monkeypatch.setattr(m.Mock, "judging", judging)
+    spent = {"name": "a", "dialect": "groq", "times": 1, "response": {"text": "x"}}
+    answers = answerer(spent, {"name": "b", "response": {"text": "y"}})
+    for _ in range(3):
+        answers.answer(asked(CHAT, ANSWERED))
+    assert judged == ["a", "b", "b"]
 
 
 def test_a_stream_is_refused_as_a_whole_answer_is() -> None:

@@ -24196,7 +24196,12 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
     "modalities": AnArray(AString(("text", "audio")), null=True),
     "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
-    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "prediction": AnObject(
+        {"type": AString(("content",)), "content": Anything()},
+        ("type", "content"),
+        closed=False,
+        null=True,
+    ),
     "store": FLAG_OR_NULL,
     "user": TEXT_OR_NULL,
     "safety_identifier": AString(most=64, null=True),
@@ -32515,6 +32520,8 @@ class Mock:
         does."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        if self.is_spent(uses.count):  # as it stays: of many of these none is to be judged by
+            return None
         wire, call = self.judging(wire, call, strict)
         # Two requests at once must not both get the last use.
         with uses.lock:

@@ -9,7 +9,7 @@ import json
 import random
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 from rulebook import asked, judged_by, strict_answer
@@ -140,6 +140,22 @@ def test_a_mock_may_be_strict_or_not_by_itself() -> None:
         assert answers.answer(asked(CHAT, other)).response.status == 200
 
 
+def test_a_mock_of_another_host_that_is_used_up_judges_nothing(monkeypatch: Any) -> None:
+    judged: List[str] = []
+
+    def judging(self: m.Mock, *given: Any) -> Any:
+        judged.append(self.name)
+        return known(self, *given)
+
+    known = m.Mock.judging
+    monkeypatch.setattr(m.Mock, "judging", judging)
+    spent = {"name": "a", "dialect": "groq", "times": 1, "response": {"text": "x"}}
+    answers = answerer(spent, {"name": "b", "response": {"text": "y"}})
+    for _ in range(3):
+        answers.answer(asked(CHAT, ANSWERED))
+    assert judged == ["a", "b", "b"]
+
+
 def test_a_stream_is_refused_as_a_whole_answer_is() -> None:
     whole = strict_answer(CHAT, LONELY).response
     stream = strict_answer(CHAT, {**LONELY, "stream": True}).response
@@ -187,6 +203,13 @@ The rules of `--strict` (see the README's section Strict), made from their table
 the rule is known to hold for; `jrn` is only ever noted in the journal; `off` holds with
 `--strict=all` alone. What stands in braces is filled in. What another API, or host of a dialect,
 refuses in the same words is not told again.
+
+Of some rules a part is only noted, whatever stands here: `azure/api-version-missing` for a version
+that is none, `bedrock/on-demand` for Claude 3.5, and on Vertex AI what Gemini says of schemas
+(`gemini/schema-…` but for types and texts). `bedrock/extraneous` holds for Nova's `cachePoint` at
+tools, `anthropic/signature-invalid` with `--strict=all` for signatures that the server did not
+make. `bedrock/no-signature`, `/signature`, `/skew` and `/scope` are `--require-auth`'s and
+`--credential`'s.
 """
 
 

@@ -207,3 +207,5 @@ def test_cohere_and_ollama_refuse_in_their_own_shapes_streams_too() -> None:
             b'type string"}'
         )
     assert strict_answer(COHERE, cohere(top_p=1)).response.status == 200  # it is only noted
+    empty = strict_answer(COHERE, {"model": "c", "messages": []}).response
+    assert json.loads(empty.body)["message"] == "invalid request: messages: a value is required"

@@ -206,6 +206,14 @@ BROKEN = [
         "tools",
     ),
     chat(
+        "openai/types",
+        said(prediction={"type": "x", "content": "y"}),
+        "prediction.type",
+        "Invalid value: 'x'. Supported values are: 'content'.",
+        "invalid_value",
+        "prediction.type",
+    ),
+    chat(
         "openai/limits",
         said(stop=[]),
         "stop",

@@ -194,6 +194,8 @@ class Mock:
         does."""
         groups = holds if isinstance(holds, dict) else {}
         limit = None
+        if self.is_spent(uses.count):  # as it stays: of many of these none is to be judged by
+            return None
         wire, call = self.judging(wire, call, strict)
         # Two requests at once must not both get the last use.
         with uses.lock:

@@ -188,7 +188,12 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "service_tier": AString(("auto", "default", "flex", "scale", "priority", "fast"), null=True),
     "modalities": AnArray(AString(("text", "audio")), null=True),
     "audio": AnObject({"format": AString()}, ("voice", "format"), closed=False, null=True),
-    "prediction": AnObject({"content": Anything()}, ("type", "content"), closed=False, null=True),
+    "prediction": AnObject(
+        {"type": AString(("content",)), "content": Anything()},
+        ("type", "content"),
+        closed=False,
+        null=True,
+    ),
     "store": FLAG_OR_NULL,
     "user": TEXT_OR_NULL,
     "safety_identifier": AString(most=64, null=True),

@@ -28261,12 +28261,12 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
-AZURE_FIELDS = frozenset((*EMBEDDING_FIELDS, "input_type"))  # the last is Azure's alone
+AZURE_EMBEDDING_FIELDS = frozenset((*EMBEDDING_FIELDS, "input_type"))  # the last is Azure's alone
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not."""
-    known = AZURE_FIELDS if case.wire.provider == "azure" else EMBEDDING_FIELDS
+    known = AZURE_EMBEDDING_FIELDS if case.wire.provider == "azure" else EMBEDDING_FIELDS
     return unknown_arguments(case.body, known)
 
 

@@ -5722,6 +5722,14 @@ class Anthropic(WireFormat):
 ANTHROPIC_MESSAGE = Kinds({"role": "a string!", "content": "a string or an array!"})
 
 
+def sets_options(message: Json) -> bool:
+    """Whether this is a message of the system that has no content, but options from there on (a
+    beta, anthropic-py 2.14)."""
+    if type(message) is not dict or "content" in message:
+        return False
+    return message.get("role") == "system" and type(message.get("output_config")) is dict
+
+
 class AnthropicRequest(Anthropic):
     """How a messages request reads."""
 
@@ -5756,6 +5764,8 @@ class AnthropicRequest(Anthropic):
         if not messages.value:
             messages.expected("a list of at least one message")
         for message in messages.objects():
+            if sets_options(message.value):
+                continue
             message.check(ANTHROPIC_MESSAGE)
             content = anthropic_content(message.get("content"))
             role = message.get("role")
@@ -21644,6 +21654,7 @@ BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
     "fallbacks": ("server-side-fallback-",),
     "mcp_servers": ("mcp-client-",),
     "output_format": ("structured-outputs-",),
+    "safeguards": ("dangerous-tool-use-",),  # as vercel/ai sends them
     "thread": ("message-threads-",),
 }
 SCOPED = "prompt-caching-scope-"
@@ -21976,8 +21987,23 @@ BETA_BLOCKS: Dict[str, AnObject] = {
 }
 CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
 
+
+class ClaudeMessage(PydanticObject):
+    """A message; one of the system may have options instead of a content."""
+
+    def made(self) -> Fits:
+        """As any, or for those."""
+        fits = super().made()
+        return lambda value: fits(value) or sets_options(value)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Those of any other."""
+        if not sets_options(value):
+            yield from super().inner_faults(value, path)
+
+
 # In the middle of a conversation the newest models take a `system` message: see the rules.
-CLAUDE_MESSAGE = PydanticObject(
+CLAUDE_MESSAGE = ClaudeMessage(
     {
         "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
         "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
@@ -22104,6 +22130,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "fallbacks": Anything(),
     "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
     "output_format": Anything(),
+    "safeguards": Anything(),
     "thread": Anything(),
 }
 VERSIONED_MEMBERS: Dict[str, Shape] = {
@@ -24742,7 +24769,8 @@ def unknown_arguments(body: Mapping[str, Json], known: Container[str]) -> Iterat
     names = [name for name in body if name not in known]
     if names:
         plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+        # Of what a sentence says as much is told as there is room for in any case.
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:50])})
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
@@ -24809,6 +24837,12 @@ class OpenAIVoice:
         id = self.rule_of(fault)
         sentence, code, more = self.said(fault)
         path = bracketed(fault.path)
+        if not path and fault.kind == WRONG_TYPE:  # of the body as a whole
+            code, sentence = (
+                "invalid_body",
+                "Invalid body: expected {wanted}, but got {got} instead.",
+            )
+            return id, Finding("", more, code=code, sentence=sentence)
         if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
             path += "." + fault.shape.tag
         values: Dict[str, object] = {"path": path, **more}
@@ -25445,6 +25479,7 @@ CONVERSE_RULES = (
         first_of_another,
         needs=(ODD_START,),
     ),
+    # Titan takes it (recorded).
     Rule(
         "bedrock/alternate",
         "A conversation must alternate between user and assistant roles. Make sure the "
@@ -25452,6 +25487,7 @@ CONVERSE_RULES = (
         "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
         repeated_roles,
         needs=(REPEATED,),
+        models=r"^(?!titan-)",
     ),
     Rule(
         "bedrock/results-missing",
@@ -26792,9 +26828,18 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.of_user(turn)
+        self.of_user(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
+
+    def of_user(self, turn: TalkTurn) -> None:
+        """A content of the user's; its results may go on with those before."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn.results and last.results) and last.role == "user"
+        if goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn)
 
     def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
         """A content of the model's, which goes on with the turn before if that is the model's."""
@@ -26808,15 +26853,6 @@ class GeminiView:
             if turn is not None:
                 last.calls += turn.calls
                 last.results += turn.results
-
-    def of_user(self, turn: Optional[TalkTurn]) -> None:
-        """A content of the user's, with what it has of calls; results may be in a content each."""
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = bool(turn and turn.results and last.results and last.role == "user")
-        if turn and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
 
     def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
         """The call or the result that a part is; None for any other, of which those without data
@@ -27699,6 +27735,9 @@ MISTRAL_CHAT_MEMBERS = {
     "safe_prompt": MISTRAL_FLAG,
     "guardrails": AnArray(MISTRAL_OBJECT, null=True),
     "service_tier": NAME_OR_NULL,
+    # Of pages and pictures of documents (its documentation, and vercel/ai).
+    "document_image_limit": AnInteger(null=True),
+    "document_page_limit": AnInteger(null=True),
 }
 MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
 EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen
@@ -28229,11 +28268,15 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
+OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not."""
-    return unknown_arguments(case.body, EMBEDDING_FIELDS)
+    known = frozenset(EMBEDDING_FIELDS)
+    if case.wire.provider == "azure":
+        known |= OF_AZURE
+    return unknown_arguments(case.body, known)
 
 
 def are_tokens(values: List[Json]) -> bool:

@@ -711,6 +711,11 @@ VALID: Dict[str, Dict[str, Any]] = {
 def test_valid_requests_break_no_rule() -> None:
     for name, body in VALID.items():
         assert (name, rules_of(MESSAGES, body)) == (name, [])
+    eased = asking(HI, {"role": "system", "output_config": {}}, HI, model="claude-opus-5")
+    eased["safeguards"] = []
+    asked = {"anthropic-beta": "dangerous-tool-use-2026-09-03"}
+    assert rules_of(MESSAGES, eased, asked) == []
+    assert strict_answer(MESSAGES, eased, asked).response.status == 200
     managed = asking(context_management={"edits": []}, thinking={**ENABLED, "budget_tokens": 9000})
     assert rules_of(MESSAGES, managed, BETAS) == []
     assert rules_of(COUNT, asking(max_tokens=None)) == []

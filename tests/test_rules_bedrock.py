@@ -671,6 +671,7 @@ def test_what_nobody_has_a_list_of_is_told_only_if_asked(row: Broken) -> None:
 THOUGHT = {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2lnbmVk"}}}
 # Request rules, section 5, and what Bedrock's clients may send beside that.
 VALID = [
+    (path_of("amazon.titan-text-express-v1"), {"messages": 2 * [{"role": "user", "content": HI}]}),
     (CLAUDE, said([*HI, {"document": {**PDF, "name": "a_policy"}}])),
     (path_of("my-model"), said([*HI, {"video": {**FILM, "format": "video/mp4"}}])),
     (CLAUDE, tooled(HI, [use("a")], [result("a"), {"text": "and?"}])),

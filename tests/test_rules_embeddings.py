@@ -62,9 +62,9 @@ BROKEN: List[Broken] = [
     Broken(
         "openai/unknown-field",
         AZURE,
-        body(input_type="query", truncate="END"),
-        "input_type",
-        "Unrecognized request arguments supplied: input_type, truncate",
+        body(input_type="query", priority=1, truncate="END"),
+        "priority",
+        "Unrecognized request arguments supplied: priority, truncate",
     ),
     Broken(
         "openai/missing",
@@ -107,6 +107,7 @@ def test_what_is_valid_to_embed_breaks_no_rule() -> None:
     for path in (OPENAI, AZURE):
         for value in VALID:
             assert rules_of(path, value) == []
+    assert rules_of(AZURE, body(input_type="query")) == []
     for host in ("vllm", "openrouter", "ollama", "gemini"):  # which take other inputs
         assert rules_of(f"/{host}/v1/embeddings", body(["x", ""], input_type="query")) == []
 

@@ -209,6 +209,7 @@ SYSTEM = {"role": "system", "content": "Be brief."}
 SAID = {"role": "assistant", "content": "Ho"}
 # Request rules, 5.
 VALID = [
+    chat(USER, document_image_limit=8, document_page_limit=64),
     chat(SYSTEM, SYSTEM, USER),
     chat(USER, SAID, SAID, USER),
     chat(USER, {**SAID, "prefix": True}),

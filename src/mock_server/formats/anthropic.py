@@ -158,6 +158,14 @@ class Anthropic(WireFormat):
 ANTHROPIC_MESSAGE = Kinds({"role": "a string!", "content": "a string or an array!"})
 
 
+def sets_options(message: Json) -> bool:
+    """Whether this is a message of the system that has no content, but options from there on (a
+    beta, anthropic-py 2.14)."""
+    if type(message) is not dict or "content" in message:
+        return False
+    return message.get("role") == "system" and type(message.get("output_config")) is dict
+
+
 class AnthropicRequest(Anthropic):
     """How a messages request reads."""
 
@@ -192,6 +200,8 @@ class AnthropicRequest(Anthropic):
         if not messages.value:
             messages.expected("a list of at least one message")
         for message in messages.objects():
+            if sets_options(message.value):
+                continue
             message.check(ANTHROPIC_MESSAGE)
             content = anthropic_content(message.get("content"))
             role = message.get("role")

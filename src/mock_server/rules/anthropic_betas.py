@@ -19,6 +19,7 @@ BETA_MEMBERS: Mapping[str, Tuple[str, ...]] = {
     "fallbacks": ("server-side-fallback-",),
     "mcp_servers": ("mcp-client-",),
     "output_format": ("structured-outputs-",),
+    "safeguards": ("dangerous-tool-use-",),  # as vercel/ai sends them
     "thread": ("message-threads-",),
 }
 SCOPED = "prompt-caching-scope-"

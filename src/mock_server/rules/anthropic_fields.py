@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator
 
 from ..errors import MISSING
+from ..formats.anthropic import sets_options
 from .fields import (
     MISSING_FIELD,
     UNKNOWN_FIELD,
@@ -20,6 +21,7 @@ from .fields import (
     Either,
     FieldFault,
     FieldPath,
+    Fits,
     Shape,
 )
 
@@ -189,8 +191,23 @@ BETA_BLOCKS: Dict[str, AnObject] = {
 }
 CLAUDE_BLOCKS = AUnion("type", {**GENERAL_BLOCKS, **BETA_BLOCKS}, rule="anthropic/block-tag")
 
+
+class ClaudeMessage(PydanticObject):
+    """A message; one of the system may have options instead of a content."""
+
+    def made(self) -> Fits:
+        """As any, or for those."""
+        fits = super().made()
+        return lambda value: fits(value) or sets_options(value)
+
+    def inner_faults(self, value: Any, path: FieldPath) -> Iterator[FieldFault]:
+        """Those of any other."""
+        if not sets_options(value):
+            yield from super().inner_faults(value, path)
+
+
 # In the middle of a conversation the newest models take a `system` message: see the rules.
-CLAUDE_MESSAGE = PydanticObject(
+CLAUDE_MESSAGE = ClaudeMessage(
     {
         "role": AString(("user", "assistant", "system"), rule="anthropic/role-unknown"),
         "content": Either(AnArray(CLAUDE_BLOCKS), AString()),
@@ -317,6 +334,7 @@ CLAUDE_MEMBERS: Dict[str, Shape] = {
     "fallbacks": Anything(),
     "mcp_servers": AnArray(CLAUDE_INPUT, null=True),
     "output_format": Anything(),
+    "safeguards": Anything(),
     "thread": Anything(),
 }
 VERSIONED_MEMBERS: Dict[str, Shape] = {

@@ -203,6 +203,7 @@ CONVERSE_RULES = (
         first_of_another,
         needs=(ODD_START,),
     ),
+    # Titan takes it (recorded).
     Rule(
         "bedrock/alternate",
         "A conversation must alternate between user and assistant roles. Make sure the "
@@ -210,6 +211,7 @@ CONVERSE_RULES = (
         "langchain-ai/langchain-aws#130, langchain-ai/langchain-aws#192, cline/cline#431",
         repeated_roles,
         needs=(REPEATED,),
+        models=r"^(?!titan-)",
     ),
     Rule(
         "bedrock/results-missing",

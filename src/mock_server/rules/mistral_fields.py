@@ -108,6 +108,9 @@ MISTRAL_CHAT_MEMBERS = {
     "safe_prompt": MISTRAL_FLAG,
     "guardrails": AnArray(MISTRAL_OBJECT, null=True),
     "service_tier": NAME_OR_NULL,
+    # Of pages and pictures of documents (its documentation, and vercel/ai).
+    "document_image_limit": AnInteger(null=True),
+    "document_page_limit": AnInteger(null=True),
 }
 MISTRAL_FIM_MEMBERS = {**GENERATION_FIELDS, "prompt": AString(), "suffix": NAME_OR_NULL}
 EMBEDDED = Either(AString(), AnArray(Anything()))  # whether tokens would do was not seen

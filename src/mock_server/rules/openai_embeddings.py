@@ -17,11 +17,15 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
+OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not."""
-    return unknown_arguments(case.body, EMBEDDING_FIELDS)
+    known = frozenset(EMBEDDING_FIELDS)
+    if case.wire.provider == "azure":
+        known |= OF_AZURE
+    return unknown_arguments(case.body, known)
 
 
 def are_tokens(values: List[Json]) -> bool:

@@ -27436,14 +27436,14 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
-    # parameters (recorded).
+    # gemini-1.5-flash took such an object within parameters (recorded in 2025).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
-        "public source files, sigoden/aichat#666",
-        default=NOTED,
+        "browser-use/browser-use#3786, sigoden/aichat#666",
+        models=r"^(?!gemini-1\.)",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
@@ -28268,14 +28268,12 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
-OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
+AZURE_EMBEDDING_FIELDS = frozenset((*EMBEDDING_FIELDS, "input_type"))  # the last is Azure's alone
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not."""
-    known = frozenset(EMBEDDING_FIELDS)
-    if case.wire.provider == "azure":
-        known |= OF_AZURE
+    known = AZURE_EMBEDDING_FIELDS if case.wire.provider == "azure" else EMBEDDING_FIELDS
     return unknown_arguments(case.body, known)
 
 

@@ -628,6 +628,11 @@ def test_one_object_may_stand_where_google_has_a_list() -> None:
         assert strict_answer(path, body).response.status == 200
 
 
+def test_objects_may_be_empty_for_the_first_models() -> None:
+    body = with_schema({"type": "object"})
+    assert rules_of("/v1beta/models/gemini-1.5-flash:generateContent", body) == []
+
+
 def test_gemini_takes_results_in_contents_of_their_own() -> None:
     body = said(*CALLED, [result("f")], {"role": "user", "parts": [result("g")]}, MODEL, USER)
     assert rules_of(GEMINI, body) == []

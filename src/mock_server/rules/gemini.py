@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from ..violations import NOTED
 from .base import Case, Finding, Rule, Sweep
 from .gemini_checks import (
     gemini_lines,
@@ -108,14 +107,14 @@ GEMINI_SCHEMA_RULES = (
         GENERATE_LINE + "{path}: cannot be empty",
         "Smana/runlore#40, FMXExpress/PasClaw#294, Bobsilvio/ha-claude#32",
     ),
-    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998), also within
-    # parameters (recorded).
+    # gemini-1.5-flash took such an object within parameters (recorded in 2025).
     Rule(
         "gemini/schema-object-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",
-        "public source files, sigoden/aichat#666",
-        default=NOTED,
+        "browser-use/browser-use#3786, sigoden/aichat#666",
+        models=r"^(?!gemini-1\.)",
     ),
+    # Refused until 2025 (vercel/ai#3371), taken since (pydantic/pydantic-ai#1998).
     Rule(
         "gemini/parameters-empty",
         GENERATE_LINE + "{path}: should be non-empty for OBJECT type",

@@ -17,14 +17,12 @@ EMBEDDING_FIELDS = {
     "dimensions": AnInteger(null=True),
     "user": AString(null=True),
 }
-OF_AZURE = frozenset(("input_type",))  # which its reference has, and OpenAI's not
+AZURE_EMBEDDING_FIELDS = frozenset((*EMBEDDING_FIELDS, "input_type"))  # the last is Azure's alone
 
 
 def foreign_arguments(case: Case) -> Iterator[Finding]:
     """Members that there are not."""
-    known = frozenset(EMBEDDING_FIELDS)
-    if case.wire.provider == "azure":
-        known |= OF_AZURE
+    known = AZURE_EMBEDDING_FIELDS if case.wire.provider == "azure" else EMBEDDING_FIELDS
     return unknown_arguments(case.body, known)
 
 

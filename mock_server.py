@@ -24770,7 +24770,8 @@ def unknown_arguments(body: Mapping[str, Json], known: Container[str]) -> Iterat
     names = [name for name in body if name not in known]
     if names:
         plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+        # Of what a sentence says as much is told as there is room for in any case.
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:50])})
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
@@ -24837,6 +24838,12 @@ class OpenAIVoice:
         id = self.rule_of(fault)
         sentence, code, more = self.said(fault)
         path = bracketed(fault.path)
+        if not path and fault.kind == WRONG_TYPE:  # of the body as a whole
+            code, sentence = (
+                "invalid_body",
+                "Invalid body: expected {wanted}, but got {got} instead.",
+            )
+            return id, Finding("", more, code=code, sentence=sentence)
         if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
             path += "." + fault.shape.tag
         values: Dict[str, object] = {"path": path, **more}
@@ -26822,9 +26829,18 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.of_user(turn)
+        self.of_user(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
+
+    def of_user(self, turn: TalkTurn) -> None:
+        """A content of the user's; its results may go on with those before."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn.results and last.results) and last.role == "user"
+        if goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn)
 
     def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
         """A content of the model's, which goes on with the turn before if that is the model's."""
@@ -26838,15 +26854,6 @@ class GeminiView:
             if turn is not None:
                 last.calls += turn.calls
                 last.results += turn.results
-
-    def of_user(self, turn: Optional[TalkTurn]) -> None:
-        """A content of the user's, with what it has of calls; results may be in a content each."""
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = bool(turn and turn.results and last.results and last.role == "user")
-        if turn and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
 
     def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
         """The call or the result that a part is; None for any other, of which those without data

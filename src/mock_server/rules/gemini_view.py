@@ -92,9 +92,18 @@ class GeminiView:
         if role == "model":
             self.of_model(index, turn)
             return
-        self.of_user(turn)
+        self.of_user(turn or PLAIN_TURN)
         if not results or results < len(listed(parts)):
             self.asked = index
+
+    def of_user(self, turn: TalkTurn) -> None:
+        """A content of the user's; its results may go on with those before."""
+        last = self.turns[-1] if self.turns else PLAIN_TURN
+        goes_on = bool(turn.results and last.results) and last.role == "user"
+        if goes_on and self.case.wire.provider == "gemini":
+            last.results += turn.results
+        else:
+            self.turns.append(turn)
 
     def of_model(self, index: int, turn: Optional[TalkTurn]) -> None:
         """A content of the model's, which goes on with the turn before if that is the model's."""
@@ -108,15 +117,6 @@ class GeminiView:
             if turn is not None:
                 last.calls += turn.calls
                 last.results += turn.results
-
-    def of_user(self, turn: Optional[TalkTurn]) -> None:
-        """A content of the user's, with what it has of calls; results may be in a content each."""
-        last = self.turns[-1] if self.turns else PLAIN_TURN
-        goes_on = bool(turn and turn.results and last.results and last.role == "user")
-        if turn and goes_on and self.case.wire.provider == "gemini":
-            last.results += turn.results
-        else:
-            self.turns.append(turn or PLAIN_TURN)
 
     def mark(self, index: int, at: int, part: Dict[str, Any]) -> Optional[ToolMark]:
         """The call or the result that a part is; None for any other, of which those without data

@@ -92,7 +92,8 @@ def unknown_arguments(body: Mapping[str, Json], known: Container[str]) -> Iterat
     names = [name for name in body if name not in known]
     if names:
         plural = "s" * (len(names) > 1)
-        yield Finding(names[0], {"plural": plural, "names": ", ".join(names)})
+        # Of what a sentence says as much is told as there is room for in any case.
+        yield Finding(names[0], {"plural": plural, "names": ", ".join(names[:50])})
 
 
 FaultWords = Tuple[str, str, Dict[str, object]]  # sentence, code, what it says beside the path
@@ -159,6 +160,12 @@ class OpenAIVoice:
         id = self.rule_of(fault)
         sentence, code, more = self.said(fault)
         path = bracketed(fault.path)
+        if not path and fault.kind == WRONG_TYPE:  # of the body as a whole
+            code, sentence = (
+                "invalid_body",
+                "Invalid body: expected {wanted}, but got {got} instead.",
+            )
+            return id, Finding("", more, code=code, sentence=sentence)
         if fault.kind == WRONG_TAG and isinstance(fault.shape, AUnion):
             path += "." + fault.shape.tag
         values: Dict[str, object] = {"path": path, **more}

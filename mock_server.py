@@ -24181,7 +24181,8 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "logprobs": FLAG_OR_NULL,
     "top_logprobs": AnInteger(0, 20, null=True),
     "logit_bias": AMap(ANumber(-100, 100), null=True),
-    "stop": Either(AString(), AnArray(AString(), 1, 4), null=True),
+    # An empty array is taken (recorded).
+    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
     "stream": FLAG_OR_NULL,
     "stream_options": AnObject(
         {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True
@@ -24639,7 +24640,7 @@ def set_sampling(view: ChatView) -> Iterator[Finding]:
     if not samples_freely(view):
         for name, usual in SAMPLING.items():
             value = body.get(name)
-            if value is None or value == usual:
+            if value in (None, [], usual):
                 continue
             if name != "stop" or not STOPS_AT_TEXTS.match(view.case.name):
                 yield Finding(name, {"x": name})
@@ -26963,11 +26964,10 @@ def gemini_contentless(view: GeminiView) -> Iterator[Finding]:
         yield Finding("contents", rule="gemini/contents-missing")
     for index in view.empty:
         yield Finding(f"contents[{index}].parts", {"i": index}, rule="gemini/parts-empty")
-    silent = silent_contents(view)
     for index, at, is_text in view.blank:
         path = f"contents[{index}].parts[{at}]"
-        is_beside = is_text and index not in silent
-        rule = "gemini/text-empty" if is_beside else "gemini/part-no-data"
+        # Also where a content says nothing else: gemini-2.5-flash took that (recorded).
+        rule = "gemini/text-empty" if is_text else "gemini/part-no-data"
         yield Finding(path + ".data", {"path": path}, rule=rule)
 
 

@@ -249,7 +249,7 @@ BROKEN = [
         "required oneof field 'data' must have one initialized field",
     ),
     line(
-        "gemini/part-no-data",
+        "gemini/text-empty",
         said([{"text": ""}, {"text": ""}]),
         "contents[0].parts[0].data",
         "required oneof field 'data' must have one initialized field",

@@ -173,7 +173,8 @@ CHAT_FIELDS: Dict[str, Shape] = {
     "logprobs": FLAG_OR_NULL,
     "top_logprobs": AnInteger(0, 20, null=True),
     "logit_bias": AMap(ANumber(-100, 100), null=True),
-    "stop": Either(AString(), AnArray(AString(), 1, 4), null=True),
+    # An empty array is taken (recorded).
+    "stop": Either(AString(), AnArray(AString(), most=4), null=True),
     "stream": FLAG_OR_NULL,
     "stream_options": AnObject(
         {"include_usage": FLAG_OR_NULL, "include_obfuscation": FLAG_OR_NULL}, null=True

@@ -96,7 +96,7 @@ def set_sampling(view: ChatView) -> Iterator[Finding]:
     if not samples_freely(view):
         for name, usual in SAMPLING.items():
             value = body.get(name)
-            if value is None or value == usual:
+            if value in (None, [], usual):
                 continue
             if name != "stop" or not STOPS_AT_TEXTS.match(view.case.name):
                 yield Finding(name, {"x": name})

@@ -606,6 +606,14 @@ VALID = [
     said([{"text": "x", "thought": True, "inlineData": None, "videoMetadata": {"fps": 1}}]),
     said(USER, tools=[{"googleSearch": {}}, {"urlContext": {}}]),
     said(USER, tools=function({"type": "OBJECT", "properties": {"x": PLAIN}, "nullable": True})),
+    # Enums by their numbers, as older SDKs send them.
+    said(USER, tools=function({"type": 6, "properties": {"x": {"type": 1, "enum": ["a"]}}})),
+    said(
+        USER,
+        tools=function(PLAIN),
+        toolConfig={"functionCallingConfig": {"mode": 3}},
+        generationConfig={"responseMimeType": "application/json"},
+    ),
     # A part that says more of the one before it.
     said([{"text": "x"}, {"videoMetadata": {"startOffset": "2s"}}]),
 ]

@@ -203,6 +203,9 @@ def gemini_rest(view: GeminiView) -> Iterator[Finding]:
         yield from gemini_features(view)
 
 
+NO_CALLS = ("NONE", "3")  # a mode, and its number
+
+
 def gemini_together(view: GeminiView) -> Iterator[Finding]:
     """A function that is declared twice, and tools that do not go together."""
     seen: Set[str] = set()
@@ -214,9 +217,9 @@ def gemini_together(view: GeminiView) -> Iterator[Finding]:
     if not seen:
         return
     choice = proto_object_at(view.body, "toolConfig")
-    mode = text_at(proto_object_at(choice, "functionCallingConfig"), "mode")
+    mode = proto_object_at(choice, "functionCallingConfig").get("mode")
     mime_type = pick(view.settings, "responseMimeType")
-    if mime_type == "application/json" and mode.upper() != "NONE":
+    if mime_type == "application/json" and str(mode or "").upper() not in NO_CALLS:
         place = "generation_config.response_mime_type"
         yield Finding(place, rule="gemini/json-with-tools")
     if not view.hosted():

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 from ..formats.gemini import pick
 from ..limits import Json
 from .base import Finding
-from .conversation import text_at
+from .gemini_fields import SCHEMA_TYPES
 
 GEMINI_TEXT_FORMATS = frozenset(("enum", "date-time"))
 HOLDING_SCHEMAS = frozenset(("items", "properties", "anyOf", "any_of"))
@@ -37,6 +37,15 @@ def schema_path(way: SchemaWay, form: str) -> str:
     return ".".join(reversed(steps))
 
 
+def schema_type(schema: Dict[str, Any]) -> str:
+    """The type of a schema, in upper case; empty where it has none.  Older SDKs send its number, as
+    protobuf's JSON may (verified with google-cloud-aiplatform 2.7)."""
+    kind = schema.get("type")
+    if type(kind) is int and 0 < kind < len(SCHEMA_TYPES):
+        return SCHEMA_TYPES[kind]
+    return kind.upper() if type(kind) is str else ""
+
+
 def gemini_schema_faults(root: Json, path: str) -> Iterator[Finding]:
     """What is wrong with a schema and all within it, in the order of their paths."""
     waiting: SchemasToSee = [(root, (None, path, None))]
@@ -44,8 +53,7 @@ def gemini_schema_faults(root: Json, path: str) -> Iterator[Finding]:
         schema, way = waiting.pop()
         if type(schema) is not dict:
             continue
-        kind = schema.get("type")
-        kind = kind.upper() if type(kind) is str else ""
+        kind = schema_type(schema)
         if "enum" in schema:
             yield from gemini_schema_enum(schema, kind, way)
         if kind == "STRING":
@@ -81,7 +89,7 @@ def schema_finding(rule: str, way: SchemaWay, member: str, form: str = BARE_KEY)
 
 def is_empty_object(schema: Json) -> bool:
     """Whether a schema is of an object that has no members and may have no others."""
-    if not isinstance(schema, dict) or text_at(schema, "type").upper() != "OBJECT":
+    if not isinstance(schema, dict) or schema_type(schema) != "OBJECT":
         return False
     if schema.get("properties") not in (None, {}):
         return False

@@ -33,6 +33,7 @@ from .gemini_checks import (
     silent_contents,
 )
 from .gemini_fields import PREDICT_SHAPE, VERTEX_SHAPES
+from .gemini_schemas import schema_type
 from .gemini_view import GeminiView
 from .google_voice import GoogleBook, GoogleVoice, google_refusal
 
@@ -93,7 +94,7 @@ def vertex_no_object(view: GeminiView) -> Iterator[Finding]:
         schema = function.get("parameters")
         if not isinstance(schema, dict) or pick(schema, "anyOf") or "ref" in schema:
             continue
-        if text_at(schema, "type").upper() != "OBJECT" and "$ref" not in schema:
+        if schema_type(schema) != "OBJECT" and "$ref" not in schema:
             yield Finding(path + ".parameters", {"name": text_at(function, "name")})
 
 

@@ -65,6 +65,24 @@ def told(url: str, method: str, path: str, body: Any = None) -> Any:
         connection.close()
 
 
+def service_account(server: str) -> str:
+    """A service account of Google's whose tokens the server gives."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    private = rsa.generate_private_key(65537, 2048)
+    return json.dumps(
+        {
+            "type": "service_account",
+            "project_id": "p",
+            "private_key": private.private_bytes(*form, serialization.NoEncryption()).decode(),
+            "client_email": "tests@p.iam.gserviceaccount.com",
+            "token_uri": server + "/token",
+        }
+    )
+
+
 @contextmanager
 def running(
     command: Sequence[str], url: str, health: str, folder: Path, **names: str

@@ -19,8 +19,6 @@ if not PROGRAM.exists():
     pytest.skip("litellm is not installed", allow_module_level=True)
 
 import openai  # noqa: E402
-from cryptography.hazmat.primitives import serialization  # noqa: E402
-from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 from gateways import (  # noqa: E402
     ANSWERS,
     ARGUMENTS,
@@ -34,6 +32,7 @@ from gateways import (  # noqa: E402
     ask,
     asked_of,
     running,
+    service_account,
     streamed,
     told,
     whole,
@@ -114,27 +113,12 @@ MOCKS += [
 # --- the gateway ---
 
 
-def account(server: str) -> str:
-    """A service account of Google's whose tokens the server gives."""
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
-    private = rsa.generate_private_key(65537, 2048)
-    return json.dumps(
-        {
-            "type": "service_account",
-            "project_id": "p",
-            "private_key": private.private_bytes(*form, serialization.NoEncryption()).decode(),
-            "client_email": "tests@p.iam.gserviceaccount.com",
-            "token_uri": server + "/token",
-        }
-    )
-
-
 class Config:
     """The configuration of a proxy in front of a server."""
 
     def __init__(self, server: str) -> None:
         self.server = server
-        self.account = account(server)
+        self.account = service_account(server)
         self.models: List[Any] = []
 
     def add(self, name: str, model: str, path: str = "", **more: Any) -> None:

@@ -19,7 +19,7 @@ pytest.importorskip("openai")
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import openai  # noqa: E402
-from gateways import running, told  # noqa: E402
+from gateways import running, service_account, told  # noqa: E402
 from judged import CONVERSATIONS  # noqa: E402
 
 AWS = {"aws_access_key_id": "AKIAMOCK", "aws_secret_access_key": "secret"}
@@ -145,24 +145,6 @@ def strict() -> Iterator[str]:
     """A server that refuses what the real provider would refuse."""
     with serving("--strict", "--fallback", "echo") as url:
         yield url
-
-
-def service_account(server: str) -> str:
-    """A service account of Google's whose tokens the server gives."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import rsa
-
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
-    private = rsa.generate_private_key(65537, 2048)
-    return json.dumps(
-        {
-            "type": "service_account",
-            "project_id": "p",
-            "private_key": private.private_bytes(*form, serialization.NoEncryption()).decode(),
-            "client_email": "tests@p.iam.gserviceaccount.com",
-            "token_uri": server + "/token",
-        }
-    )
 
 
 def broken_by(server: str, ask: Callable[[], None]) -> Dict[str, str]:

@@ -110,7 +110,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -506,6 +506,12 @@ DIALECTS = (
 CREDENTIAL_NAMES = (
     *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "mistral"),
     *("openrouter", "vllm", "deepseek", "groq", "voyage", "jina"),
+)
+
+# What may be forwarded, by name: providers, hosts with OpenAI's format, and paths of neither.
+RECORD_NAMES = (
+    *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "ollama", "vllm"),
+    *("mistral", "openrouter", "deepseek", "groq", "other"),
 )
 
 # --- types ---
@@ -20429,6 +20435,7 @@ HOST_NAME = re.compile(
     r"|[0-9A-Fa-f:.]+"  # an address
 )
 ALL = "all"  # rules of providers, those among them that are off unless asked for
+URL_TEXT = re.compile(r"[\x21-\x7e]+")
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -20534,12 +20541,49 @@ def checked_dialect(node: OptionNode) -> str:
     return f"{int(port)}={name}"
 
 
+def name_and_url(text: str) -> Tuple[str, str]:
+    """The two halves of `openai=https://api.openai.com`."""
+    name, _, url = text.partition("=")
+    return name, url
+
+
+def checked_record(node: OptionNode) -> str:
+    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
+    text = node.text()
+    name, equals, url = text.partition("=")
+    if not equals or "://" in name:
+        node.replaced(MISSING).fail(
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+        )
+    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
+    check_url(OptionNode(url, node.source, written=url))
+    return f"{name}={url.rstrip('/')}"
+
+
+def check_url(node: OptionNode) -> None:
+    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
+    hidden = node.replaced(MISSING)
+    what = "expected http:// or https://, a host, and maybe a port and a path"
+    try:
+        parts = urlsplit(node.value)
+        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        is_bad = True
+    if is_bad or not URL_TEXT.fullmatch(node.value):
+        hidden.fail(what)
+    if "@" in parts.netloc:
+        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
+    if parts.query or parts.fragment or node.value[-1:] in "?#":
+        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
+
+
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = Kind(int, checked_port)
@@ -33506,6 +33550,7 @@ def no_file(name: str) -> bytes:
 
 # The parts of --help.
 LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+RECORDING = "what it records"
 LOOKING, INSTEAD = "what tests and people see", "instead of serving"
 
 
@@ -33672,6 +33717,31 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
+    Option(
+        RECORDING,
+        "--record",
+        "PROVIDER=URL",
+        RECORD,
+        (),
+        "forward what no mock matches to URL, and record it; repeatable",
+    ),
+    Option(
+        RECORDING,
+        "--record-to",
+        "DIR",
+        FILE,
+        None,
+        "where recordings go (default: the first --data directory)",
+    ),
+    Option(RECORDING, "--record-errors", "", FLAG, False, "save answers of 4xx, too"),
+    Option(
+        RECORDING,
+        "--record-ca",
+        "FILE",
+        FILE,
+        None,
+        "certificates of authorities to trust upstream, as PEM",
+    ),
     Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         LOOKING,
@@ -33745,9 +33815,23 @@ def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         told[port] = name
 
 
+def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of recording without anything to record, or two URLs of one
+    name."""
+    for name in ("record_to", "record_errors", "record_ca"):
+        if values[name] and not values["record"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('record')}")
+    told: Dict[str, str] = {}
+    for name, url in map(name_and_url, values["record"]):
+        if name in told:
+            raise BadOption(f"{spelled('record')}: {name} has two, {told[name]} and {url}")
+        told[name] = url
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
+    check_record_options(values, spelled)
     cert_and_key = f"{spelled('cert')} and {spelled('key')}"
     if bool(values["cert"]) != bool(values["key"]):
         raise BadOption(
@@ -33800,6 +33884,10 @@ class Settings:
     log: str = keyword_default("log")
     journal: int = keyword_default("journal")
     control_token: str = keyword_default("control_token")
+    record: Sequence[str] = keyword_default("record")
+    record_to: Optional[str] = keyword_default("record_to")
+    record_errors: bool = keyword_default("record_errors")
+    record_ca: Optional[str] = keyword_default("record_ca")
     tls: bool = keyword_default("tls")
     cert: Optional[str] = keyword_default("cert")
     key: Optional[str] = keyword_default("key")
@@ -41032,6 +41120,10 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,
         max_body: int = MAX_BODY,
+        record: Union[str, Iterable[str]] = (),
+        record_to: Optional[str] = None,
+        record_errors: bool = False,
+        record_ca: Optional[str] = None,
         seed: int = 0,
         log: str = "off",
         journal: int = JOURNAL,

@@ -16,7 +16,7 @@ from mock_server import MockServer
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 KEYWORDS = {option.name: option.keyword_default for option in m.OPTIONS if option.is_keyword}
-REPEATABLE = ["port", "data", "dialect", "credential", "tls_name"]
+REPEATABLE = ["port", "data", "dialect", "credential", "record", "tls_name"]
 
 # For each option a text, and the value that it stands for, which MockServer takes as it is.
 GOOD: List[Tuple[str, str, Any]] = [
@@ -31,6 +31,11 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("credential", "openai=sk-test", "openai=sk-test"),
     ("strict", "1", True),
     ("strict", "all", "all"),
+    ("record", "openai=https://api.openai.com/", "openai=https://api.openai.com"),
+    ("record", "other=http://[::1]:8080/a/b", "other=http://[::1]:8080/a/b"),
+    ("record_to", "recorded", "recorded"),
+    ("record_errors", "1", True),
+    ("record_ca", "ca.pem", "ca.pem"),
     ("tls", "true", True),
     ("cert", "a.pem", "a.pem"),
     ("key", "b.pem", "b.pem"),
@@ -48,6 +53,10 @@ GOOD: List[Tuple[str, str, Any]] = [
 ]
 
 PORT_AND_NAME = "expected PORT=NAME, such as 5001=mistral, with a port from 1 to 65535, found {}"
+NAME_AND_URL = "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+URL = "expected http:// or https://, a host, and maybe a port and a path"
+WITH_USER = "has a user in its URL; the credentials of each client are forwarded"
+WITH_QUERY = "has a query or a fragment in its URL; the query of each request is forwarded"
 # A text and a value that can't be followed, and what is said of both behind the option's name.
 BAD: List[Tuple[str, str, Any, str]] = [
     ("port", "70000", 70000, "expected a port from 0 to 65535, found {}"),
@@ -63,6 +72,13 @@ BAD: List[Tuple[str, str, Any, str]] = [
     ("pace", "nan", "nan", "expected seconds from 0 to 3600, found {}"),
     ("require_auth", "yes", "yes", "expected 1, 0, true or false, found {}"),
     ("strict", "some", "some", "expected 1, 0, true, false or all, found {}"),
+    ("record", "https://a/?b=c", "https://a/?b=c", NAME_AND_URL),
+    ("record", "opanai=https://a", "opanai=https://a", 'found "opanai"; did you mean "openai"?'),
+    ("record", "openai=ftp://a", "openai=ftp://a", URL),
+    ("record", "openai=http://a:0", "openai=http://a:0", URL),
+    ("record", "openai=http://[a", "openai=http://[a", URL),
+    ("record", "openai=http://me:secret@a", "openai=http://me:secret@a", WITH_USER),
+    ("record", "openai=http://a/?key=secret", "openai=http://a/?key=secret", WITH_QUERY),
     ("tls", "2", 2, "expected 1, 0, true or false, found {}"),
     ("tls_name", "a b", "a b", "expected a name or an address, found {}"),
     ("seed", "one", "one", "expected a whole number, found {}"),
@@ -90,13 +106,20 @@ BAD_KEYWORDS = [
     ("max_body", 1.5, "expected a number of bytes, at least 1, found 1.5"),
 ]
 
-# Options of TLS that don't go together, and the sentence with their names where braces are.
+# Options that don't go together, and the sentence with their names where braces are.
 BAD_TOGETHER = [
     (
         {"tls": True, "cert": "a.pem"},
         "{cert} and {key} go together; give both, or neither for a certificate made at start",
     ),
     ({"cert": "a.pem", "key": "b.pem"}, "{cert} needs {tls}"),
+    ({"record_to": "a"}, "{record_to} needs {record}"),
+    ({"record_errors": True}, "{record_errors} needs {record}"),
+    ({"record_ca": "ca.pem"}, "{record_ca} needs {record}"),
+    (
+        {"record": ["openai=http://a", "openai=http://b"]},
+        "{record}: openai has two, http://a and http://b",
+    ),
     ({"tls_name": ["a.internal"]}, "{tls_name} needs {tls}"),
     ({"tls_cert_out": "c.pem"}, "{tls_cert_out} needs {tls}"),
     (
@@ -172,17 +195,14 @@ def test_a_keyword_is_checked_like_a_word_of_the_command_line(
 
 
 @pytest.mark.parametrize("values, message", BAD_TOGETHER)
-def test_options_of_tls_that_do_not_go_together_are_refused_everywhere(
-    values: Any, message: str
-) -> None:
+def test_options_that_do_not_go_together_are_refused_everywhere(values: Any, message: str) -> None:
     with pytest.raises(ValueError) as keywords:
         MockServer(**values)
     assert str(keywords.value) == message.format(**{name: name for name in m.BY_NAME})
     words: List[str] = []
     for name, value in values.items():
-        words.append(option_of(name).flag)
-        if value is not True:
-            words += [value] if isinstance(value, str) else value
+        for one in value if isinstance(value, list) else [value]:
+            words += [option_of(name).flag] if one is True else [option_of(name).flag, one]
     with pytest.raises(m.BadOption) as flags:
         m.parse_arguments(words, {})
     named = {name: option.flag for name, option in m.BY_NAME.items()}

@@ -24,7 +24,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 # A room imports from its own layer and those above it.
 LAYERS = {
-    "words": ["limits", "errors", "secrets", "records", "trimming"],
+    "words": ["limits", "errors", "secrets", "keys", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
     "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
@@ -45,6 +45,7 @@ LAYERS = {
     "wire formats": ["formats/*", "routing"],
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
+    "recordings": ["recording/*"],
     "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
     "request to response": [
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),

@@ -62,6 +62,12 @@ CREDENTIAL_NAMES = (
     *("openrouter", "vllm", "deepseek", "groq", "voyage", "jina"),
 )
 
+# What may be forwarded, by name: providers, hosts with OpenAI's format, and paths of neither.
+RECORD_NAMES = (
+    *("openai", "azure", "gemini", "vertex_ai", "anthropic", "bedrock", "cohere", "ollama", "vllm"),
+    *("mistral", "openrouter", "deepseek", "groq", "other"),
+)
+
 # --- types ---
 
 Json = Any

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 from typing import Any, Callable, List, NamedTuple, Tuple, Union
+from urllib.parse import urlsplit
 
 from .credential_pairs import checked_credential, separated_credentials
 from .errors import MISSING, WrongValue, shown
-from .limits import DIALECTS
+from .limits import DIALECTS, RECORD_NAMES
 from .node import Written
 
 HOST_NAME = re.compile(
@@ -19,6 +20,7 @@ HOST_NAME = re.compile(
     r"|[0-9A-Fa-f:.]+"  # an address
 )
 ALL = "all"  # rules of providers, those among them that are off unless asked for
+URL_TEXT = re.compile(r"[\x21-\x7e]+")
 FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -124,12 +126,49 @@ def checked_dialect(node: OptionNode) -> str:
     return f"{int(port)}={name}"
 
 
+def name_and_url(text: str) -> Tuple[str, str]:
+    """The two halves of `openai=https://api.openai.com`."""
+    name, _, url = text.partition("=")
+    return name, url
+
+
+def checked_record(node: OptionNode) -> str:
+    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
+    text = node.text()
+    name, equals, url = text.partition("=")
+    if not equals or "://" in name:
+        node.replaced(MISSING).fail(
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+        )
+    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
+    check_url(OptionNode(url, node.source, written=url))
+    return f"{name}={url.rstrip('/')}"
+
+
+def check_url(node: OptionNode) -> None:
+    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
+    hidden = node.replaced(MISSING)
+    what = "expected http:// or https://, a host, and maybe a port and a path"
+    try:
+        parts = urlsplit(node.value)
+        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        is_bad = True
+    if is_bad or not URL_TEXT.fullmatch(node.value):
+        hidden.fail(what)
+    if "@" in parts.netloc:
+        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
+    if parts.query or parts.fragment or node.value[-1:] in "?#":
+        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
+
+
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
 FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
 SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
 PORT = Kind(int, checked_port)

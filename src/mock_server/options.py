@@ -25,6 +25,7 @@ from .option_kinds import (
     FLAG,
     NAME,
     PORT,
+    RECORD,
     REQUESTS,
     SECONDS,
     SEED,
@@ -33,6 +34,7 @@ from .option_kinds import (
     BadOption,
     Kind,
     OptionNode,
+    name_and_url,
     port_and_dialect,
     word_of,
 )
@@ -43,6 +45,7 @@ from .records import found_once, record
 
 # The parts of --help.
 LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+RECORDING = "what it records"
 LOOKING, INSTEAD = "what tests and people see", "instead of serving"
 
 
@@ -209,6 +212,31 @@ OPTIONS = (
         None,
         "where to write that certificate, so that clients can trust it",
     ),
+    Option(
+        RECORDING,
+        "--record",
+        "PROVIDER=URL",
+        RECORD,
+        (),
+        "forward what no mock matches to URL, and record it; repeatable",
+    ),
+    Option(
+        RECORDING,
+        "--record-to",
+        "DIR",
+        FILE,
+        None,
+        "where recordings go (default: the first --data directory)",
+    ),
+    Option(RECORDING, "--record-errors", "", FLAG, False, "save answers of 4xx, too"),
+    Option(
+        RECORDING,
+        "--record-ca",
+        "FILE",
+        FILE,
+        None,
+        "certificates of authorities to trust upstream, as PEM",
+    ),
     Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
     Option(
         LOOKING,
@@ -282,9 +310,23 @@ def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> 
         told[port] = name
 
 
+def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of recording without anything to record, or two URLs of one
+    name."""
+    for name in ("record_to", "record_errors", "record_ca"):
+        if values[name] and not values["record"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('record')}")
+    told: Dict[str, str] = {}
+    for name, url in map(name_and_url, values["record"]):
+        if name in told:
+            raise BadOption(f"{spelled('record')}: {name} has two, {told[name]} and {url}")
+        told[name] = url
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of TLS that don't go together, as they are spelled."""
+    """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
+    check_record_options(values, spelled)
     cert_and_key = f"{spelled('cert')} and {spelled('key')}"
     if bool(values["cert"]) != bool(values["key"]):
         raise BadOption(
@@ -337,6 +379,10 @@ class Settings:
     log: str = keyword_default("log")
     journal: int = keyword_default("journal")
     control_token: str = keyword_default("control_token")
+    record: Sequence[str] = keyword_default("record")
+    record_to: Optional[str] = keyword_default("record_to")
+    record_errors: bool = keyword_default("record_errors")
+    record_ca: Optional[str] = keyword_default("record_ca")
     tls: bool = keyword_default("tls")
     cert: Optional[str] = keyword_default("cert")
     key: Optional[str] = keyword_default("key")

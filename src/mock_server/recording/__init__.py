@@ -1,0 +1,1 @@
+"""What a provider answers, kept as mocks: forwarded, scrubbed, named, written."""

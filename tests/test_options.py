@@ -262,7 +262,7 @@ def test_a_further_port_has_the_settings_of_its_core() -> None:
     with MockServer(fallback="echo", seed=3) as first, MockServer(core=first.core) as second:
         assert second.core.settings is first.core.settings
         assert second.core.settings == m.Settings(
-            fallback="echo", seed=3, data=[], tls_name=[], dialect=[], credential=[]
+            fallback="echo", seed=3, data=[], tls_name=[], dialect=[], credential=[], record=[]
         )
 
 

@@ -1,0 +1,232 @@
+"""Recordings hold what came, byte for byte, and nothing that is secret: without any SDK where each
+byte counts, with all of them where credentials are looked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
+from urllib.parse import urlencode
+
+import pytest
+from agents import AGENTS, CLAUDE_KEY, GOOGLE_KEY, MODEL, OPENAI_KEY, PLANTED, REQUESTS, TOKEN
+from conftest import Answer, controlled
+from recorders import Site, fetched, site
+from samples import SAMPLES, request_of, wire_of
+
+import mock_server as m
+
+LONG = "Grüße aus 東京 🚀 — two  words,\n\ttabs & <b>. " * 30
+# What is issued and what only tells how the server is have no provider that could be recorded.
+NEVER = ("token", "metadata", "server", "stored")
+ZIPPED = {"Accept-Encoding": "gzip", "X-Zip": "yes"}
+# What is answered to a request that says it takes gzip; everything else is echoed.
+MOCKS: List[Any] = [
+    {
+        "match": {"operation": "generate", "headers": {"x-zip": "yes"}},
+        "response": {"text": LONG, "gzip": "always"},
+    },
+    {"match": {"operation": "generate"}, "response": {"text": LONG, "gzip": "never"}},
+    {"match": {"operation": "count_tokens"}, "response": {"usage": {"input_tokens": 31}}},
+]
+
+
+class Sample(NamedTuple):
+    """A request of a wire format."""
+
+    name: str
+    request: m.Request
+
+    def answer(self, url: str, more: Mapping[str, str]) -> Answer:
+        """What it is answered at an address."""
+        asked = self.request
+        target = asked.path + ("?" + urlencode(asked.query) if asked.query else "")
+        headers = {"Content-Type": "application/json", **asked.headers, **more}
+        return fetched(url, target, asked.body or None, headers, asked.method)
+
+
+def samples() -> Iterator[Sample]:
+    """Whole and streamed ones of every wire format that may be recorded."""
+    for kind, (_, _, stream_path, _) in SAMPLES.items():
+        if wire_of(kind).operation in NEVER:
+            continue
+        yield Sample(kind.__name__, request_of(kind))
+        if stream_path:
+            yield Sample(kind.__name__ + ", streamed", request_of(kind, True))
+
+
+def heard(answer: Answer) -> Tuple[int, str, bytes]:
+    """What must be equal."""
+    return answer.status, answer.headers.get("content-type", ""), answer.body
+
+
+@pytest.mark.parametrize("more", [{}, ZIPPED], ids=["plain", "gzip"])
+def test_every_wire_format_is_forwarded_and_replayed_byte_for_byte(
+    tmp_path: Path, more: Dict[str, str]
+) -> None:
+    wrong: Dict[str, str] = {}
+    with site(tmp_path, MOCKS) as at:
+        for sample in samples():
+            asked = at.asked()
+            live = sample.answer(at.recorder, more)
+            if at.asked() != asked + 1:
+                wrong[sample.name] = "is not forwarded, or looks like one before"
+                continue
+            again = sample.answer(at.recorder, more)
+            if live.status == 200 and at.asked() != asked + 1:
+                wrong[sample.name] = "is forwarded again"
+                continue
+            alone = sample.answer(at.replayer, more) if live.status == 200 else again
+            direct = sample.answer(at.upstreams[0], more)
+            found = [heard(one) for one in (direct, live, again, alone)]
+            if any(one != found[0] for one in found):
+                wrong[sample.name] = "\n".join(str(one) for one in found)
+    assert not wrong, "\n\n".join(f"{name}: {told}" for name, told in wrong.items())
+
+
+# --- what is secret ---
+
+
+def everything(at: Site) -> Iterator[Tuple[str, str]]:
+    """All that is kept of what was asked, by where it is: files and their names, the log, the
+    journal, metrics."""
+    for path in sorted(at.folder.rglob("*")):
+        yield "a name", str(path.relative_to(at.folder))
+        if path.is_file():
+            yield str(path.relative_to(at.folder)), path.read_bytes().decode("utf-8", "replace")
+    yield "the log", at.log.read_text(encoding="utf-8")
+    yield "metrics", fetched(at.recorder, "/__mock__/metrics", method="GET").body.decode()
+
+
+def journal(at: Site) -> Iterator[Tuple[str, str]]:
+    """What the journal has of each request, without the bodies, in which clients say what they
+    want."""
+    for entry in controlled(at.recorder, "/requests?session=*")["requests"]:
+        whole = controlled(at.recorder, "/requests/" + entry["id"])
+        kept = {name: whole[name] for name in whole if name not in ("body", "user", "answer")}
+        yield f"the journal of {entry['path']}", json.dumps(kept)
+
+
+def test_credentials_of_every_sdk_reach_the_provider_and_nothing_else(tmp_path: Path) -> None:
+    with site(tmp_path, MODEL, upstream=["--require-auth"]) as at:
+        for name, made in AGENTS.items():
+            made(at.recorder).run(f"For {name}.", True)
+        at.settled(REQUESTS * len(AGENTS))
+        kept = dict([*everything(at), *journal(at)])
+    assert {where: text for where, text in kept.items() if PLANTED in text.lower()} == {}
+
+
+HIDDEN = "Planted0hidden0key0Planted0hidden"  # that nothing but its place tells
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.Planted0signature0Planted0signature0"
+# What the client sends beside its credential.
+SENT = {
+    "Authorization": f"Bearer {HIDDEN}",
+    "Cookie": f"session={HIDDEN}; other={JWT}",
+    "OpenAI-Organization": "Planted organisation",
+    "OpenAI-Project": "Planted project",
+    "X-Request-Id": "Planted request",
+    "X-Client-Request-Id": "Planted request",
+    "Helicone-Auth": f"Bearer {HIDDEN}",
+    "cf-aig-authorization": f"Bearer {HIDDEN}",
+    "x-portkey-api-key": HIDDEN,
+    "x-amz-security-token": HIDDEN,
+    "Traceparent": "00-Planted",
+}
+# What the provider says beside its answer.
+TOLD = {
+    "set-cookie": [f"_cfuvid={HIDDEN}; path=/", "b=Planted"],
+    "openai-organization": "Planted organisation",
+    "openai-project": "Planted project",
+    "anthropic-organization-id": "Planted organisation",
+    "x-request-id": "req_Planted0request0Planted0",
+    "request-id": "req_Planted0request0Planted0",
+    "apim-request-id": "Planted request",
+    "x-amzn-requestid": "Planted request",
+    "cf-ray": "Planted-AMS",
+    "x-ratelimit-remaining-requests": "58",
+    "retry-after": "1",
+}
+# Keys that look like keys, wherever they stand.
+KEYS = (OPENAI_KEY, CLAUDE_KEY, GOOGLE_KEY, TOKEN, JWT, f"Authorization: Bearer {HIDDEN}")
+WORDS = "These are: " + ", ".join(KEYS) + ". And call_1234567890abcdef stays."
+QUERIES = (f"key={GOOGLE_KEY}", f"api_key={HIDDEN}", f"X-Amz-Signature={HIDDEN}&X-Amz-Date=1")
+LEAKING: List[Any] = [
+    {
+        "match": {"operation": ["generate", "embed", "other"]},
+        "response": {
+            "text": f"You are {HIDDEN} and said {{{{user}}}}. {WORDS}",
+            "headers": TOLD,
+            "chunk_size": 5,  # so that every key is cut over several events
+        },
+    },
+]
+
+
+def leaking(query: str) -> Iterator[Tuple[str, Any]]:
+    """Requests, whole and streamed, that have keys in all places; paths and bodies."""
+    said = {"content": f"{query} {WORDS}"}
+    call = {"name": "f", "arguments": json.dumps({"key": OPENAI_KEY})}
+    calls = [{"id": "call_1", "type": "function", "function": call}]
+    messages = [
+        {"role": "system", **said},
+        {"role": "user", **said},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "call_1", **said},
+    ]
+    for stream in (False, True):
+        body = {"model": "m", "messages": messages, "stream": stream}
+        yield "/v1/chat/completions", {**body, "user": OPENAI_KEY}
+        yield (
+            "/v1/messages",
+            {
+                "model": CLAUDE_KEY,  # where a user has mixed them up
+                "max_tokens": 9,
+                "system": WORDS,
+                "messages": [{"role": "user", **said}],
+                "stream": stream,
+            },
+        )
+        method = "streamGenerateContent" if stream else "generateContent"
+        contents = [{"role": "user", "parts": [{"text": said["content"]}]}]
+        yield f"/v1beta/models/gemini-2.5-flash:{method}", {"contents": contents}
+        yield (
+            "/v1/responses",
+            {"model": "m", "instructions": WORDS, "input": said["content"], "stream": stream},
+        )
+
+
+def pieces_in(value: Any) -> Iterator[str]:
+    """The texts of an answer or an event, in order."""
+    for one in value if isinstance(value, list) else ():
+        yield from pieces_in(one)
+    for name, one in value.items() if isinstance(value, dict) else ():
+        if isinstance(one, str) and name in ("content", "text", "delta"):
+            yield one
+        else:
+            yield from pieces_in(one)
+
+
+def text_in(answer: Answer) -> str:
+    """What an answer says, put together from its events."""
+    lines = answer.body.decode().splitlines()
+    values = [line[6:] for line in lines if line.startswith("data: {")] or ["\n".join(lines)]
+    return "".join(piece for value in values for piece in pieces_in(json.loads(value)))
+
+
+def test_what_is_secret_is_passed_on_and_never_kept(tmp_path: Path) -> None:
+    kept = {}
+    with site(tmp_path, LEAKING) as at:
+        asked = [(f"{path}?{query}", body) for query in QUERIES for path, body in leaking(query)]
+        for path, body in asked:
+            live = fetched(at.recorder, path, json.dumps(body).encode(), SENT)
+            assert live.status == 200 and HIDDEN in text_in(live), text_in(live)
+            assert live.headers["set-cookie"] and live.headers["cf-ray"] == "Planted-AMS"
+        assert at.asked() == len(asked)
+        for path, body in asked:
+            again = fetched(at.replayer, path, json.dumps(body).encode(), SENT)
+            assert again.status == 200, again
+            assert again.headers["x-ratelimit-remaining-requests"] == "58"
+            kept[f"replay of {path}"] = text_in(again) + str(again.headers)
+            assert "call_1234567890abcdef" in text_in(again)
+        kept.update([*everything(at), *journal(at)])
+    assert {where: text for where, text in kept.items() if PLANTED in text.lower()} == {}

@@ -439,7 +439,7 @@ def vertex(url: str) -> genai.Client:
 
 def aws(url: str) -> Any:
     """boto3's client."""
-    once = Config(retries={"max_attempts": 1}, read_timeout=30)
+    once = Config(retries={"total_max_attempts": 1}, read_timeout=30)
     return boto3.client("bedrock-runtime", endpoint_url=url, config=once, **SIGNED)
 
 

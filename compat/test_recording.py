@@ -297,7 +297,7 @@ def test_a_stream_that_is_cut_is_passed_on_and_not_kept(all_of_it: Site) -> None
     with openai.OpenAI(base_url=all_of_it.recorder + "/v1", **OPENAI) as client:
         for _ in range(2):
             chunks = []
-            with pytest.raises(Exception, match="incomplete chunked read"):
+            with pytest.raises(openai.APIConnectionError):
                 for chunk in client.chat.completions.create(
                     model="gpt-4o", messages=[{"role": "user", "content": "cut"}], stream=True
                 ):

@@ -17,7 +17,7 @@ PATIENCE = 10.0  # seconds that nothing takes, however slow the machine is
 # Providers and dialects; the address of a dialect ends in its name, so that a second instance of
 # the server knows whom it plays.
 PROVIDERS = ("openai", "azure", "anthropic", "gemini", "vertex_ai", "bedrock", "cohere", "ollama")
-DIALECTS = ("mistral", "groq", "openrouter", "deepseek")
+DIALECTS = ("mistral", "groq", "openrouter", "deepseek", "vllm")
 OVER_TLS = ("azure", "gemini", "bedrock", "cohere", "mistral")
 
 

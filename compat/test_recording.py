@@ -259,12 +259,14 @@ def failures(url: str, user: str) -> Iterator[Callable[[], Any]]:
 
 
 def told(error: Any) -> Any:
-    """What an SDK's exception tells, but for the id of the request."""
+    """What an SDK's exception tells, but for the id of the request and of the organisation."""
     if isinstance(error, ClientError):
         return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]
     if isinstance(error, APIError):
         return error.code, error.status, error.message
     body = {name: value for name, value in error.body.items() if name != "request_id"}
+    if "message" in body:
+        body["message"] = body["message"].replace("organization org-mock", "organization ***")
     return type(error).__name__, error.status_code, body, error.response.headers.get("retry-after")
 
 

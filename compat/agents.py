@@ -405,6 +405,10 @@ MISTRAL_KEY = "Planted0mistral0key0Planted0mist"
 OLLAMA_KEY = "Planted0ollama0key0Planted0ollama0key"
 ACCESS, SECRET = "AKIAPLANTEDAWSKEYSAA", "Planted0aws0secret00Planted0aws0secret00"
 SESSION = "IQoJb3JpZ2lu" + "Planted0aws0session0" * 4
+CREDENTIALS = (
+    *(OPENAI_KEY, CLAUDE_KEY, GOOGLE_KEY, TOKEN, AZURE_KEY, COHERE_KEY, MISTRAL_KEY, OLLAMA_KEY),
+    *(ACCESS, SECRET, SESSION),
+)
 ORGANISATION, PROJECT = "org-Planted0organisation0Planted", "proj_Planted0project0Planted0000"
 
 PROXY = {"max_retries": 0, "timeout": 30}

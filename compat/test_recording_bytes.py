@@ -4,12 +4,22 @@ byte counts, with all of them where credentials are looked for."""
 from __future__ import annotations
 
 import json
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
 from urllib.parse import urlencode
 
-import pytest
-from agents import AGENTS, CLAUDE_KEY, GOOGLE_KEY, MODEL, OPENAI_KEY, PLANTED, REQUESTS, TOKEN
+from agents import (
+    AGENTS,
+    CLAUDE_KEY,
+    CREDENTIALS,
+    GOOGLE_KEY,
+    MODEL,
+    OPENAI_KEY,
+    PLANTED,
+    REQUESTS,
+    TOKEN,
+)
 from conftest import Answer, controlled
 from recorders import Site, fetched, mocks_in, site
 from samples import SAMPLES, request_of, wire_of
@@ -39,25 +49,29 @@ class Sample(NamedTuple):
 
     name: str
     request: m.Request
+    more: Mapping[str, str]  # headers
 
-    def answer(self, url: str, more: Mapping[str, str]) -> Answer:
+    def answer(self, url: str) -> Answer:
         """What it is answered at an address."""
         asked = self.request
         target = asked.path + ("?" + urlencode(asked.query) if asked.query else "")
-        headers = {"content-type": "application/json", **asked.headers, **more}
+        headers = {"content-type": "application/json", **asked.headers, **self.more}
         return fetched(url, target, asked.body or None, headers, asked.method)
 
 
 def samples() -> Iterator[Sample]:
-    """Whole and streamed ones of every wire format that may be recorded."""
+    """Whole and streamed ones of every wire format that may be recorded; every other one is
+    answered in gzip."""
+    codings = cycle(({}, ZIPPED))
     for kind, (_, path, stream_path, _) in SAMPLES.items():
         if wire_of(kind).operation in NEVER or kind is m.OpenAIPicture:
             continue
         if path.startswith(NAMESAKES):
             continue
-        yield Sample(kind.__name__, request_of(kind))
+        more = next(codings)
+        yield Sample(kind.__name__, request_of(kind), more)
         if stream_path:
-            yield Sample(kind.__name__ + ", streamed", request_of(kind, True))
+            yield Sample(kind.__name__ + ", streamed", request_of(kind, True), more)
 
 
 def heard(answer: Answer) -> Tuple[int, str, bytes]:
@@ -65,19 +79,16 @@ def heard(answer: Answer) -> Tuple[int, str, bytes]:
     return answer.status, answer.headers.get("content-type", ""), answer.body
 
 
-@pytest.mark.parametrize("more", [{}, ZIPPED], ids=["plain", "gzip"])
-def test_every_wire_format_is_forwarded_and_replayed_byte_for_byte(
-    tmp_path: Path, more: Dict[str, str]
-) -> None:
+def test_every_wire_format_is_forwarded_and_replayed_byte_for_byte(tmp_path: Path) -> None:
     asked = list(samples())
     with site(tmp_path, MOCKS) as at:
-        live = [sample.answer(at.recorder, more) for sample in asked]
+        live = [sample.answer(at.recorder) for sample in asked]
         refused = sum(answer.status != 200 for answer in live)
         assert (at.asked(), len(mocks_in(at.folder))) == (len(asked), len(asked) - refused)
-        again = [sample.answer(at.recorder, more) for sample in asked]
+        again = [sample.answer(at.recorder) for sample in asked]
         assert at.asked() == len(asked) + refused
-        alone = [sample.answer(at.replayer, more) for sample in asked]
-        direct = [sample.answer(at.upstreams[0], more) for sample in asked]
+        alone = [sample.answer(at.replayer) for sample in asked]
+        direct = [sample.answer(at.upstreams[0]) for sample in asked]
     wrong = {
         sample.name: [heard(one) for one in found]
         for sample, *found in zip(asked, direct, live, again, alone)
@@ -88,25 +99,36 @@ def test_every_wire_format_is_forwarded_and_replayed_byte_for_byte(
 
 # --- what is secret ---
 
+HIDDEN = "Planted0hidden0key0Planted0hidden"  # that nothing but its place tells
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.Planted0signature0Planted0signature0"
 
-def everything(at: Site) -> Iterator[Tuple[str, str]]:
-    """All that is kept of what was asked, by where it is: files and their names, the log, the
-    journal, metrics."""
-    for path in sorted(at.folder.rglob("*")):
-        yield "a name", str(path.relative_to(at.folder))
+
+def kept_of(at: Site) -> Dict[str, str]:
+    """All that is kept of what was asked, by where it is: files and their names, what is logged
+    and counted."""
+    kept = {"metrics": fetched(at.recorder, "/__mock__/metrics", method="GET").body.decode()}
+    kept["the log"] = at.log.read_text(encoding="utf-8")
+    for path in at.folder.rglob("*"):
+        name = str(path.relative_to(at.folder))
+        kept[f"the name {name}"] = name
         if path.is_file():
-            yield str(path.relative_to(at.folder)), path.read_bytes().decode("utf-8", "replace")
-    yield "the log", at.log.read_text(encoding="utf-8")
-    yield "metrics", fetched(at.recorder, "/__mock__/metrics", method="GET").body.decode()
+            kept[name] = path.read_bytes().decode("utf-8", "replace")
+    return kept
 
 
-def journal(at: Site) -> Iterator[Tuple[str, str]]:
-    """What the journal has of each request, without the bodies, in which clients say what they
-    want."""
-    for entry in controlled(at.recorder, "/requests?session=*")["requests"]:
-        whole = controlled(at.recorder, "/requests/" + entry["id"])
-        kept = {name: whole[name] for name in whole if name not in ("body", "user", "answer")}
-        yield f"the journal of {entry['path']}", json.dumps(kept)
+def in_journal(at: Site) -> str:
+    """What the journal has, but for the bodies, in which clients say what they want."""
+    entries = controlled(at.recorder, "/requests?session=*")["requests"]
+    for entry in entries:
+        for name in ("body", "user", "model"):
+            del entry[name]
+    return json.dumps(entries)
+
+
+def assert_is_secret(kept: Mapping[str, str], journal: str) -> None:
+    """Nothing that was planted is kept, and no credential is in the journal."""
+    assert {where: text for where, text in kept.items() if PLANTED in text.lower()} == {}
+    assert [key for key in (*CREDENTIALS, HIDDEN) if key in journal] == []
 
 
 def test_credentials_of_every_sdk_reach_the_provider_and_nothing_else(tmp_path: Path) -> None:
@@ -114,12 +136,10 @@ def test_credentials_of_every_sdk_reach_the_provider_and_nothing_else(tmp_path: 
         for name, made in AGENTS.items():
             made(at.recorder).run(f"For {name}.", True)
         at.settled(REQUESTS * len(AGENTS))
-        kept = dict([*everything(at), *journal(at)])
-    assert {where: text for where, text in kept.items() if PLANTED in text.lower()} == {}
+        kept, journal = kept_of(at), in_journal(at)
+    assert_is_secret(kept, journal)
 
 
-HIDDEN = "Planted0hidden0key0Planted0hidden"  # that nothing but its place tells
-JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.Planted0signature0Planted0signature0"
 # What the client sends beside its credential.
 SENT = {
     "Authorization": f"Bearer {HIDDEN}",
@@ -133,6 +153,7 @@ SENT = {
     "x-portkey-api-key": HIDDEN,
     "x-amz-security-token": HIDDEN,
     "Traceparent": "00-Planted",
+    "anthropic-version": "2023-06-01",
 }
 # What the provider says beside its answer.
 TOLD = {
@@ -216,7 +237,7 @@ def text_in(answer: Answer) -> str:
 
 
 def test_what_is_secret_is_passed_on_and_never_kept(tmp_path: Path) -> None:
-    kept = {}
+    kept: Dict[str, str] = {}
     with site(tmp_path, LEAKING) as at:
         asked = [(f"{path}?{query}", body) for query in QUERIES for path, body in leaking(query)]
         for path, body in asked:
@@ -230,5 +251,6 @@ def test_what_is_secret_is_passed_on_and_never_kept(tmp_path: Path) -> None:
             assert again.headers["x-ratelimit-remaining-requests"] == "58"
             kept[f"replay of {path}"] = text_in(again) + str(again.headers)
             assert "call_1234567890abcdef" in text_in(again)
-        kept.update([*everything(at), *journal(at)])
-    assert {where: text for where, text in kept.items() if PLANTED in text.lower()} == {}
+        journal = in_journal(at)
+        kept.update(kept_of(at))
+    assert_is_secret(kept, journal)

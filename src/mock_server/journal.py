@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
@@ -303,6 +304,7 @@ class Journal:
             self.make_entries()
             if self.closed:  # the feed ends at once
                 feed.put(None)
+            feed.when_left = functools.partial(self.unwatch, feed)
             self.feeds.append((session, feed))
         return feed
 

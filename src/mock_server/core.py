@@ -18,6 +18,7 @@ from .loop import Loop
 from .mocks.sessions import Mocks
 from .operations import Operations
 from .options import Settings
+from .recording.folder import Folder
 from .recording.forwarding import Forwarder
 from .recording.recorder import Recorder
 from .repeats import Repeats
@@ -52,8 +53,10 @@ class Core:
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
         self.forwarder: Optional[Forwarder] = None
-        if settings.record:
-            self.forwarder = Forwarder(settings, Recorder(), self.mocks.ports, self.log.say)
+        if settings.record and settings.record_to:
+            folder = Folder(settings.record_to, self.log.say)
+            recorder = Recorder(folder, settings.record_errors, self.mocks.files.look_now)
+            self.forwarder = Forwarder(settings, recorder, self.mocks.ports, self.log.say)
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()

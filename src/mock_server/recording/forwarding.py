@@ -25,7 +25,7 @@ from ..values import Response
 from .incoming import Incoming, Unanswered
 from .links import Link, Trust
 from .passages import Passage
-from .recorder import Recorder, Taken, status_kept
+from .recorder import Recorder, Taken
 from .upstreams import Upstreams, passed_headers
 
 EVENT_STREAM = "text/event-stream"
@@ -49,7 +49,6 @@ class Forwarder:
         say: Callable[[str], None],
     ) -> None:
         self.upstreams = Upstreams(settings.record)
-        self.with_errors = settings.record_errors
         self.recorder, self.own_ports, self.say = recorder, own_ports, say
         self.trust = Trust(settings.record_ca)
         self.lock = threading.Condition()  # of all below
@@ -229,7 +228,7 @@ class Exchanged:
         """Have the exchange recorded, if it may be."""
         passage, forwarder = self.passage, self.forwarder
         taken.end()
-        why = status_kept(self.incoming.status, forwarder.with_errors) or taken.why
+        why = taken.why
         if self.request.method == "HEAD":
             why = "an answer to HEAD has no body"
         elif self.link.is_ragged:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import List, Tuple
+from typing import Callable, List, Tuple
 
 from ..formats.base import WireFormat
 from ..limits import RECORDED_ROOM
 from ..values import Call
 from .captures import Arrival, Capture
+from .folder import Folder
 from .incoming import Incoming
+from .making import made_of
 from .undoing import NotUndone, Undoing
 
 MERGED_SECONDS = 0.0005  # what comes within this came at once
@@ -63,18 +65,21 @@ class Taken:
         return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
 
 
-def status_kept(status: int, with_errors: bool) -> str:
-    """Why an answer of a status is not recorded; nothing if it is."""
-    if 200 <= status < 300:
-        return ""
-    if 400 <= status < 500:
-        return "" if with_errors else f"its status is {status}, and --record-errors is not given"
-    return f"its status is {status}"
-
-
 class Recorder:
-    """Keeps answers as mocks."""
+    """Keeps answers as mocks in a folder, those of 4xx only if told to; `when_saved` is called
+    when there is another one."""
+
+    def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
+        self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
 
     def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
         """Save an exchange; the name of the mock's file, or why there is none."""
-        return "", "nothing saves it yet"
+        status = capture.status
+        if 400 <= status < 500 and not self.with_errors:
+            return "", f"answers of status {status} are saved with --record-errors"
+        made = made_of(wire, call, capture)
+        reason = self.folder.save(made)
+        if reason:
+            return "", reason
+        self.when_saved()
+        return made.mock, ""

@@ -20073,7 +20073,7 @@ class Upstreams:
 
 
 # Where an event of a stream ends: its chunks and packets may say otherwise.
-EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\r\r)|.+\Z", re.DOTALL)
+ENDED_EVENT = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 
 
 class Forwarded:
@@ -20100,8 +20100,8 @@ class Forwarded:
     def outcome(self) -> str:
         """What became of the recording, for the log; nothing as long as that is open."""
         if self.recorded:
-            return f"recorded as {self.recorded}"
-        return f"not recorded: {self.reason}" if self.reason else ""
+            return f"(recorded as {self.recorded})"
+        return f"(not recorded: {self.reason})" if self.reason else ""
 
 
 class Passage(Gate):
@@ -20184,7 +20184,7 @@ class Passage(Gate):
                     yield piece  # a step, which goes through as it is
                     return
                 if is_events:
-                    yield from EVENT.findall(piece)
+                    yield from ended_events(piece)
                 else:
                     yield piece
                 self.drop(piece)
@@ -20196,6 +20196,16 @@ class Passage(Gate):
                 self.pieces.popleft()
                 self.size -= len(piece)
                 self.room.notify_all()
+
+
+def ended_events(piece: bytes) -> Iterator[bytes]:
+    """A piece of an event stream, cut behind the events that end in it."""
+    at = 0
+    for end in ENDED_EVENT.finditer(piece):
+        yield piece[at : end.end()]
+        at = end.end()
+    if at < len(piece):
+        yield piece[at:]
 
 
 # === sigv4 ===================================================================
@@ -20763,6 +20773,7 @@ class Entry:
             "near_misses": [copied(miss) for miss in asked.near],
             "violations": [one.json() for one in asked.violations],
             "note": asked.note,
+            "forwarded": asked.forwarded and asked.forwarded.json(),
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,
@@ -39025,6 +39036,7 @@ class Forwarder:
     # What tests may have otherwise.
     connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
     turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
+    closing_seconds = CLOSING_SECONDS
 
     def __init__(
         self,
@@ -39074,12 +39086,12 @@ class Forwarder:
         with self.lock:
             self.waiting.clear()
             self.is_closed = True
-            self.lock.wait_for(lambda: not self.threads, CLOSING_SECONDS)
+            self.lock.wait_for(lambda: not self.threads, self.closing_seconds)
             threads = list(self.threads)
             for passage, link in self.links.items():
                 link.cut()
                 passage.leave()
-        until = time.monotonic() + CLOSING_SECONDS
+        until = time.monotonic() + self.closing_seconds
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
@@ -40273,6 +40285,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "ended": entry.ended,
         "violations": [one.json() for one in asked.violations],
         "note": asked.note,
+        "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
     for name in ("model", "mock", "note"):
@@ -40324,6 +40337,8 @@ def request_line(entry: Entry) -> str:
     if asked.mock:
         words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
     words.append(asked.note[:TEXT_LIMIT])
+    if asked.forwarded:
+        words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)
 
 

@@ -241,6 +241,7 @@ class Entry:
             "near_misses": [copied(miss) for miss in asked.near],
             "violations": [one.json() for one in asked.violations],
             "note": asked.note,
+            "forwarded": asked.forwarded and asked.forwarded.json(),
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,

@@ -40,6 +40,7 @@ class Forwarder:
     # What tests may have otherwise.
     connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
     turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
+    closing_seconds = CLOSING_SECONDS
 
     def __init__(
         self,
@@ -89,12 +90,12 @@ class Forwarder:
         with self.lock:
             self.waiting.clear()
             self.is_closed = True
-            self.lock.wait_for(lambda: not self.threads, CLOSING_SECONDS)
+            self.lock.wait_for(lambda: not self.threads, self.closing_seconds)
             threads = list(self.threads)
             for passage, link in self.links.items():
                 link.cut()
                 passage.leave()
-        until = time.monotonic() + CLOSING_SECONDS
+        until = time.monotonic() + self.closing_seconds
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 

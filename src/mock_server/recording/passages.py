@@ -20,7 +20,7 @@ from ..values import AsSent, Call, Response
 from .upstreams import Upstream
 
 # Where an event of a stream ends: its chunks and packets may say otherwise.
-EVENT = re.compile(rb".*?(?:\r\n\r\n|\n\n|\r\r)|.+\Z", re.DOTALL)
+ENDED_EVENT = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 
 
 class Forwarded:
@@ -47,8 +47,8 @@ class Forwarded:
     def outcome(self) -> str:
         """What became of the recording, for the log; nothing as long as that is open."""
         if self.recorded:
-            return f"recorded as {self.recorded}"
-        return f"not recorded: {self.reason}" if self.reason else ""
+            return f"(recorded as {self.recorded})"
+        return f"(not recorded: {self.reason})" if self.reason else ""
 
 
 class Passage(Gate):
@@ -131,7 +131,7 @@ class Passage(Gate):
                     yield piece  # a step, which goes through as it is
                     return
                 if is_events:
-                    yield from EVENT.findall(piece)
+                    yield from ended_events(piece)
                 else:
                     yield piece
                 self.drop(piece)
@@ -143,3 +143,13 @@ class Passage(Gate):
                 self.pieces.popleft()
                 self.size -= len(piece)
                 self.room.notify_all()
+
+
+def ended_events(piece: bytes) -> Iterator[bytes]:
+    """A piece of an event stream, cut behind the events that end in it."""
+    at = 0
+    for end in ENDED_EVENT.finditer(piece):
+        yield piece[at : end.end()]
+        at = end.end()
+    if at < len(piece):
+        yield piece[at:]

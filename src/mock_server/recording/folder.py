@@ -44,17 +44,26 @@ class Folder:
             try:
                 reason = self.saved(made)
             except Outside as error:
-                return self.complain(str(error))
+                return self.complain(self.root, str(error))
             except OSError as error:
-                return self.complain(error.strerror or str(error))
+                return self.complain(self.place_of(error), error.strerror or str(error))
             except (ValueError, MemoryError) as error:
-                return self.complain(str(error) or "no memory")
+                return self.complain(self.root, str(error) or "no memory")
             self.said.clear()
         return reason
 
-    def complain(self, problem: str) -> str:
+    def place_of(self, error: OSError) -> str:
+        """The folder in which something could not be done."""
+        root = os.path.realpath(self.root)
+        path = error.filename
+        if not isinstance(path, str) or not path.startswith(root + os.sep):
+            return self.root
+        inner = os.path.relpath(os.path.dirname(path), root)
+        return os.path.normpath(os.path.join(self.root, inner))
+
+    def complain(self, place: str, problem: str) -> str:
         """What keeps recordings from being saved, said once in a line."""
-        reason = f"recordings can't be saved in {self.root}: {problem}"
+        reason = f"recordings can't be saved in {place}: {problem}"
         if reason not in self.said:
             self.said.add(reason)
             self.say(f"{reason}; answers are passed on all the same")

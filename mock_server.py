@@ -34516,6 +34516,8 @@ class Counters:
         self.events_sent = 0
         self.seconds = 0.0
         self.violations: Dict[str, int] = {}  # by rule
+        self.forwarded: Dict[str, int] = {}  # by the status that came back, or none
+        self.recordings = 0
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
@@ -34533,6 +34535,21 @@ class Counters:
         """Count what a request breaks of its provider's rules."""
         for one in asked.violations:
             self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
+
+    def forward(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded, and its recording."""
+        status = str(forwarded.status or "none")
+        self.forwarded[status] = self.forwarded.get(status, 0) + 1
+        self.recordings += bool(forwarded.recorded)
+
+    def forwarding(self) -> List[Family]:
+        """The counts of what was forwarded, if anything was."""
+        if not self.forwarded:
+            return []
+        about = "Requests forwarded, by the status that came back."
+        samples = [({"status": status}, count) for status, count in sorted(self.forwarded.items())]
+        recordings = counter("recordings_total", "Mocks made of such answers.", self.recordings)
+        return [Family("forwarded_total", "counter", about, samples), recordings]
 
     def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
         """Count a request of a kind, how it ended, what was sent and how long that took."""
@@ -34563,6 +34580,7 @@ class Counters:
             Family("requests_total", "counter", "Requests answered.", requests),
             Family("requests_ended_total", "counter", how, ends),
             *violations,
+            *self.forwarding(),
             gauge("requests_in_flight", "Requests that are being answered.", self.running),
             counter(
                 "request_seconds_total",
@@ -34873,6 +34891,11 @@ class Journal:
         """Nobody reads this feed any more."""
         with self.lock:
             self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def count_forwarded(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded."""
+        with self.lock:
+            self.counters.forward(forwarded)
 
     def families(self) -> List[Family]:
         """What Prometheus is told: counts of all requests, and how many are remembered."""
@@ -38080,11 +38103,16 @@ class Link:
         """Begin TLS."""
         import ssl
 
-        plain = self.sock
         try:
+            # The handshake comes once this thread is not alone to know the socket.
             sealed = trust.context().wrap_socket(
-                plain, server_hostname=self.upstream.host, suppress_ragged_eofs=False
+                self.sock,
+                server_hostname=self.upstream.host,
+                suppress_ragged_eofs=False,
+                do_handshake_on_connect=False,
             )
+            self.hold(sealed)
+            sealed.do_handshake()
         except ssl.SSLCertVerificationError as error:
             raise Unanswered(BROKEN, untrusted(error)) from None
         except socket.timeout:
@@ -38092,7 +38120,6 @@ class Link:
             raise Unanswered(LATE, told) from None
         except (OSError, ValueError) as error:
             raise Unanswered(BROKEN, unsealed(error)) from None
-        self.hold(sealed)
 
     # --- bytes ---
 
@@ -38108,17 +38135,15 @@ class Link:
 
     def receive(self) -> bytes:
         """More bytes of the answer; none at its end."""
-        import ssl
-
         try:
             found: bytes = self.sock.recv(LINK_PIECE)
         except socket.timeout:
             told = f"it said nothing for {self.silent_seconds:g} s"
             raise Unanswered(LATE, told) from None
-        except ssl.SSLEOFError:
-            self.is_ragged = True
-            return b""
         except (OSError, ValueError) as error:
+            if type(error).__name__ == "SSLEOFError":  # there may be no ssl to ask
+                self.is_ragged = True
+                return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
         return found
 
@@ -39057,6 +39082,7 @@ class Forwarder:
         self.upstreams = Upstreams(settings.record)
         self.recorder, self.own_ports, self.say = recorder, own_ports, say
         self.trust = Trust(settings.record_ca)
+        self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
         self.lock = threading.Condition()  # of all below
         self.waiting: Deque[Passage] = deque()
         self.links: Dict[Passage, Link] = {}  # of those that are under way
@@ -39139,6 +39165,7 @@ class Forwarder:
         """Tell the client why there is no answer, or have what it gets of one break off."""
         forwarded = passage.forwarded
         forwarded.reason = why
+        self.count(forwarded)
         if self.is_closed:
             forwarded.reason = "the server was closed"
             passage.end(Cut("close"))
@@ -39244,6 +39271,7 @@ class Exchanged:
             capture = taken.capture(passage.call)
             name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
         passage.forwarded.recorded, passage.forwarded.reason = name, why
+        forwarder.count(passage.forwarded)
 
 
 # === passing =================================================================
@@ -41246,6 +41274,7 @@ class Core:
             folder = Folder(settings.record_to, self.log.say)
             recorder = Recorder(folder, settings.record_errors, self.mocks.files.look_now)
             self.forwarder = Forwarder(settings, recorder, self.mocks.ports, self.log.say)
+            self.forwarder.count = self.journal.count_forwarded
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()

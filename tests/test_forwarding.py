@@ -27,12 +27,23 @@ Talk = Callable[[socket.socket], None]
 
 def says(*pieces: bytes) -> Talk:
     """Sends pieces, one by one."""
-    return lambda sock: [sock.sendall(piece) for piece in pieces] and None
+
+    def talk(sock: socket.socket) -> None:
+        for piece in pieces:
+            sock.sendall(piece)
+
+    return talk
 
 
 def in_two(first: bytes, then: threading.Event, second: bytes) -> Talk:
     """Sends some bytes, and the others once it may."""
-    return lambda sock: [sock.sendall(first), then.wait(PATIENCE), sock.sendall(second)] and None
+
+    def talk(sock: socket.socket) -> None:
+        sock.sendall(first)
+        then.wait(PATIENCE)
+        sock.sendall(second)
+
+    return talk
 
 
 class Upstream:
@@ -174,7 +185,7 @@ def test_each_event_is_there_before_the_next_one_has_left_the_provider(pair: Pai
     assert got[-1] == b"data: [DONE]\n\n"
     assert len(got) == provider.requests[-1]["events_total"]
     assert [one["match"]["stream"] for one in pair.saved] == [True]
-    assert server.requests[-1]["ended"] == "complete"
+    wait_until(lambda: server.requests[-1]["ended"] == "complete")
     again = pair.client(server).send(post(STREAMING))
     again.head()
     assert b"".join(again.chunks()) == b"".join(got)
@@ -234,6 +245,11 @@ def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair
     ]
     assert fetch(server.port, "GET", "/")[1] == b'{"status":"healthy","service":"mock-provider"}'
     assert len(provider.requests) == 6
+    metrics = fetch(server.port, "GET", "/__mock__/metrics")[1].decode()
+    for line in ('forwarded_total{status="200"} 3', 'forwarded_total{status="503"} 1'):
+        assert f"mock_server_{line}\n" in metrics
+    saved = len(pair.saved)
+    assert f"mock_server_recordings_total {saved}\n" in metrics and saved
 
 
 def test_answers_of_4xx_are_recorded_only_if_that_is_asked_for(pair: Pair) -> None:

@@ -57,6 +57,7 @@ class Core:
             folder = Folder(settings.record_to, self.log.say)
             recorder = Recorder(folder, settings.record_errors, self.mocks.files.look_now)
             self.forwarder = Forwarder(settings, recorder, self.mocks.ports, self.log.say)
+            self.forwarder.count = self.journal.count_forwarded
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()

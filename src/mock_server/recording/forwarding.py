@@ -24,7 +24,7 @@ from ..steps import Cut
 from ..values import Response
 from .incoming import Incoming, Unanswered
 from .links import Link, Trust
-from .passages import Passage
+from .passages import Forwarded, Passage
 from .recorder import Recorder, Taken
 from .upstreams import Upstreams, passed_headers
 
@@ -52,6 +52,7 @@ class Forwarder:
         self.upstreams = Upstreams(settings.record)
         self.recorder, self.own_ports, self.say = recorder, own_ports, say
         self.trust = Trust(settings.record_ca)
+        self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
         self.lock = threading.Condition()  # of all below
         self.waiting: Deque[Passage] = deque()
         self.links: Dict[Passage, Link] = {}  # of those that are under way
@@ -134,6 +135,7 @@ class Forwarder:
         """Tell the client why there is no answer, or have what it gets of one break off."""
         forwarded = passage.forwarded
         forwarded.reason = why
+        self.count(forwarded)
         if self.is_closed:
             forwarded.reason = "the server was closed"
             passage.end(Cut("close"))
@@ -239,3 +241,4 @@ class Exchanged:
             capture = taken.capture(passage.call)
             name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
         passage.forwarded.recorded, passage.forwarded.reason = name, why
+        forwarder.count(passage.forwarded)

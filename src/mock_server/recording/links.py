@@ -133,11 +133,16 @@ class Link:
         """Begin TLS."""
         import ssl
 
-        plain = self.sock
         try:
+            # The handshake comes once this thread is not alone to know the socket.
             sealed = trust.context().wrap_socket(
-                plain, server_hostname=self.upstream.host, suppress_ragged_eofs=False
+                self.sock,
+                server_hostname=self.upstream.host,
+                suppress_ragged_eofs=False,
+                do_handshake_on_connect=False,
             )
+            self.hold(sealed)
+            sealed.do_handshake()
         except ssl.SSLCertVerificationError as error:
             raise Unanswered(BROKEN, untrusted(error)) from None
         except socket.timeout:
@@ -145,7 +150,6 @@ class Link:
             raise Unanswered(LATE, told) from None
         except (OSError, ValueError) as error:
             raise Unanswered(BROKEN, unsealed(error)) from None
-        self.hold(sealed)
 
     # --- bytes ---
 
@@ -161,17 +165,15 @@ class Link:
 
     def receive(self) -> bytes:
         """More bytes of the answer; none at its end."""
-        import ssl
-
         try:
             found: bytes = self.sock.recv(LINK_PIECE)
         except socket.timeout:
             told = f"it said nothing for {self.silent_seconds:g} s"
             raise Unanswered(LATE, told) from None
-        except ssl.SSLEOFError:
-            self.is_ragged = True
-            return b""
         except (OSError, ValueError) as error:
+            if type(error).__name__ == "SSLEOFError":  # there may be no ssl to ask
+                self.is_ragged = True
+                return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
         return found
 

@@ -495,7 +495,7 @@ CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
 SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
-CLOSING_SECONDS = 0.5  # that a recording may take to its end, when the server is closed
+CLOSING_SECONDS = 0.25  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---
 
@@ -38145,6 +38145,8 @@ class Link:
                 self.is_ragged = True
                 return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
+        if not found and self.is_cut:  # this end is none of the answer's
+            raise Unanswered(BROKEN, "the connection was cut")
         return found
 
     # --- ends ---

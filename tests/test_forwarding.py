@@ -406,6 +406,15 @@ def test_a_file_of_authorities_that_can_not_be_used_is_told_at_the_start(tmp_pat
 # --- clients, and the end ---
 
 
+def test_a_client_of_http_1_0_gets_a_stream_without_chunks(pair: Pair) -> None:
+    server = pair.to(says(EVENTS + b"9\r\ndata: a\n\n\r\n0\r\n\r\n"))
+    for _ in range(2):
+        client = pair.client(server).send(post(STREAMING).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        assert "transfer-encoding" not in client.head()[1]
+        assert client.file.read() == b"data: a\n\n"
+    assert len(pair.upstream.requests) == 1
+
+
 def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
     provider = pair.server()
     provider.mock(response={"text": "one two three", "gate": True})
@@ -460,11 +469,12 @@ def test_many_are_recorded_at_once(pair: Pair) -> None:
     assert (len(pair.saved), len(provider.requests)) == (20, 20)
 
 
-def test_a_server_ends_whatever_its_upstreams_do(pair: Pair) -> None:
+@pytest.mark.parametrize("head", [EVENTS, EVENTS.replace(b"Transfer-Encoding", b"X")])
+def test_a_server_ends_whatever_its_upstreams_do(pair: Pair, head: bytes) -> None:
     closed = threading.Event()
 
     def talk(sock: socket.socket) -> None:
-        sock.sendall(EVENTS)
+        sock.sendall(head + b"9\r\ndata: a\n\n\r\n")
         while sock.recv(65536):
             pass
         closed.set()

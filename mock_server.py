@@ -34891,9 +34891,9 @@ def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
     return copy
 
 
-# === mocks/files =============================================================
-# Mocks and recordings from data directories, read again when they change.  May touch files under
-# them, threading and time.
+# === mocks/library ===========================================================
+# A data directory: its files, read as they lie there, and how each was then.  May touch files
+# under it, and time.
 
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -34902,10 +34902,8 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 # every 10 ms; what is older than this is known by its stamp alone.
 YOUNG_NS = 50_000_000
 
-LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
 LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
-LACK_SECONDS = 1.0  # until it is read again after that
 
 # What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
 FILE_FLAGS = os.O_RDONLY
@@ -35019,12 +35017,31 @@ def reason_of(error: BaseException) -> str:
     return "no memory"
 
 
+class FromFile:
+    """The mocks of one file, and how it and all that they name was when it was read: files by
+    their paths without links, and to which of them their names led."""
+
+    __slots__ = ("mocks", "seen", "paths")
+
+    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+        self.mocks, self.seen, self.paths = mocks, seen, paths
+
+    def is_current(self, root: str) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same."""
+        for name, path in self.paths.items():
+            if os.path.realpath(os.path.join(root, name)) != path:
+                return False
+        return not any(one.has_changed(path) for path, one in self.seen.items())
+
+
 class Library:
     """The files of one data directory, and how each file and folder was when it was read."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, known: Optional[Dict[str, FromFile]] = None) -> None:
         self.root = os.path.realpath(root)
+        self.known = known or {}  # by name, what was read before
         self.seen: Dict[str, Seen] = {}
+        self.paths: Dict[str, str] = {}  # by name, what was read since it was emptied
         self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
@@ -35037,6 +35054,7 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
+            self.paths[name] = path
             data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
@@ -35099,19 +35117,39 @@ class Library:
             names = self.files()
         except Unreadable as error:
             return [], [str(error)]
+        known, self.known = self.known, {}
         for name in names:
-            try:
-                specs = self.parsed(name)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
-                continue
-            for position, spec in enumerate(specs, 1):
-                place = f"{name}#{position}"
-                try:
-                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
-                except BadMock:
-                    problems += problems_of(spec, place, self.read)
+            kept = known.get(name)
+            if kept and kept.is_current(self.root):
+                self.seen.update(kept.seen)
+            else:
+                kept, wrong = self.read_mocks(name)
+                problems += wrong
+                if wrong:
+                    continue
+            self.known[name] = kept
+            mocks += kept.mocks
         return mocks, problems
+
+    def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
+        """The mocks in a file, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        before, self.seen, self.paths = self.seen, {}, {}
+        try:
+            specs = self.parsed(name)
+        except ValueError as error:
+            specs = []
+            problems.append(f"{name}: {error}")
+        for position, spec in enumerate(specs, 1):
+            place = f"{name}#{position}"
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+            except BadMock:
+                problems += problems_of(spec, place, self.read)
+        found = FromFile(mocks, self.seen, self.paths)
+        self.seen = {**before, **self.seen}
+        return found, problems
 
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
@@ -35144,6 +35182,15 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
     return read
 
 
+# === mocks/files =============================================================
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
+
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+LACK_SECONDS = 1.0  # until what could not be read for lack of something is read again
+
+
 class MockFiles:
     """The mocks of all data directories, read again when one of the files that were read changes.
 
@@ -35163,6 +35210,8 @@ class MockFiles:
         self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        # By directory and file: what is as it was is not read again, nor need it be.
+        self.known: Dict[str, Dict[str, FromFile]] = {}
         self.roots = self.real_directories()  # when they were read
         self.retry_at = math.inf  # of the monotonic clock
         self.loads = 0  # how often they were read
@@ -35185,8 +35234,9 @@ class MockFiles:
         they were."""
         with self.lock:
             self.loads += 1
-            libraries = self.libraries()
-            self.roots = [library.root for library in libraries]
+            roots = self.real_directories()
+            libraries = [Library(root, self.known.get(root)) for root in roots]
+            self.roots = roots
             loaded: List[Mock] = []
             problems: List[str] = []
             self.counts = []
@@ -35199,6 +35249,7 @@ class MockFiles:
                 except MemoryError:
                     library.lacked = True
                     problems.append("no memory to read them")
+            self.known = {library.root: library.known for library in libraries}
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))

@@ -1690,6 +1690,253 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
+# === keys ====================================================================
+# What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
+
+
+SCRUBBED = "***"  # what stands where a key was; it looks like none itself
+
+# OpenAI's and Anthropic's keys, as their documentation shows them.
+KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+
+
+def without_keys(text: str) -> str:
+    """A text with what looks like a key scrubbed; once more it stays as it is."""
+    return KEY_IN_TEXT.sub(SCRUBBED, text)
+
+
+# === histories ===============================================================
+# Histories: what was said before the last user message, as a short hash.  Pure.
+
+
+# Where the messages of a conversation are, whoever the provider is; the last ones are of requests
+# to count tokens, with the one that is counted inside.
+CONVERSATIONS: Sequence[Tuple[str, ...]] = (
+    ("messages",),
+    ("contents",),
+    ("input",),
+    ("generateContentRequest", "contents"),
+    ("generate_content_request", "contents"),
+    ("input", "converse", "messages"),
+)
+HISTORY_SIZE = 16  # hex digits
+
+SPEAKERS = {
+    "system": "system",
+    "developer": "system",
+    "assistant": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+RESULT_BLOCKS = frozenset(("toolResult", "functionResponse", "function_response"))
+SPOKEN = frozenset(("content", "parts", "output"))  # members that are a text or a list of parts
+
+# What a client sends back of an answer, or adds, that says nothing: ids of its own, cache marks,
+# thoughts and what proves them, how likely or where from a text is.
+SILENT_MEMBERS = frozenset(
+    (
+        *("role", "id", "index", "thought", "thinking", "reasoning", "reasoning_content"),
+        *("reasoning_details", "reasoningContent", "signature", "thoughtSignature"),
+        *("thought_signature", "encrypted_content", "cache_control", "cachePoint", "caller"),
+        *("annotations", "citations", "logprobs"),
+    )
+)
+SILENT_TYPES = frozenset(("thinking", "redacted_thinking", "reasoning"))
+# Types and states that a client may as well leave out.
+USUAL_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "type": ("message", "text", "input_text", "output_text", "function"),
+    "status": ("completed", "success"),
+}
+CALL_IDS = frozenset(("tool_call_id", "call_id", "tool_use_id", "toolUseId"))
+# What is the tool's own, whatever its members are called; the first may be JSON as text.
+ARGUMENTS = frozenset(("arguments", "input", "args"))
+RESULTS = frozenset(("response", "json", "data"))
+# Pictures, sound and files are no text that could have a key in it.
+PACKED_DATA = re.compile(r"data:[^,]{0,200},|[A-Za-z0-9+/_-]{200,}={0,2}\Z")
+
+
+def history_of(body: Json) -> Optional[str]:
+    """16 hex digits of what was said before the last user message of a body, or None where nothing
+    was.  Instructions are no part of it."""
+    _, messages = conversation_in(body)
+    said = Remembered().told(messages[: max(0, last_question(messages))])
+    if not said:
+        return None
+    return hashlib.sha256(utf8(sorted_compact(said))).hexdigest()[:HISTORY_SIZE]
+
+
+def conversation_in(body: Json) -> Tuple[str, List[Json]]:
+    """The messages of a body, and the path that leads there; none where it has no list of them."""
+    for names in CONVERSATIONS:
+        found = within(body, *names)
+        if isinstance(found, list):
+            return ".".join(names), found
+    return "", []
+
+
+def last_question(messages: Sequence[Json]) -> int:
+    """The place of the last user message; -1 if there is none."""
+    return next((at for at in reversed(range(len(messages))) if is_question(messages[at])), -1)
+
+
+def is_question(message: Json) -> bool:
+    """Whether a message is the user's, and not only the results of tools."""
+    if not isinstance(message, dict) or speaker_of(message) != "user":
+        return False
+    parts = message.get("content", message.get("parts"))
+    if not isinstance(parts, list):
+        return True
+    # A cache point says nothing.
+    said = [one for one in parts if not (isinstance(one, dict) and set(one) == {"cachePoint"})]
+    return not said or not all(map(is_result, said))
+
+
+def is_result(part: Json) -> bool:
+    """Whether a part of a message is the result of a tool."""
+    if not isinstance(part, dict):
+        return False
+    return part.get("type") == "tool_result" or not RESULT_BLOCKS.isdisjoint(part)
+
+
+def speaker_of(message: Json) -> str:
+    """Who speaks: system, user, assistant or tool."""
+    role = within(message, "role")
+    if isinstance(role, str):
+        return SPEAKERS.get(role, "user")
+    if not isinstance(message, dict) or "parts" in message:
+        return "user"  # a content of Google's, where nobody says who it is
+    # An item of the Responses API that is no message.
+    if str(message.get("type")).endswith("_output"):
+        return "tool"
+    return "assistant"
+
+
+class Remembered:
+    """What messages say, without what may change and mean nothing.  The id of a call is the number
+    of the call, by which its result is known."""
+
+    def __init__(self) -> None:
+        self.calls: Dict[str, int] = {}
+        self.speaker = ""
+
+    def told(self, messages: Sequence[Json]) -> List[Json]:
+        """Who said what.  Messages of the assistant that follow each other are one: google-genai's
+        chats keep a streamed answer as one a chunk."""
+        said: List[Tuple[str, List[Json]]] = []
+        for message in messages:
+            speaker = self.speaker = speaker_of(message)
+            pieces = list(self.pieces(message))
+            if speaker == "system" or not pieces:
+                continue
+            if said and said[-1][0] == speaker == "assistant":
+                said[-1][1].extend(pieces)
+            else:
+                said.append((speaker, pieces))
+        return [[speaker, run_together(pieces, speaker)] for speaker, pieces in said]
+
+    def pieces(self, message: Json) -> Iterator[Json]:
+        """The parts of a message, and what else it has."""
+        if not isinstance(message, dict):
+            yield message
+            return
+        reference = message.get("id")
+        if message.keys() <= {"id", "type"} and message.get("type") in (None, "item_reference"):
+            yield {"reference": reference}  # to what the server holds
+            return
+        told = self.part(message)
+        if isinstance(told, dict):
+            for name in ("content", "parts"):
+                yield from told.pop(name, ())
+        if not is_empty(told):
+            yield told
+
+    def part(self, part: Mapping[str, Json]) -> Json:
+        """What one part says; a text is itself."""
+        if part.get("type") in SILENT_TYPES or part.get("thought") is True:
+            return None
+        self.note_call(part)
+        told: Dict[str, Json] = {}
+        for name, value in part.items():
+            if name in SILENT_MEMBERS or value in USUAL_WORDS.get(name, ()):
+                continue
+            found = self.member(name, value)
+            if not is_empty(found):
+                told[name] = found
+        if list(told) == ["text"]:
+            return told["text"]
+        return told
+
+    def note_call(self, part: Mapping[str, Json]) -> None:
+        """Give the call of a tool its number."""
+        if part.keys().isdisjoint(("name", "function")):
+            return
+        for name in ("call_id", "toolUseId", "id"):
+            if isinstance(part.get(name), str):
+                self.calls.setdefault(part[name], len(self.calls))
+                return
+
+    def member(self, name: str, value: Json) -> Json:
+        """What a member of a part says."""
+        if name in CALL_IDS:
+            return self.calls.get(value) if isinstance(value, str) else None
+        if name in ARGUMENTS or (name in RESULTS and isinstance(value, (dict, list))):
+            return own_json(value)
+        if name in SPOKEN:
+            items = listed(value)
+            return run_together([self.member("", one) for one in items], self.speaker)
+        if isinstance(value, dict):
+            return self.part(value)
+        if isinstance(value, list):
+            found = [self.member("", one) for one in value]
+            return [one for one in found if not is_empty(one)]
+        return keyless(value)
+
+
+def is_empty(value: Json) -> bool:
+    """Whether a member says no more than one that is left out."""
+    return value is None or value is False or value in ("", [], {})
+
+
+def run_together(pieces: Sequence[Json], speaker: str) -> List[Json]:
+    """Pieces, with texts that follow each other as one: lines, but where an answer was cut."""
+    found: List[Json] = []
+    between = "" if speaker == "assistant" else "\n"
+    for piece in pieces:
+        if is_empty(piece):
+            continue
+        if found and isinstance(piece, str) and isinstance(found[-1], str):
+            found[-1] += between + piece
+        else:
+            found.append(piece)
+    return found
+
+
+def own_json(value: Json) -> Json:
+    """A tool's own JSON, which may come as text, written in one way."""
+    if isinstance(value, str):
+        try:
+            value = parse_json(utf8(value))
+        except ValueError:
+            return keyless(value)
+    if is_empty(value):
+        return None
+    return without_keys(sorted_compact(keyless(value)))
+
+
+def keyless(value: Json) -> Json:
+    """A value without keys in its texts."""
+    if isinstance(value, str):
+        if PACKED_DATA.match(value):
+            return value
+        return without_keys(value)
+    if isinstance(value, list):
+        return [keyless(one) for one in value]
+    if isinstance(value, dict):
+        return {name: keyless(one) for name, one in value.items()}
+    return value
+
+
 # === ids =====================================================================
 # Ids and draws from nothing but a seed, moments as text, and about how many tokens a text has.
 
@@ -1970,6 +2217,7 @@ class Turn:
     call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
+CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
@@ -2066,6 +2314,14 @@ class Call:
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @found_once
+    def history(self) -> Optional[str]:
+        """16 hex digits of what was said before the last user message; None where nothing was, or
+        nobody speaks."""
+        if self.operation not in CONVERSING:
+            return None
+        return history_of(self.body)
 
     @found_once
     def second(self) -> int:
@@ -19170,8 +19426,8 @@ def walked(value: Json, path: str) -> Json:
     return value
 
 
-# === mocks/match =============================================================
-# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
+# === mocks/text_matchers =====================================================
+# Text matchers: a string, or contains, regex, glob and not.  Pure.
 
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
@@ -19286,6 +19542,10 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
         node.fail(f"not a regular expression: {error.msg}{at}, found {shown(pattern)}")
     except (OverflowError, RecursionError) as error:
         node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
+
+
+# === mocks/match =============================================================
+# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
 @record
@@ -19546,6 +19806,15 @@ def match_sha256(node: Node) -> List[Condition]:
     return [Condition("body_sha256", node.value, get, text_equal(node.value.lower()))]
 
 
+def match_history(node: Node) -> List[Condition]:
+    """The hash of what was said before the last user message, or null where nothing was."""
+    if node.value is None:
+        return match_text_or_none(node)
+    if not isinstance(node.value, str) or not re.fullmatch("[0-9a-f]{16}", node.value):
+        node.expected("16 hex digits, as a recording writes them, or null")
+    return match_text(node)
+
+
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(NAMES_OF["provider"]),
@@ -19559,6 +19828,7 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "tool_result": match_text_or_none,
     "tool_call_id": match_text_or_none,
     "turn": match_exact("an integer"),
+    "history": match_history,
     "tools": match_tools,
     "method": match_name(frozenset(METHODS)),
     "path": match_text,
@@ -31178,13 +31448,58 @@ def longest_wait(delivery: Delivery) -> float:
     return max(first, between, *pace.gaps)
 
 
+# === mocks/silence ===========================================================
+# What no request to an API says, and in which methods it comes.  Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(
+    ("user", "system", "tool_result", "tool_call_id", "turn", "history", "tools")
+)
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("history", "tools"))),
+    "embed": CONVERSATION - {"user"},
+    "rerank": CONVERSATION - {"user"},
+    "image": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
+}
+# APIs that have a prompt, or may have one, in place of messages.
+PROMPTED = ("completions", "fim", "generate", "tokenize")
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    if wire.api in PROMPTED:
+        return frozenset(("history",))
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
 # === mocks/reach =============================================================
 # Reach: which answers a mock can give, and whether each of its keys shows in one of them.
 
 # Pure.
-
-
-ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 
 @record
@@ -31241,17 +31556,6 @@ def all_ways() -> Tuple[Way, ...]:
 WAYS = all_ways()
 
 
-@functools.lru_cache(maxsize=None)
-def methods_of(wire: WireFormat) -> Tuple[str, ...]:
-    """The methods in which an API is asked."""
-    if wire is ELSEWHERE:
-        return METHODS
-    methods = {route.partition(" ")[0] for route in wire.routes}
-    if "GET" in methods:
-        methods.add("HEAD")  # RFC 9110, 9.3.2
-    return tuple(methods)
-
-
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
@@ -31261,30 +31565,6 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "stream": lambda way: [way.stream],
     "method": lambda way: methods_of(way.wire),
 }
-
-# What no request of an operation or an API says, and so is always as in a Call that says nothing.
-CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
-UNSAID: Mapping[str, FrozenSet[str]] = {
-    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
-    "embed": CONVERSATION - {"user"},
-    "rerank": CONVERSATION - {"user"},
-    "image": CONVERSATION - {"user"},
-    "audio": CONVERSATION - {"user"},
-    "moderate": CONVERSATION - {"user"},
-    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
-    "detokenize": CONVERSATION,
-    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
-    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
-    OTHER: CONVERSATION,
-}
-
-
-def unsaid(wire: WireFormat) -> FrozenSet[str]:
-    """What no request to an API says."""
-    if "POST" not in methods_of(wire):
-        return CONVERSATION  # nothing else has a body
-    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
-
 
 UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
@@ -39696,6 +39976,10 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "history": (
+        either({"type": "string", "minLength": 16, "maxLength": 16}, NULL),
+        "The hash that a recording writes of what was said before the last user message.",
+    ),
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),

@@ -64,6 +64,7 @@ import stat
 import struct
 import threading
 import time
+import unicodedata
 import warnings
 import zlib
 from bisect import bisect_right
@@ -131,7 +132,7 @@ if TYPE_CHECKING:
 # too: the dataclasses module takes ten times as long for each class.
 
 
-Made = TypeVar("Made")
+AnyRecord = TypeVar("AnyRecord")
 
 METHODS_OF_A_RECORD = """\
 def __init__(self, {parameters}):
@@ -186,7 +187,7 @@ def field_names(kind: type) -> Tuple[str, ...]:
     return kind._fields  # type: ignore[attr-defined, no-any-return]
 
 
-def made_record(kind: Type[Made]) -> Type[Made]:
+def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
     """The class of records that a class describes by its annotations; its own values are defaults,
     which all records share."""
     names = tuple(getattr(kind, "__annotations__", ()))
@@ -207,7 +208,7 @@ def made_record(kind: Type[Made]) -> Type[Made]:
     return made  # type: ignore[no-any-return]
 
 
-def changed_record(record: Made, **changes: Any) -> Made:
+def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
     """The same record with other values of some fields."""
     changed = type(record)(*record._values())  # type: ignore[attr-defined]
     for name, value in changes.items():
@@ -224,7 +225,7 @@ if TYPE_CHECKING:
     found_once = cached_property
 
     @dataclass_transform(frozen_default=True)
-    def record(kind: Type[Made]) -> Type[Made]:
+    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
         """The class of records that a class describes."""
         ...
 else:
@@ -379,13 +380,15 @@ class Pace:
     """Seconds before the first event and between events, and how far a gap may stray (0.5: by
     half), drawn from `seed`.
 
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
+    `is_recorded` gives way to the server's own pace."""
 
     first: float = 0.0
     between: float = 0.0
     jitter: float = 0.0
     seed: str = ""
     gaps: Tuple[float, ...] = ()
+    is_recorded: bool = False
 
     @property
     def has_pauses(self) -> bool:
@@ -20753,6 +20756,19 @@ def checked_directory(node: OptionNode) -> str:
     return path
 
 
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
 def checked_host_name(node: OptionNode) -> str:
     """A host name, maybe with a wildcard, or an address."""
     if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
@@ -20850,6 +20866,7 @@ def check_url(node: OptionNode) -> None:
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
@@ -30986,6 +31003,8 @@ MOST_COMMENT = 64 * 1024  # characters of a comment
 
 GZIP_CHOICES = ("auto", "always", "never")
 
+RECORDED = "recorded"  # the pace at which the events of a recording came
+
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
 KEEPALIVE_KEYS = ("every", "comment")
@@ -31043,9 +31062,12 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
 
 
 def parse_pace(node: Node) -> Optional[Pace]:
-    """A pace: seconds between events, a list of gaps, or an object."""
+    """A pace: seconds between events, a list of gaps, an object, or that it was recorded, of which
+    only the recording knows more."""
     if node.is_null:
         return None
+    if node.value == RECORDED:
+        return Pace(is_recorded=True)
     if isinstance(node.value, list):
         if not node.value:
             node.fail("has no gap; the first is the one after the first event")
@@ -32305,6 +32327,70 @@ def base64_data(node: Node) -> bytes:
         node.fail(f"is not base64: {error}")
 
 
+# === mocks/event_times =======================================================
+# Times of recorded events: a file beside them says when each came.  Pure.
+
+
+TIMES_EXTENSION = ".times.json"  # in place of that of the events' file
+LONGEST_PAUSE = 3600  # seconds
+
+
+def at_recorded_pace(response: MockNode, answer: Answer) -> Answer:
+    """A recorded answer with the pace at which its events came, of which its delivery only says
+    that it has it."""
+    node, events = response.get("pace"), response.get("events")
+    form, name = answer.form, events.value
+    if not isinstance(form, Recorded) or events.is_absent:
+        node.fail('is that of recorded "events", and there are none')
+    if not isinstance(name, str) or not name.startswith("@"):
+        node.fail("is found beside a file of events, and these are in no file")
+    form = cut_at_events(form)
+    file = name[1:].rpartition(".")[0] + TIMES_EXTENSION
+    data = node.stored(file)
+    if data is None:
+        node.fail(f"no file {shown(file)} in the data directory, which says when each event came")
+    times = read_times(node, file, data)
+    number = events_in(form)
+    if not times or len(times) != number:
+        node.fail(f"{file} has times of {len(times)} events, and there are {number}")
+    pace = Pace(times[0], gaps=times[1:], is_recorded=True)
+    return replace(answer, form=form, delivery=replace(answer.delivery, pace=pace))
+
+
+def read_times(node: MockNode, file: str, data: bytes) -> Tuple[float, ...]:
+    """The seconds in a file: before the first event, then after each but the last."""
+    try:
+        value = parse_json(data)
+    except ValueError as error:
+        node.fail(f"{file} is not JSON: {error}")
+    if not isinstance(value, list) or not all(fits(one, "a number") for one in value):
+        node.fail(f"{file}: expected an array of seconds, one for each event, found {shown(value)}")
+    for at, seconds in enumerate(value):
+        if not 0 <= seconds <= LONGEST_PAUSE:
+            problem = f"expected seconds from 0 to {LONGEST_PAUSE}, found {shown(seconds)}"
+            node.fail(f"{file}: [{at}]: {problem}")
+    return tuple(map(float, value))
+
+
+def cut_at_events(form: Recorded) -> Recorded:
+    """The same with the stream of a transcript cut at its events, whatever its chunks were; what
+    is compressed stays as it is."""
+    original = form.stream
+    if original is None or original.is_coded:
+        return form
+    kind = framing_of_answer(original)
+    if not kind:
+        return form
+    return replace(form, stream=replace(original, frames=tuple(TEXT_CUTS[kind](original.body))))
+
+
+def events_in(form: Recorded) -> int:
+    """How many events a recorded stream has, as far as it says them itself."""
+    if form.stream:
+        return len(form.stream.frames or ())
+    return len(form.frames or form.values)
+
+
 # === mocks/reading ===========================================================
 # A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
 
@@ -32396,6 +32482,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
+    if delivery.pace and delivery.pace.is_recorded:
+        answer = at_recorded_pace(response, answer)
     check_answer_templates(response, group_names)
     if probability < 1:
         answer = replace(answer, probability=probability)
@@ -33813,7 +33901,10 @@ def read_header(spec: Json) -> Brought:
         check_answer(node, answer, WAYS)  # as of a mock that answers whatever is asked
         return Brought(answer)
     names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
-    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
+    delivery = parse_delivery(node)
+    if delivery.pace and delivery.pace.is_recorded:
+        node.get("pace").fail("is found beside a file of events, and a header may name none")
+    return Brought(delivery=delivery, fields=tuple(sorted(names)))
 
 
 def no_file(name: str) -> bytes:
@@ -33941,8 +34032,9 @@ OPTIONS = (
         "--pace",
         "SECONDS",
         SECONDS,
-        0.0,
-        "pause between streamed events where a mock sets none",
+        None,
+        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
+        "the pace of recordings",
     ),
     Option(
         ANSWERS,
@@ -34009,7 +34101,7 @@ OPTIONS = (
         RECORDING,
         "--record-to",
         "DIR",
-        FILE,
+        PLACE,
         None,
         "where recordings go (default: the first --data directory)",
     ),
@@ -34108,6 +34200,22 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
         told[name] = url
 
 
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
@@ -34139,6 +34247,8 @@ def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
         if option.is_keyword:
             values[option.name] = option.read_keyword(given[option.name])
     check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
     return values
 
 
@@ -34149,13 +34259,14 @@ def keyword_default(name: str) -> Any:
 
 @record
 class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
+    if nobody has said it."""
 
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
     dialect: Sequence[str] = keyword_default("dialect")
-    pace: float = keyword_default("pace")
+    pace: Optional[float] = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")
@@ -35428,6 +35539,11 @@ class MockFiles:
         self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
         self.round = round
         return not self.is_stale
+
+    def look_now(self) -> None:
+        """Have the next request look for changes, however short ago somebody did."""
+        with self.lock:  # a look that is under way may have been too early
+            self.is_stale = True
 
     def refresh(self) -> None:
         """Read the files again if one has changed."""
@@ -38123,11 +38239,14 @@ class Answerer:
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, a seed of its own for each use, and
+        """A delivery with the server's pace where it sets none of its own, a seed for each use, and
         its fault only if the draw for this use will have it."""
-        if not (delivery.pace or delivery.fault or self.settings.pace):
+        own = self.settings.pace
+        if not (delivery.pace or delivery.fault or own):
             return delivery
-        pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
+        pace, fault = delivery.pace, delivery.fault
+        if pace is None or (pace.is_recorded and own is not None):
+            pace = Pace(between=own or 0.0)
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
@@ -38907,6 +39026,1221 @@ class Loop:
         self.bell.close()
 
 
+# === recording/captures ======================================================
+# A capture: a request and what a provider answered, before it is a mock.  Pure.
+
+
+@record
+class Arrival:
+    """When so many bytes of a body were there: `seconds` since the request was sent, `size` bytes
+    of the decoded body in all."""
+
+    seconds: float
+    size: int
+
+
+@record
+class Capture:
+    """A request and its answer: status, header lines as they came, and the body, its transfer and
+    content codings undone.
+
+    `request` is as its client sent it, credentials and all, and None where nobody knows it (a
+    transcript of an answer alone).  `arrivals` are in order, the last of all bytes; empty where
+    nobody knows when they came."""
+
+    request: Optional[Request]
+    status: int
+    headers: Headers
+    body: bytes
+    arrivals: Tuple[Arrival, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first header of this lower-case name; empty if there is none."""
+        return next((value for one, value in self.headers if one.lower() == name), "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer in lower case, without its parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+
+# === recording/scrubbing =====================================================
+# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
+
+
+# What clients read of an answer's head, beside its type.
+KEPT_HEADER = re.compile(
+    r"(?i)retry-after(?:-ms)?|(?:x|anthropic)-ratelimit-.*|openai-(?:version|processing-ms)"
+)
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, longest first."""
+    found: List[str] = []
+    for name, value in (*request.headers.items(), *request.query.items()):
+        if not SECRET.fullmatch(name):
+            continue
+        scheme, space, rest = value.partition(" ")
+        if space and scheme.lower() in SCHEMES:
+            value = rest
+        found.append(value.strip())
+    return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers of an answer that are kept for the client of a replay, but for its type."""
+    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+class Scrubber:
+    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
+    they are repeated."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self.own = tuple(own)
+
+    def text(self, text: str) -> str:
+        """A text without keys; once more it stays as it is."""
+        for secret in self.own:
+            text = text.replace(secret, SCRUBBED)
+        return without_keys(text)
+
+    def value(self, value: Json) -> Json:
+        """A JSON value, the texts in it without keys."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one) for one in value]
+        if isinstance(value, dict):
+            return {self.text(name): self.value(one) for name, one in value.items()}
+        return value
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """A whole body of a media type, its exact bytes but for what is scrubbed."""
+        try:
+            return self.text(data.decode()).encode()
+        except UnicodeDecodeError:
+            return data
+
+    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
+        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
+        over several of them."""
+        return tuple(self.body(frame, "") for frame in frames)
+
+    def matcher(self, text: str) -> Json:
+        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
+        for whatever stands in their places."""
+        return self.text(text)
+
+
+# === recording/asking ========================================================
+# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
+
+
+LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
+LONGEST_EARLIER = 1000  # the same of what did not come last
+LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
+MOST_SAMPLES = 4  # of a longer text, beside its end and its length
+SAMPLE, SAMPLED_END = 24, 60  # characters of each
+MOST_LEAVES = 64  # places that are asked for one by one, of one value
+
+
+def sampled(text: str) -> Dict[str, Json]:
+    """A matcher for a long text: its length, its end, and some pieces of it.
+
+    Pictures of one kind begin alike, and often end so."""
+    middle = len(text) - SAMPLED_END
+    step = middle // (MOST_SAMPLES + 1)
+    pattern, at = r"(?s)\A", 0
+    for number in range(1, MOST_SAMPLES + 1):
+        start = number * step
+        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
+        at = start + SAMPLE
+    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
+    return {"regex": pattern + r"\Z"}
+
+
+def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
+    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
+    none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(f"{path}.{name}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(f"{path}.{index}", inner)
+        yield f"{path}.{len(value)}", None
+    elif value is not None:
+        yield path, value
+
+
+class Asking:
+    """What is asked of requests like a call, so far."""
+
+    def __init__(self, call: Call, scrubber: Scrubber) -> None:
+        self.call, self.scrubber = call, scrubber
+        self.keys: Dict[str, Json] = {}
+        self.fields: Dict[str, Json] = {}
+        self.body: Dict[str, Any] = {}
+
+    def match(self) -> Dict[str, Json]:
+        """All of it."""
+        found = dict(self.keys)
+        if self.fields:
+            found["fields"] = self.fields
+        if self.body:
+            found["body"] = self.body
+        return found
+
+    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
+        """A matcher for a text; of a long one, for some of it."""
+        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
+            return self.scrubber.matcher(text)
+        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
+            return sampled(text)
+        return self.scrubber.matcher(text)
+
+    def ask(self, key: str, text: Optional[str]) -> None:
+        """Ask for a text of the call, or for none."""
+        self.keys[key] = None if text is None else self.matcher(text)
+
+    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for the text, the number or the boolean that is at a place in the body, or for
+        nothing there."""
+        # A name with a point in it can't be part of a path.
+        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if isinstance(value, str):
+            value = self.matcher(value, longest)
+        self.fields[path] = value
+
+    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
+        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
+            self.leaf(inner, leaf, longest)
+
+    def whole(self, path: str) -> None:
+        """Ask for what is at a place in the body, whatever that is."""
+        value = walked(self.call.said, path)
+        if not isinstance(value, (dict, list)):
+            self.leaf(path, value)
+        # An object of the body may have more members, so that an empty one asks for little.
+        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+            *outer, name = path.split(".")
+            around = self.body
+            for step in outer:
+                around = around.setdefault(step, {})
+            around[name] = value
+        else:
+            self.each(path, value)
+
+
+# === recording/deciding ======================================================
+# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
+
+
+Paths = Tuple[str, ...]
+
+# Fields that are asked for, there or not: with another value the answer is of another kind.  What
+# is behind the mark only counts where there are tools, or where the answer is streamed.
+WITH_TOOLS, STREAMED = "tools: ", "stream: "
+DECIDING: Mapping[str, Paths] = {
+    "chat": (
+        *("response_format", "n", "logprobs", "modalities"),
+        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
+    ),
+    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
+    "ollama chat": ("format", "think"),
+    "generate": ("format", "think", "suffix"),
+    "completions": (
+        *("n", "suffix", "echo", "logprobs"),
+        STREAMED + "stream_options.include_usage",
+    ),
+    "fim": ("suffix",),
+    "responses": (
+        *("text.format", "previous_response_id", "conversation"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "compact": ("previous_response_id",),
+    "input_tokens": ("text.format", "previous_response_id", "conversation"),
+    "messages": (
+        *("output_config.format", "output_format", "thinking.type"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
+    "generateContent": (
+        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
+        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
+    ),
+    "embed": ("dimensions", "encoding_format"),
+    "cohere embed": ("embedding_types", "output_dimension"),
+    "embedContent": ("taskType", "outputDimensionality"),
+    "image": ("n", "size", "quality", "output_format", "response_format"),
+    "audio": ("response_format", "language"),
+    "rerank": ("top_n",),
+}
+
+# Fields that are asked for where they are there: few requests have them.
+RARE: Mapping[str, Paths] = {
+    "chat": (
+        *(
+            "functions",
+            "function_call",
+            "audio",
+            "web_search_options",
+            "top_logprobs",
+            "prompt_mode",
+        ),
+        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
+        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+    ),
+    "cohere chat": ("thinking.type",),
+    "ollama chat": ("logprobs",),
+    "generate": ("raw", "template", "context", "images", "logprobs"),
+    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
+    "messages": ("mcp_servers", "container"),
+    "converse": (
+        *("promptVariables", "additionalModelRequestFields.thinking.type"),
+        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
+    ),
+    "generateContent": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
+        "generationConfig.thinkingConfig.includeThoughts",
+    ),
+}
+# Which APIs have the fields of another one.
+LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
+
+# InvokeModel takes the makers' own requests; Nova's are Converse's.
+FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
+
+# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
+# of a match.
+PASSED_OVER = frozenset(
+    (
+        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
+        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
+    )
+)
+
+
+def fields_kind(asking: Asking) -> str:
+    """Which fields an API has: a key of DECIDING."""
+    call = asking.call
+    if call.api == "invoke" and call.operation == "generate":
+        return FAMILY_FIELDS.get(family_of(call.model), "")
+    own = f"{call.provider} {call.api}"
+    if own in DECIDING:
+        return own
+    api = LIKE.get(call.api, call.api)
+    return api if api in DECIDING else call.operation
+
+
+def as_spelled(body: Json, path: str) -> str:
+    """A path as a body spells it: Google takes every name in snake_case, too."""
+    steps = []
+    for name in path.split("."):
+        other = snake_name(name)
+        if isinstance(body, dict) and name not in body and other in body:
+            name = other
+        steps.append(name)
+        body = walked(body, name)
+    return ".".join(steps)
+
+
+def snake_name(name: str) -> str:
+    """responseMimeType as response_mime_type."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def tell_form(asking: Asking) -> None:
+    """Ask for what decides the form of an answer."""
+    kind, call = fields_kind(asking), asking.call
+    for path in DECIDING.get(kind, ()):
+        if path.startswith(WITH_TOOLS) and not call.tools:
+            continue
+        if path.startswith(STREAMED) and not call.stream:
+            continue
+        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    for path in RARE.get(kind, ()):
+        path = as_spelled(call.body, path)
+        if walked(call.body, path) is not None:
+            asking.whole(path)
+
+
+def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
+    """What is asked of a file in a form: what is in it, whatever it is called."""
+    return {name: file[name] for name in ("size", "sha256")}
+
+
+def tell_body(asking: Asking) -> None:
+    """Ask for all of a body that says what is to be done with it."""
+    call, said = asking.call, asking.call.said
+    if not isinstance(said, dict):
+        return
+    is_form = call.request.form is not None
+    for name, value in said.items():
+        if name in PASSED_OVER or "." in name:
+            continue
+        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
+        if files:
+            asking.body[name] = files if isinstance(value, list) else files[0]
+        elif isinstance(value, str) and value == call.user:
+            # A list of texts may read as one text.
+            if "\n" in value:
+                asking.leaf(f"{name}.0", None)
+        elif value is not None:
+            asking.whole(name)
+    for path in DECIDING.get(fields_kind(asking), ()):
+        if walked(said, path) is None:
+            asking.leaf(path, None)
+
+
+# === recording/lately ========================================================
+# What came last in a conversation: the last user message, and all since.  Pure.
+
+
+MOST_RESULTS = 8  # of tools, that are asked for beside the newest
+
+# Members in which there is a picture, sound or a file, or where it is.
+MEDIA_MEMBERS = frozenset(
+    (
+        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
+        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
+    )
+)
+# What such a member holds, wherever it is.
+MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
+# Members of a tool's result that say nothing of what it is.
+RESULT_NAMES = frozenset(
+    (
+        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
+        *("tool_name", "status", "cache_control"),
+    )
+)
+
+
+def tell_last(asking: Asking) -> None:
+    """Ask for what came last and is no text of the user: media, results of tools, references to
+    what the server holds, and the beginning of an answer."""
+    place, messages = conversation_in(asking.call.body)
+    at = max(0, last_question(messages))
+    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
+    if not last:
+        # A text and a list of messages may read alike.
+        if isinstance(within(asking.call.body, "input"), str):
+            asking.leaf("input.0", None)
+        return
+    if last_question(messages) >= 0:
+        tell_question(asking, *last[0])
+    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
+    for path, message in last:
+        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
+            asking.leaf(f"{path}.id", within(message, "id"))
+    path, message = last[-1]
+    if speaker_of(message) == "assistant":
+        for name in ("content", "parts"):
+            if within(message, name):
+                asking.each(f"{path}.{name}", message[name])
+
+
+def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
+    """Ask for the media of the last user message, and that there are no more."""
+    name = "parts" if "parts" in message else "content"
+    content = message.get(name)
+    number = len(content) if isinstance(content, list) else 1
+    for inner, leaf in media_in(f"{path}.{name}", content):
+        asking.leaf(inner, leaf, LONGEST_EARLIER)
+    asking.leaf(f"{path}.{name}.{number}", None)
+    # Ollama's lie beside the text.
+    if asking.call.provider == "ollama":
+        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
+        if not message.get("images"):
+            asking.leaf(f"{path}.images", message.get("images"))
+
+
+def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
+    """The data of media, or where they are, by path."""
+    if isinstance(value, str):
+        if is_media or PACKED_DATA.match(value):
+            yield path, value
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from media_in(f"{path}.{index}", inner, is_media)
+    elif isinstance(value, dict) and not is_result(value):
+        for name, inner in value.items():
+            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
+
+
+def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The results of tools in a message, by path."""
+    if not isinstance(message, dict):
+        return
+    if speaker_of(message) == "tool":
+        yield path, message
+        return
+    for name in ("content", "parts"):
+        parts = message.get(name)
+        if isinstance(parts, list):
+            for index, part in enumerate(parts):
+                if is_result(part):
+                    yield f"{path}.{name}.{index}", part
+
+
+def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
+    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
+    in that."""
+    if len(results) > 1 and asking.call.tool_call_id:
+        asking.ask("tool_call_id", asking.call.tool_call_id)
+    for path, result in results[-1 - MOST_RESULTS : -1]:
+        for inner, leaf in result_leaves(path, result):
+            asking.leaf(inner, leaf, LONGEST_EARLIER)
+    for path, result in results[-1:]:
+        for inner, leaf in result_leaves(path, result):
+            if isinstance(leaf, str) and MEDIUM.match(leaf):
+                asking.leaf(inner, leaf, LONGEST_EARLIER)
+
+
+def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
+    """What a tool's result says, by path."""
+    for name, value in result.items():
+        if name in RESULT_BLOCKS and isinstance(value, dict):
+            yield from result_leaves(f"{path}.{name}", value)
+        elif name not in RESULT_NAMES:
+            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
+            yield from (one for one in found if not one[0].endswith(".type"))
+
+
+# === recording/matches =======================================================
+# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
+
+
+# Operations of which the path says what is asked.
+BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
+# Parameters that lead to another page of a list: without them it is the first.
+PAGES: Mapping[str, Tuple[str, ...]] = {
+    "openai stored": ("after",),
+    "azure stored": ("after",),
+    "anthropic models": ("after_id", "before_id"),
+    "gemini models": ("pageToken",),
+    "vertex_ai models": ("pageToken",),
+    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+}
+UNASKED_QUERY = frozenset(("api-version", "key"))
+
+
+def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
+    """The `match` of the recording of a call's answer."""
+    asking = Asking(call, scrubber)
+    tell_place(wire, asking)
+    if call.operation in BY_PATH:
+        tell_path(asking)
+    elif call.operation in CONVERSING and call.api != "ocr":
+        tell_conversation(asking)
+    else:
+        asking.ask("user", asked_text(call, "user"))
+        tell_body(asking)
+    return asking.match()
+
+
+def tell_place(wire: WireFormat, asking: Asking) -> None:
+    """Ask for who is asked, and in which way."""
+    call, keys = asking.call, asking.keys
+    if call.provider:
+        keys["provider"] = call.provider
+    if call.dialect not in ("", "openai", call.provider):
+        keys["dialect"] = call.dialect
+    if call.operation != "generate":
+        keys["operation"] = call.operation
+    if call.api:
+        keys["api"] = call.api
+    if call.model:
+        asking.ask("model", call.model)
+    if can_stream(wire) or call.operation == OTHER:
+        keys["stream"] = call.stream
+
+
+def asked_text(call: Call, name: str) -> Optional[str]:
+    """A text of the call; none where nothing is there, not even an empty one."""
+    text: str = getattr(call, name)
+    if not text and name not in call.blank:
+        return None
+    return text
+
+
+def tell_path(asking: Asking) -> None:
+    """Ask for the path, with its query and, if there is one, the body."""
+    call = asking.call
+    if call.operation == OTHER:
+        asking.keys["method"] = call.method
+    asking.ask("path", call.path)
+    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    said = call.said
+    if isinstance(said, dict):
+        tell_body(asking)
+    elif said not in (None, "", []) and call.request.body:
+        text = said if isinstance(said, str) else compact(said)
+        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+            asking.keys["body"] = said
+        else:
+            asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_query(asking: Asking, names: List[str]) -> None:
+    """Ask for parameters of the query, and for no other page of a list."""
+    call = asking.call
+    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
+    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
+        query.setdefault(name, None)
+    if query:
+        asking.keys["query"] = query
+
+
+def tell_conversation(asking: Asking) -> None:
+    """Ask for what is said, what was said before, and in which form the answer is to be."""
+    call = asking.call
+    asking.ask("system", asked_text(call, "system"))
+    asking.ask("user", asked_text(call, "user"))
+    if call.api in PROMPTED:
+        tell_prompt(asking)
+    else:
+        asking.keys["turn"] = call.turn
+        asking.ask("tool_result", call.tool_result)
+        asking.keys["history"] = call.history
+        tell_tools(asking)
+        tell_last(asking)
+    tell_form(asking)
+    if call.stream and call.api == "generateContent":
+        tell_framing(asking)
+    # The body of an invoke request is packed, and says what is counted.
+    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_prompt(asking: Asking) -> None:
+    """Ask for a prompt that is no text, or could be read as one."""
+    prompt = within(asking.call.body, "prompt")
+    if isinstance(prompt, list):
+        asking.whole("prompt")
+    elif isinstance(prompt, str) and "\n" in prompt:
+        asking.leaf("prompt.0", None)
+
+
+def tell_framing(asking: Asking) -> None:
+    """Ask for how Google's events are framed."""
+    query = asking.call.query
+    name = "$alt" if "$alt" in query else "alt"
+    asking.keys["query"] = {name: query.get(name)}
+
+
+def tell_tools(asking: Asking) -> None:
+    """Ask for the tools, and that there are no others."""
+    call = asking.call
+    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
+    if names:
+        asking.keys["tools"] = list(names)
+    place = "tools"
+    if fields_kind(asking) == "converse":
+        place = "toolConfig.tools"
+    tools = walked(call.body, place)
+    if tools is None:
+        asking.leaf(place, None)
+    elif place == "toolConfig.tools":
+        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
+        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
+            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
+    elif isinstance(tools, list):
+        for index, tool in enumerate(tools):
+            kind = tool.get("type")
+            if kind not in (None, "function", "custom", *call.tools):
+                asking.leaf(f"tools.{index}.type", kind)
+        if call.api == "generateContent":
+            tell_declared(asking, tools)
+        asking.leaf(f"tools.{len(tools)}", None)
+
+
+def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
+    """Ask for how many functions each of Google's tools declares, and for those that have no name:
+    the search and the like."""
+    for index, tool in enumerate(tools):
+        name = as_spelled(tool, "functionDeclarations")
+        declared = tool.get(name)
+        if isinstance(declared, list):
+            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
+    unnamed: List[Json] = [
+        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
+    ]
+    if any(unnamed):
+        asking.body["tools"] = unnamed
+
+
+# === recording/names =========================================================
+# Names of recordings: what was asked, as the name of a file.  Pure.
+
+
+NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+")
+MUCH_TEXT = 400  # characters of a text that may count for a name
+
+# Characters of each part; with what goes behind a name, no file's is longer than 120.
+MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 24, 32, 48, 100
+
+
+def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
+    """What a recording is called: whose it is, what was asked, and what its `match` says beside
+    that, as 8 hex digits; the same for the same question."""
+    if call.operation == OTHER:
+        begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
+    else:
+        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
+        model = slug(scrubber.text(call.model), MOST_OF_MODEL)
+        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
+    ending = []
+    if call.turn:
+        ending.append(f"turn-{min(call.turn, 9999)}")
+    if call.tool_result is not None:
+        ending.append("result")
+    ending.append(hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:8])
+    left = MOST_OF_NAME - len("-".join([*begun, "", *ending]))
+    text = slug(scrubber.text(call.user), min(left, MOST_OF_TEXT))
+    return "-".join(filter(None, [*begun, text, *ending])).lower()
+
+
+def slug(text: str, most: int) -> str:
+    """A text in lower-case ASCII letters, digits and hyphens, so many of them at most, whole words
+    as far as there are several."""
+    plain = unicodedata.normalize("NFKD", text[:MUCH_TEXT]).encode("ascii", "ignore").decode()
+    words = NOT_IN_A_SLUG.sub("-", plain.lower()).strip("-")
+    if len(words) > most:
+        # One more character tells whether the last word is whole.
+        words = words[: most + 1].rpartition("-")[0] or words[:most]
+    return words.strip("-")
+
+
+# === recording/rhythm ========================================================
+# When the events of a recorded stream came: a file of times beside them.  Pure.
+
+
+def times_of(frames: Sequence[bytes], arrivals: Sequence[Arrival]) -> List[float]:
+    """Seconds before each frame of a body, in whole milliseconds: the first since the request was
+    sent, the others since the one before.  A frame came when its last byte was there."""
+    times: List[float] = []
+    before = 0
+    at = 0
+    for end in itertools.accumulate(map(len, frames)):
+        while at < len(arrivals) - 1 and arrivals[at].size < end:
+            at += 1
+        # Rounded before they are subtracted, so that no rounding adds up.
+        moment = max(before, round(arrivals[at].seconds * 1000))
+        times.append((moment - before) / 1000)
+        before = moment
+    return times
+
+
+def times_file(times: Sequence[float]) -> bytes:
+    """Such times as the bytes of their file."""
+    return utf8(loose(list(times)) + "\n")
+
+
+# === recording/making ========================================================
+# Of a capture a mock and the files that it names: what is recorded can be read back.  Pure.
+
+
+MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
+
+ISSUING = ("token", "metadata")  # operations of token endpoints
+
+JSON_TYPES = ("application/json", "text/json")
+
+# What files are called that no form but `raw` sends.
+EXTENSIONS: Mapping[str, str] = {
+    "application/json": "txt",  # which can't be read as such
+    "application/jsonl": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/pdf": "pdf",
+    "application/x-ndjson": "ndjson",
+    "application/x-subrip": "srt",
+    "application/xml": "xml",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/mp3": "mp3",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/opus": "opus",
+    "audio/pcm": "pcm",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/vtt": "vtt",
+    "text/xml": "xml",
+}
+
+
+@record
+class Made:
+    """A recording: `name`, the bytes of its `files` by their names in a data directory, and which
+    of them is the `mock`, the last one; or the `reason` why there is nothing to save."""
+
+    name: str
+    files: Mapping[str, bytes] = {}
+    mock: str = ""
+    reason: str = ""
+
+
+@record
+class Keeping:
+    """A way to keep an answer: the key of a response and the extension of the file that it names,
+    the type that is sent without being said, the head with which the file begins, the body in it,
+    and the times of its events, if they are known.  An empty body of `raw` needs no file."""
+
+    key: str
+    extension: str
+    usual_type: str
+    body: bytes
+    head: bytes = b""
+    times: Tuple[float, ...] = ()
+
+
+def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an exchange, nothing secret in it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    return made_with(match_of(wire, call, scrubber), wire, call, capture, scrubber)
+
+
+def made_with(
+    match: Mapping[str, Json],
+    wire: WireFormat,
+    call: Call,
+    capture: Capture,
+    scrubber: Scrubber,
+) -> Made:
+    """The recording of an answer for whatever a `match` asks for, which a call does."""
+    name = name_of(call, match, scrubber)
+    reason = unsaved(call, capture.status)
+    if reason:
+        return Made(name, reason=reason)
+    headers = headers_of(capture, scrubber)
+    # The first form that holds the answer: the last holds any bytes.
+    for keeping in ways_to_keep(wire, call, capture, scrubber):
+        made = written_as(keeping, name, match, capture.status, headers)
+        reason = misread(made, keeping.body, wire, call)
+        if not reason:
+            return made
+    return Made(name, reason=f"it could not be read back: {reason}")
+
+
+def unsaved(call: Call, status: int) -> str:
+    """Why an answer is never saved, whatever it says; empty for those that are."""
+    if call.operation in ISSUING:
+        return "what issues credentials is never saved"
+    if status >= 500:
+        return f"an answer of status {status} is never saved"
+    if not 200 <= status < 300 and status < 400:
+        return f"an answer of status {status}, which leads elsewhere, is never saved"
+    return ""
+
+
+# --- headers ---
+
+
+def headers_of(capture: Capture, scrubber: Scrubber) -> Headers:
+    """The headers of an answer that are kept: its type, and what clients read."""
+    told = [("Content-Type", capture.header("content-type"))] if has_type(capture) else []
+    told += [one for one in kept_headers(capture.headers) if one[0].lower() != "content-type"]
+    scrubbed = [(name, scrubber.text(value)) for name, value in told]
+    return tuple(one for one in scrubbed if HEADER_NAME.fullmatch(one[0]) and is_sendable(one[1]))
+
+
+def has_type(capture: Capture) -> bool:
+    """Whether an answer says what it is."""
+    return bool(capture.header("content-type").strip())
+
+
+def is_sendable(value: str) -> bool:
+    """Whether a mock may have this as the value of a header."""
+    return not NOT_IN_A_HEADER.search(value)
+
+
+def spelled(headers: Headers, usual_type: str) -> Dict[str, Json]:
+    """The headers of a response as JSON, without the type that is sent without being said."""
+    told: Dict[str, Json] = {}
+    lines: Dict[str, List[str]] = {}
+    for name, value in headers:
+        values = lines.setdefault(name.lower(), [])
+        values.append(value)
+        if len(values) == 1:
+            told[name] = value
+        else:
+            told[next(one for one in told if one.lower() == name.lower())] = values
+    content_type = content_type_in(headers)
+    if content_type == usual_type:
+        told.pop("Content-Type", None)
+    elif not content_type:
+        told["Content-Type"] = None  # the server would say its own
+    return told
+
+
+def head_of(status: int, headers: Headers) -> bytes:
+    """The head of a transcript."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "".join(line + "\r\n" for line in [*lines, ""]).encode("latin-1", "replace")
+
+
+# --- forms ---
+
+
+def ways_to_keep(
+    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber
+) -> Iterator[Keeping]:
+    """The ways to keep an answer, the most readable first; the last holds any bytes."""
+    content_type, body = capture.header("content-type"), capture.body
+    if capture.status in NO_BODY:
+        yield Keeping("raw", "", "", b"")
+        return
+    kind = stream_kind(wire, call, capture)
+    if kind:
+        yield from ways_to_stream(wire, call, capture, scrubber, kind)
+    if is_json_type(capture.content_type) and body:
+        yield Keeping("body", "json", wire.json_type, scrubber.body(body, content_type))
+    extension = EXTENSIONS.get(capture.content_type, "bin")
+    if extension == "bin" and capture.content_type.startswith("text/"):
+        extension = "txt"
+    yield Keeping("raw", extension, "text/plain", scrubber.body(body, content_type))
+
+
+def is_json_type(content_type: str) -> bool:
+    """Whether a body of a type is JSON; one without a type may be."""
+    return content_type in ("", *JSON_TYPES) or content_type.endswith("+json")
+
+
+def stream_kind(wire: WireFormat, call: Call, capture: Capture) -> str:
+    """The title of the framing that an answer's events are in; empty for a whole answer."""
+    is_other = wire.operation == OTHER
+    if not capture.body or not (call.stream or is_other):
+        return ""
+    if capture.content_type in STREAM_TYPES:
+        return STREAM_TYPES[capture.content_type]
+    # Of another type only what the API itself sends so is a stream: Google's array is of JSON's.
+    original = Original(capture.status, capture.headers, capture.body)
+    if not is_other and framing_of_answer(original) == wire.framing(call).title:
+        return wire.framing(call).title
+    return ""
+
+
+def ways_to_stream(
+    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber, kind: str
+) -> Iterator[Keeping]:
+    """The ways to keep a stream in the framing of this title: with the times of its events, if
+    they are known, else without."""
+    frames = TEXT_CUTS[kind](capture.body)
+    body = b"".join(scrubber.frames(frames, kind))
+    told: List[Tuple[float, ...]] = [()]
+    if capture.arrivals:
+        told = [tuple(times_of(frames, capture.arrivals)), ()]
+    for times in told:
+        if kind == SSE.title and wire.framing(call).title == kind:
+            yield Keeping("events", "sse", wire.stream_type, body, times=times)
+        head = head_of(capture.status, headers_of(capture, scrubber))
+        yield Keeping("events", "http", "", body, head, times)
+
+
+# --- files ---
+
+
+def written_as(
+    keeping: Keeping, name: str, match: Mapping[str, Json], status: int, headers: Headers
+) -> Made:
+    """A recording whose answer is kept in this way."""
+    response: Dict[str, Json] = {}
+    files: Dict[str, bytes] = {}
+    if not keeping.head:  # which says them, too
+        if status != 200:
+            response["status"] = status
+        told = spelled(headers, keeping.usual_type)
+        if told:
+            response["headers"] = told
+    if keeping.body or keeping.head:
+        file = f"{RECORDINGS_FOLDER}/{name}.{keeping.extension}"
+        files[file] = keeping.head + keeping.body
+        response[keeping.key] = f"@{file}"
+    elif keeping.extension:
+        response[keeping.key] = ""
+    if keeping.times:
+        files[f"{RECORDINGS_FOLDER}/{name}{TIMES_EXTENSION}"] = times_file(keeping.times)
+        response["pace"] = RECORDED
+    mock = f"{MOCKS_FOLDER}/{name}.json"
+    spec = {"name": name, "match": dict(match), "response": response}
+    files[mock] = mock_file(spec)
+    return Made(name, files, mock)
+
+
+def misread(made: Made, body: bytes, wire: WireFormat, call: Call) -> str:
+    """What is wrong with a recording, once it is read as all mocks are: it can't be read, holds
+    another body, or would not answer the call that it was made of; empty if nothing is."""
+    spec = parse_json(made.files[made.mock])
+    try:
+        mock = parse_mock(MockNode.whole(spec, made.name, reader_of(made.files)))
+    except BadMock as error:
+        return str(error)
+    (answer,) = mock.answers
+    if body_in(answer.form) != body:
+        return "the body is another one then"
+    for difference in mock.differences(call, wire):
+        return explained(difference)
+    return ""
+
+
+def reader_of(files: Mapping[str, bytes]) -> ReadFile:
+    """Reads files that are not written yet."""
+
+    def read(name: str) -> bytes:
+        if name not in files:
+            raise FileNotFoundError(name)
+        return files[name]
+
+    return read
+
+
+def body_in(form: Form) -> Union[bytes, Json]:
+    """The body that a recorded or raw answer holds."""
+    if isinstance(form, Raw):
+        return form.body
+    if not isinstance(form, Recorded):
+        return None
+    if form.stream:
+        return form.stream.body
+    if form.frames:
+        return b"".join(form.frames)
+    return form.body
+
+
+def renamed(made: Made, name: str) -> Made:
+    """The same recording under another name."""
+    mock = f"{MOCKS_FOLDER}/{name}.json"
+    files = {file.replace(f"/{made.name}.", f"/{name}."): made.files[file] for file in made.files}
+    spec = parse_json(made.files[made.mock])
+    spec["name"] = name
+    for key, value in spec["response"].items():
+        if isinstance(value, str) and value.startswith("@"):
+            spec["response"][key] = value.replace(f"/{made.name}.", f"/{name}.")
+    files[mock] = mock_file(spec)
+    return Made(name, files, mock)
+
+
+def mock_file(spec: Json) -> bytes:
+    """A mock as the bytes of its file."""
+    return utf8(indented(spec) + "\n")
+
+
+# === recording/folder ========================================================
+# Where recordings go: each written whole or not at all, nothing overwritten, nothing outside.
+
+# May touch files, threading and time.
+
+
+MOST_OF_A_NAME = 1000  # recordings that are called the same
+LONGEST_TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
+EACH_LOOK_SECONDS = 0.01
+ALREADY = "recorded already"
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+for own_flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # where there are such
+    NEW_FILE |= getattr(os, own_flag, 0)
+
+
+class Outside(Exception):
+    """A folder that a link leads out of the data directory; the message names it."""
+
+
+class Folder:
+    """A data directory to which recordings are added.  `say` gets a line when they can't be."""
+
+    def __init__(self, root: str, say: Callable[[str], None]) -> None:
+        self.root, self.say = root, say
+        self.lock = threading.Lock()  # of two that save the same the second finds it
+        self.said: Set[str] = set()  # what is wrong, until it is not any more
+
+    def save(self, made: Made) -> str:
+        """Write the files of a recording, the mock last; empty if it is saved, else why it is
+        not."""
+        if made.reason:
+            return made.reason
+        with self.lock:
+            try:
+                reason = self.saved(made)
+            except Outside as error:
+                return self.complain(self.root, str(error))
+            except OSError as error:
+                return self.complain(self.place_of(error), error.strerror or str(error))
+            except (ValueError, MemoryError) as error:
+                return self.complain(self.root, str(error) or "no memory")
+            self.said.clear()
+        return reason
+
+    def place_of(self, error: OSError) -> str:
+        """The folder in which something could not be done."""
+        root = os.path.realpath(self.root)
+        path = error.filename
+        if not isinstance(path, str) or not path.startswith(root + os.sep):
+            return self.root
+        inner = os.path.relpath(os.path.dirname(path), root)
+        return os.path.normpath(os.path.join(self.root, inner))
+
+    def complain(self, place: str, problem: str) -> str:
+        """What keeps recordings from being saved, said once in a line."""
+        reason = f"recordings can't be saved in {place}: {problem}"
+        if reason not in self.said:
+            self.said.add(reason)
+            self.say(f"{reason}; answers are passed on all the same")
+        return reason
+
+    def saved(self, made: Made) -> str:
+        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        os.makedirs(self.root, exist_ok=True)
+        root = os.path.realpath(self.root)
+        folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
+        with turn(folders[folder_of(made.mock)]):
+            for number in range(1, MOST_OF_A_NAME):
+                one = made
+                if number > 1:
+                    one = renamed(made, f"{made.name}-{number}")
+                found = match_in(os.path.join(root, one.mock))
+                if found == match_of_mock(one.files[one.mock]):
+                    return ALREADY
+                if found is None and write_all(root, one.files):
+                    return ""
+        return f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
+
+
+def folder_of(file: str) -> str:
+    """The folder of a file that is named relative to a data directory."""
+    return file.rpartition("/")[0]
+
+
+def inside(root: str, name: str) -> str:
+    """A folder in a data directory, made if it is not there; Outside if a link leads elsewhere."""
+    path = root
+    for part in name.split("/"):
+        path = os.path.join(path, part)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+        if part in ("", ".", "..") or not os.path.realpath(path).startswith(root + os.sep):
+            raise Outside(f"{name} leads out of the data directory")
+    return path
+
+
+def match_of_mock(data: bytes) -> Json:
+    """What a recorded mock asks for; nothing that any asks for if it is none."""
+    try:
+        value = parse_json(data)
+    except ValueError:
+        return ()
+    return value.get("match", ()) if isinstance(value, dict) else ()
+
+
+def match_in(path: str) -> Json:
+    """The same of a file that is there; None if there is none."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return match_of_mock(file.read())
+    except OSError:
+        return ()
+
+
+def write_all(root: str, files: Mapping[str, bytes]) -> bool:
+    """Write new files, in order, all or none of them; false if one of these names is taken."""
+    written: List[str] = []
+    try:
+        for name, data in files.items():
+            path = os.path.join(root, *name.split("/"))
+            write_new(path, data)
+            written.append(path)
+    except FileExistsError:
+        forget(written)
+        return False
+    except BaseException:
+        forget(written)
+        raise
+    return True
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a file that is there whole or not at all; FileExistsError if there is one already."""
+    folder, name = os.path.split(path)
+    hidden = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.new")
+    number = os.open(hidden, NEW_FILE, 0o666)  # as the umask will have it
+    try:
+        with open(number, "wb") as file:
+            file.write(data)
+        put_in_place(hidden, path)
+    finally:
+        forget([hidden])
+
+
+def put_in_place(hidden: str, path: str) -> None:
+    """Give a file that is written its name; FileExistsError if another one has it."""
+    try:
+        os.link(hidden, path)
+        return
+    except FileExistsError:
+        raise
+    except (AttributeError, NotImplementedError, OSError):
+        pass  # a system or a file system without links
+    # Elsewhere than on Windows this would take the place of a file that is there.
+    if os.path.lexists(path):
+        raise FileExistsError(path)
+    os.rename(hidden, path)
+
+
+def forget(paths: List[str]) -> None:
+    """Remove files that may be there."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def turn(folder: str) -> Iterator[None]:
+    """Keeps other processes from saving to a folder meanwhile, where the system can: of two that
+    save the same the second finds it.  One that never ends is not waited for."""
+    try:
+        import fcntl
+
+        number = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows
+        yield
+        return
+    try:
+        take_turn(lambda: fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(number)
+
+
+def take_turn(lock: Callable[[], Any]) -> None:
+    """Take a lock that another process may have; it may also be that there are none here."""
+    end = time.monotonic() + LONGEST_TURN_SECONDS
+    while time.monotonic() < end:
+        try:
+            lock()
+            return
+        except BlockingIOError:
+            time.sleep(EACH_LOOK_SECONDS)
+        except OSError:
+            return
+
+
 # === repeats =================================================================
 # Requests that come again byte by byte, and the bytes of their answers.  Touches nothing.
 
@@ -39333,6 +40667,9 @@ class Core:
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
+        self.folder: Optional[Folder] = None
+        if settings.record and settings.record_to:
+            self.folder = Folder(settings.record_to, self.log.say)
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
@@ -40059,8 +41396,15 @@ RESPONSE_ROWS: Rows = {
     ),
     "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
     "pace": (
-        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT, 1), defined_as("pace"), NULL),
-        "Seconds between events, or the gap after the first, the second and so on.",
+        either(
+            SECONDS_TO_WAIT,
+            list_of(SECONDS_TO_WAIT, 1),
+            defined_as("pace"),
+            one_word([RECORDED]),
+            NULL,
+        ),
+        "Seconds between events, or the gap after the first, the second and so on; recorded: as "
+        "the file of times beside the events says.",
     ),
     "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
     "wire": (
@@ -41399,7 +42743,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
         fallback: str = "error",
         dialect: Union[str, Iterable[str]] = (),
-        pace: float = 0.0,
+        pace: Optional[float] = None,
         require_auth: bool = False,
         credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,
@@ -41758,6 +43102,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    if values["record"]:
+        values.update(recording_places(values, data_directories(values), spelled))
     return values
 
 
@@ -41958,7 +43304,8 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     if core.settings.strict:
         for doubt in refused_first(core.mocks.from_files):
             core.log.say(doubt)
-    if not core.mocks.from_files and core.settings.fallback == "error":
+    is_silent = core.settings.fallback == "error" and not core.settings.record
+    if not core.mocks.from_files and is_silent:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 

@@ -8,7 +8,7 @@ from ..formats.bedrock_invoke import family_of
 from ..forms import listed
 from ..limits import Json
 from ..mocks.templates import walked
-from .wanted import Wanted
+from .asking import Asking
 
 Paths = Tuple[str, ...]
 
@@ -97,9 +97,9 @@ PASSED_OVER = frozenset(
 )
 
 
-def kind_of(wanted: Wanted) -> str:
+def fields_kind(asking: Asking) -> str:
     """Which fields an API has: a key of DECIDING."""
-    call = wanted.call
+    call = asking.call
     if call.api == "invoke" and call.operation == "generate":
         return FAMILY_FIELDS.get(family_of(call.model), "")
     own = f"{call.provider} {call.api}"
@@ -109,7 +109,7 @@ def kind_of(wanted: Wanted) -> str:
     return api if api in DECIDING else call.operation
 
 
-def spelled(body: Json, path: str) -> str:
+def as_spelled(body: Json, path: str) -> str:
     """A path as a body spells it: Google takes every name in snake_case, too."""
     steps = []
     for name in path.split("."):
@@ -126,19 +126,19 @@ def snake_name(name: str) -> str:
     return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
 
 
-def tell_form(wanted: Wanted) -> None:
+def tell_form(asking: Asking) -> None:
     """Ask for what decides the form of an answer."""
-    kind, call = kind_of(wanted), wanted.call
+    kind, call = fields_kind(asking), asking.call
     for path in DECIDING.get(kind, ()):
         if path.startswith(WITH_TOOLS) and not call.tools:
             continue
         if path.startswith(STREAMED) and not call.stream:
             continue
-        wanted.whole(spelled(call.body, path.rpartition(": ")[2]))
+        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
     for path in RARE.get(kind, ()):
-        path = spelled(call.body, path)
+        path = as_spelled(call.body, path)
         if walked(call.body, path) is not None:
-            wanted.whole(path)
+            asking.whole(path)
 
 
 def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
@@ -146,9 +146,9 @@ def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
     return {name: file[name] for name in ("size", "sha256")}
 
 
-def tell_body(wanted: Wanted) -> None:
+def tell_body(asking: Asking) -> None:
     """Ask for all of a body that says what is to be done with it."""
-    call, said = wanted.call, wanted.call.said
+    call, said = asking.call, asking.call.said
     if not isinstance(said, dict):
         return
     is_form = call.request.form is not None
@@ -157,13 +157,13 @@ def tell_body(wanted: Wanted) -> None:
             continue
         files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
         if files:
-            wanted.body[name] = files if isinstance(value, list) else files[0]
+            asking.body[name] = files if isinstance(value, list) else files[0]
         elif isinstance(value, str) and value == call.user:
             # A list of texts may read as one text.
             if "\n" in value:
-                wanted.leaf(f"{name}.0", None)
+                asking.leaf(f"{name}.0", None)
         elif value is not None:
-            wanted.whole(name)
-    for path in DECIDING.get(kind_of(wanted), ()):
+            asking.whole(name)
+    for path in DECIDING.get(fields_kind(asking), ()):
         if walked(said, path) is None:
-            wanted.leaf(path, None)
+            asking.leaf(path, None)

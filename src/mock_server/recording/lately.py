@@ -16,7 +16,7 @@ from ..histories import (
 )
 from ..jsons import within
 from ..limits import Json
-from .wanted import LONGEST_EARLIER, MOST_LEAVES, Wanted, leaves
+from .asking import LONGEST_EARLIER, MOST_LEAVES, Asking, leaves
 
 MOST_RESULTS = 8  # of tools, that are asked for beside the newest
 
@@ -38,43 +38,43 @@ RESULT_NAMES = frozenset(
 )
 
 
-def tell_last(wanted: Wanted) -> None:
+def tell_last(asking: Asking) -> None:
     """Ask for what came last and is no text of the user: media, results of tools, references to
     what the server holds, and the beginning of an answer."""
-    place, messages = conversation_in(wanted.call.body)
+    place, messages = conversation_in(asking.call.body)
     at = max(0, last_question(messages))
     last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
     if not last:
         # A text and a list of messages may read alike.
-        if isinstance(within(wanted.call.body, "input"), str):
-            wanted.leaf("input.0", None)
+        if isinstance(within(asking.call.body, "input"), str):
+            asking.leaf("input.0", None)
         return
     if last_question(messages) >= 0:
-        tell_question(wanted, *last[0])
-    tell_results(wanted, [found for path, one in last for found in results_in(path, one)])
+        tell_question(asking, *last[0])
+    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
     for path, message in last:
         if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
-            wanted.leaf(f"{path}.id", within(message, "id"))
+            asking.leaf(f"{path}.id", within(message, "id"))
     path, message = last[-1]
     if speaker_of(message) == "assistant":
         for name in ("content", "parts"):
             if within(message, name):
-                wanted.each(f"{path}.{name}", message[name])
+                asking.each(f"{path}.{name}", message[name])
 
 
-def tell_question(wanted: Wanted, path: str, message: Mapping[str, Json]) -> None:
+def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
     """Ask for the media of the last user message, and that there are no more."""
     name = "parts" if "parts" in message else "content"
     content = message.get(name)
     number = len(content) if isinstance(content, list) else 1
     for inner, leaf in media_in(f"{path}.{name}", content):
-        wanted.leaf(inner, leaf, LONGEST_EARLIER)
-    wanted.leaf(f"{path}.{name}.{number}", None)
+        asking.leaf(inner, leaf, LONGEST_EARLIER)
+    asking.leaf(f"{path}.{name}.{number}", None)
     # Ollama's lie beside the text.
-    if wanted.call.provider == "ollama":
-        wanted.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
+    if asking.call.provider == "ollama":
+        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
         if not message.get("images"):
-            wanted.leaf(f"{path}.images", message.get("images"))
+            asking.leaf(f"{path}.images", message.get("images"))
 
 
 def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
@@ -105,18 +105,18 @@ def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]
                     yield f"{path}.{name}.{index}", part
 
 
-def tell_results(wanted: Wanted, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
+def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
     """Ask for the results of tools beside the newest, which is a key of its own, and for the media
     in that."""
-    if len(results) > 1 and wanted.call.tool_call_id:
-        wanted.ask("tool_call_id", wanted.call.tool_call_id)
+    if len(results) > 1 and asking.call.tool_call_id:
+        asking.ask("tool_call_id", asking.call.tool_call_id)
     for path, result in results[-1 - MOST_RESULTS : -1]:
         for inner, leaf in result_leaves(path, result):
-            wanted.leaf(inner, leaf, LONGEST_EARLIER)
+            asking.leaf(inner, leaf, LONGEST_EARLIER)
     for path, result in results[-1:]:
         for inner, leaf in result_leaves(path, result):
             if isinstance(leaf, str) and MEDIUM.match(leaf):
-                wanted.leaf(inner, leaf, LONGEST_EARLIER)
+                asking.leaf(inner, leaf, LONGEST_EARLIER)
 
 
 def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:

@@ -12,10 +12,10 @@ from ..mocks.silence import PROMPTED
 from ..mocks.templates import walked
 from ..secrets import SECRET
 from ..values import CONVERSING, Call
-from .deciding import kind_of, spelled, tell_body, tell_form
+from .asking import LONGEST_TOLD, Asking
+from .deciding import as_spelled, fields_kind, tell_body, tell_form
 from .lately import tell_last
 from .scrubbing import Scrubber
-from .wanted import LONGEST_TOLD, Wanted
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
@@ -33,29 +33,31 @@ UNASKED_QUERY = frozenset(("api-version", "key"))
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
     """The `match` of the recording of a call's answer."""
-    wanted = Wanted(call, scrubber)
-    tell_place(wire, wanted)
+    asking = Asking(call, scrubber)
+    tell_place(wire, asking)
     if call.operation in BY_PATH:
-        tell_path(wanted)
+        tell_path(asking)
     elif call.operation in CONVERSING and call.api != "ocr":
-        tell_conversation(wanted)
+        tell_conversation(asking)
     else:
-        wanted.ask("user", asked_text(call, "user"))
-        tell_body(wanted)
-    return wanted.match()
+        asking.ask("user", asked_text(call, "user"))
+        tell_body(asking)
+    return asking.match()
 
 
-def tell_place(wire: WireFormat, wanted: Wanted) -> None:
+def tell_place(wire: WireFormat, asking: Asking) -> None:
     """Ask for who is asked, and in which way."""
-    call, keys = wanted.call, wanted.keys
+    call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
     if call.dialect not in ("", "openai", call.provider):
         keys["dialect"] = call.dialect
+    if call.operation != "generate":
+        keys["operation"] = call.operation
     if call.api:
         keys["api"] = call.api
     if call.model:
-        wanted.ask("model", call.model)
+        asking.ask("model", call.model)
     if can_stream(wire) or call.operation == OTHER:
         keys["stream"] = call.stream
 
@@ -68,107 +70,107 @@ def asked_text(call: Call, name: str) -> Optional[str]:
     return text
 
 
-def tell_path(wanted: Wanted) -> None:
+def tell_path(asking: Asking) -> None:
     """Ask for the path, with its query and, if there is one, the body."""
-    call = wanted.call
+    call = asking.call
     if call.operation == OTHER:
-        wanted.keys["method"] = call.method
-    wanted.ask("path", call.path)
-    tell_query(wanted, [name for name in call.query if not SECRET.fullmatch(name)])
+        asking.keys["method"] = call.method
+    asking.ask("path", call.path)
+    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
     said = call.said
     if isinstance(said, dict):
-        tell_body(wanted)
+        tell_body(asking)
     elif said not in (None, "", []) and call.request.body:
         text = said if isinstance(said, str) else compact(said)
-        if len(text) <= LONGEST_TOLD and wanted.scrubber.text(text) == text:
-            wanted.keys["body"] = said
+        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+            asking.keys["body"] = said
         else:
-            wanted.keys["body_sha256"] = call.body_sha256
+            asking.keys["body_sha256"] = call.body_sha256
 
 
-def tell_query(wanted: Wanted, names: List[str]) -> None:
+def tell_query(asking: Asking, names: List[str]) -> None:
     """Ask for parameters of the query, and for no other page of a list."""
-    call = wanted.call
-    query = {name: wanted.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
+    call = asking.call
+    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
     for name in PAGES.get(f"{call.provider} {call.operation}", ()):
         query.setdefault(name, None)
     if query:
-        wanted.keys["query"] = query
+        asking.keys["query"] = query
 
 
-def tell_conversation(wanted: Wanted) -> None:
+def tell_conversation(asking: Asking) -> None:
     """Ask for what is said, what was said before, and in which form the answer is to be."""
-    call = wanted.call
-    wanted.ask("system", asked_text(call, "system"))
-    wanted.ask("user", asked_text(call, "user"))
+    call = asking.call
+    asking.ask("system", asked_text(call, "system"))
+    asking.ask("user", asked_text(call, "user"))
     if call.api in PROMPTED:
-        tell_prompt(wanted)
+        tell_prompt(asking)
     else:
-        wanted.keys["turn"] = call.turn
-        wanted.ask("tool_result", call.tool_result)
-        wanted.keys["history"] = call.history
-        tell_tools(wanted)
-        tell_last(wanted)
-    tell_form(wanted)
+        asking.keys["turn"] = call.turn
+        asking.ask("tool_result", call.tool_result)
+        asking.keys["history"] = call.history
+        tell_tools(asking)
+        tell_last(asking)
+    tell_form(asking)
     if call.stream and call.api == "generateContent":
-        tell_framing(wanted)
+        tell_framing(asking)
     # The body of an invoke request is packed, and says what is counted.
     if isinstance(within(call.body, "input", "invokeModel", "body"), str):
-        wanted.keys["body_sha256"] = call.body_sha256
+        asking.keys["body_sha256"] = call.body_sha256
 
 
-def tell_prompt(wanted: Wanted) -> None:
+def tell_prompt(asking: Asking) -> None:
     """Ask for a prompt that is no text, or could be read as one."""
-    prompt = within(wanted.call.body, "prompt")
+    prompt = within(asking.call.body, "prompt")
     if isinstance(prompt, list):
-        wanted.whole("prompt")
+        asking.whole("prompt")
     elif isinstance(prompt, str) and "\n" in prompt:
-        wanted.leaf("prompt.0", None)
+        asking.leaf("prompt.0", None)
 
 
-def tell_framing(wanted: Wanted) -> None:
+def tell_framing(asking: Asking) -> None:
     """Ask for how Google's events are framed."""
-    query = wanted.call.query
+    query = asking.call.query
     name = "$alt" if "$alt" in query else "alt"
-    wanted.keys["query"] = {name: query.get(name)}
+    asking.keys["query"] = {name: query.get(name)}
 
 
-def tell_tools(wanted: Wanted) -> None:
+def tell_tools(asking: Asking) -> None:
     """Ask for the tools, and that there are no others."""
-    call = wanted.call
-    names = [name for name in dict.fromkeys(call.tools) if wanted.scrubber.text(name) == name]
+    call = asking.call
+    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
     if names:
-        wanted.keys["tools"] = list(names)
+        asking.keys["tools"] = list(names)
     place = "tools"
-    if kind_of(wanted) == "converse":
+    if fields_kind(asking) == "converse":
         place = "toolConfig.tools"
     tools = walked(call.body, place)
     if tools is None:
-        wanted.leaf(place, None)
+        asking.leaf(place, None)
     elif place == "toolConfig.tools":
         specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
         for at in range(max(specified, default=-1) + 1, len(tools) + 1):
-            wanted.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
+            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
     elif isinstance(tools, list):
         for index, tool in enumerate(tools):
             kind = tool.get("type")
             if kind not in (None, "function", "custom", *call.tools):
-                wanted.leaf(f"tools.{index}.type", kind)
+                asking.leaf(f"tools.{index}.type", kind)
         if call.api == "generateContent":
-            tell_declared(wanted, tools)
-        wanted.leaf(f"tools.{len(tools)}", None)
+            tell_declared(asking, tools)
+        asking.leaf(f"tools.{len(tools)}", None)
 
 
-def tell_declared(wanted: Wanted, tools: List[Dict[str, Json]]) -> None:
+def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
     """Ask for how many functions each of Google's tools declares, and for those that have no name:
     the search and the like."""
     for index, tool in enumerate(tools):
-        name = spelled(tool, "functionDeclarations")
+        name = as_spelled(tool, "functionDeclarations")
         declared = tool.get(name)
         if isinstance(declared, list):
-            wanted.leaf(f"tools.{index}.{name}.{len(declared)}", None)
+            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
     unnamed: List[Json] = [
         {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
     ]
     if any(unnamed):
-        wanted.body["tools"] = unnamed
+        asking.body["tools"] = unnamed

@@ -16,7 +16,7 @@ from .scrubbing import Scrubber
 LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
 LONGEST_EARLIER = 1000  # the same of what did not come last
 LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
-SAMPLES = 4  # of a longer text, beside its end and its length
+MOST_SAMPLES = 4  # of a longer text, beside its end and its length
 SAMPLE, SAMPLED_END = 24, 60  # characters of each
 MOST_LEAVES = 64  # places that are asked for one by one, of one value
 
@@ -26,9 +26,9 @@ def sampled(text: str) -> Dict[str, Json]:
 
     Pictures of one kind begin alike, and often end so."""
     middle = len(text) - SAMPLED_END
-    step = middle // (SAMPLES + 1)
+    step = middle // (MOST_SAMPLES + 1)
     pattern, at = r"(?s)\A", 0
-    for number in range(1, SAMPLES + 1):
+    for number in range(1, MOST_SAMPLES + 1):
         start = number * step
         pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
         at = start + SAMPLE
@@ -50,7 +50,7 @@ def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
         yield path, value
 
 
-class Wanted:
+class Asking:
     """What is asked of requests like a call, so far."""
 
     def __init__(self, call: Call, scrubber: Scrubber) -> None:
@@ -70,7 +70,7 @@ class Wanted:
 
     def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
         """A matcher for a text; of a long one, for some of it."""
-        if len(text) <= longest or len(text) <= SAMPLED_END + SAMPLES * (SAMPLE + 1):
+        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
             return self.scrubber.matcher(text)
         if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
             return sampled(text)

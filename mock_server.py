@@ -39483,10 +39483,11 @@ def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]
         return
     for name in ("content", "parts"):
         parts = message.get(name)
-        if isinstance(parts, list):
-            for index, part in enumerate(parts):
-                if is_result(part):
-                    yield f"{path}.{name}.{index}", part
+        if not isinstance(parts, list):
+            continue
+        for index, part in enumerate(parts):
+            if is_result(part):
+                yield f"{path}.{name}.{index}", part
 
 
 def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:

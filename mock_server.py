@@ -19810,11 +19810,9 @@ def match_sha256(node: Node) -> List[Condition]:
 
 
 def match_history(node: Node) -> List[Condition]:
-    """The hash of what was said before the last user message, or null where nothing was."""
-    if node.value is None:
-        return match_text_or_none(node)
+    """The hash of what was said before the last user message."""
     if not isinstance(node.value, str) or not re.fullmatch("[0-9a-f]{16}", node.value):
-        node.expected("16 hex digits, as a recording writes them, or null")
+        node.expected("16 hex digits, as a recording writes them")
     return match_text(node)
 
 
@@ -31599,6 +31597,16 @@ def homes(path: str) -> FrozenSet[WireFormat]:
     return frozenset([ELSEWHERE, *found])
 
 
+def is_at_home(wire: WireFormat, at_home: FrozenSet[WireFormat]) -> bool:
+    """Whether an API may be asked where these are at home: hosts of other dialects, whose client or
+    Host tells them, have the paths of OpenAI's."""
+    if wire in at_home:
+        return True
+    if wire.provider != "openai" or wire.dialect in ("", "openai"):
+        return False
+    return any(one.api == wire.api and speaks_dialects(one) for one in at_home)
+
+
 def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
     """The ways in which all conditions on PLACES hold."""
     wanted = []
@@ -31627,7 +31635,7 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     for condition in conditions:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
-            ways = tuple(way for way in ways if way.wire in at_home)
+            ways = tuple(way for way in ways if is_at_home(way.wire, at_home))
     silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
         mute = {keys for keys in silent if condition.key in keys}
@@ -39184,13 +39192,13 @@ class Asking:
         self.body: Dict[str, Any] = {}
 
     def match(self) -> Dict[str, Json]:
-        """All of it."""
+        """All of it, in the order in which a match is read."""
         found = dict(self.keys)
         if self.fields:
             found["fields"] = self.fields
         if self.body:
             found["body"] = self.body
-        return found
+        return {key: found[key] for key in MATCH_KEYS if key in found}
 
     def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
         """A matcher for a text; of a long one, for some of it."""
@@ -39433,6 +39441,8 @@ def tell_last(asking: Asking) -> None:
         if isinstance(within(asking.call.body, "input"), str):
             asking.leaf("input.0", None)
         return
+    if not asking.call.history:
+        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
     if last_question(messages) >= 0:
         tell_question(asking, *last[0])
     tell_results(asking, [found for path, one in last for found in results_in(path, one)])
@@ -39511,7 +39521,9 @@ def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, 
             yield from result_leaves(f"{path}.{name}", value)
         elif name not in RESULT_NAMES:
             found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            yield from (one for one in found if not one[0].endswith(".type"))
+            for inner, leaf in found:
+                if leaf is not None and not inner.endswith(".type"):
+                    yield inner, leaf
 
 
 # === recording/matches =======================================================
@@ -39609,7 +39621,8 @@ def tell_conversation(asking: Asking) -> None:
     else:
         asking.keys["turn"] = call.turn
         asking.ask("tool_result", call.tool_result)
-        asking.keys["history"] = call.history
+        if call.history:
+            asking.keys["history"] = call.history
         tell_tools(asking)
         tell_last(asking)
     tell_form(asking)
@@ -41315,7 +41328,7 @@ MATCH_ROWS: Rows = {
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
     "history": (
-        either({"type": "string", "minLength": 16, "maxLength": 16}, NULL),
+        {"type": "string", "minLength": 16, "maxLength": 16},
         "The hash that a recording writes of what was said before the last user message.",
     ),
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),

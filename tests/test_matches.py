@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from mocked import mock_of
-from samples import GENERATE, SAMPLES, call_of, request_of, wire_of
+from samples import SAMPLES, call_of
 
 import mock_server as m
 
 
 def matched(call: m.Call) -> Dict[str, Any]:
     """The match of a call's recording."""
-    wire = next(wire for wire in (m.route(call.request)[0],))
+    wire, _ = m.route(call.request)
     return m.match_of(wire, call, m.Scrubber(m.own_secrets(call.request)))
 
 
@@ -315,19 +315,10 @@ def conversations(form: Chat) -> Iterator[Tuple[str, m.Call]]:
     for number, messages in enumerate(agent_run(form)):
         yield f"run {number}", form.call(messages, **tools)
         yield f"run {number}, streamed", form.call(messages, True, **tools)
-    # The second result of the run differs, or the third, but not the last thing that was said.
-    for name, results in (
-        ("early", ("9", "2", "3")),
-        ("middle", ("1", "9", "3")),
-        ("last", ("1", "2", "9")),
-    ):
-        for number, messages in enumerate(agent_run(form, results)):
-            if (
-                number >= {"early": 1, "middle": 2, "last": 2}[name]
-                and (number != 1 or name == "early")
-                and not (number == 5 and False)
-            ):
-                yield f"{name} {number}", form.call(messages, **tools)
+    # Another result of the run differs, which is in its requests from that number on.
+    for first, results in ((1, ("9", "2", "3")), (2, ("1", "9", "3")), (2, ("1", "2", "9"))):
+        for number, messages in list(enumerate(agent_run(form, results)))[first:]:
+            yield f"run {number} with {results}", form.call(messages, **tools)
     yield "hi", form.call(hi)
     yield "hi, streamed", form.call(hi, True)
     yield "system", form.call(hi, system="Be brief.")
@@ -365,3 +356,193 @@ def conversations(form: Chat) -> Iterator[Tuple[str, m.Call]]:
 def test_no_recording_answers_the_request_of_another() -> None:
     for form in FORMS:
         check_apart(dict(conversations(form)))
+
+
+# --- what changes nothing ---
+
+UNTOLD = {"temperature": 0.5, "max_tokens": 9, "metadata": {"a": "b"}, "top_p": 1, "seed": 7}
+UNTOLD_BY_GOOGLE = {"generationConfig": {"temperature": 0.5, "maxOutputTokens": 9, "seed": 7}}
+UNTOLD_BY_CONVERSE = {
+    "inferenceConfig": {"temperature": 0.5, "maxTokens": 9},
+    "additionalModelRequestFields": {"top_k": 5},
+}
+UNTOLD_BY_OTHERS = {
+    m.OllamaChat: {"options": {"temperature": 0.5, "seed": 7}, "keep_alive": "5m"},
+    m.OpenAIResponses: {"temperature": 1, "max_output_tokens": 9, "user": "u", "store": False},
+    m.AnthropicMessages: {**UNTOLD, "metadata": {"user_id": "u"}, "max_tokens": 99},
+}
+
+
+def untold(form: Chat) -> Dict[str, Any]:
+    """Fields that change nothing."""
+    if isinstance(form, Google):
+        return UNTOLD_BY_GOOGLE
+    if isinstance(form, Converse):
+        return UNTOLD_BY_CONVERSE
+    return UNTOLD_BY_OTHERS.get(form.kind, UNTOLD)
+
+
+def renamed(value: Any) -> Any:
+    """A value with other ids of calls, and marks of a cache."""
+    return json.loads(json.dumps(value).replace("call_", "other_"))
+
+
+def marked(message: Any) -> Any:
+    """A message with a mark of a cache on its parts."""
+    if isinstance(message.get("content"), list) and "type" in message["content"][0]:
+        parts = [{**part, "cache_control": {"type": "ephemeral"}} for part in message["content"]]
+        return {**message, "content": parts, "id": "msg_1"}
+    return message
+
+
+def test_a_request_comes_again_though_it_is_not_quite_the_same() -> None:
+    for form in FORMS:
+        tools = form.tools("f", "g")
+        for number, messages in enumerate(agent_run(form)):
+            mock = recorded(form.call(messages, **tools))
+            others = {
+                "options": form.call(messages, **tools, **untold(form)),
+                "order": form.call(messages, **form.tools("g", "f")),
+                "marks": form.call([marked(one) for one in messages], **tools),
+            }
+            if number != 2:  # where ids tell calls apart that were made at once
+                others["ids"] = form.call(renamed(messages), **tools)
+            for name, call in others.items():
+                assert differing(mock, call) == [], (form.kind, number, name)
+
+
+def test_recordings_are_read_without_a_doubt() -> None:
+    for form in (FORMS[0], FORMS[9], FORMS[14]):
+        mocks = [recorded(call) for _, call in conversations(form)]
+        assert m.doubts_about(mocks) == []
+
+
+# --- what decides the form of an answer, and all that is no conversation ---
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+OTHER_SCHEMA = {"type": "object", "properties": {"b": {"type": "string"}}}
+
+
+def json_format(schema: Any) -> Any:
+    return {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+
+
+# Bodies that are merged into the sample's, none of which gets the answer of another.
+APART: Mapping[type, List[Any]] = {
+    m.OpenAIChat: [
+        *({}, {"n": 2}, {"n": 3}, {"logprobs": True}, {"response_format": {"type": "json_object"}}),
+        *({"response_format": json_format(one)} for one in (SCHEMA, OTHER_SCHEMA)),
+        {"modalities": ["text", "audio"]},
+    ],
+    m.OpenAIResponses: [
+        *({}, {"previous_response_id": "resp_1"}, {"previous_response_id": "resp_2"}),
+        *({"text": {"format": {"type": one}}} for one in ("json_object", "text")),
+        *({"conversation": one} for one in ("conv_1", "conv_2", {"id": "conv_3"})),
+        {
+            "input": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "input_text", "text": "Hi"},
+                        {"type": "input_image", "file_id": "file_1"},
+                    ],
+                }
+            ]
+        },
+        {"input": [{"id": "msg_1", "type": "item_reference"}, {"role": "user", "content": "Hi"}]},
+    ],
+    m.AnthropicMessages: [
+        *({}, {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
+        *({"output_config": {"format": {"schema": one}}} for one in (SCHEMA, OTHER_SCHEMA)),
+        *(
+            {"tools": [{"name": "f", "input_schema": {}}], "tool_choice": {"type": one}}
+            for one in ("any", "none")
+        ),
+        {"tools": [{"name": "f", "input_schema": {}}]},
+        {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
+    ],
+    m.GeminiGenerate: [
+        *({}, {"generationConfig": {"responseMimeType": "application/json"}}),
+        *(
+            {"generationConfig": {"responseMimeType": "application/json", "responseSchema": one}}
+            for one in (SCHEMA, OTHER_SCHEMA)
+        ),
+        *({"tools": [{one: {}}]} for one in ("googleSearch", "codeExecution")),
+        {"tools": [{"googleSearch": {}}, {"functionDeclarations": [{"name": "f"}]}]},
+        {"tools": [{"functionDeclarations": [{"name": "f"}]}]},
+        {"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}},
+        {"generationConfig": {"candidateCount": 2}},
+    ],
+    m.BedrockConverse: [{}, {"outputConfig": {"textFormat": {"type": "json_schema"}}}],
+    m.CohereChat: [{}, {"documents": ["a"]}, {"documents": ["b"]}],
+    m.OllamaChat: [{}, {"format": "json"}, {"format": SCHEMA}, {"think": True}],
+    m.OllamaGenerate: [{}, {"format": "json"}, {"suffix": "x"}, {"prompt": "Ho"}],
+    m.OpenAICompletions: [
+        *({}, {"prompt": ["Hi"]}, {"prompt": ["Hi", "Ho"]}, {"prompt": "Hi\nHo"}, {"n": 2}),
+        *({"prompt": [1, 2]}, {"prompt": [1, 3]}, {"suffix": "x"}),
+    ],
+    m.MistralFIM: [{}, {"suffix": "x"}, {"suffix": "y"}],
+    m.MistralOCR: [{}, {"document": {"document_url": "https://e.com/b.pdf"}}],
+    m.OpenAIEmbeddings: [
+        *({}, {"input": ["Hi"]}, {"input": ["Hi", "Ho"]}, {"input": ["Ho", "Hi"]}),
+        *({"input": "Hi\nHo"}, {"input": [1, 2]}, {"input": [1, 2, 3]}, {"dimensions": 8}),
+        *({"encoding_format": "base64"}, {"model": "other"}, {"input": "x" * 70_000}),
+    ],
+    m.CohereEmbed: [{}, {"texts": ["Ho"]}, {"input_type": "classification"}],
+    m.GeminiEmbed: [{}, {"outputDimensionality": 8}, {"taskType": "CLUSTERING"}],
+    m.GeminiBatchEmbed: [{}, {"requests": [{"content": {"parts": [{"text": "Hi\nHo"}]}}]}],
+    m.BedrockTitanEmbed: [{}, {"dimensions": 256}, {"inputText": "Ho"}],
+    m.OllamaEmbed: [{}, {"input": ["Hi"]}, {"input": ["Hi", "Ho"]}],
+    m.AnthropicCountTokens: [{}, {"tools": [{"name": "f", "input_schema": {}}]}],
+    m.GeminiCountTokens: [{}, {"contents": [{"parts": [{"text": "Ho"}]}]}],
+    m.BedrockCountTokens: [
+        {},
+        {"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "Ho"}]}]}}},
+        *({"input": {"invokeModel": {"body": one}}} for one in ("e30=", "eyJhIjogMX0=")),
+    ],
+    m.OpenAIModerations: [{}, {"input": ["Hi"]}, {"input": [{"type": "text", "text": "Hi"}]}],
+    m.BedrockGuardrail: [{}, {"source": "OUTPUT"}, {"content": [{"text": {"text": "Ho"}}]}],
+    m.CohereRerank: [{}, {"query": "Ho"}, {"documents": ["Hi", "Ho"]}, {"top_n": 1}],
+    m.OpenAIImages: [{}, {"n": 2}, {"size": "1024x1024"}, {"prompt": "Ho"}, {"quality": "low"}],
+    m.OpenAISpeech: [{}, {"voice": "ash"}, {"input": "Ho"}, {"response_format": "wav"}],
+    m.OpenAIImageEdits: [{}, {"prompt": "Ho"}, {"image": {**PNG, "data": "other"}}],
+    m.OpenAITranscriptions: [{}, {"file": {**MP3, "data": "other"}}, {"response_format": "srt"}],
+    m.Tokenize: [{}, {"prompt": "Ho"}],
+    m.OllamaShow: [{}, {"model": "other"}],
+}
+PATHS = [
+    *(("GET", path, {}, b"") for path in ("/v1/models", "/v1/models/a", "/v1beta/models", "/zz")),
+    *(("GET", "/v1/responses/resp_1", query, b"") for query in ({}, {"include": "x"})),
+    *(("GET", "/v1/responses/resp_1/input_items", query, b"") for query in ({}, {"after": "m"})),
+    ("DELETE", "/v1/responses/resp_1", {}, b""),
+    *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b'{"a": 1}', b'{"a": 2}', b"[1]")),
+    *(("POST", "/zz", {}, b"x" * 70_000 + end) for end in (b"a", b"b")),
+    *(("GET", "/zz", query, b"") for query in ({"a": "1"}, {"a": "2"}, {"page": "2"})),
+    *(("PUT", path, {}, b"") for path in ("/zz", "/zz/1")),
+]
+
+
+def test_what_decides_the_form_of_an_answer_tells_recordings_apart() -> None:
+    for kind, bodies in APART.items():
+        check_apart({str(number): call_of(kind, more=more) for number, more in enumerate(bodies)})
+
+
+def test_a_form_is_known_by_its_fields_and_what_is_in_its_files() -> None:
+    mock = recorded(call_of(m.OpenAITranscriptions))
+    renamed = {"file": {**MP3, "filename": "tmp1.mp3"}, "temperature": "0.5"}
+    assert differing(mock, call_of(m.OpenAITranscriptions, more=renamed)) == []
+
+
+def test_paths_tell_recordings_apart() -> None:
+    requests = [m.Request(*one[:3], body=one[3]) for one in PATHS]
+    check_apart({str(number): read(request) for number, request in enumerate(requests)})
+
+
+def test_every_api_matches_its_own_sample() -> None:
+    for kind in SAMPLES:
+        if wire_of(kind).operation in ("token", "metadata"):
+            continue  # which are never forwarded
+        calls = {"whole": call_of(kind)}
+        if SAMPLES[kind][2]:
+            calls["streamed"] = call_of(kind, True)
+        check_apart(calls)

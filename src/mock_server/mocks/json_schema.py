@@ -125,7 +125,7 @@ MATCH_ROWS: Rows = {
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
     "history": (
-        either({"type": "string", "minLength": 16, "maxLength": 16}, NULL),
+        {"type": "string", "minLength": 16, "maxLength": 16},
         "The hash that a recording writes of what was said before the last user message.",
     ),
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),

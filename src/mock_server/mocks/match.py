@@ -280,11 +280,9 @@ def match_sha256(node: Node) -> List[Condition]:
 
 
 def match_history(node: Node) -> List[Condition]:
-    """The hash of what was said before the last user message, or null where nothing was."""
-    if node.value is None:
-        return match_text_or_none(node)
+    """The hash of what was said before the last user message."""
     if not isinstance(node.value, str) or not re.fullmatch("[0-9a-f]{16}", node.value):
-        node.expected("16 hex digits, as a recording writes them, or null")
+        node.expected("16 hex digits, as a recording writes them")
     return match_text(node)
 
 

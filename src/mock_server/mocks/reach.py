@@ -118,6 +118,16 @@ def homes(path: str) -> FrozenSet[WireFormat]:
     return frozenset([ELSEWHERE, *found])
 
 
+def is_at_home(wire: WireFormat, at_home: FrozenSet[WireFormat]) -> bool:
+    """Whether an API may be asked where these are at home: hosts of other dialects, whose client or
+    Host tells them, have the paths of OpenAI's."""
+    if wire in at_home:
+        return True
+    if wire.provider != "openai" or wire.dialect in ("", "openai"):
+        return False
+    return any(one.api == wire.api and speaks_dialects(one) for one in at_home)
+
+
 def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
     """The ways in which all conditions on PLACES hold."""
     wanted = []
@@ -146,7 +156,7 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     for condition in conditions:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
-            ways = tuple(way for way in ways if way.wire in at_home)
+            ways = tuple(way for way in ways if is_at_home(way.wire, at_home))
     silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
         mute = {keys for keys in silent if condition.key in keys}

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 from ..histories import PACKED_DATA
 from ..jsons import compact
 from ..limits import Json
+from ..mocks.match import MATCH_KEYS
 from ..mocks.templates import BRACKETS, walked
 from ..values import Call
 from .scrubbing import Scrubber
@@ -60,13 +61,13 @@ class Asking:
         self.body: Dict[str, Any] = {}
 
     def match(self) -> Dict[str, Json]:
-        """All of it."""
+        """All of it, in the order in which a match is read."""
         found = dict(self.keys)
         if self.fields:
             found["fields"] = self.fields
         if self.body:
             found["body"] = self.body
-        return found
+        return {key: found[key] for key in MATCH_KEYS if key in found}
 
     def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
         """A matcher for a text; of a long one, for some of it."""

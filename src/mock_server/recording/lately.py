@@ -49,6 +49,8 @@ def tell_last(asking: Asking) -> None:
         if isinstance(within(asking.call.body, "input"), str):
             asking.leaf("input.0", None)
         return
+    if not asking.call.history:
+        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
     if last_question(messages) >= 0:
         tell_question(asking, *last[0])
     tell_results(asking, [found for path, one in last for found in results_in(path, one)])
@@ -127,4 +129,6 @@ def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, 
             yield from result_leaves(f"{path}.{name}", value)
         elif name not in RESULT_NAMES:
             found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            yield from (one for one in found if not one[0].endswith(".type"))
+            for inner, leaf in found:
+                if leaf is not None and not inner.endswith(".type"):
+                    yield inner, leaf

@@ -108,7 +108,8 @@ def tell_conversation(asking: Asking) -> None:
     else:
         asking.keys["turn"] = call.turn
         asking.ask("tool_result", call.tool_result)
-        asking.keys["history"] = call.history
+        if call.history:
+            asking.keys["history"] = call.history
         tell_tools(asking)
         tell_last(asking)
     tell_form(asking)

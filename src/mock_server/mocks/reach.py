@@ -31,7 +31,7 @@ from ..limits import CONTROL_PREFIX, Json
 from ..node import Node
 from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
-from ..routing import other_like, owners
+from ..routing import owners
 from ..values import Call, Failure, Request
 from .answer import Answer, Neutral
 from .delivery import AFTER_KEYS, DELIVERY_KEYS
@@ -39,9 +39,8 @@ from .differences import explained, other_dialect
 from .effects import shows, shows_in_error, shows_stop
 from .match import Condition
 from .needless import Reached, vain_in_all
+from .silence import ELSEWHERE, methods_of, unsaid
 from .stream_texts import TEXT_FRAMINGS
-
-ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 
 @record
@@ -98,17 +97,6 @@ def all_ways() -> Tuple[Way, ...]:
 WAYS = all_ways()
 
 
-@functools.lru_cache(maxsize=None)
-def methods_of(wire: WireFormat) -> Tuple[str, ...]:
-    """The methods in which an API is asked."""
-    if wire is ELSEWHERE:
-        return METHODS
-    methods = {route.partition(" ")[0] for route in wire.routes}
-    if "GET" in methods:
-        methods.add("HEAD")  # RFC 9110, 9.3.2
-    return tuple(methods)
-
-
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
@@ -119,30 +107,6 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation or an API says, and so is always as in a Call that says nothing.
-CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
-UNSAID: Mapping[str, FrozenSet[str]] = {
-    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
-    "embed": CONVERSATION - {"user"},
-    "rerank": CONVERSATION - {"user"},
-    "image": CONVERSATION - {"user"},
-    "audio": CONVERSATION - {"user"},
-    "moderate": CONVERSATION - {"user"},
-    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
-    "detokenize": CONVERSATION,
-    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
-    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
-    OTHER: CONVERSATION,
-}
-
-
-def unsaid(wire: WireFormat) -> FrozenSet[str]:
-    """What no request to an API says."""
-    if "POST" not in methods_of(wire):
-        return CONVERSATION  # nothing else has a body
-    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
-
-
 UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
@@ -152,6 +116,16 @@ def homes(path: str) -> FrozenSet[WireFormat]:
     """The APIs that have a path, and what answers there in other methods."""
     found = [wire for method in METHODS for wire, _ in owners(method, path)]
     return frozenset([ELSEWHERE, *found])
+
+
+def is_at_home(wire: WireFormat, at_home: FrozenSet[WireFormat]) -> bool:
+    """Whether an API may be asked where these are at home: hosts of other dialects, whose client or
+    Host tells them, have the paths of OpenAI's."""
+    if wire in at_home:
+        return True
+    if wire.provider != "openai" or wire.dialect in ("", "openai"):
+        return False
+    return any(one.api == wire.api and speaks_dialects(one) for one in at_home)
 
 
 def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
@@ -182,7 +156,7 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     for condition in conditions:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
-            ways = tuple(way for way in ways if way.wire in at_home)
+            ways = tuple(way for way in ways if is_at_home(way.wire, at_home))
     silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
         mute = {keys for keys in silent if condition.key in keys}

@@ -428,6 +428,49 @@ def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
     assert len(provider.requests) == 1
 
 
+def test_a_client_that_does_not_wait_is_in_the_journal_and_its_answer_recorded(pair: Pair) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def talk(sock: socket.socket) -> None:
+        begun.set()
+        left.wait(PATIENCE)
+        sock.sendall(WHOLE)
+
+    server = pair.to(talk)
+    client = pair.client(server).send(post())
+    assert begun.wait(PATIENCE)
+    client.close()
+    (entry,) = server.wait_for(ended="client_closed")
+    assert (entry["status"], entry["model"], forwarded(server)["status"]) == (
+        None,
+        "gpt-4o-mini",
+        None,
+    )
+    left.set()
+    wait_until(lambda: pair.saved)
+    wait_until(lambda: forwarded(server)["recorded"])
+
+
+def test_an_answer_that_is_not_recorded_is_not_read_on_for_nobody(pair: Pair) -> None:
+    gone = threading.Event()
+
+    def talk(sock: socket.socket) -> None:
+        sock.sendall(EVENTS.replace(b"\r\n\r\n", b"\r\nContent-Encoding: br\r\n\r\n"))
+        try:
+            while True:
+                sock.sendall(b"1\r\na\r\n")
+        except OSError:
+            gone.set()
+
+    server = pair.to(talk)
+    client = pair.client(server).send(post(STREAMING))
+    client.head()
+    client.close()
+    assert gone.wait(PATIENCE)
+    wait_until(lambda: server.requests[-1]["ended"])
+    assert forwarded(server)["reason"] == 'its content coding "br" can\'t be undone'
+
+
 def test_a_slow_client_has_the_upstream_wait(pair: Pair) -> None:
     piece = b"10000\r\n" + b"a" * 65536 + b"\r\n"
     sent: List[int] = []

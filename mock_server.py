@@ -40985,7 +40985,10 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        hint = session.hint
+        if self.forwarder and wire.operation not in ANSWERED_HERE:
+            hint += f"; --record {wire.provider}=URL would forward it"
+        missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})

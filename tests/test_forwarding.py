@@ -296,6 +296,13 @@ def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None
     assert pair.upstream.requests == []
 
 
+def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> None:
+    server = pair.to(says(WHOLE))
+    claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
+    assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
+
+
 # --- what goes wrong ---
 
 

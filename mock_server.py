@@ -20767,6 +20767,12 @@ def is_among(path: str, others: Iterable[str]) -> bool:
     return os.path.realpath(path) in map(os.path.realpath, others)
 
 
+def lies_in_mocks(path: str, directory: str) -> bool:
+    """Whether a path leads to where a data directory's mocks are, or below."""
+    mocks = os.path.realpath(os.path.join(directory, "mocks"))
+    return (os.path.realpath(path) + os.sep).startswith(mocks + os.sep)
+
+
 def checked_host_name(node: OptionNode) -> str:
     """A host name, maybe with a wildcard, or an address."""
     if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
@@ -34212,6 +34218,12 @@ def recording_places(
             f"{spelled('record')} needs a directory for recordings; name one with "
             f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
         )
+    for directory in data:
+        if lies_in_mocks(place, directory):
+            raise BadOption(
+                f"{spelled('record_to')}: {shown(place)} is where the mocks of {shown(directory)} "
+                "are; recordings go into a data directory, with mocks/ and recordings/ in it"
+            )
     places = list(data)
     if not is_among(place, data):
         places.append(place)

@@ -317,3 +317,21 @@ def test_without_descriptors_or_memory_the_mocks_stay_and_are_read_when_they_can
     clock.now += 2
     assert texts_of(edited.answers, 1) == ["two"]
     assert edited.lines[1:] == ["mocks reloaded: 1"]
+
+
+def test_a_directory_that_is_not_there_yet_is_looked_for(tmp_path: Path) -> None:
+    root, round_ = tmp_path / "not" / "yet", 1
+    mocks = m.Mocks([str(root)])
+    assert mocks.files.load() == [] and mocks.from_files == ()
+    assert mocks.files.is_current(round_)
+    for name in ("recorded/a.json", "recorded/b.json", "c.json"):
+        path = root / "mocks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"response": {"text": "Hi"}}')
+        # However short ago somebody looked, in whatever round.
+        mocks.files.look_now()
+        assert not mocks.files.is_current(round_)
+        mocks.files.refresh()
+        assert mocks.files.is_current(round_)
+        assert f"mocks/{name}#1" in [mock.place for mock in mocks.from_files]
+    assert len(mocks.from_files) == 3

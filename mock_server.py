@@ -1703,6 +1703,253 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
+# === keys ====================================================================
+# What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
+
+
+SCRUBBED = "***"  # what stands where a key was; it looks like none itself
+
+# OpenAI's and Anthropic's keys, as their documentation shows them.
+KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+
+
+def without_keys(text: str) -> str:
+    """A text with what looks like a key scrubbed; once more it stays as it is."""
+    return KEY_IN_TEXT.sub(SCRUBBED, text)
+
+
+# === histories ===============================================================
+# Histories: what was said before the last user message, as a short hash.  Pure.
+
+
+# Where the messages of a conversation are, whoever the provider is; the last ones are of requests
+# to count tokens, with the one that is counted inside.
+CONVERSATIONS: Sequence[Tuple[str, ...]] = (
+    ("messages",),
+    ("contents",),
+    ("input",),
+    ("generateContentRequest", "contents"),
+    ("generate_content_request", "contents"),
+    ("input", "converse", "messages"),
+)
+HISTORY_SIZE = 16  # hex digits
+
+SPEAKERS = {
+    "system": "system",
+    "developer": "system",
+    "assistant": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+RESULT_BLOCKS = frozenset(("toolResult", "functionResponse", "function_response"))
+SPOKEN = frozenset(("content", "parts", "output"))  # members that are a text or a list of parts
+
+# What a client sends back of an answer, or adds, that says nothing: ids of its own, cache marks,
+# thoughts and what proves them, how likely or where from a text is.
+SILENT_MEMBERS = frozenset(
+    (
+        *("role", "id", "index", "thought", "thinking", "reasoning", "reasoning_content"),
+        *("reasoning_details", "reasoningContent", "signature", "thoughtSignature"),
+        *("thought_signature", "encrypted_content", "cache_control", "cachePoint", "caller"),
+        *("annotations", "citations", "logprobs"),
+    )
+)
+SILENT_TYPES = frozenset(("thinking", "redacted_thinking", "reasoning"))
+# Types and states that a client may as well leave out.
+USUAL_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "type": ("message", "text", "input_text", "output_text", "function"),
+    "status": ("completed", "success"),
+}
+CALL_IDS = frozenset(("tool_call_id", "call_id", "tool_use_id", "toolUseId"))
+# What is the tool's own, whatever its members are called; the first may be JSON as text.
+ARGUMENTS = frozenset(("arguments", "input", "args"))
+RESULTS = frozenset(("response", "json", "data"))
+# Pictures, sound and files are no text that could have a key in it.
+PACKED_DATA = re.compile(r"data:[^,]{0,200},|[A-Za-z0-9+/_-]{200,}={0,2}\Z")
+
+
+def history_of(body: Json) -> Optional[str]:
+    """16 hex digits of what was said before the last user message of a body, or None where nothing
+    was.  Instructions are no part of it."""
+    _, messages = conversation_in(body)
+    said = Remembered().told(messages[: max(0, last_question(messages))])
+    if not said:
+        return None
+    return hashlib.sha256(utf8(sorted_compact(said))).hexdigest()[:HISTORY_SIZE]
+
+
+def conversation_in(body: Json) -> Tuple[str, List[Json]]:
+    """The messages of a body, and the path that leads there; none where it has no list of them."""
+    for names in CONVERSATIONS:
+        found = within(body, *names)
+        if isinstance(found, list):
+            return ".".join(names), found
+    return "", []
+
+
+def last_question(messages: Sequence[Json]) -> int:
+    """The place of the last user message; -1 if there is none."""
+    return next((at for at in reversed(range(len(messages))) if is_question(messages[at])), -1)
+
+
+def is_question(message: Json) -> bool:
+    """Whether a message is the user's, and not only the results of tools."""
+    if not isinstance(message, dict) or speaker_of(message) != "user":
+        return False
+    parts = message.get("content", message.get("parts"))
+    if not isinstance(parts, list):
+        return True
+    # A cache point says nothing.
+    said = [one for one in parts if not (isinstance(one, dict) and set(one) == {"cachePoint"})]
+    return not said or not all(map(is_result, said))
+
+
+def is_result(part: Json) -> bool:
+    """Whether a part of a message is the result of a tool."""
+    if not isinstance(part, dict):
+        return False
+    return part.get("type") == "tool_result" or not RESULT_BLOCKS.isdisjoint(part)
+
+
+def speaker_of(message: Json) -> str:
+    """Who speaks: system, user, assistant or tool."""
+    role = within(message, "role")
+    if isinstance(role, str):
+        return SPEAKERS.get(role, "user")
+    if not isinstance(message, dict) or "parts" in message:
+        return "user"  # a content of Google's, where nobody says who it is
+    # An item of the Responses API that is no message.
+    if str(message.get("type")).endswith("_output"):
+        return "tool"
+    return "assistant"
+
+
+class Remembered:
+    """What messages say, without what may change and mean nothing.  The id of a call is the number
+    of the call, by which its result is known."""
+
+    def __init__(self) -> None:
+        self.calls: Dict[str, int] = {}
+        self.speaker = ""
+
+    def told(self, messages: Sequence[Json]) -> List[Json]:
+        """Who said what.  Messages of the assistant that follow each other are one: google-genai's
+        chats keep a streamed answer as one a chunk."""
+        said: List[Tuple[str, List[Json]]] = []
+        for message in messages:
+            speaker = self.speaker = speaker_of(message)
+            pieces = list(self.pieces(message))
+            if speaker == "system" or not pieces:
+                continue
+            if said and said[-1][0] == speaker == "assistant":
+                said[-1][1].extend(pieces)
+            else:
+                said.append((speaker, pieces))
+        return [[speaker, run_together(pieces, speaker)] for speaker, pieces in said]
+
+    def pieces(self, message: Json) -> Iterator[Json]:
+        """The parts of a message, and what else it has."""
+        if not isinstance(message, dict):
+            yield message
+            return
+        reference = message.get("id")
+        if message.keys() <= {"id", "type"} and message.get("type") in (None, "item_reference"):
+            yield {"reference": reference}  # to what the server holds
+            return
+        told = self.part(message)
+        if isinstance(told, dict):
+            for name in ("content", "parts"):
+                yield from told.pop(name, ())
+        if not is_empty(told):
+            yield told
+
+    def part(self, part: Mapping[str, Json]) -> Json:
+        """What one part says; a text is itself."""
+        if part.get("type") in SILENT_TYPES or part.get("thought") is True:
+            return None
+        self.note_call(part)
+        told: Dict[str, Json] = {}
+        for name, value in part.items():
+            if name in SILENT_MEMBERS or value in USUAL_WORDS.get(name, ()):
+                continue
+            found = self.member(name, value)
+            if not is_empty(found):
+                told[name] = found
+        if list(told) == ["text"]:
+            return told["text"]
+        return told
+
+    def note_call(self, part: Mapping[str, Json]) -> None:
+        """Give the call of a tool its number."""
+        if part.keys().isdisjoint(("name", "function")):
+            return
+        for name in ("call_id", "toolUseId", "id"):
+            if isinstance(part.get(name), str):
+                self.calls.setdefault(part[name], len(self.calls))
+                return
+
+    def member(self, name: str, value: Json) -> Json:
+        """What a member of a part says."""
+        if name in CALL_IDS:
+            return self.calls.get(value) if isinstance(value, str) else None
+        if name in ARGUMENTS or (name in RESULTS and isinstance(value, (dict, list))):
+            return own_json(value)
+        if name in SPOKEN:
+            items = listed(value)
+            return run_together([self.member("", one) for one in items], self.speaker)
+        if isinstance(value, dict):
+            return self.part(value)
+        if isinstance(value, list):
+            found = [self.member("", one) for one in value]
+            return [one for one in found if not is_empty(one)]
+        return keyless(value)
+
+
+def is_empty(value: Json) -> bool:
+    """Whether a member says no more than one that is left out."""
+    return value is None or value is False or value in ("", [], {})
+
+
+def run_together(pieces: Sequence[Json], speaker: str) -> List[Json]:
+    """Pieces, with texts that follow each other as one: lines, but where an answer was cut."""
+    found: List[Json] = []
+    between = "" if speaker == "assistant" else "\n"
+    for piece in pieces:
+        if is_empty(piece):
+            continue
+        if found and isinstance(piece, str) and isinstance(found[-1], str):
+            found[-1] += between + piece
+        else:
+            found.append(piece)
+    return found
+
+
+def own_json(value: Json) -> Json:
+    """A tool's own JSON, which may come as text, written in one way."""
+    if isinstance(value, str):
+        try:
+            value = parse_json(utf8(value))
+        except ValueError:
+            return keyless(value)
+    if is_empty(value):
+        return None
+    return without_keys(sorted_compact(keyless(value)))
+
+
+def keyless(value: Json) -> Json:
+    """A value without keys in its texts."""
+    if isinstance(value, str):
+        if PACKED_DATA.match(value):
+            return value
+        return without_keys(value)
+    if isinstance(value, list):
+        return [keyless(one) for one in value]
+    if isinstance(value, dict):
+        return {name: keyless(one) for name, one in value.items()}
+    return value
+
+
 # === ids =====================================================================
 # Ids and draws from nothing but a seed, moments as text, and about how many tokens a text has.
 
@@ -1983,6 +2230,7 @@ class Turn:
     call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
+CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
@@ -2079,6 +2327,14 @@ class Call:
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @found_once
+    def history(self) -> Optional[str]:
+        """16 hex digits of what was said before the last user message; None where nothing was, or
+        nobody speaks."""
+        if self.operation not in CONVERSING:
+            return None
+        return history_of(self.body)
 
     @found_once
     def second(self) -> int:
@@ -19191,8 +19447,8 @@ def walked(value: Json, path: str) -> Json:
     return value
 
 
-# === mocks/match =============================================================
-# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
+# === mocks/text_matchers =====================================================
+# Text matchers: a string, or contains, regex, glob and not.  Pure.
 
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
@@ -19307,6 +19563,10 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
         node.fail(f"not a regular expression: {error.msg}{at}, found {shown(pattern)}")
     except (OverflowError, RecursionError) as error:
         node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
+
+
+# === mocks/match =============================================================
+# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
 @record
@@ -19567,6 +19827,13 @@ def match_sha256(node: Node) -> List[Condition]:
     return [Condition("body_sha256", node.value, get, text_equal(node.value.lower()))]
 
 
+def match_history(node: Node) -> List[Condition]:
+    """The hash of what was said before the last user message."""
+    if not isinstance(node.value, str) or not re.fullmatch("[0-9a-f]{16}", node.value):
+        node.expected("16 hex digits, as a recording writes them")
+    return match_text(node)
+
+
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(NAMES_OF["provider"]),
@@ -19580,6 +19847,7 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "tool_result": match_text_or_none,
     "tool_call_id": match_text_or_none,
     "turn": match_exact("an integer"),
+    "history": match_history,
     "tools": match_tools,
     "method": match_name(frozenset(METHODS)),
     "path": match_text,
@@ -19622,21 +19890,6 @@ def usual_if_operation(condition: Condition) -> Condition:
     if condition.key != "operation":
         return condition
     return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
-
-
-# === keys ====================================================================
-# What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
-
-
-SCRUBBED = "***"  # what stands where a key was; it looks like none itself
-
-# OpenAI's and Anthropic's keys, as their documentation shows them.
-KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
-
-
-def without_keys(text: str) -> str:
-    """A text with what looks like a key scrubbed; once more it stays as it is."""
-    return KEY_IN_TEXT.sub(SCRUBBED, text)
 
 
 # === credential_pairs ========================================================
@@ -31555,13 +31808,58 @@ def longest_wait(delivery: Delivery) -> float:
     return max(first, between, *pace.gaps)
 
 
+# === mocks/silence ===========================================================
+# What no request to an API says, and in which methods it comes.  Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(
+    ("user", "system", "tool_result", "tool_call_id", "turn", "history", "tools")
+)
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("history", "tools"))),
+    "embed": CONVERSATION - {"user"},
+    "rerank": CONVERSATION - {"user"},
+    "image": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
+}
+# APIs that have a prompt, or may have one, in place of messages.
+PROMPTED = ("completions", "fim", "generate", "tokenize")
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    if wire.api in PROMPTED:
+        return frozenset(("history",))
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
 # === mocks/reach =============================================================
 # Reach: which answers a mock can give, and whether each of its keys shows in one of them.
 
 # Pure.
-
-
-ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 
 @record
@@ -31618,17 +31916,6 @@ def all_ways() -> Tuple[Way, ...]:
 WAYS = all_ways()
 
 
-@functools.lru_cache(maxsize=None)
-def methods_of(wire: WireFormat) -> Tuple[str, ...]:
-    """The methods in which an API is asked."""
-    if wire is ELSEWHERE:
-        return METHODS
-    methods = {route.partition(" ")[0] for route in wire.routes}
-    if "GET" in methods:
-        methods.add("HEAD")  # RFC 9110, 9.3.2
-    return tuple(methods)
-
-
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
@@ -31639,38 +31926,18 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation or an API says, and so is always as in a Call that says nothing.
-CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
-UNSAID: Mapping[str, FrozenSet[str]] = {
-    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
-    "embed": CONVERSATION - {"user"},
-    "rerank": CONVERSATION - {"user"},
-    "image": CONVERSATION - {"user"},
-    "audio": CONVERSATION - {"user"},
-    "moderate": CONVERSATION - {"user"},
-    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
-    "detokenize": CONVERSATION,
-    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
-    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
-    OTHER: CONVERSATION,
-}
-
-
-def unsaid(wire: WireFormat) -> FrozenSet[str]:
-    """What no request to an API says."""
-    if "POST" not in methods_of(wire):
-        return CONVERSATION  # nothing else has a body
-    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
-
-
 UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
 @functools.lru_cache(maxsize=1024)
 def homes(path: str) -> FrozenSet[WireFormat]:
-    """The APIs that have a path, and what answers there in other methods."""
-    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    """The APIs that have a path, in all dialects that are spoken there, and what answers there in
+    other methods."""
+    request = Request("POST", path)
+    found = {wire for method in METHODS for wire, _ in owners(method, path)}
+    shared = [one for one in found if speaks_dialects(one) and shares_path(one, request)]
+    found.update(in_dialect(wire, name) for wire in shared for name in DIALECTS)
     return frozenset([ELSEWHERE, *found])
 
 
@@ -35277,9 +35544,9 @@ def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
     return copy
 
 
-# === mocks/files =============================================================
-# Mocks and recordings from data directories, read again when they change.  May touch files under
-# them, threading and time.
+# === mocks/library ===========================================================
+# A data directory: its files, read as they lie there, and how each was then.  May touch files
+# under it, and time.
 
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -35288,10 +35555,8 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 # every 10 ms; what is older than this is known by its stamp alone.
 YOUNG_NS = 50_000_000
 
-LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
 LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
-LACK_SECONDS = 1.0  # until it is read again after that
 
 # What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
 FILE_FLAGS = os.O_RDONLY
@@ -35405,12 +35670,31 @@ def reason_of(error: BaseException) -> str:
     return "no memory"
 
 
+class FromFile:
+    """The mocks of one file, and how it and all that they name was when it was read: files by
+    their paths without links, and to which of them their names led."""
+
+    __slots__ = ("mocks", "seen", "paths")
+
+    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+        self.mocks, self.seen, self.paths = mocks, seen, paths
+
+    def is_current(self, root: str) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same."""
+        for name, path in self.paths.items():
+            if os.path.realpath(os.path.join(root, name)) != path:
+                return False
+        return not any(one.has_changed(path) for path, one in self.seen.items())
+
+
 class Library:
     """The files of one data directory, and how each file and folder was when it was read."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, known: Optional[Dict[str, FromFile]] = None) -> None:
         self.root = os.path.realpath(root)
+        self.known = known or {}  # by name, what was read before
         self.seen: Dict[str, Seen] = {}
+        self.paths: Dict[str, str] = {}  # by name, what was read since it was emptied
         self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
@@ -35423,6 +35707,7 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
+            self.paths[name] = path
             data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
@@ -35485,19 +35770,39 @@ class Library:
             names = self.files()
         except Unreadable as error:
             return [], [str(error)]
+        known, self.known = self.known, {}
         for name in names:
-            try:
-                specs = self.parsed(name)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
-                continue
-            for position, spec in enumerate(specs, 1):
-                place = f"{name}#{position}"
-                try:
-                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
-                except BadMock:
-                    problems += problems_of(spec, place, self.read)
+            kept = known.get(name)
+            if kept and kept.is_current(self.root):
+                self.seen.update(kept.seen)
+            else:
+                kept, wrong = self.read_mocks(name)
+                problems += wrong
+                if wrong:
+                    continue
+            self.known[name] = kept
+            mocks += kept.mocks
         return mocks, problems
+
+    def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
+        """The mocks in a file, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        before, self.seen, self.paths = self.seen, {}, {}
+        try:
+            specs = self.parsed(name)
+        except ValueError as error:
+            specs = []
+            problems.append(f"{name}: {error}")
+        for position, spec in enumerate(specs, 1):
+            place = f"{name}#{position}"
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+            except BadMock:
+                problems += problems_of(spec, place, self.read)
+        found = FromFile(mocks, self.seen, self.paths)
+        self.seen = {**before, **self.seen}
+        return found, problems
 
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
@@ -35530,6 +35835,15 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
     return read
 
 
+# === mocks/files =============================================================
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
+
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+LACK_SECONDS = 1.0  # until what could not be read for lack of something is read again
+
+
 class MockFiles:
     """The mocks of all data directories, read again when one of the files that were read changes.
 
@@ -35549,6 +35863,8 @@ class MockFiles:
         self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        # By directory and file: what is as it was is not read again, nor need it be.
+        self.known: Dict[str, Dict[str, FromFile]] = {}
         self.roots = self.real_directories()  # when they were read
         self.retry_at = math.inf  # of the monotonic clock
         self.loads = 0  # how often they were read
@@ -35571,8 +35887,9 @@ class MockFiles:
         they were."""
         with self.lock:
             self.loads += 1
-            libraries = self.libraries()
-            self.roots = [library.root for library in libraries]
+            roots = self.real_directories()
+            libraries = [Library(root, self.known.get(root)) for root in roots]
+            self.roots = roots
             loaded: List[Mock] = []
             problems: List[str] = []
             self.counts = []
@@ -35585,6 +35902,7 @@ class MockFiles:
                 except MemoryError:
                     library.lacked = True
                     problems.append("no memory to read them")
+            self.known = {library.root: library.known for library in libraries}
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))
@@ -38299,23 +38617,553 @@ class Scrubber:
         return self.text(text)
 
 
+# === recording/asking ========================================================
+# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
+
+
+LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
+LONGEST_EARLIER = 1000  # the same of what did not come last
+LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
+MOST_SAMPLES = 4  # of a longer text, beside its end and its length
+SAMPLE, SAMPLED_END = 24, 60  # characters of each
+MOST_LEAVES = 64  # places that are asked for one by one, of one value
+
+
+def sampled(text: str) -> Dict[str, Json]:
+    """A matcher for a long text: its length, its end, and some pieces of it.
+
+    Pictures of one kind begin alike, and often end so."""
+    middle = len(text) - SAMPLED_END
+    step = middle // (MOST_SAMPLES + 1)
+    pattern, at = r"(?s)\A", 0
+    for number in range(1, MOST_SAMPLES + 1):
+        start = number * step
+        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
+        at = start + SAMPLE
+    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
+    return {"regex": pattern + r"\Z"}
+
+
+def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
+    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
+    none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(f"{path}.{name}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(f"{path}.{index}", inner)
+        yield f"{path}.{len(value)}", None
+    elif value is not None:
+        yield path, value
+
+
+class Asking:
+    """What is asked of requests like a call, so far."""
+
+    def __init__(self, call: Call, scrubber: Scrubber) -> None:
+        self.call, self.scrubber = call, scrubber
+        self.keys: Dict[str, Json] = {}
+        self.fields: Dict[str, Json] = {}
+        self.body: Dict[str, Any] = {}
+
+    def match(self) -> Dict[str, Json]:
+        """All of it, in the order in which a match is read."""
+        found = dict(self.keys)
+        if self.fields:
+            found["fields"] = self.fields
+        if self.body:
+            found["body"] = self.body
+        return {key: found[key] for key in MATCH_KEYS if key in found}
+
+    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
+        """A matcher for a text; of a long one, for some of it."""
+        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
+            return self.scrubber.matcher(text)
+        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
+            return sampled(text)
+        return self.scrubber.matcher(text)
+
+    def ask(self, key: str, text: Optional[str]) -> None:
+        """Ask for a text of the call, or for none."""
+        self.keys[key] = None if text is None else self.matcher(text)
+
+    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for the text, the number or the boolean that is at a place in the body, or for
+        nothing there."""
+        # A name with a point in it can't be part of a path.
+        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if isinstance(value, str):
+            value = self.matcher(value, longest)
+        self.fields[path] = value
+
+    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
+        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
+            self.leaf(inner, leaf, longest)
+
+    def whole(self, path: str) -> None:
+        """Ask for what is at a place in the body, whatever that is."""
+        value = walked(self.call.said, path)
+        if not isinstance(value, (dict, list)):
+            self.leaf(path, value)
+        # An object of the body may have more members, so that an empty one asks for little.
+        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+            *outer, name = path.split(".")
+            around = self.body
+            for step in outer:
+                around = around.setdefault(step, {})
+            around[name] = value
+        else:
+            self.each(path, value)
+
+
+# === recording/deciding ======================================================
+# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
+
+
+Paths = Tuple[str, ...]
+
+# Fields that are asked for, there or not: with another value the answer is of another kind.  What
+# is behind the mark only counts where there are tools, or where the answer is streamed.
+WITH_TOOLS, STREAMED = "tools: ", "stream: "
+DECIDING: Mapping[str, Paths] = {
+    "chat": (
+        *("response_format", "n", "logprobs", "modalities"),
+        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
+    ),
+    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
+    "ollama chat": ("format", "think"),
+    "generate": ("format", "think", "suffix"),
+    "completions": (
+        *("n", "suffix", "echo", "logprobs"),
+        STREAMED + "stream_options.include_usage",
+    ),
+    "fim": ("suffix",),
+    "responses": (
+        *("text.format", "previous_response_id", "conversation"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "compact": ("previous_response_id",),
+    "input_tokens": ("text.format", "previous_response_id", "conversation"),
+    "messages": (
+        *("output_config.format", "output_format", "thinking.type"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
+    "generateContent": (
+        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
+        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
+    ),
+    "embed": ("dimensions", "encoding_format"),
+    "cohere embed": ("embedding_types", "output_dimension"),
+    "embedContent": ("taskType", "outputDimensionality"),
+    "image": ("n", "size", "quality", "output_format", "response_format"),
+    "audio": ("response_format", "language"),
+    "rerank": ("top_n",),
+}
+
+# Fields that are asked for where they are there: few requests have them.
+RARE: Mapping[str, Paths] = {
+    "chat": (
+        *(
+            "functions",
+            "function_call",
+            "audio",
+            "web_search_options",
+            "top_logprobs",
+            "prompt_mode",
+        ),
+        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
+        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+    ),
+    "cohere chat": ("thinking.type",),
+    "ollama chat": ("logprobs",),
+    "generate": ("raw", "template", "context", "images", "logprobs"),
+    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
+    "messages": ("mcp_servers", "container"),
+    "converse": (
+        *("promptVariables", "additionalModelRequestFields.thinking.type"),
+        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
+    ),
+    "generateContent": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
+        "generationConfig.thinkingConfig.includeThoughts",
+    ),
+}
+# Which APIs have the fields of another one.
+LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
+
+# InvokeModel takes the makers' own requests; Nova's are Converse's.
+FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
+
+# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
+# of a match.
+PASSED_OVER = frozenset(
+    (
+        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
+        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
+    )
+)
+
+
+def fields_kind(asking: Asking) -> str:
+    """Which fields an API has: a key of DECIDING."""
+    call = asking.call
+    if call.api == "invoke" and call.operation == "generate":
+        return FAMILY_FIELDS.get(family_of(call.model), "")
+    own = f"{call.provider} {call.api}"
+    if own in DECIDING:
+        return own
+    api = LIKE.get(call.api, call.api)
+    return api if api in DECIDING else call.operation
+
+
+def as_spelled(body: Json, path: str) -> str:
+    """A path as a body spells it: Google takes every name in snake_case, too."""
+    steps = []
+    for name in path.split("."):
+        other = snake_name(name)
+        if isinstance(body, dict) and name not in body and other in body:
+            name = other
+        steps.append(name)
+        body = walked(body, name)
+    return ".".join(steps)
+
+
+def snake_name(name: str) -> str:
+    """responseMimeType as response_mime_type."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def tell_form(asking: Asking) -> None:
+    """Ask for what decides the form of an answer."""
+    kind, call = fields_kind(asking), asking.call
+    for path in DECIDING.get(kind, ()):
+        if path.startswith(WITH_TOOLS) and not call.tools:
+            continue
+        if path.startswith(STREAMED) and not call.stream:
+            continue
+        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    for path in RARE.get(kind, ()):
+        path = as_spelled(call.body, path)
+        if walked(call.body, path) is not None:
+            asking.whole(path)
+
+
+def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
+    """What is asked of a file in a form: what is in it, whatever it is called."""
+    return {name: file[name] for name in ("size", "sha256")}
+
+
+def tell_body(asking: Asking) -> None:
+    """Ask for all of a body that says what is to be done with it."""
+    call, said = asking.call, asking.call.said
+    if not isinstance(said, dict):
+        return
+    is_form = call.request.form is not None
+    for name, value in said.items():
+        if name in PASSED_OVER or "." in name:
+            continue
+        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
+        if files:
+            asking.body[name] = files if isinstance(value, list) else files[0]
+        elif isinstance(value, str) and value == call.user:
+            # A list of texts may read as one text.
+            if "\n" in value:
+                asking.leaf(f"{name}.0", None)
+        elif value is not None:
+            asking.whole(name)
+    for path in DECIDING.get(fields_kind(asking), ()):
+        if walked(said, path) is None:
+            asking.leaf(path, None)
+
+
+# === recording/lately ========================================================
+# What came last in a conversation: the last user message, and all since.  Pure.
+
+
+MOST_RESULTS = 8  # of tools, that are asked for beside the newest
+
+# Members in which there is a picture, sound or a file, or where it is.
+MEDIA_MEMBERS = frozenset(
+    (
+        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
+        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
+    )
+)
+# What such a member holds, wherever it is.
+MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
+# Members of a tool's result that say nothing of what it is.
+RESULT_NAMES = frozenset(
+    (
+        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
+        *("tool_name", "status", "cache_control"),
+    )
+)
+
+
+def tell_last(asking: Asking) -> None:
+    """Ask for what came last and is no text of the user: media, results of tools, references to
+    what the server holds, and the beginning of an answer."""
+    place, messages = conversation_in(asking.call.body)
+    at = max(0, last_question(messages))
+    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
+    if not last:
+        # A text and a list of messages may read alike.
+        if isinstance(within(asking.call.body, "input"), str):
+            asking.leaf("input.0", None)
+        return
+    if not asking.call.history:
+        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
+    if last_question(messages) >= 0:
+        tell_question(asking, *last[0])
+    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
+    for path, message in last:
+        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
+            asking.leaf(f"{path}.id", within(message, "id"))
+    path, message = last[-1]
+    if speaker_of(message) == "assistant":
+        for name in ("content", "parts"):
+            if within(message, name):
+                asking.each(f"{path}.{name}", message[name])
+
+
+def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
+    """Ask for the media of the last user message, and that there are no more."""
+    name = "parts" if "parts" in message else "content"
+    content = message.get(name)
+    number = len(content) if isinstance(content, list) else 1
+    for inner, leaf in media_in(f"{path}.{name}", content):
+        asking.leaf(inner, leaf, LONGEST_EARLIER)
+    asking.leaf(f"{path}.{name}.{number}", None)
+    # Ollama's lie beside the text.
+    if asking.call.provider == "ollama":
+        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
+        if not message.get("images"):
+            asking.leaf(f"{path}.images", message.get("images"))
+
+
+def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
+    """The data of media, or where they are, by path."""
+    if isinstance(value, str):
+        if is_media or PACKED_DATA.match(value):
+            yield path, value
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from media_in(f"{path}.{index}", inner, is_media)
+    elif isinstance(value, dict) and not is_result(value):
+        for name, inner in value.items():
+            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
+
+
+def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The results of tools in a message, by path."""
+    if not isinstance(message, dict):
+        return
+    if speaker_of(message) == "tool":
+        yield path, message
+        return
+    for name in ("content", "parts"):
+        parts = message.get(name)
+        if not isinstance(parts, list):
+            continue
+        for index, part in enumerate(parts):
+            if is_result(part):
+                yield f"{path}.{name}.{index}", part
+
+
+def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
+    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
+    in that."""
+    if len(results) > 1 and asking.call.tool_call_id:
+        asking.ask("tool_call_id", asking.call.tool_call_id)
+    for path, result in results[-1 - MOST_RESULTS : -1]:
+        for inner, leaf in result_leaves(path, result):
+            asking.leaf(inner, leaf, LONGEST_EARLIER)
+    for path, result in results[-1:]:
+        for inner, leaf in result_leaves(path, result):
+            if isinstance(leaf, str) and MEDIUM.match(leaf):
+                asking.leaf(inner, leaf, LONGEST_EARLIER)
+
+
+def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
+    """What a tool's result says, by path."""
+    for name, value in result.items():
+        if name in RESULT_BLOCKS and isinstance(value, dict):
+            yield from result_leaves(f"{path}.{name}", value)
+        elif name not in RESULT_NAMES:
+            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
+            for inner, leaf in found:
+                if leaf is not None and not inner.endswith(".type"):
+                    yield inner, leaf
+
+
 # === recording/matches =======================================================
 # What a recorded mock asks of a request, so that it answers that and no other.  Pure.
 
 
+# Operations of which the path says what is asked.
+BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
+# Parameters that lead to another page of a list: without them it is the first.
+PAGES: Mapping[str, Tuple[str, ...]] = {
+    "openai stored": ("after",),
+    "azure stored": ("after",),
+    "anthropic models": ("after_id", "before_id"),
+    "gemini models": ("pageToken",),
+    "vertex_ai models": ("pageToken",),
+    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+}
+UNASKED_QUERY = frozenset(("api-version", "key"))
+
+
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
     """The `match` of the recording of a call's answer."""
-    match: Dict[str, Json] = {"provider": call.provider, "api": call.api}
-    if call.operation == "other":
-        return {"operation": "other", "path": call.path, "method": call.method}
+    asking = Asking(call, scrubber)
+    tell_place(wire, asking)
+    if call.operation in BY_PATH:
+        tell_path(asking)
+    elif call.operation in CONVERSING and call.api != "ocr":
+        tell_conversation(asking)
+    else:
+        asking.ask("user", asked_text(call, "user"))
+        tell_body(asking)
+    return asking.match()
+
+
+def tell_place(wire: WireFormat, asking: Asking) -> None:
+    """Ask for who is asked, and in which way."""
+    call, keys = asking.call, asking.keys
+    if call.provider:
+        keys["provider"] = call.provider
+    if call.dialect not in ("", "openai", call.provider):
+        keys["dialect"] = call.dialect
     if call.operation != "generate":
-        match["operation"] = call.operation
+        keys["operation"] = call.operation
+    if call.api:
+        keys["api"] = call.api
     if call.model:
-        match["model"] = scrubber.matcher(call.model)
-    match["stream"] = call.stream
-    match["user"] = scrubber.matcher(call.user)
-    match["turn"] = call.turn
-    return match
+        asking.ask("model", call.model)
+    if can_stream(wire) or call.operation == OTHER:
+        keys["stream"] = call.stream
+
+
+def asked_text(call: Call, name: str) -> Optional[str]:
+    """A text of the call; none where nothing is there, not even an empty one."""
+    text: str = getattr(call, name)
+    if not text and name not in call.blank:
+        return None
+    return text
+
+
+def tell_path(asking: Asking) -> None:
+    """Ask for the path, with its query and, if there is one, the body."""
+    call = asking.call
+    if call.operation == OTHER:
+        asking.keys["method"] = call.method
+    asking.ask("path", call.path)
+    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    said = call.said
+    if isinstance(said, dict):
+        tell_body(asking)
+    elif said not in (None, "", []) and call.request.body:
+        text = said if isinstance(said, str) else compact(said)
+        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+            asking.keys["body"] = said
+        else:
+            asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_query(asking: Asking, names: List[str]) -> None:
+    """Ask for parameters of the query, and for no other page of a list."""
+    call = asking.call
+    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
+    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
+        query.setdefault(name, None)
+    if query:
+        asking.keys["query"] = query
+
+
+def tell_conversation(asking: Asking) -> None:
+    """Ask for what is said, what was said before, and in which form the answer is to be."""
+    call = asking.call
+    asking.ask("system", asked_text(call, "system"))
+    asking.ask("user", asked_text(call, "user"))
+    if call.api in PROMPTED:
+        tell_prompt(asking)
+    else:
+        asking.keys["turn"] = call.turn
+        asking.ask("tool_result", call.tool_result)
+        if call.history:
+            asking.keys["history"] = call.history
+        tell_tools(asking)
+        tell_last(asking)
+    tell_form(asking)
+    if call.stream and call.api == "generateContent":
+        tell_framing(asking)
+    # The body of an invoke request is packed, and says what is counted.
+    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_prompt(asking: Asking) -> None:
+    """Ask for a prompt that is no text, or could be read as one."""
+    prompt = within(asking.call.body, "prompt")
+    if isinstance(prompt, list):
+        asking.whole("prompt")
+    elif isinstance(prompt, str) and "\n" in prompt:
+        asking.leaf("prompt.0", None)
+
+
+def tell_framing(asking: Asking) -> None:
+    """Ask for how Google's events are framed."""
+    query = asking.call.query
+    name = "$alt" if "$alt" in query else "alt"
+    asking.keys["query"] = {name: query.get(name)}
+
+
+def tell_tools(asking: Asking) -> None:
+    """Ask for the tools, and that there are no others."""
+    call = asking.call
+    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
+    if names:
+        asking.keys["tools"] = list(names)
+    place = "tools"
+    if fields_kind(asking) == "converse":
+        place = "toolConfig.tools"
+    tools = walked(call.body, place)
+    if tools is None:
+        asking.leaf(place, None)
+    elif place == "toolConfig.tools":
+        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
+        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
+            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
+    elif isinstance(tools, list):
+        for index, tool in enumerate(tools):
+            kind = tool.get("type")
+            if kind not in (None, "function", "custom", *call.tools):
+                asking.leaf(f"tools.{index}.type", kind)
+        if call.api == "generateContent":
+            tell_declared(asking, tools)
+        asking.leaf(f"tools.{len(tools)}", None)
+
+
+def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
+    """Ask for how many functions each of Google's tools declares, and for those that have no name:
+    the search and the like."""
+    for index, tool in enumerate(tools):
+        name = as_spelled(tool, "functionDeclarations")
+        declared = tool.get(name)
+        if isinstance(declared, list):
+            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
+    unnamed: List[Json] = [
+        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
+    ]
+    if any(unnamed):
+        asking.body["tools"] = unnamed
 
 
 # === recording/names =========================================================
@@ -38455,7 +39303,10 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     if capture.request:
         secrets = own_secrets(capture.request)
     scrubber = Scrubber(secrets)
-    return made_with(match_of(wire, call, scrubber), wire, call, capture, scrubber)
+    match = match_of(wire, call, scrubber)
+    if call.method == "HEAD":  # of which the answer has no body, and none for GET
+        match["method"] = call.method
+    return made_with(match, wire, call, capture, scrubber)
 
 
 def made_with(
@@ -38712,21 +39563,25 @@ class Folder:
         self.said: Set[str] = set()  # what is wrong, until it is not any more
 
     def save(self, made: Made) -> str:
-        """Write the files of a recording, the mock last; empty if it is saved, else why it is
-        not."""
+        """Write the files of a recording; empty if it is saved, else why it is not."""
+        return self.keep(made)[1]
+
+    def keep(self, made: Made) -> Tuple[str, str]:
+        """Write the files of a recording, the mock last: the name of the mock's file, and why
+        there is none."""
         if made.reason:
-            return made.reason
+            return "", made.reason
         with self.lock:
             try:
-                reason = self.saved(made)
+                found = self.placed(made)
             except Outside as error:
-                return self.complain(self.root, str(error))
+                return "", self.complain(self.root, str(error))
             except OSError as error:
-                return self.complain(self.place_of(error), error.strerror or str(error))
+                return "", self.complain(self.place_of(error), error.strerror or str(error))
             except (ValueError, MemoryError) as error:
-                return self.complain(self.root, str(error) or "no memory")
+                return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return reason
+        return found
 
     def place_of(self, error: OSError) -> str:
         """The folder in which something could not be done."""
@@ -38745,7 +39600,7 @@ class Folder:
             self.say(f"{reason}; answers are passed on all the same")
         return reason
 
-    def saved(self, made: Made) -> str:
+    def placed(self, made: Made) -> Tuple[str, str]:
         """The same, under the first name that is free; OSError or Outside where it can't be."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
@@ -38757,10 +39612,10 @@ class Folder:
                     one = renamed(made, f"{made.name}-{number}")
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return ALREADY
+                    return "", ALREADY
                 if found is None and write_all(root, one.files):
-                    return ""
-        return f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
+                    return one.mock, ""
+        return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
 
 
 def folder_of(file: str) -> str:
@@ -41920,6 +42775,10 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "history": (
+        {"type": "string", "minLength": 16, "maxLength": 16},
+        "The hash that a recording writes of what was said before the last user message.",
+    ),
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),

@@ -29,6 +29,7 @@ LAYERS = {
     "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
         "forms",
+        "histories",
         "marks",
         "deliveries",
         "values",

@@ -125,10 +125,10 @@ def blank(text: str, spans: Iterable[Span]) -> str:
 
 
 def merged_spans(spans: Iterable[Span]) -> List[Span]:
-    """Places in order, those joined that touch each other; none is empty."""
+    """Places in order, those joined that overlap; none is empty."""
     found: List[Span] = []
     for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
+        if found and start < found[-1][1]:
             found[-1] = found[-1][0], max(end, found[-1][1])
         elif end > start:
             found.append((start, end))

@@ -39320,6 +39320,13 @@ RARE: Mapping[str, Paths] = {
 # Which APIs have the fields of another one.
 LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
 
+# What is also asked for where another field is there.
+BESIDE: Mapping[str, Paths] = {
+    "generationConfig.responseMimeType": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+    ),
+}
+LISTING = ("embed", "moderate")  # operations of one text or of a list
 # InvokeModel takes the makers' own requests; Nova's are Converse's.
 FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
 
@@ -39372,10 +39379,16 @@ def tell_form(asking: Asking) -> None:
         if path.startswith(STREAMED) and not call.stream:
             continue
         asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    beside = [
+        other
+        for path, others in BESIDE.items()
+        if walked(call.body, as_spelled(call.body, path)) is not None
+        for other in others
+    ]
     for path in RARE.get(kind, ()):
-        path = as_spelled(call.body, path)
-        if walked(call.body, path) is not None:
-            asking.whole(path)
+        place = as_spelled(call.body, path)
+        if path in beside or walked(call.body, place) is not None:
+            asking.whole(place)
 
 
 def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
@@ -39395,9 +39408,9 @@ def tell_body(asking: Asking) -> None:
         files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
         if files:
             asking.body[name] = files if isinstance(value, list) else files[0]
-        elif isinstance(value, str) and value == call.user:
-            # A list of texts may read as one text.
-            if "\n" in value:
+        elif "user" in asking.keys and value == call.user:
+            # A list may read as one text.
+            if call.operation in LISTING:
                 asking.leaf(f"{name}.0", None)
         elif value is not None:
             asking.whole(name)
@@ -39521,9 +39534,12 @@ def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, 
             yield from result_leaves(f"{path}.{name}", value)
         elif name not in RESULT_NAMES:
             found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            for inner, leaf in found:
-                if leaf is not None and not inner.endswith(".type"):
-                    yield inner, leaf
+            yield from (one for one in found if is_told(*one))
+
+
+def is_told(path: str, leaf: Json) -> bool:
+    """Whether a leaf of a result is more than its end or the type of a part."""
+    return leaf is not None and not path.endswith(".type")
 
 
 # === recording/matches =======================================================
@@ -39541,6 +39557,7 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
 }
+BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
@@ -39590,15 +39607,20 @@ def tell_path(asking: Asking) -> None:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
-    said = call.said
-    if isinstance(said, dict):
+    if isinstance(call.said, dict):
         tell_body(asking)
-    elif said not in (None, "", []) and call.request.body:
-        text = said if isinstance(said, str) else compact(said)
-        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
-            asking.keys["body"] = said
-        else:
-            asking.keys["body_sha256"] = call.body_sha256
+    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+        tell_text_or_list(asking)
+
+
+def tell_text_or_list(asking: Asking) -> None:
+    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
+    said = asking.call.said
+    text = said if isinstance(said, str) else compact(said)
+    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+        asking.keys["body"] = said
+    else:
+        asking.keys["body_sha256"] = asking.call.body_sha256
 
 
 def tell_query(asking: Asking, names: List[str]) -> None:

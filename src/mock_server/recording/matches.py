@@ -28,6 +28,7 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
 }
+BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
@@ -77,15 +78,20 @@ def tell_path(asking: Asking) -> None:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
-    said = call.said
-    if isinstance(said, dict):
+    if isinstance(call.said, dict):
         tell_body(asking)
-    elif said not in (None, "", []) and call.request.body:
-        text = said if isinstance(said, str) else compact(said)
-        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
-            asking.keys["body"] = said
-        else:
-            asking.keys["body_sha256"] = call.body_sha256
+    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+        tell_text_or_list(asking)
+
+
+def tell_text_or_list(asking: Asking) -> None:
+    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
+    said = asking.call.said
+    text = said if isinstance(said, str) else compact(said)
+    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+        asking.keys["body"] = said
+    else:
+        asking.keys["body_sha256"] = asking.call.body_sha256
 
 
 def tell_query(asking: Asking, names: List[str]) -> None:

@@ -31592,19 +31592,13 @@ SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 @functools.lru_cache(maxsize=1024)
 def homes(path: str) -> FrozenSet[WireFormat]:
-    """The APIs that have a path, and what answers there in other methods."""
-    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    """The APIs that have a path, in all dialects that are spoken there, and what answers there in
+    other methods."""
+    request = Request("POST", path)
+    found = {wire for method in METHODS for wire, _ in owners(method, path)}
+    shared = [one for one in found if speaks_dialects(one) and shares_path(one, request)]
+    found.update(in_dialect(wire, name) for wire in shared for name in DIALECTS)
     return frozenset([ELSEWHERE, *found])
-
-
-def is_at_home(wire: WireFormat, at_home: FrozenSet[WireFormat]) -> bool:
-    """Whether an API may be asked where these are at home: hosts of other dialects, whose client or
-    Host tells them, have the paths of OpenAI's."""
-    if wire in at_home:
-        return True
-    if wire.provider != "openai" or wire.dialect in ("", "openai"):
-        return False
-    return any(one.api == wire.api and speaks_dialects(one) for one in at_home)
 
 
 def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
@@ -31635,7 +31629,7 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     for condition in conditions:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
-            ways = tuple(way for way in ways if is_at_home(way.wire, at_home))
+            ways = tuple(way for way in ways if way.wire in at_home)
     silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
         mute = {keys for keys in silent if condition.key in keys}
@@ -35179,9 +35173,9 @@ def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
     return copy
 
 
-# === mocks/files =============================================================
-# Mocks and recordings from data directories, read again when they change.  May touch files under
-# them, threading and time.
+# === mocks/library ===========================================================
+# A data directory: its files, read as they lie there, and how each was then.  May touch files
+# under it, and time.
 
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -35190,10 +35184,8 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 # every 10 ms; what is older than this is known by its stamp alone.
 YOUNG_NS = 50_000_000
 
-LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
 LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
-LACK_SECONDS = 1.0  # until it is read again after that
 
 # What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
 FILE_FLAGS = os.O_RDONLY
@@ -35307,12 +35299,31 @@ def reason_of(error: BaseException) -> str:
     return "no memory"
 
 
+class FromFile:
+    """The mocks of one file, and how it and all that they name was when it was read: files by
+    their paths without links, and to which of them their names led."""
+
+    __slots__ = ("mocks", "seen", "paths")
+
+    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+        self.mocks, self.seen, self.paths = mocks, seen, paths
+
+    def is_current(self, root: str) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same."""
+        for name, path in self.paths.items():
+            if os.path.realpath(os.path.join(root, name)) != path:
+                return False
+        return not any(one.has_changed(path) for path, one in self.seen.items())
+
+
 class Library:
     """The files of one data directory, and how each file and folder was when it was read."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, known: Optional[Dict[str, FromFile]] = None) -> None:
         self.root = os.path.realpath(root)
+        self.known = known or {}  # by name, what was read before
         self.seen: Dict[str, Seen] = {}
+        self.paths: Dict[str, str] = {}  # by name, what was read since it was emptied
         self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
@@ -35325,6 +35336,7 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
+            self.paths[name] = path
             data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
@@ -35387,19 +35399,39 @@ class Library:
             names = self.files()
         except Unreadable as error:
             return [], [str(error)]
+        known, self.known = self.known, {}
         for name in names:
-            try:
-                specs = self.parsed(name)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
-                continue
-            for position, spec in enumerate(specs, 1):
-                place = f"{name}#{position}"
-                try:
-                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
-                except BadMock:
-                    problems += problems_of(spec, place, self.read)
+            kept = known.get(name)
+            if kept and kept.is_current(self.root):
+                self.seen.update(kept.seen)
+            else:
+                kept, wrong = self.read_mocks(name)
+                problems += wrong
+                if wrong:
+                    continue
+            self.known[name] = kept
+            mocks += kept.mocks
         return mocks, problems
+
+    def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
+        """The mocks in a file, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        before, self.seen, self.paths = self.seen, {}, {}
+        try:
+            specs = self.parsed(name)
+        except ValueError as error:
+            specs = []
+            problems.append(f"{name}: {error}")
+        for position, spec in enumerate(specs, 1):
+            place = f"{name}#{position}"
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+            except BadMock:
+                problems += problems_of(spec, place, self.read)
+        found = FromFile(mocks, self.seen, self.paths)
+        self.seen = {**before, **self.seen}
+        return found, problems
 
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
@@ -35432,6 +35464,15 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
     return read
 
 
+# === mocks/files =============================================================
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
+
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+LACK_SECONDS = 1.0  # until what could not be read for lack of something is read again
+
+
 class MockFiles:
     """The mocks of all data directories, read again when one of the files that were read changes.
 
@@ -35451,6 +35492,8 @@ class MockFiles:
         self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        # By directory and file: what is as it was is not read again, nor need it be.
+        self.known: Dict[str, Dict[str, FromFile]] = {}
         self.roots = self.real_directories()  # when they were read
         self.retry_at = math.inf  # of the monotonic clock
         self.loads = 0  # how often they were read
@@ -35473,8 +35516,9 @@ class MockFiles:
         they were."""
         with self.lock:
             self.loads += 1
-            libraries = self.libraries()
-            self.roots = [library.root for library in libraries]
+            roots = self.real_directories()
+            libraries = [Library(root, self.known.get(root)) for root in roots]
+            self.roots = roots
             loaded: List[Mock] = []
             problems: List[str] = []
             self.counts = []
@@ -35487,6 +35531,7 @@ class MockFiles:
                 except MemoryError:
                     library.lacked = True
                     problems.append("no memory to read them")
+            self.known = {library.root: library.known for library in libraries}
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))
@@ -39849,7 +39894,10 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     if capture.request:
         secrets = own_secrets(capture.request)
     scrubber = Scrubber(secrets)
-    return made_with(match_of(wire, call, scrubber), wire, call, capture, scrubber)
+    match = match_of(wire, call, scrubber)
+    if call.method == "HEAD":  # of which the answer has no body, and none for GET
+        match["method"] = call.method
+    return made_with(match, wire, call, capture, scrubber)
 
 
 def made_with(
@@ -40106,21 +40154,25 @@ class Folder:
         self.said: Set[str] = set()  # what is wrong, until it is not any more
 
     def save(self, made: Made) -> str:
-        """Write the files of a recording, the mock last; empty if it is saved, else why it is
-        not."""
+        """Write the files of a recording; empty if it is saved, else why it is not."""
+        return self.keep(made)[1]
+
+    def keep(self, made: Made) -> Tuple[str, str]:
+        """Write the files of a recording, the mock last: the name of the mock's file, and why
+        there is none."""
         if made.reason:
-            return made.reason
+            return "", made.reason
         with self.lock:
             try:
-                reason = self.saved(made)
+                found = self.placed(made)
             except Outside as error:
-                return self.complain(self.root, str(error))
+                return "", self.complain(self.root, str(error))
             except OSError as error:
-                return self.complain(self.place_of(error), error.strerror or str(error))
+                return "", self.complain(self.place_of(error), error.strerror or str(error))
             except (ValueError, MemoryError) as error:
-                return self.complain(self.root, str(error) or "no memory")
+                return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return reason
+        return found
 
     def place_of(self, error: OSError) -> str:
         """The folder in which something could not be done."""
@@ -40139,7 +40191,7 @@ class Folder:
             self.say(f"{reason}; answers are passed on all the same")
         return reason
 
-    def saved(self, made: Made) -> str:
+    def placed(self, made: Made) -> Tuple[str, str]:
         """The same, under the first name that is free; OSError or Outside where it can't be."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
@@ -40151,10 +40203,10 @@ class Folder:
                     one = renamed(made, f"{made.name}-{number}")
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return ALREADY
+                    return "", ALREADY
                 if found is None and write_all(root, one.files):
-                    return ""
-        return f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
+                    return one.mock, ""
+        return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
 
 
 def folder_of(file: str) -> str:

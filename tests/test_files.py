@@ -335,3 +335,36 @@ def test_a_directory_that_is_not_there_yet_is_looked_for(tmp_path: Path) -> None
         assert mocks.files.is_current(round_)
         assert f"mocks/{name}#1" in [mock.place for mock in mocks.from_files]
     assert len(mocks.from_files) == 3
+
+
+def test_what_is_as_it_was_is_not_read_again(folder: Any) -> None:
+    spec = {"response": {"body": "@r/b.json"}}
+    files = {"mocks/a.json": spec, "mocks/b.json": {"response": {"text": "Hi"}}, "r/b.json": "[1]"}
+    root = Path(folder({**files, "r/c.json": "[2]"}))
+    mocks = loaded(str(root))
+    for change, place in (
+        (lambda: (root / "r/b.json").write_text("[33]"), "mocks/a.json#1"),
+        (
+            lambda: (root / "mocks/b.json").write_text('{"response": {"text": "Ho!"}}'),
+            "mocks/b.json#1",
+        ),
+        (
+            lambda: (root / "mocks/c.json").write_text('{"response": {"text": "Hu"}}'),
+            "mocks/c.json#1",
+        ),
+        (lambda: os.replace(linked_to(root, "c.json"), root / "r/b.json"), "mocks/a.json#1"),
+        (lambda: (root / "r/b.json.gz").write_bytes(gzip.compress(b"[2]")), "mocks/a.json#1"),
+        (lambda: os.utime(root / "r/c.json", (1, 1)), "mocks/a.json#1"),
+    ):
+        before = mocks.from_files
+        change()
+        mocks.files.load()
+        assert [mock.place for mock in mocks.from_files if mock not in before] == [place]
+    assert ask(m.Answerer(mocks, m.Settings()), m.OpenAIChat).body == b"[2]"
+
+
+def linked_to(root: Path, name: str) -> Path:
+    """A new link to a file beside it."""
+    link = root / "r" / "link"
+    link.symlink_to(name)
+    return link

@@ -56,7 +56,8 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert saving.folder.save(made()) == ""
     assert saving.folder.save(made(text="data: other\n\n")) == "recorded already"
     assert saving.folder.save(made(user="Ho", text="data: 2\n\n")) == ""
-    assert saving.folder.save(made(user="Hu", text="data: 3\n\n")) == ""
+    kept = saving.folder.keep(made(user="Hu", text="data: 3\n\n"))
+    assert kept == ("mocks/recorded/a-3.json", "")
     assert saving.folder.save(made(user="Hu")) == "recorded already"
     assert saving.said == []
     # Somebody took the mock away, and left what it names.

@@ -145,12 +145,14 @@ def test_what_each_api_answers_whole_and_streamed_is_answered_again() -> None:
                 assert pace.first + sum(pace.gaps) == more["arrivals"][-1].seconds
 
 
+STATUSES = [200, 201, 404, 202, 429, 200]
 ASKED = [
     *(request_of(kind, True) for kind in (m.OpenAIChat, m.OllamaChat, m.BedrockConverse)),
     request_of(m.GeminiGenerate, True, query={"alt": "json"}),
     request_of(m.OpenAISpeech),
     request_of(m.OpenAIModels),
     m.Request("POST", "/fal-ai/flux", {}, {}, b"{}", 5001),
+    m.Request("POST", "/fal-ai/flux", {}, {}, b'{"stream": true}', 5001),
 ]
 
 
@@ -160,8 +162,9 @@ def test_whatever_comes_is_answered_again_to_the_byte() -> None:
             # The first request with all types, each other with some of them.
             for kind in TYPES[(number + at) % 5 if number else 0 :: 5 if number else 1]:
                 more = {"arrivals": (m.Arrival(1.0, len(body) // 2), m.Arrival(2.0, len(body)))}
-                recording = made(request, body, kind, **more)
-                check_same(recording, request, 200, kind, body)
+                status = STATUSES[(number + at) % len(STATUSES)]
+                recording = made(request, body, kind, status, **more)
+                check_same(recording, request, status, kind, body)
 
 
 def test_much_is_kept_to_the_byte() -> None:
@@ -378,3 +381,13 @@ def test_a_secret_that_is_repeated_is_in_no_file() -> None:
     everything = b"".join([*recording.files.values(), *map(str.encode, recording.files)])
     assert not recording.reason and b"secrets" not in everything
     assert bytes_of(replayed(recording, request)) == b"data: ***\n\ndata: 2\n\n"
+
+
+def test_what_head_was_answered_is_no_answer_to_get() -> None:
+    request = request_of(m.OpenAIModels)
+    head = m.replace(request, method="HEAD")
+    recording = made(head, b"", JSON)
+    check_same(recording, head, 200, JSON, b"")
+    answers = answerer()
+    answers.mocks.files.index = m.Index([loaded(recording)])
+    assert answers.answer(request).mock == ""

@@ -27,7 +27,7 @@ from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
 from ..formats.dialects import dialects_of, in_dialect, shares_path, speaks_dialects
 from ..framings import Framing
 from ..http import METHODS
-from ..limits import CONTROL_PREFIX, Json
+from ..limits import CONTROL_PREFIX, DIALECTS, Json
 from ..node import Node
 from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
@@ -113,19 +113,13 @@ SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 @functools.lru_cache(maxsize=1024)
 def homes(path: str) -> FrozenSet[WireFormat]:
-    """The APIs that have a path, and what answers there in other methods."""
-    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    """The APIs that have a path, in all dialects that are spoken there, and what answers there in
+    other methods."""
+    request = Request("POST", path)
+    found = {wire for method in METHODS for wire, _ in owners(method, path)}
+    shared = [one for one in found if speaks_dialects(one) and shares_path(one, request)]
+    found.update(in_dialect(wire, name) for wire in shared for name in DIALECTS)
     return frozenset([ELSEWHERE, *found])
-
-
-def is_at_home(wire: WireFormat, at_home: FrozenSet[WireFormat]) -> bool:
-    """Whether an API may be asked where these are at home: hosts of other dialects, whose client or
-    Host tells them, have the paths of OpenAI's."""
-    if wire in at_home:
-        return True
-    if wire.provider != "openai" or wire.dialect in ("", "openai"):
-        return False
-    return any(one.api == wire.api and speaks_dialects(one) for one in at_home)
 
 
 def placed(conditions: Iterable[Condition]) -> Tuple[Way, ...]:
@@ -156,7 +150,7 @@ def ways_of(conditions: Sequence[Condition]) -> Tuple[Way, ...]:
     for condition in conditions:
         if condition.key == "path" and isinstance(condition.expected, str):
             at_home = homes(condition.expected)
-            ways = tuple(way for way in ways if is_at_home(way.wire, at_home))
+            ways = tuple(way for way in ways if way.wire in at_home)
     silent = {UNSAID_TO[way.wire] for way in ways}
     for condition in conditions:
         mute = {keys for keys in silent if condition.key in keys}

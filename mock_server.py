@@ -1745,7 +1745,7 @@ SILENT_MEMBERS = frozenset(
         *("annotations", "citations", "logprobs"),
     )
 )
-SILENT_TYPES = frozenset(("thinking", "redacted_thinking", "reasoning"))
+SILENT_TYPES = ("thinking", "redacted_thinking", "reasoning")
 # Types and states that a client may as well leave out.
 USUAL_WORDS: Mapping[str, Tuple[str, ...]] = {
     "type": ("message", "text", "input_text", "output_text", "function"),
@@ -31238,6 +31238,8 @@ def explained(difference: Difference) -> str:
     told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
     if (key, got) == ("provider", "openai"):
         told += other_dialect(expected)
+    if key == "history":
+        told += ", the hash of what was said before the last user message"
     return told
 
 
@@ -39260,8 +39262,10 @@ class Asking:
     def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
         """Ask for the text, the number or the boolean that is at a place in the body, or for
         nothing there."""
-        # A name with a point in it can't be part of a path.
+        # A name with a point in it can't be part of a path, and one that is a key should not be.
         if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
             value = self.matcher(value, longest)
@@ -39336,16 +39340,9 @@ DECIDING: Mapping[str, Paths] = {
 # Fields that are asked for where they are there: few requests have them.
 RARE: Mapping[str, Paths] = {
     "chat": (
-        *(
-            "functions",
-            "function_call",
-            "audio",
-            "web_search_options",
-            "top_logprobs",
-            "prompt_mode",
-        ),
-        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
-        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
+        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
+        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
     ),
     "cohere chat": ("thinking.type",),
     "ollama chat": ("logprobs",),
@@ -39689,7 +39686,7 @@ def tell_conversation(asking: Asking) -> None:
         asking.keys["turn"] = call.turn
         asking.ask("tool_result", call.tool_result)
         if call.history:
-            asking.keys["history"] = call.history
+            asking.keys["history"] = replayed_history(asking)
         tell_tools(asking)
         tell_last(asking)
     tell_form(asking)
@@ -39698,6 +39695,16 @@ def tell_conversation(asking: Asking) -> None:
     # The body of an invoke request is packed, and says what is counted.
     if isinstance(within(call.body, "input", "invokeModel", "body"), str):
         asking.keys["body_sha256"] = call.body_sha256
+
+
+def replayed_history(asking: Asking) -> Optional[str]:
+    """The history of the request as it comes when earlier answers are replays: in those the
+    client's own key is scrubbed, too."""
+    _, messages = conversation_in(asking.call.body)
+    replayed = [
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+    ]
+    return history_of({"messages": replayed})
 
 
 def tell_prompt(asking: Asking) -> None:

@@ -54,16 +54,9 @@ DECIDING: Mapping[str, Paths] = {
 # Fields that are asked for where they are there: few requests have them.
 RARE: Mapping[str, Paths] = {
     "chat": (
-        *(
-            "functions",
-            "function_call",
-            "audio",
-            "web_search_options",
-            "top_logprobs",
-            "prompt_mode",
-        ),
-        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
-        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
+        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
+        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
     ),
     "cohere chat": ("thinking.type",),
     "ollama chat": ("logprobs",),

@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
+from ..histories import conversation_in, history_of, speaker_of
 from ..jsons import compact, within
 from ..limits import Json
 from ..mocks.silence import PROMPTED
@@ -115,7 +116,7 @@ def tell_conversation(asking: Asking) -> None:
         asking.keys["turn"] = call.turn
         asking.ask("tool_result", call.tool_result)
         if call.history:
-            asking.keys["history"] = call.history
+            asking.keys["history"] = replayed_history(asking)
         tell_tools(asking)
         tell_last(asking)
     tell_form(asking)
@@ -124,6 +125,16 @@ def tell_conversation(asking: Asking) -> None:
     # The body of an invoke request is packed, and says what is counted.
     if isinstance(within(call.body, "input", "invokeModel", "body"), str):
         asking.keys["body_sha256"] = call.body_sha256
+
+
+def replayed_history(asking: Asking) -> Optional[str]:
+    """The history of the request as it comes when earlier answers are replays: in those the
+    client's own key is scrubbed, too."""
+    _, messages = conversation_in(asking.call.body)
+    replayed = [
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+    ]
+    return history_of({"messages": replayed})
 
 
 def tell_prompt(asking: Asking) -> None:

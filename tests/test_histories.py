@@ -189,15 +189,15 @@ def test_a_mock_asks_for_it() -> None:
     answers = m.Answerer(m.Mocks(), m.Settings())
     answers.mocks.session("").add([{"match": {"history": wanted}, "response": {"text": "x"}}])
 
-    def told(*messages: Any) -> str:
+    def told(*messages: Any) -> Any:
         body = json.dumps({"model": "m", "messages": messages}).encode()
         request = m.Request("POST", "/v1/chat/completions", body=body)
-        return answers.answer(request).response.body.decode()
+        return json.loads(answers.answer(request).response.body)
 
-    other = f'history is \\"{history(user("Oh"), HO, BYE)}\\", expected \\"{wanted}\\", the hash'
+    other = f'history is "{history(user("Oh"), HO, BYE)}", expected "{wanted}", the hash'
     for _ in range(3):  # also from memory
-        assert '"content":"x"' in told(HI, HO, BYE)
-        assert other in told(user("Oh"), HO, BYE)
+        assert told(HI, HO, BYE)["choices"][0]["message"]["content"] == "x"
+        assert other in told(user("Oh"), HO, BYE)["error"]["message"]
 
 
 @cases(

@@ -1755,7 +1755,7 @@ SILENT_MEMBERS = frozenset(
         *("annotations", "citations", "logprobs"),
     )
 )
-SILENT_TYPES = frozenset(("thinking", "redacted_thinking", "reasoning"))
+SILENT_TYPES = ("thinking", "redacted_thinking", "reasoning")
 # Types and states that a client may as well leave out.
 USUAL_WORDS: Mapping[str, Tuple[str, ...]] = {
     "type": ("message", "text", "input_text", "output_text", "function"),
@@ -31578,6 +31578,8 @@ def explained(difference: Difference) -> str:
     told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
     if (key, got) == ("provider", "openai"):
         told += other_dialect(expected)
+    if key == "history":
+        told += ", the hash of what was said before the last user message"
     return told
 
 
@@ -38691,8 +38693,10 @@ class Asking:
     def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
         """Ask for the text, the number or the boolean that is at a place in the body, or for
         nothing there."""
-        # A name with a point in it can't be part of a path.
+        # A name with a point in it can't be part of a path, and one that is a key should not be.
         if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
             value = self.matcher(value, longest)
@@ -38767,16 +38771,9 @@ DECIDING: Mapping[str, Paths] = {
 # Fields that are asked for where they are there: few requests have them.
 RARE: Mapping[str, Paths] = {
     "chat": (
-        *(
-            "functions",
-            "function_call",
-            "audio",
-            "web_search_options",
-            "top_logprobs",
-            "prompt_mode",
-        ),
-        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
-        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
+        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
+        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
     ),
     "cohere chat": ("thinking.type",),
     "ollama chat": ("logprobs",),
@@ -38796,6 +38793,13 @@ RARE: Mapping[str, Paths] = {
 # Which APIs have the fields of another one.
 LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
 
+# What is also asked for where another field is there.
+BESIDE: Mapping[str, Paths] = {
+    "generationConfig.responseMimeType": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+    ),
+}
+LISTING = ("embed", "moderate")  # operations of one text or of a list
 # InvokeModel takes the makers' own requests; Nova's are Converse's.
 FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
 
@@ -38848,10 +38852,16 @@ def tell_form(asking: Asking) -> None:
         if path.startswith(STREAMED) and not call.stream:
             continue
         asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    beside = [
+        other
+        for path, others in BESIDE.items()
+        if walked(call.body, as_spelled(call.body, path)) is not None
+        for other in others
+    ]
     for path in RARE.get(kind, ()):
-        path = as_spelled(call.body, path)
-        if walked(call.body, path) is not None:
-            asking.whole(path)
+        place = as_spelled(call.body, path)
+        if path in beside or walked(call.body, place) is not None:
+            asking.whole(place)
 
 
 def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
@@ -38871,9 +38881,9 @@ def tell_body(asking: Asking) -> None:
         files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
         if files:
             asking.body[name] = files if isinstance(value, list) else files[0]
-        elif isinstance(value, str) and value == call.user:
-            # A list of texts may read as one text.
-            if "\n" in value:
+        elif "user" in asking.keys and value == call.user:
+            # A list may read as one text.
+            if call.operation in LISTING:
                 asking.leaf(f"{name}.0", None)
         elif value is not None:
             asking.whole(name)
@@ -38997,9 +39007,12 @@ def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, 
             yield from result_leaves(f"{path}.{name}", value)
         elif name not in RESULT_NAMES:
             found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            for inner, leaf in found:
-                if leaf is not None and not inner.endswith(".type"):
-                    yield inner, leaf
+            yield from (one for one in found if is_told(*one))
+
+
+def is_told(path: str, leaf: Json) -> bool:
+    """Whether a leaf of a result is more than its end or the type of a part."""
+    return leaf is not None and not path.endswith(".type")
 
 
 # === recording/matches =======================================================
@@ -39017,6 +39030,7 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
 }
+BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
@@ -39066,15 +39080,20 @@ def tell_path(asking: Asking) -> None:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
-    said = call.said
-    if isinstance(said, dict):
+    if isinstance(call.said, dict):
         tell_body(asking)
-    elif said not in (None, "", []) and call.request.body:
-        text = said if isinstance(said, str) else compact(said)
-        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
-            asking.keys["body"] = said
-        else:
-            asking.keys["body_sha256"] = call.body_sha256
+    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+        tell_text_or_list(asking)
+
+
+def tell_text_or_list(asking: Asking) -> None:
+    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
+    said = asking.call.said
+    text = said if isinstance(said, str) else compact(said)
+    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+        asking.keys["body"] = said
+    else:
+        asking.keys["body_sha256"] = asking.call.body_sha256
 
 
 def tell_query(asking: Asking, names: List[str]) -> None:
@@ -39098,7 +39117,7 @@ def tell_conversation(asking: Asking) -> None:
         asking.keys["turn"] = call.turn
         asking.ask("tool_result", call.tool_result)
         if call.history:
-            asking.keys["history"] = call.history
+            asking.keys["history"] = replayed_history(asking)
         tell_tools(asking)
         tell_last(asking)
     tell_form(asking)
@@ -39107,6 +39126,16 @@ def tell_conversation(asking: Asking) -> None:
     # The body of an invoke request is packed, and says what is counted.
     if isinstance(within(call.body, "input", "invokeModel", "body"), str):
         asking.keys["body_sha256"] = call.body_sha256
+
+
+def replayed_history(asking: Asking) -> Optional[str]:
+    """The history of the request as it comes when earlier answers are replays: in those the
+    client's own key is scrubbed, too."""
+    _, messages = conversation_in(asking.call.body)
+    replayed = [
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+    ]
+    return history_of({"messages": replayed})
 
 
 def tell_prompt(asking: Asking) -> None:

@@ -138,7 +138,9 @@ def test_what_each_api_answers_whole_and_streamed_is_answered_again() -> None:
             if given.frames is not None:
                 more["arrivals"] = arrivals_of(given.frames)
             recording = made(request, body, type_in(given), given.status, **more)
-            check_same(recording, request, given.status, type_in(given), body)
+            # The ids of requests are scrubbed, which some hosts have in the body.
+            kept = re.sub(rb"\breq_\w{20,}", b"***", body)
+            check_same(recording, request, given.status, type_in(given), kept)
             if given.frames is not None and given.status == 200:
                 pace = loaded(recording).answers[0].delivery.pace
                 assert pace and pace.first == 0.5

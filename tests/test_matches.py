@@ -510,6 +510,7 @@ APART: Mapping[type, List[Any]] = {
         *({"input": {"invokeModel": {"body": one}}} for one in ("e30=", "eyJhIjogMX0=")),
     ],
     m.OpenAIModerations: [{}, {"input": ["Hi", "Ho"]}, {"input": [{"type": "text", "text": "Hi"}]}],
+    m.VertexPredict: [{}, {"parameters": {"outputDimensionality": 8}}],
     m.BedrockGuardrail: [{}, {"source": "OUTPUT"}, {"content": [{"text": {"text": "Ho"}}]}],
     m.CohereRerank: [{}, {"query": "Ho"}, {"documents": ["Hi", "Ho"]}, {"top_n": 1}],
     m.OpenAIImages: [{}, {"n": 2}, {"size": "1024x1024"}, {"prompt": "Ho"}, {"quality": "low"}],

@@ -417,10 +417,21 @@ def test_a_request_comes_again_though_it_is_not_quite_the_same() -> None:
                 assert differing(mock, call) == [], (form.kind, number, name)
 
 
-def test_recordings_are_read_without_a_doubt() -> None:
+def test_all_together_each_is_answered_by_its_own() -> None:
     for form in (FORMS[0], FORMS[9], FORMS[14]):
-        mocks = [recorded(call) for _, call in conversations(form)]
-        assert m.doubts_about(mocks) == []
+        calls = dict(conversations(form))
+        session = m.Mocks().session("")
+        session.add(
+            [
+                {"match": matched(call), "name": name, "response": {"raw": "x"}}
+                for name, call in calls.items()
+            ]
+        )
+        assert m.doubts_about(session.in_order()) == []
+        for name, call in calls.items():
+            wire, _ = m.route(call.request)
+            found, _ = session.find(call, wire)
+            assert found and found.mock.name == name, (form.kind, name)
 
 
 # --- what decides the form of an answer, and all that is no conversation ---

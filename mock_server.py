@@ -111,7 +111,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -486,6 +486,16 @@ LOG_LINES = 10_000  # log lines that may wait for a slow standard error
 LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
+
+# --- what is forwarded ---
+
+MOST_FORWARDED = 64  # requests at once, each with a thread; others wait for their turn
+FORWARD_TURN_SECONDS = 30.0  # and no longer than this
+CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
+SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
+PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
+RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
+CLOSING_SECONDS = 0.5  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---
 
@@ -4782,6 +4792,9 @@ class Gate:
             self.free -= 1
             return True
 
+    def leave(self) -> None:
+        """Whoever reads what it lets out does so no more."""
+
 
 class Wanting(NamedTuple):
     """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
@@ -4824,6 +4837,11 @@ class Feed(Gate):
         self.waiting: Deque[Optional[bytes]] = deque()
         self.size = 0  # bytes that wait
         self.dropped = 0
+        self.when_left: Callable[[], None] = lambda: None
+
+    def leave(self) -> None:
+        """Nobody reads it any more."""
+        self.when_left()
 
     def put(self, frame: Optional[bytes]) -> None:
         """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
@@ -19874,6 +19892,575 @@ def usual_if_operation(condition: Condition) -> Condition:
     return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+URL_TEXT = re.compile(r"[\x21-\x7e]+")
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+def name_and_url(text: str) -> Tuple[str, str]:
+    """The two halves of `openai=https://api.openai.com`."""
+    name, _, url = text.partition("=")
+    return name, url
+
+
+def checked_record(node: OptionNode) -> str:
+    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
+    text = node.text()
+    name, equals, url = text.partition("=")
+    if not equals or "://" in name:
+        node.replaced(MISSING).fail(
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+        )
+    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
+    check_url(OptionNode(url, node.source, written=url))
+    return f"{name}={url.rstrip('/')}"
+
+
+def check_url(node: OptionNode) -> None:
+    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
+    hidden = node.replaced(MISSING)
+    what = "expected http:// or https://, a host, and maybe a port and a path"
+    try:
+        parts = urlsplit(node.value)
+        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        is_bad = True
+    if is_bad or not URL_TEXT.fullmatch(node.value):
+        hidden.fail(what)
+    if "@" in parts.netloc:
+        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
+    if parts.query or parts.fragment or node.value[-1:] in "?#":
+        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === recording/upstreams =====================================================
+# Upstreams: whose requests are forwarded where, and what of them is sent there.  Pure.
+
+
+OTHER_NAME = "other"  # paths of no provider
+# What only this server has: its own identities, and the picture of its own address.
+ANSWERED_HERE = frozenset(("token", "metadata", "picture"))
+
+# What is said of one connection and not of what goes through it (RFC 9110, 7.6.1); and Expect, for
+# the body is there already.
+ONE_HOP = frozenset(
+    ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect")
+)
+UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a recording undoes
+WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests say a length in any case
+# Of an answer: what is said of it anew, and another way to the provider.
+SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
+SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))
+SESSION_START = re.compile(r"/+(?:@|%40)[^/]+")
+FIRST_SEGMENT = re.compile(r"/+([^/]+)(?=/)")
+
+
+@record
+class Upstream:
+    """Where requests go: the name that `--record` has for them, and a URL without a slash at its
+    end."""
+
+    name: str
+    url: str
+
+    @found_once
+    def parts(self) -> SplitResult:
+        """The URL, taken apart."""
+        return urlsplit(self.url)
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether it is spoken to over TLS."""
+        return self.parts.scheme == "https"
+
+    @property
+    def host(self) -> str:
+        """Its host, an address without brackets."""
+        return self.parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return self.parts.port or (443 if self.is_tls else 80)
+
+    def target(self, sent: AsSent) -> str:
+        """The target of a request there: its own path, then what was sent, letter by letter, but
+        for what was meant for this server alone: a session, a dialect's name."""
+        absolute = ABSOLUTE.match(sent.target)
+        target = sent.target[absolute.end() if absolute else 0 :].partition("#")[0]
+        path, mark, query = target.partition("?")
+        session = SESSION_START.match(path)
+        if session:
+            path = path[session.end() :]
+        first = FIRST_SEGMENT.match(path)
+        # What begins with /openai is Azure's, Groq's or Bedrock's own.
+        if first and first.group(1) == self.name in DIALECTS and self.name != DIALECTS[0]:
+            path = path[first.end() :]
+        return self.parts.path + (path or "/") + mark + query
+
+    def shown(self, target: str) -> str:
+        """The URL of a target, without keys."""
+        parts = self.parts
+        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+
+    def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
+        """Head and body of a request as it is sent there."""
+        target = self.target(sent)
+        lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
+        lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
+        return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:
+    """The lines of a request's head that are sent on: as they came, in their order."""
+    pairs = [(line, *line.partition(b":")[::2]) for line in sent.lines.split(b"\r\n")[:-1]]
+    dropped = dropped_names((name, value) for _, name, value in pairs)
+    length = b"Content-Length: %d" % len(sent.body)
+    accepted = [value for _, name, value in pairs if name.lower() == b"accept-encoding"]
+    kept_codings = codings_kept(accepted)
+    found: List[bytes] = []
+    for line, name, _ in pairs:
+        lower = name.decode("latin-1").lower()
+        if lower == "host":
+            found.append(name + b": " + host.encode())
+        elif lower == "content-length":
+            if has_length:
+                found.append(name + b": %d" % len(sent.body))
+            has_length = False
+        elif lower == "accept-encoding":
+            codings = kept_codings.pop(0)
+            if codings:
+                found.append(name + b": " + codings)
+        elif not is_dropped(lower, dropped) and not lower.startswith("x-mock-"):
+            found.append(line)
+    if b"host" not in [
+        line.partition(b":")[0].lower() for line in found
+    ]:  # HTTP/1.0 need have none
+        found.insert(0, b"Host: " + host.encode())
+    if has_length:
+        found.append(length)
+    return found
+
+
+def dropped_names(pairs: Iterable[Tuple[bytes, bytes]]) -> FrozenSet[str]:
+    """The lower-case names of what is said of one connection alone."""
+    found: Set[str] = set(ONE_HOP)
+    for name, value in pairs:
+        if name.lower() == b"connection":
+            found |= {word.strip().lower() for word in value.decode("latin-1").split(",")}
+    return frozenset(found)
+
+
+def is_dropped(name: str, dropped: FrozenSet[str]) -> bool:
+    """Whether a header, by its lower-case name, is said of one connection alone."""
+    return name in dropped or name.startswith("proxy-")
+
+
+def codings_kept(accepted: List[bytes]) -> List[bytes]:
+    """The values of all lines of Accept-Encoding, with those codings alone that a recording can
+    undo; `identity` where none is left, for else the provider might choose (RFC 9110, 12.5.3)."""
+    kept = []
+    for value in accepted:
+        items = [item.strip(b" \t") for item in value.split(b",")]
+        kept.append(b", ".join([item for item in items if coding_named(item) in UNDONE]))
+    if accepted and not any(kept):
+        kept[0] = b"identity"
+    return kept
+
+
+def coding_named(item: bytes) -> str:
+    """The coding of an item of Accept-Encoding, in lower case."""
+    return item.partition(b";")[0].strip(b" \t").decode("latin-1").lower()
+
+
+def passed_headers(headers: Headers, request: Request) -> Headers:
+    """The headers of an answer that its client gets."""
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    dropped = dropped_names(pairs) | SAID_ANEW
+    if "origin" in request.headers:  # a page in a browser is told by this server
+        dropped |= SAID_TO_PAGES
+    return tuple(pair for pair in headers if not is_dropped(pair[0].lower(), dropped))
+
+
+class Upstreams:
+    """All that `--record` names."""
+
+    def __init__(self, given: Iterable[str]) -> None:
+        self.by_name = {name: Upstream(name, url) for name, url in map(name_and_url, given)}
+
+    def of(self, wire: WireFormat) -> Optional[Upstream]:
+        """Where requests to an API go; None if they are answered here.  A host with OpenAI's format
+        goes before OpenAI."""
+        if wire.operation in ANSWERED_HERE:
+            return None
+        names = [wire.provider]
+        if wire.provider == DIALECTS[0]:
+            names.insert(0, wire.dialect)
+        return next((self.by_name[name] for name in names if name in self.by_name), None)
+
+    def of_other(self, path: str, owner: Optional[WireFormat]) -> Optional[Upstream]:
+        """The same of a path that no provider has with this method; `owner` is whose it is with
+        another one."""
+        if not path.startswith("/"):  # OPTIONS * asks this server
+            return None
+        known = owner and self.of(owner)
+        if known:
+            return known
+        if len(self.by_name) == 1:
+            return next(iter(self.by_name.values()))
+        return self.by_name.get(OTHER_NAME)
+
+
+# === recording/passages ======================================================
+# Passages: what the client's side and the upstream's side of a forwarded request hand each other.
+
+# May touch threading.
+
+
+# Where an event of a stream ends: its chunks and packets may say otherwise.
+ENDED_EVENT = re.compile(rb"\n\n|\r\n\r\n|\r\r")
+
+
+class Forwarded:
+    """What is said of a request that was forwarded, filled in while that goes: to what URL, without
+    its keys, with what status, as which mock it was recorded, and why it was not."""
+
+    __slots__ = ("url", "status", "recorded", "reason")
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.status: Optional[int] = None
+        self.recorded = ""
+        self.reason = ""
+
+    def json(self) -> Dict[str, Json]:
+        """The same for the journal."""
+        return {
+            "url": self.url,
+            "status": self.status,
+            "recorded": self.recorded or None,
+            "reason": self.reason or None,
+        }
+
+    def outcome(self) -> str:
+        """What became of the recording, for the log; nothing as long as that is open."""
+        if self.recorded:
+            return f"(recorded as {self.recorded})"
+        return f"(not recorded: {self.reason})" if self.reason else ""
+
+
+class Passage(Gate):
+    """One forwarded request.
+
+    The thread that forwards it gives an answer, pieces of its body, and an end; the loop's thread
+    takes them, and says when its client has left.  `ready` opens with the answer's head, with all
+    of it if it is whole, or with why there is none."""
+
+    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call) -> None:
+        super().__init__()
+        self.upstream, self.wire, self.call = upstream, wire, call
+        self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
+        self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
+        self.ready = Gate()
+        self.response: Optional[Response] = None
+        self.refused: Optional[Refused] = None
+        self.room = threading.Condition()  # of the next three
+        self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
+        self.size = 0
+        self.is_left = False  # whether nobody waits for it any more
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is an answer, or why there is none."""
+        return self.response is not None or self.refused is not None
+
+    # --- from the thread that forwards it ---
+
+    def answer(self, response: Response) -> None:
+        """Hand on an answer: its head, or all of it."""
+        self.response = response
+        self.ready.release()
+
+    def refuse(self, refused: Refused) -> None:
+        """Say why there is no answer."""
+        self.refused = refused
+        self.ready.release()
+
+    def put(self, piece: bytes) -> None:
+        """Hand on a piece of the body, once the client has taken enough of what was before."""
+        with self.room:
+            while self.size > PASSAGE_ROOM and not self.is_left:
+                self.room.wait()
+            if self.is_left:
+                return
+            self.size += len(piece)
+            self.pieces.append(piece)
+        self.wake()
+
+    def end(self, cut: Optional[Cut] = None) -> None:
+        """End the body, or have it break off."""
+        with self.room:
+            self.pieces.append(cut)
+        self.wake()
+
+    # --- from the loop's ---
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        with self.room:
+            self.is_left = True
+            self.pieces.clear()
+            self.size = 0
+            self.room.notify_all()
+
+    def take(self) -> bool:
+        """Whether there is something to hand on."""
+        return bool(self.pieces)
+
+    def frames(self, is_events: bool) -> Iterator[Any]:
+        """The body as it comes; of an event stream its events, as far as they come whole."""
+        while True:
+            yield Hold()
+            while self.pieces:
+                piece = self.pieces[0]
+                if piece is None:
+                    return
+                if isinstance(piece, Cut):
+                    yield piece  # a step, which goes through as it is
+                    return
+                if is_events:
+                    yield from ended_events(piece)
+                else:
+                    yield piece
+                self.drop(piece)
+
+    def drop(self, piece: bytes) -> None:
+        """Make room for more behind a piece that was handed on."""
+        with self.room:
+            if self.pieces:  # else its client has left
+                self.pieces.popleft()
+                self.size -= len(piece)
+                self.room.notify_all()
+
+
+def ended_events(piece: bytes) -> Iterator[bytes]:
+    """A piece of an event stream, cut behind the events that end in it."""
+    at = 0
+    for end in ENDED_EVENT.finditer(piece):
+        yield piece[at : end.end()]
+        at = end.end()
+    if at < len(piece):
+        yield piece[at:]
+
+
 # === sigv4 ===================================================================
 # AWS's signature of a request, version 4, worked out anew; and what AWS says where it differs.
 
@@ -20237,7 +20824,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "violations", "wire", "auth"),
+        *("is_probe", "violations", "wire", "auth", "forwarded"),
     )
 
     def __init__(
@@ -20269,6 +20856,7 @@ class Asked:
         self.violations: Violations = ()  # what its provider would have said
         self.note = ""
         self.wire: Optional[WireFormat] = None
+        self.forwarded: Optional[Forwarded] = None  # where it was, and what became of it there
         self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
@@ -20438,6 +21026,7 @@ class Entry:
             "near_misses": [copied(miss) for miss in asked.near],
             "violations": [one.json() for one in asked.violations],
             "note": asked.note,
+            "forwarded": asked.forwarded and asked.forwarded.json(),
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,
@@ -20627,255 +21216,6 @@ def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
     if not speaks_dialects(wire) or not shares_path(wire, request):
         return wire
     return in_dialect(wire, name)
-
-
-# === credential_pairs ========================================================
-# The option --credential: whose credential is which, in words that never show one.
-
-# Touches nothing.
-
-
-# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
-KEY = re.compile(r"[\x21-\x7e]+")
-PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
-ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
-EXPECTED = (
-    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
-    "(what was found may be secret, and is not shown)"
-)
-
-
-class GivenCredential(str):
-    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
-
-    __slots__ = ()
-
-    @property
-    def holder(self) -> str:
-        """Whose it is."""
-        return self.partition("=")[0]
-
-    @property
-    def key(self) -> str:
-        """The credential itself."""
-        return self.partition("=")[2]
-
-    def __repr__(self) -> str:
-        return f"'{self.holder}=***'"
-
-
-def checked_credential(node: Written) -> GivenCredential:
-    """Whose credential is which.  No error says what was found, not even in its attributes."""
-    hidden = node.replaced(MISSING)
-    if not isinstance(node.value, str):
-        hidden.fail(EXPECTED)
-    found = GivenCredential(node.value)
-    if not KEY.fullmatch(found.key):
-        hidden.fail(EXPECTED)
-    if found.holder == "ollama":
-        hidden.fail("Ollama asks for no credential")
-    if found.holder not in CREDENTIAL_NAMES:
-        # What stands before the first = may be a piece of a secret, too.
-        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
-    has_colon = found.holder == "bedrock" and ":" in found.key
-    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
-        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
-    return found
-
-
-def separated_credentials(text: str, separator: str) -> List[str]:
-    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
-    belongs to the one before it, as AWS's secrets do."""
-    found: List[str] = []
-    for piece in text.split(separator):
-        if PAIR.match(piece) or not found:
-            found.append(piece)
-        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
-            found[-1] += separator + piece
-    return [one for one in found if one]
-
-
-# === option_kinds ============================================================
-# What kinds of options there are, and what is wrong with a value that is none of its kind.
-
-# May look whether a directory exists.
-
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-URL_TEXT = re.compile(r"[\x21-\x7e]+")
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-def separated(text: str) -> List[str]:
-    """What stands between the path separators of a text."""
-    return [part for part in text.split(os.pathsep) if part]
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-    separate: Callable[[str], List[str]] = separated
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_place(node: OptionNode) -> str:
-    """The path of a directory that may not exist yet."""
-    path = checked_path(node, "a directory")
-    if os.path.lexists(path) and not os.path.isdir(path):
-        node.fail(f"{shown(path)} is no directory")
-    return path
-
-
-def is_among(path: str, others: Iterable[str]) -> bool:
-    """Whether a path leads where one of the others does."""
-    return os.path.realpath(path) in map(os.path.realpath, others)
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def checked_port(node: OptionNode) -> int:
-    """A port."""
-    if isinstance(node.value, str) and "=" in node.value:
-        # It may be a credential whose flag was forgotten.
-        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
-    return int(node.integer("a port from 0 to 65535", 0, 65535))
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-def name_and_url(text: str) -> Tuple[str, str]:
-    """The two halves of `openai=https://api.openai.com`."""
-    name, _, url = text.partition("=")
-    return name, url
-
-
-def checked_record(node: OptionNode) -> str:
-    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
-    text = node.text()
-    name, equals, url = text.partition("=")
-    if not equals or "://" in name:
-        node.replaced(MISSING).fail(
-            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
-        )
-    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
-    check_url(OptionNode(url, node.source, written=url))
-    return f"{name}={url.rstrip('/')}"
-
-
-def check_url(node: OptionNode) -> None:
-    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
-    hidden = node.replaced(MISSING)
-    what = "expected http:// or https://, a host, and maybe a port and a path"
-    try:
-        parts = urlsplit(node.value)
-        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
-    except ValueError:
-        is_bad = True
-    if is_bad or not URL_TEXT.fullmatch(node.value):
-        hidden.fail(what)
-    if "@" in parts.netloc:
-        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
-    if parts.query or parts.fragment or node.value[-1:] in "?#":
-        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-PLACE = Kind(str, checked_place)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # === rules/fields ============================================================
@@ -33619,8 +33959,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
-    that was checked."""
+    it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
+    is what was found of a credential, if that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -33631,7 +33971,8 @@ class Answered:
     is_repeatable: bool = True
     near: Tuple[Json, ...] = ()
     unmatched: bool = False
-    feed: Optional[Feed] = None
+    feed: Optional[Gate] = None
+    forwarded: Optional[Forwarded] = None
     control: bool = False
     auth: str = ""
 
@@ -33704,7 +34045,13 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
     # Who asks for something with an identity is told of.
-    if request.path in PROBES and not asked.mock and not hides_body(answered):
+    asked.forwarded = answered.forwarded
+    if (
+        request.path in PROBES
+        and not asked.mock
+        and not asked.forwarded
+        and not hides_body(answered)
+    ):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
@@ -34438,6 +34785,8 @@ class Counters:
         self.events_sent = 0
         self.seconds = 0.0
         self.violations: Dict[str, int] = {}  # by rule
+        self.forwarded: Dict[str, int] = {}  # by the status that came back, or none
+        self.recordings = 0
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
@@ -34455,6 +34804,21 @@ class Counters:
         """Count what a request breaks of its provider's rules."""
         for one in asked.violations:
             self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
+
+    def forward(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded, and its recording."""
+        status = str(forwarded.status or "none")
+        self.forwarded[status] = self.forwarded.get(status, 0) + 1
+        self.recordings += bool(forwarded.recorded)
+
+    def forwarding(self) -> List[Family]:
+        """The counts of what was forwarded, if anything was."""
+        if not self.forwarded:
+            return []
+        about = "Requests forwarded, by the status that came back."
+        samples = [({"status": status}, count) for status, count in sorted(self.forwarded.items())]
+        recordings = counter("recordings_total", "Mocks made of such answers.", self.recordings)
+        return [Family("forwarded_total", "counter", about, samples), recordings]
 
     def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
         """Count a request of a kind, how it ended, what was sent and how long that took."""
@@ -34485,6 +34849,7 @@ class Counters:
             Family("requests_total", "counter", "Requests answered.", requests),
             Family("requests_ended_total", "counter", how, ends),
             *violations,
+            *self.forwarding(),
             gauge("requests_in_flight", "Requests that are being answered.", self.running),
             counter(
                 "request_seconds_total",
@@ -34787,6 +35152,7 @@ class Journal:
             self.make_entries()
             if self.closed:  # the feed ends at once
                 feed.put(None)
+            feed.when_left = functools.partial(self.unwatch, feed)
             self.feeds.append((session, feed))
         return feed
 
@@ -34794,6 +35160,11 @@ class Journal:
         """Nobody reads this feed any more."""
         with self.lock:
             self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def count_forwarded(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded."""
+        with self.lock:
+            self.counters.forward(forwarded)
 
     def families(self) -> List[Family]:
         """What Prometheus is told: counts of all requests, and how many are remembered."""
@@ -37428,6 +37799,13 @@ def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> He
     return (*kept, *given)
 
 
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
+
+
 # === judging =================================================================
 # A request held against the rules of its provider, and the answer where that refuses it.
 
@@ -37559,7 +37937,7 @@ class CameBefore:
 def written_out(answered: Answered) -> Answered:
     """An answer whose stream is made now, as far as that takes no time worth mentioning."""
     frames = answered.response.frames
-    if frames is None or isinstance(frames, tuple):
+    if frames is None or isinstance(frames, tuple) or answered.feed:
         return answered
     return replace(answered, response=replace(answered.response, frames=ahead(frames)))
 
@@ -37620,1465 +37998,518 @@ class Memory:
         self.used += size
 
 
-# === schema ==================================================================
-# Whether an answer fits the JSON schema of its request, in bounded time and memory.  Pure.
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
 
 
-LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
-
-# A schema may refer to itself in many branches.  So many schemas, required names and allowed values
-# are looked at; then the rest of the answer fits.
-SCHEMA_STEPS = 20_000
-REFERENCE_STEP = 64  # characters of a reference that are read in the time of a step
-
-COMPARE_STEP = 4096  # characters of two texts that are compared in the time of a step
-
-TYPES: Mapping[str, Callable[[Json], bool]] = {
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-    "string": lambda value: isinstance(value, str),
-    "boolean": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-    "number": lambda value: fits(value, "a number"),
-    "integer": lambda value: fits(value, "a number") and value == value // 1,
-}
-
-# Keywords that bound a number, or the size of a text, an array or an object: what must hold, and in
-# words.
-BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
-    ("minimum", "a number", operator.ge, "at least"),
-    ("maximum", "a number", operator.le, "at most"),
-    ("exclusiveMinimum", "a number", operator.gt, "more than"),
-    ("exclusiveMaximum", "a number", operator.lt, "less than"),
-    ("minLength", "a string", operator.ge, "a length of at least"),
-    ("maxLength", "a string", operator.le, "a length of at most"),
-    ("minItems", "an array", operator.ge, "at least so many items:"),
-    ("maxItems", "an array", operator.le, "at most so many items:"),
-    ("minProperties", "an object", operator.ge, "at least so many members:"),
-    ("maxProperties", "an object", operator.le, "at most so many members:"),
-)
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 
-class Misfit(Exception):
-    """A node that does not fit, what its schema says of it, with a {} for each of the values that
-    follow.  It is put into words only when told: of those found in branches most never are."""
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
 
-    def __str__(self) -> str:
-        node, problem, *values = self.args
-        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
-        return f"{node.path} {problem.format(*told)}"
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
 
 
-def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
-    """Raise Misfit for a number, or a text, an array or an object, too small or too large."""
-    for keyword, kind, holds, words in BOUNDS:
-        bound = schema.get(keyword)
-        if not fits(bound, "a number") or not node.is_a(kind):
-            continue
-        measure = node.value if kind == "a number" else len(node.value)
-        if not holds(measure, bound):
-            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+        self.wanted = BODY_PIECE
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
 
 
-class SchemaCheck:
-    """Holds values against a schema.  Known are the keywords that providers take for structured
-    output, type names also in capitals and beside `nullable`, as Google has them; others hold."""
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
 
-    def __init__(self, root: Json) -> None:
-        self.root, self.steps_left = root, SCHEMA_STEPS
-
-    def check(self, node: Node, schema: Json, level: int = 0) -> None:
-        """Raise Misfit for the first thing that does not fit."""
-        self.steps_left -= 1
-        if schema is False:
-            raise Misfit(node, "is not wanted")
-        if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
-            return
-        if isinstance(schema.get("$ref"), str):
-            self.check_reference(node, schema["$ref"], level + 1)
-        elif node.value is not None or schema.get("nullable") is not True:
-            self.check_type(node, schema)
-            check_bounds(node, schema)
-            if isinstance(node.value, dict):
-                self.check_members(node, schema, level + 1)
-            elif isinstance(node.value, list):
-                self.check_items(node, schema, level + 1)
-            self.check_branches(node, schema, level + 1)
-
-    def check_reference(self, node: Node, reference: str, level: int) -> None:
-        """What a `$ref` leads to; a long one costs steps, for it may be read at each level."""
-        self.steps_left -= len(reference) // REFERENCE_STEP
-        if self.steps_left >= 0:
-            names = [name for name in reference.lstrip("#").split("/") if name]
-            self.steps_left -= len(names)
-            self.check(node, within(self.root, *names), level)
-
-    def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
-        """An array in a schema, each item of which is a step."""
-        items = schema.get(keyword)
-        if not isinstance(items, list):
-            return []
-        self.steps_left -= len(items)
-        return items
-
-    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
-        """The type, and the values that are allowed."""
-        value = node.value
-        types = self.listed(schema, "type") or [schema.get("type")]
-        # No known name is longer than this: a long one may be looked at over and over.
-        names = [name[:8].lower() for name in types if isinstance(name, str)]
-        if names and not any(name not in TYPES or TYPES[name](value) for name in names):
-            raise Misfit(node, "is {}, expected " + " or ".join(names), value)
-        if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
-            self.steps_left -= len(compact(value))  # to compare it may take as long
-        allowed = self.listed(schema, "enum")
-        if isinstance(value, str):
-            self.steps_left -= len(allowed) * len(value) // COMPARE_STEP
-        if allowed and value not in allowed:
-            raise Misfit(node, "is {}, expected one of {}", value, allowed)
-        if value != schema.get("const", value):
-            raise Misfit(node, "is {}, expected {}", value, schema["const"])
-
-    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
-        """What lies inside an object."""
-        for name in self.listed(schema, "required"):
-            if isinstance(name, str) and name not in node.value:
-                raise Misfit(node.get(name), "is missing")
-        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
-        if not isinstance(rules, dict):
-            rules = {}
-        for name, member in node.members():
-            self.check(member, rules.get(name, others), level)
-
-    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
-        """What lies inside an array."""
-        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
-        rules = itertools.chain(first, itertools.repeat(others))
-        for index, (item, rule) in enumerate(zip(node.value, rules)):
-            self.check(Node(item, "", node, index), rule, level)
-
-    def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
-        """The schemas that this one is made of."""
-        for part in self.listed(schema, "allOf"):
-            self.check(node, part, level)
-        for keyword in ("anyOf", "oneOf"):
-            problem = None
-            for part in self.listed(schema, keyword):
-                try:
-                    self.check(node, part, level)
-                    break
-                except Misfit as found:
-                    problem = problem or found
-            else:
-                if problem:
-                    raise Misfit(node, f"fits none of {keyword}: {{}}", problem)
-
-
-def misfit(value: Json, schema: Json, name: str) -> str:
-    """The first way in which a value does not fit a JSON schema, with its place, or nothing."""
-    try:
-        SchemaCheck(schema).check(Node({name: value}).get(name), schema)
-    except Misfit as found:
-        return str(found)
-    return ""
-
-
-def unfit(call: Call, outcome: Outcome) -> str:
-    """Why an answer's text is not what the JSON schema in the request asks for, or nothing."""
-    if call.schema is None or not isinstance(outcome, Reply):
-        return ""
-    text = outcome.text(Text)
-    if text is None or len(text) > LONGEST_ANSWER:
-        return ""
-    try:
-        problem = misfit(parse_json(utf8(text)), call.schema, "text")
-    except ValueError as error:
-        problem = f"text is not JSON: {error}"
-    if problem:
-        problem = f"the answer does not fit the request's JSON schema: {problem}"
-    return problem
-
-
-# === storing =================================================================
-# What a create leaves behind: a response under its id, and what tells it once more.  Pure.
-
-
-def stored_of(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Optional[Stored]:
-    """What is stored of an answer to a create; nothing of an error, or where that is not wanted."""
-    if call.body.get("store") is False:
-        return None
-    outcome, status = settled(wire, call, outcome, status)
-    content = outcome
-    if isinstance(outcome, Broken):
-        content = outcome.content
-    if status >= 400 or not isinstance(content, (Reply, Recorded)):
-        return None
-    name, size = name_and_size(call, content)
-    if not name:
-        return None
-    # Of the head nothing is needed: what is kept is to be small.
-    call = replace(call, request=call.request.with_headers({}))
-    told = Told(cast(OpenAIResponses, wire), call, outcome, content)
-    return Stored(name, call, told.whole, told.events, size, told.stages)
-
-
-def name_and_size(call: Call, content: Union[Reply, Recorded]) -> Tuple[str, int]:
-    """The id of a response, which is empty if it has none, and about how many bytes of memory it
-    takes with its request."""
-    size = ENTRY_SIZE + body_size(call.request.body, call.body, call)
-    if isinstance(content, Recorded):
-        name, recorded = known_of(content, call.stream)
-        return name, size + recorded
-    given = content.extra.get("id") or content.id
-    name = str(given or response_id(call, "resp", "id"))
-    if content.extra:
-        size += walked_size(dict(content.extra))
-    return name, size + DENSE * strings_size(map(told_text, content.parts))
-
-
-def known_of(recorded: Recorded, stream: bool) -> Tuple[str, int]:
-    """The same of what was recorded, which is looked for once."""
-    if stream not in recorded.found:
-        given = recorded_response(recorded, stream).get("id")
-        pieces = [recorded.body, *recorded.frames]
-        pieces += [one.body for one in (recorded.whole, recorded.stream) if one]
-        size = sum(len(one) if isinstance(one, bytes) else walked_size(one) for one in pieces)
-        size += walked_size(list(recorded.values))
-        recorded.found[stream] = (given if isinstance(given, str) else "", size)
-    found: Tuple[str, int] = recorded.found[stream]
-    return found
-
-
-@record
-class Told:
-    """The answer to a create, from which its response can be told whenever it is asked for."""
-
-    wire: OpenAIResponses
-    call: Call
-    outcome: Outcome
-    content: Union[Reply, Recorded]
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
 
     @property
-    def stages(self) -> Tuple[str, ...]:
-        """The statuses that it still goes through: none of what was streamed, or was recorded as it
-        ends."""
-        content, call = self.content, self.call
-        if call.stream or isinstance(content, Recorded) or not call.body.get("background"):
-            return ()
-        return stages(True, response_outcome(content)[0])
-
-    def whole(self) -> Json:
-        """The response object as it ends."""
-        outcome, content = self.outcome, self.content
-        if isinstance(outcome, Broken):
-            return self.broken(outcome)
-        if isinstance(content, Recorded):
-            return recorded_response(content, self.call.stream)
-        return merged(self.wire.ended(self.call, content), content.extra)
-
-    def broken(self, broken: Broken) -> Json:
-        """The same of one whose stream broke off: it has failed."""
-        content = broken.content
-        if isinstance(content, Reply) and content.stop == "error":
-            # With the other word the event comes that says it, which this one leaves out.
-            broken = replace(broken, content=replace(content, stop="failed"))
-        response = last_response(self.valued(broken))
-        error = self.wire.response_error(self.wire.completed(self.call, broken.failure))
-        return {**response, "status": "failed", "error": error}
-
-    def events(self) -> Iterator[Json]:
-        """The events of its stream, also where the create was answered whole."""
-        content = self.content
-        if isinstance(content, Recorded) and not content.has_events:
-            whole = {"status": "completed", **self.whole()}
-            items = [item for item in items_within(whole, "output") if isinstance(item, dict)]
-            output = [
-                native_item(self.call, Block(one), f"item {at}") for at, one in enumerate(items)
-            ]
-            told = self.wire.telling(self.call, {**whole, "output": output})
-            return values_in_events(self.wire.numbered(told))
-        return self.valued(self.outcome)
-
-    def valued(self, outcome: Any) -> Iterator[Json]:
-        """The events of an outcome."""
-        content = outcome
-        if isinstance(outcome, Broken):
-            content = outcome.content
-        if isinstance(content, Recorded):
-            content = in_values(content)
-        return values_in_events(events_of_outcome(self.wire, self.call, outcome, content))
-
-
-def values_in_events(events: Iterator[Tuple[str, Json]]) -> Iterator[Json]:
-    """The JSON values of events, which may be laid out already."""
-    for _, value in events:
-        if isinstance(value, bytes):
-            value = parse_json(value)
-        if isinstance(value, dict):
-            yield value
-
-
-def last_response(values: Iterator[Json]) -> Dict[str, Json]:
-    """The newest response object that events hold, or an empty one."""
-    found: Dict[str, Json] = {}
-    for value in values:
-        response = within(value, "response")
-        if isinstance(response, dict):
-            found = response
-    return found
-
-
-def in_values(recorded: Recorded) -> Recorded:
-    """A recorded answer whose stream is values of JSON, also if it is that of a transcript."""
-    original = recorded.stream
-    if original is None or original.is_coded:
-        return recorded
-    kind = framing_of_answer(original)
-    values = values_in(kind, TEXT_CUTS[kind](original.body)) if kind else None
-    return replace(recorded, values=tuple(values or ()), stream=None)
-
-
-def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
-    """The response object of a recorded answer, or an empty one."""
-    if (stream and recorded.has_events) or not recorded.has_body:
-        return last_response(iter(values_of(in_values(recorded))))
-    body = recorded.body
-    if recorded.whole:
-        body = recorded.whole.body
-    try:
-        value = parse_json(body) if isinstance(body, bytes) else body
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-# === answering ===============================================================
-# A request becomes a response: credentials, mocks, fallback, errors in the shape of the
-# provider.
-
-
-HEALTH = {"status": "healthy", "service": "mock-provider"}
-MANY_INPUTS = 16  # to embed
-HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-ECHO_TEMPLATE = "{{user}}"  # what an echo is
-
-
-class Answerer:
-    """Answers requests from mocks; one for all ports of a process."""
-
-    def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
-        self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
-        self.memory = Memory()
-        self.guard = Guard(settings.credential, mocks.issuer)
-        # Where no credential is checked, nothing is to take longer for it.
-        self.worked = self.admitted if settings.credential else self.fresh
-
-    def answer(self, request: Request) -> Answered:
-        """The response to a request, however long it takes."""
-        self.mocks.files.refresh()
-        return done_here(self.answering(request))
-
-    def answering(self, request: Request) -> Work[Answered]:
-        """Work that gives the response to a request, whatever it is; from memory, if it came
-        before.  The mocks are those that were read from files last."""
-        if takes_long(request.body):
-            yield ASIDE
-        if request.path.startswith(CONTROL_PREFIX):
-            control = Control(self.mocks, self.journal, self.settings)
-            return (yield from control.answering(request))
-        session = self.mocks.session(request.session)
-        brought = request.headers.get("x-mock-response")
-        if brought is not None:
-            if heavy(brought, request):
-                yield ASIDE
-            return written_out((yield from self.worked(request, session)))
-        generation = self.mocks.generation
-        key = self.memory.key(request, generation)
-        known = self.memory.answers.get(key)
-        if known is None and not self.memory.seen.has(key):
-            return written_out((yield from self.worked(request, session)))
-        if known is None:
-            # An answer is remembered with the headers that it was asked for while it was made.
-            headers = NotedHeaders(request.headers)
-            answered = yield from self.worked(request.with_headers(headers), session)
-            answered = written_out(answered)
-            self.memory.keep(request, generation, headers.noted, answered)
-            return answered
-        if known.uses:  # a remembered answer is a use, too
-            with known.uses.lock:
-                known.uses.count += 1
-        return known
-
-    def admitted(self, request: Request, session: Session) -> Work[Answered]:
-        """Work that gives the response to a request, if its credential is not wrong."""
-        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
-        try:
-            wire, params = route(bare, self.settings.ports)
-        except Refused:  # no provider has the path, and nobody asks there
-            return (yield from self.fresh(bare, session))
-        finding = self.guard.finding(wire, request)
-        if finding is None:
-            return (yield from self.fresh(bare, session))
-        if finding.failure:
-            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
-            # AWS's sentence names headers that are signed, a session's token among them.
-            answered = replace(answered, note=finding.note)
-        else:
-            answered = yield from self.fresh(bare, session)
-        lasts = answered.is_repeatable and finding.is_lasting
-        return replace(answered, auth=finding.auth, is_repeatable=lasts)
-
-    def fresh(self, request: Request, session: Session) -> Work[Answered]:
-        """Work that gives the response to a request, worked out."""
-        # Whoever owns the path: a browser asks what may be done (Fetch, "CORS protocol").
-        if request.method == "OPTIONS" and PREFLIGHT in request.headers:
-            return Answered(options_response(request))
-        try:
-            wire, params = route(request, self.settings.ports)
-        except Refused as refused:
-            return (yield from self.elsewhere(request, session, refused))
-        try:
-            if self.settings.require_auth and wire.credentials and not wire.credential(request):
-                failure = wire.unauthorized(request)
-                return self.fail(wire, wire.begun(request, params), failure)
-            call = wire.read(request, params, self.body(wire, request))
-            if len(call.inputs) > MANY_INPUTS or call.schema is not None:
-                yield ASIDE
-            return (yield from self.reply(wire, call, session))
-        except BadField as wrong:
-            return self.unread(wire, request, params, wrong)
-        except Refused as refused:
-            # The next use of the mock, or what the session remembers then, may be no reason to.
-            return replace(self.refuse(request, refused), is_repeatable=False)
-
-    def unread(
-        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
-    ) -> Answered:
-        """The error for a request with a field that can't be read: the server's own sentence, or
-        that of the rule that it breaks where what the provider refuses is refused."""
-        call = wire.begun(request, params)
-        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
-        if self.settings.strict and that_count(call.violations):
-            return against_rules(wire, call, Delivery())
-        return self.fail(wire, call, wire.complaint(wrong))
-
-    def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
-        """Work that gives the answer to what no provider has, a path or a method of one: that of a
-        mock, else the server's own, or why it has none."""
-        wire = other_like(shape_of(request, self.settings.ports))
-        call = wire.read(request, {}, wire.body(request))
-        try:
-            brought = brought_along(call, self.settings.seed)
-            given, is_repeatable = yield from self.given(wire, call, session, brought)
-        except Refused as wrong:
-            return self.refuse(request, wrong)
-        if given:
-            return given
-        if request.method == "OPTIONS":
-            answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
-        else:
-            near = yield from self.near(wire, call, session)
-            is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
-            near = [miss for miss in near if is_alike(miss)]
-            told = with_more(refused, near, session.not_reloaded)
-            answered = self.refuse(request, told)
-            misses = tuple(miss.json() for miss in near)
-            answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
-        response = answered.response
-        delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
-        headers = laid_over(response.headers, delivery.headers)
-        response = replace(response, headers=headers, delivery=delivery)
-        return replace(answered, response=response, is_repeatable=is_repeatable)
-
-    @staticmethod
-    def body(wire: WireFormat, request: Request) -> Json:
-        """The body as JSON, or as the fields of a form; only a POST has one."""
-        if request.method != "POST" or not wire.takes_body:
-            return None
-        if wire.takes_form:
-            kind = request.headers.get("content-type", "")
-            if wire.takes_plain_form:
-                plain = plain_form_of(kind, request.body)
-                if plain is not None:
-                    return plain
-            problem = form_problem(kind, request.body, request.form)
-            if problem:
-                raise Refused(400, wire.bad_form.format(problem))
-            return request.form
-        try:
-            return request.json
-        except ValueError as error:
-            detail = str(error) if request.body else wire.no_body
-            raise Refused(400, wire.bad_json.format(detail)) from None
-
-    def refuse(self, request: Request, refused: Refused) -> Answered:
-        """An error of the server itself, in the shape of the provider whose path it is or nearly
-        is."""
-        if request.path.startswith(CONTROL_PREFIX):
-            return control_refusal(refused)
-        wire = shape_of(request, self.settings.ports)
-        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
-        headers = answered.response.headers + refused.headers
-        return replace(answered, response=replace(answered.response, headers=headers))
-
-    def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
-        """An error in the provider's shape, for a request that could not be read as far as a
-        mock."""
-        failure = wire.completed(call, failure)
-        response = failed(wire, call, failure, Delivery())
-        return Answered(response, call, note=failure.message, wire=wire)
-
-    def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
-        """Work that gives the answer that the request brings along, of the first mock that matches,
-        or of the fallback."""
-        if wire.is_stateful:
-            call = wire.informed(call, session.state)
-            if wire.takes_long(call, session.state):
-                yield ASIDE
-        if searches_stored(call, session.state, self.settings.strict == ALL):
-            yield ASIDE
-        call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
-        brought = brought_along(call, self.settings.seed)
-        given, is_repeatable = yield from self.given(wire, call, session, brought)
-        is_repeatable = is_repeatable and lasts
-        if given:
-            return given if lasts else replace(given, is_repeatable=False)
-        if self.settings.strict and not call.valid:
-            return self.refused(wire, call, brought, is_repeatable)
-        # Where no mock is needed there is nothing to miss.
-        if wire.needs_mock:
-            echoes = self.settings.fallback == "echo" or brought.has_fault
-            if not (wire.speaks and echoes):
-                return (yield from self.miss(wire, call, session, is_repeatable))
-        if heavy(ECHO_TEMPLATE, call.request, call.choices):
-            yield ASIDE
-        delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
-        outcome = self.usual(wire, session, call)
-        response = self.response(wire, call, session, outcome, 200, delivery)
-        is_repeatable = is_repeatable and not wire.changes(call)
-        if not wire.needs_mock:
-            note = outcome.message if isinstance(outcome, Failure) else ""
-            return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
-        return Answered(
-            response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
-        )
-
-    def given(
-        self, wire: WireFormat, call: Call, session: Session, brought: Brought
-    ) -> Work[Tuple[Optional[Answered], bool]]:
-        """Work that gives the answer that the request brings along, or that of the first mock that
-        matches, if there is one; and whether an equal call will find the same."""
-        strict = self.settings.strict
-        if brought.answer:
-            if strict and not call.valid:
-                return self.refused(wire, call, brought, True), True
-            if call.choices > 1:  # each says what was weighed once, before it was read
-                yield ASIDE
-            return self.own_answer(wire, call, session, brought.answer), False
-        try:
-            with WATCHDOG.hurried():
-                found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
-        except TooLong:
-            yield ASIDE
-            found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
-        if found is None:
-            return None, is_repeatable
-        call = found.call
-        if found.is_refusal:
-            return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
-        if is_heavy(found, call):
-            yield ASIDE
-        return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
-
-    def refused(
-        self, wire: WireFormat, call: Call, brought: Brought, is_repeatable: bool
-    ) -> Answered:
-        """The provider's refusal of a call that breaks its rules, delivered as the request asks."""
-        delivery = self.drawn(brought.laid_over(Delivery()), "strict/0")
-        return against_rules(wire, call, delivery, is_repeatable and not brought.fields)
-
-    @staticmethod
-    def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
-        """Work that gives the mocks that came nearest to matching."""
-        try:
-            with WATCHDOG.hurried():
-                return session.near(call, wire)
-        except TooLong:
-            yield ASIDE
-            return session.near(call, wire)
-
-    @staticmethod
-    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
-        """What an API answers where no mock says it."""
-        own = wire.own(call, session.state)
-        return echoed(call) if own is None else own
-
-    @staticmethod
-    def response(
-        wire: WireFormat,
-        call: Call,
-        session: Session,
-        outcome: Outcome,
-        status: int,
-        delivery: Delivery,
-    ) -> Response:
-        """An outcome in the provider's bytes, and stored, where that can be asked for later."""
-        response = respond(wire, call, outcome, status, delivery)
-        if wire.stores:
-            stored = stored_of(wire, call, outcome, status)
-            if stored:
-                session.state.store(stored)
-        return response
-
-    def own_answer(
-        self, wire: WireFormat, call: Call, session: Session, answer: Answer
-    ) -> Answered:
-        """The answer that the request brings along."""
-        lacking = answer.lacks(wire, call)
-        if lacking:
-            message = f"{HEADER} can't answer this request: {explained(lacking)}"
-            raise Refused(400, message, code="bad_mock_response")
-        outcome = answer.to(call, {}, partial(self.usual, wire, session))
-        delivery = self.drawn(answer.delivery, "header/0")
-        response = self.response(wire, call, session, outcome, answer.status, delivery)
-        # The same header draws the same, so that the same request gets the same.
-        return Answered(response, call, HEADER, unfit(call, outcome), wire)
-
-    def mocked(
-        self,
-        wire: WireFormat,
-        call: Call,
-        session: Session,
-        found: Found,
-        brought: Brought,
-        is_repeatable: bool,
-    ) -> Answered:
-        """The answer of a mock."""
-        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
-        use = f"{found.mock.place}/{found.used}"
-        delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
-        status = found.answer.status
-        response = self.response(found.wire, call, session, outcome, status, delivery)
-        if found.limit:
-            headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
-            response = replace(response, headers=laid_over(headers, delivery.headers))
-        note = unfit(call, outcome)
-        # What the request itself brings along may draw for each use anew.
-        is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
-        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
-
-    def miss(
-        self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
-    ) -> Work[Answered]:
-        """Work that gives a 404 that explains: its message names the closest mock, and beside the
-        provider's members lie the near misses."""
-        near = yield from self.near(wire, call, session)
-        why = session.explain(near)
-        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
-        failure = wire.completed(call, own_failure(wire, missed))
-        misses = [miss.json() for miss in near]
-        response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
-        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
-        is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
-        return Answered(
-            response,
-            call,
-            note=note,
-            wire=wire,
-            is_repeatable=is_repeatable,
-            near=tuple(misses),
-            unmatched=True,
-        )
-
-    def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none of its own, a seed for each use, and
-        its fault only if the draw for this use will have it."""
-        own = self.settings.pace
-        if not (delivery.pace or delivery.fault or own):
-            return delivery
-        pace, fault = delivery.pace, delivery.fault
-        if pace is None or (pace.is_recorded and own is not None):
-            pace = Pace(between=own or 0.0)
-        if pace.jitter:
-            pace = replace(pace, seed=f"{self.settings.seed}/{use}")
-        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
-            fault = None
-        return replace(delivery, pace=pace, fault=fault)
-
-
-def is_heavy(found: Found, call: Call) -> bool:
-    """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
-
-
-def heavy(answer: str, request: Request, choices: int = 1) -> bool:
-    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request, and all of its choices say it."""
-    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
-
-
-def own_failure(wire: WireFormat, refused: Refused) -> Failure:
-    """An error of the server itself.  Its code is a word, which not every provider's clients read:
-    OpenRouter's SDK wants a number (verified)."""
-    code = None if wire.has_status else refused.code
-    return Failure(refused.status, refused.message, code=code, param=refused.param)
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
-
-
-def is_alike(miss: NearMiss) -> bool:
-    """Whether a mock may have been meant for what came on a path of no provider."""
-    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
-
-
-def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
-    what kept mocks from being read again."""
-    message = refused.message
-    if near:
-        message += f"; the closest mock is {near[0].sentence}"
-    message += not_reloaded
-    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
-
-
-def options_response(request: Request) -> Response:
-    """What may be done with a path; to a browser's preflight, that it may."""
-    allowed = allow(request.path) or ", ".join(METHODS)
-    headers: Headers = (("Allow", allowed),)
-    if PREFLIGHT in request.headers:
-        wanted = request.headers.get("access-control-request-headers", "*")
-        headers += (
-            ("Access-Control-Allow-Methods", allowed),
-            ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),  # a day
-        )
-    return Response(204, headers, may_gzip=False)
-
-
-# === log =====================================================================
-# The request log.  May touch threading, time, json and the descriptor of standard error.
-
-
-LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
-TEXT_LIMIT = 1000  # characters of a model's name and the like
-WRITE_SIZE = 64 * 1024  # bytes that are written at once
-NEWLINE = 10
-TRY_SECONDS = 0.2  # how long a stream that takes nothing is waited for until the next look
-
-# What waits to be written: what was said and when, or an entry; with its size in memory.
-Line = Union[Tuple[float, str], Entry]
-Queued = Optional[Tuple[Line, int]]
-
-
-class Log:
-    """The request log on a stream; `mode` is text, json or off.
-
-    Lines are made and written in a thread of its own.  They wait in a bounded queue, so that a
-    stream that nobody reads delays no answer; what does not fit, or can't be written, is counted
-    and reported."""
-
-    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
-        self.stream = stream or sys.stderr
-        self.mode = mode
-        if not self.stream:  # standard error was closed from the start
-            self.mode = "off"
-        self.waiting: "queue.SimpleQueue[Queued]" = queue.SimpleQueue()  # bounded by put()
-        self.lock = threading.Lock()  # of the next two
-        self.used = 0  # bytes of memory of what waits
-        self.dropped = 0
-        self.lost = 0  # lines that could not be written
-        self.output = Output(self.stream)
-        self.thread: Optional[threading.Thread] = None
-
-    def say(self, message: str) -> None:
-        """A line that is about no request."""
-        self.put((time.time(), message), len(message))
-
-    def request(self, entry: Entry) -> None:
-        """A line about one request that has ended."""
-        self.put(entry, entry.asked.size)
-
-    def put(self, line: Line, size: int) -> None:
-        """Queue a line that is still to be made, or count it as dropped."""
-        if self.mode == "off":
-            return
-        size += LINE_SIZE
-        with self.lock:
-            is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
-            if is_full or not self.has_thread():
-                self.dropped += 1
-                return
-            self.used += size
-        self.waiting.put((line, size))
-
-    def has_thread(self) -> bool:
-        """Whether there is its thread, which begins with the first line if the system lets it."""
-        if self.thread:
-            return True
-        thread = threading.Thread(target=self.run, name="log", daemon=True)
-        try:
-            thread.start()
-        except (RuntimeError, MemoryError):
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
             return False
-        self.thread = thread
+        self.rest = self.rest[self.at :]
+        self.at = 0
         return True
 
-    def close(self) -> None:
-        """Write what is left, if that takes no longer than half a second."""
-        if self.thread:
-            self.waiting.put(None)
-            self.thread.join(0.5)
-        self.output.is_closing = True
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
 
-    # --- in its own thread ---
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
 
-    def run(self) -> None:
-        """Write what is queued, many lines at once, until None comes."""
-        last = False
-        while not last:
-            batch = [self.waiting.get()]
-            # One write for many lines: a system call each would cost more than the lines.
-            while not self.waiting.empty():
-                batch.append(self.waiting.get())
-            last = None in batch
-            found = [one for one in batch if one]
-            del batch
-            self.write([self.made(line) for line, _ in found])
-            with self.lock:
-                self.used -= sum(size for _, size in found)
-            del found  # not to be kept until the next line comes
-            if not last:
-                time.sleep(0.02)  # waking up for every line would cost requests their time
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
 
-    def made(self, line: Line) -> str:
-        """The text of a line."""
-        if isinstance(line, tuple):
-            return self.said(*line)
-        if self.mode == "json":
-            return json_line(logged(line))
-        return "".join([printable(told) + "\n" for told in request_lines(line)])
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
 
-    def said(self, moment: float, message: str) -> str:
-        """A line that is about no request."""
-        if self.mode == "json":
-            return json_line({"time": timestamp(moment), "message": message})
-        return printable(message) + "\n"
-
-    def write(self, lines: List[str]) -> None:
-        """Write lines, and how many were not."""
-        with self.lock:
-            dropped, self.dropped = self.dropped, 0
-        if self.lost:
-            lost = f"{self.lost} log lines lost, because standard error failed: {self.output.why}"
-            lines.insert(0, self.said(time.time(), lost))
-        if dropped:
-            slow = f"{dropped} log lines dropped, because standard error is read too slowly"
-            lines.append(self.said(time.time(), slow))
-        lost_before, told = self.lost, bool(self.lost)
-        self.lost = self.output.write("".join(lines))
-        if told and self.lost == len(lines):  # the first of them told of others
-            self.lost += lost_before - 1
-
-
-class Output:
-    """A stream that lines are written to; what it does not take now is lost."""
-
-    def __init__(self, stream: Optional[TextIO]) -> None:
-        self.stream = stream
-        self.number = -1  # of its descriptor
-        # Its own buffers can't be asked what of them was written, and fail in ways of their own.
-        if stream is sys.__stderr__ and os.name == "posix":
-            self.number = 2
-        self.is_inside = False  # whether the last line was written in part
-        self.is_closing = False
-        self.why = ""  # it failed the last time
-
-    def write(self, text: str) -> int:
-        """Write lines; how many of them are lost."""
-        if self.number < 0:
-            return self.write_text(text)
-        data = memoryview(text.encode("utf-8", "backslashreplace"))
-        try:
-            if self.is_inside:
-                os.write(self.number, b"\n")
-            self.is_inside = False
-            while data:
-                taken = self.written(data)
-                self.is_inside = data[taken - 1] != NEWLINE
-                data = data[taken:]
-        except OSError as error:
-            self.why = error.strerror or str(error)
-        return bytes(data).count(b"\n")
-
-    def written(self, data: memoryview) -> int:
-        """Write some bytes, once there is room for one; how many."""
-        while True:
-            try:
-                return os.write(self.number, data[:WRITE_SIZE])
-            except BlockingIOError:  # whoever started the server has made it not block
-                if self.is_closing:
-                    raise
-                select.select([], [self.number], [], TRY_SECONDS)
-
-    def write_text(self, text: str) -> int:
-        """Write lines to what only takes texts; how many of them are lost."""
-        try:
-            if self.stream:
-                self.stream.write(text)
-                self.stream.flush()
-        except (OSError, ValueError) as error:  # ValueError: it was closed
-            self.why = str(error)
-            return text.count("\n")
-        return 0
-
-
-def json_line(value: Dict[str, Json]) -> str:
-    """A line of JSON, in ASCII: whatever a model is called, it is JSON, and steers no terminal."""
-    return json.dumps(value, separators=(",", ":")) + "\n"
-
-
-def logged(entry: Entry) -> Dict[str, Json]:
-    """What a line of JSON says of a request, of all that the journal knows."""
-    asked, sent = entry.asked, entry.sent
-    known: Dict[str, Json] = {
-        "time": timestamp(entry.moment),
-        "port": asked.port,
-        "session": asked.session or None,
-        "method": asked.method,
-        "path": asked.path,
-        "provider": asked.provider,
-        **asked.call_json(),
-        "auth": asked.authentication(),
-        "mock": asked.mock or None,
-        "status": entry.status,
-        "duration": entry.duration,
-        "bytes_sent": max(0, sent.bytes),
-        "events_sent": sent.events,
-        "ended": entry.ended,
-        "violations": [one.json() for one in asked.violations],
-        "note": asked.note,
-    }
-    del known["user"]
-    for name in ("model", "mock", "note"):
-        if known[name]:
-            known[name] = known[name][:TEXT_LIMIT]
-    return known
-
-
-def printable(text: str) -> str:
-    """A text whose control characters are escaped: a model's name must not steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
-
-
-def request_lines(entry: Entry) -> Iterator[str]:
-    """One request as a line of text, and what its provider would have refused as another."""
-    yield request_line(entry)
-    violations = entry.asked.violations
-    if not violations:
-        return
-    first = (that_count(violations) or violations)[0]
-    verb = "violates" if first.counts else "may violate"
-    told = f"  {verb} {first.rule} at {first.place or 'the request'}: {first.message}"
-    if len(violations) > 1:
-        others = ", ".join(one.rule for one in violations if one is not first)
-        told = f"{told[:TEXT_LIMIT]} (and {others})"
-    yield told[: 2 * TEXT_LIMIT]
-
-
-def request_line(entry: Entry) -> str:
-    """One request as a line of text."""
-    asked, sent = entry.asked, entry.sent
-    path = asked.path
-    if asked.session:
-        path = f"/@{asked.session}{path}"
-    status = str(entry.status or "-")
-    words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
-    if entry.ended != "complete":
-        words.append(str(entry.ended))
-    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]
-    if asked.call and asked.call.stream:
-        words.append(f"{sent.events} events")
-    words.append(asked.provider or "")
-    if asked.call:
-        if asked.call.dialect not in ("", asked.provider):
-            words[-1] += f"/{asked.call.dialect}"
-        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
-    if asked.mock:
-        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
-    words.append(asked.note[:TEXT_LIMIT])
-    return " ".join(word for word in words if word)
-
-
-# === sockets =================================================================
-# Sockets, bells, TLS, and what ends a connection.  Touches no request.
-
-
-# Where there is no MSG_DONTWAIT, sockets themselves do not block.
-DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
-
-
-# Events of a socket, with epoll's numbers.
-READABLE = getattr(select, "EPOLLIN", 1)
-WRITABLE = getattr(select, "EPOLLOUT", 4)
-GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
-FAILED = getattr(select, "EPOLLERR", 8)
-OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
-
-
-class Broke(Exception):
-    """A fault has ended an answer; it says how."""
-
-
-class Vanished(Exception):
-    """The client left, or takes nothing any more; how it ended, in the journal's words."""
-
-
-class Bell:
-    """What wakes a thread that waits for sockets: any other thread may ring it."""
-
-    def __init__(self) -> None:
-        self.reader, self.writer = socket.socketpair()
-        self.reader.setblocking(False)
-        self.writer.setblocking(False)
-        self.number = self.reader.fileno()
-
-    def ring(self) -> None:
-        """Ring it, if it is still there."""
-        try:
-            self.writer.send(b"x")
-        except OSError:
-            pass  # nobody waits any more, or it rings already
-
-    def silence(self) -> None:
-        """Have it ring no more, until it is rung again."""
-        try:
-            self.reader.recv(4096)
-        except BlockingIOError:
-            pass  # it does not ring
-
-    def close(self) -> None:
-        """Take it down."""
-        self.reader.close()
-        self.writer.close()
-
-
-def has_more(connection: Any) -> bool:
-    """Whether there are bytes, or an end, to be read at once."""
-    if isinstance(connection, TLSConnection):
-        if connection.pending():
-            return True
-        connection = connection.sock
-    try:
-        socket.socket.recv(connection, 1, socket.MSG_PEEK | DONT_WAIT)
-    except BlockingIOError:
+    def done(self) -> bool:
+        """There is nothing more to read."""
         return False
-    except OSError:
-        pass  # its end is there to be read
-    return True
 
 
-# --- TLS ---
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
 
 
-class TLSConnection:
-    """A TLS connection with the methods of a socket that the server uses.  None of them blocks."""
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
 
-    def __init__(self, sock: "ssl.SSLSocket") -> None:
-        self.sock = sock
-        self.family = sock.family
 
-    def fileno(self) -> int:
-        """The descriptor, -1 once it is closed."""
-        return self.sock.fileno()
+# === recording/incoming ======================================================
+# An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
 
-    def pending(self) -> int:
-        """Bytes that are decrypted and not yet read: a poller knows nothing of them."""
-        return self.sock.pending()
 
-    def setsockopt(self, level: int, option: int, value: Any) -> None:
-        """Set the socket's option."""
-        self.sock.setsockopt(level, option, value)
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
+HTTP_BEGINNING = b"HTTP/1."
+SHOWN_BYTES = 40  # of what is no HTTP
+BAD_ANSWER = 502
 
-    def getsockopt(self, level: int, option: int) -> int:
-        """The socket's option."""
-        return self.sock.getsockopt(level, option)
 
-    def send(self, data: Union[bytes, memoryview], flags: int = 0) -> int:
-        """Bytes taken; BlockingIOError if none can be for now."""
-        import ssl
+class Unanswered(Exception):
+    """There is no answer, or only half of one: the status that its client gets, and why."""
 
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+class Incoming:
+    """An answer to a request with this method.
+
+    `status` is 0 until its head is there; `length` is None where its head names none; `is_over`
+    tells that its body is complete."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.status = 0
+        self.headers: Headers = ()
+        self.length: Optional[int] = None
+        self.is_over = False
+        self.received = 0  # bytes of the body
+        self.rest = b""  # of a head that is not complete
+        self.chunks: Optional[ChunkedBody] = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take more bytes; what of the body is in them, its chunks undone.  Unanswered says what is
+        malformed."""
+        if not self.status:
+            data = self.begun(self.rest + data)
+            if not self.status:
+                return b""
+        if self.is_over:
+            return b""  # what follows an answer is none
+        if self.chunks:
+            data = self.unchunked(self.chunks, data)
+        elif self.length is not None:
+            data = data[: self.length - self.received]
+            self.is_over = self.received + len(data) == self.length
+        self.received += len(data)
+        return data
+
+    def end(self) -> None:
+        """No more bytes come.  Unanswered says what is missing."""
+        if not self.status:
+            told = "an answer" if not self.rest else "the end of its answer's head"
+            raise Unanswered(BAD_ANSWER, f"it closed the connection without {told}")
+        if self.chunks and not self.is_over:
+            raise Unanswered(BAD_ANSWER, "it closed the connection in the middle of its answer")
+        if not self.is_over and self.length is not None:
+            found = f"{self.received} of {self.length} bytes"
+            raise Unanswered(BAD_ANSWER, f"it closed the connection after {found} of its answer")
+        self.is_over = True
+
+    # --- the head ---
+
+    def begun(self, data: bytes) -> bytes:
+        """Read the head, if it is complete; what follows it."""
+        while True:
+            if not data.startswith(HTTP_BEGINNING[: len(data)]):
+                begun = shown(without_keys(data[:SHOWN_BYTES].decode("latin-1")))
+                raise Unanswered(BAD_ANSWER, f"its answer is not HTTP/1: it begins with {begun}")
+            found = HEAD_END.search(data)
+            if (found.end() if found else len(data)) > HEAD_LIMIT:
+                limit = f"longer than {HEAD_LIMIT} bytes"
+                raise Unanswered(BAD_ANSWER, f"the head of its answer is {limit}")
+            if not found:
+                self.rest = data
+                return b""
+            status, headers = read_answer_head(data[: found.start()])
+            data = data[found.end() :]
+            if status >= 200:
+                break
+            if status == 101:
+                raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
+            if not data:  # an interim answer, which nobody waits for
+                self.rest = b""
+                return b""
+        self.status, self.headers, self.rest = status, headers, b""
+        self.frame()
+        return data
+
+    def frame(self) -> None:
+        """Find where the body ends (RFC 9112, 6.3)."""
+        codings = [one.lower() for one in self.values("transfer-encoding")]
+        if self.method == "HEAD" or self.status in NO_BODY:
+            self.length = 0
+        elif codings:
+            if codings != ["chunked"]:
+                told = shown(", ".join(codings))
+                raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
+            self.chunks = ChunkedBody(sys.maxsize)
+        elif self.values("content-length"):
+            lengths = set(self.values("content-length"))
+            length = lengths.pop()
+            if lengths or not re.fullmatch("[0-9]{1,18}", length):
+                raise Unanswered(BAD_ANSWER, "the Content-Length of its answer is malformed")
+            self.length = int(length)
+        self.is_over = self.length == 0
+
+    def values(self, name: str) -> List[str]:
+        """The items of a header, by its lower-case name."""
+        lines = [value for one, value in self.headers if one.lower() == name]
+        return [item.strip(" \t") for item in ",".join(lines).split(",") if item.strip(" \t")]
+
+    # --- the body ---
+
+    def unchunked(self, chunks: ChunkedBody, data: bytes) -> bytes:
+        """What is in some bytes of a body in chunks."""
         try:
-            return self.sock.send(data)
-        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
-            raise BlockingIOError("TLS can take nothing for now") from None
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        """Bytes, none at the end; BlockingIOError if there are none for now."""
-        import ssl
-
-        try:
-            return self.sock.recv(size)
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b""
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise BlockingIOError("nothing has come") from None
-
-    def shutdown(self, how: int) -> None:
-        """Say goodbye as TLS does it, then end the connection."""
-        if how == socket.SHUT_WR:
-            self.say_goodbye()
-        socket.socket.shutdown(self.sock, how)
-
-    def close(self) -> None:
-        """Close the socket; with a goodbye, without which the end may be an attacker's (RFC 8446,
-        6.1), unless it is to be reset."""
-        if not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):
-            self.say_goodbye()
-        self.sock.close()
-
-    def say_goodbye(self) -> None:
-        """Tell the other side that no more comes, if there is somebody to hear it."""
-        try:
-            self.sock.unwrap()
-        except (OSError, ValueError):
-            pass  # it wants the other side's answer, which nothing waits for
-
-
-# === loop ====================================================================
-# The loop: one thread that waits for all sockets, and for what is due.
-
-# May touch threading, selectors and time.
-
-
-INFINITE = float("inf")
-MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
-MOST_FAULTS = 100  # one after the other, before it takes its time
-DUE_SECONDS = 0.025  # that what is due may take, before it is time for sockets again
-TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
-SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
-
-# What a wait may be for beside events of the socket, and how it may have ended.
-TURN = -1
-WOKEN = -2
-TIME = 0
-
-# What a task does: it yields events of its socket (None: not even its end) and until when it waits
-# for them, and is told which came, TIME, or WOKEN.
-Wish = Tuple[Optional[int], float]
-Task = Generator[Wish, int, Any]
-
-
-class Poller(Protocol):
-    """Waits for many sockets at once; select.epoll is one."""
-
-    def register(self, number: int, events: int) -> None:
-        """Watch a socket."""
-
-    def modify(self, number: int, events: int) -> None:
-        """Watch it for other events."""
-
-    def unregister(self, number: int) -> None:
-        """Watch it no more."""
-
-    def poll(self, timeout: Optional[float], maxevents: int) -> List[Tuple[int, int]]:
-        """Numbers of sockets with the events that came in so many seconds; -1 waits for ever."""
-
-    def close(self) -> None:
-        """Give its descriptor back."""
-
-
-class Selected:
-    """A Poller where there is no epoll, with what `selectors` has.
-
-    That knows nothing of a client's end: while only the end is waited for, it is looked for behind
-    what there is to read, which is left there; once there are bytes, nothing more is noticed."""
-
-    def __init__(self) -> None:
-        import selectors
-
-        self.selector = selectors.DefaultSelector()
-        self.events: Dict[int, int] = {}
-        self.turn = 0  # how many were too many so far
-
-    def register(self, number: int, events: int) -> None:
-        """Watch a socket."""
-        self.events[number] = events
-        wanted = 0
-        if events & (READABLE | GONE):
-            wanted |= 1  # selectors.EVENT_READ
-        if events & WRITABLE:
-            wanted |= 2  # selectors.EVENT_WRITE
-        if wanted:
-            self.selector.register(number, wanted)
-
-    def modify(self, number: int, events: int) -> None:
-        """Watch it for other events."""
-        self.unregister(number)
-        self.register(number, events)
-
-    def unregister(self, number: int) -> None:
-        """Watch it no more."""
-        del self.events[number]
-        try:
-            self.selector.unregister(number)
-        except KeyError:
-            pass  # there was nothing to wait for
-
-    def poll(self, timeout: Optional[float], maxevents: int) -> List[Tuple[int, int]]:
-        """Numbers of sockets with the events that came in so many seconds."""
-        found = []
-        patience = None if timeout is None or timeout < 0 else timeout
-        ready = self.selector.select(patience)
-        # It always begins with the same; those that are too many now are the first next time.
-        if len(ready) > maxevents:
-            self.turn += maxevents
-            at = self.turn % len(ready)
-            ready = [*ready[at:], *ready[:at]][:maxevents]
-        for key, seen in ready:
-            number = int(key.fd)
-            events = self.seen(number, seen)
-            if events:
-                found.append((number, events))
+            self.is_over = chunks.feed(data)
+        except Refused as wrong:
+            raise Unanswered(BAD_ANSWER, f"its answer is malformed: {wrong.message}") from None
+        found = bytes(chunks.pieces)
+        chunks.pieces.clear()
         return found
 
-    def seen(self, number: int, seen: int) -> int:
-        """The events of a socket, in epoll's numbers."""
-        events = 0
-        if seen & 2:
-            events |= WRITABLE
-        if not seen & 1:
-            return events
-        if self.events[number] & READABLE:
-            return events | READABLE
-        end = end_of(number)
-        if end:
-            return events | end
-        self.selector.unregister(number)  # there is something to read, later
-        return events
 
-    def close(self) -> None:
-        """Give its descriptor back."""
-        self.selector.close()
-
-
-def end_of(number: int) -> int:
-    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
-    is more."""
-    watched = socket.socket(fileno=number)
-    try:
-        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
-    except BlockingIOError:
-        return 0
-    except OSError:  # which the socket tells once
-        return GONE | FAILED
-    finally:
-        watched.detach()
-
-
-def new_poller() -> Poller:
-    """The best Poller that this system has."""
-    if hasattr(select, "epoll"):
-        return select.epoll()
-    return Selected()
-
-
-class Member:
-    """What the loop resumes: a socket with a task, or without one, when it is idle.
-
-    `happened` is called for events, `on_time` when `due` is over.  `timer` is the earliest time in
-    the loop's heap that is meant for it."""
-
-    number = -1  # of its socket
-    interest: Optional[int] = None  # the events that it is watched for
-    due = timer = INFINITE
-
-    def happened(self, events: int) -> None:
-        """Something has happened on its socket."""
-
-    def on_time(self) -> None:
-        """What it waited for has not come in time, or its pause is over."""
-
-
-class Alarm(Member):
-    """Something to be done once, at a time."""
-
-    def __init__(self, loop: Loop, action: Callable[[], None]) -> None:
-        self.loop, self.action = loop, action
-
-    def on_time(self) -> None:
-        """Do it."""
-        self.loop.forget(self)
-        self.action()
-
-
-class Loop:
-    """One thread that goes on with every connection as soon as it can.
-
-    Nothing that it calls may block or take long.  Events of sockets come first, then what is due,
-    then what only waits for its turn; each for a bounded time, so that none keeps the others from
-    being on time."""
-
-    def __init__(
-        self,
-        poller: Optional[Poller] = None,
-        complain: Callable[[Exception], None] = lambda error: None,
-    ) -> None:
-        if poller is None:
-            poller = new_poller()
-        self.poller = poller
-        self.complain = complain  # is told of faults, so that they cost no more than a connection
-        self.bell = Bell()
-        self.poller.register(self.bell.number, READABLE)
-        self.watched: Dict[int, Member] = {}
-        self.members: Set[Member] = set()  # all that may wait for a time
-        self.heap: List[Tuple[float, int, Member]] = []
-        self.order = itertools.count()  # of what is due at the same moment
-        self.turns: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
-        self.rounds = 0  # how often it has asked for events
-        self.thread = 0  # the one that runs it
-        self.is_ended = False
-
-    # --- from any thread ---
-
-    def call(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Have something called by the loop's thread, soon."""
-        self.turns.append((function, arguments))
-        if self.thread != threading.get_ident():
-            self.bell.ring()
-
-    def stop(self) -> None:
-        """End it."""
-        self.is_ended = True
-        self.bell.ring()
-
-    # --- from its own ---
-
-    def watch(self, member: Member, events: Optional[int]) -> None:
-        """Tell a member when one of some events happens on its socket; None is none at all, not
-        even its end."""
-        known = member.interest
-        if known == events:
-            return
-        member.interest = events
-        if events is None:
-            del self.watched[member.number]
-            self.poller.unregister(member.number)
-        elif known is None:
-            self.poller.register(member.number, events)
-            self.watched[member.number] = member
+def read_answer_head(data: bytes) -> Tuple[int, Headers]:
+    """Status and headers of a head, without the empty line that ends it."""
+    lines = re.split(rb"\r?\n", data)
+    status_line = ANSWER_LINE.fullmatch(lines[0])
+    if not status_line:
+        begun = shown(without_keys(lines[0][:SHOWN_BYTES].decode("latin-1")))
+        raise Unanswered(
+            BAD_ANSWER, f"its answer begins with {begun}, which is no status of HTTP/1"
+        )
+    headers: List[Tuple[str, str]] = []
+    for line in lines[1:]:
+        text = line.decode("latin-1")
+        name, colon, value = text.partition(":")
+        if text[:1] in (" ", "\t") and headers:  # an old way to go on with a line (RFC 9112, 5.2)
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
+        elif not colon:
+            raise Unanswered(BAD_ANSWER, "the head of its answer has a line without a colon")
         else:
-            self.poller.modify(member.number, events)
+            headers.append((name.strip(" \t"), value.strip(" \t")))
+    return int(status_line.group(1)), tuple(headers)
 
-    def set_due(self, member: Member, due: float) -> None:
-        """Have a member told when a moment of the monotonic clock has come."""
-        member.due = due
-        if due >= member.timer:
-            return  # the heap's own time comes first, and is put off then
-        member.timer = due
-        heapq.heappush(self.heap, (due, next(self.order), member))
-        if len(self.heap) > 2 * len(self.members) + SPARE_TIMERS:
-            self.clear_heap()
 
-    def clear_heap(self) -> None:
-        """Leave one time a member in the heap: of closed connections none is to stay."""
-        self.heap = []
-        for member in self.members:
-            member.timer = member.due  # also of those that wait for no time: theirs has gone
-            if member.due < INFINITE:
-                self.heap.append((member.due, next(self.order), member))
-        heapq.heapify(self.heap)
+# === recording/links =========================================================
+# Links: connections to upstreams, and what is said of those that fail.
 
-    def at(self, due: float, action: Callable[[], None]) -> None:
-        """Have something called at a moment of the monotonic clock."""
-        alarm = Alarm(self, action)
-        self.members.add(alarm)
-        self.set_due(alarm, due)
+# May touch sockets, TLS, threading and time.
 
-    def forget(self, member: Member) -> None:
-        """Tell a member nothing any more."""
-        self.watch(member, None)
-        self.members.discard(member)
-        member.due = INFINITE
 
-    def run(self) -> None:
-        """Go on until it is stopped."""
-        self.thread = threading.get_ident()
-        faults = 0  # one after the other
-        while not self.is_ended:
+LINK_PIECE = 64 * 1024  # bytes that are read or written at once
+BROKEN, LATE = 502, 504
+# OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
+UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
+
+
+class Trust:
+    """Whom to trust over TLS: the system's authorities and those of a file.  OSError if that can't
+    be read, or holds none."""
+
+    def __init__(self, authority: Optional[str]) -> None:
+        self.lock = threading.Lock()
+        self.known: "Optional[ssl.SSLContext]" = None
+        self.authority = authority
+        if authority:  # whoever names one is told at once
+            self.known = new_context(authority)
+
+    def context(self) -> "ssl.SSLContext":
+        """The context of all connections, made when it is first needed."""
+        with self.lock:
+            if self.known is None:
+                self.known = new_context(None)
+            return self.known
+
+
+def new_context(authority: Optional[str]) -> "ssl.SSLContext":
+    """A context that trusts the system's authorities and those of a file."""
+    import ssl
+
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if authority is None:
+        return context
+    try:
+        context.load_verify_locations(authority)
+    except ssl.SSLError:
+        raise OSError(f"--record-ca {authority}: there is no certificate in it, as PEM") from None
+    except OSError as error:
+        raise OSError(f"--record-ca {authority}: {error.strerror}") from None
+    # Private authorities are often made by hand, and Python 3.13 asks them for more than others.
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    return context
+
+
+class Link:
+    """One connection to an upstream.  Any thread may cut it, which ends the waits of its own.
+
+    Unanswered says what goes wrong with it."""
+
+    def __init__(self, upstream: Upstream, connect_seconds: float, silent_seconds: float) -> None:
+        self.upstream = upstream
+        self.connect_seconds, self.silent_seconds = connect_seconds, silent_seconds
+        self.lock = threading.Lock()
+        self.sock: Any = None
+        self.is_cut = False
+        self.is_ragged = False  # whether TLS ended without a goodbye
+
+    def connect(self, trust: Trust, own_ports: Set[int]) -> None:
+        """Connect, over TLS if the URL says so; not to one of the server's own ports."""
+        upstream = self.upstream
+        try:
+            addresses = socket.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            told = f"the address of {upstream.host} is not known: {reason}"
+            raise Unanswered(BROKEN, told) from None
+        self.reach([(family, where) for family, _, _, _, where in addresses])
+        if self.is_own(own_ports):
+            told = f"this URL is the server's own; name the provider's in --record {upstream.name}="
+            raise Unanswered(BROKEN, told)
+        if upstream.is_tls:
+            self.seal(trust)
+        self.sock.settimeout(self.silent_seconds)
+
+    def reach(self, addresses: Any) -> None:
+        """Connect to the first address that answers."""
+        error: Optional[Exception] = None
+        for family, where in addresses:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            self.hold(sock)
             try:
-                self.go_round()
-                faults = 0
-            except Exception as error:  # noqa: BLE001  one fault must not end all connections
-                faults += 1
-                self.complain(error)
-                if faults > MOST_FAULTS:
-                    time.sleep(0.1)  # nothing works: at least the processor is free for others
-        self.thread = 0
-
-    def go_round(self) -> None:
-        """Do what there is to do, or wait for it."""
-        self.rounds += 1
-        came = self.poller.poll(self.patience(), MOST_EVENTS)
-        # Whose they are is looked up before any is told: a connection that ends meanwhile may leave
-        # its number to a new one, which is not to be told of the other's end.
-        for member, number, events in [(self.watched.get(one), one, what) for one, what in came]:
-            if member is None:
-                self.bell.silence()
-            elif member.number == number:
-                member.happened(events)
-            # Each may take milliseconds, and what is due is to wait for one of them at most.
-            if self.heap and self.heap[0][0] <= time.monotonic():
-                self.do_due()
-        if self.heap:
-            self.do_due()
-        if self.turns:
-            self.take_turns()
-
-    def patience(self) -> float:
-        """For how many seconds there is nothing to do but to wait; -1 for ever."""
-        if self.turns:
-            return 0.0
-        if not self.heap:
-            return -1.0
-        return max(0.0, self.heap[0][0] - time.monotonic())
-
-    def do_due(self) -> None:
-        """Tell those whose time has come, as many as there is time for."""
-        now = time.monotonic()
-        while self.heap and self.heap[0][0] <= now:
-            due, _, member = heapq.heappop(self.heap)
-            if due != member.timer:
-                continue  # an earlier one came in between
-            member.timer = INFINITE
-            if member.due > now:
-                self.set_due(member, member.due)
-            else:
-                member.due = INFINITE
-                member.on_time()
-                if time.monotonic() > now + DUE_SECONDS:
-                    return
-
-    def take_turns(self) -> None:
-        """Go on with what waits for its turn, each once, until something may be due."""
-        until = time.monotonic() + TURN_SECONDS
-        for _ in range(len(self.turns)):
-            function, arguments = self.turns.popleft()
-            function(*arguments)
-            if time.monotonic() > until:
+                sock.settimeout(self.connect_seconds)
+                sock.connect(where)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return
+            except OSError as wrong:
+                error = wrong
+                sock.close()
+            if self.is_cut:
+                break
+        if isinstance(error, socket.timeout):
+            told = f"nobody accepted the connection within {self.connect_seconds:g} s"
+            raise Unanswered(LATE, told)
+        if isinstance(error, ConnectionRefusedError):
+            raise Unanswered(BROKEN, "the connection was refused; is anybody listening there?")
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unanswered(BROKEN, f"there was no connection: {reason}")
+
+    def hold(self, sock: Any) -> None:
+        """Have a socket as the one to cut."""
+        with self.lock:
+            self.sock = sock
+            if self.is_cut:
+                sock.close()
+
+    def is_own(self, own_ports: Set[int]) -> bool:
+        """Whether it leads back: to a port of the server, on this machine."""
+        try:
+            own, there = self.sock.getsockname(), self.sock.getpeername()
+        except OSError:
+            return False
+        return there[1] in own_ports and own[0] == there[0]
+
+    def seal(self, trust: Trust) -> None:
+        """Begin TLS."""
+        import ssl
+
+        try:
+            # The handshake comes once this thread is not alone to know the socket.
+            sealed = trust.context().wrap_socket(
+                self.sock,
+                server_hostname=self.upstream.host,
+                suppress_ragged_eofs=False,
+                do_handshake_on_connect=False,
+            )
+            self.hold(sealed)
+            sealed.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise Unanswered(BROKEN, untrusted(error)) from None
+        except socket.timeout:
+            told = f"it did not answer TLS within {self.connect_seconds:g} s"
+            raise Unanswered(LATE, told) from None
+        except (OSError, ValueError) as error:
+            raise Unanswered(BROKEN, unsealed(error)) from None
+
+    # --- bytes ---
+
+    def send(self, data: bytes) -> Optional[OSError]:
+        """Send a request; what kept it from that, for the answer may be there all the same."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self.sock.send(view[:LINK_PIECE]) :]
+        except OSError as error:
+            return error
+        return None
+
+    def receive(self) -> bytes:
+        """More bytes of the answer; none at its end."""
+        try:
+            found: bytes = self.sock.recv(LINK_PIECE)
+        except socket.timeout:
+            told = f"it said nothing for {self.silent_seconds:g} s"
+            raise Unanswered(LATE, told) from None
+        except (OSError, ValueError) as error:
+            if type(error).__name__ == "SSLEOFError":  # there may be no ssl to ask
+                self.is_ragged = True
+                return b""
+            raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
+        return found
+
+    # --- ends ---
+
+    def cut(self) -> None:
+        """End it, from any thread: whoever waits for it waits no longer."""
+        with self.lock:
+            self.is_cut = True
+            if self.sock is not None:
+                quietly(lambda: socket.socket.shutdown(self.sock, socket.SHUT_RDWR))
 
     def close(self) -> None:
-        """Give its descriptors back; it runs no more."""
-        self.poller.close()
-        self.bell.close()
+        """Give its socket back."""
+        with self.lock:
+            if self.sock is not None:
+                quietly(self.sock.close)
+
+
+def quietly(action: Callable[[], object]) -> None:
+    """Do something with a socket that may be gone."""
+    try:
+        action()
+    except OSError:
+        pass
+
+
+def reason_told(error: Exception) -> str:
+    """Why a socket failed, in few words."""
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+
+
+def untrusted(error: "ssl.SSLCertVerificationError") -> str:
+    """Why a certificate is not trusted, and what may help."""
+    told = f"its certificate is not trusted: {error.verify_message}"
+    if error.verify_code in UNKNOWN_AUTHORITY:
+        told += "; --record-ca FILE names an authority to trust"
+    return told
+
+
+def unsealed(error: Exception) -> str:
+    """Why there is no TLS."""
+    told = f"there was no TLS with it: {shown(reason_told(error))}"
+    if getattr(error, "reason", "") in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"):
+        told += "; does it speak plain HTTP? then its URL begins with http://"
+    return told
 
 
 # === recording/captures ======================================================
@@ -40343,6 +39774,1966 @@ def take_turn(lock: Callable[[], Any]) -> None:
             return
 
 
+# === recording/undoing =======================================================
+# Content codings undone as the bytes come, for what is kept.  May touch zlib.
+
+
+class NotUndone(Exception):
+    """Why a coding can't be undone."""
+
+
+class Unpacking:
+    """One coding, gzip or deflate, of at most `limit` bytes undone."""
+
+    def __init__(self, coding: str, limit: int) -> None:
+        self.coding, self.limit = coding, limit
+        self.unpacker: Any = None
+        self.held = b""  # too little to know what it is
+        self.made = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Undo some bytes."""
+        found: List[bytes] = []
+        data = self.held + data
+        self.held = b""
+        while data:
+            if self.unpacker is None:
+                if len(data) < 2:
+                    self.held = data
+                    break
+                bits = deflate_bits(data) if self.coding == "deflate" else GZIP
+                self.unpacker = zlib.decompressobj(bits)
+            found.append(self.unpacked(data))
+            if not self.unpacker.eof:
+                break
+            data = self.unpacker.unused_data
+            if data and self.coding == "deflate":
+                raise NotUndone("bytes follow its deflate data")
+            if data:  # another member (RFC 1952, 2.2)
+                self.unpacker = None
+        return b"".join(found)
+
+    def unpacked(self, data: bytes) -> bytes:
+        """What is in some bytes of one member."""
+        try:
+            found: bytes = self.unpacker.decompress(data, self.limit + 1 - self.made)
+        except zlib.error as error:
+            raise NotUndone(f"it is not {self.coding}: {error}") from None
+        self.made += len(found)
+        if self.made > self.limit:
+            raise NotUndone(too_long(self.limit))
+        return found
+
+    def end(self) -> None:
+        """No more bytes come."""
+        if self.held or (self.unpacker and not self.unpacker.eof):
+            raise NotUndone(f"its {self.coding} data ends too early")
+
+
+def too_long(limit: int) -> str:
+    """Why a body is not kept that has more bytes than that."""
+    return f"it is longer than {limit // (1024 * 1024)} MiB"
+
+
+class Undoing:
+    """The codings of one body, the last one undone first."""
+
+    def __init__(self, codings: Sequence[str], limit: int) -> None:
+        self.limit = limit
+        self.made = 0
+        self.stages: List[Unpacking] = []
+        self.wrong = ""
+        if len(codings) > MOST_CODINGS:
+            self.wrong = f"it has {len(codings)} content codings"
+        for coding in reversed([one.lower() for one in codings]):
+            if coding in ("gzip", "x-gzip", "deflate"):
+                self.stages.append(Unpacking(coding.replace("x-", ""), limit))
+            elif coding != "identity":
+                self.wrong = f"its content coding {shown(coding)} can't be undone"
+
+    def feed(self, data: bytes) -> bytes:
+        """Undo some bytes.  NotUndone says why they can't be."""
+        if self.wrong:
+            raise NotUndone(self.wrong)
+        for stage in self.stages:
+            data = stage.feed(data)
+        self.made += len(data)
+        if self.made > self.limit:
+            raise NotUndone(too_long(self.limit))
+        return data
+
+    def end(self) -> None:
+        """No more bytes come.  NotUndone says that some are missing."""
+        for stage in self.stages:
+            stage.end()
+
+
+# === recording/recorder ======================================================
+# What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
+
+
+MERGED_SECONDS = 0.0005  # what comes within this came at once
+
+
+class Taken:
+    """A body as it is kept while it passes: its codings undone, and when it came.
+
+    `why` says why it is not."""
+
+    def __init__(self, incoming: Incoming, began: float) -> None:
+        self.incoming, self.began = incoming, began
+        self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
+        self.body = bytearray()
+        self.arrivals: List[Arrival] = []
+        self.why = ""
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece that has come now."""
+        if self.why or not piece:
+            return
+        try:
+            self.body += self.undoing.feed(piece)
+        except NotUndone as wrong:
+            self.give_up(str(wrong))
+            return
+        seconds = time.monotonic() - self.began
+        if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
+            seconds = self.arrivals.pop().seconds
+        self.arrivals.append(Arrival(seconds, len(self.body)))
+
+    def end(self) -> None:
+        """It is complete."""
+        if self.why or not self.body:
+            return
+        try:
+            self.undoing.end()
+        except NotUndone as wrong:
+            self.give_up(str(wrong))
+
+    def give_up(self, why: str) -> None:
+        """Keep none of it."""
+        self.why = why
+        self.body.clear()
+        self.arrivals.clear()
+
+    def capture(self, call: Call) -> Capture:
+        """The exchange that it was."""
+        incoming = self.incoming
+        arrivals = tuple(self.arrivals)
+        return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
+
+
+class Recorder:
+    """Keeps answers as mocks in a folder, those of 4xx only if told to; `when_saved` is called
+    when there is another one."""
+
+    def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
+        self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
+
+    def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
+        """Save an exchange; the name of the mock's file, or why there is none."""
+        status = capture.status
+        if 400 <= status < 500 and not self.with_errors:
+            return "", f"answers of status {status} are saved with --record-errors"
+        made = made_of(wire, call, capture)
+        reason = self.folder.save(made)
+        if reason:
+            return "", reason
+        self.when_saved()
+        return made.mock, ""
+
+
+# === recording/forwarding ====================================================
+# Forwarding: requests go to an upstream in threads of their own, and its answers come back.
+
+# May touch threading and time.
+
+
+EVENT_STREAM = "text/event-stream"
+PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
+
+
+class Forwarder:
+    """Forwards requests, so many at once; the others wait for their turn.
+
+    OSError if the file of an authority can't be used."""
+
+    # What tests may have otherwise.
+    connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
+    turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
+    closing_seconds = CLOSING_SECONDS
+
+    def __init__(
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        own_ports: Set[int],
+        say: Callable[[str], None],
+    ) -> None:
+        self.upstreams = Upstreams(settings.record)
+        self.recorder, self.own_ports, self.say = recorder, own_ports, say
+        self.trust = Trust(settings.record_ca)
+        self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
+        self.lock = threading.Condition()  # of all below
+        self.waiting: Deque[Passage] = deque()
+        self.links: Dict[Passage, Link] = {}  # of those that are under way
+        self.threads: Set[threading.Thread] = set()
+        self.is_closed = False
+
+    # --- from any thread ---
+
+    def begin(self, passage: Passage) -> None:
+        """Forward a request, now or when it is its turn."""
+        with self.lock:
+            if self.is_closed:
+                passage.refuse(Refused(503, "the server is being closed", code="not_forwarded"))
+                return
+            self.waiting.append(passage)
+            if len(self.threads) >= self.most:
+                return
+            thread = threading.Thread(target=self.run, name="forward", daemon=True)
+            self.threads.add(thread)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):  # there are as many as there may be
+            with self.lock:
+                self.threads.discard(thread)
+
+    def withdraw(self, passage: Passage) -> bool:
+        """Forward a request no more, unless its turn has come."""
+        with self.lock:
+            if passage not in self.waiting:
+                return False
+            self.waiting.remove(passage)
+            return True
+
+    def close(self) -> None:
+        """Let what is nearly done be done, and end the rest."""
+        with self.lock:
+            self.waiting.clear()
+            self.is_closed = True
+            self.lock.wait_for(lambda: not self.threads, self.closing_seconds)
+            threads = list(self.threads)
+            for passage, link in self.links.items():
+                link.cut()
+                passage.leave()
+        until = time.monotonic() + self.closing_seconds
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    # --- in threads of its own ---
+
+    def run(self) -> None:
+        """Forward what waits, until nothing does."""
+        while True:
+            with self.lock:
+                if not self.waiting:
+                    self.threads.discard(threading.current_thread())
+                    self.lock.notify_all()
+                    return
+                passage = self.waiting.popleft()
+                upstream = passage.upstream
+                link = Link(upstream, self.connect_seconds, self.silent_seconds)
+                self.links[passage] = link
+            try:
+                self.forward(passage, link)
+            finally:
+                link.close()
+                with self.lock:
+                    del self.links[passage]
+            del passage, link
+
+    def forward(self, passage: Passage, link: Link) -> None:
+        """Forward one request, and hand on what comes back."""
+        try:
+            Exchanged(self, passage, link).carry()
+        except Unanswered as wrong:
+            self.fail(passage, wrong.status, wrong.why)
+        except Exception as error:  # noqa: BLE001  a bug must cost one answer
+            self.fail(passage, 500, f"internal error: {type(error).__name__}: {error}")
+
+    def fail(self, passage: Passage, status: int, why: str) -> None:
+        """Tell the client why there is no answer, or have what it gets of one break off."""
+        forwarded = passage.forwarded
+        forwarded.reason = why
+        self.count(forwarded)
+        if self.is_closed:
+            forwarded.reason = "the server was closed"
+            passage.end(Cut("close"))
+        elif passage.is_ready:
+            self.say(f"{forwarded.url} broke off: {why}")
+            passage.end(Cut("close"))
+        else:
+            message = f"the request could not be forwarded to {forwarded.url}: {why}"
+            passage.refuse(Refused(status, message, code="not_forwarded"))
+
+
+class Exchanged:
+    """One request and its answer, on their way."""
+
+    def __init__(self, forwarder: Forwarder, passage: Passage, link: Link) -> None:
+        self.forwarder, self.passage, self.link = forwarder, passage, link
+        self.request = passage.call.request
+        self.incoming = Incoming(self.request.method)
+        self.is_stream = False  # whether it is handed on as it comes
+        self.pieces: List[bytes] = []  # if not
+
+    def carry(self) -> None:
+        """Send the request and hand on the answer."""
+        forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent)
+        link.connect(forwarder.trust, forwarder.own_ports)
+        unsent = link.send(head + body)
+        began = time.monotonic()
+        piece = b""
+        while not incoming.status:
+            piece = self.read(unsent)
+        passage.forwarded.status = incoming.status
+        is_stream = self.is_stream = self.comes_in_pieces()
+        if is_stream:
+            passage.answer(self.response())
+        taken = Taken(incoming, began)
+        while True:
+            taken.add(piece)
+            if is_stream and piece:
+                passage.put(piece)
+            elif piece:
+                self.pieces.append(piece)
+            if incoming.is_over:
+                break
+            piece = self.read(None)
+        self.keep(taken)
+        if is_stream:
+            passage.end()
+        else:
+            passage.answer(self.response())
+
+    def read(self, unsent: Optional[OSError]) -> bytes:
+        """What comes next of the body; a request that could not be sent may have an answer."""
+        try:
+            data = self.link.receive()
+        except Unanswered:
+            if unsent is None:
+                raise
+            told = f"it took only some of the request: {unsent.strerror or unsent}"
+            raise Unanswered(502, told) from None
+        if data:
+            return self.incoming.feed(data)
+        self.incoming.end()
+        return b""
+
+    def comes_in_pieces(self) -> bool:
+        """Whether the answer is a stream, too long, or nobody knows its end."""
+        incoming = self.incoming
+        if incoming.length is None or incoming.length > LONG:
+            return True
+        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer."""
+        values = self.incoming.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    def response(self) -> Response:
+        """The answer as its client gets it."""
+        incoming, passage = self.incoming, self.passage
+        headers = passed_headers(incoming.headers, self.request)
+        if self.is_stream:
+            is_events = self.content_type == EVENT_STREAM
+            coded = incoming.values("content-encoding")
+            frames = passage.frames(is_events and not coded)
+            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+        if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
+            return Response(incoming.status, headers, frames=(), may_gzip=False)
+        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+
+    def keep(self, taken: Taken) -> None:
+        """Have the exchange recorded, if it may be."""
+        passage, forwarder = self.passage, self.forwarder
+        taken.end()
+        why = taken.why
+        if self.request.method == "HEAD":
+            why = "an answer to HEAD has no body"
+        elif self.link.is_ragged:
+            why = "its TLS ended without a goodbye, so that it may be half an answer"
+        name = ""
+        if not why:
+            capture = taken.capture(passage.call)
+            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+        passage.forwarded.recorded, passage.forwarded.reason = name, why
+        forwarder.count(passage.forwarded)
+
+
+# === passing =================================================================
+# Passing on: a request that nobody here answers goes to an upstream, and its answer comes back.
+
+
+UNKNOWN_METHOD = 405  # of a path that a provider has with another one
+
+
+def passed_on(
+    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+) -> Work[Answered]:
+    """Work that gives the answer of an upstream.  Refused for what a request brings along that
+    has no effect on that."""
+    if brought.fields:
+        told = f"{HEADER} can't change an answer that is forwarded"
+        message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
+        raise Refused(400, message, code="bad_mock_response")
+    passage = Passage(upstream, wire, call)
+    forwarder.begin(passage)
+    try:
+        yield Wanting(passage.ready, forwarder.turn_seconds)
+        if forwarder.withdraw(passage):
+            told = f"{forwarder.most} others are being forwarded, and none ended in time"
+            passage.refuse(Refused(503, told, code="not_forwarded"))
+        while not passage.is_ready:  # it ends by itself
+            yield Wanting(passage.ready, WAIT_SECONDS)
+    except GeneratorExit:
+        passage.leave()
+        raise
+    return come_back(passage)
+
+
+def forwarded_to(
+    forwarder: Forwarder, wire: WireFormat, call: Call, state: State, brought: Brought
+) -> Optional[Work[Answered]]:
+    """Work that gives the answer of an upstream to a call that no mock answers, if there is one for
+    it.  What was stored here is known here alone; what a request breaks itself is not forwarded."""
+    if brought.has_fault or call.params.get("id") in state.responses:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def forwarded_elsewhere(
+    forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
+) -> Optional[Work[Answered]]:
+    """The same for a path that no provider has with this method; a probe asks this server."""
+    if brought.has_fault or (call.path in PROBES and call.method in ("GET", "HEAD")):
+        return None
+    owner = wire.shape if refused.status == UNKNOWN_METHOD else None
+    upstream = forwarder.upstreams.of_other(call.path, owner)
+    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def come_back(passage: Passage) -> Answered:
+    """What the client of a forwarded request gets."""
+    wire, call, forwarded = passage.wire, without_raw(passage.call), passage.forwarded
+    refused, response = passage.refused, passage.response
+    note = f"forwarded to {forwarded.url}"
+    feed: Optional[Passage] = None
+    if refused:
+        failure: Failure = wire.completed(call, own_failure(wire, refused))
+        response = failed(wire, call, failure, Delivery())
+        note = refused.message
+    elif response and not isinstance(response.frames, tuple) and response.frames is not None:
+        feed = passage
+    assert response
+    return Answered(
+        response, call, note=note, wire=wire, is_repeatable=False, feed=feed, forwarded=forwarded
+    )
+
+
+def without_raw(call: Call) -> Call:
+    """A call without the bytes of its request, which nobody is to keep."""
+    return replace(call, request=replace(call.request, raw=None))
+
+
+def let_go_of_raw(answered: Answered) -> Answered:
+    """An answer without the bytes of its request."""
+    call = answered.call
+    if call is None or call.request.raw is None:
+        return answered
+    return replace(answered, call=without_raw(call))
+
+
+# === schema ==================================================================
+# Whether an answer fits the JSON schema of its request, in bounded time and memory.  Pure.
+
+
+LONGEST_ANSWER = 256 * 1024  # characters; a longer one is not looked at
+
+# A schema may refer to itself in many branches.  So many schemas, required names and allowed values
+# are looked at; then the rest of the answer fits.
+SCHEMA_STEPS = 20_000
+REFERENCE_STEP = 64  # characters of a reference that are read in the time of a step
+
+COMPARE_STEP = 4096  # characters of two texts that are compared in the time of a step
+
+TYPES: Mapping[str, Callable[[Json], bool]] = {
+    "object": lambda value: isinstance(value, dict),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "null": lambda value: value is None,
+    "number": lambda value: fits(value, "a number"),
+    "integer": lambda value: fits(value, "a number") and value == value // 1,
+}
+
+# Keywords that bound a number, or the size of a text, an array or an object: what must hold, and in
+# words.
+BOUNDS: Tuple[Tuple[str, str, Callable[[Any, Any], bool], str], ...] = (
+    ("minimum", "a number", operator.ge, "at least"),
+    ("maximum", "a number", operator.le, "at most"),
+    ("exclusiveMinimum", "a number", operator.gt, "more than"),
+    ("exclusiveMaximum", "a number", operator.lt, "less than"),
+    ("minLength", "a string", operator.ge, "a length of at least"),
+    ("maxLength", "a string", operator.le, "a length of at most"),
+    ("minItems", "an array", operator.ge, "at least so many items:"),
+    ("maxItems", "an array", operator.le, "at most so many items:"),
+    ("minProperties", "an object", operator.ge, "at least so many members:"),
+    ("maxProperties", "an object", operator.le, "at most so many members:"),
+)
+
+
+class Misfit(Exception):
+    """A node that does not fit, what its schema says of it, with a {} for each of the values that
+    follow.  It is put into words only when told: of those found in branches most never are."""
+
+    def __str__(self) -> str:
+        node, problem, *values = self.args
+        told = [one if isinstance(one, Misfit) else shown(one) for one in values]
+        return f"{node.path} {problem.format(*told)}"
+
+
+def check_bounds(node: Node, schema: Mapping[str, Json]) -> None:
+    """Raise Misfit for a number, or a text, an array or an object, too small or too large."""
+    for keyword, kind, holds, words in BOUNDS:
+        bound = schema.get(keyword)
+        if not fits(bound, "a number") or not node.is_a(kind):
+            continue
+        measure = node.value if kind == "a number" else len(node.value)
+        if not holds(measure, bound):
+            raise Misfit(node, "is {}, expected " + words + " {}", node.value, bound)
+
+
+class SchemaCheck:
+    """Holds values against a schema.  Known are the keywords that providers take for structured
+    output, type names also in capitals and beside `nullable`, as Google has them; others hold."""
+
+    def __init__(self, root: Json) -> None:
+        self.root, self.steps_left = root, SCHEMA_STEPS
+
+    def check(self, node: Node, schema: Json, level: int = 0) -> None:
+        """Raise Misfit for the first thing that does not fit."""
+        self.steps_left -= 1
+        if schema is False:
+            raise Misfit(node, "is not wanted")
+        if not isinstance(schema, dict) or self.steps_left < 0 or level > DEPTH_LIMIT:
+            return
+        if isinstance(schema.get("$ref"), str):
+            self.check_reference(node, schema["$ref"], level + 1)
+        elif node.value is not None or schema.get("nullable") is not True:
+            self.check_type(node, schema)
+            check_bounds(node, schema)
+            if isinstance(node.value, dict):
+                self.check_members(node, schema, level + 1)
+            elif isinstance(node.value, list):
+                self.check_items(node, schema, level + 1)
+            self.check_branches(node, schema, level + 1)
+
+    def check_reference(self, node: Node, reference: str, level: int) -> None:
+        """What a `$ref` leads to; a long one costs steps, for it may be read at each level."""
+        self.steps_left -= len(reference) // REFERENCE_STEP
+        if self.steps_left >= 0:
+            names = [name for name in reference.lstrip("#").split("/") if name]
+            self.steps_left -= len(names)
+            self.check(node, within(self.root, *names), level)
+
+    def listed(self, schema: Mapping[str, Json], keyword: str) -> List[Json]:
+        """An array in a schema, each item of which is a step."""
+        items = schema.get(keyword)
+        if not isinstance(items, list):
+            return []
+        self.steps_left -= len(items)
+        return items
+
+    def check_type(self, node: Node, schema: Mapping[str, Json]) -> None:
+        """The type, and the values that are allowed."""
+        value = node.value
+        types = self.listed(schema, "type") or [schema.get("type")]
+        # No known name is longer than this: a long one may be looked at over and over.
+        names = [name[:8].lower() for name in types if isinstance(name, str)]
+        if names and not any(name not in TYPES or TYPES[name](value) for name in names):
+            raise Misfit(node, "is {}, expected " + " or ".join(names), value)
+        if isinstance(value, (dict, list)) and ("enum" in schema or "const" in schema):
+            self.steps_left -= len(compact(value))  # to compare it may take as long
+        allowed = self.listed(schema, "enum")
+        if isinstance(value, str):
+            self.steps_left -= len(allowed) * len(value) // COMPARE_STEP
+        if allowed and value not in allowed:
+            raise Misfit(node, "is {}, expected one of {}", value, allowed)
+        if value != schema.get("const", value):
+            raise Misfit(node, "is {}, expected {}", value, schema["const"])
+
+    def check_members(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an object."""
+        for name in self.listed(schema, "required"):
+            if isinstance(name, str) and name not in node.value:
+                raise Misfit(node.get(name), "is missing")
+        rules, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if not isinstance(rules, dict):
+            rules = {}
+        for name, member in node.members():
+            self.check(member, rules.get(name, others), level)
+
+    def check_items(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """What lies inside an array."""
+        first, others = self.listed(schema, "prefixItems"), schema.get("items", True)
+        rules = itertools.chain(first, itertools.repeat(others))
+        for index, (item, rule) in enumerate(zip(node.value, rules)):
+            self.check(Node(item, "", node, index), rule, level)
+
+    def check_branches(self, node: Node, schema: Mapping[str, Json], level: int) -> None:
+        """The schemas that this one is made of."""
+        for part in self.listed(schema, "allOf"):
+            self.check(node, part, level)
+        for keyword in ("anyOf", "oneOf"):
+            problem = None
+            for part in self.listed(schema, keyword):
+                try:
+                    self.check(node, part, level)
+                    break
+                except Misfit as found:
+                    problem = problem or found
+            else:
+                if problem:
+                    raise Misfit(node, f"fits none of {keyword}: {{}}", problem)
+
+
+def misfit(value: Json, schema: Json, name: str) -> str:
+    """The first way in which a value does not fit a JSON schema, with its place, or nothing."""
+    try:
+        SchemaCheck(schema).check(Node({name: value}).get(name), schema)
+    except Misfit as found:
+        return str(found)
+    return ""
+
+
+def unfit(call: Call, outcome: Outcome) -> str:
+    """Why an answer's text is not what the JSON schema in the request asks for, or nothing."""
+    if call.schema is None or not isinstance(outcome, Reply):
+        return ""
+    text = outcome.text(Text)
+    if text is None or len(text) > LONGEST_ANSWER:
+        return ""
+    try:
+        problem = misfit(parse_json(utf8(text)), call.schema, "text")
+    except ValueError as error:
+        problem = f"text is not JSON: {error}"
+    if problem:
+        problem = f"the answer does not fit the request's JSON schema: {problem}"
+    return problem
+
+
+# === storing =================================================================
+# What a create leaves behind: a response under its id, and what tells it once more.  Pure.
+
+
+def stored_of(wire: WireFormat, call: Call, outcome: Outcome, status: int) -> Optional[Stored]:
+    """What is stored of an answer to a create; nothing of an error, or where that is not wanted."""
+    if call.body.get("store") is False:
+        return None
+    outcome, status = settled(wire, call, outcome, status)
+    content = outcome
+    if isinstance(outcome, Broken):
+        content = outcome.content
+    if status >= 400 or not isinstance(content, (Reply, Recorded)):
+        return None
+    name, size = name_and_size(call, content)
+    if not name:
+        return None
+    # Of the head nothing is needed: what is kept is to be small.
+    call = replace(call, request=call.request.with_headers({}))
+    told = Told(cast(OpenAIResponses, wire), call, outcome, content)
+    return Stored(name, call, told.whole, told.events, size, told.stages)
+
+
+def name_and_size(call: Call, content: Union[Reply, Recorded]) -> Tuple[str, int]:
+    """The id of a response, which is empty if it has none, and about how many bytes of memory it
+    takes with its request."""
+    size = ENTRY_SIZE + body_size(call.request.body, call.body, call)
+    if isinstance(content, Recorded):
+        name, recorded = known_of(content, call.stream)
+        return name, size + recorded
+    given = content.extra.get("id") or content.id
+    name = str(given or response_id(call, "resp", "id"))
+    if content.extra:
+        size += walked_size(dict(content.extra))
+    return name, size + DENSE * strings_size(map(told_text, content.parts))
+
+
+def known_of(recorded: Recorded, stream: bool) -> Tuple[str, int]:
+    """The same of what was recorded, which is looked for once."""
+    if stream not in recorded.found:
+        given = recorded_response(recorded, stream).get("id")
+        pieces = [recorded.body, *recorded.frames]
+        pieces += [one.body for one in (recorded.whole, recorded.stream) if one]
+        size = sum(len(one) if isinstance(one, bytes) else walked_size(one) for one in pieces)
+        size += walked_size(list(recorded.values))
+        recorded.found[stream] = (given if isinstance(given, str) else "", size)
+    found: Tuple[str, int] = recorded.found[stream]
+    return found
+
+
+@record
+class Told:
+    """The answer to a create, from which its response can be told whenever it is asked for."""
+
+    wire: OpenAIResponses
+    call: Call
+    outcome: Outcome
+    content: Union[Reply, Recorded]
+
+    @property
+    def stages(self) -> Tuple[str, ...]:
+        """The statuses that it still goes through: none of what was streamed, or was recorded as it
+        ends."""
+        content, call = self.content, self.call
+        if call.stream or isinstance(content, Recorded) or not call.body.get("background"):
+            return ()
+        return stages(True, response_outcome(content)[0])
+
+    def whole(self) -> Json:
+        """The response object as it ends."""
+        outcome, content = self.outcome, self.content
+        if isinstance(outcome, Broken):
+            return self.broken(outcome)
+        if isinstance(content, Recorded):
+            return recorded_response(content, self.call.stream)
+        return merged(self.wire.ended(self.call, content), content.extra)
+
+    def broken(self, broken: Broken) -> Json:
+        """The same of one whose stream broke off: it has failed."""
+        content = broken.content
+        if isinstance(content, Reply) and content.stop == "error":
+            # With the other word the event comes that says it, which this one leaves out.
+            broken = replace(broken, content=replace(content, stop="failed"))
+        response = last_response(self.valued(broken))
+        error = self.wire.response_error(self.wire.completed(self.call, broken.failure))
+        return {**response, "status": "failed", "error": error}
+
+    def events(self) -> Iterator[Json]:
+        """The events of its stream, also where the create was answered whole."""
+        content = self.content
+        if isinstance(content, Recorded) and not content.has_events:
+            whole = {"status": "completed", **self.whole()}
+            items = [item for item in items_within(whole, "output") if isinstance(item, dict)]
+            output = [
+                native_item(self.call, Block(one), f"item {at}") for at, one in enumerate(items)
+            ]
+            told = self.wire.telling(self.call, {**whole, "output": output})
+            return values_in_events(self.wire.numbered(told))
+        return self.valued(self.outcome)
+
+    def valued(self, outcome: Any) -> Iterator[Json]:
+        """The events of an outcome."""
+        content = outcome
+        if isinstance(outcome, Broken):
+            content = outcome.content
+        if isinstance(content, Recorded):
+            content = in_values(content)
+        return values_in_events(events_of_outcome(self.wire, self.call, outcome, content))
+
+
+def values_in_events(events: Iterator[Tuple[str, Json]]) -> Iterator[Json]:
+    """The JSON values of events, which may be laid out already."""
+    for _, value in events:
+        if isinstance(value, bytes):
+            value = parse_json(value)
+        if isinstance(value, dict):
+            yield value
+
+
+def last_response(values: Iterator[Json]) -> Dict[str, Json]:
+    """The newest response object that events hold, or an empty one."""
+    found: Dict[str, Json] = {}
+    for value in values:
+        response = within(value, "response")
+        if isinstance(response, dict):
+            found = response
+    return found
+
+
+def in_values(recorded: Recorded) -> Recorded:
+    """A recorded answer whose stream is values of JSON, also if it is that of a transcript."""
+    original = recorded.stream
+    if original is None or original.is_coded:
+        return recorded
+    kind = framing_of_answer(original)
+    values = values_in(kind, TEXT_CUTS[kind](original.body)) if kind else None
+    return replace(recorded, values=tuple(values or ()), stream=None)
+
+
+def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
+    """The response object of a recorded answer, or an empty one."""
+    if (stream and recorded.has_events) or not recorded.has_body:
+        return last_response(iter(values_of(in_values(recorded))))
+    body = recorded.body
+    if recorded.whole:
+        body = recorded.whole.body
+    try:
+        value = parse_json(body) if isinstance(body, bytes) else body
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+# === unowned =================================================================
+# What is answered where no provider has the path and no mock answers: the root, what may be done
+# with a path, and what is said of the others.  Pure.
+
+
+HEALTH = {"status": "healthy", "service": "mock-provider"}
+PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
+
+
+def health() -> Response:
+    """What the root says."""
+    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+
+
+def is_alike(miss: NearMiss) -> bool:
+    """Whether a mock may have been meant for what came on a path of no provider."""
+    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
+
+
+def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
+    what kept mocks from being read again."""
+    message = refused.message
+    if near:
+        message += f"; the closest mock is {near[0].sentence}"
+    message += not_reloaded
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+
+
+def options_response(request: Request) -> Response:
+    """What may be done with a path; to a browser's preflight, that it may."""
+    allowed = allow(request.path) or ", ".join(METHODS)
+    headers: Headers = (("Allow", allowed),)
+    if PREFLIGHT in request.headers:
+        wanted = request.headers.get("access-control-request-headers", "*")
+        headers += (
+            ("Access-Control-Allow-Methods", allowed),
+            ("Access-Control-Allow-Headers", wanted),
+            ("Access-Control-Max-Age", "86400"),  # a day
+        )
+    return Response(204, headers, may_gzip=False)
+
+
+# === answering ===============================================================
+# A request becomes a response: credentials, mocks, fallback, errors in the shape of the
+# provider.
+
+
+MANY_INPUTS = 16  # to embed
+HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+ECHO_TEMPLATE = "{{user}}"  # what an echo is
+
+
+class Answerer:
+    """Answers requests from mocks; one for all ports of a process."""
+
+    def __init__(
+        self,
+        mocks: Mocks,
+        settings: Settings,
+        journal: Optional[Journal] = None,
+        forwarder: Optional[Forwarder] = None,
+    ) -> None:
+        self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+        self.forwarder = forwarder
+        self.memory = Memory()
+        self.guard = Guard(settings.credential, mocks.issuer)
+        # Where no credential is checked, nothing is to take longer for it.
+        self.worked = self.admitted if settings.credential else self.fresh
+        if forwarder:
+            self.checked, self.worked = self.worked, self.forgetful
+
+    def answer(self, request: Request) -> Answered:
+        """The response to a request, however long it takes."""
+        self.mocks.files.refresh()
+        return done_here(self.answering(request))
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a request, whatever it is; from memory, if it came
+        before.  The mocks are those that were read from files last."""
+        if takes_long(request.body):
+            yield ASIDE
+        if request.path.startswith(CONTROL_PREFIX):
+            control = Control(self.mocks, self.journal, self.settings)
+            return (yield from control.answering(request))
+        session = self.mocks.session(request.session)
+        brought = request.headers.get("x-mock-response")
+        if brought is not None:
+            if heavy(brought, request):
+                yield ASIDE
+            return written_out((yield from self.worked(request, session)))
+        generation = self.mocks.generation
+        key = self.memory.key(request, generation)
+        known = self.memory.answers.get(key)
+        if known is None and not self.memory.seen.has(key):
+            return written_out((yield from self.worked(request, session)))
+        if known is None:
+            # An answer is remembered with the headers that it was asked for while it was made.
+            headers = NotedHeaders(request.headers)
+            answered = yield from self.worked(request.with_headers(headers), session)
+            answered = written_out(answered)
+            self.memory.keep(request, generation, headers.noted, answered)
+            return answered
+        if known.uses:  # a remembered answer is a use, too
+            with known.uses.lock:
+                known.uses.count += 1
+        return known
+
+    def forgetful(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, without the bytes that may be forwarded."""
+        return let_go_of_raw((yield from self.checked(request, session)))
+
+    def admitted(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, if its credential is not wrong."""
+        bare = request
+        if not self.forwarder:  # nobody is to keep what is looked at here alone
+            bare = replace(request, raw=None)
+        try:
+            wire, params = route(bare, self.settings.ports)
+        except Refused:  # no provider has the path, and nobody asks there
+            return (yield from self.fresh(bare, session))
+        finding = self.guard.finding(wire, request)
+        if finding is None:
+            return (yield from self.fresh(bare, session))
+        if finding.failure:
+            answered = self.fail(wire, wire.begun(bare, params), finding.failure)
+            # AWS's sentence names headers that are signed, a session's token among them.
+            answered = replace(answered, note=finding.note)
+        else:
+            answered = yield from self.fresh(bare, session)
+        lasts = answered.is_repeatable and finding.is_lasting
+        return replace(answered, auth=finding.auth, is_repeatable=lasts)
+
+    def fresh(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, worked out."""
+        # Whoever owns the path: a browser asks what may be done (Fetch, "CORS protocol").
+        if request.method == "OPTIONS" and PREFLIGHT in request.headers:
+            return Answered(options_response(request))
+        try:
+            wire, params = route(request, self.settings.ports)
+        except Refused as refused:
+            return (yield from self.elsewhere(request, session, refused))
+        try:
+            if self.settings.require_auth and wire.credentials and not wire.credential(request):
+                failure = wire.unauthorized(request)
+                return self.fail(wire, wire.begun(request, params), failure)
+            call = wire.read(request, params, self.body(wire, request))
+            if len(call.inputs) > MANY_INPUTS or call.schema is not None:
+                yield ASIDE
+            return (yield from self.reply(wire, call, session))
+        except BadField as wrong:
+            return self.unread(wire, request, params, wrong)
+        except Refused as refused:
+            # The next use of the mock, or what the session remembers then, may be no reason to.
+            return replace(self.refuse(request, refused), is_repeatable=False)
+
+    def unread(
+        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
+    ) -> Answered:
+        """The error for a request with a field that can't be read: the server's own sentence, or
+        that of the rule that it breaks where what the provider refuses is refused."""
+        call = wire.begun(request, params)
+        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+        if self.settings.strict and that_count(call.violations):
+            return against_rules(wire, call, Delivery())
+        return self.fail(wire, call, wire.complaint(wrong))
+
+    def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
+        """Work that gives the answer to what no provider has, a path or a method of one: that of a
+        mock, else the server's own, or why it has none."""
+        wire = other_like(shape_of(request, self.settings.ports))
+        call = wire.read(request, {}, wire.body(request))
+        try:
+            brought = brought_along(call, self.settings.seed)
+            given, is_repeatable = yield from self.given(wire, call, session, brought)
+            if not given and self.forwarder:
+                sent = forwarded_elsewhere(self.forwarder, wire, call, refused, brought)
+                given = (yield from sent) if sent else None
+        except Refused as wrong:
+            return self.refuse(request, wrong)
+        if given:
+            return given
+        if request.method == "OPTIONS":
+            answered = Answered(options_response(request))
+        elif request.path == "/" and request.method in ("GET", "HEAD"):
+            answered = Answered(health())
+        else:
+            near = yield from self.near(wire, call, session)
+            is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
+            near = [miss for miss in near if is_alike(miss)]
+            told = with_more(refused, near, session.not_reloaded)
+            answered = self.refuse(request, told)
+            misses = tuple(miss.json() for miss in near)
+            answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
+        response = answered.response
+        delivery = self.drawn(brought.laid_over(response.delivery), "fallback/0")
+        headers = laid_over(response.headers, delivery.headers)
+        response = replace(response, headers=headers, delivery=delivery)
+        return replace(answered, response=response, is_repeatable=is_repeatable)
+
+    @staticmethod
+    def body(wire: WireFormat, request: Request) -> Json:
+        """The body as JSON, or as the fields of a form; only a POST has one."""
+        if request.method != "POST" or not wire.takes_body:
+            return None
+        if wire.takes_form:
+            kind = request.headers.get("content-type", "")
+            if wire.takes_plain_form:
+                plain = plain_form_of(kind, request.body)
+                if plain is not None:
+                    return plain
+            problem = form_problem(kind, request.body, request.form)
+            if problem:
+                raise Refused(400, wire.bad_form.format(problem))
+            return request.form
+        try:
+            return request.json
+        except ValueError as error:
+            detail = str(error) if request.body else wire.no_body
+            raise Refused(400, wire.bad_json.format(detail)) from None
+
+    def refuse(self, request: Request, refused: Refused) -> Answered:
+        """An error of the server itself, in the shape of the provider whose path it is or nearly
+        is."""
+        if request.path.startswith(CONTROL_PREFIX):
+            return control_refusal(refused)
+        wire = shape_of(request, self.settings.ports)
+        answered = self.fail(wire, wire.begun(request, {}), own_failure(wire, refused))
+        headers = answered.response.headers + refused.headers
+        return replace(answered, response=replace(answered.response, headers=headers))
+
+    def fail(self, wire: WireFormat, call: Call, failure: Failure) -> Answered:
+        """An error in the provider's shape, for a request that could not be read as far as a
+        mock."""
+        failure = wire.completed(call, failure)
+        response = failed(wire, call, failure, Delivery())
+        return Answered(response, call, note=failure.message, wire=wire)
+
+    def reply(self, wire: WireFormat, call: Call, session: Session) -> Work[Answered]:
+        """Work that gives the answer that the request brings along, of the first mock that matches,
+        or of the fallback."""
+        if wire.is_stateful:
+            call = wire.informed(call, session.state)
+            if wire.takes_long(call, session.state):
+                yield ASIDE
+        if searches_stored(call, session.state, self.settings.strict == ALL):
+            yield ASIDE
+        call, lasts = judged(wire, call, call.body, self.settings.strict, session.state)
+        brought = brought_along(call, self.settings.seed)
+        given, is_repeatable = yield from self.given(wire, call, session, brought)
+        is_repeatable = is_repeatable and lasts
+        if given:
+            return given if lasts else replace(given, is_repeatable=False)
+        if self.settings.strict and not call.valid:
+            return self.refused(wire, call, brought, is_repeatable)
+        sent = self.forwarder and forwarded_to(self.forwarder, wire, call, session.state, brought)
+        if sent:
+            return (yield from sent)
+        # Where no mock is needed there is nothing to miss.
+        if wire.needs_mock:
+            echoes = self.settings.fallback == "echo" or brought.has_fault
+            if not (wire.speaks and echoes):
+                return (yield from self.miss(wire, call, session, is_repeatable))
+        if heavy(ECHO_TEMPLATE, call.request, call.choices):
+            yield ASIDE
+        delivery = self.drawn(brought.laid_over(Delivery()), "fallback/0")
+        outcome = self.usual(wire, session, call)
+        response = self.response(wire, call, session, outcome, 200, delivery)
+        is_repeatable = is_repeatable and not wire.changes(call)
+        if not wire.needs_mock:
+            note = outcome.message if isinstance(outcome, Failure) else ""
+            return Answered(response, call, note=note, wire=wire, is_repeatable=is_repeatable)
+        return Answered(
+            response, call, note="echo", wire=wire, is_repeatable=is_repeatable, unmatched=True
+        )
+
+    def given(
+        self, wire: WireFormat, call: Call, session: Session, brought: Brought
+    ) -> Work[Tuple[Optional[Answered], bool]]:
+        """Work that gives the answer that the request brings along, or that of the first mock that
+        matches, if there is one; and whether an equal call will find the same."""
+        strict = self.settings.strict
+        if brought.answer:
+            if strict and not call.valid:
+                return self.refused(wire, call, brought, True), True
+            if call.choices > 1:  # each says what was weighed once, before it was read
+                yield ASIDE
+            return self.own_answer(wire, call, session, brought.answer), False
+        try:
+            with WATCHDOG.hurried():
+                found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
+        except TooLong:
+            yield ASIDE
+            found, is_repeatable = session.find(call, wire, self.settings.seed, strict)
+        if found is None:
+            return None, is_repeatable
+        call = found.call
+        if found.is_refusal:
+            return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
+        if is_heavy(found, call):
+            yield ASIDE
+        return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
+
+    def refused(
+        self, wire: WireFormat, call: Call, brought: Brought, is_repeatable: bool
+    ) -> Answered:
+        """The provider's refusal of a call that breaks its rules, delivered as the request asks."""
+        delivery = self.drawn(brought.laid_over(Delivery()), "strict/0")
+        return against_rules(wire, call, delivery, is_repeatable and not brought.fields)
+
+    @staticmethod
+    def near(wire: WireFormat, call: Call, session: Session) -> Work[List[NearMiss]]:
+        """Work that gives the mocks that came nearest to matching."""
+        try:
+            with WATCHDOG.hurried():
+                return session.near(call, wire)
+        except TooLong:
+            yield ASIDE
+            return session.near(call, wire)
+
+    @staticmethod
+    def usual(wire: WireFormat, session: Session, call: Call) -> Usually:
+        """What an API answers where no mock says it."""
+        own = wire.own(call, session.state)
+        return echoed(call) if own is None else own
+
+    @staticmethod
+    def response(
+        wire: WireFormat,
+        call: Call,
+        session: Session,
+        outcome: Outcome,
+        status: int,
+        delivery: Delivery,
+    ) -> Response:
+        """An outcome in the provider's bytes, and stored, where that can be asked for later."""
+        response = respond(wire, call, outcome, status, delivery)
+        if wire.stores:
+            stored = stored_of(wire, call, outcome, status)
+            if stored:
+                session.state.store(stored)
+        return response
+
+    def own_answer(
+        self, wire: WireFormat, call: Call, session: Session, answer: Answer
+    ) -> Answered:
+        """The answer that the request brings along."""
+        lacking = answer.lacks(wire, call)
+        if lacking:
+            message = f"{HEADER} can't answer this request: {explained(lacking)}"
+            raise Refused(400, message, code="bad_mock_response")
+        outcome = answer.to(call, {}, partial(self.usual, wire, session))
+        delivery = self.drawn(answer.delivery, "header/0")
+        response = self.response(wire, call, session, outcome, answer.status, delivery)
+        # The same header draws the same, so that the same request gets the same.
+        return Answered(response, call, HEADER, unfit(call, outcome), wire)
+
+    def mocked(
+        self,
+        wire: WireFormat,
+        call: Call,
+        session: Session,
+        found: Found,
+        brought: Brought,
+        is_repeatable: bool,
+    ) -> Answered:
+        """The answer of a mock."""
+        outcome = found.answer.to(call, found.groups, partial(self.usual, wire, session))
+        use = f"{found.mock.place}/{found.used}"
+        delivery = self.drawn(brought.laid_over(found.answer.delivery), use)
+        status = found.answer.status
+        response = self.response(found.wire, call, session, outcome, status, delivery)
+        if found.limit:
+            headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
+            response = replace(response, headers=laid_over(headers, delivery.headers))
+        note = unfit(call, outcome)
+        # What the request itself brings along may draw for each use anew.
+        is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
+        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
+
+    def miss(
+        self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
+    ) -> Work[Answered]:
+        """Work that gives a 404 that explains: its message names the closest mock, and beside the
+        provider's members lie the near misses."""
+        near = yield from self.near(wire, call, session)
+        why = session.explain(near)
+        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        failure = wire.completed(call, own_failure(wire, missed))
+        misses = [miss.json() for miss in near]
+        response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
+        note = "; then ".join([why, *(miss.sentence for miss in near[1:])])
+        is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
+        return Answered(
+            response,
+            call,
+            note=note,
+            wire=wire,
+            is_repeatable=is_repeatable,
+            near=tuple(misses),
+            unmatched=True,
+        )
+
+    def drawn(self, delivery: Delivery, use: str) -> Delivery:
+        """A delivery with the server's pace where it sets none of its own, a seed for each use, and
+        its fault only if the draw for this use will have it."""
+        own = self.settings.pace
+        if not (delivery.pace or delivery.fault or own):
+            return delivery
+        pace, fault = delivery.pace, delivery.fault
+        if pace is None or (pace.is_recorded and own is not None):
+            pace = Pace(between=own or 0.0)
+        if pace.jitter:
+            pace = replace(pace, seed=f"{self.settings.seed}/{use}")
+        if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
+            fault = None
+        return replace(delivery, pace=pace, fault=fault)
+
+
+def is_heavy(found: Found, call: Call) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
+
+
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
+    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
+
+
+# === log =====================================================================
+# The request log.  May touch threading, time, json and the descriptor of standard error.
+
+
+LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
+TEXT_LIMIT = 1000  # characters of a model's name and the like
+WRITE_SIZE = 64 * 1024  # bytes that are written at once
+NEWLINE = 10
+TRY_SECONDS = 0.2  # how long a stream that takes nothing is waited for until the next look
+
+# What waits to be written: what was said and when, or an entry; with its size in memory.
+Line = Union[Tuple[float, str], Entry]
+Queued = Optional[Tuple[Line, int]]
+
+
+class Log:
+    """The request log on a stream; `mode` is text, json or off.
+
+    Lines are made and written in a thread of its own.  They wait in a bounded queue, so that a
+    stream that nobody reads delays no answer; what does not fit, or can't be written, is counted
+    and reported."""
+
+    def __init__(self, mode: str, stream: Optional[TextIO] = None) -> None:
+        self.stream = stream or sys.stderr
+        self.mode = mode
+        if not self.stream:  # standard error was closed from the start
+            self.mode = "off"
+        self.waiting: "queue.SimpleQueue[Queued]" = queue.SimpleQueue()  # bounded by put()
+        self.lock = threading.Lock()  # of the next two
+        self.used = 0  # bytes of memory of what waits
+        self.dropped = 0
+        self.lost = 0  # lines that could not be written
+        self.output = Output(self.stream)
+        self.thread: Optional[threading.Thread] = None
+
+    def say(self, message: str) -> None:
+        """A line that is about no request."""
+        self.put((time.time(), message), len(message))
+
+    def request(self, entry: Entry) -> None:
+        """A line about one request that has ended."""
+        self.put(entry, entry.asked.size)
+
+    def put(self, line: Line, size: int) -> None:
+        """Queue a line that is still to be made, or count it as dropped."""
+        if self.mode == "off":
+            return
+        size += LINE_SIZE
+        with self.lock:
+            is_full = self.waiting.qsize() >= LOG_LINES or self.used + size > LOG_ROOM
+            if is_full or not self.has_thread():
+                self.dropped += 1
+                return
+            self.used += size
+        self.waiting.put((line, size))
+
+    def has_thread(self) -> bool:
+        """Whether there is its thread, which begins with the first line if the system lets it."""
+        if self.thread:
+            return True
+        thread = threading.Thread(target=self.run, name="log", daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            return False
+        self.thread = thread
+        return True
+
+    def close(self) -> None:
+        """Write what is left, if that takes no longer than half a second."""
+        if self.thread:
+            self.waiting.put(None)
+            self.thread.join(0.5)
+        self.output.is_closing = True
+
+    # --- in its own thread ---
+
+    def run(self) -> None:
+        """Write what is queued, many lines at once, until None comes."""
+        last = False
+        while not last:
+            batch = [self.waiting.get()]
+            # One write for many lines: a system call each would cost more than the lines.
+            while not self.waiting.empty():
+                batch.append(self.waiting.get())
+            last = None in batch
+            found = [one for one in batch if one]
+            del batch
+            self.write([self.made(line) for line, _ in found])
+            with self.lock:
+                self.used -= sum(size for _, size in found)
+            del found  # not to be kept until the next line comes
+            if not last:
+                time.sleep(0.02)  # waking up for every line would cost requests their time
+
+    def made(self, line: Line) -> str:
+        """The text of a line."""
+        if isinstance(line, tuple):
+            return self.said(*line)
+        if self.mode == "json":
+            return json_line(logged(line))
+        return "".join([printable(told) + "\n" for told in request_lines(line)])
+
+    def said(self, moment: float, message: str) -> str:
+        """A line that is about no request."""
+        if self.mode == "json":
+            return json_line({"time": timestamp(moment), "message": message})
+        return printable(message) + "\n"
+
+    def write(self, lines: List[str]) -> None:
+        """Write lines, and how many were not."""
+        with self.lock:
+            dropped, self.dropped = self.dropped, 0
+        if self.lost:
+            lost = f"{self.lost} log lines lost, because standard error failed: {self.output.why}"
+            lines.insert(0, self.said(time.time(), lost))
+        if dropped:
+            slow = f"{dropped} log lines dropped, because standard error is read too slowly"
+            lines.append(self.said(time.time(), slow))
+        lost_before, told = self.lost, bool(self.lost)
+        self.lost = self.output.write("".join(lines))
+        if told and self.lost == len(lines):  # the first of them told of others
+            self.lost += lost_before - 1
+
+
+class Output:
+    """A stream that lines are written to; what it does not take now is lost."""
+
+    def __init__(self, stream: Optional[TextIO]) -> None:
+        self.stream = stream
+        self.number = -1  # of its descriptor
+        # Its own buffers can't be asked what of them was written, and fail in ways of their own.
+        if stream is sys.__stderr__ and os.name == "posix":
+            self.number = 2
+        self.is_inside = False  # whether the last line was written in part
+        self.is_closing = False
+        self.why = ""  # it failed the last time
+
+    def write(self, text: str) -> int:
+        """Write lines; how many of them are lost."""
+        if self.number < 0:
+            return self.write_text(text)
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        try:
+            if self.is_inside:
+                os.write(self.number, b"\n")
+            self.is_inside = False
+            while data:
+                taken = self.written(data)
+                self.is_inside = data[taken - 1] != NEWLINE
+                data = data[taken:]
+        except OSError as error:
+            self.why = error.strerror or str(error)
+        return bytes(data).count(b"\n")
+
+    def written(self, data: memoryview) -> int:
+        """Write some bytes, once there is room for one; how many."""
+        while True:
+            try:
+                return os.write(self.number, data[:WRITE_SIZE])
+            except BlockingIOError:  # whoever started the server has made it not block
+                if self.is_closing:
+                    raise
+                select.select([], [self.number], [], TRY_SECONDS)
+
+    def write_text(self, text: str) -> int:
+        """Write lines to what only takes texts; how many of them are lost."""
+        try:
+            if self.stream:
+                self.stream.write(text)
+                self.stream.flush()
+        except (OSError, ValueError) as error:  # ValueError: it was closed
+            self.why = str(error)
+            return text.count("\n")
+        return 0
+
+
+def json_line(value: Dict[str, Json]) -> str:
+    """A line of JSON, in ASCII: whatever a model is called, it is JSON, and steers no terminal."""
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def logged(entry: Entry) -> Dict[str, Json]:
+    """What a line of JSON says of a request, of all that the journal knows."""
+    asked, sent = entry.asked, entry.sent
+    known: Dict[str, Json] = {
+        "time": timestamp(entry.moment),
+        "port": asked.port,
+        "session": asked.session or None,
+        "method": asked.method,
+        "path": asked.path,
+        "provider": asked.provider,
+        **asked.call_json(),
+        "auth": asked.authentication(),
+        "mock": asked.mock or None,
+        "status": entry.status,
+        "duration": entry.duration,
+        "bytes_sent": max(0, sent.bytes),
+        "events_sent": sent.events,
+        "ended": entry.ended,
+        "violations": [one.json() for one in asked.violations],
+        "note": asked.note,
+        "forwarded": asked.forwarded and asked.forwarded.json(),
+    }
+    del known["user"]
+    for name in ("model", "mock", "note"):
+        if known[name]:
+            known[name] = known[name][:TEXT_LIMIT]
+    return known
+
+
+def printable(text: str) -> str:
+    """A text whose control characters are escaped: a model's name must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join([letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text])
+
+
+def request_lines(entry: Entry) -> Iterator[str]:
+    """One request as a line of text, and what its provider would have refused as another."""
+    yield request_line(entry)
+    violations = entry.asked.violations
+    if not violations:
+        return
+    first = (that_count(violations) or violations)[0]
+    verb = "violates" if first.counts else "may violate"
+    told = f"  {verb} {first.rule} at {first.place or 'the request'}: {first.message}"
+    if len(violations) > 1:
+        others = ", ".join(one.rule for one in violations if one is not first)
+        told = f"{told[:TEXT_LIMIT]} (and {others})"
+    yield told[: 2 * TEXT_LIMIT]
+
+
+def request_line(entry: Entry) -> str:
+    """One request as a line of text."""
+    asked, sent = entry.asked, entry.sent
+    path = asked.path
+    if asked.session:
+        path = f"/@{asked.session}{path}"
+    status = str(entry.status or "-")
+    words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
+    if entry.ended != "complete":
+        words.append(str(entry.ended))
+    words += [f"{(entry.duration or 0) * 1000:.1f}ms", f"{max(0, sent.bytes)}B"]
+    if asked.call and asked.call.stream:
+        words.append(f"{sent.events} events")
+    words.append(asked.provider or "")
+    if asked.call:
+        if asked.call.dialect not in ("", asked.provider):
+            words[-1] += f"/{asked.call.dialect}"
+        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
+    if asked.mock:
+        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
+    words.append(asked.note[:TEXT_LIMIT])
+    if asked.forwarded:
+        words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
+    return " ".join(word for word in words if word)
+
+
+# === sockets =================================================================
+# Sockets, bells, TLS, and what ends a connection.  Touches no request.
+
+
+# Where there is no MSG_DONTWAIT, sockets themselves do not block.
+DONT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)
+
+
+# Events of a socket, with epoll's numbers.
+READABLE = getattr(select, "EPOLLIN", 1)
+WRITABLE = getattr(select, "EPOLLOUT", 4)
+GONE = getattr(select, "EPOLLRDHUP", 0x2000)  # the other side has closed
+FAILED = getattr(select, "EPOLLERR", 8)
+OVER = getattr(select, "EPOLLHUP", 16) | FAILED  # watched for unasked
+
+
+class Broke(Exception):
+    """A fault has ended an answer; it says how."""
+
+
+class Vanished(Exception):
+    """The client left, or takes nothing any more; how it ended, in the journal's words."""
+
+
+class Bell:
+    """What wakes a thread that waits for sockets: any other thread may ring it."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = socket.socketpair()
+        self.reader.setblocking(False)
+        self.writer.setblocking(False)
+        self.number = self.reader.fileno()
+
+    def ring(self) -> None:
+        """Ring it, if it is still there."""
+        try:
+            self.writer.send(b"x")
+        except OSError:
+            pass  # nobody waits any more, or it rings already
+
+    def silence(self) -> None:
+        """Have it ring no more, until it is rung again."""
+        try:
+            self.reader.recv(4096)
+        except BlockingIOError:
+            pass  # it does not ring
+
+    def close(self) -> None:
+        """Take it down."""
+        self.reader.close()
+        self.writer.close()
+
+
+def has_more(connection: Any) -> bool:
+    """Whether there are bytes, or an end, to be read at once."""
+    if isinstance(connection, TLSConnection):
+        if connection.pending():
+            return True
+        connection = connection.sock
+    try:
+        socket.socket.recv(connection, 1, socket.MSG_PEEK | DONT_WAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # its end is there to be read
+    return True
+
+
+# --- TLS ---
+
+
+class TLSConnection:
+    """A TLS connection with the methods of a socket that the server uses.  None of them blocks."""
+
+    def __init__(self, sock: "ssl.SSLSocket") -> None:
+        self.sock = sock
+        self.family = sock.family
+
+    def fileno(self) -> int:
+        """The descriptor, -1 once it is closed."""
+        return self.sock.fileno()
+
+    def pending(self) -> int:
+        """Bytes that are decrypted and not yet read: a poller knows nothing of them."""
+        return self.sock.pending()
+
+    def setsockopt(self, level: int, option: int, value: Any) -> None:
+        """Set the socket's option."""
+        self.sock.setsockopt(level, option, value)
+
+    def getsockopt(self, level: int, option: int) -> int:
+        """The socket's option."""
+        return self.sock.getsockopt(level, option)
+
+    def send(self, data: Union[bytes, memoryview], flags: int = 0) -> int:
+        """Bytes taken; BlockingIOError if none can be for now."""
+        import ssl
+
+        try:
+            return self.sock.send(data)
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            raise BlockingIOError("TLS can take nothing for now") from None
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Bytes, none at the end; BlockingIOError if there are none for now."""
+        import ssl
+
+        try:
+            return self.sock.recv(size)
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b""
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError("nothing has come") from None
+
+    def shutdown(self, how: int) -> None:
+        """Say goodbye as TLS does it, then end the connection."""
+        if how == socket.SHUT_WR:
+            self.say_goodbye()
+        socket.socket.shutdown(self.sock, how)
+
+    def close(self) -> None:
+        """Close the socket; with a goodbye, without which the end may be an attacker's (RFC 8446,
+        6.1), unless it is to be reset."""
+        if not self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):
+            self.say_goodbye()
+        self.sock.close()
+
+    def say_goodbye(self) -> None:
+        """Tell the other side that no more comes, if there is somebody to hear it."""
+        try:
+            self.sock.unwrap()
+        except (OSError, ValueError):
+            pass  # it wants the other side's answer, which nothing waits for
+
+
+# === loop ====================================================================
+# The loop: one thread that waits for all sockets, and for what is due.
+
+# May touch threading, selectors and time.
+
+
+INFINITE = float("inf")
+MOST_EVENTS = 64  # sockets that are looked at before it is time for what is due
+MOST_FAULTS = 100  # one after the other, before it takes its time
+DUE_SECONDS = 0.025  # that what is due may take, before it is time for sockets again
+TURN_SECONDS = 0.002  # that what only waits for its turn may take from what is due
+SPARE_TIMERS = 1000  # times in the heap that nothing waits for, before they are cleared out
+
+# What a wait may be for beside events of the socket, and how it may have ended.
+TURN = -1
+WOKEN = -2
+TIME = 0
+
+# What a task does: it yields events of its socket (None: not even its end) and until when it waits
+# for them, and is told which came, TIME, or WOKEN.
+Wish = Tuple[Optional[int], float]
+Task = Generator[Wish, int, Any]
+
+
+class Poller(Protocol):
+    """Waits for many sockets at once; select.epoll is one."""
+
+    def register(self, number: int, events: int) -> None:
+        """Watch a socket."""
+
+    def modify(self, number: int, events: int) -> None:
+        """Watch it for other events."""
+
+    def unregister(self, number: int) -> None:
+        """Watch it no more."""
+
+    def poll(self, timeout: Optional[float], maxevents: int) -> List[Tuple[int, int]]:
+        """Numbers of sockets with the events that came in so many seconds; -1 waits for ever."""
+
+    def close(self) -> None:
+        """Give its descriptor back."""
+
+
+class Selected:
+    """A Poller where there is no epoll, with what `selectors` has.
+
+    That knows nothing of a client's end: while only the end is waited for, it is looked for behind
+    what there is to read, which is left there; once there are bytes, nothing more is noticed."""
+
+    def __init__(self) -> None:
+        import selectors
+
+        self.selector = selectors.DefaultSelector()
+        self.events: Dict[int, int] = {}
+        self.turn = 0  # how many were too many so far
+
+    def register(self, number: int, events: int) -> None:
+        """Watch a socket."""
+        self.events[number] = events
+        wanted = 0
+        if events & (READABLE | GONE):
+            wanted |= 1  # selectors.EVENT_READ
+        if events & WRITABLE:
+            wanted |= 2  # selectors.EVENT_WRITE
+        if wanted:
+            self.selector.register(number, wanted)
+
+    def modify(self, number: int, events: int) -> None:
+        """Watch it for other events."""
+        self.unregister(number)
+        self.register(number, events)
+
+    def unregister(self, number: int) -> None:
+        """Watch it no more."""
+        del self.events[number]
+        try:
+            self.selector.unregister(number)
+        except KeyError:
+            pass  # there was nothing to wait for
+
+    def poll(self, timeout: Optional[float], maxevents: int) -> List[Tuple[int, int]]:
+        """Numbers of sockets with the events that came in so many seconds."""
+        found = []
+        patience = None if timeout is None or timeout < 0 else timeout
+        ready = self.selector.select(patience)
+        # It always begins with the same; those that are too many now are the first next time.
+        if len(ready) > maxevents:
+            self.turn += maxevents
+            at = self.turn % len(ready)
+            ready = [*ready[at:], *ready[:at]][:maxevents]
+        for key, seen in ready:
+            number = int(key.fd)
+            events = self.seen(number, seen)
+            if events:
+                found.append((number, events))
+        return found
+
+    def seen(self, number: int, seen: int) -> int:
+        """The events of a socket, in epoll's numbers."""
+        events = 0
+        if seen & 2:
+            events |= WRITABLE
+        if not seen & 1:
+            return events
+        if self.events[number] & READABLE:
+            return events | READABLE
+        end = end_of(number)
+        if end:
+            return events | end
+        self.selector.unregister(number)  # there is something to read, later
+        return events
+
+    def close(self) -> None:
+        """Give its descriptor back."""
+        self.selector.close()
+
+
+def end_of(number: int) -> int:
+    """The events of a socket that is readable, but has nothing but its end to be read; 0 if there
+    is more."""
+    watched = socket.socket(fileno=number)
+    try:
+        return 0 if watched.recv(1, socket.MSG_PEEK) else GONE
+    except BlockingIOError:
+        return 0
+    except OSError:  # which the socket tells once
+        return GONE | FAILED
+    finally:
+        watched.detach()
+
+
+def new_poller() -> Poller:
+    """The best Poller that this system has."""
+    if hasattr(select, "epoll"):
+        return select.epoll()
+    return Selected()
+
+
+class Member:
+    """What the loop resumes: a socket with a task, or without one, when it is idle.
+
+    `happened` is called for events, `on_time` when `due` is over.  `timer` is the earliest time in
+    the loop's heap that is meant for it."""
+
+    number = -1  # of its socket
+    interest: Optional[int] = None  # the events that it is watched for
+    due = timer = INFINITE
+
+    def happened(self, events: int) -> None:
+        """Something has happened on its socket."""
+
+    def on_time(self) -> None:
+        """What it waited for has not come in time, or its pause is over."""
+
+
+class Alarm(Member):
+    """Something to be done once, at a time."""
+
+    def __init__(self, loop: Loop, action: Callable[[], None]) -> None:
+        self.loop, self.action = loop, action
+
+    def on_time(self) -> None:
+        """Do it."""
+        self.loop.forget(self)
+        self.action()
+
+
+class Loop:
+    """One thread that goes on with every connection as soon as it can.
+
+    Nothing that it calls may block or take long.  Events of sockets come first, then what is due,
+    then what only waits for its turn; each for a bounded time, so that none keeps the others from
+    being on time."""
+
+    def __init__(
+        self,
+        poller: Optional[Poller] = None,
+        complain: Callable[[Exception], None] = lambda error: None,
+    ) -> None:
+        if poller is None:
+            poller = new_poller()
+        self.poller = poller
+        self.complain = complain  # is told of faults, so that they cost no more than a connection
+        self.bell = Bell()
+        self.poller.register(self.bell.number, READABLE)
+        self.watched: Dict[int, Member] = {}
+        self.members: Set[Member] = set()  # all that may wait for a time
+        self.heap: List[Tuple[float, int, Member]] = []
+        self.order = itertools.count()  # of what is due at the same moment
+        self.turns: Deque[Tuple[Callable[..., None], Tuple[Any, ...]]] = deque()
+        self.rounds = 0  # how often it has asked for events
+        self.thread = 0  # the one that runs it
+        self.is_ended = False
+
+    # --- from any thread ---
+
+    def call(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have something called by the loop's thread, soon."""
+        self.turns.append((function, arguments))
+        if self.thread != threading.get_ident():
+            self.bell.ring()
+
+    def stop(self) -> None:
+        """End it."""
+        self.is_ended = True
+        self.bell.ring()
+
+    # --- from its own ---
+
+    def watch(self, member: Member, events: Optional[int]) -> None:
+        """Tell a member when one of some events happens on its socket; None is none at all, not
+        even its end."""
+        known = member.interest
+        if known == events:
+            return
+        member.interest = events
+        if events is None:
+            del self.watched[member.number]
+            self.poller.unregister(member.number)
+        elif known is None:
+            self.poller.register(member.number, events)
+            self.watched[member.number] = member
+        else:
+            self.poller.modify(member.number, events)
+
+    def set_due(self, member: Member, due: float) -> None:
+        """Have a member told when a moment of the monotonic clock has come."""
+        member.due = due
+        if due >= member.timer:
+            return  # the heap's own time comes first, and is put off then
+        member.timer = due
+        heapq.heappush(self.heap, (due, next(self.order), member))
+        if len(self.heap) > 2 * len(self.members) + SPARE_TIMERS:
+            self.clear_heap()
+
+    def clear_heap(self) -> None:
+        """Leave one time a member in the heap: of closed connections none is to stay."""
+        self.heap = []
+        for member in self.members:
+            member.timer = member.due  # also of those that wait for no time: theirs has gone
+            if member.due < INFINITE:
+                self.heap.append((member.due, next(self.order), member))
+        heapq.heapify(self.heap)
+
+    def at(self, due: float, action: Callable[[], None]) -> None:
+        """Have something called at a moment of the monotonic clock."""
+        alarm = Alarm(self, action)
+        self.members.add(alarm)
+        self.set_due(alarm, due)
+
+    def forget(self, member: Member) -> None:
+        """Tell a member nothing any more."""
+        self.watch(member, None)
+        self.members.discard(member)
+        member.due = INFINITE
+
+    def run(self) -> None:
+        """Go on until it is stopped."""
+        self.thread = threading.get_ident()
+        faults = 0  # one after the other
+        while not self.is_ended:
+            try:
+                self.go_round()
+                faults = 0
+            except Exception as error:  # noqa: BLE001  one fault must not end all connections
+                faults += 1
+                self.complain(error)
+                if faults > MOST_FAULTS:
+                    time.sleep(0.1)  # nothing works: at least the processor is free for others
+        self.thread = 0
+
+    def go_round(self) -> None:
+        """Do what there is to do, or wait for it."""
+        self.rounds += 1
+        came = self.poller.poll(self.patience(), MOST_EVENTS)
+        # Whose they are is looked up before any is told: a connection that ends meanwhile may leave
+        # its number to a new one, which is not to be told of the other's end.
+        for member, number, events in [(self.watched.get(one), one, what) for one, what in came]:
+            if member is None:
+                self.bell.silence()
+            elif member.number == number:
+                member.happened(events)
+            # Each may take milliseconds, and what is due is to wait for one of them at most.
+            if self.heap and self.heap[0][0] <= time.monotonic():
+                self.do_due()
+        if self.heap:
+            self.do_due()
+        if self.turns:
+            self.take_turns()
+
+    def patience(self) -> float:
+        """For how many seconds there is nothing to do but to wait; -1 for ever."""
+        if self.turns:
+            return 0.0
+        if not self.heap:
+            return -1.0
+        return max(0.0, self.heap[0][0] - time.monotonic())
+
+    def do_due(self) -> None:
+        """Tell those whose time has come, as many as there is time for."""
+        now = time.monotonic()
+        while self.heap and self.heap[0][0] <= now:
+            due, _, member = heapq.heappop(self.heap)
+            if due != member.timer:
+                continue  # an earlier one came in between
+            member.timer = INFINITE
+            if member.due > now:
+                self.set_due(member, member.due)
+            else:
+                member.due = INFINITE
+                member.on_time()
+                if time.monotonic() > now + DUE_SECONDS:
+                    return
+
+    def take_turns(self) -> None:
+        """Go on with what waits for its turn, each once, until something may be due."""
+        until = time.monotonic() + TURN_SECONDS
+        for _ in range(len(self.turns)):
+            function, arguments = self.turns.popleft()
+            function(*arguments)
+            if time.monotonic() > until:
+                return
+
+    def close(self) -> None:
+        """Give its descriptors back; it runs no more."""
+        self.poller.close()
+        self.bell.close()
+
+
 # === repeats =================================================================
 # Requests that come again byte by byte, and the bytes of their answers.  Touches nothing.
 
@@ -40769,10 +42160,13 @@ class Core:
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
-        self.folder: Optional[Folder] = None
+        self.forwarder: Optional[Forwarder] = None
         if settings.record and settings.record_to:
-            self.folder = Folder(settings.record_to, self.log.say)
-        self.answerer = Answerer(self.mocks, settings, self.journal)
+            folder = Folder(settings.record_to, self.log.say)
+            recorder = Recorder(folder, settings.record_errors, self.mocks.files.look_now)
+            self.forwarder = Forwarder(settings, recorder, self.mocks.ports, self.log.say)
+            self.forwarder.count = self.journal.count_forwarded
+        self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
@@ -40834,6 +42228,8 @@ class Core:
 
     def close(self) -> None:
         """Give back what it holds of the system; the loop does not run any more."""
+        if self.forwarder:
+            self.forwarder.close()
         self.workers.close()
         self.log.close()
         self.loop.close()
@@ -40844,8 +42240,8 @@ class Core:
             self.thread.join(GRACE_SECONDS)
 
     def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
-        """What a signature of a request is held against, if one may be."""
-        if not self.settings.credential:
+        """What a signature of a request is held against, if one may be, and what is forwarded."""
+        if not (self.settings.credential or self.forwarder):
             return None
         return AsSent(head.target, head.lines, body)
 
@@ -41641,158 +43037,6 @@ def mock_schema() -> Json:
     }
 
 
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
-CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
-
-Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-        self.wanted = BODY_PIECE
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
-        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            # Not all of it: it may be a header, or a body whose length was wrong.
-            text = shown(line.decode("latin-1"), room=18)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    # More digits are above any limit, and of thousands int() makes an error.
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
-
-
 # === channel =================================================================
 # A connection's socket as a task sees it: bytes in, bytes out, waits that end with its client.
 
@@ -42518,8 +43762,8 @@ class Handler(Channel):
         finally:
             if entry:
                 self.note_end(entry, ended, started)
-            elif answered.feed:
-                core.journal.unwatch(answered.feed)
+            if answered.feed:
+                answered.feed.leave()
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
 

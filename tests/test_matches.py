@@ -8,7 +8,7 @@ import re
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from mocked import mock_of
-from samples import MP3, PNG, SAMPLES, call_of, wire_of
+from samples import MP3, PNG, SAMPLES, call_of, request_of, wire_of
 
 import mock_server as m
 
@@ -568,3 +568,21 @@ def test_every_api_matches_its_own_sample() -> None:
         if SAMPLES[kind][2]:
             calls["streamed"] = call_of(kind, True)
         check_apart(calls)
+
+
+def test_a_history_is_that_of_answers_as_they_are_replayed() -> None:
+    key = "the-clients-own-0123456789"
+    for form in FORMS:
+        histories = []
+        for said in (key, "***"):
+            messages = [
+                *form.user(form.text("Key?")),
+                *form.answer(f"It is {said}"),
+                *form.user(form.text("Thanks")),
+            ]
+            headers = {"authorization": f"Bearer {key}"}
+            request = request_of(form.kind, body=form.body(messages), headers=headers)
+            call = read(request)
+            histories.append((matched(call)["history"], call.history))
+        asked, replayed = histories
+        assert asked[0] == replayed[1] == replayed[0] != asked[1], form.kind

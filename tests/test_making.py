@@ -290,6 +290,20 @@ def test_what_leads_elsewhere_and_what_failed_is_never_saved(status: int) -> Non
     assert f"an answer of status {status}" in recording.reason and recording.files == {}
 
 
+def test_what_is_not_done_is_not_saved_for_those_who_ask_until_it_is() -> None:
+    for path in ("/v1/responses/resp_1", "/v1/batches/b"):
+        for said, is_saved in (
+            (b'{"status": "in_progress"}', False),
+            (b'{"done": false}', False),
+            (b'{"status": "completed"}', True),
+            (b"in_progress", True),
+        ):
+            assert bool(made(m.Request("GET", path), said, JSON).files) == is_saved, said
+    body = b'{"model": "m", "input": "Hi", "background": true}'
+    begun = m.Request("POST", "/v1/responses", body=body)
+    assert made(begun, b'{"status": "queued"}', JSON).files
+
+
 def test_what_would_not_answer_is_not_saved() -> None:
     wire, call = read_call(CHATTED)
     capture = m.Capture(CHATTED, 200, (), b"{}")

@@ -8,7 +8,7 @@ import re
 from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from mocked import mock_of
-from samples import MP3, PNG, SAMPLES, call_of, wire_of
+from samples import MP3, PNG, SAMPLES, call_of, request_of, wire_of
 
 import mock_server as m
 
@@ -417,10 +417,21 @@ def test_a_request_comes_again_though_it_is_not_quite_the_same() -> None:
                 assert differing(mock, call) == [], (form.kind, number, name)
 
 
-def test_recordings_are_read_without_a_doubt() -> None:
+def test_all_together_each_is_answered_by_its_own() -> None:
     for form in (FORMS[0], FORMS[9], FORMS[14]):
-        mocks = [recorded(call) for _, call in conversations(form)]
-        assert m.doubts_about(mocks) == []
+        calls = dict(conversations(form))
+        session = m.Mocks().session("")
+        session.add(
+            [
+                {"match": matched(call), "name": name, "response": {"raw": "x"}}
+                for name, call in calls.items()
+            ]
+        )
+        assert m.doubts_about(session.in_order()) == []
+        for name, call in calls.items():
+            wire, _ = m.route(call.request)
+            found, _ = session.find(call, wire)
+            assert found and found.mock.name == name, (form.kind, name)
 
 
 # --- what decides the form of an answer, and all that is no conversation ---
@@ -510,6 +521,7 @@ APART: Mapping[type, List[Any]] = {
         *({"input": {"invokeModel": {"body": one}}} for one in ("e30=", "eyJhIjogMX0=")),
     ],
     m.OpenAIModerations: [{}, {"input": ["Hi", "Ho"]}, {"input": [{"type": "text", "text": "Hi"}]}],
+    m.VertexPredict: [{}, {"parameters": {"outputDimensionality": 8}}],
     m.BedrockGuardrail: [{}, {"source": "OUTPUT"}, {"content": [{"text": {"text": "Ho"}}]}],
     m.CohereRerank: [{}, {"query": "Ho"}, {"documents": ["Hi", "Ho"]}, {"top_n": 1}],
     m.OpenAIImages: [{}, {"n": 2}, {"size": "1024x1024"}, {"prompt": "Ho"}, {"quality": "low"}],
@@ -556,3 +568,21 @@ def test_every_api_matches_its_own_sample() -> None:
         if SAMPLES[kind][2]:
             calls["streamed"] = call_of(kind, True)
         check_apart(calls)
+
+
+def test_a_history_is_that_of_answers_as_they_are_replayed() -> None:
+    key = "the-clients-own-0123456789"
+    for form in FORMS:
+        histories = []
+        for said in (key, "***"):
+            messages = [
+                *form.user(form.text("Key?")),
+                *form.answer(f"It is {said}"),
+                *form.user(form.text("Thanks")),
+            ]
+            headers = {"authorization": f"Bearer {key}"}
+            request = request_of(form.kind, body=form.body(messages), headers=headers)
+            call = read(request)
+            histories.append((matched(call)["history"], call.history))
+        asked, replayed = histories
+        assert asked[0] == replayed[1] == replayed[0] != asked[1], form.kind

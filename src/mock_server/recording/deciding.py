@@ -45,10 +45,17 @@ DECIDING: Mapping[str, Paths] = {
     ),
     "embed": ("dimensions", "encoding_format"),
     "cohere embed": ("embedding_types", "output_dimension"),
+    "ollama embed": ("dimensions",),
+    "ollama embeddings": (),
+    "bedrock invoke": ("dimensions", "embedding_types"),
     "embedContent": ("taskType", "outputDimensionality"),
+    "batchEmbedContents": (),
+    "predict": ("parameters",),  # Google's, of vectors and of pictures
     "image": ("n", "size", "quality", "output_format", "response_format"),
     "audio": ("response_format", "language"),
     "rerank": ("top_n",),
+    "bedrock rerank": (),
+    "vertex_ai rerank": ("topN",),
 }
 
 # Fields that are asked for where they are there: few requests have them.

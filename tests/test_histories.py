@@ -186,19 +186,18 @@ def test_only_calls_with_a_conversation_have_one() -> None:
 
 def test_a_mock_asks_for_it() -> None:
     wanted = history(HI, HO, BYE)
-    mock = {"match": {"history": wanted}, "response": {"text": "x"}}
     answers = m.Answerer(m.Mocks(), m.Settings())
-    answers.mocks.session("").add([mock])
-    for messages, said in (([HI, HO, BYE], "x"), ([user("Oh"), HO, BYE], "")):
+    answers.mocks.session("").add([{"match": {"history": wanted}, "response": {"text": "x"}}])
+
+    def told(*messages: Any) -> Any:
         body = json.dumps({"model": "m", "messages": messages}).encode()
         request = m.Request("POST", "/v1/chat/completions", body=body)
-        for _ in range(3):  # also from memory
-            told = json.loads(answers.answer(request).response.body)
-            assert (
-                told.get("choices", [{"message": {"content": ""}}])[0]["message"]["content"] == said
-            )
-            if not said:
-                assert f'history is "{history(*messages)}", expected' in told["error"]["message"]
+        return json.loads(answers.answer(request).response.body)
+
+    other = f'history is "{history(user("Oh"), HO, BYE)}", expected "{wanted}", the hash'
+    for _ in range(3):  # also from memory
+        assert told(HI, HO, BYE)["choices"][0]["message"]["content"] == "x"
+        assert other in told(user("Oh"), HO, BYE)["error"]["message"]
 
 
 @cases(

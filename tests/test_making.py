@@ -138,7 +138,9 @@ def test_what_each_api_answers_whole_and_streamed_is_answered_again() -> None:
             if given.frames is not None:
                 more["arrivals"] = arrivals_of(given.frames)
             recording = made(request, body, type_in(given), given.status, **more)
-            check_same(recording, request, given.status, type_in(given), body)
+            # The ids of requests are scrubbed, which some hosts have in the body.
+            kept = re.sub(rb"\breq_\w{20,}", b"***", body)
+            check_same(recording, request, given.status, type_in(given), kept)
             if given.frames is not None and given.status == 200:
                 pace = loaded(recording).answers[0].delivery.pace
                 assert pace and pace.first == 0.5
@@ -286,6 +288,20 @@ def test_headers_are_kept_line_by_line() -> None:
 def test_what_leads_elsewhere_and_what_failed_is_never_saved(status: int) -> None:
     recording = made(CHATTED, b"{}", JSON, status)
     assert f"an answer of status {status}" in recording.reason and recording.files == {}
+
+
+def test_what_is_not_done_is_not_saved_for_those_who_ask_until_it_is() -> None:
+    for path in ("/v1/responses/resp_1", "/v1/batches/b"):
+        for said, is_saved in (
+            (b'{"status": "in_progress"}', False),
+            (b'{"done": false}', False),
+            (b'{"status": "completed"}', True),
+            (b"in_progress", True),
+        ):
+            assert bool(made(m.Request("GET", path), said, JSON).files) == is_saved, said
+    body = b'{"model": "m", "input": "Hi", "background": true}'
+    begun = m.Request("POST", "/v1/responses", body=body)
+    assert made(begun, b'{"status": "queued"}', JSON).files
 
 
 def test_what_would_not_answer_is_not_saved() -> None:

@@ -334,6 +334,10 @@ def test_what_is_recorded_goes_into_one_of_the_data_directories(tmp_path: Path) 
         assert (values["data"], values["record_to"]) == told
     with pytest.raises(ValueError, match="record needs a directory .* with record_to, or .* data"):
         MockServer(record="openai=http://a")
+    for inside in ("mocks", "mocks/recorded"):
+        place = os.path.join(data, inside)
+        with pytest.raises(ValueError, match="record_to: .* is where the mocks of .* are"):
+            MockServer(record="openai=http://a", data=data, record_to=place)
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match='record_to: ".*file" is no directory'):
         MockServer(record="openai=http://a", record_to=str(tmp_path / "file"))

@@ -24,7 +24,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 # A room imports from its own layer and those above it.
 LAYERS = {
-    "words": ["limits", "errors", "secrets", "keys", "records", "trimming"],
+    "words": ["limits", "errors", "secrets", "key_places", "keys", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
     "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
@@ -55,8 +55,8 @@ LAYERS = {
         *("judging", "unowned", "passing", "answering"),
     ],
     "sockets": [
-        *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
-        *("listener", "core", "session_methods", "server"),
+        *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
+        *("connection", "listener", "core", "session_methods", "server"),
     ],
     "command line": ["usage", "cli", "__main__"],
 }

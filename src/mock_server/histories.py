@@ -44,7 +44,7 @@ SILENT_MEMBERS = frozenset(
         *("annotations", "citations", "logprobs"),
     )
 )
-SILENT_TYPES = frozenset(("thinking", "redacted_thinking", "reasoning"))
+SILENT_TYPES = ("thinking", "redacted_thinking", "reasoning")
 # Types and states that a client may as well leave out.
 USUAL_WORDS: Mapping[str, Tuple[str, ...]] = {
     "type": ("message", "text", "input_text", "output_text", "function"),

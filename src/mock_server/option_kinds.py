@@ -81,6 +81,12 @@ def is_among(path: str, others: Iterable[str]) -> bool:
     return os.path.realpath(path) in map(os.path.realpath, others)
 
 
+def lies_in_mocks(path: str, directory: str) -> bool:
+    """Whether a path leads to where a data directory's mocks are, or below."""
+    mocks = os.path.realpath(os.path.join(directory, "mocks"))
+    return (os.path.realpath(path) + os.sep).startswith(mocks + os.sep)
+
+
 def checked_host_name(node: OptionNode) -> str:
     """A host name, maybe with a wildcard, or an address."""
     if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):

@@ -14,7 +14,7 @@ from typing import (
     Union,
 )
 
-from .errors import MISSING
+from .errors import MISSING, shown
 from .limits import DEFAULT_PORT, DIALECTS, JOURNAL, MAX_BODY
 from .option_kinds import (
     BYTES,
@@ -36,6 +36,7 @@ from .option_kinds import (
     Kind,
     OptionNode,
     is_among,
+    lies_in_mocks,
     name_and_url,
     port_and_dialect,
     word_of,
@@ -336,6 +337,12 @@ def recording_places(
             f"{spelled('record')} needs a directory for recordings; name one with "
             f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
         )
+    for directory in data:
+        if lies_in_mocks(place, directory):
+            raise BadOption(
+                f"{spelled('record_to')}: {shown(place)} is where the mocks of {shown(directory)} "
+                "are; recordings go into a data directory, with mocks/ and recordings/ in it"
+            )
     places = list(data)
     if not is_among(place, data):
         places.append(place)

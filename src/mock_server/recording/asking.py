@@ -84,8 +84,10 @@ class Asking:
     def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
         """Ask for the text, the number or the boolean that is at a place in the body, or for
         nothing there."""
-        # A name with a point in it can't be part of a path.
+        # A name with a point in it can't be part of a path, and one that is a key should not be.
         if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
             value = self.matcher(value, longest)

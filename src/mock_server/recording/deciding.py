@@ -45,25 +45,25 @@ DECIDING: Mapping[str, Paths] = {
     ),
     "embed": ("dimensions", "encoding_format"),
     "cohere embed": ("embedding_types", "output_dimension"),
+    "ollama embed": ("dimensions",),
+    "ollama embeddings": (),
+    "bedrock invoke": ("dimensions", "embedding_types"),
     "embedContent": ("taskType", "outputDimensionality"),
+    "batchEmbedContents": (),
+    "predict": ("parameters",),  # Google's, of vectors and of pictures
     "image": ("n", "size", "quality", "output_format", "response_format"),
     "audio": ("response_format", "language"),
     "rerank": ("top_n",),
+    "bedrock rerank": (),
+    "vertex_ai rerank": ("topN",),
 }
 
 # Fields that are asked for where they are there: few requests have them.
 RARE: Mapping[str, Paths] = {
     "chat": (
-        *(
-            "functions",
-            "function_call",
-            "audio",
-            "web_search_options",
-            "top_logprobs",
-            "prompt_mode",
-        ),
-        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
-        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
+        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
+        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
     ),
     "cohere chat": ("thinking.type",),
     "ollama chat": ("logprobs",),
@@ -83,6 +83,13 @@ RARE: Mapping[str, Paths] = {
 # Which APIs have the fields of another one.
 LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
 
+# What is also asked for where another field is there.
+BESIDE: Mapping[str, Paths] = {
+    "generationConfig.responseMimeType": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+    ),
+}
+LISTING = ("embed", "moderate")  # operations of one text or of a list
 # InvokeModel takes the makers' own requests; Nova's are Converse's.
 FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
 
@@ -135,10 +142,16 @@ def tell_form(asking: Asking) -> None:
         if path.startswith(STREAMED) and not call.stream:
             continue
         asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    beside = [
+        other
+        for path, others in BESIDE.items()
+        if walked(call.body, as_spelled(call.body, path)) is not None
+        for other in others
+    ]
     for path in RARE.get(kind, ()):
-        path = as_spelled(call.body, path)
-        if walked(call.body, path) is not None:
-            asking.whole(path)
+        place = as_spelled(call.body, path)
+        if path in beside or walked(call.body, place) is not None:
+            asking.whole(place)
 
 
 def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
@@ -158,9 +171,9 @@ def tell_body(asking: Asking) -> None:
         files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
         if files:
             asking.body[name] = files if isinstance(value, list) else files[0]
-        elif isinstance(value, str) and value == call.user:
-            # A list of texts may read as one text.
-            if "\n" in value:
+        elif "user" in asking.keys and value == call.user:
+            # A list may read as one text.
+            if call.operation in LISTING:
                 asking.leaf(f"{name}.0", None)
         elif value is not None:
             asking.whole(name)

@@ -129,6 +129,9 @@ def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, 
             yield from result_leaves(f"{path}.{name}", value)
         elif name not in RESULT_NAMES:
             found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            for inner, leaf in found:
-                if leaf is not None and not inner.endswith(".type"):
-                    yield inner, leaf
+            yield from (one for one in found if is_told(*one))
+
+
+def is_told(path: str, leaf: Json) -> bool:
+    """Whether a leaf of a result is more than its end or the type of a part."""
+    return leaf is not None and not path.endswith(".type")

@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
+from ..histories import conversation_in, history_of, speaker_of
 from ..jsons import compact, within
 from ..limits import Json
 from ..mocks.silence import PROMPTED
@@ -28,6 +29,7 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
 }
+BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
@@ -77,15 +79,20 @@ def tell_path(asking: Asking) -> None:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
-    said = call.said
-    if isinstance(said, dict):
+    if isinstance(call.said, dict):
         tell_body(asking)
-    elif said not in (None, "", []) and call.request.body:
-        text = said if isinstance(said, str) else compact(said)
-        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
-            asking.keys["body"] = said
-        else:
-            asking.keys["body_sha256"] = call.body_sha256
+    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+        tell_text_or_list(asking)
+
+
+def tell_text_or_list(asking: Asking) -> None:
+    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
+    said = asking.call.said
+    text = said if isinstance(said, str) else compact(said)
+    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+        asking.keys["body"] = said
+    else:
+        asking.keys["body_sha256"] = asking.call.body_sha256
 
 
 def tell_query(asking: Asking, names: List[str]) -> None:
@@ -109,7 +116,7 @@ def tell_conversation(asking: Asking) -> None:
         asking.keys["turn"] = call.turn
         asking.ask("tool_result", call.tool_result)
         if call.history:
-            asking.keys["history"] = call.history
+            asking.keys["history"] = replayed_history(asking)
         tell_tools(asking)
         tell_last(asking)
     tell_form(asking)
@@ -118,6 +125,16 @@ def tell_conversation(asking: Asking) -> None:
     # The body of an invoke request is packed, and says what is counted.
     if isinstance(within(call.body, "input", "invokeModel", "body"), str):
         asking.keys["body_sha256"] = call.body_sha256
+
+
+def replayed_history(asking: Asking) -> Optional[str]:
+    """The history of the request as it comes when earlier answers are replays: in those the
+    client's own key is scrubbed, too."""
+    _, messages = conversation_in(asking.call.body)
+    replayed = [
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+    ]
+    return history_of({"messages": replayed})
 
 
 def tell_prompt(asking: Asking) -> None:

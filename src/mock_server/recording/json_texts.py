@@ -36,8 +36,6 @@ def short_number(digits: str) -> int:
 MEMBERS_DECODER = json.JSONDecoder(
     object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
 )
-    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
-)
 WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
 # What says which of several texts a piece belongs to, beside the names on the way to it.
 APART = frozenset(

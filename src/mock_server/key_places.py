@@ -119,7 +119,7 @@ def is_secret_member(name: str, value: str) -> bool:
 # --- values behind names ---
 
 # In lower case: the end of a name, what may stand between it and the value.
-SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}(\\{0,3}[\"'`])?"
+SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
 NAMED_VALUES = tuple(
     (word, re.compile(word + SEPARATOR))
     for word in (

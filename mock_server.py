@@ -493,9 +493,10 @@ MOST_FORWARDED = 64  # requests at once, each with a thread; others wait for the
 FORWARD_TURN_SECONDS = 30.0  # and no longer than this
 CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
 SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
+LEFT_SECONDS = 300.0  # that an answer may take to its end, for its recording alone
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
-CLOSING_SECONDS = 0.5  # that a recording may take to its end, when the server is closed
+CLOSING_SECONDS = 0.25  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---
 
@@ -5363,6 +5364,10 @@ class Wanting(NamedTuple):
 
     gate: Optional[Gate] = None
     timeout: float = 0.0
+
+
+class Abandoned(Exception):
+    """Nobody waits for work any more: it ends, and may give what is told of that."""
 
 
 ASIDE = Wanting()
@@ -20889,7 +20894,7 @@ class Upstreams:
 # === recording/passages ======================================================
 # Passages: what the client's side and the upstream's side of a forwarded request hand each other.
 
-# May touch threading.
+# May touch threading and time.
 
 
 # Where an event of a stream ends: its chunks and packets may say otherwise.
@@ -20921,7 +20926,9 @@ class Forwarded:
         """What became of the recording, for the log; nothing as long as that is open."""
         if self.recorded:
             return f"(recorded as {self.recorded})"
-        return f"(not recorded: {self.reason})" if self.reason else ""
+        if self.reason and self.status:  # else the answer itself says it
+            return f"(not recorded: {self.reason})"
+        return ""
 
 
 class Passage(Gate):
@@ -20943,6 +20950,7 @@ class Passage(Gate):
         self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
         self.size = 0
         self.is_left = False  # whether nobody waits for it any more
+        self.left_at = 0.0  # of the monotonic clock
 
     @property
     def is_ready(self) -> bool:
@@ -20983,7 +20991,7 @@ class Passage(Gate):
     def leave(self) -> None:
         """Nobody waits for it any more."""
         with self.room:
-            self.is_left = True
+            self.is_left, self.left_at = True, time.monotonic()
             self.pieces.clear()
             self.size = 0
             self.room.notify_all()
@@ -34722,6 +34730,20 @@ def own_headers(request: Request, answered: Answered) -> Headers:
     return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
 
 
+def abandoned(work: Work[Answered]) -> Optional[Answered]:
+    """Have work end for which nobody waits any more; what is told of it, if it has something to
+    tell."""
+    try:
+        work.throw(Abandoned())
+    except StopIteration as stop:
+        told: Answered = stop.value
+        return told
+    except Abandoned:
+        return None
+    work.close()
+    return None
+
+
 def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:
     """What work wants next, or what it gives in the end."""
     try:
@@ -39038,6 +39060,8 @@ class Link:
                 self.is_ragged = True
                 return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
+        if not found and self.is_cut:  # this end is none of the answer's
+            raise Unanswered(BROKEN, "the connection was cut")
         return found
 
     # --- ends ---
@@ -41048,12 +41072,10 @@ class Recorder:
         status = capture.status
         if 400 <= status < 500 and not self.with_errors:
             return "", f"answers of status {status} are saved with --record-errors"
-        made = made_of(wire, call, capture)
-        reason = self.folder.save(made)
-        if reason:
-            return "", reason
-        self.when_saved()
-        return made.mock, ""
+        name, reason = self.folder.keep(made_of(wire, call, capture))
+        if name:
+            self.when_saved()
+        return name, reason
 
 
 # === recording/forwarding ====================================================
@@ -41174,7 +41196,8 @@ class Forwarder:
             forwarded.reason = "the server was closed"
             passage.end(Cut("close"))
         elif passage.is_ready:
-            self.say(f"{forwarded.url} broke off: {why}")
+            if not passage.is_left:
+                self.say(f"{forwarded.url} broke off: {why}")
             passage.end(Cut("close"))
         else:
             message = f"the request could not be forwarded to {forwarded.url}: {why}"
@@ -41214,12 +41237,23 @@ class Exchanged:
                 self.pieces.append(piece)
             if incoming.is_over:
                 break
+            self.check_use(taken)
             piece = self.read(None)
         self.keep(taken)
         if is_stream:
             passage.end()
         else:
             passage.answer(self.response())
+
+    def check_use(self, taken: Taken) -> None:
+        """Unanswered if nobody waits for the rest: neither a client nor a recording."""
+        if not self.passage.is_left:
+            return
+        if taken.why:
+            raise Unanswered(502, taken.why)
+        if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
+            told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
+            raise Unanswered(502, told)
 
     def read(self, unsent: Optional[OSError]) -> bytes:
         """What comes next of the body; a request that could not be sent may have an answer."""
@@ -41276,6 +41310,9 @@ class Exchanged:
             name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
         passage.forwarded.recorded, passage.forwarded.reason = name, why
         forwarder.count(passage.forwarded)
+        if passage.is_left:  # the log has had its line
+            outcome = passage.forwarded.outcome()
+            forwarder.say(f"{passage.forwarded.url}, whose client left {outcome}")
 
 
 # === passing =================================================================
@@ -41303,9 +41340,11 @@ def passed_on(
             passage.refuse(Refused(503, told, code="not_forwarded"))
         while not passage.is_ready:  # it ends by itself
             yield Wanting(passage.ready, WAIT_SECONDS)
-    except GeneratorExit:
+    except (Abandoned, GeneratorExit) as error:
         passage.leave()
-        raise
+        if isinstance(error, GeneratorExit):
+            raise
+        return without_answer(passage)
     return come_back(passage)
 
 
@@ -41346,6 +41385,20 @@ def come_back(passage: Passage) -> Answered:
     assert response
     return Answered(
         response, call, note=note, wire=wire, is_repeatable=False, feed=feed, forwarded=forwarded
+    )
+
+
+def without_answer(passage: Passage) -> Answered:
+    """What is told of a forwarded request whose client did not wait."""
+    call, forwarded = without_raw(passage.call), passage.forwarded
+    note = f"forwarded to {forwarded.url}"
+    return Answered(
+        Response(0, ()),
+        call,
+        note=note,
+        wire=passage.wire,
+        is_repeatable=False,
+        forwarded=forwarded,
     )
 
 
@@ -42081,7 +42134,10 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        hint = session.hint
+        if self.forwarder and wire.operation not in ANSWERED_HERE:
+            hint += f"; --record {wire.provider}=URL would forward it"
+        missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})
@@ -44539,6 +44595,75 @@ def ask_for_tls(channel: Channel) -> Waiting[None]:
     yield from channel.linger()
 
 
+# === intake ==================================================================
+# What comes in on a connection: heads and bodies of requests.
+
+
+class Intake(Channel):
+    """Reads requests from the socket of one connection."""
+
+    buffer = b""  # what was read and belongs to no request yet
+    raw = b""  # all of a request, as long as it came at once
+    has_body = False  # whether a body was announced that is not read yet
+
+    def read_head(self) -> Waiting[bytes]:
+        """The next request's head, of which some is there."""
+        deadline = time.monotonic() + self.server.head_seconds
+        seen = 0
+        while True:
+            end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
+            if end >= 0:
+                head = self.buffer[: end + 4]
+                self.buffer = self.buffer[end + 4 :]
+                return head
+            check_partial(self.buffer, seen)
+            seen = len(self.buffer)
+            more = yield from self.receive(deadline)
+            if not more:
+                raise malformed("the connection was closed in the middle of the head")
+            self.buffer += more
+            self.raw += more
+
+    def read_body(self, head: Head) -> Waiting[Bodies]:
+        """The request's body, its content codings undone, and with them."""
+        limit = self.server.core.max_body
+        self.has_body = True  # as long as nothing else is known
+        reader = body_reader(head, limit)
+        self.has_body = bool(reader)
+        expects = head.tokens("expect")
+        # 417 for any other expectation (RFC 9110, 10.1.1).
+        if expects and expects != ["100-continue"]:
+            raise malformed(
+                f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
+            )
+        if not reader:
+            return b"", b""
+        # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
+        if expects and head.minor and not self.buffer:
+            self.sent = Sent()  # the journal counts no answer's bytes with it
+            yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        deadline = time.monotonic() + self.server.body_seconds
+        data, self.buffer = self.buffer, b""
+        wanted = reader.wanted
+        while not reader.feed(data[:wanted]):
+            data = data[wanted:]
+            wanted = reader.wanted
+            if data:
+                yield TURN, 0.0
+                continue
+            data = yield from self.receive(deadline, wanted)
+            if not data:
+                raise malformed("the connection was closed in the middle of the body")
+            self.raw = b""  # it did not come at once, and will not the next time
+        self.buffer = reader.rest + data[wanted:]
+        self.has_body = False
+        body = bytes(reader.pieces)
+        codings = head.tokens("content-encoding")
+        if codings:  # of few bytes they may make many
+            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
+        return body, body
+
+
 # === connection ==============================================================
 # One connection: reads requests, has them answered, performs the steps.
 
@@ -44546,14 +44671,20 @@ def ask_for_tls(channel: Channel) -> Waiting[None]:
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
-class Handler(Channel):
+class GaveUp(Vanished):
+    """A client left before it had any of its answer; what is told of that."""
+
+    def __init__(self, how: str, answered: Answered) -> None:
+        super().__init__(how)
+        self.answered = answered
+
+
+class Handler(Intake):
     """One connection: reads requests, has them answered, performs the steps."""
 
     def handle(self) -> None:
         """Have the loop answer requests until one side has had enough."""
-        self.buffer = b""  # what was read and belongs to no request yet
         self.is_busy = False  # while it is not, a shutdown need not wait for it
-        self.has_body = False  # whether a body was announced that is not read yet
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
@@ -44698,6 +44829,10 @@ class Handler(Channel):
                 yield from self.aside(mocks.files.refresh)
             generation = mocks.generation
             answered, coding = yield from self.answer(request)
+        except GaveUp as given_up:
+            assert head
+            self.note_left(request, head, given_up, started)
+            raise
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.
             closes = refused.close or self.has_body
@@ -44766,9 +44901,10 @@ class Handler(Channel):
             try:
                 assert found.gate
                 yield from self.wait_for(found.gate, found.timeout)
-            except Vanished:
-                work.close()  # nobody waits for it any more
-                raise
+            except Vanished as vanished:
+                # Nobody waits for it any more; what was forwarded is told all the same.
+                answered = abandoned(work)
+                raise GaveUp(str(vanished), answered) if answered else vanished from None
             found = advanced(work)
         return found
 
@@ -44777,65 +44913,6 @@ class Handler(Channel):
         answered = self.server.core.answerer.refuse(request, refused)
         coding = coding_of(answered.response, request.headers.get("accept-encoding"))
         return answered, coding or "identity"
-
-    # --- reading ---
-
-    def read_head(self) -> Waiting[bytes]:
-        """The next request's head, of which some is there."""
-        deadline = time.monotonic() + self.server.head_seconds
-        seen = 0
-        while True:
-            end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
-            if end >= 0:
-                head = self.buffer[: end + 4]
-                self.buffer = self.buffer[end + 4 :]
-                return head
-            check_partial(self.buffer, seen)
-            seen = len(self.buffer)
-            more = yield from self.receive(deadline)
-            if not more:
-                raise malformed("the connection was closed in the middle of the head")
-            self.buffer += more
-            self.raw += more
-
-    def read_body(self, head: Head) -> Waiting[Bodies]:
-        """The request's body, its content codings undone, and with them."""
-        limit = self.server.core.max_body
-        self.has_body = True  # as long as nothing else is known
-        reader = body_reader(head, limit)
-        self.has_body = bool(reader)
-        expects = head.tokens("expect")
-        # 417 for any other expectation (RFC 9110, 10.1.1).
-        if expects and expects != ["100-continue"]:
-            raise malformed(
-                f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
-            )
-        if not reader:
-            return b"", b""
-        # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
-        if expects and head.minor and not self.buffer:
-            self.sent = Sent()  # the journal counts no answer's bytes with it
-            yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        deadline = time.monotonic() + self.server.body_seconds
-        data, self.buffer = self.buffer, b""
-        wanted = reader.wanted
-        while not reader.feed(data[:wanted]):
-            data = data[wanted:]
-            wanted = reader.wanted
-            if data:
-                yield TURN, 0.0
-                continue
-            data = yield from self.receive(deadline, wanted)
-            if not data:
-                raise malformed("the connection was closed in the middle of the body")
-            self.raw = b""  # it did not come at once, and will not the next time
-        self.buffer = reader.rest + data[wanted:]
-        self.has_body = False
-        body = bytes(reader.pieces)
-        codings = head.tokens("content-encoding")
-        if codings:  # of few bytes they may make many
-            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
-        return body, body
 
     # --- writing ---
 
@@ -44879,6 +44956,15 @@ class Handler(Channel):
                 answered.feed.leave()
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
+
+    def note_left(self, request: Request, head: Head, given_up: GaveUp, started: float) -> None:
+        """Note in the journal and the log that a client left before it had any of its answer."""
+        self.sent = Sent()
+        number = str(next(self.server.core.numbers))
+        asked = asked_of(request, head, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered)
+        if entry:
+            self.note_end(entry, str(given_up), started)
 
     def note_end(self, entry: Entry, ended: str, started: float) -> None:
         """Note in the journal and the log how a response ended."""

@@ -296,6 +296,13 @@ def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None
     assert pair.upstream.requests == []
 
 
+def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> None:
+    server = pair.to(says(WHOLE))
+    claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+    status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
+    assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
+
+
 # --- what goes wrong ---
 
 
@@ -406,6 +413,15 @@ def test_a_file_of_authorities_that_can_not_be_used_is_told_at_the_start(tmp_pat
 # --- clients, and the end ---
 
 
+def test_a_client_of_http_1_0_gets_a_stream_without_chunks(pair: Pair) -> None:
+    server = pair.to(says(EVENTS + b"9\r\ndata: a\n\n\r\n0\r\n\r\n"))
+    for _ in range(2):
+        client = pair.client(server).send(post(STREAMING).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+        assert "transfer-encoding" not in client.head()[1]
+        assert client.file.read() == b"data: a\n\n"
+    assert len(pair.upstream.requests) == 1
+
+
 def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
     provider = pair.server()
     provider.mock(response={"text": "one two three", "gate": True})
@@ -417,6 +433,49 @@ def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
     wait_until(lambda: pair.saved)
     assert chat(server.port, stream=True)[1].endswith(b"data: [DONE]\n\n")
     assert len(provider.requests) == 1
+
+
+def test_a_client_that_does_not_wait_is_in_the_journal_and_its_answer_recorded(pair: Pair) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def talk(sock: socket.socket) -> None:
+        begun.set()
+        left.wait(PATIENCE)
+        sock.sendall(WHOLE)
+
+    server = pair.to(talk)
+    client = pair.client(server).send(post())
+    assert begun.wait(PATIENCE)
+    client.close()
+    (entry,) = server.wait_for(ended="client_closed")
+    assert (entry["status"], entry["model"], forwarded(server)["status"]) == (
+        None,
+        "gpt-4o-mini",
+        None,
+    )
+    left.set()
+    wait_until(lambda: pair.saved)
+    wait_until(lambda: forwarded(server)["recorded"])
+
+
+def test_an_answer_that_is_not_recorded_is_not_read_on_for_nobody(pair: Pair) -> None:
+    gone = threading.Event()
+
+    def talk(sock: socket.socket) -> None:
+        sock.sendall(EVENTS.replace(b"\r\n\r\n", b"\r\nContent-Encoding: br\r\n\r\n"))
+        try:
+            while True:
+                sock.sendall(b"1\r\na\r\n")
+        except OSError:
+            gone.set()
+
+    server = pair.to(talk)
+    client = pair.client(server).send(post(STREAMING))
+    client.head()
+    client.close()
+    assert gone.wait(PATIENCE)
+    wait_until(lambda: server.requests[-1]["ended"])
+    assert forwarded(server)["reason"] == 'its content coding "br" can\'t be undone'
 
 
 def test_a_slow_client_has_the_upstream_wait(pair: Pair) -> None:
@@ -460,11 +519,12 @@ def test_many_are_recorded_at_once(pair: Pair) -> None:
     assert (len(pair.saved), len(provider.requests)) == (20, 20)
 
 
-def test_a_server_ends_whatever_its_upstreams_do(pair: Pair) -> None:
+@pytest.mark.parametrize("head", [EVENTS, EVENTS.replace(b"Transfer-Encoding", b"X")])
+def test_a_server_ends_whatever_its_upstreams_do(pair: Pair, head: bytes) -> None:
     closed = threading.Event()
 
     def talk(sock: socket.socket) -> None:
-        sock.sendall(EVENTS)
+        sock.sendall(head + b"9\r\ndata: a\n\n\r\n")
         while sock.recv(65536):
             pass
         closed.set()

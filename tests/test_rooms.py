@@ -55,8 +55,8 @@ LAYERS = {
         *("judging", "unowned", "passing", "answering"),
     ],
     "sockets": [
-        *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
-        *("listener", "core", "session_methods", "server"),
+        *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
+        *("connection", "listener", "core", "session_methods", "server"),
     ],
     "command line": ["usage", "cli", "__main__"],
 }

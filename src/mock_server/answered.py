@@ -8,7 +8,7 @@ from .entries import Asked
 from .errors import Refused
 from .formats.base import WireFormat
 from .forms import bounded_form
-from .gates import Gate, Wanting, Work
+from .gates import Abandoned, Gate, Wanting, Work
 from .http import Head
 from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, LONG, Headers, Json
@@ -234,6 +234,20 @@ def own_headers(request: Request, answered: Answered) -> Headers:
     if "origin" not in request.headers or answered.control:
         return ()
     return (("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", "*"))
+
+
+def abandoned(work: Work[Answered]) -> Optional[Answered]:
+    """Have work end for which nobody waits any more; what is told of it, if it has something to
+    tell."""
+    try:
+        work.throw(Abandoned())
+    except StopIteration as stop:
+        told: Answered = stop.value
+        return told
+    except Abandoned:
+        return None
+    work.close()
+    return None
 
 
 def advanced(work: Work[Answered]) -> Union[Wanting, Answered]:

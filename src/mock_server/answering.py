@@ -37,6 +37,7 @@ from .passing import (
     let_go_of_raw,
 )
 from .recording.forwarding import Forwarder
+from .recording.upstreams import ANSWERED_HERE
 from .records import replace
 from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
@@ -386,7 +387,10 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        missed = Refused(404, f"{why}; {session.hint}", code="mock_not_found")
+        hint = session.hint
+        if self.forwarder and wire.operation not in ANSWERED_HERE:
+            hint += f"; --record {wire.provider}=URL would forward it"
+        missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
         response = failed(wire, call, failure, Delivery(), {"near_misses": misses})

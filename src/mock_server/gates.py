@@ -47,6 +47,10 @@ class Wanting(NamedTuple):
     timeout: float = 0.0
 
 
+class Abandoned(Exception):
+    """Nobody waits for work any more: it ends, and may give what is told of that."""
+
+
 ASIDE = Wanting()
 Result = TypeVar("Result")
 Work = Generator[Wanting, None, Result]  # it yields what it waits for

@@ -10,14 +10,14 @@ from .deliveries import Delivery
 from .errors import Refused
 from .formats.base import WireFormat
 from .formats.other import Other
-from .gates import Wanting, Work
+from .gates import Abandoned, Wanting, Work
 from .limits import WAIT_SECONDS
 from .recording.forwarding import Forwarder
 from .recording.passages import Passage
 from .recording.upstreams import Upstream
 from .records import replace
 from .state import State
-from .values import Call, Failure
+from .values import Call, Failure, Response
 from .writing import failed, own_failure
 
 UNKNOWN_METHOD = 405  # of a path that a provider has with another one
@@ -41,9 +41,11 @@ def passed_on(
             passage.refuse(Refused(503, told, code="not_forwarded"))
         while not passage.is_ready:  # it ends by itself
             yield Wanting(passage.ready, WAIT_SECONDS)
-    except GeneratorExit:
+    except (Abandoned, GeneratorExit) as error:
         passage.leave()
-        raise
+        if isinstance(error, GeneratorExit):
+            raise
+        return without_answer(passage)
     return come_back(passage)
 
 
@@ -84,6 +86,20 @@ def come_back(passage: Passage) -> Answered:
     assert response
     return Answered(
         response, call, note=note, wire=wire, is_repeatable=False, feed=feed, forwarded=forwarded
+    )
+
+
+def without_answer(passage: Passage) -> Answered:
+    """What is told of a forwarded request whose client did not wait."""
+    call, forwarded = without_raw(passage.call), passage.forwarded
+    note = f"forwarded to {forwarded.url}"
+    return Answered(
+        Response(0, ()),
+        call,
+        note=note,
+        wire=passage.wire,
+        is_repeatable=False,
+        forwarded=forwarded,
     )
 
 

@@ -15,6 +15,7 @@ from ..limits import (
     CLOSING_SECONDS,
     CONNECT_SECONDS,
     FORWARD_TURN_SECONDS,
+    LEFT_SECONDS,
     LONG,
     MOST_FORWARDED,
     SILENT_SECONDS,
@@ -140,7 +141,8 @@ class Forwarder:
             forwarded.reason = "the server was closed"
             passage.end(Cut("close"))
         elif passage.is_ready:
-            self.say(f"{forwarded.url} broke off: {why}")
+            if not passage.is_left:
+                self.say(f"{forwarded.url} broke off: {why}")
             passage.end(Cut("close"))
         else:
             message = f"the request could not be forwarded to {forwarded.url}: {why}"
@@ -180,12 +182,23 @@ class Exchanged:
                 self.pieces.append(piece)
             if incoming.is_over:
                 break
+            self.check_use(taken)
             piece = self.read(None)
         self.keep(taken)
         if is_stream:
             passage.end()
         else:
             passage.answer(self.response())
+
+    def check_use(self, taken: Taken) -> None:
+        """Unanswered if nobody waits for the rest: neither a client nor a recording."""
+        if not self.passage.is_left:
+            return
+        if taken.why:
+            raise Unanswered(502, taken.why)
+        if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
+            told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
+            raise Unanswered(502, told)
 
     def read(self, unsent: Optional[OSError]) -> bytes:
         """What comes next of the body; a request that could not be sent may have an answer."""
@@ -242,3 +255,6 @@ class Exchanged:
             name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
         passage.forwarded.recorded, passage.forwarded.reason = name, why
         forwarder.count(passage.forwarded)
+        if passage.is_left:  # the log has had its line
+            outcome = passage.forwarded.outcome()
+            forwarder.say(f"{passage.forwarded.url}, whose client left {outcome}")

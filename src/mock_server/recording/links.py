@@ -175,6 +175,8 @@ class Link:
                 self.is_ragged = True
                 return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
+        if not found and self.is_cut:  # this end is none of the answer's
+            raise Unanswered(BROKEN, "the connection was cut")
         return found
 
     # --- ends ---

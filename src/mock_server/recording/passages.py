@@ -1,12 +1,13 @@
 """Passages: what the client's side and the upstream's side of a forwarded request hand each other.
 
-May touch threading.
+May touch threading and time.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import deque
 from typing import Any, Deque, Dict, Iterator, Optional, Union
 
@@ -48,7 +49,9 @@ class Forwarded:
         """What became of the recording, for the log; nothing as long as that is open."""
         if self.recorded:
             return f"(recorded as {self.recorded})"
-        return f"(not recorded: {self.reason})" if self.reason else ""
+        if self.reason and self.status:  # else the answer itself says it
+            return f"(not recorded: {self.reason})"
+        return ""
 
 
 class Passage(Gate):
@@ -70,6 +73,7 @@ class Passage(Gate):
         self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
         self.size = 0
         self.is_left = False  # whether nobody waits for it any more
+        self.left_at = 0.0  # of the monotonic clock
 
     @property
     def is_ready(self) -> bool:
@@ -110,7 +114,7 @@ class Passage(Gate):
     def leave(self) -> None:
         """Nobody waits for it any more."""
         with self.room:
-            self.is_left = True
+            self.is_left, self.left_at = True, time.monotonic()
             self.pieces.clear()
             self.size = 0
             self.room.notify_all()

@@ -77,9 +77,7 @@ class Recorder:
         status = capture.status
         if 400 <= status < 500 and not self.with_errors:
             return "", f"answers of status {status} are saved with --record-errors"
-        made = made_of(wire, call, capture)
-        reason = self.folder.save(made)
-        if reason:
-            return "", reason
-        self.when_saved()
-        return made.mock, ""
+        name, reason = self.folder.keep(made_of(wire, call, capture))
+        if name:
+            self.when_saved()
+        return name, reason

@@ -1907,7 +1907,7 @@ def is_secret_member(name: str, value: str) -> bool:
 # --- values behind names ---
 
 # In lower case: the end of a name, what may stand between it and the value.
-SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}(\\{0,3}[\"'`])?"
+SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
 NAMED_VALUES = tuple(
     (word, re.compile(word + SEPARATOR))
     for word in (
@@ -1920,9 +1920,10 @@ REST_OF_VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}")
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 LONGEST_NAME_OF_KEY = 60
 PLACEHOLDER = re.compile(
-    r"(?i)\$|%|\{|<|\.\.|\*+\Z|x{3,}|(?:your|my|some|the|insert|enter|replace|change|example|string|str"
-    r"|required|optional|null|none|nil|undefined|true|false|env|process|os|self|config|settings"
-    r"|secrets?|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
+    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
+    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
+    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
+    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
 )
 
 
@@ -1972,7 +1973,7 @@ def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) ->
 # --- in sentences ---
 
 PROVIDED = re.compile(r"key(?: provided)?: {0,2}[\"'`]?(?=\S)")
-TOLD_KEY = re.compile(r"[^\s\"'`<>,;]{1,400}")
+TOLD_KEY = re.compile(r"[^\s\"'`<>,;]+")
 ABOUT_REQUEST = re.compile(
     r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))", re.ASCII
 )
@@ -1989,39 +1990,45 @@ def told_keys(text: str, lowered: str) -> List[Span]:
     """Where providers' own sentences name keys, requests and accounts."""
     found: List[Span] = []
     if "key: " in lowered or "key provided: " in lowered:
-        for match in PROVIDED.finditer(lowered):
-            value = TOLD_KEY.match(text, match.end())
-            if value and is_told_key(value.group(), "provided" in match.group()):
-                found.append((value.start(), value.start() + len(value.group().rstrip(".)!?"))))
+        found += provided_keys(text, lowered)
     if "request" in lowered:
-        found += (
-            one.span(1) for one in ABOUT_REQUEST.finditer(lowered) if has_digits(one.group(1))
-        )
+        told = ABOUT_REQUEST.finditer(lowered)
+        found += (one.span(1) for one in told if has_digits(one.group(1)))
     if "organi" in lowered or "project" in lowered:
         found += (one.span(1) for one in ABOUT_OWNER.finditer(lowered))
-        found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
-    if "subscriptions/" in lowered:
+    if "projects/" in lowered or "subscriptions/" in lowered:
         found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
     if "arn:aws" in lowered:
         found += (one.span() for one in AWS_ACCOUNT.finditer(lowered))
     return found
 
 
+def provided_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys that were refused."""
+    found: List[Span] = []
+    last = 0
+    for match in PROVIDED.finditer(lowered):
+        value = TOLD_KEY.match(text, match.end())
+        if match.end() < last or not value:
+            continue
+        last = value.end()
+        told = value.group().rstrip(".)!?")
+        if is_told_key(told, "provided" in match.group()):
+            found.append((value.start(), value.start() + len(told)))
+    return found
+
+
 def is_told_key(value: str, is_provided: bool) -> bool:
     """Whether what follows `API key:` is a key, hidden or not."""
-    if value.startswith(("***.", "**")) and not value.strip("*."):
+    shown = value.strip("*")
+    if not shown:
         return False
-    return (
-        is_provided
-        or "**" in value.strip("*")
-        or looks_random(value.strip("*"))
-        or (value.startswith("**") and value[-1:].isalnum())
-    )
+    return is_provided or "**" in value[:-2] or looks_random(shown)
 
 
 def has_digits(value: str) -> bool:
     """Whether this is no word."""
-    return any(letter.isdigit() for letter in value)
+    return value.startswith("req_") or any(letter.isdigit() for letter in value)
 
 
 # --- in headers and URLs ---
@@ -39253,14 +39260,12 @@ class Sheet(NamedTuple):
 def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
     """What is written, without what must go."""
     changes: List[List[Change]] = [[] for _ in sheets]
-    channels: Dict[WayTo, List[Tuple[int, JsonText]]] = {}
+    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
     for number, sheet in enumerate(sheets):
         for one in sheet.texts:
-            if one.path is not None:
-                channels.setdefault(one.path, []).append((number, one))
-            elif len(one.text) >= LEAST_KEY:
-                for span in spans_of(one.text):
-                    changes[number].append(change(sheet.written, one, span, SCRUBBED))
+            channels.setdefault(one.path, []).append((number, one))
+    for piece in channels.pop(None, []):
+        scrub_channel([piece], sheets, spans_of, changes)
     for pieces in channels.values():
         scrub_channel(pieces, sheets, spans_of, changes)
     return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
@@ -40729,10 +40734,6 @@ class Folder:
         self.root, self.say = root, say
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
-
-    def save(self, made: Made) -> str:
-        """Write the files of a recording; empty if it is saved, else why it is not."""
-        return self.keep(made)[1]
 
     def keep(self, made: Made) -> Tuple[str, str]:
         """Write the files of a recording, the mock last: the name of the mock's file, and why

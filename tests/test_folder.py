@@ -41,28 +41,34 @@ class Saving:
         self.root, self.said = root, []  # type: Path, List[str]
         self.folder = m.Folder(str(root), self.said.append)
 
+    def save(self, recording: m.Made) -> str:
+        """Why a recording is not kept, if it is not."""
+        file, reason = self.folder.keep(recording)
+        assert bool(file) != bool(reason)
+        return reason
+
 
 def test_a_recording_is_written_as_it_was_made_and_answers_then(tmp_path: Path) -> None:
     saving = Saving(tmp_path / "not" / "there" / "yet")
-    assert saving.folder.save(made()) == "" and saving.said == []
+    assert saving.save(made()) == "" and saving.said == []
     assert files_in(saving.root) == made().files
     (mock,) = loaded(str(saving.root)).from_files
     assert (mock.name, mock.place) == ("a", "mocks/recorded/a.json#1")
-    assert saving.folder.save(m.Made("a", reason="no")) == "no"
+    assert saving.save(m.Made("a", reason="no")) == "no"
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     saving = Saving(tmp_path)
-    assert saving.folder.save(made()) == ""
-    assert saving.folder.save(made(text="data: other\n\n")) == "recorded already"
-    assert saving.folder.save(made(user="Ho", text="data: 2\n\n")) == ""
+    assert saving.save(made()) == ""
+    assert saving.save(made(text="data: other\n\n")) == "recorded already"
+    assert saving.save(made(user="Ho", text="data: 2\n\n")) == ""
     kept = saving.folder.keep(made(user="Hu", text="data: 3\n\n"))
     assert kept == ("mocks/recorded/a-3.json", "")
-    assert saving.folder.save(made(user="Hu")) == "recorded already"
+    assert saving.save(made(user="Hu")) == "recorded already"
     assert saving.said == []
     # Somebody took the mock away, and left what it names.
     os.unlink(tmp_path / "mocks/recorded/a.json")
-    assert saving.folder.save(made(text="data: 4\n\n")) == ""
+    assert saving.save(made(text="data: 4\n\n")) == ""
     mocks = {mock.name: mock for mock in loaded(str(tmp_path)).from_files}
     told = {
         name: (one.expected, b"".join(mock.answers[0].form.frames))
@@ -84,7 +90,7 @@ def test_of_many_that_save_at_once_each_is_whole_and_of_equals_one_wins(tmp_path
     threads = [
         threading.Thread(
             target=lambda at=at: reasons.append(
-                m.Folder(str(tmp_path), print).save(made(user=f"{at % 3}", text=f"data: {at}\n\n"))
+                Saving(tmp_path).save(made(user=f"{at % 3}", text=f"data: {at}\n\n"))
             )
         )
         for at in range(12)
@@ -108,20 +114,20 @@ def test_links_that_lead_out_of_the_directory_are_not_followed(tmp_path: Path) -
         (root / link).parent.mkdir(parents=True, exist_ok=True)
         (root / link).symlink_to(outside, target_is_directory=True)
         saving = Saving(root)
-        reason = saving.folder.save(made())
+        reason = saving.save(made())
         assert "leads out of the data directory" in reason
         assert saving.said == [f"{reason}; answers are passed on all the same"]
     assert files_in(outside) == {} and list(outside.iterdir()) == []
     # A directory that is a link itself is the one that is meant.
     (tmp_path / "link").symlink_to(outside, target_is_directory=True)
-    assert Saving(tmp_path / "link").folder.save(made()) == ""
+    assert Saving(tmp_path / "link").save(made()) == ""
     assert files_in(outside) == made().files
 
 
 def test_names_that_lead_out_of_the_directory_are_refused(tmp_path: Path) -> None:
     for name in ("../a.json", "/a.json", "mocks/../../a.json", "./a.json"):
         saving = Saving(tmp_path / "data")
-        assert "leads out of" in saving.folder.save(m.Made("a", {name: b"{}"}, name))
+        assert "leads out of" in saving.save(m.Made("a", {name: b"{}"}, name))
     assert files_in(tmp_path) == {}
 
 
@@ -130,13 +136,13 @@ def test_what_keeps_it_from_being_saved_is_said_once(
 ) -> None:
     saving = Saving(tmp_path)
     (tmp_path / "recordings").write_text("in the way")
-    first = saving.folder.save(made())
+    first = saving.save(made())
     place = os.path.join(str(tmp_path), "recordings")
     assert first == f"recordings can't be saved in {place}: Not a directory"
-    assert saving.folder.save(made("b")) == first
+    assert saving.save(made("b")) == first
     assert saving.said == [f"{first}; answers are passed on all the same"]
     (tmp_path / "recordings").unlink()
-    assert saving.folder.save(made()) == ""
+    assert saving.save(made()) == ""
 
     def full(*given: Any, **named: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -146,7 +152,7 @@ def test_what_keeps_it_from_being_saved_is_said_once(
         with monkeypatch.context() as patch:
             for name in failing:
                 patch.setattr(os, name, full)
-            reason = saving.folder.save(made("c"))
+            reason = saving.save(made("c"))
         assert reason == f"recordings can't be saved in {tmp_path}: No space left on device"
         assert files_in(tmp_path) == before
     assert saving.said[1:] == [f"{reason}; answers are passed on all the same"]
@@ -158,16 +164,16 @@ def test_where_there_are_no_links_and_no_locks_nothing_is_overwritten_either(
     monkeypatch.delattr(os, "link")  # as on some systems
     monkeypatch.setitem(sys.modules, "fcntl", None)
     saving = Saving(tmp_path)
-    assert saving.folder.save(made()) == "" and files_in(tmp_path) == made().files
-    assert saving.folder.save(made(user="Ho")) == ""
-    assert saving.folder.save(made(user="Ho")) == "recorded already"
+    assert saving.save(made()) == "" and files_in(tmp_path) == made().files
+    assert saving.save(made(user="Ho")) == ""
+    assert saving.save(made(user="Ho")) == "recorded already"
     assert len(files_in(tmp_path)) == 6 and saving.said == []
 
 
 def test_the_umask_says_who_may_read_a_recording(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        assert Saving(tmp_path).folder.save(made()) == ""
+        assert Saving(tmp_path).save(made()) == ""
     finally:
         os.umask(before)
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in made().files}

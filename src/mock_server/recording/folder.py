@@ -35,10 +35,6 @@ class Folder:
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
 
-    def save(self, made: Made) -> str:
-        """Write the files of a recording; empty if it is saved, else why it is not."""
-        return self.keep(made)[1]
-
     def keep(self, made: Made) -> Tuple[str, str]:
         """Write the files of a recording, the mock last: the name of the mock's file, and why
         there is none."""

@@ -34,14 +34,12 @@ class Sheet(NamedTuple):
 def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
     """What is written, without what must go."""
     changes: List[List[Change]] = [[] for _ in sheets]
-    channels: Dict[WayTo, List[Tuple[int, JsonText]]] = {}
+    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
     for number, sheet in enumerate(sheets):
         for one in sheet.texts:
-            if one.path is not None:
-                channels.setdefault(one.path, []).append((number, one))
-            elif len(one.text) >= LEAST_KEY:
-                for span in spans_of(one.text):
-                    changes[number].append(change(sheet.written, one, span, SCRUBBED))
+            channels.setdefault(one.path, []).append((number, one))
+    for piece in channels.pop(None, []):
+        scrub_channel([piece], sheets, spans_of, changes)
     for pieces in channels.values():
         scrub_channel(pieces, sheets, spans_of, changes)
     return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]

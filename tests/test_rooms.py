@@ -24,11 +24,12 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 # A room imports from its own layer and those above it.
 LAYERS = {
-    "words": ["limits", "errors", "secrets", "keys", "records", "trimming"],
+    "words": ["limits", "errors", "secrets", "key_places", "keys", "records", "trimming"],
     "JSON": ["jsons", "ids", "node", "sizes"],
     "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
         "forms",
+        "histories",
         "marks",
         "deliveries",
         "values",
@@ -45,17 +46,17 @@ LAYERS = {
     "wire formats": ["formats/*", "routing"],
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
-    "recordings": ["recording/*"],
-    "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
+    "recordings": ["gates", "recording/*"],
+    "what was asked": ["entries", "counters", "journal", "nearly"],
     "request to response": [
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
         "operations",
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
-        *("judging", "answering"),
+        *("judging", "unowned", "passing", "answering"),
     ],
     "sockets": [
-        *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
-        *("listener", "core", "session_methods", "server"),
+        *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
+        *("connection", "listener", "core", "session_methods", "server"),
     ],
     "command line": ["usage", "cli", "__main__"],
 }

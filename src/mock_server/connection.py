@@ -6,15 +6,15 @@ import functools
 import time
 from typing import Iterable, Optional, Tuple
 
-from .answered import Answered, advanced, own_headers, told_and_steps
-from .bodies import Bodies, body_reader
-from .channel import READ_SIZE, Channel, Waiting, moment_of
-from .codings import decoded
+from .answered import Answered, abandoned, advanced, asked_of, own_headers, told_and_steps
+from .bodies import Bodies
+from .channel import READ_SIZE, Waiting, moment_of
 from .entries import Asked, Entry, Sent, entry_of
-from .errors import Refused, line_of, shown
+from .errors import Refused, line_of
 from .gates import ASIDE, Gate, Work
 from .handshake import sealed
-from .http import Head, begun_head, check_partial, malformed, parse_head
+from .http import Head, begun_head, parse_head
+from .intake import Intake
 from .limits import JOINED, LONG, Headers
 from .loop import TIME, TURN
 from .marks import Hold
@@ -28,14 +28,20 @@ from .values import Request
 SMALL_WRITES = 16  # of a stream without pauses, after which it is another's turn
 
 
-class Handler(Channel):
+class GaveUp(Vanished):
+    """A client left before it had any of its answer; what is told of that."""
+
+    def __init__(self, how: str, answered: Answered) -> None:
+        super().__init__(how)
+        self.answered = answered
+
+
+class Handler(Intake):
     """One connection: reads requests, has them answered, performs the steps."""
 
     def handle(self) -> None:
         """Have the loop answer requests until one side has had enough."""
-        self.buffer = b""  # what was read and belongs to no request yet
         self.is_busy = False  # while it is not, a shutdown need not wait for it
-        self.has_body = False  # whether a body was announced that is not read yet
         if self.server.core.tls:
             self.begin(self.shake_hands())
         else:
@@ -180,6 +186,10 @@ class Handler(Channel):
                 yield from self.aside(mocks.files.refresh)
             generation = mocks.generation
             answered, coding = yield from self.answer(request)
+        except GaveUp as given_up:
+            assert head
+            self.note_left(request, head, given_up, started)
+            raise
         except Refused as refused:
             # What is not read of a request must never be taken for the next one.
             closes = refused.close or self.has_body
@@ -248,9 +258,10 @@ class Handler(Channel):
             try:
                 assert found.gate
                 yield from self.wait_for(found.gate, found.timeout)
-            except Vanished:
-                work.close()  # nobody waits for it any more
-                raise
+            except Vanished as vanished:
+                # Nobody waits for it any more; what was forwarded is told all the same.
+                answered = abandoned(work)
+                raise GaveUp(str(vanished), answered) if answered else vanished from None
             found = advanced(work)
         return found
 
@@ -259,65 +270,6 @@ class Handler(Channel):
         answered = self.server.core.answerer.refuse(request, refused)
         coding = coding_of(answered.response, request.headers.get("accept-encoding"))
         return answered, coding or "identity"
-
-    # --- reading ---
-
-    def read_head(self) -> Waiting[bytes]:
-        """The next request's head, of which some is there."""
-        deadline = time.monotonic() + self.server.head_seconds
-        seen = 0
-        while True:
-            end = self.buffer.find(b"\r\n\r\n", max(0, seen - 3))
-            if end >= 0:
-                head = self.buffer[: end + 4]
-                self.buffer = self.buffer[end + 4 :]
-                return head
-            check_partial(self.buffer, seen)
-            seen = len(self.buffer)
-            more = yield from self.receive(deadline)
-            if not more:
-                raise malformed("the connection was closed in the middle of the head")
-            self.buffer += more
-            self.raw += more
-
-    def read_body(self, head: Head) -> Waiting[Bodies]:
-        """The request's body, its content codings undone, and with them."""
-        limit = self.server.core.max_body
-        self.has_body = True  # as long as nothing else is known
-        reader = body_reader(head, limit)
-        self.has_body = bool(reader)
-        expects = head.tokens("expect")
-        # 417 for any other expectation (RFC 9110, 10.1.1).
-        if expects and expects != ["100-continue"]:
-            raise malformed(
-                f"Expect is {shown(head.headers['expect'])}; only 100-continue is known", 417
-            )
-        if not reader:
-            return b"", b""
-        # Not to HTTP/1.0, and not where the body has begun to come (RFC 9110, 10.1.1).
-        if expects and head.minor and not self.buffer:
-            self.sent = Sent()  # the journal counts no answer's bytes with it
-            yield from self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        deadline = time.monotonic() + self.server.body_seconds
-        data, self.buffer = self.buffer, b""
-        wanted = reader.wanted
-        while not reader.feed(data[:wanted]):
-            data = data[wanted:]
-            wanted = reader.wanted
-            if data:
-                yield TURN, 0.0
-                continue
-            data = yield from self.receive(deadline, wanted)
-            if not data:
-                raise malformed("the connection was closed in the middle of the body")
-            self.raw = b""  # it did not come at once, and will not the next time
-        self.buffer = reader.rest + data[wanted:]
-        self.has_body = False
-        body = bytes(reader.pieces)
-        codings = head.tokens("content-encoding")
-        if codings:  # of few bytes they may make many
-            return (yield from self.aside(functools.partial(decoded, body, codings, limit))), body
-        return body, body
 
     # --- writing ---
 
@@ -357,10 +309,19 @@ class Handler(Channel):
         finally:
             if entry:
                 self.note_end(entry, ended, started)
-            elif answered.feed:
-                core.journal.unwatch(answered.feed)
+            if answered.feed:
+                answered.feed.leave()
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
+
+    def note_left(self, request: Request, head: Head, given_up: GaveUp, started: float) -> None:
+        """Note in the journal and the log that a client left before it had any of its answer."""
+        self.sent = Sent()
+        number = str(next(self.server.core.numbers))
+        asked = asked_of(request, head, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered)
+        if entry:
+            self.note_end(entry, str(given_up), started)
 
     def note_end(self, entry: Entry, ended: str, started: float) -> None:
         """Note in the journal and the log how a response ended."""

@@ -16,6 +16,8 @@ def explained(difference: Difference) -> str:
     told = f"{key} is {shown(got, parting)}, expected {shown(expected, parting)}"
     if (key, got) == ("provider", "openai"):
         told += other_dialect(expected)
+    if key == "history":
+        told += ", the hash of what was said before the last user message"
     return told
 
 

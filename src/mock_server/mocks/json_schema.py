@@ -13,7 +13,7 @@ from ..http import METHODS
 from ..limits import DIALECTS, Json
 from ..plans import WIRE_PLANS
 from ..values import ERROR_KINDS
-from .delivery import GZIP_CHOICES, MOST_COUNTED_ON, PLAN_WORDS
+from .delivery import GZIP_CHOICES, MOST_COUNTED_ON, PLAN_WORDS, RECORDED
 
 Rows = Mapping[str, Tuple[Json, str]]  # by key, the schema of its value and what it means
 
@@ -124,6 +124,10 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "history": (
+        {"type": "string", "minLength": 16, "maxLength": 16},
+        "The hash that a recording writes of what was said before the last user message.",
+    ),
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
@@ -203,8 +207,15 @@ RESPONSE_ROWS: Rows = {
     ),
     "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
     "pace": (
-        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT, 1), defined_as("pace"), NULL),
-        "Seconds between events, or the gap after the first, the second and so on.",
+        either(
+            SECONDS_TO_WAIT,
+            list_of(SECONDS_TO_WAIT, 1),
+            defined_as("pace"),
+            one_word([RECORDED]),
+            NULL,
+        ),
+        "Seconds between events, or the gap after the first, the second and so on; recorded: as "
+        "the file of times beside the events says.",
     ),
     "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
     "wire": (

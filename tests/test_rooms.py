@@ -53,6 +53,7 @@ LAYERS = {
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
         *("judging", "answering"),
     ],
+    "importing": ["importing/*"],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "handshake", "connection"),
         *("listener", "core", "session_methods", "server"),

@@ -156,8 +156,9 @@ OPTIONS = (
         "--pace",
         "SECONDS",
         SECONDS,
-        0.0,
-        "pause between streamed events where a mock sets none",
+        None,
+        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
+        "the pace of recordings",
     ),
     Option(
         ANSWERS,
@@ -364,13 +365,14 @@ def keyword_default(name: str) -> Any:
 
 @record
 class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
+    if nobody has said it."""
 
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
     dialect: Sequence[str] = keyword_default("dialect")
-    pace: float = keyword_default("pace")
+    pace: Optional[float] = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")

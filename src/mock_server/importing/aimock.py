@@ -20,12 +20,12 @@ from .aimock_matches import (
     ENDPOINTS,
     JsonObject,
     Telling,
-    Unusable,
     counted,
     endpoint_match,
     mock_match,
     wanted,
 )
+from .finds import Unusable
 
 FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
 TURNS = (

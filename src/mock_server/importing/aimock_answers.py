@@ -10,7 +10,8 @@ from ..errors import shown
 from ..jsons import parse_json
 from ..limits import Json
 from ..records import record
-from .aimock_matches import JsonObject, Telling, Unusable, counted, wanted
+from .aimock_matches import JsonObject, Telling, counted, wanted
+from .finds import Unusable
 
 # Members of an answer that stand beside its content.
 OVERRIDES = (
@@ -41,9 +42,9 @@ AUDIO_TYPES: Mapping[str, str] = {
 
 PICTURES_MADE = 1700000000  # when, as a Unix time: aimock takes the clock, and a mock can't
 
-OPENAI_CHAT: JsonObject = {"provider": ["openai", "azure"], "api": "chat"}
-RESPONSES: JsonObject = {"provider": ["openai", "azure"], "api": "responses"}
-MESSAGES: JsonObject = {"provider": "anthropic", "api": "messages"}
+FOR_CHAT: JsonObject = {"provider": ["openai", "azure"], "api": "chat"}
+FOR_RESPONSES: JsonObject = {"provider": ["openai", "azure"], "api": "responses"}
+FOR_MESSAGES: JsonObject = {"provider": "anthropic", "api": "messages"}
 
 NO_SUCH_API = "is of an API that this server has not"
 
@@ -85,16 +86,16 @@ def plain(value: Json) -> Json:
 
 def mock_response(response: JsonObject, telling: Telling) -> Translated:
     """What a fixture answers; Unusable if no mock can."""
-    for key, read in KINDS.items():
+    for key, read in ANSWER_KINDS.items():
         if response.get(key) is not None:
             return read(response, telling)
-    raise Unusable(f"response has none of {', '.join(KINDS)}")
+    raise Unusable(f"response has none of {', '.join(ANSWER_KINDS)}")
 
 
 # --- what is said ---
 
 
-def spoken(response: JsonObject, telling: Telling) -> Translated:
+def said_in(response: JsonObject, telling: Telling) -> Translated:
     """Text, tool calls, or both."""
     telling.unknown("response.", response, (*SPOKEN, *THOUGHTS, *OVERRIDES))
     parts: List[JsonObject] = []
@@ -105,7 +106,7 @@ def spoken(response: JsonObject, telling: Telling) -> Translated:
     general = Variant({}, {**answer_of_parts(parts), **overrides(response, telling)})
     variants = [*thinking(response, parts, general), *searching(response, parts, general)]
     chat, responses = stamps(response)
-    for match, extra in ((OPENAI_CHAT, chat), (RESPONSES, responses)):
+    for match, extra in ((FOR_CHAT, chat), (FOR_RESPONSES, responses)):
         if not extra:
             continue
         # What is for that API already gets it, too.
@@ -246,7 +247,7 @@ def thinking(response: JsonObject, parts: List[JsonObject], general: Variant) ->
         parts = parts[1:]
     if not blocks:
         return []
-    return [Variant(MESSAGES, with_parts(general.response, [*blocks, *parts]))]
+    return [Variant(FOR_MESSAGES, with_parts(general.response, [*blocks, *parts]))]
 
 
 def searching(response: JsonObject, parts: List[JsonObject], general: Variant) -> List[Variant]:
@@ -263,7 +264,9 @@ def searching(response: JsonObject, parts: List[JsonObject], general: Variant) -
     if not calls:
         return []
     at = 1 if "reasoning" in parts[0] else 0
-    return [Variant(RESPONSES, with_parts(general.response, [*parts[:at], *calls, *parts[at:]]))]
+    return [
+        Variant(FOR_RESPONSES, with_parts(general.response, [*parts[:at], *calls, *parts[at:]]))
+    ]
 
 
 def with_parts(response: JsonObject, parts: List[JsonObject]) -> JsonObject:
@@ -383,13 +386,13 @@ def not_here(key: str) -> Callable[[JsonObject, Telling], Translated]:
 
 
 # Told apart by the first of these that is there.
-KINDS: Mapping[str, Callable[[JsonObject, Telling], Translated]] = {
+ANSWER_KINDS: Mapping[str, Callable[[JsonObject, Telling], Translated]] = {
     "error": refused,
     "live": not_here("live"),
     "audio": sounding,
-    "blocks": spoken,
-    "content": spoken,
-    "toolCalls": spoken,
+    "blocks": said_in,
+    "content": said_in,
+    "toolCalls": said_in,
     "embedding": embedded,
     "image": pictured,
     "images": pictured,

@@ -10,9 +10,10 @@ from typing import Any, List, Tuple
 from ..jsons import fits
 from ..limits import Json
 from .aimock_answers import Translated, Variant
-from .aimock_matches import JsonObject, Telling, Unusable, counted, wanted
+from .aimock_matches import JsonObject, Telling, counted, wanted
+from .finds import Unusable
 
-CHUNK_SIZE = 20  # characters an event, where a fixture does not say (server.ts)
+AIMOCK_CHUNK = 20  # characters an event, where a fixture does not say (server.ts)
 MOST_CHAOS = 30_000  # ms of latency
 STREAM_KEYS = (
     *("latency", "chunkSize", "truncateAfterChunks", "disconnectAfterMs", "streamingProfile"),
@@ -53,14 +54,14 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     if "openRouterProcessing" in given:
         telling.note("openRouterProcessing", 'is left out; "wire" may send comments to anybody')
     more: JsonObject = {}
-    pace = paced(fixture, telling)
+    pace = pauses_of(fixture, telling)
     if pace:
         more["pace"] = pace
     if "chunkSize" in given:
         more["chunk_size"] = max(1, counted(fixture["chunkSize"], "chunkSize"))
     broken = broken_off(fixture, pace, telling)
     if broken and "chunkSize" not in given:
-        more["chunk_size"] = CHUNK_SIZE  # where it breaks is counted in aimock's events
+        more["chunk_size"] = AIMOCK_CHUNK  # where it breaks is counted in aimock's events
     variants = [one.laid_over({}, more) for one in answer.variants]
     if not broken:
         return tuple(variants)
@@ -70,7 +71,7 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     return tuple(variants)
 
 
-def paced(fixture: JsonObject, telling: Telling) -> JsonObject:
+def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
     """The pauses of a stream: of a profile, else as they were recorded, else one latency."""
     latency = seconds(fixture.get("latency") or 0, "latency")
     profile, timings = fixture.get("streamingProfile"), fixture.get("recordedTimings")

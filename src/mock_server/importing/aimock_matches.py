@@ -12,6 +12,7 @@ from ..jsons import fits
 from ..keys import SCRUBBED
 from ..limits import Json
 from ..recording.scrubbing import Scrubber
+from .finds import Unusable
 
 JsonObject = Dict[str, Json]
 
@@ -33,10 +34,6 @@ OF_CONVERSATIONS = (
     *("systemMessage", "toolCallId", "toolResultContains", "toolName", "responseFormat"),
     *("turnIndex", "hasToolResult"),
 )
-
-
-class Unusable(Exception):
-    """A fixture that no mock can be made of; the message says why."""
 
 
 class Telling:

@@ -5,7 +5,7 @@ May touch files."""
 from __future__ import annotations
 
 import os
-from typing import Iterable, Iterator, List, Sequence, Tuple
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..jsons import indented, utf8
 from ..keys import without_keys
@@ -96,14 +96,12 @@ class Import:
         folder = inside(os.path.realpath(self.root), IMPORTED_FOLDER)
         with turn(folder):
             for file in file_names(name):
-                path = os.path.join(folder, file)
-                told = f"{IMPORTED_FOLDER}/{file}"
-                try:
-                    write_new(path, data)
-                except FileExistsError:
-                    if holds(path, data):
-                        return f"{told} has it all already"
+                is_new = written(os.path.join(folder, file), data)
+                if is_new is None:
                     continue
+                told = f"{IMPORTED_FOLDER}/{file}"
+                if not is_new:
+                    return f"{told} has it all already"
                 self.made += len(mocks)
                 return f"{told} made, with {counted_as(len(mocks), 'mock')}"
         raise OSError(f"there are {MOST_SAME} files called {name}.json")
@@ -130,13 +128,19 @@ def file_names(name: str) -> Iterator[str]:
         yield f"{name}-{number}.json"
 
 
-def holds(path: str, data: bytes) -> bool:
-    """Whether a file has these bytes."""
+def written(path: str, data: bytes) -> Optional[bool]:
+    """Write a file: true if it is, false if there is one with these bytes already, None if there
+    is another one of that name."""
+    try:
+        write_new(path, data)
+        return True
+    except FileExistsError:
+        pass
     try:
         with open(path, "rb") as file:
-            return file.read(len(data) + 1) == data
+            return False if file.read(len(data) + 1) == data else None
     except OSError:
-        return False
+        return None
 
 
 def told_path(path: str) -> str:

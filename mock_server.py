@@ -20486,6 +20486,19 @@ def checked_directory(node: OptionNode) -> str:
     return path
 
 
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
 def checked_host_name(node: OptionNode) -> str:
     """A host name, maybe with a wildcard, or an address."""
     if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
@@ -20583,6 +20596,7 @@ def check_url(node: OptionNode) -> None:
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
@@ -32041,7 +32055,7 @@ TIMES_EXTENSION = ".times.json"  # in place of that of the events' file
 LONGEST_PAUSE = 3600  # seconds
 
 
-def timed(response: MockNode, answer: Answer) -> Answer:
+def at_recorded_pace(response: MockNode, answer: Answer) -> Answer:
     """A recorded answer with the pace at which its events came, of which its delivery only says
     that it has it."""
     node, events = response.get("pace"), response.get("events")
@@ -32189,7 +32203,7 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
     if delivery.pace and delivery.pace.is_recorded:
-        answer = timed(response, answer)
+        answer = at_recorded_pace(response, answer)
     check_answer_templates(response, group_names)
     if probability < 1:
         answer = replace(answer, probability=probability)
@@ -33808,7 +33822,7 @@ OPTIONS = (
         RECORDING,
         "--record-to",
         "DIR",
-        FILE,
+        PLACE,
         None,
         "where recordings go (default: the first --data directory)",
     ),
@@ -33920,6 +33934,22 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
         told[name] = url
 
 
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
@@ -33951,6 +33981,8 @@ def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
         if option.is_keyword:
             values[option.name] = option.read_keyword(given[option.name])
     check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
     return values
 
 
@@ -35241,6 +35273,11 @@ class MockFiles:
         self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
         self.round = round
         return not self.is_stale
+
+    def look_now(self) -> None:
+        """Have the next request look for changes, however short ago somebody did."""
+        with self.lock:  # a look that is under way may have been too early
+            self.is_stale = True
 
     def refresh(self) -> None:
         """Read the files again if one has changed."""
@@ -38937,6 +38974,8 @@ def times_file(times: Sequence[float]) -> bytes:
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
 
+ISSUING = ("token", "metadata")  # operations of token endpoints
+
 JSON_TYPES = ("application/json", "text/json")
 
 # What files are called that no form but `raw` sends.
@@ -39011,7 +39050,7 @@ def made_with(
 ) -> Made:
     """The recording of an answer for whatever a `match` asks for, which a call does."""
     name = name_of(call, match, scrubber)
-    reason = unsaved(capture.status)
+    reason = unsaved(call, capture.status)
     if reason:
         return Made(name, reason=reason)
     headers = headers_of(capture, scrubber)
@@ -39024,12 +39063,14 @@ def made_with(
     return Made(name, reason=f"it could not be read back: {reason}")
 
 
-def unsaved(status: int) -> str:
-    """Why no answer of a status is ever saved; empty for those that are."""
+def unsaved(call: Call, status: int) -> str:
+    """Why an answer is never saved, whatever it says; empty for those that are."""
+    if call.operation in ISSUING:
+        return "what issues credentials is never saved"
     if status >= 500:
-        return f"an answer of status {status} is passed on and never saved"
+        return f"an answer of status {status} is never saved"
     if not 200 <= status < 300 and status < 400:
-        return f"status {status} leads elsewhere, and is passed on and never saved"
+        return f"an answer of status {status}, which leads elsewhere, is never saved"
     return ""
 
 
@@ -39233,8 +39274,8 @@ def mock_file(spec: Json) -> bytes:
 
 
 MOST_OF_A_NAME = 1000  # recordings that are called the same
-TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
-LOOK_SECONDS = 0.01
+LONGEST_TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
+EACH_LOOK_SECONDS = 0.01
 ALREADY = "recorded already"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 for own_flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # where there are such
@@ -39358,12 +39399,12 @@ def write_new(path: str, data: bytes) -> None:
     try:
         with open(number, "wb") as file:
             file.write(data)
-        put(hidden, path)
+        put_in_place(hidden, path)
     finally:
         forget([hidden])
 
 
-def put(hidden: str, path: str) -> None:
+def put_in_place(hidden: str, path: str) -> None:
     """Give a file that is written its name; FileExistsError if another one has it."""
     try:
         os.link(hidden, path)
@@ -39405,13 +39446,13 @@ def turn(folder: str) -> Iterator[None]:
 
 def take_turn(lock: Callable[[], Any]) -> None:
     """Take a lock that another process may have; it may also be that there are none here."""
-    end = time.monotonic() + TURN_SECONDS
+    end = time.monotonic() + LONGEST_TURN_SECONDS
     while time.monotonic() < end:
         try:
             lock()
             return
         except BlockingIOError:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(EACH_LOOK_SECONDS)
         except OSError:
             return
 
@@ -43632,6 +43673,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_ports(values["port"])
     check_together(values, spelled)
     check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
+    if values["record"]:
+        values.update(recording_places(values, data_directories(values), spelled))
     return values
 
 
@@ -43865,7 +43908,8 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     if core.settings.strict:
         for doubt in refused_first(core.mocks.from_files):
             core.log.say(doubt)
-    if not core.mocks.from_files and core.settings.fallback == "error":
+    is_silent = core.settings.fallback == "error" and not core.settings.record
+    if not core.mocks.from_files and is_silent:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 

@@ -24,6 +24,7 @@ from .option_kinds import (
     FILE,
     FLAG,
     NAME,
+    PLACE,
     PORT,
     RECORD,
     REQUESTS,
@@ -34,6 +35,7 @@ from .option_kinds import (
     BadOption,
     Kind,
     OptionNode,
+    is_among,
     name_and_url,
     port_and_dialect,
     word_of,
@@ -226,7 +228,7 @@ OPTIONS = (
         RECORDING,
         "--record-to",
         "DIR",
-        FILE,
+        PLACE,
         None,
         "where recordings go (default: the first --data directory)",
     ),
@@ -338,6 +340,22 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
         told[name] = url
 
 
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
@@ -369,6 +387,8 @@ def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
         if option.is_keyword:
             values[option.name] = option.read_keyword(given[option.name])
     check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
     return values
 
 

@@ -17,7 +17,7 @@ TIMES_EXTENSION = ".times.json"  # in place of that of the events' file
 LONGEST_PAUSE = 3600  # seconds
 
 
-def timed(response: MockNode, answer: Answer) -> Answer:
+def at_recorded_pace(response: MockNode, answer: Answer) -> Answer:
     """A recorded answer with the pace at which its events came, of which its delivery only says
     that it has it."""
     node, events = response.get("pace"), response.get("events")

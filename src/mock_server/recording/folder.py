@@ -15,8 +15,8 @@ from ..limits import Json
 from .making import Made, renamed
 
 MOST_OF_A_NAME = 1000  # recordings that are called the same
-TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
-LOOK_SECONDS = 0.01
+LONGEST_TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
+EACH_LOOK_SECONDS = 0.01
 ALREADY = "recorded already"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 for own_flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # where there are such
@@ -140,12 +140,12 @@ def write_new(path: str, data: bytes) -> None:
     try:
         with open(number, "wb") as file:
             file.write(data)
-        put(hidden, path)
+        put_in_place(hidden, path)
     finally:
         forget([hidden])
 
 
-def put(hidden: str, path: str) -> None:
+def put_in_place(hidden: str, path: str) -> None:
     """Give a file that is written its name; FileExistsError if another one has it."""
     try:
         os.link(hidden, path)
@@ -187,12 +187,12 @@ def turn(folder: str) -> Iterator[None]:
 
 def take_turn(lock: Callable[[], Any]) -> None:
     """Take a lock that another process may have; it may also be that there are none here."""
-    end = time.monotonic() + TURN_SECONDS
+    end = time.monotonic() + LONGEST_TURN_SECONDS
     while time.monotonic() < end:
         try:
             lock()
             return
         except BlockingIOError:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(EACH_LOOK_SECONDS)
         except OSError:
             return

@@ -30,6 +30,8 @@ from .scrubbing import Scrubber, kept_headers, own_secrets
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
 
+ISSUING = ("token", "metadata")  # operations of token endpoints
+
 JSON_TYPES = ("application/json", "text/json")
 
 # What files are called that no form but `raw` sends.
@@ -104,7 +106,7 @@ def made_with(
 ) -> Made:
     """The recording of an answer for whatever a `match` asks for, which a call does."""
     name = name_of(call, match, scrubber)
-    reason = unsaved(capture.status)
+    reason = unsaved(call, capture.status)
     if reason:
         return Made(name, reason=reason)
     headers = headers_of(capture, scrubber)
@@ -117,12 +119,14 @@ def made_with(
     return Made(name, reason=f"it could not be read back: {reason}")
 
 
-def unsaved(status: int) -> str:
-    """Why no answer of a status is ever saved; empty for those that are."""
+def unsaved(call: Call, status: int) -> str:
+    """Why an answer is never saved, whatever it says; empty for those that are."""
+    if call.operation in ISSUING:
+        return "what issues credentials is never saved"
     if status >= 500:
-        return f"an answer of status {status} is passed on and never saved"
+        return f"an answer of status {status} is never saved"
     if not 200 <= status < 300 and status < 400:
-        return f"status {status} leads elsewhere, and is passed on and never saved"
+        return f"an answer of status {status}, which leads elsewhere, is never saved"
     return ""
 
 

@@ -64,6 +64,7 @@ import stat
 import struct
 import threading
 import time
+import unicodedata
 import warnings
 import zlib
 from bisect import bisect_right
@@ -131,7 +132,7 @@ if TYPE_CHECKING:
 # too: the dataclasses module takes ten times as long for each class.
 
 
-Made = TypeVar("Made")
+AnyRecord = TypeVar("AnyRecord")
 
 METHODS_OF_A_RECORD = """\
 def __init__(self, {parameters}):
@@ -186,7 +187,7 @@ def field_names(kind: type) -> Tuple[str, ...]:
     return kind._fields  # type: ignore[attr-defined, no-any-return]
 
 
-def made_record(kind: Type[Made]) -> Type[Made]:
+def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
     """The class of records that a class describes by its annotations; its own values are defaults,
     which all records share."""
     names = tuple(getattr(kind, "__annotations__", ()))
@@ -207,7 +208,7 @@ def made_record(kind: Type[Made]) -> Type[Made]:
     return made  # type: ignore[no-any-return]
 
 
-def changed_record(record: Made, **changes: Any) -> Made:
+def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
     """The same record with other values of some fields."""
     changed = type(record)(*record._values())  # type: ignore[attr-defined]
     for name, value in changes.items():
@@ -224,7 +225,7 @@ if TYPE_CHECKING:
     found_once = cached_property
 
     @dataclass_transform(frozen_default=True)
-    def record(kind: Type[Made]) -> Type[Made]:
+    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
         """The class of records that a class describes."""
         ...
 else:
@@ -379,13 +380,15 @@ class Pace:
     """Seconds before the first event and between events, and how far a gap may stray (0.5: by
     half), drawn from `seed`.
 
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
+    `is_recorded` gives way to the server's own pace."""
 
     first: float = 0.0
     between: float = 0.0
     jitter: float = 0.0
     seed: str = ""
     gaps: Tuple[float, ...] = ()
+    is_recorded: bool = False
 
     @property
     def has_pauses(self) -> bool:
@@ -20483,6 +20486,19 @@ def checked_directory(node: OptionNode) -> str:
     return path
 
 
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
 def checked_host_name(node: OptionNode) -> str:
     """A host name, maybe with a wildcard, or an address."""
     if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
@@ -20580,6 +20596,7 @@ def check_url(node: OptionNode) -> None:
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
@@ -30716,6 +30733,8 @@ MOST_COMMENT = 64 * 1024  # characters of a comment
 
 GZIP_CHOICES = ("auto", "always", "never")
 
+RECORDED = "recorded"  # the pace at which the events of a recording came
+
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
 KEEPALIVE_KEYS = ("every", "comment")
@@ -30773,9 +30792,12 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
 
 
 def parse_pace(node: Node) -> Optional[Pace]:
-    """A pace: seconds between events, a list of gaps, or an object."""
+    """A pace: seconds between events, a list of gaps, an object, or that it was recorded, of which
+    only the recording knows more."""
     if node.is_null:
         return None
+    if node.value == RECORDED:
+        return Pace(is_recorded=True)
     if isinstance(node.value, list):
         if not node.value:
             node.fail("has no gap; the first is the one after the first event")
@@ -32025,6 +32047,70 @@ def base64_data(node: Node) -> bytes:
         node.fail(f"is not base64: {error}")
 
 
+# === mocks/event_times =======================================================
+# Times of recorded events: a file beside them says when each came.  Pure.
+
+
+TIMES_EXTENSION = ".times.json"  # in place of that of the events' file
+LONGEST_PAUSE = 3600  # seconds
+
+
+def at_recorded_pace(response: MockNode, answer: Answer) -> Answer:
+    """A recorded answer with the pace at which its events came, of which its delivery only says
+    that it has it."""
+    node, events = response.get("pace"), response.get("events")
+    form, name = answer.form, events.value
+    if not isinstance(form, Recorded) or events.is_absent:
+        node.fail('is that of recorded "events", and there are none')
+    if not isinstance(name, str) or not name.startswith("@"):
+        node.fail("is found beside a file of events, and these are in no file")
+    form = cut_at_events(form)
+    file = name[1:].rpartition(".")[0] + TIMES_EXTENSION
+    data = node.stored(file)
+    if data is None:
+        node.fail(f"no file {shown(file)} in the data directory, which says when each event came")
+    times = read_times(node, file, data)
+    number = events_in(form)
+    if not times or len(times) != number:
+        node.fail(f"{file} has times of {len(times)} events, and there are {number}")
+    pace = Pace(times[0], gaps=times[1:], is_recorded=True)
+    return replace(answer, form=form, delivery=replace(answer.delivery, pace=pace))
+
+
+def read_times(node: MockNode, file: str, data: bytes) -> Tuple[float, ...]:
+    """The seconds in a file: before the first event, then after each but the last."""
+    try:
+        value = parse_json(data)
+    except ValueError as error:
+        node.fail(f"{file} is not JSON: {error}")
+    if not isinstance(value, list) or not all(fits(one, "a number") for one in value):
+        node.fail(f"{file}: expected an array of seconds, one for each event, found {shown(value)}")
+    for at, seconds in enumerate(value):
+        if not 0 <= seconds <= LONGEST_PAUSE:
+            problem = f"expected seconds from 0 to {LONGEST_PAUSE}, found {shown(seconds)}"
+            node.fail(f"{file}: [{at}]: {problem}")
+    return tuple(map(float, value))
+
+
+def cut_at_events(form: Recorded) -> Recorded:
+    """The same with the stream of a transcript cut at its events, whatever its chunks were; what
+    is compressed stays as it is."""
+    original = form.stream
+    if original is None or original.is_coded:
+        return form
+    kind = framing_of_answer(original)
+    if not kind:
+        return form
+    return replace(form, stream=replace(original, frames=tuple(TEXT_CUTS[kind](original.body))))
+
+
+def events_in(form: Recorded) -> int:
+    """How many events a recorded stream has, as far as it says them itself."""
+    if form.stream:
+        return len(form.stream.frames or ())
+    return len(form.frames or form.values)
+
+
 # === mocks/reading ===========================================================
 # A `response` of a mock from its JSON: the neutral form, errors, and which form it has.  Pure.
 
@@ -32116,6 +32202,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
+    if delivery.pace and delivery.pace.is_recorded:
+        answer = at_recorded_pace(response, answer)
     check_answer_templates(response, group_names)
     if probability < 1:
         answer = replace(answer, probability=probability)
@@ -33533,7 +33621,10 @@ def read_header(spec: Json) -> Brought:
         check_answer(node, answer, WAYS)  # as of a mock that answers whatever is asked
         return Brought(answer)
     names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
-    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
+    delivery = parse_delivery(node)
+    if delivery.pace and delivery.pace.is_recorded:
+        node.get("pace").fail("is found beside a file of events, and a header may name none")
+    return Brought(delivery=delivery, fields=tuple(sorted(names)))
 
 
 def no_file(name: str) -> bytes:
@@ -33661,8 +33752,9 @@ OPTIONS = (
         "--pace",
         "SECONDS",
         SECONDS,
-        0.0,
-        "pause between streamed events where a mock sets none",
+        None,
+        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
+        "the pace of recordings",
     ),
     Option(
         ANSWERS,
@@ -33729,7 +33821,7 @@ OPTIONS = (
         RECORDING,
         "--record-to",
         "DIR",
-        FILE,
+        PLACE,
         None,
         "where recordings go (default: the first --data directory)",
     ),
@@ -33828,6 +33920,22 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
         told[name] = url
 
 
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
@@ -33859,6 +33967,8 @@ def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
         if option.is_keyword:
             values[option.name] = option.read_keyword(given[option.name])
     check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
     return values
 
 
@@ -33869,13 +33979,14 @@ def keyword_default(name: str) -> Any:
 
 @record
 class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
+    if nobody has said it."""
 
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
     dialect: Sequence[str] = keyword_default("dialect")
-    pace: float = keyword_default("pace")
+    pace: Optional[float] = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")
@@ -35148,6 +35259,11 @@ class MockFiles:
         self.next_look = now + min(0.5, LOOK_SHARE * self.look_work)
         self.round = round
         return not self.is_stale
+
+    def look_now(self) -> None:
+        """Have the next request look for changes, however short ago somebody did."""
+        with self.lock:  # a look that is under way may have been too early
+            self.is_stale = True
 
     def refresh(self) -> None:
         """Read the files again if one has changed."""
@@ -37843,11 +37959,14 @@ class Answerer:
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, a seed of its own for each use, and
+        """A delivery with the server's pace where it sets none of its own, a seed for each use, and
         its fault only if the draw for this use will have it."""
-        if not (delivery.pace or delivery.fault or self.settings.pace):
+        own = self.settings.pace
+        if not (delivery.pace or delivery.fault or own):
             return delivery
-        pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
+        pace, fault = delivery.pace, delivery.fault
+        if pace is None or (pace.is_recorded and own is not None):
+            pace = Pace(between=own or 0.0)
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
@@ -38627,6 +38746,703 @@ class Loop:
         self.bell.close()
 
 
+# === recording/captures ======================================================
+# A capture: a request and what a provider answered, before it is a mock.  Pure.
+
+
+@record
+class Arrival:
+    """When so many bytes of a body were there: `seconds` since the request was sent, `size` bytes
+    of the decoded body in all."""
+
+    seconds: float
+    size: int
+
+
+@record
+class Capture:
+    """A request and its answer: status, header lines as they came, and the body, its transfer and
+    content codings undone.
+
+    `request` is as its client sent it, credentials and all, and None where nobody knows it (a
+    transcript of an answer alone).  `arrivals` are in order, the last of all bytes; empty where
+    nobody knows when they came."""
+
+    request: Optional[Request]
+    status: int
+    headers: Headers
+    body: bytes
+    arrivals: Tuple[Arrival, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first header of this lower-case name; empty if there is none."""
+        return next((value for one, value in self.headers if one.lower() == name), "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer in lower case, without its parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+
+# === keys ====================================================================
+# What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
+
+
+SCRUBBED = "***"  # what stands where a key was; it looks like none itself
+
+# OpenAI's and Anthropic's keys, as their documentation shows them.
+KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+
+
+def without_keys(text: str) -> str:
+    """A text with what looks like a key scrubbed; once more it stays as it is."""
+    return KEY_IN_TEXT.sub(SCRUBBED, text)
+
+
+# === recording/scrubbing =====================================================
+# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
+
+
+# What clients read of an answer's head, beside its type.
+KEPT_HEADER = re.compile(
+    r"(?i)retry-after(?:-ms)?|(?:x|anthropic)-ratelimit-.*|openai-(?:version|processing-ms)"
+)
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, longest first."""
+    found: List[str] = []
+    for name, value in (*request.headers.items(), *request.query.items()):
+        if not SECRET.fullmatch(name):
+            continue
+        scheme, space, rest = value.partition(" ")
+        if space and scheme.lower() in SCHEMES:
+            value = rest
+        found.append(value.strip())
+    return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers of an answer that are kept for the client of a replay, but for its type."""
+    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+class Scrubber:
+    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
+    they are repeated."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self.own = tuple(own)
+
+    def text(self, text: str) -> str:
+        """A text without keys; once more it stays as it is."""
+        for secret in self.own:
+            text = text.replace(secret, SCRUBBED)
+        return without_keys(text)
+
+    def value(self, value: Json) -> Json:
+        """A JSON value, the texts in it without keys."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one) for one in value]
+        if isinstance(value, dict):
+            return {self.text(name): self.value(one) for name, one in value.items()}
+        return value
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """A whole body of a media type, its exact bytes but for what is scrubbed."""
+        try:
+            return self.text(data.decode()).encode()
+        except UnicodeDecodeError:
+            return data
+
+    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
+        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
+        over several of them."""
+        return tuple(self.body(frame, "") for frame in frames)
+
+    def matcher(self, text: str) -> Json:
+        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
+        for whatever stands in their places."""
+        return self.text(text)
+
+
+# === recording/matches =======================================================
+# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
+
+
+def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
+    """The `match` of the recording of a call's answer."""
+    match: Dict[str, Json] = {"provider": call.provider, "api": call.api}
+    if call.operation == "other":
+        return {"operation": "other", "path": call.path, "method": call.method}
+    if call.operation != "generate":
+        match["operation"] = call.operation
+    if call.model:
+        match["model"] = scrubber.matcher(call.model)
+    match["stream"] = call.stream
+    match["user"] = scrubber.matcher(call.user)
+    match["turn"] = call.turn
+    return match
+
+
+# === recording/names =========================================================
+# Names of recordings: what was asked, as the name of a file.  Pure.
+
+
+NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+")
+MUCH_TEXT = 400  # characters of a text that may count for a name
+
+# Characters of each part; with what goes behind a name, no file's is longer than 120.
+MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 24, 32, 48, 100
+
+
+def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
+    """What a recording is called: whose it is, what was asked, and what its `match` says beside
+    that, as 8 hex digits; the same for the same question."""
+    if call.operation == OTHER:
+        begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
+    else:
+        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
+        model = slug(scrubber.text(call.model), MOST_OF_MODEL)
+        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
+    ending = []
+    if call.turn:
+        ending.append(f"turn-{min(call.turn, 9999)}")
+    if call.tool_result is not None:
+        ending.append("result")
+    ending.append(hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:8])
+    left = MOST_OF_NAME - len("-".join([*begun, "", *ending]))
+    text = slug(scrubber.text(call.user), min(left, MOST_OF_TEXT))
+    return "-".join(filter(None, [*begun, text, *ending])).lower()
+
+
+def slug(text: str, most: int) -> str:
+    """A text in lower-case ASCII letters, digits and hyphens, so many of them at most, whole words
+    as far as there are several."""
+    plain = unicodedata.normalize("NFKD", text[:MUCH_TEXT]).encode("ascii", "ignore").decode()
+    words = NOT_IN_A_SLUG.sub("-", plain.lower()).strip("-")
+    if len(words) > most:
+        # One more character tells whether the last word is whole.
+        words = words[: most + 1].rpartition("-")[0] or words[:most]
+    return words.strip("-")
+
+
+# === recording/rhythm ========================================================
+# When the events of a recorded stream came: a file of times beside them.  Pure.
+
+
+def times_of(frames: Sequence[bytes], arrivals: Sequence[Arrival]) -> List[float]:
+    """Seconds before each frame of a body, in whole milliseconds: the first since the request was
+    sent, the others since the one before.  A frame came when its last byte was there."""
+    times: List[float] = []
+    before = 0
+    at = 0
+    for end in itertools.accumulate(map(len, frames)):
+        while at < len(arrivals) - 1 and arrivals[at].size < end:
+            at += 1
+        # Rounded before they are subtracted, so that no rounding adds up.
+        moment = max(before, round(arrivals[at].seconds * 1000))
+        times.append((moment - before) / 1000)
+        before = moment
+    return times
+
+
+def times_file(times: Sequence[float]) -> bytes:
+    """Such times as the bytes of their file."""
+    return utf8(loose(list(times)) + "\n")
+
+
+# === recording/making ========================================================
+# Of a capture a mock and the files that it names: what is recorded can be read back.  Pure.
+
+
+MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
+
+ISSUING = ("token", "metadata")  # operations of token endpoints
+
+JSON_TYPES = ("application/json", "text/json")
+
+# What files are called that no form but `raw` sends.
+EXTENSIONS: Mapping[str, str] = {
+    "application/json": "txt",  # which can't be read as such
+    "application/jsonl": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/pdf": "pdf",
+    "application/x-ndjson": "ndjson",
+    "application/x-subrip": "srt",
+    "application/xml": "xml",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/mp3": "mp3",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/opus": "opus",
+    "audio/pcm": "pcm",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/vtt": "vtt",
+    "text/xml": "xml",
+}
+
+
+@record
+class Made:
+    """A recording: `name`, the bytes of its `files` by their names in a data directory, and which
+    of them is the `mock`, the last one; or the `reason` why there is nothing to save."""
+
+    name: str
+    files: Mapping[str, bytes] = {}
+    mock: str = ""
+    reason: str = ""
+
+
+@record
+class Keeping:
+    """A way to keep an answer: the key of a response and the extension of the file that it names,
+    the type that is sent without being said, the head with which the file begins, the body in it,
+    and the times of its events, if they are known.  An empty body of `raw` needs no file."""
+
+    key: str
+    extension: str
+    usual_type: str
+    body: bytes
+    head: bytes = b""
+    times: Tuple[float, ...] = ()
+
+
+def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an exchange, nothing secret in it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    return made_with(match_of(wire, call, scrubber), wire, call, capture, scrubber)
+
+
+def made_with(
+    match: Mapping[str, Json],
+    wire: WireFormat,
+    call: Call,
+    capture: Capture,
+    scrubber: Scrubber,
+) -> Made:
+    """The recording of an answer for whatever a `match` asks for, which a call does."""
+    name = name_of(call, match, scrubber)
+    reason = unsaved(call, capture.status)
+    if reason:
+        return Made(name, reason=reason)
+    headers = headers_of(capture, scrubber)
+    # The first form that holds the answer: the last holds any bytes.
+    for keeping in ways_to_keep(wire, call, capture, scrubber):
+        made = written_as(keeping, name, match, capture.status, headers)
+        reason = misread(made, keeping.body, wire, call)
+        if not reason:
+            return made
+    return Made(name, reason=f"it could not be read back: {reason}")
+
+
+def unsaved(call: Call, status: int) -> str:
+    """Why an answer is never saved, whatever it says; empty for those that are."""
+    if call.operation in ISSUING:
+        return "what issues credentials is never saved"
+    if status >= 500:
+        return f"an answer of status {status} is never saved"
+    if not 200 <= status < 300 and status < 400:
+        return f"an answer of status {status}, which leads elsewhere, is never saved"
+    return ""
+
+
+# --- headers ---
+
+
+def headers_of(capture: Capture, scrubber: Scrubber) -> Headers:
+    """The headers of an answer that are kept: its type, and what clients read."""
+    told = [("Content-Type", capture.header("content-type"))] if has_type(capture) else []
+    told += [one for one in kept_headers(capture.headers) if one[0].lower() != "content-type"]
+    scrubbed = [(name, scrubber.text(value)) for name, value in told]
+    return tuple(one for one in scrubbed if HEADER_NAME.fullmatch(one[0]) and is_sendable(one[1]))
+
+
+def has_type(capture: Capture) -> bool:
+    """Whether an answer says what it is."""
+    return bool(capture.header("content-type").strip())
+
+
+def is_sendable(value: str) -> bool:
+    """Whether a mock may have this as the value of a header."""
+    return not NOT_IN_A_HEADER.search(value)
+
+
+def spelled(headers: Headers, usual_type: str) -> Dict[str, Json]:
+    """The headers of a response as JSON, without the type that is sent without being said."""
+    told: Dict[str, Json] = {}
+    lines: Dict[str, List[str]] = {}
+    for name, value in headers:
+        values = lines.setdefault(name.lower(), [])
+        values.append(value)
+        if len(values) == 1:
+            told[name] = value
+        else:
+            told[next(one for one in told if one.lower() == name.lower())] = values
+    content_type = content_type_in(headers)
+    if content_type == usual_type:
+        told.pop("Content-Type", None)
+    elif not content_type:
+        told["Content-Type"] = None  # the server would say its own
+    return told
+
+
+def head_of(status: int, headers: Headers) -> bytes:
+    """The head of a transcript."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "".join(line + "\r\n" for line in [*lines, ""]).encode("latin-1", "replace")
+
+
+# --- forms ---
+
+
+def ways_to_keep(
+    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber
+) -> Iterator[Keeping]:
+    """The ways to keep an answer, the most readable first; the last holds any bytes."""
+    content_type, body = capture.header("content-type"), capture.body
+    if capture.status in NO_BODY:
+        yield Keeping("raw", "", "", b"")
+        return
+    kind = stream_kind(wire, call, capture)
+    if kind:
+        yield from ways_to_stream(wire, call, capture, scrubber, kind)
+    if is_json_type(capture.content_type) and body:
+        yield Keeping("body", "json", wire.json_type, scrubber.body(body, content_type))
+    extension = EXTENSIONS.get(capture.content_type, "bin")
+    if extension == "bin" and capture.content_type.startswith("text/"):
+        extension = "txt"
+    yield Keeping("raw", extension, "text/plain", scrubber.body(body, content_type))
+
+
+def is_json_type(content_type: str) -> bool:
+    """Whether a body of a type is JSON; one without a type may be."""
+    return content_type in ("", *JSON_TYPES) or content_type.endswith("+json")
+
+
+def stream_kind(wire: WireFormat, call: Call, capture: Capture) -> str:
+    """The title of the framing that an answer's events are in; empty for a whole answer."""
+    is_other = wire.operation == OTHER
+    if not capture.body or not (call.stream or is_other):
+        return ""
+    if capture.content_type in STREAM_TYPES:
+        return STREAM_TYPES[capture.content_type]
+    # Of another type only what the API itself sends so is a stream: Google's array is of JSON's.
+    original = Original(capture.status, capture.headers, capture.body)
+    if not is_other and framing_of_answer(original) == wire.framing(call).title:
+        return wire.framing(call).title
+    return ""
+
+
+def ways_to_stream(
+    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber, kind: str
+) -> Iterator[Keeping]:
+    """The ways to keep a stream in the framing of this title: with the times of its events, if
+    they are known, else without."""
+    frames = TEXT_CUTS[kind](capture.body)
+    body = b"".join(scrubber.frames(frames, kind))
+    told: List[Tuple[float, ...]] = [()]
+    if capture.arrivals:
+        told = [tuple(times_of(frames, capture.arrivals)), ()]
+    for times in told:
+        if kind == SSE.title and wire.framing(call).title == kind:
+            yield Keeping("events", "sse", wire.stream_type, body, times=times)
+        head = head_of(capture.status, headers_of(capture, scrubber))
+        yield Keeping("events", "http", "", body, head, times)
+
+
+# --- files ---
+
+
+def written_as(
+    keeping: Keeping, name: str, match: Mapping[str, Json], status: int, headers: Headers
+) -> Made:
+    """A recording whose answer is kept in this way."""
+    response: Dict[str, Json] = {}
+    files: Dict[str, bytes] = {}
+    if not keeping.head:  # which says them, too
+        if status != 200:
+            response["status"] = status
+        told = spelled(headers, keeping.usual_type)
+        if told:
+            response["headers"] = told
+    if keeping.body or keeping.head:
+        file = f"{RECORDINGS_FOLDER}/{name}.{keeping.extension}"
+        files[file] = keeping.head + keeping.body
+        response[keeping.key] = f"@{file}"
+    elif keeping.extension:
+        response[keeping.key] = ""
+    if keeping.times:
+        files[f"{RECORDINGS_FOLDER}/{name}{TIMES_EXTENSION}"] = times_file(keeping.times)
+        response["pace"] = RECORDED
+    mock = f"{MOCKS_FOLDER}/{name}.json"
+    spec = {"name": name, "match": dict(match), "response": response}
+    files[mock] = mock_file(spec)
+    return Made(name, files, mock)
+
+
+def misread(made: Made, body: bytes, wire: WireFormat, call: Call) -> str:
+    """What is wrong with a recording, once it is read as all mocks are: it can't be read, holds
+    another body, or would not answer the call that it was made of; empty if nothing is."""
+    spec = parse_json(made.files[made.mock])
+    try:
+        mock = parse_mock(MockNode.whole(spec, made.name, reader_of(made.files)))
+    except BadMock as error:
+        return str(error)
+    (answer,) = mock.answers
+    if body_in(answer.form) != body:
+        return "the body is another one then"
+    for difference in mock.differences(call, wire):
+        return explained(difference)
+    return ""
+
+
+def reader_of(files: Mapping[str, bytes]) -> ReadFile:
+    """Reads files that are not written yet."""
+
+    def read(name: str) -> bytes:
+        if name not in files:
+            raise FileNotFoundError(name)
+        return files[name]
+
+    return read
+
+
+def body_in(form: Form) -> Union[bytes, Json]:
+    """The body that a recorded or raw answer holds."""
+    if isinstance(form, Raw):
+        return form.body
+    if not isinstance(form, Recorded):
+        return None
+    if form.stream:
+        return form.stream.body
+    if form.frames:
+        return b"".join(form.frames)
+    return form.body
+
+
+def renamed(made: Made, name: str) -> Made:
+    """The same recording under another name."""
+    mock = f"{MOCKS_FOLDER}/{name}.json"
+    files = {file.replace(f"/{made.name}.", f"/{name}."): made.files[file] for file in made.files}
+    spec = parse_json(made.files[made.mock])
+    spec["name"] = name
+    for key, value in spec["response"].items():
+        if isinstance(value, str) and value.startswith("@"):
+            spec["response"][key] = value.replace(f"/{made.name}.", f"/{name}.")
+    files[mock] = mock_file(spec)
+    return Made(name, files, mock)
+
+
+def mock_file(spec: Json) -> bytes:
+    """A mock as the bytes of its file."""
+    return utf8(indented(spec) + "\n")
+
+
+# === recording/folder ========================================================
+# Where recordings go: each written whole or not at all, nothing overwritten, nothing outside.
+
+# May touch files, threading and time.
+
+
+MOST_OF_A_NAME = 1000  # recordings that are called the same
+LONGEST_TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
+EACH_LOOK_SECONDS = 0.01
+ALREADY = "recorded already"
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+for own_flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # where there are such
+    NEW_FILE |= getattr(os, own_flag, 0)
+
+
+class Outside(Exception):
+    """A folder that a link leads out of the data directory; the message names it."""
+
+
+class Folder:
+    """A data directory to which recordings are added.  `say` gets a line when they can't be."""
+
+    def __init__(self, root: str, say: Callable[[str], None]) -> None:
+        self.root, self.say = root, say
+        self.lock = threading.Lock()  # of two that save the same the second finds it
+        self.said: Set[str] = set()  # what is wrong, until it is not any more
+
+    def save(self, made: Made) -> str:
+        """Write the files of a recording, the mock last; empty if it is saved, else why it is
+        not."""
+        if made.reason:
+            return made.reason
+        with self.lock:
+            try:
+                reason = self.saved(made)
+            except Outside as error:
+                return self.complain(str(error))
+            except OSError as error:
+                return self.complain(error.strerror or str(error))
+            except (ValueError, MemoryError) as error:
+                return self.complain(str(error) or "no memory")
+            self.said.clear()
+        return reason
+
+    def complain(self, problem: str) -> str:
+        """What keeps recordings from being saved, said once in a line."""
+        reason = f"recordings can't be saved in {self.root}: {problem}"
+        if reason not in self.said:
+            self.said.add(reason)
+            self.say(f"{reason}; answers are passed on all the same")
+        return reason
+
+    def saved(self, made: Made) -> str:
+        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        os.makedirs(self.root, exist_ok=True)
+        root = os.path.realpath(self.root)
+        folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
+        with turn(folders[folder_of(made.mock)]):
+            for number in range(1, MOST_OF_A_NAME):
+                one = made
+                if number > 1:
+                    one = renamed(made, f"{made.name}-{number}")
+                found = match_in(os.path.join(root, one.mock))
+                if found == match_of_mock(one.files[one.mock]):
+                    return ALREADY
+                if found is None and write_all(root, one.files):
+                    return ""
+        return f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
+
+
+def folder_of(file: str) -> str:
+    """The folder of a file that is named relative to a data directory."""
+    return file.rpartition("/")[0]
+
+
+def inside(root: str, name: str) -> str:
+    """A folder in a data directory, made if it is not there; Outside if a link leads elsewhere."""
+    path = root
+    for part in name.split("/"):
+        path = os.path.join(path, part)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+        if part in ("", ".", "..") or not os.path.realpath(path).startswith(root + os.sep):
+            raise Outside(f"{name} leads out of the data directory")
+    return path
+
+
+def match_of_mock(data: bytes) -> Json:
+    """What a recorded mock asks for; nothing that any asks for if it is none."""
+    try:
+        value = parse_json(data)
+    except ValueError:
+        return ()
+    return value.get("match", ()) if isinstance(value, dict) else ()
+
+
+def match_in(path: str) -> Json:
+    """The same of a file that is there; None if there is none."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return match_of_mock(file.read())
+    except OSError:
+        return ()
+
+
+def write_all(root: str, files: Mapping[str, bytes]) -> bool:
+    """Write new files, in order, all or none of them; false if one of these names is taken."""
+    written: List[str] = []
+    try:
+        for name, data in files.items():
+            path = os.path.join(root, *name.split("/"))
+            write_new(path, data)
+            written.append(path)
+    except FileExistsError:
+        forget(written)
+        return False
+    except BaseException:
+        forget(written)
+        raise
+    return True
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a file that is there whole or not at all; FileExistsError if there is one already."""
+    folder, name = os.path.split(path)
+    hidden = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.new")
+    number = os.open(hidden, NEW_FILE, 0o666)  # as the umask will have it
+    try:
+        with open(number, "wb") as file:
+            file.write(data)
+        put_in_place(hidden, path)
+    finally:
+        forget([hidden])
+
+
+def put_in_place(hidden: str, path: str) -> None:
+    """Give a file that is written its name; FileExistsError if another one has it."""
+    try:
+        os.link(hidden, path)
+        return
+    except FileExistsError:
+        raise
+    except (AttributeError, NotImplementedError, OSError):
+        pass  # a system or a file system without links
+    # Elsewhere than on Windows this would take the place of a file that is there.
+    if os.path.lexists(path):
+        raise FileExistsError(path)
+    os.rename(hidden, path)
+
+
+def forget(paths: List[str]) -> None:
+    """Remove files that may be there."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def turn(folder: str) -> Iterator[None]:
+    """Keeps other processes from saving to a folder meanwhile, where the system can: of two that
+    save the same the second finds it.  One that never ends is not waited for."""
+    try:
+        import fcntl
+
+        number = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows
+        yield
+        return
+    try:
+        take_turn(lambda: fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(number)
+
+
+def take_turn(lock: Callable[[], Any]) -> None:
+    """Take a lock that another process may have; it may also be that there are none here."""
+    end = time.monotonic() + LONGEST_TURN_SECONDS
+    while time.monotonic() < end:
+        try:
+            lock()
+            return
+        except BlockingIOError:
+            time.sleep(EACH_LOOK_SECONDS)
+        except OSError:
+            return
+
+
 # === repeats =================================================================
 # Requests that come again byte by byte, and the bytes of their answers.  Touches nothing.
 
@@ -39053,6 +39869,9 @@ class Core:
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
+        self.folder: Optional[Folder] = None
+        if settings.record and settings.record_to:
+            self.folder = Folder(settings.record_to, self.log.say)
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
@@ -39775,8 +40594,15 @@ RESPONSE_ROWS: Rows = {
     ),
     "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
     "pace": (
-        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT, 1), defined_as("pace"), NULL),
-        "Seconds between events, or the gap after the first, the second and so on.",
+        either(
+            SECONDS_TO_WAIT,
+            list_of(SECONDS_TO_WAIT, 1),
+            defined_as("pace"),
+            one_word([RECORDED]),
+            NULL,
+        ),
+        "Seconds between events, or the gap after the first, the second and so on; recorded: as "
+        "the file of times beside the events says.",
     ),
     "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
     "wire": (
@@ -41115,7 +41941,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
         fallback: str = "error",
         dialect: Union[str, Iterable[str]] = (),
-        pace: float = 0.0,
+        pace: Optional[float] = None,
         require_auth: bool = False,
         credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,
@@ -41474,6 +42300,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    if values["record"]:
+        values.update(recording_places(values, data_directories(values), spelled))
     return values
 
 
@@ -41674,7 +42502,8 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     if core.settings.strict:
         for doubt in refused_first(core.mocks.from_files):
             core.log.say(doubt)
-    if not core.mocks.from_files and core.settings.fallback == "error":
+    is_silent = core.settings.fallback == "error" and not core.settings.record
+    if not core.mocks.from_files and is_silent:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 

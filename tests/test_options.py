@@ -276,7 +276,7 @@ WRITTEN_DEFAULTS = {
     "port": ((5001,), "(default 5001)"),
     "host": ("127.0.0.1", "(default 127.0.0.1)"),
     "fallback": ("error", "404 that explains (default)"),
-    "pace": (0.0, "(default 0)"),
+    "pace": (None, "(default 0)"),
     "seed": (0, "(default 0)"),
     "max_body": (16 * 1024 * 1024, "(default 16 MiB)"),
     "journal": (1000, "(default 1000)"),

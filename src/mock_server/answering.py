@@ -378,11 +378,14 @@ class Answerer:
         )
 
     def drawn(self, delivery: Delivery, use: str) -> Delivery:
-        """A delivery with the server's pace where it sets none, a seed of its own for each use, and
+        """A delivery with the server's pace where it sets none of its own, a seed for each use, and
         its fault only if the draw for this use will have it."""
-        if not (delivery.pace or delivery.fault or self.settings.pace):
+        own = self.settings.pace
+        if not (delivery.pace or delivery.fault or own):
             return delivery
-        pace, fault = delivery.pace or Pace(between=self.settings.pace), delivery.fault
+        pace, fault = delivery.pace, delivery.fault
+        if pace is None or (pace.is_recorded and own is not None):
+            pace = Pace(between=own or 0.0)
         if pace.jitter:
             pace = replace(pace, seed=f"{self.settings.seed}/{use}")
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:

@@ -101,7 +101,10 @@ def read_header(spec: Json) -> Brought:
         check_answer(node, answer, WAYS)  # as of a mock that answers whatever is asked
         return Brought(answer)
     names = {DELIVERY_FIELDS.get(key, key) for key in map(str, spec)}
-    return Brought(delivery=parse_delivery(node), fields=tuple(sorted(names)))
+    delivery = parse_delivery(node)
+    if delivery.pace and delivery.pace.is_recorded:
+        node.get("pace").fail("is found beside a file of events, and a header may name none")
+    return Brought(delivery=delivery, fields=tuple(sorted(names)))
 
 
 def no_file(name: str) -> bytes:

@@ -24,7 +24,15 @@ from .mocks.json_schema import mock_schema
 from .mocks.patterns import WATCHDOG
 from .mocks.sessions import Mocks
 from .option_kinds import BadOption
-from .options import BY_NAME, OPTIONS, Option, Settings, check_ports, check_together
+from .options import (
+    BY_NAME,
+    OPTIONS,
+    Option,
+    Settings,
+    check_ports,
+    check_together,
+    recording_places,
+)
 from .records import field_names
 from .server import MockServer
 from .trimming import give_back_memory
@@ -57,6 +65,8 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    if values["record"]:
+        values.update(recording_places(values, data_directories(values), spelled))
     return values
 
 
@@ -257,7 +267,8 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     if core.settings.strict:
         for doubt in refused_first(core.mocks.from_files):
             core.log.say(doubt)
-    if not core.mocks.from_files and core.settings.fallback == "error":
+    is_silent = core.settings.fallback == "error" and not core.settings.record
+    if not core.mocks.from_files and is_silent:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")
 
 

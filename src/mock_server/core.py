@@ -18,6 +18,7 @@ from .loop import Loop
 from .mocks.sessions import Mocks
 from .operations import Operations
 from .options import Settings
+from .recording.folder import Folder
 from .repeats import Repeats
 from .tls import self_signed, tls_context
 from .trimming import Trimming
@@ -49,6 +50,9 @@ class Core:
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
+        self.folder: Optional[Folder] = None
+        if settings.record and settings.record_to:
+            self.folder = Folder(settings.record_to, self.log.say)
         self.answerer = Answerer(self.mocks, settings, self.journal)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()

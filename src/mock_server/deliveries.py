@@ -13,13 +13,15 @@ class Pace:
     """Seconds before the first event and between events, and how far a gap may stray (0.5: by
     half), drawn from `seed`.
 
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`."""
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
+    `is_recorded` gives way to the server's own pace."""
 
     first: float = 0.0
     between: float = 0.0
     jitter: float = 0.0
     seed: str = ""
     gaps: Tuple[float, ...] = ()
+    is_recorded: bool = False
 
     @property
     def has_pauses(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Callable, List, NamedTuple, Tuple, Union
+from typing import Any, Callable, Iterable, List, NamedTuple, Tuple, Union
 from urllib.parse import urlsplit
 
 from .credential_pairs import checked_credential, separated_credentials
@@ -66,6 +66,19 @@ def checked_directory(node: OptionNode) -> str:
     if not os.path.isdir(path):
         node.fail(f"no directory {shown(path)}")
     return path
+
+
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
 
 
 def checked_host_name(node: OptionNode) -> str:
@@ -165,6 +178,7 @@ def check_url(node: OptionNode) -> None:
 TEXT = Kind(str, lambda node: node.text())
 FILE = Kind(str, checked_path)
 DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
 NAME = Kind(str, checked_host_name)
 DIALECT = Kind(str, checked_dialect)
 STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)

@@ -24,6 +24,7 @@ from .option_kinds import (
     FILE,
     FLAG,
     NAME,
+    PLACE,
     PORT,
     RECORD,
     REQUESTS,
@@ -34,6 +35,7 @@ from .option_kinds import (
     BadOption,
     Kind,
     OptionNode,
+    is_among,
     name_and_url,
     port_and_dialect,
     word_of,
@@ -156,8 +158,9 @@ OPTIONS = (
         "--pace",
         "SECONDS",
         SECONDS,
-        0.0,
-        "pause between streamed events where a mock sets none",
+        None,
+        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
+        "the pace of recordings",
     ),
     Option(
         ANSWERS,
@@ -224,7 +227,7 @@ OPTIONS = (
         RECORDING,
         "--record-to",
         "DIR",
-        FILE,
+        PLACE,
         None,
         "where recordings go (default: the first --data directory)",
     ),
@@ -323,6 +326,22 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
         told[name] = url
 
 
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
 def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
     """Raise BadOption for options that don't go together, as they are spelled."""
     check_dialects(values, spelled)
@@ -354,6 +373,8 @@ def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
         if option.is_keyword:
             values[option.name] = option.read_keyword(given[option.name])
     check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
     return values
 
 
@@ -364,13 +385,14 @@ def keyword_default(name: str) -> Any:
 
 @record
 class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events."""
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
+    if nobody has said it."""
 
     host: str = keyword_default("host")
     data: Sequence[str] = keyword_default("data")
     fallback: str = keyword_default("fallback")
     dialect: Sequence[str] = keyword_default("dialect")
-    pace: float = keyword_default("pace")
+    pace: Optional[float] = keyword_default("pace")
     require_auth: bool = keyword_default("require_auth")
     credential: Sequence[str] = keyword_default("credential")
     strict: Union[bool, str] = keyword_default("strict")

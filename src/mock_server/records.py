@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple, Type, TypeVar
 
-Made = TypeVar("Made")
+AnyRecord = TypeVar("AnyRecord")
 
 METHODS_OF_A_RECORD = """\
 def __init__(self, {parameters}):
@@ -69,7 +69,7 @@ def field_names(kind: type) -> Tuple[str, ...]:
     return kind._fields  # type: ignore[attr-defined, no-any-return]
 
 
-def made_record(kind: Type[Made]) -> Type[Made]:
+def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
     """The class of records that a class describes by its annotations; its own values are defaults,
     which all records share."""
     names = tuple(getattr(kind, "__annotations__", ()))
@@ -90,7 +90,7 @@ def made_record(kind: Type[Made]) -> Type[Made]:
     return made  # type: ignore[no-any-return]
 
 
-def changed_record(record: Made, **changes: Any) -> Made:
+def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
     """The same record with other values of some fields."""
     changed = type(record)(*record._values())  # type: ignore[attr-defined]
     for name, value in changes.items():
@@ -107,7 +107,7 @@ if TYPE_CHECKING:
     found_once = cached_property
 
     @dataclass_transform(frozen_default=True)
-    def record(kind: Type[Made]) -> Type[Made]:
+    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
         """The class of records that a class describes."""
         ...
 else:

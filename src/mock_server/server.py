@@ -58,7 +58,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         data: Union[str, "os.PathLike[str]", Sequence[str]] = (),
         fallback: str = "error",
         dialect: Union[str, Iterable[str]] = (),
-        pace: float = 0.0,
+        pace: Optional[float] = None,
         require_auth: bool = False,
         credential: Union[str, Iterable[str]] = (),
         strict: Union[bool, str] = False,

@@ -27,6 +27,8 @@ MOST_COMMENT = 64 * 1024  # characters of a comment
 
 GZIP_CHOICES = ("auto", "always", "never")
 
+RECORDED = "recorded"  # the pace at which the events of a recording came
+
 PACE_KEYS = ("first", "between", "tokens_per_second", "jitter")
 
 KEEPALIVE_KEYS = ("every", "comment")
@@ -84,9 +86,12 @@ def check_pairs(response: Node, delivery: Delivery) -> None:
 
 
 def parse_pace(node: Node) -> Optional[Pace]:
-    """A pace: seconds between events, a list of gaps, or an object."""
+    """A pace: seconds between events, a list of gaps, an object, or that it was recorded, of which
+    only the recording knows more."""
     if node.is_null:
         return None
+    if node.value == RECORDED:
+        return Pace(is_recorded=True)
     if isinstance(node.value, list):
         if not node.value:
             node.fail("has no gap; the first is the one after the first event")

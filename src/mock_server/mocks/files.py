@@ -383,6 +383,11 @@ class MockFiles:
         self.round = round
         return not self.is_stale
 
+    def look_now(self) -> None:
+        """Have the next request look for changes, however short ago somebody did."""
+        with self.lock:  # a look that is under way may have been too early
+            self.is_stale = True
+
     def refresh(self) -> None:
         """Read the files again if one has changed."""
         with self.lock:

@@ -13,7 +13,7 @@ from ..http import METHODS
 from ..limits import DIALECTS, Json
 from ..plans import WIRE_PLANS
 from ..values import ERROR_KINDS
-from .delivery import GZIP_CHOICES, MOST_COUNTED_ON, PLAN_WORDS
+from .delivery import GZIP_CHOICES, MOST_COUNTED_ON, PLAN_WORDS, RECORDED
 
 Rows = Mapping[str, Tuple[Json, str]]  # by key, the schema of its value and what it means
 
@@ -203,8 +203,15 @@ RESPONSE_ROWS: Rows = {
     ),
     "delay": (SECONDS_TO_WAIT, "Seconds before the first byte."),
     "pace": (
-        either(SECONDS_TO_WAIT, list_of(SECONDS_TO_WAIT, 1), defined_as("pace"), NULL),
-        "Seconds between events, or the gap after the first, the second and so on.",
+        either(
+            SECONDS_TO_WAIT,
+            list_of(SECONDS_TO_WAIT, 1),
+            defined_as("pace"),
+            one_word([RECORDED]),
+            NULL,
+        ),
+        "Seconds between events, or the gap after the first, the second and so on; recorded: as "
+        "the file of times beside the events says.",
     ),
     "gzip": (one_word(GZIP_CHOICES), "Whether it is compressed (default: auto)."),
     "wire": (

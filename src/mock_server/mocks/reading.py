@@ -35,6 +35,7 @@ from .delivery import (
     parse_delivery,
     parse_probability,
 )
+from .event_times import at_recorded_pace
 from .recordings import MockNode, parse_raw, parse_recorded
 from .templates import check_templates
 
@@ -125,6 +126,8 @@ def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     else:
         failure = parse_error(response)
         answer = Answer(failure, failure.status or 400, delivery)
+    if delivery.pace and delivery.pace.is_recorded:
+        answer = at_recorded_pace(response, answer)
     check_answer_templates(response, group_names)
     if probability < 1:
         answer = replace(answer, probability=probability)

@@ -13,6 +13,10 @@ from .scrubbing import Scrubber
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
     """The `match` of the recording of a call's answer."""
     match: Dict[str, Json] = {"provider": call.provider, "api": call.api}
+    if call.operation == "other":
+        return {"operation": "other", "path": call.path, "method": call.method}
+    if call.operation != "generate":
+        match["operation"] = call.operation
     if call.model:
         match["model"] = scrubber.matcher(call.model)
     match["stream"] = call.stream

@@ -92,7 +92,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
     for group in groups_of(usable):
         members = in_turn(group, unusable)
         made = list(mocks_of_group(members))
-        problem = problem_in(made, members[0].place) if members else ""
+        problem = wrong_with(made, members[0].place) if members else ""
         if problem:
             unusable += [f"{member.place}: {problem}" for member in members]
             continue
@@ -205,7 +205,7 @@ def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
     return {"match": match, **answers} if match else answers
 
 
-def problem_in(mocks: Sequence[Json], place: str) -> str:
+def wrong_with(mocks: Sequence[Json], place: str) -> str:
     """What is wrong with mocks that were made of a fixture; empty if nothing is."""
     for made in mocks:
         try:

@@ -96,7 +96,7 @@ class Import:
         folder = inside(os.path.realpath(self.root), IMPORTED_FOLDER)
         with turn(folder):
             for file in file_names(name):
-                is_new = written(os.path.join(folder, file), data)
+                is_new = added_file(os.path.join(folder, file), data)
                 if is_new is None:
                     continue
                 told = f"{IMPORTED_FOLDER}/{file}"
@@ -128,7 +128,7 @@ def file_names(name: str) -> Iterator[str]:
         yield f"{name}-{number}.json"
 
 
-def written(path: str, data: bytes) -> Optional[bool]:
+def added_file(path: str, data: bytes) -> Optional[bool]:
     """Write a file: true if it is, false if there is one with these bytes already, None if there
     is another one of that name."""
     try:
@@ -159,7 +159,7 @@ def ordered_names(names: Sequence[str]) -> List[str]:
 
 
 def import_files(words: Iterable[str], root: str) -> Imported:
-    """Import files into a data directory.  OSError if nothing can be written there."""
+    """Import files into a data directory.  OSError if nothing can be added_file there."""
     run = Import(root)
     try:
         run.run(words)

@@ -40714,9 +40714,9 @@ DROPPED: JsonObject = {
 LIMITED: JsonObject = {
     "status": 429,
     "error": {
-        "message": "Chaos: rate limited",
+        "message": "Chaos: rate limit exceeded",
         "type": "rate_limit_error",
-        "code": "rate_limit_exceeded",
+        "code": "chaos_ratelimit",
     },
     "headers": {"retry-after": "1"},
 }
@@ -40743,11 +40743,14 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     pace = pauses_of(fixture, telling)
     if pace:
         more["pace"] = pace
-    if "chunkSize" in given:
-        more["chunk_size"] = max(1, counted(fixture["chunkSize"], "chunkSize"))
     broken = broken_off(fixture, pace, telling)
-    if broken and "chunkSize" not in given:
-        more["chunk_size"] = AIMOCK_CHUNK  # where it breaks is counted in aimock's events
+    if "chunkSize" in given or pace or broken:
+        # Time and place are counted in aimock's events.
+        size = fixture.get("chunkSize")
+        more["chunk_size"] = max(1, counted(AIMOCK_CHUNK if size is None else size, "chunkSize"))
+    if broken and broken["after_events"] > most_events(answer, more["chunk_size"]):
+        telling.note("truncateAfterChunks", "never comes: the answer has fewer chunks")
+        broken = {}
     variants = [one.laid_over({}, more) for one in answer.variants]
     if not broken:
         return tuple(variants)
@@ -40755,6 +40758,13 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     for one in reversed(variants[:]):
         variants.insert(variants.index(one), one.laid_over({"stream": True}, broken))
     return tuple(variants)
+
+
+def most_events(answer: Translated, size: int) -> int:
+    """How many events its text may have at most, in pieces of a size, whichever API streams it."""
+    response = answer.variants[-1].response
+    said = [response.get(key) for key in ("reasoning", "text", "tool_calls", "parts")]
+    return len(compact(said)) // size + 8 * (1 + sum(map(len, filter(None, said[2:])))) + 4
 
 
 def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
@@ -40882,6 +40892,11 @@ TURNS = (
     "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
     "turn if there is none of that number"
 )
+OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
+IN_A_SEQUENCE = (
+    "is the same for all APIs in a sequence: what one alone says (created, systemFingerprint, "
+    "webSearches, reasoningSignature, redactedThinking) is left out"
+)
 MOST_FIXTURES = 100_000  # of a file
 
 
@@ -40898,10 +40913,11 @@ class Fixture:
 
     def response_to(self, match: JsonObject) -> JsonObject:
         """What it answers to requests of a variant."""
-        for one in self.variants:
-            if one.match.items() <= match.items():
-                return one.response
-        return self.variants[-1].response
+        fitting = [one for one in self.variants if one.match.items() <= match.items()]
+        response = [*fitting, self.variants[-1]][0].response
+        if match.get("stream") is not False:
+            return response
+        return {key: value for key, value in response.items() if key not in OF_STREAMS}
 
 
 @record
@@ -40942,7 +40958,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
     for group in groups_of(usable):
         members = in_turn(group, unusable)
         made = list(mocks_of_group(members))
-        problem = problem_in(made, members[0].place) if members else ""
+        problem = wrong_with(made, members[0].place) if members else ""
         if problem:
             unusable += [f"{member.place}: {problem}" for member in members]
             continue
@@ -40968,8 +40984,12 @@ def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
         return Fixture(place, asked, before, variants)
     if before:
         telling.note("chaos", "can't take the place of one answer in a sequence by chance")
+    # Each mock counts for itself, so that requests of no two may fit the same answer.
+    kept = [one for one in variants[:-1] if one.match.keys() <= {"stream"}]
+    if len(kept) < len(variants) - 1:
+        telling.note("response", IN_A_SEQUENCE)
     number = counted(match["sequenceIndex"], "match.sequenceIndex")
-    return Fixture(place, asked, (), variants, number)
+    return Fixture(place, asked, (), (*kept, variants[-1]), number)
 
 
 def operation_of(match: JsonObject, answer: Translated) -> JsonObject:
@@ -41047,7 +41067,10 @@ def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
         if one.match not in found:
             found.append(one.match)
     found.sort(key=len, reverse=True)
-    return [*found, members[0].variants[-1].match]
+    general = members[0].variants[-1].match
+    if members[0].number >= 0 and found:
+        general = {**general, "stream": False}
+    return [*found, general]
 
 
 def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
@@ -41055,7 +41078,7 @@ def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
     return {"match": match, **answers} if match else answers
 
 
-def problem_in(mocks: Sequence[Json], place: str) -> str:
+def wrong_with(mocks: Sequence[Json], place: str) -> str:
     """What is wrong with mocks that were made of a fixture; empty if nothing is."""
     for made in mocks:
         try:
@@ -41325,7 +41348,7 @@ class Import:
         folder = inside(os.path.realpath(self.root), IMPORTED_FOLDER)
         with turn(folder):
             for file in file_names(name):
-                is_new = written(os.path.join(folder, file), data)
+                is_new = added_file(os.path.join(folder, file), data)
                 if is_new is None:
                     continue
                 told = f"{IMPORTED_FOLDER}/{file}"
@@ -41357,7 +41380,7 @@ def file_names(name: str) -> Iterator[str]:
         yield f"{name}-{number}.json"
 
 
-def written(path: str, data: bytes) -> Optional[bool]:
+def added_file(path: str, data: bytes) -> Optional[bool]:
     """Write a file: true if it is, false if there is one with these bytes already, None if there
     is another one of that name."""
     try:
@@ -41388,7 +41411,7 @@ def ordered_names(names: Sequence[str]) -> List[str]:
 
 
 def import_files(words: Iterable[str], root: str) -> Imported:
-    """Import files into a data directory.  OSError if nothing can be written there."""
+    """Import files into a data directory.  OSError if nothing can be added_file there."""
     run = Import(root)
     try:
         run.run(words)

@@ -32,6 +32,11 @@ TURNS = (
     "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
     "turn if there is none of that number"
 )
+OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
+IN_A_SEQUENCE = (
+    "is the same for all APIs in a sequence: what one alone says (created, systemFingerprint, "
+    "webSearches, reasoningSignature, redactedThinking) is left out"
+)
 MOST_FIXTURES = 100_000  # of a file
 
 
@@ -48,10 +53,11 @@ class Fixture:
 
     def response_to(self, match: JsonObject) -> JsonObject:
         """What it answers to requests of a variant."""
-        for one in self.variants:
-            if one.match.items() <= match.items():
-                return one.response
-        return self.variants[-1].response
+        fitting = [one for one in self.variants if one.match.items() <= match.items()]
+        response = [*fitting, self.variants[-1]][0].response
+        if match.get("stream") is not False:
+            return response
+        return {key: value for key, value in response.items() if key not in OF_STREAMS}
 
 
 @record
@@ -118,8 +124,12 @@ def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
         return Fixture(place, asked, before, variants)
     if before:
         telling.note("chaos", "can't take the place of one answer in a sequence by chance")
+    # Each mock counts for itself, so that requests of no two may fit the same answer.
+    kept = [one for one in variants[:-1] if one.match.keys() <= {"stream"}]
+    if len(kept) < len(variants) - 1:
+        telling.note("response", IN_A_SEQUENCE)
     number = counted(match["sequenceIndex"], "match.sequenceIndex")
-    return Fixture(place, asked, (), variants, number)
+    return Fixture(place, asked, (), (*kept, variants[-1]), number)
 
 
 def operation_of(match: JsonObject, answer: Translated) -> JsonObject:
@@ -197,7 +207,10 @@ def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
         if one.match not in found:
             found.append(one.match)
     found.sort(key=len, reverse=True)
-    return [*found, members[0].variants[-1].match]
+    general = members[0].variants[-1].match
+    if members[0].number >= 0 and found:
+        general = {**general, "stream": False}
+    return [*found, general]
 
 
 def mock(match: JsonObject, answers: JsonObject) -> JsonObject:

@@ -28,18 +28,17 @@ from ..secrets import unkeyed
 from ..values import Request
 from .asked import request_of
 from .dumps import DUMP_MARK, told_in_dumps, with_feeds
-from .finds import LARGEST_FILE, Find, Unusable, as_utf8, told_url, unusable
-from .told import Told, problem_in
+from .finds import LARGEST_FILE, TOLD_BY, Find, Unusable, as_utf8, told_url, unusable
+from .told import ToldExchange, problem_in
 from .verbose import METER, SENT_LINE, told_verbosely
 
-BEGINNING = 64 * 1024  # bytes of a file by which it is told
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
 def is_curl(data: bytes) -> bool:
     """Whether a file is what curl saves."""
-    begun = as_utf8(data[:BEGINNING])
+    begun = as_utf8(data[:TOLD_BY])
     marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
     return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
 
@@ -69,7 +68,7 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
         yield Find(name, reason="holds no answer with its head, as curl -is saves it")
 
 
-def told_in(data: bytes) -> Iterator[Told]:
+def told_in(data: bytes) -> Iterator[ToldExchange]:
     """The exchanges in a transcript, whichever kind it is."""
     if DUMP_MARK.search(data):
         return told_in_dumps(data)
@@ -78,7 +77,7 @@ def told_in(data: bytes) -> Iterator[Told]:
     return told_alone(data)
 
 
-def told_alone(data: bytes) -> Iterator[Told]:
+def told_alone(data: bytes) -> Iterator[ToldExchange]:
     """The answers of `curl -i`, one after the other where it was given several URLs."""
     problem = problem_in(data)
     if not is_transcript(data):
@@ -89,7 +88,7 @@ def told_alone(data: bytes) -> Iterator[Told]:
         if STATUS_LINE.match(data, at):
             _, fields, body = last_head(data[at:])
             end -= len(body) - (extent(fields, body) or len(body))
-        yield Told(at, data[at:end], problem=problem)
+        yield ToldExchange(at, data[at:end], problem=problem)
         at = end + len(data[end:]) - len(data[end:].lstrip())
         # What else stands there, curl -w or a shell wrote.
         if not STATUS_LINE.match(data, at):
@@ -99,7 +98,7 @@ def told_alone(data: bytes) -> Iterator[Told]:
 # --- one exchange ---
 
 
-def find_of(told: Told, place: str) -> Find:
+def find_of(told: ToldExchange, place: str) -> Find:
     """What an exchange holds."""
     if told.problem:
         problem = without_keys(unkeyed(told.problem))
@@ -112,11 +111,11 @@ def find_of(told: Told, place: str) -> Find:
     capture = answer_of(told)
     if not told.method:
         return Find(place, capture)
-    request, lacks_body = asked_of(told)
+    request, lacks_body = asked_in_transcript(told)
     return Find(place, replace(capture, request=request), lacks_body=lacks_body)
 
 
-def asked_of(told: Told) -> Tuple[Request, bool]:
+def asked_in_transcript(told: ToldExchange) -> Tuple[Request, bool]:
     """The request, and whether its body is not told."""
     request = request_of(told.method, told.target, told.headers)
     length = request.headers.get("content-length", "0")
@@ -135,7 +134,7 @@ def asked_of(told: Told) -> Tuple[Request, bool]:
     return request_of(told.method, told.target, told.headers, body), False
 
 
-def answer_of(told: Told) -> Capture:
+def answer_of(told: ToldExchange) -> Capture:
     """The answer, its codings undone."""
     _, fields, body = last_head(told.answer.lstrip())
     length = extent(fields, body)
@@ -193,7 +192,7 @@ def restored(body: bytes) -> bytes:
     return found
 
 
-def arrivals_in(told: Told, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
+def arrivals_in(told: ToldExchange, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
     """When the body came, where that is told; of chunks without what frames them."""
     arrivals: List[Arrival] = []
     if not told.blocks:

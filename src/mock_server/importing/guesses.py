@@ -60,7 +60,7 @@ AWS_HEADERS = ("x-amzn-requestid", "x-amzn-bedrock-invocation-latency")
 VERTEX_MEMBERS = ("createTime", "usageMetadata.trafficType", "0.usageMetadata.trafficType")
 VERTEX_CLAUDE_ID = "msg_vrtx_"
 
-MOST_EVENTS = 10  # of a stream that are looked at
+EVENTS_LOOKED_AT = 10  # of a stream that are looked at
 
 
 def api_of(capture: Capture) -> Optional[WireFormat]:
@@ -109,7 +109,7 @@ def values_of_answer(capture: Capture) -> Iterator[Json]:
     except ValueError:
         return
     decoders = {one.title: one.decoded for one in (SSE, NDJSON, JsonArray, EventStream)}
-    for frame in frames[:MOST_EVENTS]:
+    for frame in frames[:EVENTS_LOOKED_AT]:
         try:
             if kind:
                 yield decoders[kind](frame)[1]

@@ -19,7 +19,7 @@ from .asked import wire_of
 from .finds import Find, Unusable
 from .guesses import api_of, is_streamed
 
-UNKNOWN = (
+NOBODYS_FORM = (
     "holds no request, and its answer is in the form of no API that is known; curl -v tells what "
     "was asked"
 )
@@ -68,7 +68,7 @@ def made_of_answer(capture: Capture) -> Made:
     """The recording of an answer alone, for whatever its API is asked."""
     wire = api_of(capture)
     if wire is None:
-        raise Unusable(UNKNOWN)
+        raise Unusable(NOBODYS_FORM)
     query: Dict[str, str] = {}
     stream = is_streamed(capture)
     if stream and capture.content_type == "application/json":

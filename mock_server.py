@@ -33661,6 +33661,7 @@ class Option(NamedTuple):
     is_keyword: bool = True
     python_default: Any = MISSING
     alone: str = ""  # what it means on the command line without its value, which it may have
+    takes_several: bool = False  # whether more than one word may stand behind it
 
     @property
     def name(self) -> str:
@@ -33881,6 +33882,17 @@ OPTIONS = (
         "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
+    Option(
+        INSTEAD,
+        "--import",
+        "FILE",
+        FILE,
+        (),
+        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
+        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
+        is_keyword=False,
+        takes_several=True,
+    ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
@@ -33911,7 +33923,9 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
     """Raise BadOption for options of recording without anything to record, or two URLs of one
     name."""
     for name in ("record_to", "record_errors", "record_ca"):
-        if values[name] and not values["record"]:
+        # MockServer imports nothing.
+        is_used = values["record"] or (name != "record_ca" and values.get("import"))
+        if values[name] and not is_used:
             raise BadOption(f"{spelled(name)} needs {spelled('record')}")
     told: Dict[str, str] = {}
     for name, url in map(name_and_url, values["record"]):
@@ -40027,6 +40041,1362 @@ def meant_variable(name: str, known: Iterable[str]) -> str:
     return hint.replace(' "', f' "{PREFIX}').replace("known: ", f"known after {PREFIX}: ")
 
 
+# === importing/finds =========================================================
+# A find: what one entry of a file that is imported holds.  Pure.
+
+
+LARGEST_FILE = 256 * 1024 * 1024  # bytes; what it holds takes several times that in memory
+
+
+@record
+class Find:
+    """One entry of a file: a capture, a mock that is written already, or why it can't be used.
+
+    `place` is how it is told, such as `a.har: entry 3`."""
+
+    place: str
+    capture: Optional[Capture] = None
+    mock: Json = None
+    reason: str = ""
+    lacks_body: bool = False  # whether the request of the capture had a body that is not in it
+    is_other: bool = False  # whether the reason is that it has nothing to do with a provider
+
+
+class Unusable(Exception):
+    """An entry that can't be used; the message says why, and `is_other` that it has nothing to do
+    with a provider, as most of what a browser loads has not."""
+
+    def __init__(self, reason: str, is_other: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.is_other = reason, is_other
+
+
+def unusable(place: str, why: Unusable) -> Find:
+    """What is told of an entry that can't be used."""
+    return Find(place, reason=why.reason, is_other=why.is_other)
+
+
+def told_url(url: str) -> str:
+    """A URL as it may be told: without its query, users and keys."""
+    return without_keys(unkeyed(url.partition("#")[0].partition("?")[0]))
+
+
+def as_utf8(data: bytes) -> bytes:
+    """A file's bytes in UTF-8, without a byte order mark: what Windows redirects is UTF-16."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding, "replace").encode("utf-8", "replace")
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :]
+    return data
+
+
+# === importing/aimock_matches ================================================
+# The `match` of an aimock fixture, as a mock's.  Pure.
+
+# What each key means is what aimock's router makes of it (@copilotkit/aimock 1.43, router.ts).
+
+
+JsonObject = Dict[str, Json]
+
+ANY_TEXT: Json = {"glob": "*"}
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
+
+# What an endpoint of aimock is called here; of others there is none.
+ENDPOINTS: Mapping[str, Mapping[str, Json]] = {
+    "chat": {},
+    "embedding": {"operation": "embed"},
+    "image": {"operation": "image"},
+    "speech": {"operation": "audio", "api": "speech"},
+    "transcription": {"operation": "audio", "api": "transcriptions"},
+    "translation": {"operation": "audio", "api": "translations"},
+}
+
+# Keys that only conversations have; elsewhere aimock finds no message to look at.
+OF_CONVERSATIONS = (
+    *("systemMessage", "toolCallId", "toolResultContains", "toolName", "responseFormat"),
+    *("turnIndex", "hasToolResult"),
+)
+
+
+class Telling:
+    """What is told of one fixture beside the mocks that are made of it."""
+
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+
+    def note(self, key: str, reason: str) -> None:
+        """Tell what of the fixture is not in its mocks, and why."""
+        self.lines.append(f"{key} {reason}")
+
+    def unknown(self, path: str, value: Mapping[str, Json], known: Tuple[str, ...]) -> None:
+        """Tell of members that aimock has no use for, either."""
+        for key in value:
+            if key not in known:
+                self.note(f"{path}{key}", "is nothing that aimock knows, and is left out")
+
+
+def wanted(value: Json, key: str, kind: str) -> Json:
+    """A value of one kind; Unusable if it is of another."""
+    if not fits(value, kind):
+        raise Unusable(f"{key}: expected {kind}, found {shown(value)}")
+    return value
+
+
+def counted(value: Json, key: str) -> int:
+    """A number that something is counted with; Unusable if it is none."""
+    number: int = wanted(value, key, "an integer")
+    if number < 0:
+        raise Unusable(f"{key}: expected an integer, at least 0, found {number}")
+    return number
+
+
+def literal(text: str) -> str:
+    """A regular expression that finds a text; whatever was scrubbed in it may be anything."""
+    pieces = Scrubber().text(text).split(SCRUBBED)
+    return ".+".join(SPECIAL.sub(r"\\\g<0>", piece) for piece in pieces)
+
+
+def has_secret(text: str) -> bool:
+    """Whether something in a text is scrubbed."""
+    return Scrubber().text(text) != text
+
+
+def containing(text: str) -> Json:
+    """A matcher for texts with this in it; an empty one is in all."""
+    if not text:
+        return ANY_TEXT
+    if has_secret(text):
+        return {"regex": literal(text)}
+    return {"contains": text}
+
+
+def exactly(text: str) -> Json:
+    """A matcher for this text."""
+    if has_secret(text):
+        return {"regex": f"^{literal(text)}$"}
+    return text
+
+
+# --- keys ---
+
+
+def user_message(value: Json, key: str) -> JsonObject:
+    """Something in the last user message."""
+    return {"user": containing(wanted(value, key, "a string"))}
+
+
+def system_message(value: Json, key: str) -> JsonObject:
+    """One text, or all of several, in the system's messages."""
+    if not fits(value, "an array"):
+        text = wanted(value, key, "a string")
+        return {"system": containing(text) if text else {"glob": "?*"}}
+    texts = [text for text in value if wanted(text, key, "a string")]
+    if not texts:
+        return {}
+    if len(texts) == 1:
+        return {"system": containing(texts[0])}
+    # Each somewhere, in any order.
+    pattern = "".join(f"(?=.*{literal(text)})" for text in texts)
+    return {"system": {"regex": rf"(?s)\A{pattern}"}}
+
+
+def tool_call_id(value: Json, key: str) -> JsonObject:
+    """The call that the last message answers."""
+    return {"tool_call_id": exactly(wanted(value, key, "a string"))}
+
+
+def tool_result_contains(value: Json, key: str) -> JsonObject:
+    """Something in the result that is the last message."""
+    return {"tool_result": containing(wanted(value, key, "a string"))}
+
+
+def tool_name(value: Json, key: str) -> JsonObject:
+    """A tool that the request offers."""
+    return {"tools": [wanted(value, key, "a string")]}
+
+
+def model_name(value: Json, key: str) -> JsonObject:
+    """A model, or a dated version of it: a hyphen and a digit may follow."""
+    return {"model": {"regex": f"^{literal(wanted(value, key, 'a string'))}(-[0-9]|$)"}}
+
+
+def response_format(value: Json, key: str) -> JsonObject:
+    """The type of the format that is asked for."""
+    return {"fields": {"response_format.type": wanted(value, key, "a string")}}
+
+
+def turn_index(value: Json, key: str) -> JsonObject:
+    """How many answers of the assistant are in the conversation."""
+    return {"turn": counted(value, key)}
+
+
+def has_tool_result(value: Json, key: str) -> JsonObject:
+    """Whether there is a tool's result behind the last user message."""
+    return {"tool_result": ANY_TEXT if wanted(value, key, "a boolean") else None}
+
+
+def context(value: Json, key: str) -> JsonObject:
+    """What a header of aimock's says that the request belongs to."""
+    return {"headers": {"x-aimock-context": exactly(wanted(value, key, "a string"))}}
+
+
+# In this order a later one says more where two are of the same key of a mock.
+KEYS: Mapping[str, Callable[[Json, str], JsonObject]] = {
+    "userMessage": user_message,
+    "inputText": user_message,
+    "systemMessage": system_message,
+    "toolCallId": tool_call_id,
+    "hasToolResult": has_tool_result,
+    "toolResultContains": tool_result_contains,
+    "toolName": tool_name,
+    "model": model_name,
+    "responseFormat": response_format,
+    "turnIndex": turn_index,
+    "context": context,
+}
+FIXTURE_MATCH_KEYS = (*KEYS, "endpoint", "sequenceIndex")
+
+
+def mock_match(match: Mapping[str, Json], telling: Telling) -> JsonObject:
+    """The `match` of a fixture, but for its endpoint and its place in a sequence; Unusable if no
+    request could fulfil it."""
+    telling.unknown("match.", match, (*FIXTURE_MATCH_KEYS, "predicate"))
+    if "predicate" in match:
+        raise Unusable("match.predicate is code, which no file of fixtures can hold")
+    if match.get("hasToolResult") is False:
+        for key in ("toolCallId", "toolResultContains"):
+            if key in match:
+                raise Unusable(f"match.{key} and hasToolResult false never hold together")
+    made: JsonObject = {}
+    for key, read in KEYS.items():
+        if key in match:
+            made.update(read(match[key], f"match.{key}"))
+    return made
+
+
+def endpoint_match(match: Mapping[str, Json], usual: str) -> JsonObject:
+    """What of a mock's `match` says to which API a fixture belongs; `usual` is the endpoint that
+    answers of its kind belong to.  Unusable if there is none of that name, or it never asks for
+    what else the fixture does."""
+    endpoint = match.get("endpoint", usual)
+    if endpoint not in ENDPOINTS:
+        raise Unusable(f"match.endpoint {shown(endpoint)} is an API that this server has not")
+    strange: Tuple[str, ...] = ()
+    if endpoint == "chat":
+        strange = ("inputText",)
+    elif endpoint == "embedding":
+        strange = ("userMessage", *OF_CONVERSATIONS)
+    elif endpoint in ("transcription", "translation"):
+        strange = ("userMessage", "inputText", *OF_CONVERSATIONS)
+    else:
+        strange = ("inputText", *OF_CONVERSATIONS)
+    for key in strange:
+        if key in match and match[key] is not False:
+            raise Unusable(f"match.{key} never holds for a request of the endpoint {endpoint}")
+    return dict(ENDPOINTS[endpoint])
+
+
+# === importing/aimock_answers ================================================
+# The `response` of an aimock fixture, as a mock's.  Pure.
+
+# What each key means is what aimock's handlers make of it (@copilotkit/aimock 1.43, helpers.ts).
+
+
+# Members of an answer that stand beside its content.
+OVERRIDES = (
+    *("id", "created", "model", "usage", "systemFingerprint", "finishReason", "role"),
+    *("provider", "nativeFinishReason"),
+)
+SPOKEN = ("content", "toolCalls", "blocks")
+THOUGHTS = ("reasoning", "reasoningSignature", "redactedThinking", "webSearches")
+
+# Token counts, by what the providers call them.
+INPUT_COUNTS = ("prompt_tokens", "input_tokens", "promptTokenCount")
+OUTPUT_COUNTS = ("completion_tokens", "output_tokens", "candidatesTokenCount")
+TOTALS = ("total_tokens", "totalTokenCount")
+SHARES: Mapping[Tuple[str, str], str] = {
+    ("prompt_tokens_details", "cached_tokens"): "cached_tokens",
+    ("prompt_tokens_details", "cache_write_tokens"): "cache_write_tokens",
+    ("completion_tokens_details", "reasoning_tokens"): "reasoning_tokens",
+}
+
+AUDIO_TYPES: Mapping[str, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+
+PICTURES_MADE = 1700000000  # when, as a Unix time: aimock takes the clock, and a mock can't
+
+FOR_CHAT: JsonObject = {"provider": ["openai", "azure"], "api": "chat"}
+FOR_RESPONSES: JsonObject = {"provider": ["openai", "azure"], "api": "responses"}
+FOR_MESSAGES: JsonObject = {"provider": "anthropic", "api": "messages"}
+
+NO_SUCH_API = "is of an API that this server has not"
+
+
+@record
+class Variant:
+    """A response, and what a request must be, beside all else, to get it."""
+
+    match: JsonObject
+    response: JsonObject
+
+    def laid_over(self, match: JsonObject, more: JsonObject) -> "Variant":
+        """One for fewer requests, with more in its response."""
+        return Variant({**self.match, **match}, {**self.response, **more})
+
+
+@record
+class Translated:
+    """What a fixture answers: `endpoint` is aimock's name of the API, empty for any; `variants` are
+    for ever more requests, the last for all."""
+
+    endpoint: str
+    variants: Tuple[Variant, ...]
+    is_stream: bool = False  # whether it may be streamed
+
+
+def plain(value: Json) -> Json:
+    """A JSON value in which no text is a template, and whole numbers are as JavaScript says."""
+    if isinstance(value, str):
+        return value.replace("{{", "{{{{")
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def mock_response(response: JsonObject, telling: Telling) -> Translated:
+    """What a fixture answers; Unusable if no mock can."""
+    for key, read in ANSWER_KINDS.items():
+        if response.get(key) is not None:
+            return read(response, telling)
+    raise Unusable(f"response has none of {', '.join(ANSWER_KINDS)}")
+
+
+# --- what is said ---
+
+
+def said_in(response: JsonObject, telling: Telling) -> Translated:
+    """Text, tool calls, or both."""
+    telling.unknown("response.", response, (*SPOKEN, *THOUGHTS, *OVERRIDES))
+    parts: List[JsonObject] = []
+    reasoning = response.get("reasoning")
+    if reasoning:
+        parts.append({"reasoning": plain(wanted(reasoning, "response.reasoning", "a string"))})
+    parts += content_parts(response)
+    general = Variant({}, {**answer_of_parts(parts), **overrides(response, telling)})
+    variants = [*thinking(response, parts, general), *searching(response, parts, general)]
+    chat, responses = stamps(response)
+    for match, extra in ((FOR_CHAT, chat), (FOR_RESPONSES, responses)):
+        if not extra:
+            continue
+        # What is for that API already gets it, too.
+        owned = [one for one in variants if one.match == match]
+        variants = [one for one in variants if one.match != match]
+        variants.append((owned or [general])[0].laid_over(match, {"extra": extra}))
+    return Translated("chat", (*variants, general), is_stream=True)
+
+
+def content_parts(response: JsonObject) -> List[JsonObject]:
+    """What is said after the thoughts, in order; its ordered blocks go before all else."""
+    blocks = response.get("blocks")
+    if blocks:
+        listed = wanted(blocks, "response.blocks", "an array")
+        return [block_part(block, f"response.blocks[{at}]") for at, block in enumerate(listed)]
+    parts: List[JsonObject] = []
+    content, calls = response.get("content"), response.get("toolCalls")
+    if content or (content == "" and not calls):
+        if not isinstance(content, (str, dict, list)):
+            raise Unusable(f"response.content: expected a string, found {shown(content)}")
+        parts.append({"text": plain(content)})
+    if calls:
+        wanted(calls, "response.toolCalls", "an array")
+        made = [tool_call(one, f"response.toolCalls[{at}]") for at, one in enumerate(calls)]
+        parts.append({"tool_calls": made})
+    if not parts:
+        raise Unusable("response says nothing")
+    return parts
+
+
+def block_part(block: Json, key: str) -> JsonObject:
+    """One of the ordered blocks."""
+    wanted(block, key, "an object")
+    kind = block.get("type")
+    if kind == "text":
+        return {"text": plain(wanted(block.get("text"), f"{key}.text", "a string"))}
+    if kind == "toolCall":
+        return {"tool_calls": [tool_call(block, key)]}
+    raise Unusable(f'{key}.type: expected "text" or "toolCall", found {shown(kind)}')
+
+
+def tool_call(call: Json, key: str) -> JsonObject:
+    """One call of a tool."""
+    wanted(call, key, "an object")
+    made: JsonObject = {"name": plain(wanted(call.get("name"), f"{key}.name", "a string"))}
+    arguments = call.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = parse_json(arguments.encode())
+        except ValueError:
+            arguments = None
+    if not isinstance(arguments, dict):
+        raise Unusable(f"{key}.arguments: expected an object, found {shown(call.get('arguments'))}")
+    made["arguments"] = plain(arguments)
+    if call.get("id"):
+        made["id"] = plain(wanted(call["id"], f"{key}.id", "a string"))
+    return made
+
+
+def answer_of_parts(parts: List[JsonObject]) -> JsonObject:
+    """A neutral response: keys where their usual order is the one of the parts, else the parts."""
+    keys = [key for part in parts for key in part]
+    usual = [key for key in ("reasoning", "text", "tool_calls") if key in keys]
+    if keys == usual:
+        return {key: value for part in parts for key, value in part.items()}
+    return {"parts": parts}
+
+
+# --- what stands beside it ---
+
+
+def overrides(response: JsonObject, telling: Telling) -> JsonObject:
+    """What a fixture says of the envelope, as far as all providers have it."""
+    made: JsonObject = {}
+    for key, ours in (("id", "id"), ("model", "model"), ("finishReason", "finish_reason")):
+        if response.get(key) is not None:
+            made[ours] = wanted(response[key], f"response.{key}", "a string")
+    if response.get("usage") is not None:
+        counts = usage_counts(wanted(response["usage"], "response.usage", "an object"), telling)
+        if counts:
+            made["usage"] = counts
+    if response.get("role", "assistant") != "assistant":
+        telling.note("response.role", "can't be said: an answer is the assistant's")
+    for key in ("provider", "nativeFinishReason"):
+        if key in response:
+            telling.note(f"response.{key}", "is OpenRouter's own, and derived from the answer")
+    return made
+
+
+def usage_counts(usage: JsonObject, telling: Telling) -> JsonObject:
+    """Token counts under our names; one of two that is left out is 0, as in aimock."""
+    known = (*INPUT_COUNTS, *OUTPUT_COUNTS, *TOTALS, *(outer for outer, _ in SHARES))
+    for key in usage:
+        if key not in known:
+            telling.note(f"response.usage.{key}", "is not among the counts that a mock has")
+    if not any(key in usage for key in (*INPUT_COUNTS, *OUTPUT_COUNTS, *TOTALS)):
+        return {}
+    made: JsonObject = {}
+    for ours, names in (("input_tokens", INPUT_COUNTS), ("output_tokens", OUTPUT_COUNTS)):
+        given = [name for name in names if usage.get(name) is not None]
+        made[ours] = counted(usage[given[0]], f"response.usage.{given[0]}") if given else 0
+    for (outer, inner), ours in SHARES.items():
+        details = usage.get(outer)
+        if isinstance(details, dict) and details.get(inner):
+            made[ours] = counted(details[inner], f"response.usage.{outer}.{inner}")
+    for name in TOTALS:
+        if usage.get(name, made["input_tokens"] + made["output_tokens"]) != (
+            made["input_tokens"] + made["output_tokens"]
+        ):
+            telling.note(f"response.usage.{name}", "is left out: it is always the sum here")
+    return made
+
+
+def stamps(response: JsonObject) -> Tuple[JsonObject, JsonObject]:
+    """What OpenAI's two APIs alone say of when and where an answer was made."""
+    chat: JsonObject = {}
+    responses: JsonObject = {}
+    created, fingerprint = response.get("created"), response.get("systemFingerprint")
+    if created is not None:
+        chat["created"] = responses["created_at"] = counted(created, "response.created")
+    if fingerprint is not None:
+        key = "response.systemFingerprint"
+        chat["system_fingerprint"] = plain(wanted(fingerprint, key, "a string"))
+    return chat, responses
+
+
+def thinking(response: JsonObject, parts: List[JsonObject], general: Variant) -> List[Variant]:
+    """The answer with Anthropic's own thinking blocks, if it has any."""
+    signature, hidden = response.get("reasoningSignature"), response.get("redactedThinking")
+    blocks: List[JsonObject] = []
+    for data in wanted(hidden or [], "response.redactedThinking", "an array"):
+        text = plain(wanted(data, "response.redactedThinking", "a string"))
+        blocks.append({"block": {"type": "redacted_thinking", "data": text}})
+    if signature and response.get("reasoning"):
+        signature = plain(wanted(signature, "response.reasoningSignature", "a string"))
+        thought = {"type": "thinking", "thinking": parts[0]["reasoning"], "signature": signature}
+        blocks.append({"block": thought})
+        parts = parts[1:]
+    if not blocks:
+        return []
+    return [Variant(FOR_MESSAGES, with_parts(general.response, [*blocks, *parts]))]
+
+
+def searching(response: JsonObject, parts: List[JsonObject], general: Variant) -> List[Variant]:
+    """The answer with what OpenAI's Responses API searched for, if it did; aimock's other APIs
+    leave that out, too."""
+    queries = wanted(response.get("webSearches") or [], "response.webSearches", "an array")
+    calls: List[JsonObject] = []
+    for query in queries:
+        text = plain(wanted(query, "response.webSearches", "a string"))
+        action = {"type": "search", "query": text}
+        calls.append(
+            {"block": {"type": "web_search_call", "status": "completed", "action": action}}
+        )
+    if not calls:
+        return []
+    at = 1 if "reasoning" in parts[0] else 0
+    return [
+        Variant(FOR_RESPONSES, with_parts(general.response, [*parts[:at], *calls, *parts[at:]]))
+    ]
+
+
+def with_parts(response: JsonObject, parts: List[JsonObject]) -> JsonObject:
+    """A response that says these parts instead."""
+    kept = {
+        key: value
+        for key, value in response.items()
+        if key not in ("reasoning", "text", "tool_calls", "parts")
+    }
+    return {"parts": parts, **kept}
+
+
+# --- all else ---
+
+
+def refused(response: JsonObject, telling: Telling) -> Translated:
+    """An error."""
+    telling.unknown("response.", response, ("error", "status", "retryAfter", "fallthrough"))
+    error = wanted(response["error"], "response.error", "an object")
+    telling.unknown("response.error.", error, ("message", "type", "param", "code", "metadata"))
+    message = wanted(error.get("message"), "response.error.message", "a string")
+    said: JsonObject = {"message": plain(message)}
+    for key in ("type", "code", "param"):
+        if error.get(key) is not None:
+            said[key] = error[key]
+    if "metadata" in error:
+        telling.note("response.error.metadata", "is OpenRouter's own, and is left out")
+    if response.get("fallthrough") is False:
+        telling.note("response.fallthrough", "has no use: no request goes to a second model here")
+    status = counted(response.get("status", 500), "response.status")
+    if not 200 <= status < 600:
+        raise Unusable(f"response.status: expected one from 200 to 599, found {status}")
+    made: JsonObject = {"status": status, "error": said}
+    after = response.get("retryAfter")
+    if status == 429:
+        made["headers"] = {"retry-after": str(1 if after is None else after)}
+    elif after is not None:
+        telling.note("response.retryAfter", "goes with status 429 alone")
+    return Translated("", (Variant({}, made),))
+
+
+def embedded(response: JsonObject, telling: Telling) -> Translated:
+    """A vector."""
+    telling.unknown("response.", response, ("embedding",))
+    return Translated("embedding", (Variant({}, {"embedding": response["embedding"]}),))
+
+
+def pictured(response: JsonObject, telling: Telling) -> Translated:
+    """Pictures, as OpenAI sends them."""
+    telling.unknown("response.", response, ("image", "images"))
+    images = response.get("images")
+    if images is None:
+        images = [response["image"]]
+    data: List[JsonObject] = []
+    for at, image in enumerate(wanted(images, "response.images", "an array")):
+        key = f"response.images[{at}]"
+        names = (("url", "url"), ("b64Json", "b64_json"), ("revisedPrompt", "revised_prompt"))
+        telling.unknown(f"{key}.", wanted(image, key, "an object"), tuple(dict(names)))
+        told = {
+            ours: wanted(image[name], f"{key}.{name}", "a string")
+            for name, ours in names
+            if image.get(name) is not None
+        }
+        data.append(told)
+    body = {"created": PICTURES_MADE, "data": data}
+    return Translated("image", (Variant({"provider": ["openai", "azure"]}, {"body": body}),))
+
+
+def sounding(response: JsonObject, telling: Telling) -> Translated:
+    """Speech."""
+    telling.unknown("response.", response, ("audio", "format", *SPOKEN, *THOUGHTS))
+    for key in (*SPOKEN, *THOUGHTS):
+        if key in response:
+            telling.note(f"response.{key}", "beside audio is Gemini's, whose sound is not mocked")
+    audio, kind = response["audio"], response.get("format", "mp3")
+    content_type = AUDIO_TYPES.get(str(kind), "application/octet-stream")
+    if isinstance(audio, dict):
+        content_type = wanted(audio.get("contentType", content_type), "contentType", "a string")
+        audio = audio.get("b64Json")
+    made = {
+        "raw": {"base64": wanted(audio, "response.audio", "a string")},
+        "headers": {"content-type": content_type},
+    }
+    return Translated("speech", (Variant({}, made),))
+
+
+def heard(response: JsonObject, telling: Telling) -> Translated:
+    """What was said in a sound."""
+    telling.unknown("response.", response, ("transcription",))
+    told = wanted(response["transcription"], "response.transcription", "an object")
+    known = ("text", "language", "languages", "duration", "usage", "words", "segments")
+    telling.unknown("response.transcription.", told, known)
+    for key in ("languages", "usage"):
+        if key in told:
+            telling.note(f"response.transcription.{key}", "is left out")
+    text = wanted(told.get("text"), "response.transcription.text", "a string")
+    general = Variant({}, {"text": plain(text)})
+    more = {
+        key: told[key] for key in ("words", "segments", "language", "duration") if told.get(key)
+    }
+    if not more:
+        return Translated("transcription", (general,))
+    body = {"task": "transcribe", "language": "english", "duration": 0, "text": text, **more}
+    if told.get("words") or told.get("segments"):  # which aimock sends in any format
+        return Translated("transcription", (Variant({}, {"body": body}),))
+    verbose = Variant({"fields": {"response_format": "verbose_json"}}, {"body": body})
+    return Translated("transcription", (verbose, general))
+
+
+def not_here(key: str) -> Callable[[JsonObject, Telling], Translated]:
+    """What is answered by APIs that this server does not have."""
+
+    def read(response: JsonObject, telling: Telling) -> Translated:
+        raise Unusable(f"response.{key} {NO_SUCH_API}")
+
+    return read
+
+
+# Told apart by the first of these that is there.
+ANSWER_KINDS: Mapping[str, Callable[[JsonObject, Telling], Translated]] = {
+    "error": refused,
+    "live": not_here("live"),
+    "audio": sounding,
+    "blocks": said_in,
+    "content": said_in,
+    "toolCalls": said_in,
+    "embedding": embedded,
+    "image": pictured,
+    "images": pictured,
+    "transcription": heard,
+    "video": not_here("video"),
+    "json": not_here("json"),
+}
+
+
+# === importing/aimock_breaks =================================================
+# How fast an aimock fixture answers, and how it breaks, as a mock says it.  Pure.
+
+# What each key means is what aimock's writers make of it (@copilotkit/aimock 1.43, sse-writer.ts,
+# interruption.ts, chaos.ts).
+
+
+AIMOCK_CHUNK = 20  # characters an event, where a fixture does not say (server.ts)
+MOST_CHAOS = 30_000  # ms of latency
+STREAM_KEYS = (
+    *("latency", "chunkSize", "truncateAfterChunks", "disconnectAfterMs", "streamingProfile"),
+    *("recordedTimings", "replaySpeed", "openRouterProcessing"),
+)
+CHAOS_KEYS = ("dropRate", "malformedRate", "rateLimitRate", "disconnectRate", "latencyMs")
+
+DROPPED: JsonObject = {
+    "status": 500,
+    "error": {"message": "Chaos: request dropped", "type": "server_error", "code": "chaos_drop"},
+}
+LIMITED: JsonObject = {
+    "status": 429,
+    "error": {
+        "message": "Chaos: rate limited",
+        "type": "rate_limit_error",
+        "code": "rate_limit_exceeded",
+    },
+    "headers": {"retry-after": "1"},
+}
+
+
+def seconds(value: Json, key: str) -> float:
+    """Milliseconds as seconds; Unusable if they are none."""
+    number: float = wanted(value, key, "a number")
+    if number < 0:
+        raise Unusable(f"{key}: expected a number, at least 0, found {number}")
+    return round(number / 1000, 6)
+
+
+def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tuple[Variant, ...]:
+    """What a fixture answers, as fast as it does, and broken off where it is."""
+    given = [key for key in STREAM_KEYS if fixture.get(key) is not None]
+    if not answer.is_stream:
+        for key in given:
+            telling.note(key, "is of streams alone, and this answer is none")
+        return answer.variants
+    if "openRouterProcessing" in given:
+        telling.note("openRouterProcessing", 'is left out; "wire" may send comments to anybody')
+    more: JsonObject = {}
+    pace = pauses_of(fixture, telling)
+    if pace:
+        more["pace"] = pace
+    if "chunkSize" in given:
+        more["chunk_size"] = max(1, counted(fixture["chunkSize"], "chunkSize"))
+    broken = broken_off(fixture, pace, telling)
+    if broken and "chunkSize" not in given:
+        more["chunk_size"] = AIMOCK_CHUNK  # where it breaks is counted in aimock's events
+    variants = [one.laid_over({}, more) for one in answer.variants]
+    if not broken:
+        return tuple(variants)
+    # A whole answer is never cut.
+    for one in reversed(variants[:]):
+        variants.insert(variants.index(one), one.laid_over({"stream": True}, broken))
+    return tuple(variants)
+
+
+def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
+    """The pauses of a stream: of a profile, else as they were recorded, else one latency."""
+    latency = seconds(fixture.get("latency") or 0, "latency")
+    profile, timings = fixture.get("streamingProfile"), fixture.get("recordedTimings")
+    speed = fixture.get("replaySpeed") or 1
+    if not fits(speed, "a number") or speed <= 0:
+        speed = 1
+    first = between = latency
+    jitter: Json = 0
+    if profile:
+        wanted(profile, "streamingProfile", "an object")
+        telling.unknown("streamingProfile.", profile, ("ttft", "tps", "jitter"))
+        rate = profile.get("tps") or 0
+        jitter = wanted(profile.get("jitter") or 0, "streamingProfile.jitter", "a number")
+        if wanted(rate, "streamingProfile.tps", "a number") > 0:
+            first = between = 1 / rate
+        elif jitter:
+            jitter = 0
+            telling.note("streamingProfile.jitter", "is left out: it is a share of tps")
+        if profile.get("ttft") is not None:
+            first = seconds(profile["ttft"], "streamingProfile.ttft")
+    elif timings:
+        wanted(timings, "recordedTimings", "an object")
+        first = seconds(timings.get("ttftMs") or 0, "recordedTimings.ttftMs")
+        gaps = [gap for gap in timings.get("interChunkDelaysMs") or [] if fits(gap, "a number")]
+        # The events here are not the recorded ones; together they take as long.
+        between = sum(gaps) / len(gaps) / 1000 if gaps else 0
+    return pace_of(first / speed, between / speed, jitter)
+
+
+def pace_of(first: float, between: float, jitter: Json) -> JsonObject:
+    """A pace; empty if there are no pauses."""
+    made: JsonObject = {}
+    if first:
+        made["first"] = round(first, 6)
+    if between:
+        made["between"] = round(between, 6)
+        if jitter:
+            made["jitter"] = jitter
+    return made
+
+
+def broken_off(fixture: JsonObject, pace: JsonObject, telling: Telling) -> JsonObject:
+    """Where the connection of a stream is cut, if it is."""
+    places: List[int] = []
+    if fixture.get("truncateAfterChunks") is not None:
+        places.append(max(1, counted(fixture["truncateAfterChunks"], "truncateAfterChunks")))
+    if fixture.get("disconnectAfterMs") is not None:
+        after = seconds(fixture["disconnectAfterMs"], "disconnectAfterMs")
+        first, between = pace.get("first", 0), pace.get("between", 0)
+        if after < first:
+            places.append(0)
+        elif between:
+            places.append(1 + int((after - first) / between))
+        else:
+            telling.note("disconnectAfterMs", "comes too late: without pauses all is sent before")
+    return {"fault": "close", "after_events": min(places)} if places else {}
+
+
+def chaotic(
+    fixture: JsonObject, variants: Tuple[Variant, ...], telling: Telling
+) -> Tuple[Tuple[JsonObject, ...], Tuple[Variant, ...]]:
+    """The errors that may come instead of what a fixture answers, each drawn before the next, and
+    that with its own faults."""
+    chaos = fixture.get("chaos")
+    if not chaos:
+        return (), variants
+    wanted(chaos, "chaos", "an object")
+    telling.unknown("chaos.", chaos, CHAOS_KEYS)
+    drop, malformed, limited, cut, latency = (chance(chaos, key) for key in CHAOS_KEYS)
+    before: List[JsonObject] = []
+    for response, likely in ((DROPPED, drop), (LIMITED, limited * (1 - malformed))):
+        if likely:
+            before.append(with_chance(response, likely))
+    more: JsonObject = {}
+    if latency:
+        more["delay"] = latency / 1000
+        before = [{**response, **more} for response in before]
+    fault: JsonObject = {}
+    if malformed:
+        # It is drawn after the limit here, and before it by aimock: as often in the end.
+        left = 1 - limited * (1 - malformed)
+        fault = with_chance({"fault": "malformed"}, malformed / left)
+        if cut:
+            telling.note("chaos.disconnectRate", "is left out: an answer has one fault")
+    elif cut:
+        fault = with_chance({"fault": "close"}, cut)
+    made: List[Variant] = []
+    for one in variants:
+        if fault and "fault" in one.response:
+            telling.note("chaos", "breaks no stream that is cut anyway: an answer has one fault")
+        elif fault and "error" in one.response:
+            telling.note("chaos", "breaks no error")
+        else:
+            one = one.laid_over({}, fault)
+        made.append(one.laid_over({}, more))
+    return tuple(before), tuple(made)
+
+
+def chance(chaos: JsonObject, key: str) -> Any:
+    """A rate from 0 to 1, or a latency."""
+    most = MOST_CHAOS if key == "latencyMs" else 1
+    value = wanted(chaos.get(key) or 0, f"chaos.{key}", "a number")
+    if not 0 <= value <= most:
+        raise Unusable(f"chaos.{key}: expected a number from 0 to {most}, found {value}")
+    return value
+
+
+def with_chance(response: JsonObject, likely: float) -> JsonObject:
+    """A response that comes so often."""
+    return response if likely >= 1 else {**response, "probability": round(likely, 9)}
+
+
+# === importing/aimock ========================================================
+# Fixtures of aimock (@copilotkit/aimock), as mocks.  Pure.
+
+# The first fixture that matches answers there, as the first mock does here, so that those of a file
+# become the mocks of one file, in order.
+
+
+FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
+TURNS = (
+    "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
+    "turn if there is none of that number"
+)
+MOST_FIXTURES = 100_000  # of a file
+
+
+@record
+class Fixture:
+    """A fixture that can be used: where it stands, what it asks, and what it answers: `before` are
+    errors that may come instead, and `number` is its place in a sequence, -1 without one."""
+
+    place: str
+    match: JsonObject
+    before: Tuple[JsonObject, ...]
+    variants: Tuple[Variant, ...]
+    number: int = -1
+
+    def response_to(self, match: JsonObject) -> JsonObject:
+        """What it answers to requests of a variant."""
+        for one in self.variants:
+            if one.match.items() <= match.items():
+                return one.response
+        return self.variants[-1].response
+
+
+@record
+class FixtureMocks:
+    """What the fixtures of a file come to: mocks in order, and what is to be told of each fixture
+    that is not in them, or not all of it."""
+
+    mocks: Tuple[Json, ...]
+    used: int
+    unusable: Tuple[str, ...]
+    notes: Tuple[str, ...]
+
+
+def is_fixtures(document: Json) -> bool:
+    """Whether a JSON document is a file of fixtures."""
+    return isinstance(document, dict) and isinstance(document.get("fixtures"), list)
+
+
+def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
+    """The mocks of a file's fixtures."""
+    unusable: List[str] = []
+    notes: List[str] = []
+    usable: List[Fixture] = []
+    for at, entry in enumerate(document["fixtures"][:MOST_FIXTURES]):
+        place, telling = f"fixtures[{at}]", Telling()
+        try:
+            usable.append(read_fixture(place, entry, telling))
+        except Unusable as error:
+            unusable.append(f"{place}: {error}")
+            continue
+        notes += [f"{place}: {line}" for line in telling.lines]
+    if len(document["fixtures"]) > MOST_FIXTURES:
+        unusable.append(f"fixtures[{MOST_FIXTURES}] and all behind it: a file has too many")
+    if any("turn" in fixture.match for fixture in usable):
+        notes.append(TURNS)
+    mocks: List[Json] = []
+    used = 0
+    for group in groups_of(usable):
+        members = in_turn(group, unusable)
+        made = list(mocks_of_group(members))
+        problem = problem_in(made, members[0].place) if members else ""
+        if problem:
+            unusable += [f"{member.place}: {problem}" for member in members]
+            continue
+        mocks += made
+        used += len(members)
+    return FixtureMocks(tuple(mocks), used, tuple(unusable), tuple(notes))
+
+
+def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
+    """One fixture; Unusable if no mock can be made of it."""
+    wanted(entry, place, "an object")
+    telling.unknown("", entry, FIXTURE_KEYS)
+    match = wanted(entry.get("match"), "match", "an object")
+    match = {key: value for key, value in match.items() if value is not None}
+    answer = mock_response(wanted(entry.get("response"), "response", "an object"), telling)
+    asked = {**operation_of(match, answer), **mock_match(match, telling)}
+    before, variants = chaotic(entry, delivered(entry, answer, telling), telling)
+    scrubber = Scrubber()
+    variants = tuple(Variant(one.match, scrubber.value(one.response)) for one in variants)
+    if before and "probability" not in before[-1]:  # nothing else ever comes
+        before, variants = before[:-1], (Variant({}, before[-1]),)
+    if "sequenceIndex" not in match:
+        return Fixture(place, asked, before, variants)
+    if before:
+        telling.note("chaos", "can't take the place of one answer in a sequence by chance")
+    number = counted(match["sequenceIndex"], "match.sequenceIndex")
+    return Fixture(place, asked, (), variants, number)
+
+
+def operation_of(match: JsonObject, answer: Translated) -> JsonObject:
+    """What of a mock's `match` says which API a fixture is for."""
+    if answer.endpoint:
+        endpoint = match.get("endpoint", answer.endpoint)
+        kin = {endpoint, answer.endpoint} <= {"transcription", "translation"}
+        if endpoint in ENDPOINTS and endpoint != answer.endpoint and not kin:
+            raise Unusable(f"match.endpoint {shown(endpoint)} has no answer of this kind")
+        made = endpoint_match(match, answer.endpoint)
+        if "endpoint" not in match and answer.endpoint == "transcription":
+            made["api"] = ["transcriptions", "translations"]
+        return made
+    # Errors are for conversations and for embeddings, unless something says for which.
+    if "endpoint" in match or match.keys() - {"model", "context", "sequenceIndex"}:
+        return endpoint_match(match, "embedding" if "inputText" in match else "chat")
+    return {"operation": ["generate", "embed"]}
+
+
+def groups_of(fixtures: Sequence[Fixture]) -> Iterator[List[Fixture]]:
+    """The fixtures, those together that are of one sequence, where its first one stands."""
+    sequences: Dict[str, List[Fixture]] = {}
+    groups: List[List[Fixture]] = []
+    for fixture in fixtures:
+        if fixture.number < 0:
+            groups.append([fixture])
+            continue
+        key = sorted_compact(fixture.match)
+        if key not in sequences:
+            groups.append(sequences.setdefault(key, []))
+        sequences[key].append(fixture)
+    yield from groups
+
+
+def in_turn(group: List[Fixture], unusable: List[str]) -> List[Fixture]:
+    """The members of a sequence in turn; those that never come are told."""
+    if group[0].number < 0:
+        return group
+    members: List[Fixture] = []
+    for fixture in sorted(group, key=lambda one: one.number):
+        if fixture.number == len(members):
+            members.append(fixture)
+        elif fixture.number < len(members):
+            unusable.append(f"{fixture.place}: another one has its sequenceIndex, and comes first")
+        else:
+            unusable.append(
+                f"{fixture.place}: match.sequenceIndex {fixture.number} never comes, for there is "
+                f"no {len(members)}"
+            )
+    return members
+
+
+def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
+    """The mocks of one fixture, or of those of a sequence."""
+    if not members:
+        return
+    match = members[0].match
+    for response in (response for member in members for response in member.before):
+        yield mock(match, {"response": response})
+    is_sequence = members[0].number >= 0
+    for asked in variants_of(members):
+        responses = [member.response_to(asked) for member in members]
+        answers: JsonObject = {"responses": responses} if len(responses) > 1 else {}
+        if not answers:
+            answers = {"response": responses[0]}
+        if is_sequence:
+            answers["times"] = len(responses)
+        yield mock({**match, **asked}, answers)
+
+
+def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
+    """What requests must be, beside all else, for the variants of some fixtures; all comes last."""
+    found: List[JsonObject] = []
+    for one in (one for member in members for one in member.variants[:-1]):
+        if one.match not in found:
+            found.append(one.match)
+    found.sort(key=len, reverse=True)
+    return [*found, members[0].variants[-1].match]
+
+
+def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
+    """A mock, without a match that asks for nothing."""
+    return {"match": match, **answers} if match else answers
+
+
+def problem_in(mocks: Sequence[Json], place: str) -> str:
+    """What is wrong with mocks that were made of a fixture; empty if nothing is."""
+    for made in mocks:
+        try:
+            parse_mock(MockNode.whole(made, place, no_file_at_all))
+        except BadMock as error:
+            return str(error).partition(": ")[2]
+    return ""
+
+
+def no_file_at_all(name: str) -> bytes:
+    """Of a mock that names no files."""
+    raise FileNotFoundError(name)
+
+
+# === importing/sources =======================================================
+# The files that are named to be imported, and what they hold.  May touch files.
+
+
+MOST_FILES = 10_000  # of a directory
+FILE_ENDINGS = (".json", ".har")  # of those of a directory that are looked at
+READ_HERE = (
+    "--import reads HAR files, what curl -is, curl -isN --raw and curl -v print, and aimock's "
+    "fixtures"
+)
+
+# The beginnings of files that are no JSON.
+BEGINNINGS: Tuple[Tuple[bytes, str], ...] = (
+    (rb"\x1f\x8b", "is compressed; gunzip it first"),
+    (rb"PK\x03\x04", "is an archive; unpack it first"),
+    (
+        rb"\d{2,9}:\d",
+        "holds flows of mitmproxy; mitmdump -nr FILE --set hardump=FILE.har makes a HAR of them",
+    ),
+    (
+        rb"(?:data|event|id|retry):|:",
+        "is an event stream without its head, which curl -is prints before it",
+    ),
+    (rb"(?s).{0,4000}^interactions:", "is a cassette of VCR"),
+    (rb'\{[^\n]*"custom_id"', "is a batch file of OpenAI, with requests or answers alone"),
+    (rb"#!|//|import |from |export |const |module\.", "is a program"),
+)
+
+
+@record
+class Source:
+    """A file to import: `name` is how it is called in what is made of it, and `found` whether it
+    was found in a directory, where it may be something else."""
+
+    path: str
+    name: str
+    found: bool = False
+
+
+def sources_of(words: Iterable[str]) -> Iterator[Source]:
+    """The files that words of the command line name: a directory means the JSON and HAR files in
+    it, as deep as they lie, in the order in which aimock reads them."""
+    for path in words:
+        if not os.path.isdir(path):
+            yield Source(path, stem_of(path))
+            continue
+        yield from found_in(path, "")
+
+
+def found_in(path: str, before: str) -> Iterator[Source]:
+    """The files of a directory, and then those of the directories in it."""
+    try:
+        names = sorted(name for name in os.listdir(path) if not name.startswith("."))
+    except OSError:
+        names = []
+    folders: List[str] = []
+    for name in names:
+        inner = os.path.join(path, name)
+        if os.path.isdir(inner):
+            folders.append(name)
+        elif name.endswith(FILE_ENDINGS):
+            yield Source(inner, before + stem_of(inner), found=True)
+    for name in folders:
+        # A link may lead back to where it is.
+        if name != "node_modules" and not os.path.islink(os.path.join(path, name)):
+            yield from found_in(os.path.join(path, name), f"{before}{name}-")
+
+
+def stem_of(path: str) -> str:
+    """The name of a file, without what it ends with."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def content_of_source(path: str) -> bytes:
+    """The bytes of a file; Unusable if it can't be read, is empty or too large."""
+    try:
+        # A pipe is read, too, and none of them for ever.
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except MemoryError:
+        raise Unusable("there is not enough memory to read it") from None
+    except FileNotFoundError:
+        hint = ""
+        if path.isdecimal():
+            hint = "; a number behind --import is a file, too, and a port has no use beside it"
+        raise Unusable(f"there is no such file{hint}") from None
+    except (OSError, ValueError) as error:
+        raise Unusable(f"can't be read: {getattr(error, 'strerror', '') or error}") from None
+    if len(data) > LARGEST_FILE:
+        raise Unusable(f"has more than {LARGEST_FILE >> 20} MiB")
+    data = as_utf8(data)
+    if not data.strip():
+        raise Unusable("is empty")
+    return data
+
+
+def document_of(data: bytes) -> Json:
+    """What a file says as JSON; Unusable with what it may be instead."""
+    try:
+        return parse_json(data)
+    except ValueError as error:
+        for beginning, what in BEGINNINGS:
+            if re.match(beginning, data[:8192], re.MULTILINE):
+                raise Unusable(what) from None
+        if data.lstrip()[:1] in (b"{", b"["):
+            raise Unusable(f"is no JSON: {error}") from None
+        raise Unusable("is nothing that can be imported") from None
+
+
+# --- documents of others ---
+
+
+def is_mock(value: Json) -> bool:
+    """Whether a document is a mock, or some, as this server has them."""
+    one = first_of(value)
+    return isinstance(one, dict) and not one.keys().isdisjoint(("response", "responses"))
+
+
+def is_configuration(value: Json) -> bool:
+    """Whether a document is a configuration of aimock's."""
+    services = ("llm", "mcp", "a2a", "agui", "vector")
+    return isinstance(value, dict) and not value.keys().isdisjoint(services)
+
+
+def has(*names: str) -> Callable[[Json], bool]:
+    """Whether a document, or the first of several, has members of all these names."""
+
+    def holds(value: Json) -> bool:
+        one = first_of(value)
+        return isinstance(one, dict) and one.keys() >= set(names)
+
+    return holds
+
+
+def first_of(value: Json) -> Json:
+    """The first of an array; all else is itself."""
+    return value[0] if isinstance(value, list) and value else value
+
+
+# In this order; what a document is, and what would do.
+DOCUMENTS: Mapping[str, Callable[[Json], bool]] = {
+    "holds mappings of WireMock": has("mappings"),
+    "is a mapping of WireMock": has("request", "response"),
+    "is a configuration of aimock; import the fixtures that it names": is_configuration,
+    "is a mock of this server already, and belongs into the mocks/ of a data directory": is_mock,
+    "is a cassette of VCR": has("interactions"),
+    "is a collection of Postman": has("info", "item"),
+    "is a recording of nock": has("scope", "method", "path"),
+    "holds expectations of MockServer": has("httpRequest"),
+    "is a batch file of OpenAI, with requests or answers alone": has("custom_id"),
+    "is an answer without its head, which curl -is prints before it": lambda value: (
+        has("object", "id")(value) or has("candidates")(value) or has("type", "role")(value)
+    ),
+    "is a request without its answer": lambda value: (
+        has("messages")(value) or has("contents")(value) or has("model", "input")(value)
+    ),
+    "has no entries; a HAR has log.entries": has("log"),
+}
+
+
+def what_it_is(value: Json) -> str:
+    """What a document is that can't be imported, and what would do."""
+    for what, holds in DOCUMENTS.items():
+        if holds(value):
+            return what
+    if isinstance(within(value, "fixtures"), dict):
+        return 'is no file of fixtures: its "fixtures" is no array'
+    return "is nothing that can be imported"
+
+
+# === importing/command =======================================================
+# What --import does: files become mocks in a data directory, and all of it is told.
+
+# May touch files.
+
+
+IMPORTED_FOLDER = "mocks/imported"
+MOST_NAME = 80  # characters of what a file of mocks is called
+MOST_SAME = 1000  # files of mocks that are called the same
+MOST_LINES_TOLD = 50  # lines of a file, of a kind
+
+
+@record
+class Imported:
+    """What became of files: lines for people, whether one of them was bad, and how many mocks were
+    made."""
+
+    lines: Tuple[str, ...]
+    is_bad: bool
+    made: int
+
+
+class Import:
+    """Makes mocks of files in a data directory."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.lines: List[str] = []
+        self.bad = 0
+        self.unused = 0
+        self.made = 0
+        self.fixtures: List[Tuple[Source, FixtureMocks]] = []
+
+    def run(self, words: Iterable[str]) -> None:
+        """Import the files that words of the command line name."""
+        for word in words:
+            taken = sum([self.take(source) for source in sources_of([word])])
+            if not taken and os.path.isdir(word):
+                self.bad += 1
+                self.lines.append(f"{told_path(word)}: there is nothing in it that can be imported")
+        self.save_fixtures()
+        if self.bad:
+            self.lines.append(READ_HERE)
+
+    def take(self, source: Source) -> bool:
+        """Import a file; false if it can't be."""
+        try:
+            document = document_of(content_of_source(source.path))
+            if not is_fixtures(document):
+                raise Unusable(what_it_is(document))
+        except Unusable as error:
+            self.lines.append(f"{told_path(source.path)}: {error}")
+            self.bad += not source.found
+            return False
+        found = fixture_mocks(document)
+        self.fixtures.append((source, found))
+        self.bad += not (found.mocks or source.found)
+        return bool(found.mocks)
+
+    def save_fixtures(self) -> None:
+        """Write the mocks of fixtures, those of a file into one, so that their order stays."""
+        names = ordered_names([source.name for source, _ in self.fixtures])
+        for name, (source, found) in zip(names, self.fixtures):
+            path = told_path(source.path)
+            count = found.used + len(found.unusable)
+            self.lines.append(f"{path}: {found.used} of {counted_as(count, 'fixture')} of aimock")
+            if found.mocks:
+                self.lines.append(f"  {self.saved(name, found.mocks)}")
+            self.unused += len(found.unusable)
+            self.tell("not used: ", found.unusable)
+            self.tell("", found.notes)
+
+    def tell(self, before: str, lines: Sequence[str]) -> None:
+        """Add lines below what they are about."""
+        self.lines += [f"  {before}{line}" for line in lines[:MOST_LINES_TOLD]]
+        if len(lines) > MOST_LINES_TOLD:
+            self.lines.append(f"  {before}{len(lines) - MOST_LINES_TOLD} more")
+
+    def saved(self, name: str, mocks: Sequence[Json]) -> str:
+        """Write mocks into a file of their own, and tell which; OSError where that can't be."""
+        data = utf8(indented(list(mocks)) + "\n")
+        os.makedirs(self.root, exist_ok=True)
+        folder = inside(os.path.realpath(self.root), IMPORTED_FOLDER)
+        with turn(folder):
+            for file in file_names(name):
+                is_new = written(os.path.join(folder, file), data)
+                if is_new is None:
+                    continue
+                told = f"{IMPORTED_FOLDER}/{file}"
+                if not is_new:
+                    return f"{told} has it all already"
+                self.made += len(mocks)
+                return f"{told} made, with {counted_as(len(mocks), 'mock')}"
+        raise OSError(f"there are {MOST_SAME} files called {name}.json")
+
+    def summary(self) -> str:
+        """What was made, in a line."""
+        told = f"{counted_as(self.made, 'mock')} made in {self.root}"
+        if self.unused:
+            told += f", {counted_as(self.unused, 'entry', 'entries')} not used"
+        if self.bad:
+            told += f", {counted_as(self.bad, 'bad file')}"
+        return told
+
+
+def counted_as(number: int, what: str, several: str = "") -> str:
+    """A number of things in words."""
+    return f"1 {what}" if number == 1 else f"{number} {several or what + 's'}"
+
+
+def file_names(name: str) -> Iterator[str]:
+    """What a file of mocks may be called, the best first."""
+    yield f"{name}.json"
+    for number in range(2, MOST_SAME):
+        yield f"{name}-{number}.json"
+
+
+def written(path: str, data: bytes) -> Optional[bool]:
+    """Write a file: true if it is, false if there is one with these bytes already, None if there
+    is another one of that name."""
+    try:
+        write_new(path, data)
+        return True
+    except FileExistsError:
+        pass
+    try:
+        with open(path, "rb") as file:
+            return False if file.read(len(data) + 1) == data else None
+    except OSError:
+        return None
+
+
+def told_path(path: str) -> str:
+    """A path for a message."""
+    return without_keys(path)
+
+
+def ordered_names(names: Sequence[str]) -> List[str]:
+    """What the files of mocks are called, in an order in which they are read as their fixtures
+    were; a number is put before where the names are in another."""
+    found = [slug(without_keys(name), MOST_NAME) or "fixtures" for name in names]
+    if len(set(found)) == len(found) and sorted(found, key=lambda one: f"{one}.json") == found:
+        return found
+    digits = len(str(len(found)))
+    return [f"{at:0{digits}}-{name}" for at, name in enumerate(found, 1)]
+
+
+def import_files(words: Iterable[str], root: str) -> Imported:
+    """Import files into a data directory.  OSError if nothing can be written there."""
+    run = Import(root)
+    try:
+        run.run(words)
+    except Outside as error:
+        raise OSError(str(error)) from None
+    return Imported((*run.lines, run.summary()), run.bad > 0, run.made)
+
+
 # === mocks/explosive =========================================================
 # Which regular expressions may take for ever, seen without running them.  Pure.
 
@@ -42252,6 +43622,8 @@ def argument_kind(option: Option) -> Dict[str, Any]:
         return {"action": "store_const", "const": "1"}
     if option.flag[0] != "-":
         return {"metavar": option.metavar, "nargs": "*"}
+    if option.takes_several:
+        return {"metavar": option.metavar, "action": "extend", "nargs": "+"}
     if option.is_repeatable:
         return {"metavar": option.metavar, "action": "append"}
     return {"metavar": option.metavar}
@@ -42300,9 +43672,29 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
         values.update(recording_places(values, data_directories(values), spelled))
     return values
+
+
+# Options that mean something beside --import.
+BESIDE_IMPORT = ("import", "data", "record_to", "record_errors", "strict")
+
+
+def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says of serving beside --import, which does not."""
+    if not values["import"]:
+        return
+    for option in given:
+        if option.name in BESIDE_IMPORT:
+            continue
+        if option.name == "port":
+            raise BadOption(
+                "--import writes mocks and serves nothing; leave out the port, and start the "
+                "server afterwards"
+            )
+        raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
 
 
 def with_value(word: str) -> str:
@@ -42403,6 +43795,20 @@ def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
     complain("\n".join([*doubtful, *lines, summary]))
     return 0
+
+
+def import_into(options: Mapping[str, Any]) -> int:
+    """Make mocks of files, check what is then in their data directory, and print what became of
+    all; the exit status."""
+    root = options["record_to"] or next(iter(data_directories(options)), "")
+    if not root:
+        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    outcome = import_files(options["import"], root)
+    complain("\n".join(outcome.lines))
+    status = 0
+    if os.path.isdir(root):
+        status = check_mocks([root], bool(options["strict"]))
+    return 2 if outcome.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:
@@ -42546,13 +43952,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not options["check"] and not options["schema"]:
+        if not (options["check"] or options["schema"] or options["import"]):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
+        if options["import"]:
+            return import_into(options)
         return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")

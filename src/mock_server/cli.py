@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 from .core import Core
 from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
+from .importing.command import import_files
 from .jsons import indented
 from .limits import GRACE_SECONDS
 from .mocks.doubts import doubts_about, refused_first
@@ -65,9 +66,29 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
         values.update(recording_places(values, data_directories(values), spelled))
     return values
+
+
+# Options that mean something beside --import.
+BESIDE_IMPORT = ("import", "data", "record_to", "record_errors", "strict")
+
+
+def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says of serving beside --import, which does not."""
+    if not values["import"]:
+        return
+    for option in given:
+        if option.name in BESIDE_IMPORT:
+            continue
+        if option.name == "port":
+            raise BadOption(
+                "--import writes mocks and serves nothing; leave out the port, and start the "
+                "server afterwards"
+            )
+        raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
 
 
 def with_value(word: str) -> str:
@@ -168,6 +189,20 @@ def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
     complain("\n".join([*doubtful, *lines, summary]))
     return 0
+
+
+def import_into(options: Mapping[str, Any]) -> int:
+    """Make mocks of files, check what is then in their data directory, and print what became of
+    all; the exit status."""
+    root = options["record_to"] or next(iter(data_directories(options)), "")
+    if not root:
+        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    outcome = import_files(options["import"], root)
+    complain("\n".join(outcome.lines))
+    status = 0
+    if os.path.isdir(root):
+        status = check_mocks([root], bool(options["strict"]))
+    return 2 if outcome.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:
@@ -311,13 +346,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not options["check"] and not options["schema"]:
+        if not (options["check"] or options["schema"] or options["import"]):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
+        if options["import"]:
+            return import_into(options)
         return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")

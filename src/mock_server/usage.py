@@ -106,6 +106,8 @@ def argument_kind(option: Option) -> Dict[str, Any]:
         return {"action": "store_const", "const": "1"}
     if option.flag[0] != "-":
         return {"metavar": option.metavar, "nargs": "*"}
+    if option.takes_several:
+        return {"metavar": option.metavar, "action": "extend", "nargs": "+"}
     if option.is_repeatable:
         return {"metavar": option.metavar, "action": "append"}
     return {"metavar": option.metavar}

@@ -9,6 +9,7 @@ from ..bodies import ChunkedBody
 from ..codings import decoded
 from ..errors import Refused
 from ..framings import SSE
+from ..http import NO_BODY
 from ..jsons import parse_json
 from ..keys import without_keys
 from ..limits import Headers
@@ -29,7 +30,7 @@ from ..values import Request
 from .asked import request_of
 from .dumps import DUMP_MARK, told_in_dumps, with_feeds
 from .finds import LARGEST_FILE, TOLD_BY, Find, Unusable, as_utf8, told_url, unusable
-from .told import ToldExchange, problem_in
+from .told import ToldExchange, failure_in
 from .verbose import METER, SENT_LINE, told_verbosely
 
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
@@ -79,7 +80,7 @@ def told_in(data: bytes) -> Iterator[ToldExchange]:
 
 def told_alone(data: bytes) -> Iterator[ToldExchange]:
     """The answers of `curl -i`, one after the other where it was given several URLs."""
-    problem = problem_in(data)
+    problem = failure_in(data)
     if not is_transcript(data):
         data = METER.sub(b"", data)
     at = len(data) - len(data.lstrip())
@@ -136,8 +137,12 @@ def asked_in_transcript(told: ToldExchange) -> Tuple[Request, bool]:
 
 def answer_of(told: ToldExchange) -> Capture:
     """The answer, its codings undone."""
-    _, fields, body = last_head(told.answer.lstrip())
+    status, fields, body = last_head(told.answer.lstrip())
     length = extent(fields, body)
+    if not body and length != 0 and told.method != "HEAD" and status not in NO_BODY:
+        raise Unusable(
+            "has no body of the answer in it: curl -o writes it elsewhere, -I asks for none"
+        )
     if length is not None and length > len(body):
         raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the answer")
     if length is not None:

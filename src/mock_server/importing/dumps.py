@@ -8,7 +8,7 @@ import re
 from typing import Iterator, List, Optional, Tuple
 
 from ..records import record
-from .told import STAMP, ToldExchange, header_of_line, problem_in
+from .told import STAMP, ToldExchange, failure_in, header_of_line
 
 DUMP_MARK = re.compile(
     rb"(?m)^" + STAMP + rb"(?:=>|<=) (Send header|Send data|Recv header|Recv data)"
@@ -113,7 +113,7 @@ def told_by(pieces: List[Dumped], text: bytes) -> ToldExchange:
         joined_data(pieces, "Send data"),
         blocks_of(pieces),
         all(piece.is_exact for piece in pieces),
-        problem_in(text),
+        failure_in(text),
     )
 
 

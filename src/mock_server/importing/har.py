@@ -215,7 +215,8 @@ def check_uncut(content: Json, body: bytes) -> None:
     """Unusable, if a body is shorter than the tool has seen."""
     size, saved = number_within(content, "size"), number_within(content, "compression")
     # By the specification `size` is without coding; mitmproxy's is with it.
-    size = min(size, size + saved)
+    if within(content, "compression") is not None:
+        size = min(size, size + saved)
     if len(body) + MARK_LENGTH < size:
         raise Unusable(f"is cut off: the file has {len(body)} of {int(size)} bytes of the answer")
 

@@ -9,6 +9,7 @@ from ..errors import BadField, Refused
 from ..formats.all import OTHER
 from ..formats.base import WireFormat
 from ..formats.other import Other
+from ..jsons import parse_json
 from ..limits import Json
 from ..recording.captures import Capture
 from ..recording.making import Made, made_of, made_with
@@ -31,6 +32,7 @@ def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
         return Made("", reason=find.reason or "holds nothing that was answered")
     try:
         check_status(find.capture.status, keeps_errors)
+        check_json(find.capture)
         if find.capture.request is None:
             return made_of_answer(find.capture)
         return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
@@ -46,6 +48,16 @@ def check_status(status: int, keeps_errors: bool) -> None:
         raise Unusable(f"is an error of the provider's server ({status}), which is never kept")
     if status >= 400 and not keeps_errors:
         raise Unusable(f"is an error ({status}); with --record-errors it is kept, too")
+
+
+def check_json(capture: Capture) -> None:
+    """Unusable, if an answer says that it is JSON, and is cut off or mixed with something else."""
+    if capture.content_type != "application/json" or not capture.body or is_streamed(capture):
+        return
+    try:
+        parse_json(capture.body)
+    except ValueError as error:
+        raise Unusable(f"is not the JSON that it says it is: {error}") from None
 
 
 def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:

@@ -38,7 +38,7 @@ class ToldExchange:
     problem: str = ""
 
 
-def problem_in(data: bytes) -> str:
+def failure_in(data: bytes) -> str:
     """What curl says of the failure of a transfer; empty if it says nothing."""
     match = CURL_FAILED.search(data) or BROKEN_OFF.search(data)
     if not match:

@@ -6,7 +6,7 @@ import re
 from typing import Iterator, List, Tuple
 
 from ..mocks.transcripts import SAVED_HEADER
-from .told import STAMP, ToldExchange, header_of_line, problem_in
+from .told import STAMP, ToldExchange, failure_in, header_of_line
 
 # The first line of a request begins an exchange.
 SENT_LINE = re.compile(rb"(?m)^" + STAMP + rb"> ([A-Z]{3,10}) (\S+) HTTP/[0-9.]+ *\r?$")
@@ -44,7 +44,7 @@ def told_verbosely(data: bytes) -> Iterator[ToldExchange]:
         sent, answer = heads_and_body(NOISE.sub(b"", text))
         method, target = (part.decode("latin-1") for part in match.groups()[-2:])
         headers = tuple(header for line in sent[1:] for header in header_of_line(line))
-        yield ToldExchange(match.start(), answer, method, target, headers, problem=problem_in(text))
+        yield ToldExchange(match.start(), answer, method, target, headers, problem=failure_in(text))
 
 
 def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:

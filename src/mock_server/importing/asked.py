@@ -33,7 +33,7 @@ def request_of(
     """A request as the server would get it, of a path or a full URL, and its header lines.
 
     Refused, if its body is not in the coding that it says."""
-    headers = joined(pairs)
+    headers = by_lower_name(pairs)
     absolute = ABSOLUTE.match(target)
     if absolute and "host" not in headers:
         headers["host"] = absolute.group().rpartition("/")[2].rpartition("@")[2].lower()
@@ -44,7 +44,7 @@ def request_of(
     return Request(head.method, head.path, head.query, headers, body)
 
 
-def joined(pairs: Iterable[Tuple[str, str]]) -> Dict[str, str]:
+def by_lower_name(pairs: Iterable[Tuple[str, str]]) -> Dict[str, str]:
     """Header lines by lower-case name; HTTP/2's own, such as :authority, are none but the host."""
     headers: Dict[str, str] = {}
     for name, value in pairs:

@@ -9,6 +9,7 @@ from ..bodies import ChunkedBody
 from ..codings import decoded
 from ..errors import Refused
 from ..framings import SSE
+from ..http import NO_BODY
 from ..jsons import parse_json
 from ..keys import without_keys
 from ..limits import Headers
@@ -28,18 +29,17 @@ from ..secrets import unkeyed
 from ..values import Request
 from .asked import request_of
 from .dumps import DUMP_MARK, told_in_dumps, with_feeds
-from .finds import LARGEST_FILE, Find, Unusable, as_utf8, told_url, unusable
-from .told import Told, problem_in
+from .finds import LARGEST_FILE, TOLD_BY, Find, Unusable, as_utf8, told_url, unusable
+from .told import ToldExchange, failure_in
 from .verbose import METER, SENT_LINE, told_verbosely
 
-BEGINNING = 64 * 1024  # bytes of a file by which it is told
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
 def is_curl(data: bytes) -> bool:
     """Whether a file is what curl saves."""
-    begun = as_utf8(data[:BEGINNING])
+    begun = as_utf8(data[:TOLD_BY])
     marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
     return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
 
@@ -69,7 +69,7 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
         yield Find(name, reason="holds no answer with its head, as curl -is saves it")
 
 
-def told_in(data: bytes) -> Iterator[Told]:
+def told_in(data: bytes) -> Iterator[ToldExchange]:
     """The exchanges in a transcript, whichever kind it is."""
     if DUMP_MARK.search(data):
         return told_in_dumps(data)
@@ -78,9 +78,9 @@ def told_in(data: bytes) -> Iterator[Told]:
     return told_alone(data)
 
 
-def told_alone(data: bytes) -> Iterator[Told]:
+def told_alone(data: bytes) -> Iterator[ToldExchange]:
     """The answers of `curl -i`, one after the other where it was given several URLs."""
-    problem = problem_in(data)
+    problem = failure_in(data)
     if not is_transcript(data):
         data = METER.sub(b"", data)
     at = len(data) - len(data.lstrip())
@@ -89,7 +89,7 @@ def told_alone(data: bytes) -> Iterator[Told]:
         if STATUS_LINE.match(data, at):
             _, fields, body = last_head(data[at:])
             end -= len(body) - (extent(fields, body) or len(body))
-        yield Told(at, data[at:end], problem=problem)
+        yield ToldExchange(at, data[at:end], problem=problem)
         at = end + len(data[end:]) - len(data[end:].lstrip())
         # What else stands there, curl -w or a shell wrote.
         if not STATUS_LINE.match(data, at):
@@ -99,7 +99,7 @@ def told_alone(data: bytes) -> Iterator[Told]:
 # --- one exchange ---
 
 
-def find_of(told: Told, place: str) -> Find:
+def find_of(told: ToldExchange, place: str) -> Find:
     """What an exchange holds."""
     if told.problem:
         problem = without_keys(unkeyed(told.problem))
@@ -112,11 +112,11 @@ def find_of(told: Told, place: str) -> Find:
     capture = answer_of(told)
     if not told.method:
         return Find(place, capture)
-    request, lacks_body = asked_of(told)
+    request, lacks_body = asked_in_transcript(told)
     return Find(place, replace(capture, request=request), lacks_body=lacks_body)
 
 
-def asked_of(told: Told) -> Tuple[Request, bool]:
+def asked_in_transcript(told: ToldExchange) -> Tuple[Request, bool]:
     """The request, and whether its body is not told."""
     request = request_of(told.method, told.target, told.headers)
     length = request.headers.get("content-length", "0")
@@ -135,10 +135,14 @@ def asked_of(told: Told) -> Tuple[Request, bool]:
     return request_of(told.method, told.target, told.headers, body), False
 
 
-def answer_of(told: Told) -> Capture:
+def answer_of(told: ToldExchange) -> Capture:
     """The answer, its codings undone."""
-    _, fields, body = last_head(told.answer.lstrip())
+    status, fields, body = last_head(told.answer.lstrip())
     length = extent(fields, body)
+    if not body and length != 0 and told.method != "HEAD" and status not in NO_BODY:
+        raise Unusable(
+            "has no body of the answer in it: curl -o writes it elsewhere, -I asks for none"
+        )
     if length is not None and length > len(body):
         raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the answer")
     if length is not None:
@@ -193,7 +197,7 @@ def restored(body: bytes) -> bytes:
     return found
 
 
-def arrivals_in(told: Told, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
+def arrivals_in(told: ToldExchange, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
     """When the body came, where that is told; of chunks without what frames them."""
     arrivals: List[Arrival] = []
     if not told.blocks:

@@ -8,7 +8,7 @@ import re
 from typing import Iterator, List, Optional, Tuple
 
 from ..records import record
-from .told import STAMP, Told, header_of_line, problem_in
+from .told import STAMP, ToldExchange, failure_in, header_of_line
 
 DUMP_MARK = re.compile(
     rb"(?m)^" + STAMP + rb"(?:=>|<=) (Send header|Send data|Recv header|Recv data)"
@@ -28,7 +28,7 @@ TEXT_OR_FEED = re.compile(
 
 
 @record
-class Piece:
+class Dumped:
     """What was sent or came at once; `second` is one of a day, if it is told, and in what is not
     `is_exact` all that is not printable is a dot."""
 
@@ -39,11 +39,11 @@ class Piece:
     is_exact: bool
 
 
-def told_in_dumps(data: bytes) -> Iterator[Told]:
+def told_in_dumps(data: bytes) -> Iterator[ToldExchange]:
     """The exchanges in a trace."""
-    pieces: List[Piece] = []
+    pieces: List[Dumped] = []
     start = 0
-    for piece in pieces_in(data):
+    for piece in dumped_in(data):
         if piece.kind == "Send header" and REQUEST_HEAD.match(piece.data) and pieces:
             yield told_by(pieces, data[start : piece.at])
             pieces, start = [], piece.at
@@ -52,7 +52,7 @@ def told_in_dumps(data: bytes) -> Iterator[Told]:
         yield told_by(pieces, data[start:])
 
 
-def pieces_in(data: bytes) -> Iterator[Piece]:
+def dumped_in(data: bytes) -> Iterator[Dumped]:
     """The pieces of a trace, without those of TLS.  What lies between is what curl says, or a body
     that it also wrote there."""
     for match in DUMP_MARK.finditer(data):
@@ -62,7 +62,7 @@ def pieces_in(data: bytes) -> Iterator[Piece]:
             second = hours * 3600 + minutes * 60 + seconds
         start = data.find(b"\n", match.end()) + 1 or len(data)
         dumped, is_exact = undumped(data, start, int(match.group(5)))
-        yield Piece(match.group(4).decode(), dumped, match.start(), second, is_exact)
+        yield Dumped(match.group(4).decode(), dumped, match.start(), second, is_exact)
 
 
 def undumped(data: bytes, at: int, size: int) -> Tuple[bytes, bool]:
@@ -94,7 +94,7 @@ def from_ascii(lines: List[Tuple[int, bytes]], size: int) -> bytes:
     return b"".join(found)
 
 
-def told_by(pieces: List[Piece], text: bytes) -> Told:
+def told_by(pieces: List[Dumped], text: bytes) -> ToldExchange:
     """One exchange of its pieces, and all that is written of it."""
     data = {kind: joined_data(pieces, kind) for kind in ("Send header", "Recv header")}
     method = target = ""
@@ -104,7 +104,7 @@ def told_by(pieces: List[Piece], text: bytes) -> Told:
     headers = tuple(
         header for one in data["Send header"].split(b"\r\n")[1:] for header in header_of_line(one)
     )
-    return Told(
+    return ToldExchange(
         pieces[0].at,
         data["Recv header"] + joined_data(pieces, "Recv data"),
         method,
@@ -113,16 +113,16 @@ def told_by(pieces: List[Piece], text: bytes) -> Told:
         joined_data(pieces, "Send data"),
         blocks_of(pieces),
         all(piece.is_exact for piece in pieces),
-        problem_in(text),
+        failure_in(text),
     )
 
 
-def joined_data(pieces: List[Piece], kind: str) -> bytes:
+def joined_data(pieces: List[Dumped], kind: str) -> bytes:
     """All data of one kind."""
     return b"".join(piece.data for piece in pieces if piece.kind == kind)
 
 
-def blocks_of(pieces: List[Piece]) -> Tuple[Tuple[float, int], ...]:
+def blocks_of(pieces: List[Dumped]) -> Tuple[Tuple[float, int], ...]:
     """Seconds since the request was sent, and sizes, of what came of a body."""
     sent = [one.second for one in pieces if one.kind.startswith("Send") and one.second is not None]
     came = [one for one in pieces if one.kind == "Recv data" and one.second is not None]

@@ -12,6 +12,7 @@ from ..records import record
 from ..secrets import unkeyed
 
 LARGEST_FILE = 256 * 1024 * 1024  # bytes; what it holds takes several times that in memory
+TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
 
 
 @record

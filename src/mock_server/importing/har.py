@@ -19,12 +19,12 @@ from ..recording.captures import Arrival, Capture
 from ..secrets import unkeyed
 from ..values import Request
 from .asked import UNRELATED, request_of, wire_of
-from .finds import LARGEST_FILE, Find, Unusable, as_utf8, told_url, unusable
+from .finds import LARGEST_FILE, TOLD_BY, Find, Unusable, as_utf8, told_url, unusable
 from .texts import bytes_of_base64, bytes_of_text, posted_body
 
 HAR_BEGINS = re.compile(rb'\s*\{.{0,4000}?"log"\s*:\s*\{', re.DOTALL)
 HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
-BEGINNING = 64 * 1024  # bytes of a file by which it is told
+
 
 GZIP_BEGINS = b"\x1f\x8b"
 MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
@@ -33,7 +33,7 @@ NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
 
 def is_har(data: bytes) -> bool:
     """Whether a file is a HAR, or the beginning of one."""
-    begun = as_utf8(data[:BEGINNING])
+    begun = as_utf8(data[:TOLD_BY])
     return bool(HAR_BEGINS.match(begun) and HAR_HOLDS.search(begun))
 
 
@@ -46,7 +46,7 @@ def exchanges_in_har(data: bytes, name: str) -> Iterator[Find]:
         return
     for number, entry in enumerate(entries, 1):
         place = f"{name}: entry {number}"
-        method, url = text_in(entry, "request", "method"), text_in(entry, "request", "url")
+        method, url = text_within(entry, "request", "method"), text_within(entry, "request", "url")
         if method and url:
             place += f", {method} {told_url(url)}"
         try:
@@ -70,10 +70,10 @@ def entries_in(data: bytes) -> Tuple[List[Json], str]:
         raise Unusable("is no HAR: it has no array log.entries")
     if not entries:
         raise Unusable("holds no entry")
-    return entries, text_in(value, "log", "creator", "name").lower()
+    return entries, text_within(value, "log", "creator", "name").lower()
 
 
-def text_in(value: Json, *names: str) -> str:
+def text_within(value: Json, *names: str) -> str:
     """A text inside nested objects; empty where there is none."""
     found = within(value, *names)
     if isinstance(found, str):
@@ -81,7 +81,7 @@ def text_in(value: Json, *names: str) -> str:
     return ""
 
 
-def number_in(value: Json, *names: str) -> float:
+def number_within(value: Json, *names: str) -> float:
     """A number inside nested objects; -1, as HAR says it, where there is none."""
     found = within(value, *names)
     if isinstance(found, (int, float)) and not isinstance(found, bool):
@@ -89,7 +89,7 @@ def number_in(value: Json, *names: str) -> float:
     return -1
 
 
-def list_in(value: Json, *names: str) -> List[Json]:
+def list_within(value: Json, *names: str) -> List[Json]:
     """An array inside nested objects; empty where there is none."""
     found = within(value, *names)
     if isinstance(found, list):
@@ -101,15 +101,15 @@ def capture_of(entry: Json, tool: str) -> Capture:
     """The exchange that an entry holds."""
     request = asked_in(entry, tool)
     check_answered(entry)
-    status = int(number_in(entry, "response", "status"))
-    headers = header_pairs(list_in(entry, "response", "headers"))
-    content_type = text_in(entry, "response", "content", "mimeType")
+    status = int(number_within(entry, "response", "status"))
+    headers = header_pairs(list_within(entry, "response", "headers"))
+    content_type = text_within(entry, "response", "content", "mimeType")
     if content_type and not any(name.lower() == "content-type" for name, _ in headers):
         headers += (("Content-Type", content_type),)
     capture = Capture(request, status, headers, b"")
     body = answered_body(entry, capture, tool)
     if body is None:
-        body = events_in(entry)
+        body = listed_events(entry)
     if body is None and status not in NO_BODY and request.method != "HEAD":
         raise Unusable(missing_body(entry))
     body = body or b""
@@ -122,7 +122,7 @@ def capture_of(entry: Json, tool: str) -> Capture:
 def asked_in(entry: Json, tool: str) -> Request:
     """The request of an entry, if it is for a provider."""
     asked = within(entry, "request")
-    method, url = text_in(asked, "method"), text_in(asked, "url")
+    method, url = text_within(asked, "method"), text_within(asked, "url")
     if not method or not url:
         raise Unusable("has no request")
     if is_websocket(entry, url):
@@ -130,11 +130,11 @@ def asked_in(entry: Json, tool: str) -> Request:
     if not url.lower().startswith(("http://", "https://", "/")):
         raise Unusable(UNRELATED, is_other=True)
     if "?" not in url:
-        pairs = header_pairs(list_in(asked, "queryString"))
+        pairs = header_pairs(list_within(asked, "queryString"))
         url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
-    lines = header_pairs(list_in(asked, "headers"))
+    lines = header_pairs(list_within(asked, "headers"))
     request = request_of(method, url, lines)
-    kind = request.headers.get("content-type", "") or text_in(asked, "postData", "mimeType")
+    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
     try:
         body = posted_body(within(asked, "postData"), tool, kind)
     except Unusable:
@@ -142,7 +142,7 @@ def asked_in(entry: Json, tool: str) -> Request:
         raise
     request = request_of(method, url, lines, body)
     wire_of(request)
-    if not body and number_in(asked, "bodySize") > 0:
+    if not body and number_within(asked, "bodySize") > 0:
         raise Unusable("has no body of its request in it")
     return request
 
@@ -153,7 +153,7 @@ def is_websocket(entry: Json, url: str) -> bool:
         within(entry, "_webSocketMessages"), list
     ):
         return True
-    return text_in(entry, "_resourceType") == "websocket"
+    return text_within(entry, "_resourceType") == "websocket"
 
 
 def header_pairs(listed: Sequence[Json]) -> Headers:
@@ -176,11 +176,11 @@ def header_pairs(listed: Sequence[Json]) -> Headers:
 def check_answered(entry: Json) -> None:
     """Unusable, if there was no answer, or not all of it."""
     places = (("response", "_error"), ("response", "_failureText"), ("_error",))
-    problem = next(filter(None, (text_in(entry, *place) for place in places)), "")
+    problem = next(filter(None, (text_within(entry, *place) for place in places)), "")
     if within(entry, "_wasAborted") is True:
         problem = problem or "aborted"
     told = without_keys(unkeyed(problem))[:200]
-    status = number_in(entry, "response", "status")
+    status = number_within(entry, "response", "status")
     if status < 100:
         raise Unusable("had no answer" + f": {told}" * bool(told))
     if told:
@@ -192,13 +192,13 @@ def check_answered(entry: Json) -> None:
 def answered_body(entry: Json, capture: Capture, tool: str) -> Optional[bytes]:
     """The body of an answer, its codings undone; None if it is not in the entry."""
     content = within(entry, "response", "content")
-    text = text_in(content, "text")
+    text = text_within(content, "text")
     if not text:
         if capture.header("content-length") == "0":
             return b""
         return None
     coding = capture.header("content-encoding")
-    if text_in(content, "encoding").lower() == "base64":
+    if text_within(content, "encoding").lower() == "base64":
         body = bytes_of_base64(text)
     else:
         body = bytes_of_text(text, capture.header("content-type"), tool)
@@ -207,15 +207,16 @@ def answered_body(entry: Json, capture: Capture, tool: str) -> Optional[bytes]:
     if coding and is_coded and not capture.content_type.startswith(NOT_DECODED):
         names = [name.strip().lower() for name in coding.split(",")]
         return decoded(body, names, LARGEST_FILE)
-    check_length(content, body)
+    check_uncut(content, body)
     return body
 
 
-def check_length(content: Json, body: bytes) -> None:
+def check_uncut(content: Json, body: bytes) -> None:
     """Unusable, if a body is shorter than the tool has seen."""
-    size, saved = number_in(content, "size"), number_in(content, "compression")
+    size, saved = number_within(content, "size"), number_within(content, "compression")
     # By the specification `size` is without coding; mitmproxy's is with it.
-    size = min(size, size + saved)
+    if within(content, "compression") is not None:
+        size = min(size, size + saved)
     if len(body) + MARK_LENGTH < size:
         raise Unusable(f"is cut off: the file has {len(body)} of {int(size)} bytes of the answer")
 
@@ -224,21 +225,21 @@ def missing_body(entry: Json) -> str:
     """Why the body of an answer is not there."""
     content = within(entry, "response", "content")
     for name in ("_file", "_sha1"):
-        if text_in(content, name):
+        if text_within(content, name):
             return (
                 "has its answer in another file, which is not read; Playwright's option "
                 'content: "embed" keeps all in one'
             )
-    comment = text_in(content, "comment")
+    comment = text_within(content, "comment")
     told = f" ({without_keys(comment)[:100]})" * bool(comment)
     return f"has no body of the answer in it{told}; browsers drop what is large or streamed"
 
 
-def events_in(entry: Json) -> Optional[bytes]:
+def listed_events(entry: Json) -> Optional[bytes]:
     """A stream of the events that Chrome lists, where it has not kept their bytes."""
     frames: List[str] = []
-    for message in list_in(entry, "_eventSourceMessages"):
-        name, data = text_in(message, "eventName"), text_in(message, "data")
+    for message in list_within(entry, "_eventSourceMessages"):
+        name, data = text_within(message, "eventName"), text_within(message, "data")
         lines = [f"data: {line}" for line in data.split("\n")]
         if name not in ("", "message"):
             lines.insert(0, f"event: {name}")
@@ -254,7 +255,10 @@ def events_in(entry: Json) -> Optional[bytes]:
 def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, ...]:
     """When an answer came: a HAR knows of its first and its last byte, and Chrome's of each event.
     What lies between is taken for even."""
-    wait, receive = number_in(entry, "timings", "wait"), number_in(entry, "timings", "receive")
+    wait, receive = (
+        number_within(entry, "timings", "wait"),
+        number_within(entry, "timings", "receive"),
+    )
     if wait < 0 or not body:
         return ()
     receive = max(receive, 0)
@@ -289,7 +293,7 @@ def running_sizes(frames: Sequence[bytes]) -> List[int]:
 
 def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:
     """Seconds from the first event to each, where Chrome lists just these."""
-    times = [number_in(one, "time") for one in list_in(entry, "_eventSourceMessages")]
+    times = [number_within(one, "time") for one in list_within(entry, "_eventSourceMessages")]
     told = sum(1 for frame in frames if SSE.data(frame))
     if not times or not len(times) == told == len(frames) or times != sorted(times):
         return []

@@ -62,7 +62,7 @@ def posted_body(posted: Json, tool: str, content_type: str) -> bytes:
     for name in ("_file", "_sha1"):  # Playwright's
         if isinstance(posted.get(name), str):
             raise Unusable("has the body of its request in another file, which is not read")
-    fields = form_fields(posted.get("params"))
+    fields = listed_fields(posted.get("params"))
     if not fields:
         return b""
     if "multipart/" in content_type.lower():
@@ -71,7 +71,7 @@ def posted_body(posted: Json, tool: str, content_type: str) -> bytes:
     return urlencode(pairs, errors="replace").encode()
 
 
-def form_fields(params: Json) -> List[Dict[str, str]]:
+def listed_fields(params: Json) -> List[Dict[str, str]]:
     """The fields of a form: name and value, and of files what they are called and their type."""
     found = []
     for one in params if isinstance(params, list) else ():

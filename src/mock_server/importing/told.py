@@ -12,14 +12,14 @@ from ..records import record
 STAMP = rb"(?:([0-9]{2}):([0-9]{2}):([0-9]{2}\.[0-9]{6}) )?(?:\[[0-9x-]+\] )?"
 
 # The last thing that curl says of a transfer that failed.
-FAILED = re.compile(rb"(?:^|\n)?curl: \([0-9]{1,3}\) ([^\r\n]*)\s*\Z")
+CURL_FAILED = re.compile(rb"(?:^|\n)?curl: \([0-9]{1,3}\) ([^\r\n]*)\s*\Z")
 BROKEN_OFF = re.compile(rb"(?m)^" + STAMP + rb"(?:\*|== Info:) (transfer closed with [^\r\n]*)")
 
 NAME_AND_VALUE = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)")
 
 
 @record
-class Told:
+class ToldExchange:
     """One exchange: where it begins in the file, what was asked, as far as it is told, and the
     answer as `curl -i --raw` would have saved it.
 
@@ -38,9 +38,9 @@ class Told:
     problem: str = ""
 
 
-def problem_in(data: bytes) -> str:
+def failure_in(data: bytes) -> str:
     """What curl says of the failure of a transfer; empty if it says nothing."""
-    match = FAILED.search(data) or BROKEN_OFF.search(data)
+    match = CURL_FAILED.search(data) or BROKEN_OFF.search(data)
     if not match:
         return ""
     return match.group(match.lastindex or 0).decode("utf-8", "replace").strip()

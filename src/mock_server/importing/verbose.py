@@ -6,7 +6,7 @@ import re
 from typing import Iterator, List, Tuple
 
 from ..mocks.transcripts import SAVED_HEADER
-from .told import STAMP, Told, header_of_line, problem_in
+from .told import STAMP, ToldExchange, failure_in, header_of_line
 
 # The first line of a request begins an exchange.
 SENT_LINE = re.compile(rb"(?m)^" + STAMP + rb"> ([A-Z]{3,10}) (\S+) HTTP/[0-9.]+ *\r?$")
@@ -35,7 +35,7 @@ NOISE = re.compile(
 )
 
 
-def told_verbosely(data: bytes) -> Iterator[Told]:
+def told_verbosely(data: bytes) -> Iterator[ToldExchange]:
     """The exchanges in what curl -v writes."""
     starts = list(SENT_LINE.finditer(data))
     ends = [match.start() for match in starts[1:]] + [len(data)]
@@ -44,7 +44,7 @@ def told_verbosely(data: bytes) -> Iterator[Told]:
         sent, answer = heads_and_body(NOISE.sub(b"", text))
         method, target = (part.decode("latin-1") for part in match.groups()[-2:])
         headers = tuple(header for line in sent[1:] for header in header_of_line(line))
-        yield Told(match.start(), answer, method, target, headers, problem=problem_in(text))
+        yield ToldExchange(match.start(), answer, method, target, headers, problem=failure_in(text))
 
 
 def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:

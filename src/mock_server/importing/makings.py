@@ -1,0 +1,109 @@
+"""Of a find the recording that answers as it did.  Pure."""
+
+from __future__ import annotations
+
+from typing import Dict, Sequence
+
+from ..answering import Answerer
+from ..errors import BadField, Refused
+from ..formats.all import OTHER
+from ..formats.base import WireFormat
+from ..formats.other import Other
+from ..jsons import parse_json
+from ..limits import Json
+from ..recording.captures import Capture
+from ..recording.making import Made, made_of, made_with
+from ..recording.scrubbing import Scrubber, own_secrets
+from ..records import replace
+from ..values import Call, Request
+from .asked import wire_of
+from .finds import Find, Unusable
+from .guesses import api_of, is_streamed
+
+NOBODYS_FORM = (
+    "holds no request, and its answer is in the form of no API that is known; curl -v tells what "
+    "was asked"
+)
+
+
+def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
+    """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
+    if find.capture is None:
+        return Made("", reason=find.reason or "holds nothing that was answered")
+    try:
+        check_status(find.capture.status, keeps_errors)
+        check_json(find.capture)
+        if find.capture.request is None:
+            return made_of_answer(find.capture)
+        return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
+    except Unusable as why:
+        return Made("", reason=why.reason)
+
+
+def check_status(status: int, keeps_errors: bool) -> None:
+    """Unusable, if answers of a status are not kept."""
+    if 300 <= status < 400:
+        raise Unusable(f"leads elsewhere (status {status})")
+    if status >= 500:
+        raise Unusable(f"is an error of the provider's server ({status}), which is never kept")
+    if status >= 400 and not keeps_errors:
+        raise Unusable(f"is an error ({status}); with --record-errors it is kept, too")
+
+
+def check_json(capture: Capture) -> None:
+    """Unusable, if an answer says that it is JSON, and is cut off or mixed with something else."""
+    if capture.content_type != "application/json" or not capture.body or is_streamed(capture):
+        return
+    try:
+        parse_json(capture.body)
+    except ValueError as error:
+        raise Unusable(f"is not the JSON that it says it is: {error}") from None
+
+
+def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:
+    """The recording of an answer to a request."""
+    wire, params = wire_of(request)
+    if lacks_body:
+        call = replace(wire.begun(request, params), stream=is_streamed(capture))
+        return made_for_any(wire, call, capture)
+    try:
+        body = wire.body(request) if isinstance(wire, Other) else Answerer.body(wire, request)
+        call = wire.read(request, params, body)
+    except BadField as wrong:
+        raise Unusable(f"is no request to {wire.provider}: {wrong}") from None
+    except Refused as refused:
+        raise Unusable(f"is no request to {wire.provider}: {refused.message}") from None
+    return made_of(wire, call, capture)
+
+
+def made_of_answer(capture: Capture) -> Made:
+    """The recording of an answer alone, for whatever its API is asked."""
+    wire = api_of(capture)
+    if wire is None:
+        raise Unusable(NOBODYS_FORM)
+    query: Dict[str, str] = {}
+    stream = is_streamed(capture)
+    if stream and capture.content_type == "application/json":
+        query["alt"] = "json"  # with which Google streams an array
+    call = replace(wire.begun(Request("POST", "/", query), {}), stream=stream)
+    return made_for_any(wire, call, capture)
+
+
+def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    match: Dict[str, Json] = {"provider": call.provider}
+    if call.operation == OTHER:
+        match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}
+    elif capture.status < 400 or capture.request:
+        if call.operation != "generate":
+            match["operation"] = call.operation
+        match["api"] = call.api
+    if call.model:
+        match["model"] = scrubber.matcher(call.model)
+    if call.operation == "generate" and capture.status < 400:
+        match["stream"] = call.stream
+    return made_with(match, wire, call, capture, scrubber)

@@ -111,7 +111,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlencode, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -39293,6 +39293,7 @@ class Folder:
         self.root, self.say = root, say
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
+        self.file = ""  # the mock that was saved last, or was there already
 
     def save(self, made: Made) -> str:
         """Write the files of a recording, the mock last; empty if it is saved, else why it is
@@ -39329,6 +39330,7 @@ class Folder:
                 one = made
                 if number > 1:
                     one = renamed(made, f"{made.name}-{number}")
+                self.file = one.mock
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
                     return ALREADY
@@ -40046,6 +40048,7 @@ def meant_variable(name: str, known: Iterable[str]) -> str:
 
 
 LARGEST_FILE = 256 * 1024 * 1024  # bytes; what it holds takes several times that in memory
+TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
 
 
 @record
@@ -40969,7 +40972,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
 
 def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
     """One fixture; Unusable if no mock can be made of it."""
-    wanted(entry, place, "an object")
+    wanted(entry, "fixture", "an object")
     telling.unknown("", entry, FIXTURE_KEYS)
     match = wanted(entry.get("match"), "match", "an object")
     match = {key: value for key, value in match.items() if value is not None}
@@ -41091,6 +41094,1304 @@ def wrong_with(mocks: Sequence[Json], place: str) -> str:
 def no_file_at_all(name: str) -> bytes:
     """Of a mock that names no files."""
     raise FileNotFoundError(name)
+
+
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+        self.wanted = BODY_PIECE
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === importing/asked =========================================================
+# Requests as files tell of them, and what they have to do with a provider.  Pure.
+
+
+# Hosts of which every path is an API's, those without a route of ours, too.
+API_HOSTS = (
+    *("api.openai.com", "api.anthropic.com", "api.mistral.ai", "api.deepseek.com", "api.groq.com"),
+    *("api.cohere.com", "api.cohere.ai", "api.together.xyz", "api.voyageai.com", "api.jina.ai"),
+    *("generativelanguage.googleapis.com", "aiplatform.googleapis.com"),
+)
+API_HOST_ENDS = (".openai.azure.com", "-aiplatform.googleapis.com", ".services.ai.azure.com")
+BEDROCK_HOSTS = ("bedrock-runtime.", "bedrock-agent-runtime.", "bedrock-mantle.")
+
+NO_BODY_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE")  # as a rule
+NEVER_KEPT = ("token", "metadata")  # operations that give out credentials
+
+UNRELATED = "has nothing to do with a provider"
+
+
+def request_of(
+    method: str, target: str, pairs: Iterable[Tuple[str, str]], body: bytes = b""
+) -> Request:
+    """A request as the server would get it, of a path or a full URL, and its header lines.
+
+    Refused, if its body is not in the coding that it says."""
+    headers = by_lower_name(pairs)
+    absolute = ABSOLUTE.match(target)
+    if absolute and "host" not in headers:
+        headers["host"] = absolute.group().rpartition("/")[2].rpartition("@")[2].lower()
+    head = Head(method.upper(), target, 1, headers)
+    codings = head.tokens("content-encoding")
+    if body and codings and not is_decoded(body):
+        body = decoded(body, codings, LARGEST_FILE)
+    return Request(head.method, head.path, head.query, headers, body)
+
+
+def by_lower_name(pairs: Iterable[Tuple[str, str]]) -> Dict[str, str]:
+    """Header lines by lower-case name; HTTP/2's own, such as :authority, are none but the host."""
+    headers: Dict[str, str] = {}
+    for name, value in pairs:
+        name = name.strip().lower()
+        if name == ":authority":
+            name = "host"
+        if not name or name.startswith(":"):
+            continue
+        if name not in headers:
+            headers[name] = value.strip()
+        elif name != "host":
+            separator = "; " if name == "cookie" else ", "
+            headers[name] += separator + value.strip()
+    return headers
+
+
+def is_decoded(body: bytes) -> bool:
+    """Whether a body is plain, whatever its headers say: tools undo codings and leave those."""
+    return body.lstrip()[:1] in (b"{", b"[") or body.startswith((b"data:", b"event:", b": "))
+
+
+def wire_of(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """Whose API a request is for, and what its path names.  Unusable, if nobody's."""
+    try:
+        wire, params = route(request)
+    except Refused:
+        if request.method in ("OPTIONS", "CONNECT") or not is_api_host(request):
+            raise Unusable(UNRELATED, is_other=True) from None
+        return other_like(shape_of(request)), {}
+    if wire.operation in NEVER_KEPT:
+        raise Unusable("gives out credentials, which are never kept", is_other=True)
+    # Any site may have a page /health or /version.
+    if wire.operation == "server" and request.method in ("GET", "HEAD"):
+        raise Unusable(UNRELATED, is_other=True)
+    return wire, params
+
+
+def is_api_host(request: Request) -> bool:
+    """Whether a request went to a host that has nothing but a provider's APIs."""
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    return host in API_HOSTS or host.endswith(API_HOST_ENDS) or host.startswith(BEDROCK_HOSTS)
+
+
+# === importing/told ==========================================================
+# What curl tells of one exchange, whichever way it was asked to tell it.  Pure.
+
+
+# Before whatever curl says: the time that --trace-time adds, and the ids of --trace-ids.
+STAMP = rb"(?:([0-9]{2}):([0-9]{2}):([0-9]{2}\.[0-9]{6}) )?(?:\[[0-9x-]+\] )?"
+
+# The last thing that curl says of a transfer that failed.
+CURL_FAILED = re.compile(rb"(?:^|\n)?curl: \([0-9]{1,3}\) ([^\r\n]*)\s*\Z")
+BROKEN_OFF = re.compile(rb"(?m)^" + STAMP + rb"(?:\*|== Info:) (transfer closed with [^\r\n]*)")
+
+NAME_AND_VALUE = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)")
+
+
+@record
+class ToldExchange:
+    """One exchange: where it begins in the file, what was asked, as far as it is told, and the
+    answer as `curl -i --raw` would have saved it.
+
+    `asked` is the body of the request, None where it is not told; `blocks` are the seconds since
+    the request and the sizes of what came of the body, where that is told; in what is not
+    `is_exact` other bytes than ASCII are dots."""
+
+    at: int
+    answer: bytes
+    method: str = ""
+    target: str = ""
+    headers: Headers = ()
+    asked: Optional[bytes] = None
+    blocks: Tuple[Tuple[float, int], ...] = ()
+    is_exact: bool = True
+    problem: str = ""
+
+
+def failure_in(data: bytes) -> str:
+    """What curl says of the failure of a transfer; empty if it says nothing."""
+    match = CURL_FAILED.search(data) or BROKEN_OFF.search(data)
+    if not match:
+        return ""
+    return match.group(match.lastindex or 0).decode("utf-8", "replace").strip()
+
+
+def header_of_line(line: bytes) -> Headers:
+    """The header in a line, if there is one; HTTP/2's own begin with a colon."""
+    match = NAME_AND_VALUE.fullmatch(line.strip())
+    if not match:
+        return ()
+    name, value = (part.decode("latin-1").strip() for part in match.groups())
+    return ((name, value),)
+
+
+# === importing/dumps =========================================================
+# What `curl --trace` and `--trace-ascii` write: each piece that was sent or came, as a dump.
+
+# Pure.
+
+
+DUMP_MARK = re.compile(
+    rb"(?m)^" + STAMP + rb"(?:=>|<=) (Send header|Send data|Recv header|Recv data)"
+    rb", ([0-9]{1,10}) bytes \(0x[0-9a-f]+\)\r?$"
+)
+DUMP_LINE = re.compile(rb"([0-9a-f]{4,10}): ([^\n]*?)\r?(?:\n|\Z)")
+HEX_BYTES = re.compile(rb"(?:[0-9a-f]{2} ){1,16} *")
+HEX_COLUMNS = 48  # characters of a line that are its bytes in hexadecimal
+REQUEST_HEAD = re.compile(rb"([A-Z]+) (\S+) HTTP/[0-9.]+\r\n")
+
+DAY = 24 * 60 * 60  # seconds: what is told of the time is a day's
+
+# A JSON text, or a dot outside of one that is none of a number nor of a name: a line feed.
+TEXT_OR_FEED = re.compile(
+    rb'("(?:[^"\\]|\\.)*")|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])', re.DOTALL
+)
+
+
+@record
+class Dumped:
+    """What was sent or came at once; `second` is one of a day, if it is told, and in what is not
+    `is_exact` all that is not printable is a dot."""
+
+    kind: str
+    data: bytes
+    at: int
+    second: Optional[float]
+    is_exact: bool
+
+
+def told_in_dumps(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in a trace."""
+    pieces: List[Dumped] = []
+    start = 0
+    for piece in dumped_in(data):
+        if piece.kind == "Send header" and REQUEST_HEAD.match(piece.data) and pieces:
+            yield told_by(pieces, data[start : piece.at])
+            pieces, start = [], piece.at
+        pieces.append(piece)
+    if pieces:
+        yield told_by(pieces, data[start:])
+
+
+def dumped_in(data: bytes) -> Iterator[Dumped]:
+    """The pieces of a trace, without those of TLS.  What lies between is what curl says, or a body
+    that it also wrote there."""
+    for match in DUMP_MARK.finditer(data):
+        second = None
+        if match.group(1):
+            hours, minutes, seconds = (float(match.group(number)) for number in (1, 2, 3))
+            second = hours * 3600 + minutes * 60 + seconds
+        start = data.find(b"\n", match.end()) + 1 or len(data)
+        dumped, is_exact = undumped(data, start, int(match.group(5)))
+        yield Dumped(match.group(4).decode(), dumped, match.start(), second, is_exact)
+
+
+def undumped(data: bytes, at: int, size: int) -> Tuple[bytes, bool]:
+    """The bytes in the lines of a dump from here on, and whether they are exact."""
+    lines: List[Tuple[int, bytes]] = []
+    match = DUMP_LINE.match(data, at)
+    while match and int(match.group(1), 16) < size:
+        offset = int(match.group(1), 16)
+        if lines and offset <= lines[-1][0]:
+            break
+        lines.append((offset, match.group(2)))
+        match = DUMP_LINE.match(data, match.end())
+    columns = [text[:HEX_COLUMNS] for _, text in lines]
+    if all(HEX_BYTES.fullmatch(text) for text in columns):
+        found = bytes.fromhex(b"".join(columns).decode("latin-1"))
+        if len(found) == size:
+            return found, True
+    return from_ascii(lines, size), False
+
+
+def from_ascii(lines: List[Tuple[int, bytes]], size: int) -> bytes:
+    """The bytes of lines at their offsets: behind what lacks two bytes there was a CR LF."""
+    found: List[bytes] = []
+    ends = [offset for offset, _ in lines[1:]] + [size]
+    for (offset, text), end in zip(lines, ends):
+        found.append(text)
+        if end - offset - len(text) == len(b"\r\n"):
+            found.append(b"\r\n")
+    return b"".join(found)
+
+
+def told_by(pieces: List[Dumped], text: bytes) -> ToldExchange:
+    """One exchange of its pieces, and all that is written of it."""
+    data = {kind: joined_data(pieces, kind) for kind in ("Send header", "Recv header")}
+    method = target = ""
+    line = REQUEST_HEAD.match(data["Send header"])
+    if line:
+        method, target = (part.decode("latin-1") for part in line.groups())
+    headers = tuple(
+        header for one in data["Send header"].split(b"\r\n")[1:] for header in header_of_line(one)
+    )
+    return ToldExchange(
+        pieces[0].at,
+        data["Recv header"] + joined_data(pieces, "Recv data"),
+        method,
+        target,
+        headers,
+        joined_data(pieces, "Send data"),
+        blocks_of(pieces),
+        all(piece.is_exact for piece in pieces),
+        failure_in(text),
+    )
+
+
+def joined_data(pieces: List[Dumped], kind: str) -> bytes:
+    """All data of one kind."""
+    return b"".join(piece.data for piece in pieces if piece.kind == kind)
+
+
+def blocks_of(pieces: List[Dumped]) -> Tuple[Tuple[float, int], ...]:
+    """Seconds since the request was sent, and sizes, of what came of a body."""
+    sent = [one.second for one in pieces if one.kind.startswith("Send") and one.second is not None]
+    came = [one for one in pieces if one.kind == "Recv data" and one.second is not None]
+    if not sent:
+        return ()
+    return tuple(
+        (round((one.second - sent[-1]) % DAY, 6), len(one.data)) for one in came if one.second
+    )
+
+
+def with_feeds(data: bytes) -> Optional[bytes]:
+    """JSON, or a stream of it, with the line feeds for which --trace-ascii writes dots; None if
+    dots in it may stand for letters, of which each would be two bytes at least."""
+    texts = [match.group(1) for match in TEXT_OR_FEED.finditer(data) if match.group(1)]
+    if any(b".." in text for text in texts):
+        return None
+    return TEXT_OR_FEED.sub(lambda match: match.group(1) or b"\n", data)
+
+
+# === importing/verbose =======================================================
+# What `curl -v` writes: its own sentences, heads line by line, and the body in between.  Pure.
+
+
+# The first line of a request begins an exchange.
+SENT_LINE = re.compile(rb"(?m)^" + STAMP + rb"> ([A-Z]{3,10}) (\S+) HTTP/[0-9.]+ *\r?$")
+SENT = re.compile(STAMP + rb"> ?([^\r\n]*)\r?\n?")
+CAME = re.compile(STAMP + rb"< ?([^\r\n]*)\r?\n?")
+CAME_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}\b")
+
+PROGRESS = (
+    rb"^ *% Total +% Received[^\n]*\n +Dload[^\n]*\n(?:\r?\n)?"
+    rb"|\r[ 0-9]{3} .{5}  [ 0-9]{3} .{5}  [ 0-9]{3} .{5}  .{5}  .{5} [-0-9:dh ]{8} [-0-9:dh ]{8}"
+    rb" [-0-9:dh ]{8} .{5,6}\n?"
+)
+METER = re.compile(rb"(?m)" + PROGRESS)
+
+# What curl writes beside heads and body, which may stand behind a body that ends without a line
+# feed, or in the midst of one that is written in blocks: what it says itself, the sizes of what it
+# does not show, and the progress meter (its tool_cb_dbg.c and tool_cb_prg.c).
+NOISE = re.compile(
+    rb"(?m)^" + STAMP + rb"\*(?: [^\n]*)?(?:\n|\Z)"
+    rb"|[{}] \[[0-9]+ bytes data\]\r?(?:\n|\Z)"
+    rb"|\* (?:Connection #[0-9]+ |Closing connection|shutting down connection #|TLSv1\.[0-9] \("
+    rb"|Re-using existing|Reusing existing|Found bundle for|Leftovers after|Excess found"
+    rb"|transfer closed with|Issue another request)[^\n]*(?:\n|\Z)"
+    rb"|curl: \([0-9]{1,3}\) [^\n]*\s*\Z"
+    rb"|" + PROGRESS
+)
+
+
+def told_verbosely(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in what curl -v writes."""
+    starts = list(SENT_LINE.finditer(data))
+    ends = [match.start() for match in starts[1:]] + [len(data)]
+    for match, end in zip(starts, ends):
+        text = data[match.start() : end]
+        sent, answer = heads_and_body(NOISE.sub(b"", text))
+        method, target = (part.decode("latin-1") for part in match.groups()[-2:])
+        headers = tuple(header for line in sent[1:] for header in header_of_line(line))
+        yield ToldExchange(match.start(), answer, method, target, headers, problem=failure_in(text))
+
+
+def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:
+    """The lines of a request's head, and the answer as curl -i would have saved it."""
+    sent: List[bytes] = []
+    head: List[bytes] = []
+    body: List[bytes] = []
+    is_open = True  # until the empty line behind a final head
+    for line in text.splitlines(keepends=True):
+        asked, came = SENT.fullmatch(line), CAME.fullmatch(line)
+        if asked and not head:
+            sent.append(asked.group(4))
+        elif came and CAME_STATUS.match(came.group(4)):
+            head, is_open = [came.group(4)], True  # the head before was an interim one
+        elif came and is_open and head:
+            head.append(came.group(4))
+            is_open = bool(came.group(4))
+        elif not (came and head and SAVED_HEADER.fullmatch(came.group(4))):  # a trailer
+            body.append(line)
+    if not head:
+        return sent, b""
+    return sent, b"\r\n".join([*filter(None, head), b"", b""]) + b"".join(body)
+
+
+# === importing/curl ==========================================================
+# What curl saves of exchanges, read as captures: `-i`, `--raw`, `-v`, `--trace`.  Pure.
+
+
+CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
+LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
+
+
+def is_curl(data: bytes) -> bool:
+    """Whether a file is what curl saves."""
+    begun = as_utf8(data[:TOLD_BY])
+    marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
+    return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
+
+
+def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
+    """What each exchange of a transcript holds."""
+    if len(data) > LARGEST_FILE:
+        yield Find(name, reason=f"is larger than {LARGEST_FILE >> 20} MiB")
+        return
+    data = as_utf8(data)
+    found = False
+    for told in told_in(data):
+        found = True
+        line = data.count(b"\n", 0, told.at) + 1
+        place = f"{name}: line {line}"
+        if told.method:
+            place += f", {told.method} {told_url(told.target)}"
+        try:
+            yield find_of(told, place)
+        except Unusable as why:
+            yield unusable(place, why)
+        except NoTranscript as wrong:
+            yield Find(place, reason=str(wrong))
+        except Refused as refused:
+            yield Find(place, reason=f"can't be decoded: {refused.message}")
+    if not found:
+        yield Find(name, reason="holds no answer with its head, as curl -is saves it")
+
+
+def told_in(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in a transcript, whichever kind it is."""
+    if DUMP_MARK.search(data):
+        return told_in_dumps(data)
+    if SENT_LINE.search(data):
+        return told_verbosely(data)
+    return told_alone(data)
+
+
+def told_alone(data: bytes) -> Iterator[ToldExchange]:
+    """The answers of `curl -i`, one after the other where it was given several URLs."""
+    problem = failure_in(data)
+    if not is_transcript(data):
+        data = METER.sub(b"", data)
+    at = len(data) - len(data.lstrip())
+    while at < len(data):
+        end = len(data)
+        if STATUS_LINE.match(data, at):
+            _, fields, body = last_head(data[at:])
+            end -= len(body) - (extent(fields, body) or len(body))
+        yield ToldExchange(at, data[at:end], problem=problem)
+        at = end + len(data[end:]) - len(data[end:].lstrip())
+        # What else stands there, curl -w or a shell wrote.
+        if not STATUS_LINE.match(data, at):
+            return
+
+
+# --- one exchange ---
+
+
+def find_of(told: ToldExchange, place: str) -> Find:
+    """What an exchange holds."""
+    if told.problem:
+        problem = without_keys(unkeyed(told.problem))
+        ending = "had no answer" if not told.answer else "was broken off"
+        raise Unusable(f"{ending}: {problem}")
+    if told.method == "CONNECT":
+        raise Unusable("is a proxy's tunnel", is_other=True)
+    if not told.answer:
+        raise Unusable("has no answer in it")
+    capture = answer_of(told)
+    if not told.method:
+        return Find(place, capture)
+    request, lacks_body = asked_in_transcript(told)
+    return Find(place, replace(capture, request=request), lacks_body=lacks_body)
+
+
+def asked_in_transcript(told: ToldExchange) -> Tuple[Request, bool]:
+    """The request, and whether its body is not told."""
+    request = request_of(told.method, told.target, told.headers)
+    length = request.headers.get("content-length", "0")
+    sends_body = length != "0" or "transfer-encoding" in request.headers
+    if told.asked is None or not sends_body:
+        return request, sends_body
+    body = told.asked
+    if "transfer-encoding" in request.headers:
+        reader = ChunkedBody(LARGEST_FILE)
+        if reader.feed(body):
+            body = bytes(reader.pieces)
+    elif length.isdigit() and len(body) < int(length):
+        raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the request")
+    if not told.is_exact:
+        body = restored(body)
+    return request_of(told.method, told.target, told.headers, body), False
+
+
+def answer_of(told: ToldExchange) -> Capture:
+    """The answer, its codings undone."""
+    status, fields, body = last_head(told.answer.lstrip())
+    length = extent(fields, body)
+    if not body and length != 0 and told.method != "HEAD" and status not in NO_BODY:
+        raise Unusable(
+            "has no body of the answer in it: curl -o writes it elsewhere, -I asks for none"
+        )
+    if length is not None and length > len(body):
+        raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the answer")
+    if length is not None:
+        told = replace(told, answer=told.answer[: len(told.answer) - len(body) + length])
+    original = parse_transcript(told.answer)
+    body = original.body
+    if original.is_coded:
+        codings = [value for name, value in fields if name.lower() == "content-encoding"]
+        names = [one.strip().lower() for one in ",".join(codings).split(",")]
+        body = decoded(body, names, LARGEST_FILE)
+    if not told.is_exact and body:
+        body = restored(body)
+    headers = tuple(one for one in original.headers if one[0].lower() != "content-encoding")
+    arrivals: Tuple[Arrival, ...] = ()
+    if not original.is_coded:
+        arrivals = arrivals_in(told, original.frames is not None, len(body))
+    return Capture(None, original.status, headers, body, arrivals)
+
+
+def extent(fields: Headers, body: bytes) -> Optional[int]:
+    """How many bytes of what follows a head are its body, as far as its framing is there; more than
+    there are, if some are missing."""
+    values = {name.lower(): value.strip().lower() for name, value in fields}
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        if not CHUNK_HEAD.match(body):
+            return None  # curl has undone them
+        reader = ChunkedBody(LARGEST_FILE)
+        try:
+            if not reader.feed(body):
+                return len(body) + 1
+        except Refused:
+            return None
+        return len(body) - len(reader.rest)
+    length = values.get("content-length", "")
+    # Of a coded body, which curl --compressed undoes.
+    is_plain = values.get("content-encoding", "identity") == "identity"
+    if length.isdigit() and len(length) < 12 and (is_plain or not is_utf8(body)):
+        return int(length)
+    return None
+
+
+def restored(body: bytes) -> bytes:
+    """A body of --trace-ascii, if nothing of it is lost."""
+    found = with_feeds(body)
+    if found is None:
+        raise Unusable(LOST)
+    if framing_of(found) != SSE.title:
+        try:
+            parse_json(found)
+        except ValueError:
+            raise Unusable(LOST) from None
+    return found
+
+
+def arrivals_in(told: ToldExchange, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
+    """When the body came, where that is told; of chunks without what frames them."""
+    arrivals: List[Arrival] = []
+    if not told.blocks:
+        return ()
+    _, _, body = last_head(told.answer.lstrip())
+    reader, at = ChunkedBody(LARGEST_FILE), 0
+    for seconds, length in told.blocks:
+        there = at + length
+        if is_chunked:
+            reader.feed(body[at:there])
+            arrivals.append(Arrival(seconds, len(reader.pieces)))
+        else:
+            arrivals.append(Arrival(seconds, min(there, size)))
+        at = there
+    if arrivals[-1].size != size:
+        return ()
+    return tuple(arrivals)
+
+
+# === importing/texts =========================================================
+# Bodies that a HAR holds as texts, lists of parameters or base64, as the bytes that they were.
+
+# Pure.
+
+
+# What mitmproxy takes for Latin-1: all that names no charset and is not JSON (its room
+# net/http/headers).
+LATIN_TOOL = "mitmproxy"
+UNREADABLE = "\ufffd"  # what stands for bytes that are no text
+CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+
+
+def bytes_of_text(text: str, content_type: str, tool: str) -> bytes:
+    """The bytes that a tool has read as a text of a media type."""
+    charset = "utf-8"
+    named = CHARSET.search(content_type)
+    if named:
+        charset = named.group(1)
+    elif tool == LATIN_TOOL and "json" not in content_type.lower():
+        charset = "latin-1"
+    for one in (charset, "utf-8"):
+        try:
+            # What was no text, mitmproxy keeps as surrogates.
+            return text.encode(one, "surrogateescape")
+        except (LookupError, UnicodeError):
+            continue
+    return utf8(text)
+
+
+def bytes_of_base64(text: str) -> bytes:
+    """The bytes that a text in base64 stands for."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise Unusable("says that a body is base64, and it is not") from None
+
+
+def posted_body(posted: Json, tool: str, content_type: str) -> bytes:
+    """The body of a request in its `postData`: a text, base64, or the fields of a form."""
+    if not isinstance(posted, dict):
+        return b""
+    text = posted.get("text")
+    if isinstance(text, str) and text:
+        if "base64" in (posted.get("encoding"), posted.get("_encoding")):
+            return bytes_of_base64(text)
+        is_form = "multipart/" in content_type.lower()
+        if is_form and UNREADABLE in text:
+            raise Unusable("is a form with a file, of which the tool has lost bytes")
+        return bytes_of_text(text, content_type, tool)
+    for name in ("_file", "_sha1"):  # Playwright's
+        if isinstance(posted.get(name), str):
+            raise Unusable("has the body of its request in another file, which is not read")
+    fields = listed_fields(posted.get("params"))
+    if not fields:
+        return b""
+    if "multipart/" in content_type.lower():
+        return multipart(fields, parameters(content_type).get("boundary", ""))
+    pairs = [(one["name"], one["value"]) for one in fields]
+    return urlencode(pairs, errors="replace").encode()
+
+
+def listed_fields(params: Json) -> List[Dict[str, str]]:
+    """The fields of a form: name and value, and of files what they are called and their type."""
+    found = []
+    for one in params if isinstance(params, list) else ():
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            continue
+        field = {key: value for key, value in one.items() if isinstance(value, str)}
+        if "fileName" in field and not field.get("value"):
+            raise Unusable("is a form with a file, whose bytes are not in the HAR")
+        field.setdefault("value", "")
+        found.append(field)
+    return found
+
+
+def multipart(fields: List[Dict[str, str]], boundary: str) -> bytes:
+    """A form of several parts, with the boundary that its request names."""
+    if not boundary:
+        raise Unusable("is a form whose boundary is not in the HAR")
+    lines: List[str] = []
+    for field in fields:
+        told = f'Content-Disposition: form-data; name="{field["name"]}"'
+        if "fileName" in field:
+            told += f'; filename="{field["fileName"]}"'
+        lines += [f"--{boundary}", told]
+        if field.get("contentType"):
+            lines.append(f"Content-Type: {field['contentType']}")
+        lines += ["", field["value"]]
+    return utf8("\r\n".join([*lines, f"--{boundary}--", ""]))
+
+
+# === importing/har ===========================================================
+# HAR 1.2 files, as browsers, proxies and test tools write them, read as captures.  Pure.
+
+
+HAR_BEGINS = re.compile(rb'\s*\{.{0,4000}?"log"\s*:\s*\{', re.DOTALL)
+HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
+
+
+GZIP_BEGINS = b"\x1f\x8b"
+MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
+NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
+
+
+def is_har(data: bytes) -> bool:
+    """Whether a file is a HAR, or the beginning of one."""
+    begun = as_utf8(data[:TOLD_BY])
+    return bool(HAR_BEGINS.match(begun) and HAR_HOLDS.search(begun))
+
+
+def exchanges_in_har(data: bytes, name: str) -> Iterator[Find]:
+    """What each entry of a HAR holds."""
+    try:
+        entries, tool = entries_in(data)
+    except Unusable as why:
+        yield unusable(name, why)
+        return
+    for number, entry in enumerate(entries, 1):
+        place = f"{name}: entry {number}"
+        method, url = text_within(entry, "request", "method"), text_within(entry, "request", "url")
+        if method and url:
+            place += f", {method} {told_url(url)}"
+        try:
+            yield Find(place, capture_of(entry, tool))
+        except Unusable as why:
+            yield unusable(place, why)
+        except Refused as refused:
+            yield Find(place, reason=f"can't be decoded: {refused.message}")
+
+
+def entries_in(data: bytes) -> Tuple[List[Json], str]:
+    """The entries of a HAR, and the name of the tool that wrote it."""
+    if len(data) > LARGEST_FILE:
+        raise Unusable(f"is larger than {LARGEST_FILE >> 20} MiB")
+    try:
+        value = parse_json(as_utf8(data))
+    except ValueError as error:
+        raise Unusable(f"is no HAR: {error}") from None
+    entries = within(value, "log", "entries")
+    if not isinstance(entries, list):
+        raise Unusable("is no HAR: it has no array log.entries")
+    if not entries:
+        raise Unusable("holds no entry")
+    return entries, text_within(value, "log", "creator", "name").lower()
+
+
+def text_within(value: Json, *names: str) -> str:
+    """A text inside nested objects; empty where there is none."""
+    found = within(value, *names)
+    if isinstance(found, str):
+        return found
+    return ""
+
+
+def number_within(value: Json, *names: str) -> float:
+    """A number inside nested objects; -1, as HAR says it, where there is none."""
+    found = within(value, *names)
+    if isinstance(found, (int, float)) and not isinstance(found, bool):
+        return found
+    return -1
+
+
+def list_within(value: Json, *names: str) -> List[Json]:
+    """An array inside nested objects; empty where there is none."""
+    found = within(value, *names)
+    if isinstance(found, list):
+        return found
+    return []
+
+
+def capture_of(entry: Json, tool: str) -> Capture:
+    """The exchange that an entry holds."""
+    request = asked_in(entry, tool)
+    check_answered(entry)
+    status = int(number_within(entry, "response", "status"))
+    headers = header_pairs(list_within(entry, "response", "headers"))
+    content_type = text_within(entry, "response", "content", "mimeType")
+    if content_type and not any(name.lower() == "content-type" for name, _ in headers):
+        headers += (("Content-Type", content_type),)
+    capture = Capture(request, status, headers, b"")
+    body = answered_body(entry, capture, tool)
+    if body is None:
+        body = listed_events(entry)
+    if body is None and status not in NO_BODY and request.method != "HEAD":
+        raise Unusable(missing_body(entry))
+    body = body or b""
+    return Capture(request, status, headers, body, arrivals_of(entry, capture.content_type, body))
+
+
+# --- what was asked ---
+
+
+def asked_in(entry: Json, tool: str) -> Request:
+    """The request of an entry, if it is for a provider."""
+    asked = within(entry, "request")
+    method, url = text_within(asked, "method"), text_within(asked, "url")
+    if not method or not url:
+        raise Unusable("has no request")
+    if is_websocket(entry, url):
+        raise Unusable("is a WebSocket, which is not played", is_other=True)
+    if not url.lower().startswith(("http://", "https://", "/")):
+        raise Unusable(UNRELATED, is_other=True)
+    if "?" not in url:
+        pairs = header_pairs(list_within(asked, "queryString"))
+        url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
+    lines = header_pairs(list_within(asked, "headers"))
+    request = request_of(method, url, lines)
+    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
+    try:
+        body = posted_body(within(asked, "postData"), tool, kind)
+    except Unusable:
+        wire_of(request)  # what is none of ours has no further reason
+        raise
+    request = request_of(method, url, lines, body)
+    wire_of(request)
+    if not body and number_within(asked, "bodySize") > 0:
+        raise Unusable("has no body of its request in it")
+    return request
+
+
+def is_websocket(entry: Json, url: str) -> bool:
+    """Whether an entry is a WebSocket, by its URL or by the members of Chrome and mitmproxy."""
+    if url.lower().startswith(("ws:", "wss:")) or isinstance(
+        within(entry, "_webSocketMessages"), list
+    ):
+        return True
+    return text_within(entry, "_resourceType") == "websocket"
+
+
+def header_pairs(listed: Sequence[Json]) -> Headers:
+    """Header lines: objects with name and value or, as Slack's client has them, arrays of both.
+
+    Playwright joins lines of one name with line feeds."""
+    pairs: List[Tuple[str, str]] = []
+    for one in listed:
+        name, value = within(one, "name"), within(one, "value")
+        if isinstance(one, list) and len(one) == 2:
+            name, value = one
+        if isinstance(name, str) and isinstance(value, str):
+            pairs += [(name, line.strip()) for line in value.split("\n")]
+    return tuple(pairs)
+
+
+# --- what was answered ---
+
+
+def check_answered(entry: Json) -> None:
+    """Unusable, if there was no answer, or not all of it."""
+    places = (("response", "_error"), ("response", "_failureText"), ("_error",))
+    problem = next(filter(None, (text_within(entry, *place) for place in places)), "")
+    if within(entry, "_wasAborted") is True:
+        problem = problem or "aborted"
+    told = without_keys(unkeyed(problem))[:200]
+    status = number_within(entry, "response", "status")
+    if status < 100:
+        raise Unusable("had no answer" + f": {told}" * bool(told))
+    if told:
+        raise Unusable(f"was broken off: {told}")
+    if not 200 <= status < 600:
+        raise Unusable(f"has the status {status}, which is none from 200 to 599")
+
+
+def answered_body(entry: Json, capture: Capture, tool: str) -> Optional[bytes]:
+    """The body of an answer, its codings undone; None if it is not in the entry."""
+    content = within(entry, "response", "content")
+    text = text_within(content, "text")
+    if not text:
+        if capture.header("content-length") == "0":
+            return b""
+        return None
+    coding = capture.header("content-encoding")
+    if text_within(content, "encoding").lower() == "base64":
+        body = bytes_of_base64(text)
+    else:
+        body = bytes_of_text(text, capture.header("content-type"), tool)
+    # Tools undo codings and leave the header; mitmproxy keeps what it can't undo as it is.
+    is_coded = body.startswith(GZIP_BEGINS) or not is_utf8(body)
+    if coding and is_coded and not capture.content_type.startswith(NOT_DECODED):
+        names = [name.strip().lower() for name in coding.split(",")]
+        return decoded(body, names, LARGEST_FILE)
+    check_uncut(content, body)
+    return body
+
+
+def check_uncut(content: Json, body: bytes) -> None:
+    """Unusable, if a body is shorter than the tool has seen."""
+    size, saved = number_within(content, "size"), number_within(content, "compression")
+    # By the specification `size` is without coding; mitmproxy's is with it.
+    if within(content, "compression") is not None:
+        size = min(size, size + saved)
+    if len(body) + MARK_LENGTH < size:
+        raise Unusable(f"is cut off: the file has {len(body)} of {int(size)} bytes of the answer")
+
+
+def missing_body(entry: Json) -> str:
+    """Why the body of an answer is not there."""
+    content = within(entry, "response", "content")
+    for name in ("_file", "_sha1"):
+        if text_within(content, name):
+            return (
+                "has its answer in another file, which is not read; Playwright's option "
+                'content: "embed" keeps all in one'
+            )
+    comment = text_within(content, "comment")
+    told = f" ({without_keys(comment)[:100]})" * bool(comment)
+    return f"has no body of the answer in it{told}; browsers drop what is large or streamed"
+
+
+def listed_events(entry: Json) -> Optional[bytes]:
+    """A stream of the events that Chrome lists, where it has not kept their bytes."""
+    frames: List[str] = []
+    for message in list_within(entry, "_eventSourceMessages"):
+        name, data = text_within(message, "eventName"), text_within(message, "data")
+        lines = [f"data: {line}" for line in data.split("\n")]
+        if name not in ("", "message"):
+            lines.insert(0, f"event: {name}")
+        frames.append("\n".join([*lines, "", ""]))
+    if not frames:
+        return None
+    return utf8("".join(frames))
+
+
+# --- when ---
+
+
+def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, ...]:
+    """When an answer came: a HAR knows of its first and its last byte, and Chrome's of each event.
+    What lies between is taken for even."""
+    wait, receive = (
+        number_within(entry, "timings", "wait"),
+        number_within(entry, "timings", "receive"),
+    )
+    if wait < 0 or not body:
+        return ()
+    receive = max(receive, 0)
+    frames = frames_of(content_type, body)
+    times = event_seconds(entry, frames)
+    if not times:
+        gap = receive / max(1, len(frames) - 1)
+        times = [gap * number / 1000 for number in range(len(frames))]
+        if len(frames) == 1:
+            times = [receive / 1000]
+    sizes = running_sizes(frames)
+    return tuple(Arrival(wait / 1000 + time, size) for time, size in zip(times, sizes))
+
+
+def frames_of(content_type: str, body: bytes) -> List[bytes]:
+    """The events of a stream, or a whole body as one."""
+    if content_type not in STREAM_TYPES:
+        return [body]
+    try:
+        return TEXT_CUTS[framing_of(body)](body) or [body]
+    except (KeyError, ValueError):
+        return [body]
+
+
+def running_sizes(frames: Sequence[bytes]) -> List[int]:
+    """How many bytes there are with each frame."""
+    sizes: List[int] = []
+    for frame in frames:
+        sizes.append(len(frame) + sum(sizes[-1:]))
+    return sizes
+
+
+def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:
+    """Seconds from the first event to each, where Chrome lists just these."""
+    times = [number_within(one, "time") for one in list_within(entry, "_eventSourceMessages")]
+    told = sum(1 for frame in frames if SSE.data(frame))
+    if not times or not len(times) == told == len(frames) or times != sorted(times):
+        return []
+    return [time - times[0] for time in times]
+
+
+# === importing/guesses =======================================================
+# Which API an answer is from, where nobody knows what was asked.  Pure.
+
+
+# By provider, operation and API: members by path, and what they are; None: whatever is there.  The
+# first that holds for an answer, or for one of the first events of a stream, counts.
+Sign = Mapping[str, Optional[Tuple[str, ...]]]
+SIGNS: Tuple[Tuple[str, Sign], ...] = (
+    ("openai generate chat", {"object": ("chat.completion", "chat.completion.chunk")}),
+    ("openai generate completions", {"object": ("text_completion",)}),
+    ("openai generate responses", {"object": ("response",)}),
+    ("openai generate responses", {"type": ("response.created", "response.queued")}),
+    ("openai generate compact", {"object": ("response.compaction",)}),
+    ("openai count_tokens input_tokens", {"object": ("response.input_tokens",)}),
+    ("openai embed embeddings", {"object": ("list",), "data.0.object": ("embedding",)}),
+    ("openai models models", {"object": ("list",), "data.0.object": ("model",)}),
+    ("openai moderate moderations", {"results.0.categories": None, "results.0.flagged": None}),
+    ("openai image generations", {"created": None, "data.0.b64_json": None}),
+    ("openai image generations", {"created": None, "data.0.url": None}),
+    ("anthropic generate messages", {"type": ("message", "message_start")}),
+    ("anthropic models models", {"data.0.type": ("model",)}),
+    ("cohere generate chat", {"type": ("message-start",)}),
+    ("cohere generate chat", {"message.content": None, "finish_reason": None}),
+    ("cohere generate chat", {"message.tool_calls": None, "finish_reason": None}),
+    ("cohere embed embed", {"embeddings": None, "response_type": None}),
+    ("cohere embed embed", {"embeddings": None, "meta.api_version": None}),
+    ("cohere rerank rerank", {"results.0.relevance_score": None, "meta.api_version": None}),
+    ("openai rerank rerank", {"results.0.relevance_score": None}),
+    ("ollama generate chat", {"created_at": None, "message.role": None, "done": None}),
+    ("ollama generate generate", {"created_at": None, "response": None, "done": None}),
+    ("ollama embed embed", {"embeddings": None, "total_duration": None}),
+    ("gemini generate generateContent", {"candidates": None}),
+    ("gemini generate generateContent", {"promptFeedback": None}),
+    ("gemini count_tokens countTokens", {"totalTokens": None}),
+    ("gemini embed embedContent", {"embedding.values": None}),
+    ("gemini embed batchEmbedContents", {"embeddings.0.values": None}),
+    ("bedrock generate converse", {"output.message": None, "stopReason": None, "metrics": None}),
+    ("bedrock generate converse", {"role": ("assistant",)}),
+    ("bedrock generate invoke", {"bytes": None}),
+)
+# The same of errors, of which only the provider is told: of any of its APIs.
+ERROR_SIGNS: Tuple[Tuple[str, Sign], ...] = (
+    ("anthropic generate messages", {"type": ("error",), "error.type": None}),
+    ("gemini generate generateContent", {"error.status": None, "error.code": None}),
+    ("openai generate chat", {"error.message": None, "error.type": None}),
+)
+
+# Whose they are instead, by a header of the answer or a member of it.
+AZURE_HEADERS = ("x-ms-region", "apim-request-id", "x-ms-deployment-name")
+AWS_HEADERS = ("x-amzn-requestid", "x-amzn-bedrock-invocation-latency")
+VERTEX_MEMBERS = ("createTime", "usageMetadata.trafficType", "0.usageMetadata.trafficType")
+VERTEX_CLAUDE_ID = "msg_vrtx_"
+
+EVENTS_LOOKED_AT = 10  # of a stream that are looked at
+
+
+def api_of(capture: Capture) -> Optional[WireFormat]:
+    """The format of the API that gave an answer; None if it can't be told."""
+    signs = SIGNS
+    if capture.status >= 400:
+        signs = ERROR_SIGNS
+    for value in values_of_answer(capture):
+        for name, sign in signs:
+            if holds_sign(value, sign):
+                return wire_called(*host_of(capture, value, *name.split(" ")))
+    return None
+
+
+def is_streamed(capture: Capture) -> bool:
+    """Whether an answer is a stream."""
+    return bool(stream_framing(capture))
+
+
+def stream_framing(capture: Capture) -> str:
+    """The title of the framing that an answer is in; empty for a whole one."""
+    if capture.content_type in STREAM_TYPES:
+        return STREAM_TYPES[capture.content_type]
+    kind = framing_of(capture.body)
+    if kind == NDJSON.title and not is_lines(capture.body):
+        return ""
+    return kind
+
+
+def is_lines(body: bytes) -> bool:
+    """Whether a body that begins as an object is several, one a line."""
+    try:
+        parse_json(body)
+    except ValueError:
+        return len(NDJSON.cut(body)) > 1
+    return False
+
+
+def values_of_answer(capture: Capture) -> Iterator[Json]:
+    """A whole answer, or the first events of a stream, as JSON; what is none is left out."""
+    kind = stream_framing(capture)
+    frames = [capture.body]
+    try:
+        if kind:
+            frames = TEXT_CUTS[kind](capture.body)
+    except ValueError:
+        return
+    decoders = {one.title: one.decoded for one in (SSE, NDJSON, JsonArray, EventStream)}
+    for frame in frames[:EVENTS_LOOKED_AT]:
+        try:
+            if kind:
+                yield decoders[kind](frame)[1]
+            else:
+                yield parse_json(frame)
+        except ValueError:
+            continue
+
+
+def holds_sign(value: Json, sign: Sign) -> bool:
+    """Whether a value has all members of a sign."""
+    for path, allowed in sign.items():
+        found = member(value, path)
+        if found is None or (allowed and found not in allowed):
+            return False
+    return True
+
+
+def member(value: Json, path: str) -> Json:
+    """What a path such as data.0.object leads to; None where there is nothing."""
+    for name in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def host_of(
+    capture: Capture, value: Json, provider: str, operation: str, api: str
+) -> Tuple[str, str, str]:
+    """Whose API it is: others have OpenAI's, Anthropic's and Google's forms, too."""
+    if provider == "openai" and any(map(capture.header, AZURE_HEADERS)):
+        provider = "azure"
+    if provider == "anthropic" and api == "messages":
+        if any(map(capture.header, AWS_HEADERS)):
+            return "bedrock", operation, "invoke"
+        if str(member(value, "id")).startswith(VERTEX_CLAUDE_ID):
+            provider = "vertex_ai"
+    if provider == "gemini" and any(member(value, path) is not None for path in VERTEX_MEMBERS):
+        provider = "vertex_ai"
+    return provider, operation, api
+
+
+def wire_called(provider: str, operation: str, api: str) -> Optional[WireFormat]:
+    """The format of an API by its names; the plain one where it has dialects."""
+    for wire in WIRE_FORMATS:
+        if (wire.provider, wire.operation, wire.api) == (provider, operation, api):
+            return wire
+    return None
+
+
+# === importing/makings =======================================================
+# Of a find the recording that answers as it did.  Pure.
+
+
+NOBODYS_FORM = (
+    "holds no request, and its answer is in the form of no API that is known; curl -v tells what "
+    "was asked"
+)
+
+
+def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
+    """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
+    if find.capture is None:
+        return Made("", reason=find.reason or "holds nothing that was answered")
+    try:
+        check_status(find.capture.status, keeps_errors)
+        check_json(find.capture)
+        if find.capture.request is None:
+            return made_of_answer(find.capture)
+        return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
+    except Unusable as why:
+        return Made("", reason=why.reason)
+
+
+def check_status(status: int, keeps_errors: bool) -> None:
+    """Unusable, if answers of a status are not kept."""
+    if 300 <= status < 400:
+        raise Unusable(f"leads elsewhere (status {status})")
+    if status >= 500:
+        raise Unusable(f"is an error of the provider's server ({status}), which is never kept")
+    if status >= 400 and not keeps_errors:
+        raise Unusable(f"is an error ({status}); with --record-errors it is kept, too")
+
+
+def check_json(capture: Capture) -> None:
+    """Unusable, if an answer says that it is JSON, and is cut off or mixed with something else."""
+    if capture.content_type != "application/json" or not capture.body or is_streamed(capture):
+        return
+    try:
+        parse_json(capture.body)
+    except ValueError as error:
+        raise Unusable(f"is not the JSON that it says it is: {error}") from None
+
+
+def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:
+    """The recording of an answer to a request."""
+    wire, params = wire_of(request)
+    if lacks_body:
+        call = replace(wire.begun(request, params), stream=is_streamed(capture))
+        return made_for_any(wire, call, capture)
+    try:
+        body = wire.body(request) if isinstance(wire, Other) else Answerer.body(wire, request)
+        call = wire.read(request, params, body)
+    except BadField as wrong:
+        raise Unusable(f"is no request to {wire.provider}: {wrong}") from None
+    except Refused as refused:
+        raise Unusable(f"is no request to {wire.provider}: {refused.message}") from None
+    return made_of(wire, call, capture)
+
+
+def made_of_answer(capture: Capture) -> Made:
+    """The recording of an answer alone, for whatever its API is asked."""
+    wire = api_of(capture)
+    if wire is None:
+        raise Unusable(NOBODYS_FORM)
+    query: Dict[str, str] = {}
+    stream = is_streamed(capture)
+    if stream and capture.content_type == "application/json":
+        query["alt"] = "json"  # with which Google streams an array
+    call = replace(wire.begun(Request("POST", "/", query), {}), stream=stream)
+    return made_for_any(wire, call, capture)
+
+
+def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    match: Dict[str, Json] = {"provider": call.provider}
+    if call.operation == OTHER:
+        match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}
+    elif capture.status < 400 or capture.request:
+        if call.operation != "generate":
+            match["operation"] = call.operation
+        match["api"] = call.api
+    if call.model:
+        match["model"] = scrubber.matcher(call.model)
+    if call.operation == "generate" and capture.status < 400:
+        match["stream"] = call.stream
+    return made_with(match, wire, call, capture, scrubber)
 
 
 # === importing/sources =======================================================
@@ -41275,25 +42576,32 @@ MOST_SAME = 1000  # files of mocks that are called the same
 MOST_LINES_TOLD = 50  # lines of a file, of a kind
 
 
+# Files of exchanges: what they are called, how one is known, and what it holds.
+EXCHANGES: Mapping[str, Tuple[Callable[[bytes], bool], Callable[[bytes, str], Iterable[Find]]]] = {
+    "HAR": (is_har, exchanges_in_har),
+    "transcript of curl": (is_curl, exchanges_in_transcript),
+}
+
+
 @record
 class Imported:
-    """What became of files: lines for people, whether one of them was bad, and how many mocks were
-    made."""
+    """What became of files: lines for people, whether one of them was bad, how many mocks are there
+    now, and why no more could be written, if that is so."""
 
     lines: Tuple[str, ...]
     is_bad: bool
-    made: int
+    count: int
+    problem: str = ""
 
 
 class Import:
     """Makes mocks of files in a data directory."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, root: str, keeps_errors: bool = False) -> None:
+        self.root, self.keeps_errors = root, keeps_errors
+        self.folder = Folder(root, lambda line: None)  # what is wrong is raised, not said
         self.lines: List[str] = []
-        self.bad = 0
-        self.unused = 0
-        self.made = 0
+        self.bad = self.unused = self.made = self.already = 0
         self.fixtures: List[Tuple[Source, FixtureMocks]] = []
 
     def run(self, words: Iterable[str]) -> None:
@@ -41308,19 +42616,69 @@ class Import:
             self.lines.append(READ_HERE)
 
     def take(self, source: Source) -> bool:
-        """Import a file; false if it can't be."""
+        """Import a file; false if nothing of it can be used."""
         try:
-            document = document_of(content_of_source(source.path))
-            if not is_fixtures(document):
-                raise Unusable(what_it_is(document))
+            is_used = self.take_content(source, content_of_source(source.path))
         except Unusable as error:
             self.lines.append(f"{told_path(source.path)}: {error}")
-            self.bad += not source.found
-            return False
+            is_used = False
+        self.bad += not (is_used or source.found)
+        return is_used
+
+    def take_content(self, source: Source, data: bytes) -> bool:
+        """Import what is in a file; the mocks of fixtures are written later, all together."""
+        for kind, (is_one, exchanges) in EXCHANGES.items():
+            if is_one(data):
+                return self.take_exchanges(source.path, kind, exchanges(data, source.path))
+        document = document_of(data)
+        if not is_fixtures(document):
+            raise Unusable(what_it_is(document))
         found = fixture_mocks(document)
         self.fixtures.append((source, found))
-        self.bad += not (found.mocks or source.found)
         return bool(found.mocks)
+
+    def take_exchanges(self, path: str, kind: str, finds: Iterable[Find]) -> bool:
+        """Record the exchanges of a file."""
+        saved: List[str] = []
+        unused: List[str] = []
+        others = 0
+        for find in finds:
+            made = Made("", reason=find.reason)
+            if not find.reason:
+                made = made_of_find(find, self.keeps_errors)
+            reason = made.reason or self.folder.saved(made)
+            place = find.place.partition(f"{path}: ")[2] or find.place
+            if find.is_other:
+                others += 1
+            elif not reason:
+                self.made += 1
+                saved.append(f"{self.folder.file} made, of {place}")
+            elif reason == ALREADY and not self.is_there(made):
+                unused.append(f"{place}: {self.folder.file} answers the same with something else")
+            elif reason == ALREADY:
+                self.already += 1
+                saved.append(f"{self.folder.file} is there already, of {place}")
+            else:
+                unused.append(f"{place}: {reason}")
+        count = len(saved) + len(unused)
+        told = f"{told_path(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
+        if others:
+            told += f", and {counted_as(others, 'other')} that no provider has to do with"
+        self.lines.append(told)
+        self.unused += len(unused)
+        self.tell("", saved)
+        self.tell("not used: ", unused)
+        return bool(saved)
+
+    def is_there(self, made: Made) -> bool:
+        """Whether a recording is as it was saved before, but for when its events came."""
+        name = self.folder.file.rpartition("/")[2][: -len(".json")]
+        same = made if name == made.name else renamed(made, name)
+        return all(
+            has_content(os.path.join(self.root, file), data)
+            for file, data in same.files.items()
+            if not file.endswith(TIMES_EXTENSION)
+        )
 
     def save_fixtures(self) -> None:
         """Write the mocks of fixtures, those of a file into one, so that their order stays."""
@@ -41353,7 +42711,8 @@ class Import:
                     continue
                 told = f"{IMPORTED_FOLDER}/{file}"
                 if not is_new:
-                    return f"{told} has it all already"
+                    self.already += len(mocks)
+                    return f"{told} is there already"
                 self.made += len(mocks)
                 return f"{told} made, with {counted_as(len(mocks), 'mock')}"
         raise OSError(f"there are {MOST_SAME} files called {name}.json")
@@ -41361,6 +42720,8 @@ class Import:
     def summary(self) -> str:
         """What was made, in a line."""
         told = f"{counted_as(self.made, 'mock')} made in {self.root}"
+        if self.already:
+            told += f", {self.already} there already"
         if self.unused:
             told += f", {counted_as(self.unused, 'entry', 'entries')} not used"
         if self.bad:
@@ -41387,12 +42748,16 @@ def added_file(path: str, data: bytes) -> Optional[bool]:
         write_new(path, data)
         return True
     except FileExistsError:
-        pass
+        return False if has_content(path, data) else None
+
+
+def has_content(path: str, data: bytes) -> bool:
+    """Whether a file has these bytes."""
     try:
         with open(path, "rb") as file:
-            return False if file.read(len(data) + 1) == data else None
+            return file.read(len(data) + 1) == data
     except OSError:
-        return None
+        return False
 
 
 def told_path(path: str) -> str:
@@ -41410,14 +42775,16 @@ def ordered_names(names: Sequence[str]) -> List[str]:
     return [f"{at:0{digits}}-{name}" for at, name in enumerate(found, 1)]
 
 
-def import_files(words: Iterable[str], root: str) -> Imported:
-    """Import files into a data directory.  OSError if nothing can be added_file there."""
-    run = Import(root)
+def import_files(words: Iterable[str], root: str, keeps_errors: bool = False) -> Imported:
+    """Import files into a data directory; answers of 4xx are kept, too, if errors are."""
+    run = Import(root, keeps_errors)
+    problem = ""
     try:
         run.run(words)
-    except Outside as error:
-        raise OSError(str(error)) from None
-    return Imported((*run.lines, run.summary()), run.bad > 0, run.made)
+    except (OSError, Outside) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        problem = f"can't write to {root}: {reason}"
+    return Imported((*run.lines, run.summary()), run.bad > 0, run.made + run.already, problem)
 
 
 # === mocks/explosive =========================================================
@@ -42128,158 +43495,6 @@ def mock_schema() -> Json:
             "limit": object_of(LIMIT_ROWS, "requests"),
         },
     }
-
-
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
-CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
-
-Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-        self.wanted = BODY_PIECE
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
-        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            # Not all of it: it may be a header, or a body whose length was wrong.
-            text = shown(line.decode("latin-1"), room=18)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    # More digits are above any limit, and of thousands int() makes an error.
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
 
 
 # === channel =================================================================
@@ -43826,12 +45041,14 @@ def import_into(options: Mapping[str, Any]) -> int:
     root = options["record_to"] or next(iter(data_directories(options)), "")
     if not root:
         raise BadOption("--import has no directory to write to; name one with --data DIR")
-    outcome = import_files(options["import"], root)
-    complain("\n".join(outcome.lines))
+    imported = import_files(options["import"], root, options["record_errors"])
+    complain("\n".join(imported.lines))
+    if imported.problem:
+        raise OSError(imported.problem)
     status = 0
-    if os.path.isdir(root):
+    if imported.count:
         status = check_mocks([root], bool(options["strict"]))
-    return 2 if outcome.is_bad else status
+    return 2 if imported.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:

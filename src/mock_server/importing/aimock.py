@@ -109,7 +109,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
 
 def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
     """One fixture; Unusable if no mock can be made of it."""
-    wanted(entry, place, "an object")
+    wanted(entry, "fixture", "an object")
     telling.unknown("", entry, FIXTURE_KEYS)
     match = wanted(entry.get("match"), "match", "an object")
     match = {key: value for key, value in match.items() if value is not None}

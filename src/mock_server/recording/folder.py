@@ -34,6 +34,7 @@ class Folder:
         self.root, self.say = root, say
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
+        self.file = ""  # the mock that was saved last, or was there already
 
     def save(self, made: Made) -> str:
         """Write the files of a recording, the mock last; empty if it is saved, else why it is
@@ -70,6 +71,7 @@ class Folder:
                 one = made
                 if number > 1:
                     one = renamed(made, f"{made.name}-{number}")
+                self.file = one.mock
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
                     return ALREADY

@@ -41051,7 +41051,7 @@ def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
         return
     match = members[0].match
     for response in (response for member in members for response in member.before):
-        yield mock(match, {"response": response})
+        yield mock_with(match, {"response": response})
     is_sequence = members[0].number >= 0
     for asked in variants_of(members):
         responses = [member.response_to(asked) for member in members]
@@ -41060,7 +41060,7 @@ def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
             answers = {"response": responses[0]}
         if is_sequence:
             answers["times"] = len(responses)
-        yield mock({**match, **asked}, answers)
+        yield mock_with({**match, **asked}, answers)
 
 
 def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
@@ -41076,7 +41076,7 @@ def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
     return [*found, general]
 
 
-def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
+def mock_with(match: JsonObject, answers: JsonObject) -> JsonObject:
     """A mock, without a match that asks for nothing."""
     return {"match": match, **answers} if match else answers
 

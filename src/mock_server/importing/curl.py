@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Iterator, List, Optional, Tuple
 
@@ -86,7 +87,7 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     at = len(data) - len(data.lstrip())
     while at < len(data):
         end = len(data)
-        if STATUS_LINE.match(data, at):
+        with contextlib.suppress(NoTranscript):  # which is told when it is read
             _, fields, body = last_head(data[at:])
             end -= len(body) - (extent(fields, body) or len(body))
         yield ToldExchange(at, data[at:end], problem=problem)

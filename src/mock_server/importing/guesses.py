@@ -8,7 +8,8 @@ from ..formats.base import WIRE_FORMATS, WireFormat
 from ..framings import NDJSON, SSE, EventStream, JsonArray
 from ..jsons import parse_json
 from ..limits import Json
-from ..mocks.stream_texts import STREAM_TYPES, TEXT_CUTS, framing_of
+from ..mocks.stream_texts import TEXT_CUTS, framing_of_answer
+from ..outcomes import Original
 from ..recording.captures import Capture
 
 # By provider, operation and API: members by path, and what they are; None: whatever is there.  The
@@ -46,6 +47,10 @@ SIGNS: Tuple[Tuple[str, Sign], ...] = (
     ("bedrock generate converse", {"output.message": None, "stopReason": None, "metrics": None}),
     ("bedrock generate converse", {"role": ("assistant",)}),
     ("bedrock generate invoke", {"bytes": None}),
+    ("bedrock generate invoke", {"output.message": None, "stopReason": None}),
+    ("bedrock generate invoke", {"generation": None, "stop_reason": None}),
+    ("bedrock generate invoke", {"results.0.outputText": None}),
+    ("openai generate ocr", {"pages.0.markdown": None}),
 )
 # The same of errors, of which only the provider is told: of any of its APIs.
 ERROR_SIGNS: Tuple[Tuple[str, Sign], ...] = (
@@ -82,21 +87,11 @@ def is_streamed(capture: Capture) -> bool:
 
 def stream_framing(capture: Capture) -> str:
     """The title of the framing that an answer is in; empty for a whole one."""
-    if capture.content_type in STREAM_TYPES:
-        return STREAM_TYPES[capture.content_type]
-    kind = framing_of(capture.body)
-    if kind == NDJSON.title and not is_lines(capture.body):
+    kind = framing_of_answer(Original(capture.status, capture.headers, capture.body))
+    # Of arrays only Google's are streams.
+    if kind == JsonArray.title and b'"candidates"' not in capture.body:
         return ""
     return kind
-
-
-def is_lines(body: bytes) -> bool:
-    """Whether a body that begins as an object is several, one a line."""
-    try:
-        parse_json(body)
-    except ValueError:
-        return len(NDJSON.cut(body)) > 1
-    return False
 
 
 def values_of_answer(capture: Capture) -> Iterator[Json]:

@@ -15,6 +15,7 @@ from ..recording.captures import Capture
 from ..recording.making import Made, made_of, made_with
 from ..recording.scrubbing import Scrubber, own_secrets
 from ..records import replace
+from ..routing import owners
 from ..values import Call, Request
 from .asked import wire_of
 from .finds import Find, Unusable
@@ -101,9 +102,20 @@ def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
     elif capture.status < 400 or capture.request:
         if call.operation != "generate":
             match["operation"] = call.operation
-        match["api"] = call.api
+        if has_one_api(wire, call):
+            match["api"] = call.api
     if call.model:
         match["model"] = scrubber.matcher(call.model)
     if call.operation == "generate" and capture.status < 400:
         match["stream"] = call.stream
     return made_with(match, wire, call, capture, scrubber)
+
+
+def has_one_api(wire: WireFormat, call: Call) -> bool:
+    """Whether nobody but this API has the route of a call: others may be told by the body alone."""
+    found = [
+        other for other, _ in owners(call.method, call.path) if other.provider == wire.provider
+    ]
+    return all(
+        other.api == wire.api for other in found if not set(other.routes).isdisjoint(wire.routes)
+    )

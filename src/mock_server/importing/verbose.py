@@ -17,7 +17,7 @@ CAME_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}\b")
 PROGRESS = (
     rb"^ *% Total +% Received[^\n]*\n +Dload[^\n]*\n(?:\r?\n)?"
     rb"|\r[ 0-9]{3} .{5}  [ 0-9]{3} .{5}  [ 0-9]{3} .{5}  .{5}  .{5} [-0-9:dh ]{8} [-0-9:dh ]{8}"
-    rb" [-0-9:dh ]{8} .{5,6}\n?"
+    rb" [-0-9:dh ]{8} .{5}\n?"
 )
 METER = re.compile(rb"(?m)" + PROGRESS)
 

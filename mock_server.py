@@ -43638,7 +43638,7 @@ CAME_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}\b")
 PROGRESS = (
     rb"^ *% Total +% Received[^\n]*\n +Dload[^\n]*\n(?:\r?\n)?"
     rb"|\r[ 0-9]{3} .{5}  [ 0-9]{3} .{5}  [ 0-9]{3} .{5}  .{5}  .{5} [-0-9:dh ]{8} [-0-9:dh ]{8}"
-    rb" [-0-9:dh ]{8} .{5,6}\n?"
+    rb" [-0-9:dh ]{8} .{5}\n?"
 )
 METER = re.compile(rb"(?m)" + PROGRESS)
 
@@ -43747,7 +43747,7 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     at = len(data) - len(data.lstrip())
     while at < len(data):
         end = len(data)
-        if STATUS_LINE.match(data, at):
+        with contextlib.suppress(NoTranscript):  # which is told when it is read
             _, fields, body = last_head(data[at:])
             end -= len(body) - (extent(fields, body) or len(body))
         yield ToldExchange(at, data[at:end], problem=problem)
@@ -44291,6 +44291,10 @@ SIGNS: Tuple[Tuple[str, Sign], ...] = (
     ("bedrock generate converse", {"output.message": None, "stopReason": None, "metrics": None}),
     ("bedrock generate converse", {"role": ("assistant",)}),
     ("bedrock generate invoke", {"bytes": None}),
+    ("bedrock generate invoke", {"output.message": None, "stopReason": None}),
+    ("bedrock generate invoke", {"generation": None, "stop_reason": None}),
+    ("bedrock generate invoke", {"results.0.outputText": None}),
+    ("openai generate ocr", {"pages.0.markdown": None}),
 )
 # The same of errors, of which only the provider is told: of any of its APIs.
 ERROR_SIGNS: Tuple[Tuple[str, Sign], ...] = (
@@ -44327,21 +44331,11 @@ def is_streamed(capture: Capture) -> bool:
 
 def stream_framing(capture: Capture) -> str:
     """The title of the framing that an answer is in; empty for a whole one."""
-    if capture.content_type in STREAM_TYPES:
-        return STREAM_TYPES[capture.content_type]
-    kind = framing_of(capture.body)
-    if kind == NDJSON.title and not is_lines(capture.body):
+    kind = framing_of_answer(Original(capture.status, capture.headers, capture.body))
+    # Of arrays only Google's are streams.
+    if kind == JsonArray.title and b'"candidates"' not in capture.body:
         return ""
     return kind
-
-
-def is_lines(body: bytes) -> bool:
-    """Whether a body that begins as an object is several, one a line."""
-    try:
-        parse_json(body)
-    except ValueError:
-        return len(NDJSON.cut(body)) > 1
-    return False
 
 
 def values_of_answer(capture: Capture) -> Iterator[Json]:
@@ -44494,12 +44488,23 @@ def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
     elif capture.status < 400 or capture.request:
         if call.operation != "generate":
             match["operation"] = call.operation
-        match["api"] = call.api
+        if has_one_api(wire, call):
+            match["api"] = call.api
     if call.model:
         match["model"] = scrubber.matcher(call.model)
     if call.operation == "generate" and capture.status < 400:
         match["stream"] = call.stream
     return made_with(match, wire, call, capture, scrubber)
+
+
+def has_one_api(wire: WireFormat, call: Call) -> bool:
+    """Whether nobody but this API has the route of a call: others may be told by the body alone."""
+    found = [
+        other for other, _ in owners(call.method, call.path) if other.provider == wire.provider
+    ]
+    return all(
+        other.api == wire.api for other in found if not set(other.routes).isdisjoint(wire.routes)
+    )
 
 
 # === importing/sources =======================================================

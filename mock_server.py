@@ -111,7 +111,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlencode, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -486,6 +486,16 @@ LOG_LINES = 10_000  # log lines that may wait for a slow standard error
 LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
+
+# --- what is forwarded ---
+
+MOST_FORWARDED = 64  # requests at once, each with a thread; others wait for their turn
+FORWARD_TURN_SECONDS = 30.0  # and no longer than this
+CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
+SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
+PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
+RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
+CLOSING_SECONDS = 0.5  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---
 
@@ -1693,6 +1703,253 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
+# === keys ====================================================================
+# What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
+
+
+SCRUBBED = "***"  # what stands where a key was; it looks like none itself
+
+# OpenAI's and Anthropic's keys, as their documentation shows them.
+KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+
+
+def without_keys(text: str) -> str:
+    """A text with what looks like a key scrubbed; once more it stays as it is."""
+    return KEY_IN_TEXT.sub(SCRUBBED, text)
+
+
+# === histories ===============================================================
+# Histories: what was said before the last user message, as a short hash.  Pure.
+
+
+# Where the messages of a conversation are, whoever the provider is; the last ones are of requests
+# to count tokens, with the one that is counted inside.
+CONVERSATIONS: Sequence[Tuple[str, ...]] = (
+    ("messages",),
+    ("contents",),
+    ("input",),
+    ("generateContentRequest", "contents"),
+    ("generate_content_request", "contents"),
+    ("input", "converse", "messages"),
+)
+HISTORY_SIZE = 16  # hex digits
+
+SPEAKERS = {
+    "system": "system",
+    "developer": "system",
+    "assistant": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+RESULT_BLOCKS = frozenset(("toolResult", "functionResponse", "function_response"))
+SPOKEN = frozenset(("content", "parts", "output"))  # members that are a text or a list of parts
+
+# What a client sends back of an answer, or adds, that says nothing: ids of its own, cache marks,
+# thoughts and what proves them, how likely or where from a text is.
+SILENT_MEMBERS = frozenset(
+    (
+        *("role", "id", "index", "thought", "thinking", "reasoning", "reasoning_content"),
+        *("reasoning_details", "reasoningContent", "signature", "thoughtSignature"),
+        *("thought_signature", "encrypted_content", "cache_control", "cachePoint", "caller"),
+        *("annotations", "citations", "logprobs"),
+    )
+)
+SILENT_TYPES = frozenset(("thinking", "redacted_thinking", "reasoning"))
+# Types and states that a client may as well leave out.
+USUAL_WORDS: Mapping[str, Tuple[str, ...]] = {
+    "type": ("message", "text", "input_text", "output_text", "function"),
+    "status": ("completed", "success"),
+}
+CALL_IDS = frozenset(("tool_call_id", "call_id", "tool_use_id", "toolUseId"))
+# What is the tool's own, whatever its members are called; the first may be JSON as text.
+ARGUMENTS = frozenset(("arguments", "input", "args"))
+RESULTS = frozenset(("response", "json", "data"))
+# Pictures, sound and files are no text that could have a key in it.
+PACKED_DATA = re.compile(r"data:[^,]{0,200},|[A-Za-z0-9+/_-]{200,}={0,2}\Z")
+
+
+def history_of(body: Json) -> Optional[str]:
+    """16 hex digits of what was said before the last user message of a body, or None where nothing
+    was.  Instructions are no part of it."""
+    _, messages = conversation_in(body)
+    said = Remembered().told(messages[: max(0, last_question(messages))])
+    if not said:
+        return None
+    return hashlib.sha256(utf8(sorted_compact(said))).hexdigest()[:HISTORY_SIZE]
+
+
+def conversation_in(body: Json) -> Tuple[str, List[Json]]:
+    """The messages of a body, and the path that leads there; none where it has no list of them."""
+    for names in CONVERSATIONS:
+        found = within(body, *names)
+        if isinstance(found, list):
+            return ".".join(names), found
+    return "", []
+
+
+def last_question(messages: Sequence[Json]) -> int:
+    """The place of the last user message; -1 if there is none."""
+    return next((at for at in reversed(range(len(messages))) if is_question(messages[at])), -1)
+
+
+def is_question(message: Json) -> bool:
+    """Whether a message is the user's, and not only the results of tools."""
+    if not isinstance(message, dict) or speaker_of(message) != "user":
+        return False
+    parts = message.get("content", message.get("parts"))
+    if not isinstance(parts, list):
+        return True
+    # A cache point says nothing.
+    said = [one for one in parts if not (isinstance(one, dict) and set(one) == {"cachePoint"})]
+    return not said or not all(map(is_result, said))
+
+
+def is_result(part: Json) -> bool:
+    """Whether a part of a message is the result of a tool."""
+    if not isinstance(part, dict):
+        return False
+    return part.get("type") == "tool_result" or not RESULT_BLOCKS.isdisjoint(part)
+
+
+def speaker_of(message: Json) -> str:
+    """Who speaks: system, user, assistant or tool."""
+    role = within(message, "role")
+    if isinstance(role, str):
+        return SPEAKERS.get(role, "user")
+    if not isinstance(message, dict) or "parts" in message:
+        return "user"  # a content of Google's, where nobody says who it is
+    # An item of the Responses API that is no message.
+    if str(message.get("type")).endswith("_output"):
+        return "tool"
+    return "assistant"
+
+
+class Remembered:
+    """What messages say, without what may change and mean nothing.  The id of a call is the number
+    of the call, by which its result is known."""
+
+    def __init__(self) -> None:
+        self.calls: Dict[str, int] = {}
+        self.speaker = ""
+
+    def told(self, messages: Sequence[Json]) -> List[Json]:
+        """Who said what.  Messages of the assistant that follow each other are one: google-genai's
+        chats keep a streamed answer as one a chunk."""
+        said: List[Tuple[str, List[Json]]] = []
+        for message in messages:
+            speaker = self.speaker = speaker_of(message)
+            pieces = list(self.pieces(message))
+            if speaker == "system" or not pieces:
+                continue
+            if said and said[-1][0] == speaker == "assistant":
+                said[-1][1].extend(pieces)
+            else:
+                said.append((speaker, pieces))
+        return [[speaker, run_together(pieces, speaker)] for speaker, pieces in said]
+
+    def pieces(self, message: Json) -> Iterator[Json]:
+        """The parts of a message, and what else it has."""
+        if not isinstance(message, dict):
+            yield message
+            return
+        reference = message.get("id")
+        if message.keys() <= {"id", "type"} and message.get("type") in (None, "item_reference"):
+            yield {"reference": reference}  # to what the server holds
+            return
+        told = self.part(message)
+        if isinstance(told, dict):
+            for name in ("content", "parts"):
+                yield from told.pop(name, ())
+        if not is_empty(told):
+            yield told
+
+    def part(self, part: Mapping[str, Json]) -> Json:
+        """What one part says; a text is itself."""
+        if part.get("type") in SILENT_TYPES or part.get("thought") is True:
+            return None
+        self.note_call(part)
+        told: Dict[str, Json] = {}
+        for name, value in part.items():
+            if name in SILENT_MEMBERS or value in USUAL_WORDS.get(name, ()):
+                continue
+            found = self.member(name, value)
+            if not is_empty(found):
+                told[name] = found
+        if list(told) == ["text"]:
+            return told["text"]
+        return told
+
+    def note_call(self, part: Mapping[str, Json]) -> None:
+        """Give the call of a tool its number."""
+        if part.keys().isdisjoint(("name", "function")):
+            return
+        for name in ("call_id", "toolUseId", "id"):
+            if isinstance(part.get(name), str):
+                self.calls.setdefault(part[name], len(self.calls))
+                return
+
+    def member(self, name: str, value: Json) -> Json:
+        """What a member of a part says."""
+        if name in CALL_IDS:
+            return self.calls.get(value) if isinstance(value, str) else None
+        if name in ARGUMENTS or (name in RESULTS and isinstance(value, (dict, list))):
+            return own_json(value)
+        if name in SPOKEN:
+            items = listed(value)
+            return run_together([self.member("", one) for one in items], self.speaker)
+        if isinstance(value, dict):
+            return self.part(value)
+        if isinstance(value, list):
+            found = [self.member("", one) for one in value]
+            return [one for one in found if not is_empty(one)]
+        return keyless(value)
+
+
+def is_empty(value: Json) -> bool:
+    """Whether a member says no more than one that is left out."""
+    return value is None or value is False or value in ("", [], {})
+
+
+def run_together(pieces: Sequence[Json], speaker: str) -> List[Json]:
+    """Pieces, with texts that follow each other as one: lines, but where an answer was cut."""
+    found: List[Json] = []
+    between = "" if speaker == "assistant" else "\n"
+    for piece in pieces:
+        if is_empty(piece):
+            continue
+        if found and isinstance(piece, str) and isinstance(found[-1], str):
+            found[-1] += between + piece
+        else:
+            found.append(piece)
+    return found
+
+
+def own_json(value: Json) -> Json:
+    """A tool's own JSON, which may come as text, written in one way."""
+    if isinstance(value, str):
+        try:
+            value = parse_json(utf8(value))
+        except ValueError:
+            return keyless(value)
+    if is_empty(value):
+        return None
+    return without_keys(sorted_compact(keyless(value)))
+
+
+def keyless(value: Json) -> Json:
+    """A value without keys in its texts."""
+    if isinstance(value, str):
+        if PACKED_DATA.match(value):
+            return value
+        return without_keys(value)
+    if isinstance(value, list):
+        return [keyless(one) for one in value]
+    if isinstance(value, dict):
+        return {name: keyless(one) for name, one in value.items()}
+    return value
+
+
 # === ids =====================================================================
 # Ids and draws from nothing but a seed, moments as text, and about how many tokens a text has.
 
@@ -1973,6 +2230,7 @@ class Turn:
     call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
+CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
@@ -2069,6 +2327,14 @@ class Call:
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @found_once
+    def history(self) -> Optional[str]:
+        """16 hex digits of what was said before the last user message; None where nothing was, or
+        nobody speaks."""
+        if self.operation not in CONVERSING:
+            return None
+        return history_of(self.body)
 
     @found_once
     def second(self) -> int:
@@ -4526,6 +4792,9 @@ class Gate:
             self.free -= 1
             return True
 
+    def leave(self) -> None:
+        """Whoever reads what it lets out does so no more."""
+
 
 class Wanting(NamedTuple):
     """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
@@ -4568,6 +4837,11 @@ class Feed(Gate):
         self.waiting: Deque[Optional[bytes]] = deque()
         self.size = 0  # bytes that wait
         self.dropped = 0
+        self.when_left: Callable[[], None] = lambda: None
+
+    def leave(self) -> None:
+        """Nobody reads it any more."""
+        self.when_left()
 
     def put(self, frame: Optional[bytes]) -> None:
         """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,
@@ -19173,8 +19447,8 @@ def walked(value: Json, path: str) -> Json:
     return value
 
 
-# === mocks/match =============================================================
-# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
+# === mocks/text_matchers =====================================================
+# Text matchers: a string, or contains, regex, glob and not.  Pure.
 
 
 Groups = Mapping[str, str]  # what the named groups of regular expressions found
@@ -19289,6 +19563,10 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
         node.fail(f"not a regular expression: {error.msg}{at}, found {shown(pattern)}")
     except (OverflowError, RecursionError) as error:
         node.fail(f"too large a regular expression: {error}, found {shown(pattern)}")
+
+
+# === mocks/match =============================================================
+# Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
 @record
@@ -19549,6 +19827,13 @@ def match_sha256(node: Node) -> List[Condition]:
     return [Condition("body_sha256", node.value, get, text_equal(node.value.lower()))]
 
 
+def match_history(node: Node) -> List[Condition]:
+    """The hash of what was said before the last user message."""
+    if not isinstance(node.value, str) or not re.fullmatch("[0-9a-f]{16}", node.value):
+        node.expected("16 hex digits, as a recording writes them")
+    return match_text(node)
+
+
 # In the order in which differences are told.
 MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "provider": match_name(NAMES_OF["provider"]),
@@ -19562,6 +19847,7 @@ MATCH_KEYS: Mapping[str, Callable[[Node], List[Condition]]] = {
     "tool_result": match_text_or_none,
     "tool_call_id": match_text_or_none,
     "turn": match_exact("an integer"),
+    "history": match_history,
     "tools": match_tools,
     "method": match_name(frozenset(METHODS)),
     "path": match_text,
@@ -19604,6 +19890,575 @@ def usual_if_operation(condition: Condition) -> Condition:
     if condition.key != "operation":
         return condition
     return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
+
+
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+URL_TEXT = re.compile(r"[\x21-\x7e]+")
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    return Kind(str, lambda node: node.choice(words.split("|")))
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+def name_and_url(text: str) -> Tuple[str, str]:
+    """The two halves of `openai=https://api.openai.com`."""
+    name, _, url = text.partition("=")
+    return name, url
+
+
+def checked_record(node: OptionNode) -> str:
+    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
+    text = node.text()
+    name, equals, url = text.partition("=")
+    if not equals or "://" in name:
+        node.replaced(MISSING).fail(
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+        )
+    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
+    check_url(OptionNode(url, node.source, written=url))
+    return f"{name}={url.rstrip('/')}"
+
+
+def check_url(node: OptionNode) -> None:
+    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
+    hidden = node.replaced(MISSING)
+    what = "expected http:// or https://, a host, and maybe a port and a path"
+    try:
+        parts = urlsplit(node.value)
+        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        is_bad = True
+    if is_bad or not URL_TEXT.fullmatch(node.value):
+        hidden.fail(what)
+    if "@" in parts.netloc:
+        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
+    if parts.query or parts.fragment or node.value[-1:] in "?#":
+        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
+RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === recording/upstreams =====================================================
+# Upstreams: whose requests are forwarded where, and what of them is sent there.  Pure.
+
+
+OTHER_NAME = "other"  # paths of no provider
+# What only this server has: its own identities, and the picture of its own address.
+ANSWERED_HERE = frozenset(("token", "metadata", "picture"))
+
+# What is said of one connection and not of what goes through it (RFC 9110, 7.6.1); and Expect, for
+# the body is there already.
+ONE_HOP = frozenset(
+    ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect")
+)
+UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a recording undoes
+WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests say a length in any case
+# Of an answer: what is said of it anew, and another way to the provider.
+SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
+SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))
+SESSION_START = re.compile(r"/+(?:@|%40)[^/]+")
+FIRST_SEGMENT = re.compile(r"/+([^/]+)(?=/)")
+
+
+@record
+class Upstream:
+    """Where requests go: the name that `--record` has for them, and a URL without a slash at its
+    end."""
+
+    name: str
+    url: str
+
+    @found_once
+    def parts(self) -> SplitResult:
+        """The URL, taken apart."""
+        return urlsplit(self.url)
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether it is spoken to over TLS."""
+        return self.parts.scheme == "https"
+
+    @property
+    def host(self) -> str:
+        """Its host, an address without brackets."""
+        return self.parts.hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Its port."""
+        return self.parts.port or (443 if self.is_tls else 80)
+
+    def target(self, sent: AsSent) -> str:
+        """The target of a request there: its own path, then what was sent, letter by letter, but
+        for what was meant for this server alone: a session, a dialect's name."""
+        absolute = ABSOLUTE.match(sent.target)
+        target = sent.target[absolute.end() if absolute else 0 :].partition("#")[0]
+        path, mark, query = target.partition("?")
+        session = SESSION_START.match(path)
+        if session:
+            path = path[session.end() :]
+        first = FIRST_SEGMENT.match(path)
+        # What begins with /openai is Azure's, Groq's or Bedrock's own.
+        if first and first.group(1) == self.name in DIALECTS and self.name != DIALECTS[0]:
+            path = path[first.end() :]
+        return self.parts.path + (path or "/") + mark + query
+
+    def shown(self, target: str) -> str:
+        """The URL of a target, without keys."""
+        parts = self.parts
+        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+
+    def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
+        """Head and body of a request as it is sent there."""
+        target = self.target(sent)
+        lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
+        lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
+        return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:
+    """The lines of a request's head that are sent on: as they came, in their order."""
+    pairs = [(line, *line.partition(b":")[::2]) for line in sent.lines.split(b"\r\n")[:-1]]
+    dropped = dropped_names((name, value) for _, name, value in pairs)
+    length = b"Content-Length: %d" % len(sent.body)
+    accepted = [value for _, name, value in pairs if name.lower() == b"accept-encoding"]
+    kept_codings = codings_kept(accepted)
+    found: List[bytes] = []
+    for line, name, _ in pairs:
+        lower = name.decode("latin-1").lower()
+        if lower == "host":
+            found.append(name + b": " + host.encode())
+        elif lower == "content-length":
+            if has_length:
+                found.append(name + b": %d" % len(sent.body))
+            has_length = False
+        elif lower == "accept-encoding":
+            codings = kept_codings.pop(0)
+            if codings:
+                found.append(name + b": " + codings)
+        elif not is_dropped(lower, dropped) and not lower.startswith("x-mock-"):
+            found.append(line)
+    if b"host" not in [
+        line.partition(b":")[0].lower() for line in found
+    ]:  # HTTP/1.0 need have none
+        found.insert(0, b"Host: " + host.encode())
+    if has_length:
+        found.append(length)
+    return found
+
+
+def dropped_names(pairs: Iterable[Tuple[bytes, bytes]]) -> FrozenSet[str]:
+    """The lower-case names of what is said of one connection alone."""
+    found: Set[str] = set(ONE_HOP)
+    for name, value in pairs:
+        if name.lower() == b"connection":
+            found |= {word.strip().lower() for word in value.decode("latin-1").split(",")}
+    return frozenset(found)
+
+
+def is_dropped(name: str, dropped: FrozenSet[str]) -> bool:
+    """Whether a header, by its lower-case name, is said of one connection alone."""
+    return name in dropped or name.startswith("proxy-")
+
+
+def codings_kept(accepted: List[bytes]) -> List[bytes]:
+    """The values of all lines of Accept-Encoding, with those codings alone that a recording can
+    undo; `identity` where none is left, for else the provider might choose (RFC 9110, 12.5.3)."""
+    kept = []
+    for value in accepted:
+        items = [item.strip(b" \t") for item in value.split(b",")]
+        kept.append(b", ".join([item for item in items if coding_named(item) in UNDONE]))
+    if accepted and not any(kept):
+        kept[0] = b"identity"
+    return kept
+
+
+def coding_named(item: bytes) -> str:
+    """The coding of an item of Accept-Encoding, in lower case."""
+    return item.partition(b";")[0].strip(b" \t").decode("latin-1").lower()
+
+
+def passed_headers(headers: Headers, request: Request) -> Headers:
+    """The headers of an answer that its client gets."""
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    dropped = dropped_names(pairs) | SAID_ANEW
+    if "origin" in request.headers:  # a page in a browser is told by this server
+        dropped |= SAID_TO_PAGES
+    return tuple(pair for pair in headers if not is_dropped(pair[0].lower(), dropped))
+
+
+class Upstreams:
+    """All that `--record` names."""
+
+    def __init__(self, given: Iterable[str]) -> None:
+        self.by_name = {name: Upstream(name, url) for name, url in map(name_and_url, given)}
+
+    def of(self, wire: WireFormat) -> Optional[Upstream]:
+        """Where requests to an API go; None if they are answered here.  A host with OpenAI's format
+        goes before OpenAI."""
+        if wire.operation in ANSWERED_HERE:
+            return None
+        names = [wire.provider]
+        if wire.provider == DIALECTS[0]:
+            names.insert(0, wire.dialect)
+        return next((self.by_name[name] for name in names if name in self.by_name), None)
+
+    def of_other(self, path: str, owner: Optional[WireFormat]) -> Optional[Upstream]:
+        """The same of a path that no provider has with this method; `owner` is whose it is with
+        another one."""
+        if not path.startswith("/"):  # OPTIONS * asks this server
+            return None
+        known = owner and self.of(owner)
+        if known:
+            return known
+        if len(self.by_name) == 1:
+            return next(iter(self.by_name.values()))
+        return self.by_name.get(OTHER_NAME)
+
+
+# === recording/passages ======================================================
+# Passages: what the client's side and the upstream's side of a forwarded request hand each other.
+
+# May touch threading.
+
+
+# Where an event of a stream ends: its chunks and packets may say otherwise.
+ENDED_EVENT = re.compile(rb"\n\n|\r\n\r\n|\r\r")
+
+
+class Forwarded:
+    """What is said of a request that was forwarded, filled in while that goes: to what URL, without
+    its keys, with what status, as which mock it was recorded, and why it was not."""
+
+    __slots__ = ("url", "status", "recorded", "reason")
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.status: Optional[int] = None
+        self.recorded = ""
+        self.reason = ""
+
+    def json(self) -> Dict[str, Json]:
+        """The same for the journal."""
+        return {
+            "url": self.url,
+            "status": self.status,
+            "recorded": self.recorded or None,
+            "reason": self.reason or None,
+        }
+
+    def outcome(self) -> str:
+        """What became of the recording, for the log; nothing as long as that is open."""
+        if self.recorded:
+            return f"(recorded as {self.recorded})"
+        return f"(not recorded: {self.reason})" if self.reason else ""
+
+
+class Passage(Gate):
+    """One forwarded request.
+
+    The thread that forwards it gives an answer, pieces of its body, and an end; the loop's thread
+    takes them, and says when its client has left.  `ready` opens with the answer's head, with all
+    of it if it is whole, or with why there is none."""
+
+    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call) -> None:
+        super().__init__()
+        self.upstream, self.wire, self.call = upstream, wire, call
+        self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
+        self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
+        self.ready = Gate()
+        self.response: Optional[Response] = None
+        self.refused: Optional[Refused] = None
+        self.room = threading.Condition()  # of the next three
+        self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
+        self.size = 0
+        self.is_left = False  # whether nobody waits for it any more
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is an answer, or why there is none."""
+        return self.response is not None or self.refused is not None
+
+    # --- from the thread that forwards it ---
+
+    def answer(self, response: Response) -> None:
+        """Hand on an answer: its head, or all of it."""
+        self.response = response
+        self.ready.release()
+
+    def refuse(self, refused: Refused) -> None:
+        """Say why there is no answer."""
+        self.refused = refused
+        self.ready.release()
+
+    def put(self, piece: bytes) -> None:
+        """Hand on a piece of the body, once the client has taken enough of what was before."""
+        with self.room:
+            while self.size > PASSAGE_ROOM and not self.is_left:
+                self.room.wait()
+            if self.is_left:
+                return
+            self.size += len(piece)
+            self.pieces.append(piece)
+        self.wake()
+
+    def end(self, cut: Optional[Cut] = None) -> None:
+        """End the body, or have it break off."""
+        with self.room:
+            self.pieces.append(cut)
+        self.wake()
+
+    # --- from the loop's ---
+
+    def leave(self) -> None:
+        """Nobody waits for it any more."""
+        with self.room:
+            self.is_left = True
+            self.pieces.clear()
+            self.size = 0
+            self.room.notify_all()
+
+    def take(self) -> bool:
+        """Whether there is something to hand on."""
+        return bool(self.pieces)
+
+    def frames(self, is_events: bool) -> Iterator[Any]:
+        """The body as it comes; of an event stream its events, as far as they come whole."""
+        while True:
+            yield Hold()
+            while self.pieces:
+                piece = self.pieces[0]
+                if piece is None:
+                    return
+                if isinstance(piece, Cut):
+                    yield piece  # a step, which goes through as it is
+                    return
+                if is_events:
+                    yield from ended_events(piece)
+                else:
+                    yield piece
+                self.drop(piece)
+
+    def drop(self, piece: bytes) -> None:
+        """Make room for more behind a piece that was handed on."""
+        with self.room:
+            if self.pieces:  # else its client has left
+                self.pieces.popleft()
+                self.size -= len(piece)
+                self.room.notify_all()
+
+
+def ended_events(piece: bytes) -> Iterator[bytes]:
+    """A piece of an event stream, cut behind the events that end in it."""
+    at = 0
+    for end in ENDED_EVENT.finditer(piece):
+        yield piece[at : end.end()]
+        at = end.end()
+    if at < len(piece):
+        yield piece[at:]
 
 
 # === sigv4 ===================================================================
@@ -19969,7 +20824,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "violations", "wire", "auth"),
+        *("is_probe", "violations", "wire", "auth", "forwarded"),
     )
 
     def __init__(
@@ -20001,6 +20856,7 @@ class Asked:
         self.violations: Violations = ()  # what its provider would have said
         self.note = ""
         self.wire: Optional[WireFormat] = None
+        self.forwarded: Optional[Forwarded] = None  # where it was, and what became of it there
         self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
@@ -20170,6 +21026,7 @@ class Entry:
             "near_misses": [copied(miss) for miss in asked.near],
             "violations": [one.json() for one in asked.violations],
             "note": asked.note,
+            "forwarded": asked.forwarded and asked.forwarded.json(),
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,
@@ -20359,255 +21216,6 @@ def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
     if not speaks_dialects(wire) or not shares_path(wire, request):
         return wire
     return in_dialect(wire, name)
-
-
-# === credential_pairs ========================================================
-# The option --credential: whose credential is which, in words that never show one.
-
-# Touches nothing.
-
-
-# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
-KEY = re.compile(r"[\x21-\x7e]+")
-PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
-ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
-EXPECTED = (
-    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
-    "(what was found may be secret, and is not shown)"
-)
-
-
-class GivenCredential(str):
-    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
-
-    __slots__ = ()
-
-    @property
-    def holder(self) -> str:
-        """Whose it is."""
-        return self.partition("=")[0]
-
-    @property
-    def key(self) -> str:
-        """The credential itself."""
-        return self.partition("=")[2]
-
-    def __repr__(self) -> str:
-        return f"'{self.holder}=***'"
-
-
-def checked_credential(node: Written) -> GivenCredential:
-    """Whose credential is which.  No error says what was found, not even in its attributes."""
-    hidden = node.replaced(MISSING)
-    if not isinstance(node.value, str):
-        hidden.fail(EXPECTED)
-    found = GivenCredential(node.value)
-    if not KEY.fullmatch(found.key):
-        hidden.fail(EXPECTED)
-    if found.holder == "ollama":
-        hidden.fail("Ollama asks for no credential")
-    if found.holder not in CREDENTIAL_NAMES:
-        # What stands before the first = may be a piece of a secret, too.
-        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
-    has_colon = found.holder == "bedrock" and ":" in found.key
-    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
-        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
-    return found
-
-
-def separated_credentials(text: str, separator: str) -> List[str]:
-    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
-    belongs to the one before it, as AWS's secrets do."""
-    found: List[str] = []
-    for piece in text.split(separator):
-        if PAIR.match(piece) or not found:
-            found.append(piece)
-        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
-            found[-1] += separator + piece
-    return [one for one in found if one]
-
-
-# === option_kinds ============================================================
-# What kinds of options there are, and what is wrong with a value that is none of its kind.
-
-# May look whether a directory exists.
-
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-URL_TEXT = re.compile(r"[\x21-\x7e]+")
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-def separated(text: str) -> List[str]:
-    """What stands between the path separators of a text."""
-    return [part for part in text.split(os.pathsep) if part]
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-    separate: Callable[[str], List[str]] = separated
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_place(node: OptionNode) -> str:
-    """The path of a directory that may not exist yet."""
-    path = checked_path(node, "a directory")
-    if os.path.lexists(path) and not os.path.isdir(path):
-        node.fail(f"{shown(path)} is no directory")
-    return path
-
-
-def is_among(path: str, others: Iterable[str]) -> bool:
-    """Whether a path leads where one of the others does."""
-    return os.path.realpath(path) in map(os.path.realpath, others)
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def checked_port(node: OptionNode) -> int:
-    """A port."""
-    if isinstance(node.value, str) and "=" in node.value:
-        # It may be a credential whose flag was forgotten.
-        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
-    return int(node.integer("a port from 0 to 65535", 0, 65535))
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-def name_and_url(text: str) -> Tuple[str, str]:
-    """The two halves of `openai=https://api.openai.com`."""
-    name, _, url = text.partition("=")
-    return name, url
-
-
-def checked_record(node: OptionNode) -> str:
-    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
-    text = node.text()
-    name, equals, url = text.partition("=")
-    if not equals or "://" in name:
-        node.replaced(MISSING).fail(
-            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
-        )
-    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
-    check_url(OptionNode(url, node.source, written=url))
-    return f"{name}={url.rstrip('/')}"
-
-
-def check_url(node: OptionNode) -> None:
-    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
-    hidden = node.replaced(MISSING)
-    what = "expected http:// or https://, a host, and maybe a port and a path"
-    try:
-        parts = urlsplit(node.value)
-        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
-    except ValueError:
-        is_bad = True
-    if is_bad or not URL_TEXT.fullmatch(node.value):
-        hidden.fail(what)
-    if "@" in parts.netloc:
-        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
-    if parts.query or parts.fragment or node.value[-1:] in "?#":
-        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-PLACE = Kind(str, checked_place)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 
 # === rules/fields ============================================================
@@ -31200,13 +31808,58 @@ def longest_wait(delivery: Delivery) -> float:
     return max(first, between, *pace.gaps)
 
 
+# === mocks/silence ===========================================================
+# What no request to an API says, and in which methods it comes.  Pure.
+
+
+ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
+
+
+@functools.lru_cache(maxsize=None)
+def methods_of(wire: WireFormat) -> Tuple[str, ...]:
+    """The methods in which an API is asked."""
+    if wire is ELSEWHERE:
+        return METHODS
+    methods = {route.partition(" ")[0] for route in wire.routes}
+    if "GET" in methods:
+        methods.add("HEAD")  # RFC 9110, 9.3.2
+    return tuple(methods)
+
+
+# What no request of an operation or an API says, and so is always as in a Call that says nothing.
+CONVERSATION = frozenset(
+    ("user", "system", "tool_result", "tool_call_id", "turn", "history", "tools")
+)
+UNSAID: Mapping[str, FrozenSet[str]] = {
+    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("history", "tools"))),
+    "embed": CONVERSATION - {"user"},
+    "rerank": CONVERSATION - {"user"},
+    "image": CONVERSATION - {"user"},
+    "audio": CONVERSATION - {"user"},
+    "moderate": CONVERSATION - {"user"},
+    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
+    "detokenize": CONVERSATION,
+    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
+    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
+    OTHER: CONVERSATION,
+}
+# APIs that have a prompt, or may have one, in place of messages.
+PROMPTED = ("completions", "fim", "generate", "tokenize")
+
+
+def unsaid(wire: WireFormat) -> FrozenSet[str]:
+    """What no request to an API says."""
+    if "POST" not in methods_of(wire):
+        return CONVERSATION  # nothing else has a body
+    if wire.api in PROMPTED:
+        return frozenset(("history",))
+    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
+
+
 # === mocks/reach =============================================================
 # Reach: which answers a mock can give, and whether each of its keys shows in one of them.
 
 # Pure.
-
-
-ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 
 @record
@@ -31263,17 +31916,6 @@ def all_ways() -> Tuple[Way, ...]:
 WAYS = all_ways()
 
 
-@functools.lru_cache(maxsize=None)
-def methods_of(wire: WireFormat) -> Tuple[str, ...]:
-    """The methods in which an API is asked."""
-    if wire is ELSEWHERE:
-        return METHODS
-    methods = {route.partition(" ")[0] for route in wire.routes}
-    if "GET" in methods:
-        methods.add("HEAD")  # RFC 9110, 9.3.2
-    return tuple(methods)
-
-
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
@@ -31284,38 +31926,18 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation or an API says, and so is always as in a Call that says nothing.
-CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
-UNSAID: Mapping[str, FrozenSet[str]] = {
-    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
-    "embed": CONVERSATION - {"user"},
-    "rerank": CONVERSATION - {"user"},
-    "image": CONVERSATION - {"user"},
-    "audio": CONVERSATION - {"user"},
-    "moderate": CONVERSATION - {"user"},
-    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
-    "detokenize": CONVERSATION,
-    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
-    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
-    OTHER: CONVERSATION,
-}
-
-
-def unsaid(wire: WireFormat) -> FrozenSet[str]:
-    """What no request to an API says."""
-    if "POST" not in methods_of(wire):
-        return CONVERSATION  # nothing else has a body
-    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
-
-
 UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
 @functools.lru_cache(maxsize=1024)
 def homes(path: str) -> FrozenSet[WireFormat]:
-    """The APIs that have a path, and what answers there in other methods."""
-    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    """The APIs that have a path, in all dialects that are spoken there, and what answers there in
+    other methods."""
+    request = Request("POST", path)
+    found = {wire for method in METHODS for wire, _ in owners(method, path)}
+    shared = [one for one in found if speaks_dialects(one) and shares_path(one, request)]
+    found.update(in_dialect(wire, name) for wire in shared for name in DIALECTS)
     return frozenset([ELSEWHERE, *found])
 
 
@@ -33335,8 +33957,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
-    that was checked."""
+    it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
+    is what was found of a credential, if that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -33347,7 +33969,8 @@ class Answered:
     is_repeatable: bool = True
     near: Tuple[Json, ...] = ()
     unmatched: bool = False
-    feed: Optional[Feed] = None
+    feed: Optional[Gate] = None
+    forwarded: Optional[Forwarded] = None
     control: bool = False
     auth: str = ""
 
@@ -33420,7 +34043,13 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
     # Who asks for something with an identity is told of.
-    if request.path in PROBES and not asked.mock and not hides_body(answered):
+    asked.forwarded = answered.forwarded
+    if (
+        request.path in PROBES
+        and not asked.mock
+        and not asked.forwarded
+        and not hides_body(answered)
+    ):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked
@@ -34168,6 +34797,8 @@ class Counters:
         self.events_sent = 0
         self.seconds = 0.0
         self.violations: Dict[str, int] = {}  # by rule
+        self.forwarded: Dict[str, int] = {}  # by the status that came back, or none
+        self.recordings = 0
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
@@ -34185,6 +34816,21 @@ class Counters:
         """Count what a request breaks of its provider's rules."""
         for one in asked.violations:
             self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
+
+    def forward(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded, and its recording."""
+        status = str(forwarded.status or "none")
+        self.forwarded[status] = self.forwarded.get(status, 0) + 1
+        self.recordings += bool(forwarded.recorded)
+
+    def forwarding(self) -> List[Family]:
+        """The counts of what was forwarded, if anything was."""
+        if not self.forwarded:
+            return []
+        about = "Requests forwarded, by the status that came back."
+        samples = [({"status": status}, count) for status, count in sorted(self.forwarded.items())]
+        recordings = counter("recordings_total", "Mocks made of such answers.", self.recordings)
+        return [Family("forwarded_total", "counter", about, samples), recordings]
 
     def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
         """Count a request of a kind, how it ended, what was sent and how long that took."""
@@ -34215,6 +34861,7 @@ class Counters:
             Family("requests_total", "counter", "Requests answered.", requests),
             Family("requests_ended_total", "counter", how, ends),
             *violations,
+            *self.forwarding(),
             gauge("requests_in_flight", "Requests that are being answered.", self.running),
             counter(
                 "request_seconds_total",
@@ -34517,6 +35164,7 @@ class Journal:
             self.make_entries()
             if self.closed:  # the feed ends at once
                 feed.put(None)
+            feed.when_left = functools.partial(self.unwatch, feed)
             self.feeds.append((session, feed))
         return feed
 
@@ -34524,6 +35172,11 @@ class Journal:
         """Nobody reads this feed any more."""
         with self.lock:
             self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def count_forwarded(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded."""
+        with self.lock:
+            self.counters.forward(forwarded)
 
     def families(self) -> List[Family]:
         """What Prometheus is told: counts of all requests, and how many are remembered."""
@@ -34905,9 +35558,9 @@ def left_out(value: Json, steps: List[Union[str, int]]) -> Json:
     return copy
 
 
-# === mocks/files =============================================================
-# Mocks and recordings from data directories, read again when they change.  May touch files under
-# them, threading and time.
+# === mocks/library ===========================================================
+# A data directory: its files, read as they lie there, and how each was then.  May touch files
+# under it, and time.
 
 
 Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if there is none
@@ -34916,10 +35569,8 @@ Stamp = Optional[Tuple[int, int, int]]  # time of change, size, inode; None if t
 # every 10 ms; what is older than this is known by its stamp alone.
 YOUNG_NS = 50_000_000
 
-LOOK_SHARE = 10  # looking for changes may take a tenth of the time
 FILE_LIMIT = 256 * 1024 * 1024  # bytes of a file
 LACKS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # nothing is wrong with the file itself
-LACK_SECONDS = 1.0  # until it is read again after that
 
 # What Windows lacks is 0 there.  A pipe is opened without waiting for who writes to it.
 FILE_FLAGS = os.O_RDONLY
@@ -35033,12 +35684,31 @@ def reason_of(error: BaseException) -> str:
     return "no memory"
 
 
+class FromFile:
+    """The mocks of one file, and how it and all that they name was when it was read: files by
+    their paths without links, and to which of them their names led."""
+
+    __slots__ = ("mocks", "seen", "paths")
+
+    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+        self.mocks, self.seen, self.paths = mocks, seen, paths
+
+    def is_current(self, root: str) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same."""
+        for name, path in self.paths.items():
+            if os.path.realpath(os.path.join(root, name)) != path:
+                return False
+        return not any(one.has_changed(path) for path, one in self.seen.items())
+
+
 class Library:
     """The files of one data directory, and how each file and folder was when it was read."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, known: Optional[Dict[str, FromFile]] = None) -> None:
         self.root = os.path.realpath(root)
+        self.known = known or {}  # by name, what was read before
         self.seen: Dict[str, Seen] = {}
+        self.paths: Dict[str, str] = {}  # by name, what was read since it was emptied
         self.lacked = False  # descriptors or memory, for something
 
     def read(self, name: str) -> bytes:
@@ -35051,6 +35721,7 @@ class Library:
                     f"@{name} lies outside the data directory; files are named relative to it"
                 )
             seen = self.seen[path] = Seen(path)
+            self.paths[name] = path
             data = content_inside(self.root, path, f"@{name}")
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(name) from None
@@ -35113,19 +35784,39 @@ class Library:
             names = self.files()
         except Unreadable as error:
             return [], [str(error)]
+        known, self.known = self.known, {}
         for name in names:
-            try:
-                specs = self.parsed(name)
-            except ValueError as error:
-                problems.append(f"{name}: {error}")
-                continue
-            for position, spec in enumerate(specs, 1):
-                place = f"{name}#{position}"
-                try:
-                    mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
-                except BadMock:
-                    problems += problems_of(spec, place, self.read)
+            kept = known.get(name)
+            if kept and kept.is_current(self.root):
+                self.seen.update(kept.seen)
+            else:
+                kept, wrong = self.read_mocks(name)
+                problems += wrong
+                if wrong:
+                    continue
+            self.known[name] = kept
+            mocks += kept.mocks
         return mocks, problems
+
+    def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
+        """The mocks in a file, and what is wrong with those that can't be used."""
+        mocks: List[Mock] = []
+        problems: List[str] = []
+        before, self.seen, self.paths = self.seen, {}, {}
+        try:
+            specs = self.parsed(name)
+        except ValueError as error:
+            specs = []
+            problems.append(f"{name}: {error}")
+        for position, spec in enumerate(specs, 1):
+            place = f"{name}#{position}"
+            try:
+                mocks.append(parse_mock(MockNode.whole(spec, place, self.read)))
+            except BadMock:
+                problems += problems_of(spec, place, self.read)
+        found = FromFile(mocks, self.seen, self.paths)
+        self.seen = {**before, **self.seen}
+        return found, problems
 
     def parsed(self, name: str) -> List[Json]:
         """The mocks in a file, as JSON; ValueError says why it can't be used."""
@@ -35158,6 +35849,15 @@ def reader(libraries: Sequence[Library]) -> ReadFile:
     return read
 
 
+# === mocks/files =============================================================
+# Mocks and recordings from data directories, read again when they change.  May touch files under
+# them, threading and time.
+
+
+LOOK_SHARE = 10  # looking for changes may take a tenth of the time
+LACK_SECONDS = 1.0  # until what could not be read for lack of something is read again
+
+
 class MockFiles:
     """The mocks of all data directories, read again when one of the files that were read changes.
 
@@ -35177,6 +35877,8 @@ class MockFiles:
         self.counts: List[int] = []  # how many each directory has
         self.problems: List[str] = []
         self.seen: Dict[str, Seen] = {}
+        # By directory and file: what is as it was is not read again, nor need it be.
+        self.known: Dict[str, Dict[str, FromFile]] = {}
         self.roots = self.real_directories()  # when they were read
         self.retry_at = math.inf  # of the monotonic clock
         self.loads = 0  # how often they were read
@@ -35199,8 +35901,9 @@ class MockFiles:
         they were."""
         with self.lock:
             self.loads += 1
-            libraries = self.libraries()
-            self.roots = [library.root for library in libraries]
+            roots = self.real_directories()
+            libraries = [Library(root, self.known.get(root)) for root in roots]
+            self.roots = roots
             loaded: List[Mock] = []
             problems: List[str] = []
             self.counts = []
@@ -35213,6 +35916,7 @@ class MockFiles:
                 except MemoryError:
                     library.lacked = True
                     problems.append("no memory to read them")
+            self.known = {library.root: library.known for library in libraries}
             if not problems:
                 self.index = Index(loaded)
             self.read_added(reader(libraries))
@@ -37107,6 +37811,13 @@ def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> He
     return (*kept, *given)
 
 
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)
+
+
 # === judging =================================================================
 # A request held against the rules of its provider, and the answer where that refuses it.
 
@@ -37238,7 +37949,7 @@ class CameBefore:
 def written_out(answered: Answered) -> Answered:
     """An answer whose stream is made now, as far as that takes no time worth mentioning."""
     frames = answered.response.frames
-    if frames is None or isinstance(frames, tuple):
+    if frames is None or isinstance(frames, tuple) or answered.feed:
         return answered
     return replace(answered, response=replace(answered.response, frames=ahead(frames)))
 
@@ -37297,6 +38008,2225 @@ class Memory:
         self.header_names[place] = names
         self.answers[key] = answered
         self.used += size
+
+
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+        self.wanted = BODY_PIECE
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === recording/incoming ======================================================
+# An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
+
+
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
+HTTP_BEGINNING = b"HTTP/1."
+SHOWN_BYTES = 40  # of what is no HTTP
+BAD_ANSWER = 502
+
+
+class Unanswered(Exception):
+    """There is no answer, or only half of one: the status that its client gets, and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+class Incoming:
+    """An answer to a request with this method.
+
+    `status` is 0 until its head is there; `length` is None where its head names none; `is_over`
+    tells that its body is complete."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.status = 0
+        self.headers: Headers = ()
+        self.length: Optional[int] = None
+        self.is_over = False
+        self.received = 0  # bytes of the body
+        self.rest = b""  # of a head that is not complete
+        self.chunks: Optional[ChunkedBody] = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take more bytes; what of the body is in them, its chunks undone.  Unanswered says what is
+        malformed."""
+        if not self.status:
+            data = self.begun(self.rest + data)
+            if not self.status:
+                return b""
+        if self.is_over:
+            return b""  # what follows an answer is none
+        if self.chunks:
+            data = self.unchunked(self.chunks, data)
+        elif self.length is not None:
+            data = data[: self.length - self.received]
+            self.is_over = self.received + len(data) == self.length
+        self.received += len(data)
+        return data
+
+    def end(self) -> None:
+        """No more bytes come.  Unanswered says what is missing."""
+        if not self.status:
+            told = "an answer" if not self.rest else "the end of its answer's head"
+            raise Unanswered(BAD_ANSWER, f"it closed the connection without {told}")
+        if self.chunks and not self.is_over:
+            raise Unanswered(BAD_ANSWER, "it closed the connection in the middle of its answer")
+        if not self.is_over and self.length is not None:
+            found = f"{self.received} of {self.length} bytes"
+            raise Unanswered(BAD_ANSWER, f"it closed the connection after {found} of its answer")
+        self.is_over = True
+
+    # --- the head ---
+
+    def begun(self, data: bytes) -> bytes:
+        """Read the head, if it is complete; what follows it."""
+        while True:
+            if not data.startswith(HTTP_BEGINNING[: len(data)]):
+                begun = shown(without_keys(data[:SHOWN_BYTES].decode("latin-1")))
+                raise Unanswered(BAD_ANSWER, f"its answer is not HTTP/1: it begins with {begun}")
+            found = HEAD_END.search(data)
+            if (found.end() if found else len(data)) > HEAD_LIMIT:
+                limit = f"longer than {HEAD_LIMIT} bytes"
+                raise Unanswered(BAD_ANSWER, f"the head of its answer is {limit}")
+            if not found:
+                self.rest = data
+                return b""
+            status, headers = read_answer_head(data[: found.start()])
+            data = data[found.end() :]
+            if status >= 200:
+                break
+            if status == 101:
+                raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
+            if not data:  # an interim answer, which nobody waits for
+                self.rest = b""
+                return b""
+        self.status, self.headers, self.rest = status, headers, b""
+        self.frame()
+        return data
+
+    def frame(self) -> None:
+        """Find where the body ends (RFC 9112, 6.3)."""
+        codings = [one.lower() for one in self.values("transfer-encoding")]
+        if self.method == "HEAD" or self.status in NO_BODY:
+            self.length = 0
+        elif codings:
+            if codings != ["chunked"]:
+                told = shown(", ".join(codings))
+                raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
+            self.chunks = ChunkedBody(sys.maxsize)
+        elif self.values("content-length"):
+            lengths = set(self.values("content-length"))
+            length = lengths.pop()
+            if lengths or not re.fullmatch("[0-9]{1,18}", length):
+                raise Unanswered(BAD_ANSWER, "the Content-Length of its answer is malformed")
+            self.length = int(length)
+        self.is_over = self.length == 0
+
+    def values(self, name: str) -> List[str]:
+        """The items of a header, by its lower-case name."""
+        lines = [value for one, value in self.headers if one.lower() == name]
+        return [item.strip(" \t") for item in ",".join(lines).split(",") if item.strip(" \t")]
+
+    # --- the body ---
+
+    def unchunked(self, chunks: ChunkedBody, data: bytes) -> bytes:
+        """What is in some bytes of a body in chunks."""
+        try:
+            self.is_over = chunks.feed(data)
+        except Refused as wrong:
+            raise Unanswered(BAD_ANSWER, f"its answer is malformed: {wrong.message}") from None
+        found = bytes(chunks.pieces)
+        chunks.pieces.clear()
+        return found
+
+
+def read_answer_head(data: bytes) -> Tuple[int, Headers]:
+    """Status and headers of a head, without the empty line that ends it."""
+    lines = re.split(rb"\r?\n", data)
+    status_line = ANSWER_LINE.fullmatch(lines[0])
+    if not status_line:
+        begun = shown(without_keys(lines[0][:SHOWN_BYTES].decode("latin-1")))
+        raise Unanswered(
+            BAD_ANSWER, f"its answer begins with {begun}, which is no status of HTTP/1"
+        )
+    headers: List[Tuple[str, str]] = []
+    for line in lines[1:]:
+        text = line.decode("latin-1")
+        name, colon, value = text.partition(":")
+        if text[:1] in (" ", "\t") and headers:  # an old way to go on with a line (RFC 9112, 5.2)
+            headers[-1] = (headers[-1][0], f"{headers[-1][1]} {text.strip()}")
+        elif not colon:
+            raise Unanswered(BAD_ANSWER, "the head of its answer has a line without a colon")
+        else:
+            headers.append((name.strip(" \t"), value.strip(" \t")))
+    return int(status_line.group(1)), tuple(headers)
+
+
+# === recording/links =========================================================
+# Links: connections to upstreams, and what is said of those that fail.
+
+# May touch sockets, TLS, threading and time.
+
+
+LINK_PIECE = 64 * 1024  # bytes that are read or written at once
+BROKEN, LATE = 502, 504
+# OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
+UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
+
+
+class Trust:
+    """Whom to trust over TLS: the system's authorities and those of a file.  OSError if that can't
+    be read, or holds none."""
+
+    def __init__(self, authority: Optional[str]) -> None:
+        self.lock = threading.Lock()
+        self.known: "Optional[ssl.SSLContext]" = None
+        self.authority = authority
+        if authority:  # whoever names one is told at once
+            self.known = new_context(authority)
+
+    def context(self) -> "ssl.SSLContext":
+        """The context of all connections, made when it is first needed."""
+        with self.lock:
+            if self.known is None:
+                self.known = new_context(None)
+            return self.known
+
+
+def new_context(authority: Optional[str]) -> "ssl.SSLContext":
+    """A context that trusts the system's authorities and those of a file."""
+    import ssl
+
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if authority is None:
+        return context
+    try:
+        context.load_verify_locations(authority)
+    except ssl.SSLError:
+        raise OSError(f"--record-ca {authority}: there is no certificate in it, as PEM") from None
+    except OSError as error:
+        raise OSError(f"--record-ca {authority}: {error.strerror}") from None
+    # Private authorities are often made by hand, and Python 3.13 asks them for more than others.
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    return context
+
+
+class Link:
+    """One connection to an upstream.  Any thread may cut it, which ends the waits of its own.
+
+    Unanswered says what goes wrong with it."""
+
+    def __init__(self, upstream: Upstream, connect_seconds: float, silent_seconds: float) -> None:
+        self.upstream = upstream
+        self.connect_seconds, self.silent_seconds = connect_seconds, silent_seconds
+        self.lock = threading.Lock()
+        self.sock: Any = None
+        self.is_cut = False
+        self.is_ragged = False  # whether TLS ended without a goodbye
+
+    def connect(self, trust: Trust, own_ports: Set[int]) -> None:
+        """Connect, over TLS if the URL says so; not to one of the server's own ports."""
+        upstream = self.upstream
+        try:
+            addresses = socket.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            told = f"the address of {upstream.host} is not known: {reason}"
+            raise Unanswered(BROKEN, told) from None
+        self.reach([(family, where) for family, _, _, _, where in addresses])
+        if self.is_own(own_ports):
+            told = f"this URL is the server's own; name the provider's in --record {upstream.name}="
+            raise Unanswered(BROKEN, told)
+        if upstream.is_tls:
+            self.seal(trust)
+        self.sock.settimeout(self.silent_seconds)
+
+    def reach(self, addresses: Any) -> None:
+        """Connect to the first address that answers."""
+        error: Optional[Exception] = None
+        for family, where in addresses:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            self.hold(sock)
+            try:
+                sock.settimeout(self.connect_seconds)
+                sock.connect(where)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                return
+            except OSError as wrong:
+                error = wrong
+                sock.close()
+            if self.is_cut:
+                break
+        if isinstance(error, socket.timeout):
+            told = f"nobody accepted the connection within {self.connect_seconds:g} s"
+            raise Unanswered(LATE, told)
+        if isinstance(error, ConnectionRefusedError):
+            raise Unanswered(BROKEN, "the connection was refused; is anybody listening there?")
+        reason = getattr(error, "strerror", None) or str(error)
+        raise Unanswered(BROKEN, f"there was no connection: {reason}")
+
+    def hold(self, sock: Any) -> None:
+        """Have a socket as the one to cut."""
+        with self.lock:
+            self.sock = sock
+            if self.is_cut:
+                sock.close()
+
+    def is_own(self, own_ports: Set[int]) -> bool:
+        """Whether it leads back: to a port of the server, on this machine."""
+        try:
+            own, there = self.sock.getsockname(), self.sock.getpeername()
+        except OSError:
+            return False
+        return there[1] in own_ports and own[0] == there[0]
+
+    def seal(self, trust: Trust) -> None:
+        """Begin TLS."""
+        import ssl
+
+        try:
+            # The handshake comes once this thread is not alone to know the socket.
+            sealed = trust.context().wrap_socket(
+                self.sock,
+                server_hostname=self.upstream.host,
+                suppress_ragged_eofs=False,
+                do_handshake_on_connect=False,
+            )
+            self.hold(sealed)
+            sealed.do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            raise Unanswered(BROKEN, untrusted(error)) from None
+        except socket.timeout:
+            told = f"it did not answer TLS within {self.connect_seconds:g} s"
+            raise Unanswered(LATE, told) from None
+        except (OSError, ValueError) as error:
+            raise Unanswered(BROKEN, unsealed(error)) from None
+
+    # --- bytes ---
+
+    def send(self, data: bytes) -> Optional[OSError]:
+        """Send a request; what kept it from that, for the answer may be there all the same."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self.sock.send(view[:LINK_PIECE]) :]
+        except OSError as error:
+            return error
+        return None
+
+    def receive(self) -> bytes:
+        """More bytes of the answer; none at its end."""
+        try:
+            found: bytes = self.sock.recv(LINK_PIECE)
+        except socket.timeout:
+            told = f"it said nothing for {self.silent_seconds:g} s"
+            raise Unanswered(LATE, told) from None
+        except (OSError, ValueError) as error:
+            if type(error).__name__ == "SSLEOFError":  # there may be no ssl to ask
+                self.is_ragged = True
+                return b""
+            raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
+        return found
+
+    # --- ends ---
+
+    def cut(self) -> None:
+        """End it, from any thread: whoever waits for it waits no longer."""
+        with self.lock:
+            self.is_cut = True
+            if self.sock is not None:
+                quietly(lambda: socket.socket.shutdown(self.sock, socket.SHUT_RDWR))
+
+    def close(self) -> None:
+        """Give its socket back."""
+        with self.lock:
+            if self.sock is not None:
+                quietly(self.sock.close)
+
+
+def quietly(action: Callable[[], object]) -> None:
+    """Do something with a socket that may be gone."""
+    try:
+        action()
+    except OSError:
+        pass
+
+
+def reason_told(error: Exception) -> str:
+    """Why a socket failed, in few words."""
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+
+
+def untrusted(error: "ssl.SSLCertVerificationError") -> str:
+    """Why a certificate is not trusted, and what may help."""
+    told = f"its certificate is not trusted: {error.verify_message}"
+    if error.verify_code in UNKNOWN_AUTHORITY:
+        told += "; --record-ca FILE names an authority to trust"
+    return told
+
+
+def unsealed(error: Exception) -> str:
+    """Why there is no TLS."""
+    told = f"there was no TLS with it: {shown(reason_told(error))}"
+    if getattr(error, "reason", "") in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"):
+        told += "; does it speak plain HTTP? then its URL begins with http://"
+    return told
+
+
+# === recording/captures ======================================================
+# A capture: a request and what a provider answered, before it is a mock.  Pure.
+
+
+@record
+class Arrival:
+    """When so many bytes of a body were there: `seconds` since the request was sent, `size` bytes
+    of the decoded body in all."""
+
+    seconds: float
+    size: int
+
+
+@record
+class Capture:
+    """A request and its answer: status, header lines as they came, and the body, its transfer and
+    content codings undone.
+
+    `request` is as its client sent it, credentials and all, and None where nobody knows it (a
+    transcript of an answer alone).  `arrivals` are in order, the last of all bytes; empty where
+    nobody knows when they came."""
+
+    request: Optional[Request]
+    status: int
+    headers: Headers
+    body: bytes
+    arrivals: Tuple[Arrival, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first header of this lower-case name; empty if there is none."""
+        return next((value for one, value in self.headers if one.lower() == name), "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer in lower case, without its parameters."""
+        return self.header("content-type").partition(";")[0].strip().lower()
+
+
+# === recording/scrubbing =====================================================
+# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
+
+
+# What clients read of an answer's head, beside its type.
+KEPT_HEADER = re.compile(
+    r"(?i)retry-after(?:-ms)?|(?:x|anthropic)-ratelimit-.*|openai-(?:version|processing-ms)"
+)
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, longest first."""
+    found: List[str] = []
+    for name, value in (*request.headers.items(), *request.query.items()):
+        if not SECRET.fullmatch(name):
+            continue
+        scheme, space, rest = value.partition(" ")
+        if space and scheme.lower() in SCHEMES:
+            value = rest
+        found.append(value.strip())
+    return tuple(sorted(filter(None, found), key=len, reverse=True))
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers of an answer that are kept for the client of a replay, but for its type."""
+    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+class Scrubber:
+    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
+    they are repeated."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self.own = tuple(own)
+
+    def text(self, text: str) -> str:
+        """A text without keys; once more it stays as it is."""
+        for secret in self.own:
+            text = text.replace(secret, SCRUBBED)
+        return without_keys(text)
+
+    def value(self, value: Json) -> Json:
+        """A JSON value, the texts in it without keys."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one) for one in value]
+        if isinstance(value, dict):
+            return {self.text(name): self.value(one) for name, one in value.items()}
+        return value
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """A whole body of a media type, its exact bytes but for what is scrubbed."""
+        try:
+            return self.text(data.decode()).encode()
+        except UnicodeDecodeError:
+            return data
+
+    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
+        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
+        over several of them."""
+        return tuple(self.body(frame, "") for frame in frames)
+
+    def matcher(self, text: str) -> Json:
+        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
+        for whatever stands in their places."""
+        return self.text(text)
+
+
+# === recording/asking ========================================================
+# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
+
+
+LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
+LONGEST_EARLIER = 1000  # the same of what did not come last
+LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
+MOST_SAMPLES = 4  # of a longer text, beside its end and its length
+SAMPLE, SAMPLED_END = 24, 60  # characters of each
+MOST_LEAVES = 64  # places that are asked for one by one, of one value
+
+
+def sampled(text: str) -> Dict[str, Json]:
+    """A matcher for a long text: its length, its end, and some pieces of it.
+
+    Pictures of one kind begin alike, and often end so."""
+    middle = len(text) - SAMPLED_END
+    step = middle // (MOST_SAMPLES + 1)
+    pattern, at = r"(?s)\A", 0
+    for number in range(1, MOST_SAMPLES + 1):
+        start = number * step
+        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
+        at = start + SAMPLE
+    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
+    return {"regex": pattern + r"\Z"}
+
+
+def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
+    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
+    none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(f"{path}.{name}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(f"{path}.{index}", inner)
+        yield f"{path}.{len(value)}", None
+    elif value is not None:
+        yield path, value
+
+
+class Asking:
+    """What is asked of requests like a call, so far."""
+
+    def __init__(self, call: Call, scrubber: Scrubber) -> None:
+        self.call, self.scrubber = call, scrubber
+        self.keys: Dict[str, Json] = {}
+        self.fields: Dict[str, Json] = {}
+        self.body: Dict[str, Any] = {}
+
+    def match(self) -> Dict[str, Json]:
+        """All of it, in the order in which a match is read."""
+        found = dict(self.keys)
+        if self.fields:
+            found["fields"] = self.fields
+        if self.body:
+            found["body"] = self.body
+        return {key: found[key] for key in MATCH_KEYS if key in found}
+
+    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
+        """A matcher for a text; of a long one, for some of it."""
+        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
+            return self.scrubber.matcher(text)
+        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
+            return sampled(text)
+        return self.scrubber.matcher(text)
+
+    def ask(self, key: str, text: Optional[str]) -> None:
+        """Ask for a text of the call, or for none."""
+        self.keys[key] = None if text is None else self.matcher(text)
+
+    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for the text, the number or the boolean that is at a place in the body, or for
+        nothing there."""
+        # A name with a point in it can't be part of a path.
+        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if isinstance(value, str):
+            value = self.matcher(value, longest)
+        self.fields[path] = value
+
+    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
+        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
+            self.leaf(inner, leaf, longest)
+
+    def whole(self, path: str) -> None:
+        """Ask for what is at a place in the body, whatever that is."""
+        value = walked(self.call.said, path)
+        if not isinstance(value, (dict, list)):
+            self.leaf(path, value)
+        # An object of the body may have more members, so that an empty one asks for little.
+        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+            *outer, name = path.split(".")
+            around = self.body
+            for step in outer:
+                around = around.setdefault(step, {})
+            around[name] = value
+        else:
+            self.each(path, value)
+
+
+# === recording/deciding ======================================================
+# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
+
+
+Paths = Tuple[str, ...]
+
+# Fields that are asked for, there or not: with another value the answer is of another kind.  What
+# is behind the mark only counts where there are tools, or where the answer is streamed.
+WITH_TOOLS, STREAMED = "tools: ", "stream: "
+DECIDING: Mapping[str, Paths] = {
+    "chat": (
+        *("response_format", "n", "logprobs", "modalities"),
+        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
+    ),
+    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
+    "ollama chat": ("format", "think"),
+    "generate": ("format", "think", "suffix"),
+    "completions": (
+        *("n", "suffix", "echo", "logprobs"),
+        STREAMED + "stream_options.include_usage",
+    ),
+    "fim": ("suffix",),
+    "responses": (
+        *("text.format", "previous_response_id", "conversation"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "compact": ("previous_response_id",),
+    "input_tokens": ("text.format", "previous_response_id", "conversation"),
+    "messages": (
+        *("output_config.format", "output_format", "thinking.type"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
+    "generateContent": (
+        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
+        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
+    ),
+    "embed": ("dimensions", "encoding_format"),
+    "cohere embed": ("embedding_types", "output_dimension"),
+    "embedContent": ("taskType", "outputDimensionality"),
+    "image": ("n", "size", "quality", "output_format", "response_format"),
+    "audio": ("response_format", "language"),
+    "rerank": ("top_n",),
+}
+
+# Fields that are asked for where they are there: few requests have them.
+RARE: Mapping[str, Paths] = {
+    "chat": (
+        *(
+            "functions",
+            "function_call",
+            "audio",
+            "web_search_options",
+            "top_logprobs",
+            "prompt_mode",
+        ),
+        *("thinking.type", "include_reasoning", "guided_json", "guided_regex", "guided_choice"),
+        *("guided_grammar", "structured_outputs", "plugins", "documents"),
+    ),
+    "cohere chat": ("thinking.type",),
+    "ollama chat": ("logprobs",),
+    "generate": ("raw", "template", "context", "images", "logprobs"),
+    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
+    "messages": ("mcp_servers", "container"),
+    "converse": (
+        *("promptVariables", "additionalModelRequestFields.thinking.type"),
+        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
+    ),
+    "generateContent": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
+        "generationConfig.thinkingConfig.includeThoughts",
+    ),
+}
+# Which APIs have the fields of another one.
+LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
+
+# InvokeModel takes the makers' own requests; Nova's are Converse's.
+FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
+
+# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
+# of a match.
+PASSED_OVER = frozenset(
+    (
+        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
+        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
+    )
+)
+
+
+def fields_kind(asking: Asking) -> str:
+    """Which fields an API has: a key of DECIDING."""
+    call = asking.call
+    if call.api == "invoke" and call.operation == "generate":
+        return FAMILY_FIELDS.get(family_of(call.model), "")
+    own = f"{call.provider} {call.api}"
+    if own in DECIDING:
+        return own
+    api = LIKE.get(call.api, call.api)
+    return api if api in DECIDING else call.operation
+
+
+def as_spelled(body: Json, path: str) -> str:
+    """A path as a body spells it: Google takes every name in snake_case, too."""
+    steps = []
+    for name in path.split("."):
+        other = snake_name(name)
+        if isinstance(body, dict) and name not in body and other in body:
+            name = other
+        steps.append(name)
+        body = walked(body, name)
+    return ".".join(steps)
+
+
+def snake_name(name: str) -> str:
+    """responseMimeType as response_mime_type."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def tell_form(asking: Asking) -> None:
+    """Ask for what decides the form of an answer."""
+    kind, call = fields_kind(asking), asking.call
+    for path in DECIDING.get(kind, ()):
+        if path.startswith(WITH_TOOLS) and not call.tools:
+            continue
+        if path.startswith(STREAMED) and not call.stream:
+            continue
+        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    for path in RARE.get(kind, ()):
+        path = as_spelled(call.body, path)
+        if walked(call.body, path) is not None:
+            asking.whole(path)
+
+
+def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
+    """What is asked of a file in a form: what is in it, whatever it is called."""
+    return {name: file[name] for name in ("size", "sha256")}
+
+
+def tell_body(asking: Asking) -> None:
+    """Ask for all of a body that says what is to be done with it."""
+    call, said = asking.call, asking.call.said
+    if not isinstance(said, dict):
+        return
+    is_form = call.request.form is not None
+    for name, value in said.items():
+        if name in PASSED_OVER or "." in name:
+            continue
+        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
+        if files:
+            asking.body[name] = files if isinstance(value, list) else files[0]
+        elif isinstance(value, str) and value == call.user:
+            # A list of texts may read as one text.
+            if "\n" in value:
+                asking.leaf(f"{name}.0", None)
+        elif value is not None:
+            asking.whole(name)
+    for path in DECIDING.get(fields_kind(asking), ()):
+        if walked(said, path) is None:
+            asking.leaf(path, None)
+
+
+# === recording/lately ========================================================
+# What came last in a conversation: the last user message, and all since.  Pure.
+
+
+MOST_RESULTS = 8  # of tools, that are asked for beside the newest
+
+# Members in which there is a picture, sound or a file, or where it is.
+MEDIA_MEMBERS = frozenset(
+    (
+        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
+        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
+    )
+)
+# What such a member holds, wherever it is.
+MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
+# Members of a tool's result that say nothing of what it is.
+RESULT_NAMES = frozenset(
+    (
+        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
+        *("tool_name", "status", "cache_control"),
+    )
+)
+
+
+def tell_last(asking: Asking) -> None:
+    """Ask for what came last and is no text of the user: media, results of tools, references to
+    what the server holds, and the beginning of an answer."""
+    place, messages = conversation_in(asking.call.body)
+    at = max(0, last_question(messages))
+    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
+    if not last:
+        # A text and a list of messages may read alike.
+        if isinstance(within(asking.call.body, "input"), str):
+            asking.leaf("input.0", None)
+        return
+    if not asking.call.history:
+        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
+    if last_question(messages) >= 0:
+        tell_question(asking, *last[0])
+    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
+    for path, message in last:
+        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
+            asking.leaf(f"{path}.id", within(message, "id"))
+    path, message = last[-1]
+    if speaker_of(message) == "assistant":
+        for name in ("content", "parts"):
+            if within(message, name):
+                asking.each(f"{path}.{name}", message[name])
+
+
+def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
+    """Ask for the media of the last user message, and that there are no more."""
+    name = "parts" if "parts" in message else "content"
+    content = message.get(name)
+    number = len(content) if isinstance(content, list) else 1
+    for inner, leaf in media_in(f"{path}.{name}", content):
+        asking.leaf(inner, leaf, LONGEST_EARLIER)
+    asking.leaf(f"{path}.{name}.{number}", None)
+    # Ollama's lie beside the text.
+    if asking.call.provider == "ollama":
+        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
+        if not message.get("images"):
+            asking.leaf(f"{path}.images", message.get("images"))
+
+
+def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
+    """The data of media, or where they are, by path."""
+    if isinstance(value, str):
+        if is_media or PACKED_DATA.match(value):
+            yield path, value
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from media_in(f"{path}.{index}", inner, is_media)
+    elif isinstance(value, dict) and not is_result(value):
+        for name, inner in value.items():
+            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
+
+
+def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The results of tools in a message, by path."""
+    if not isinstance(message, dict):
+        return
+    if speaker_of(message) == "tool":
+        yield path, message
+        return
+    for name in ("content", "parts"):
+        parts = message.get(name)
+        if not isinstance(parts, list):
+            continue
+        for index, part in enumerate(parts):
+            if is_result(part):
+                yield f"{path}.{name}.{index}", part
+
+
+def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
+    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
+    in that."""
+    if len(results) > 1 and asking.call.tool_call_id:
+        asking.ask("tool_call_id", asking.call.tool_call_id)
+    for path, result in results[-1 - MOST_RESULTS : -1]:
+        for inner, leaf in result_leaves(path, result):
+            asking.leaf(inner, leaf, LONGEST_EARLIER)
+    for path, result in results[-1:]:
+        for inner, leaf in result_leaves(path, result):
+            if isinstance(leaf, str) and MEDIUM.match(leaf):
+                asking.leaf(inner, leaf, LONGEST_EARLIER)
+
+
+def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
+    """What a tool's result says, by path."""
+    for name, value in result.items():
+        if name in RESULT_BLOCKS and isinstance(value, dict):
+            yield from result_leaves(f"{path}.{name}", value)
+        elif name not in RESULT_NAMES:
+            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
+            for inner, leaf in found:
+                if leaf is not None and not inner.endswith(".type"):
+                    yield inner, leaf
+
+
+# === recording/matches =======================================================
+# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
+
+
+# Operations of which the path says what is asked.
+BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
+# Parameters that lead to another page of a list: without them it is the first.
+PAGES: Mapping[str, Tuple[str, ...]] = {
+    "openai stored": ("after",),
+    "azure stored": ("after",),
+    "anthropic models": ("after_id", "before_id"),
+    "gemini models": ("pageToken",),
+    "vertex_ai models": ("pageToken",),
+    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+}
+UNASKED_QUERY = frozenset(("api-version", "key"))
+
+
+def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
+    """The `match` of the recording of a call's answer."""
+    asking = Asking(call, scrubber)
+    tell_place(wire, asking)
+    if call.operation in BY_PATH:
+        tell_path(asking)
+    elif call.operation in CONVERSING and call.api != "ocr":
+        tell_conversation(asking)
+    else:
+        asking.ask("user", asked_text(call, "user"))
+        tell_body(asking)
+    return asking.match()
+
+
+def tell_place(wire: WireFormat, asking: Asking) -> None:
+    """Ask for who is asked, and in which way."""
+    call, keys = asking.call, asking.keys
+    if call.provider:
+        keys["provider"] = call.provider
+    if call.dialect not in ("", "openai", call.provider):
+        keys["dialect"] = call.dialect
+    if call.operation != "generate":
+        keys["operation"] = call.operation
+    if call.api:
+        keys["api"] = call.api
+    if call.model:
+        asking.ask("model", call.model)
+    if can_stream(wire) or call.operation == OTHER:
+        keys["stream"] = call.stream
+
+
+def asked_text(call: Call, name: str) -> Optional[str]:
+    """A text of the call; none where nothing is there, not even an empty one."""
+    text: str = getattr(call, name)
+    if not text and name not in call.blank:
+        return None
+    return text
+
+
+def tell_path(asking: Asking) -> None:
+    """Ask for the path, with its query and, if there is one, the body."""
+    call = asking.call
+    if call.operation == OTHER:
+        asking.keys["method"] = call.method
+    asking.ask("path", call.path)
+    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    said = call.said
+    if isinstance(said, dict):
+        tell_body(asking)
+    elif said not in (None, "", []) and call.request.body:
+        text = said if isinstance(said, str) else compact(said)
+        if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+            asking.keys["body"] = said
+        else:
+            asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_query(asking: Asking, names: List[str]) -> None:
+    """Ask for parameters of the query, and for no other page of a list."""
+    call = asking.call
+    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
+    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
+        query.setdefault(name, None)
+    if query:
+        asking.keys["query"] = query
+
+
+def tell_conversation(asking: Asking) -> None:
+    """Ask for what is said, what was said before, and in which form the answer is to be."""
+    call = asking.call
+    asking.ask("system", asked_text(call, "system"))
+    asking.ask("user", asked_text(call, "user"))
+    if call.api in PROMPTED:
+        tell_prompt(asking)
+    else:
+        asking.keys["turn"] = call.turn
+        asking.ask("tool_result", call.tool_result)
+        if call.history:
+            asking.keys["history"] = call.history
+        tell_tools(asking)
+        tell_last(asking)
+    tell_form(asking)
+    if call.stream and call.api == "generateContent":
+        tell_framing(asking)
+    # The body of an invoke request is packed, and says what is counted.
+    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_prompt(asking: Asking) -> None:
+    """Ask for a prompt that is no text, or could be read as one."""
+    prompt = within(asking.call.body, "prompt")
+    if isinstance(prompt, list):
+        asking.whole("prompt")
+    elif isinstance(prompt, str) and "\n" in prompt:
+        asking.leaf("prompt.0", None)
+
+
+def tell_framing(asking: Asking) -> None:
+    """Ask for how Google's events are framed."""
+    query = asking.call.query
+    name = "$alt" if "$alt" in query else "alt"
+    asking.keys["query"] = {name: query.get(name)}
+
+
+def tell_tools(asking: Asking) -> None:
+    """Ask for the tools, and that there are no others."""
+    call = asking.call
+    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
+    if names:
+        asking.keys["tools"] = list(names)
+    place = "tools"
+    if fields_kind(asking) == "converse":
+        place = "toolConfig.tools"
+    tools = walked(call.body, place)
+    if tools is None:
+        asking.leaf(place, None)
+    elif place == "toolConfig.tools":
+        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
+        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
+            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
+    elif isinstance(tools, list):
+        for index, tool in enumerate(tools):
+            kind = tool.get("type")
+            if kind not in (None, "function", "custom", *call.tools):
+                asking.leaf(f"tools.{index}.type", kind)
+        if call.api == "generateContent":
+            tell_declared(asking, tools)
+        asking.leaf(f"tools.{len(tools)}", None)
+
+
+def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
+    """Ask for how many functions each of Google's tools declares, and for those that have no name:
+    the search and the like."""
+    for index, tool in enumerate(tools):
+        name = as_spelled(tool, "functionDeclarations")
+        declared = tool.get(name)
+        if isinstance(declared, list):
+            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
+    unnamed: List[Json] = [
+        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
+    ]
+    if any(unnamed):
+        asking.body["tools"] = unnamed
+
+
+# === recording/names =========================================================
+# Names of recordings: what was asked, as the name of a file.  Pure.
+
+
+NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+")
+MUCH_TEXT = 400  # characters of a text that may count for a name
+
+# Characters of each part; with what goes behind a name, no file's is longer than 120.
+MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 24, 32, 48, 100
+
+
+def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
+    """What a recording is called: whose it is, what was asked, and what its `match` says beside
+    that, as 8 hex digits; the same for the same question."""
+    if call.operation == OTHER:
+        begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
+    else:
+        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
+        model = slug(scrubber.text(call.model), MOST_OF_MODEL)
+        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
+    ending = []
+    if call.turn:
+        ending.append(f"turn-{min(call.turn, 9999)}")
+    if call.tool_result is not None:
+        ending.append("result")
+    ending.append(hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:8])
+    left = MOST_OF_NAME - len("-".join([*begun, "", *ending]))
+    text = slug(scrubber.text(call.user), min(left, MOST_OF_TEXT))
+    return "-".join(filter(None, [*begun, text, *ending])).lower()
+
+
+def slug(text: str, most: int) -> str:
+    """A text in lower-case ASCII letters, digits and hyphens, so many of them at most, whole words
+    as far as there are several."""
+    plain = unicodedata.normalize("NFKD", text[:MUCH_TEXT]).encode("ascii", "ignore").decode()
+    words = NOT_IN_A_SLUG.sub("-", plain.lower()).strip("-")
+    if len(words) > most:
+        # One more character tells whether the last word is whole.
+        words = words[: most + 1].rpartition("-")[0] or words[:most]
+    return words.strip("-")
+
+
+# === recording/rhythm ========================================================
+# When the events of a recorded stream came: a file of times beside them.  Pure.
+
+
+def times_of(frames: Sequence[bytes], arrivals: Sequence[Arrival]) -> List[float]:
+    """Seconds before each frame of a body, in whole milliseconds: the first since the request was
+    sent, the others since the one before.  A frame came when its last byte was there."""
+    times: List[float] = []
+    before = 0
+    at = 0
+    for end in itertools.accumulate(map(len, frames)):
+        while at < len(arrivals) - 1 and arrivals[at].size < end:
+            at += 1
+        # Rounded before they are subtracted, so that no rounding adds up.
+        moment = max(before, round(arrivals[at].seconds * 1000))
+        times.append((moment - before) / 1000)
+        before = moment
+    return times
+
+
+def times_file(times: Sequence[float]) -> bytes:
+    """Such times as the bytes of their file."""
+    return utf8(loose(list(times)) + "\n")
+
+
+# === recording/making ========================================================
+# Of a capture a mock and the files that it names: what is recorded can be read back.  Pure.
+
+
+MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
+
+ISSUING = ("token", "metadata")  # operations of token endpoints
+
+JSON_TYPES = ("application/json", "text/json")
+
+# What files are called that no form but `raw` sends.
+EXTENSIONS: Mapping[str, str] = {
+    "application/json": "txt",  # which can't be read as such
+    "application/jsonl": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/pdf": "pdf",
+    "application/x-ndjson": "ndjson",
+    "application/x-subrip": "srt",
+    "application/xml": "xml",
+    "audio/aac": "aac",
+    "audio/flac": "flac",
+    "audio/mp3": "mp3",
+    "audio/mpeg": "mp3",
+    "audio/ogg": "ogg",
+    "audio/opus": "opus",
+    "audio/pcm": "pcm",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "image/gif": "gif",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/vtt": "vtt",
+    "text/xml": "xml",
+}
+
+
+@record
+class Made:
+    """A recording: `name`, the bytes of its `files` by their names in a data directory, and which
+    of them is the `mock`, the last one; or the `reason` why there is nothing to save."""
+
+    name: str
+    files: Mapping[str, bytes] = {}
+    mock: str = ""
+    reason: str = ""
+
+
+@record
+class Keeping:
+    """A way to keep an answer: the key of a response and the extension of the file that it names,
+    the type that is sent without being said, the head with which the file begins, the body in it,
+    and the times of its events, if they are known.  An empty body of `raw` needs no file."""
+
+    key: str
+    extension: str
+    usual_type: str
+    body: bytes
+    head: bytes = b""
+    times: Tuple[float, ...] = ()
+
+
+def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an exchange, nothing secret in it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    match = match_of(wire, call, scrubber)
+    if call.method == "HEAD":  # of which the answer has no body, and none for GET
+        match["method"] = call.method
+    return made_with(match, wire, call, capture, scrubber)
+
+
+def made_with(
+    match: Mapping[str, Json],
+    wire: WireFormat,
+    call: Call,
+    capture: Capture,
+    scrubber: Scrubber,
+) -> Made:
+    """The recording of an answer for whatever a `match` asks for, which a call does."""
+    name = name_of(call, match, scrubber)
+    reason = unsaved(call, capture.status)
+    if reason:
+        return Made(name, reason=reason)
+    headers = headers_of(capture, scrubber)
+    # The first form that holds the answer: the last holds any bytes.
+    for keeping in ways_to_keep(wire, call, capture, scrubber):
+        made = written_as(keeping, name, match, capture.status, headers)
+        reason = misread(made, keeping.body, wire, call)
+        if not reason:
+            return made
+    return Made(name, reason=f"it could not be read back: {reason}")
+
+
+def unsaved(call: Call, status: int) -> str:
+    """Why an answer is never saved, whatever it says; empty for those that are."""
+    if call.operation in ISSUING:
+        return "what issues credentials is never saved"
+    if status >= 500:
+        return f"an answer of status {status} is never saved"
+    if not 200 <= status < 300 and status < 400:
+        return f"an answer of status {status}, which leads elsewhere, is never saved"
+    return ""
+
+
+# --- headers ---
+
+
+def headers_of(capture: Capture, scrubber: Scrubber) -> Headers:
+    """The headers of an answer that are kept: its type, and what clients read."""
+    told = [("Content-Type", capture.header("content-type"))] if has_type(capture) else []
+    told += [one for one in kept_headers(capture.headers) if one[0].lower() != "content-type"]
+    scrubbed = [(name, scrubber.text(value)) for name, value in told]
+    return tuple(one for one in scrubbed if HEADER_NAME.fullmatch(one[0]) and is_sendable(one[1]))
+
+
+def has_type(capture: Capture) -> bool:
+    """Whether an answer says what it is."""
+    return bool(capture.header("content-type").strip())
+
+
+def is_sendable(value: str) -> bool:
+    """Whether a mock may have this as the value of a header."""
+    return not NOT_IN_A_HEADER.search(value)
+
+
+def spelled(headers: Headers, usual_type: str) -> Dict[str, Json]:
+    """The headers of a response as JSON, without the type that is sent without being said."""
+    told: Dict[str, Json] = {}
+    lines: Dict[str, List[str]] = {}
+    for name, value in headers:
+        values = lines.setdefault(name.lower(), [])
+        values.append(value)
+        if len(values) == 1:
+            told[name] = value
+        else:
+            told[next(one for one in told if one.lower() == name.lower())] = values
+    content_type = content_type_in(headers)
+    if content_type == usual_type:
+        told.pop("Content-Type", None)
+    elif not content_type:
+        told["Content-Type"] = None  # the server would say its own
+    return told
+
+
+def head_of(status: int, headers: Headers) -> bytes:
+    """The head of a transcript."""
+    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    return "".join(line + "\r\n" for line in [*lines, ""]).encode("latin-1", "replace")
+
+
+# --- forms ---
+
+
+def ways_to_keep(
+    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber
+) -> Iterator[Keeping]:
+    """The ways to keep an answer, the most readable first; the last holds any bytes."""
+    content_type, body = capture.header("content-type"), capture.body
+    if capture.status in NO_BODY:
+        yield Keeping("raw", "", "", b"")
+        return
+    kind = stream_kind(wire, call, capture)
+    if kind:
+        yield from ways_to_stream(wire, call, capture, scrubber, kind)
+    if is_json_type(capture.content_type) and body:
+        yield Keeping("body", "json", wire.json_type, scrubber.body(body, content_type))
+    extension = EXTENSIONS.get(capture.content_type, "bin")
+    if extension == "bin" and capture.content_type.startswith("text/"):
+        extension = "txt"
+    yield Keeping("raw", extension, "text/plain", scrubber.body(body, content_type))
+
+
+def is_json_type(content_type: str) -> bool:
+    """Whether a body of a type is JSON; one without a type may be."""
+    return content_type in ("", *JSON_TYPES) or content_type.endswith("+json")
+
+
+def stream_kind(wire: WireFormat, call: Call, capture: Capture) -> str:
+    """The title of the framing that an answer's events are in; empty for a whole answer."""
+    is_other = wire.operation == OTHER
+    if not capture.body or not (call.stream or is_other):
+        return ""
+    if capture.content_type in STREAM_TYPES:
+        return STREAM_TYPES[capture.content_type]
+    # Of another type only what the API itself sends so is a stream: Google's array is of JSON's.
+    original = Original(capture.status, capture.headers, capture.body)
+    if not is_other and framing_of_answer(original) == wire.framing(call).title:
+        return wire.framing(call).title
+    return ""
+
+
+def ways_to_stream(
+    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber, kind: str
+) -> Iterator[Keeping]:
+    """The ways to keep a stream in the framing of this title: with the times of its events, if
+    they are known, else without."""
+    frames = TEXT_CUTS[kind](capture.body)
+    body = b"".join(scrubber.frames(frames, kind))
+    told: List[Tuple[float, ...]] = [()]
+    if capture.arrivals:
+        told = [tuple(times_of(frames, capture.arrivals)), ()]
+    for times in told:
+        if kind == SSE.title and wire.framing(call).title == kind:
+            yield Keeping("events", "sse", wire.stream_type, body, times=times)
+        head = head_of(capture.status, headers_of(capture, scrubber))
+        yield Keeping("events", "http", "", body, head, times)
+
+
+# --- files ---
+
+
+def written_as(
+    keeping: Keeping, name: str, match: Mapping[str, Json], status: int, headers: Headers
+) -> Made:
+    """A recording whose answer is kept in this way."""
+    response: Dict[str, Json] = {}
+    files: Dict[str, bytes] = {}
+    if not keeping.head:  # which says them, too
+        if status != 200:
+            response["status"] = status
+        told = spelled(headers, keeping.usual_type)
+        if told:
+            response["headers"] = told
+    if keeping.body or keeping.head:
+        file = f"{RECORDINGS_FOLDER}/{name}.{keeping.extension}"
+        files[file] = keeping.head + keeping.body
+        response[keeping.key] = f"@{file}"
+    elif keeping.extension:
+        response[keeping.key] = ""
+    if keeping.times:
+        files[f"{RECORDINGS_FOLDER}/{name}{TIMES_EXTENSION}"] = times_file(keeping.times)
+        response["pace"] = RECORDED
+    mock = f"{MOCKS_FOLDER}/{name}.json"
+    spec = {"name": name, "match": dict(match), "response": response}
+    files[mock] = mock_file(spec)
+    return Made(name, files, mock)
+
+
+def misread(made: Made, body: bytes, wire: WireFormat, call: Call) -> str:
+    """What is wrong with a recording, once it is read as all mocks are: it can't be read, holds
+    another body, or would not answer the call that it was made of; empty if nothing is."""
+    spec = parse_json(made.files[made.mock])
+    try:
+        mock = parse_mock(MockNode.whole(spec, made.name, reader_of(made.files)))
+    except BadMock as error:
+        return str(error)
+    (answer,) = mock.answers
+    if body_in(answer.form) != body:
+        return "the body is another one then"
+    for difference in mock.differences(call, wire):
+        return explained(difference)
+    return ""
+
+
+def reader_of(files: Mapping[str, bytes]) -> ReadFile:
+    """Reads files that are not written yet."""
+
+    def read(name: str) -> bytes:
+        if name not in files:
+            raise FileNotFoundError(name)
+        return files[name]
+
+    return read
+
+
+def body_in(form: Form) -> Union[bytes, Json]:
+    """The body that a recorded or raw answer holds."""
+    if isinstance(form, Raw):
+        return form.body
+    if not isinstance(form, Recorded):
+        return None
+    if form.stream:
+        return form.stream.body
+    if form.frames:
+        return b"".join(form.frames)
+    return form.body
+
+
+def renamed(made: Made, name: str) -> Made:
+    """The same recording under another name."""
+    mock = f"{MOCKS_FOLDER}/{name}.json"
+    files = {file.replace(f"/{made.name}.", f"/{name}."): made.files[file] for file in made.files}
+    spec = parse_json(made.files[made.mock])
+    spec["name"] = name
+    for key, value in spec["response"].items():
+        if isinstance(value, str) and value.startswith("@"):
+            spec["response"][key] = value.replace(f"/{made.name}.", f"/{name}.")
+    files[mock] = mock_file(spec)
+    return Made(name, files, mock)
+
+
+def mock_file(spec: Json) -> bytes:
+    """A mock as the bytes of its file."""
+    return utf8(indented(spec) + "\n")
+
+
+# === recording/folder ========================================================
+# Where recordings go: each written whole or not at all, nothing overwritten, nothing outside.
+
+# May touch files, threading and time.
+
+
+MOST_OF_A_NAME = 1000  # recordings that are called the same
+LONGEST_TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
+EACH_LOOK_SECONDS = 0.01
+ALREADY = "recorded already"
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+for own_flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # where there are such
+    NEW_FILE |= getattr(os, own_flag, 0)
+
+
+class Outside(Exception):
+    """A folder that a link leads out of the data directory; the message names it."""
+
+
+class Folder:
+    """A data directory to which recordings are added.  `say` gets a line when they can't be."""
+
+    def __init__(self, root: str, say: Callable[[str], None]) -> None:
+        self.root, self.say = root, say
+        self.lock = threading.Lock()  # of two that save the same the second finds it
+        self.said: Set[str] = set()  # what is wrong, until it is not any more
+        self.file = ""  # the mock that was saved last, or was there already
+
+    def save(self, made: Made) -> str:
+        """Write the files of a recording; empty if it is saved, else why it is not."""
+        return self.keep(made)[1]
+
+    def keep(self, made: Made) -> Tuple[str, str]:
+        """Write the files of a recording, the mock last: the name of the mock's file, and why
+        there is none."""
+        if made.reason:
+            return "", made.reason
+        with self.lock:
+            try:
+                found = self.placed(made)
+            except Outside as error:
+                return "", self.complain(self.root, str(error))
+            except OSError as error:
+                return "", self.complain(self.place_of(error), error.strerror or str(error))
+            except (ValueError, MemoryError) as error:
+                return "", self.complain(self.root, str(error) or "no memory")
+            self.said.clear()
+        return found
+
+    def place_of(self, error: OSError) -> str:
+        """The folder in which something could not be done."""
+        root = os.path.realpath(self.root)
+        path = error.filename
+        if not isinstance(path, str) or not path.startswith(root + os.sep):
+            return self.root
+        inner = os.path.relpath(os.path.dirname(path), root)
+        return os.path.normpath(os.path.join(self.root, inner))
+
+    def complain(self, place: str, problem: str) -> str:
+        """What keeps recordings from being saved, said once in a line."""
+        reason = f"recordings can't be saved in {place}: {problem}"
+        if reason not in self.said:
+            self.said.add(reason)
+            self.say(f"{reason}; answers are passed on all the same")
+        return reason
+
+    def placed(self, made: Made) -> Tuple[str, str]:
+        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        os.makedirs(self.root, exist_ok=True)
+        root = os.path.realpath(self.root)
+        folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
+        with turn(folders[folder_of(made.mock)]):
+            for number in range(1, MOST_OF_A_NAME):
+                one = made
+                if number > 1:
+                    one = renamed(made, f"{made.name}-{number}")
+                self.file = one.mock
+                found = match_in(os.path.join(root, one.mock))
+                if found == match_of_mock(one.files[one.mock]):
+                    return "", ALREADY
+                if found is None and write_all(root, one.files):
+                    return one.mock, ""
+        return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
+
+
+def folder_of(file: str) -> str:
+    """The folder of a file that is named relative to a data directory."""
+    return file.rpartition("/")[0]
+
+
+def inside(root: str, name: str) -> str:
+    """A folder in a data directory, made if it is not there; Outside if a link leads elsewhere."""
+    path = root
+    for part in name.split("/"):
+        path = os.path.join(path, part)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(path)
+        if part in ("", ".", "..") or not os.path.realpath(path).startswith(root + os.sep):
+            raise Outside(f"{name} leads out of the data directory")
+    return path
+
+
+def match_of_mock(data: bytes) -> Json:
+    """What a recorded mock asks for; nothing that any asks for if it is none."""
+    try:
+        value = parse_json(data)
+    except ValueError:
+        return ()
+    return value.get("match", ()) if isinstance(value, dict) else ()
+
+
+def match_in(path: str) -> Json:
+    """The same of a file that is there; None if there is none."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            return match_of_mock(file.read())
+    except OSError:
+        return ()
+
+
+def write_all(root: str, files: Mapping[str, bytes]) -> bool:
+    """Write new files, in order, all or none of them; false if one of these names is taken."""
+    written: List[str] = []
+    try:
+        for name, data in files.items():
+            path = os.path.join(root, *name.split("/"))
+            write_new(path, data)
+            written.append(path)
+    except FileExistsError:
+        forget(written)
+        return False
+    except BaseException:
+        forget(written)
+        raise
+    return True
+
+
+def write_new(path: str, data: bytes) -> None:
+    """Write a file that is there whole or not at all; FileExistsError if there is one already."""
+    folder, name = os.path.split(path)
+    hidden = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.new")
+    number = os.open(hidden, NEW_FILE, 0o666)  # as the umask will have it
+    try:
+        with open(number, "wb") as file:
+            file.write(data)
+        put_in_place(hidden, path)
+    finally:
+        forget([hidden])
+
+
+def put_in_place(hidden: str, path: str) -> None:
+    """Give a file that is written its name; FileExistsError if another one has it."""
+    try:
+        os.link(hidden, path)
+        return
+    except FileExistsError:
+        raise
+    except (AttributeError, NotImplementedError, OSError):
+        pass  # a system or a file system without links
+    # Elsewhere than on Windows this would take the place of a file that is there.
+    if os.path.lexists(path):
+        raise FileExistsError(path)
+    os.rename(hidden, path)
+
+
+def forget(paths: List[str]) -> None:
+    """Remove files that may be there."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def turn(folder: str) -> Iterator[None]:
+    """Keeps other processes from saving to a folder meanwhile, where the system can: of two that
+    save the same the second finds it.  One that never ends is not waited for."""
+    try:
+        import fcntl
+
+        number = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows
+        yield
+        return
+    try:
+        take_turn(lambda: fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(number)
+
+
+def take_turn(lock: Callable[[], Any]) -> None:
+    """Take a lock that another process may have; it may also be that there are none here."""
+    end = time.monotonic() + LONGEST_TURN_SECONDS
+    while time.monotonic() < end:
+        try:
+            lock()
+            return
+        except BlockingIOError:
+            time.sleep(EACH_LOOK_SECONDS)
+        except OSError:
+            return
+
+
+# === recording/undoing =======================================================
+# Content codings undone as the bytes come, for what is kept.  May touch zlib.
+
+
+class NotUndone(Exception):
+    """Why a coding can't be undone."""
+
+
+class Unpacking:
+    """One coding, gzip or deflate, of at most `limit` bytes undone."""
+
+    def __init__(self, coding: str, limit: int) -> None:
+        self.coding, self.limit = coding, limit
+        self.unpacker: Any = None
+        self.held = b""  # too little to know what it is
+        self.made = 0
+
+    def feed(self, data: bytes) -> bytes:
+        """Undo some bytes."""
+        found: List[bytes] = []
+        data = self.held + data
+        self.held = b""
+        while data:
+            if self.unpacker is None:
+                if len(data) < 2:
+                    self.held = data
+                    break
+                bits = deflate_bits(data) if self.coding == "deflate" else GZIP
+                self.unpacker = zlib.decompressobj(bits)
+            found.append(self.unpacked(data))
+            if not self.unpacker.eof:
+                break
+            data = self.unpacker.unused_data
+            if data and self.coding == "deflate":
+                raise NotUndone("bytes follow its deflate data")
+            if data:  # another member (RFC 1952, 2.2)
+                self.unpacker = None
+        return b"".join(found)
+
+    def unpacked(self, data: bytes) -> bytes:
+        """What is in some bytes of one member."""
+        try:
+            found: bytes = self.unpacker.decompress(data, self.limit + 1 - self.made)
+        except zlib.error as error:
+            raise NotUndone(f"it is not {self.coding}: {error}") from None
+        self.made += len(found)
+        if self.made > self.limit:
+            raise NotUndone(too_long(self.limit))
+        return found
+
+    def end(self) -> None:
+        """No more bytes come."""
+        if self.held or (self.unpacker and not self.unpacker.eof):
+            raise NotUndone(f"its {self.coding} data ends too early")
+
+
+def too_long(limit: int) -> str:
+    """Why a body is not kept that has more bytes than that."""
+    return f"it is longer than {limit // (1024 * 1024)} MiB"
+
+
+class Undoing:
+    """The codings of one body, the last one undone first."""
+
+    def __init__(self, codings: Sequence[str], limit: int) -> None:
+        self.limit = limit
+        self.made = 0
+        self.stages: List[Unpacking] = []
+        self.wrong = ""
+        if len(codings) > MOST_CODINGS:
+            self.wrong = f"it has {len(codings)} content codings"
+        for coding in reversed([one.lower() for one in codings]):
+            if coding in ("gzip", "x-gzip", "deflate"):
+                self.stages.append(Unpacking(coding.replace("x-", ""), limit))
+            elif coding != "identity":
+                self.wrong = f"its content coding {shown(coding)} can't be undone"
+
+    def feed(self, data: bytes) -> bytes:
+        """Undo some bytes.  NotUndone says why they can't be."""
+        if self.wrong:
+            raise NotUndone(self.wrong)
+        for stage in self.stages:
+            data = stage.feed(data)
+        self.made += len(data)
+        if self.made > self.limit:
+            raise NotUndone(too_long(self.limit))
+        return data
+
+    def end(self) -> None:
+        """No more bytes come.  NotUndone says that some are missing."""
+        for stage in self.stages:
+            stage.end()
+
+
+# === recording/recorder ======================================================
+# What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
+
+
+MERGED_SECONDS = 0.0005  # what comes within this came at once
+
+
+class Taken:
+    """A body as it is kept while it passes: its codings undone, and when it came.
+
+    `why` says why it is not."""
+
+    def __init__(self, incoming: Incoming, began: float) -> None:
+        self.incoming, self.began = incoming, began
+        self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
+        self.body = bytearray()
+        self.arrivals: List[Arrival] = []
+        self.why = ""
+
+    def add(self, piece: bytes) -> None:
+        """Take a piece that has come now."""
+        if self.why or not piece:
+            return
+        try:
+            self.body += self.undoing.feed(piece)
+        except NotUndone as wrong:
+            self.give_up(str(wrong))
+            return
+        seconds = time.monotonic() - self.began
+        if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
+            seconds = self.arrivals.pop().seconds
+        self.arrivals.append(Arrival(seconds, len(self.body)))
+
+    def end(self) -> None:
+        """It is complete."""
+        if self.why or not self.body:
+            return
+        try:
+            self.undoing.end()
+        except NotUndone as wrong:
+            self.give_up(str(wrong))
+
+    def give_up(self, why: str) -> None:
+        """Keep none of it."""
+        self.why = why
+        self.body.clear()
+        self.arrivals.clear()
+
+    def capture(self, call: Call) -> Capture:
+        """The exchange that it was."""
+        incoming = self.incoming
+        arrivals = tuple(self.arrivals)
+        return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
+
+
+class Recorder:
+    """Keeps answers as mocks in a folder, those of 4xx only if told to; `when_saved` is called
+    when there is another one."""
+
+    def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
+        self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
+
+    def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
+        """Save an exchange; the name of the mock's file, or why there is none."""
+        status = capture.status
+        if 400 <= status < 500 and not self.with_errors:
+            return "", f"answers of status {status} are saved with --record-errors"
+        made = made_of(wire, call, capture)
+        reason = self.folder.save(made)
+        if reason:
+            return "", reason
+        self.when_saved()
+        return made.mock, ""
+
+
+# === recording/forwarding ====================================================
+# Forwarding: requests go to an upstream in threads of their own, and its answers come back.
+
+# May touch threading and time.
+
+
+EVENT_STREAM = "text/event-stream"
+PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
+
+
+class Forwarder:
+    """Forwards requests, so many at once; the others wait for their turn.
+
+    OSError if the file of an authority can't be used."""
+
+    # What tests may have otherwise.
+    connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
+    turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
+    closing_seconds = CLOSING_SECONDS
+
+    def __init__(
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        own_ports: Set[int],
+        say: Callable[[str], None],
+    ) -> None:
+        self.upstreams = Upstreams(settings.record)
+        self.recorder, self.own_ports, self.say = recorder, own_ports, say
+        self.trust = Trust(settings.record_ca)
+        self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
+        self.lock = threading.Condition()  # of all below
+        self.waiting: Deque[Passage] = deque()
+        self.links: Dict[Passage, Link] = {}  # of those that are under way
+        self.threads: Set[threading.Thread] = set()
+        self.is_closed = False
+
+    # --- from any thread ---
+
+    def begin(self, passage: Passage) -> None:
+        """Forward a request, now or when it is its turn."""
+        with self.lock:
+            if self.is_closed:
+                passage.refuse(Refused(503, "the server is being closed", code="not_forwarded"))
+                return
+            self.waiting.append(passage)
+            if len(self.threads) >= self.most:
+                return
+            thread = threading.Thread(target=self.run, name="forward", daemon=True)
+            self.threads.add(thread)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):  # there are as many as there may be
+            with self.lock:
+                self.threads.discard(thread)
+
+    def withdraw(self, passage: Passage) -> bool:
+        """Forward a request no more, unless its turn has come."""
+        with self.lock:
+            if passage not in self.waiting:
+                return False
+            self.waiting.remove(passage)
+            return True
+
+    def close(self) -> None:
+        """Let what is nearly done be done, and end the rest."""
+        with self.lock:
+            self.waiting.clear()
+            self.is_closed = True
+            self.lock.wait_for(lambda: not self.threads, self.closing_seconds)
+            threads = list(self.threads)
+            for passage, link in self.links.items():
+                link.cut()
+                passage.leave()
+        until = time.monotonic() + self.closing_seconds
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    # --- in threads of its own ---
+
+    def run(self) -> None:
+        """Forward what waits, until nothing does."""
+        while True:
+            with self.lock:
+                if not self.waiting:
+                    self.threads.discard(threading.current_thread())
+                    self.lock.notify_all()
+                    return
+                passage = self.waiting.popleft()
+                upstream = passage.upstream
+                link = Link(upstream, self.connect_seconds, self.silent_seconds)
+                self.links[passage] = link
+            try:
+                self.forward(passage, link)
+            finally:
+                link.close()
+                with self.lock:
+                    del self.links[passage]
+            del passage, link
+
+    def forward(self, passage: Passage, link: Link) -> None:
+        """Forward one request, and hand on what comes back."""
+        try:
+            Exchanged(self, passage, link).carry()
+        except Unanswered as wrong:
+            self.fail(passage, wrong.status, wrong.why)
+        except Exception as error:  # noqa: BLE001  a bug must cost one answer
+            self.fail(passage, 500, f"internal error: {type(error).__name__}: {error}")
+
+    def fail(self, passage: Passage, status: int, why: str) -> None:
+        """Tell the client why there is no answer, or have what it gets of one break off."""
+        forwarded = passage.forwarded
+        forwarded.reason = why
+        self.count(forwarded)
+        if self.is_closed:
+            forwarded.reason = "the server was closed"
+            passage.end(Cut("close"))
+        elif passage.is_ready:
+            self.say(f"{forwarded.url} broke off: {why}")
+            passage.end(Cut("close"))
+        else:
+            message = f"the request could not be forwarded to {forwarded.url}: {why}"
+            passage.refuse(Refused(status, message, code="not_forwarded"))
+
+
+class Exchanged:
+    """One request and its answer, on their way."""
+
+    def __init__(self, forwarder: Forwarder, passage: Passage, link: Link) -> None:
+        self.forwarder, self.passage, self.link = forwarder, passage, link
+        self.request = passage.call.request
+        self.incoming = Incoming(self.request.method)
+        self.is_stream = False  # whether it is handed on as it comes
+        self.pieces: List[bytes] = []  # if not
+
+    def carry(self) -> None:
+        """Send the request and hand on the answer."""
+        forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent)
+        link.connect(forwarder.trust, forwarder.own_ports)
+        unsent = link.send(head + body)
+        began = time.monotonic()
+        piece = b""
+        while not incoming.status:
+            piece = self.read(unsent)
+        passage.forwarded.status = incoming.status
+        is_stream = self.is_stream = self.comes_in_pieces()
+        if is_stream:
+            passage.answer(self.response())
+        taken = Taken(incoming, began)
+        while True:
+            taken.add(piece)
+            if is_stream and piece:
+                passage.put(piece)
+            elif piece:
+                self.pieces.append(piece)
+            if incoming.is_over:
+                break
+            piece = self.read(None)
+        self.keep(taken)
+        if is_stream:
+            passage.end()
+        else:
+            passage.answer(self.response())
+
+    def read(self, unsent: Optional[OSError]) -> bytes:
+        """What comes next of the body; a request that could not be sent may have an answer."""
+        try:
+            data = self.link.receive()
+        except Unanswered:
+            if unsent is None:
+                raise
+            told = f"it took only some of the request: {unsent.strerror or unsent}"
+            raise Unanswered(502, told) from None
+        if data:
+            return self.incoming.feed(data)
+        self.incoming.end()
+        return b""
+
+    def comes_in_pieces(self) -> bool:
+        """Whether the answer is a stream, too long, or nobody knows its end."""
+        incoming = self.incoming
+        if incoming.length is None or incoming.length > LONG:
+            return True
+        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer."""
+        values = self.incoming.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    def response(self) -> Response:
+        """The answer as its client gets it."""
+        incoming, passage = self.incoming, self.passage
+        headers = passed_headers(incoming.headers, self.request)
+        if self.is_stream:
+            is_events = self.content_type == EVENT_STREAM
+            coded = incoming.values("content-encoding")
+            frames = passage.frames(is_events and not coded)
+            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+        if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
+            return Response(incoming.status, headers, frames=(), may_gzip=False)
+        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+
+    def keep(self, taken: Taken) -> None:
+        """Have the exchange recorded, if it may be."""
+        passage, forwarder = self.passage, self.forwarder
+        taken.end()
+        why = taken.why
+        if self.request.method == "HEAD":
+            why = "an answer to HEAD has no body"
+        elif self.link.is_ragged:
+            why = "its TLS ended without a goodbye, so that it may be half an answer"
+        name = ""
+        if not why:
+            capture = taken.capture(passage.call)
+            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+        passage.forwarded.recorded, passage.forwarded.reason = name, why
+        forwarder.count(passage.forwarded)
+
+
+# === passing =================================================================
+# Passing on: a request that nobody here answers goes to an upstream, and its answer comes back.
+
+
+UNKNOWN_METHOD = 405  # of a path that a provider has with another one
+
+
+def passed_on(
+    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+) -> Work[Answered]:
+    """Work that gives the answer of an upstream.  Refused for what a request brings along that
+    has no effect on that."""
+    if brought.fields:
+        told = f"{HEADER} can't change an answer that is forwarded"
+        message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
+        raise Refused(400, message, code="bad_mock_response")
+    passage = Passage(upstream, wire, call)
+    forwarder.begin(passage)
+    try:
+        yield Wanting(passage.ready, forwarder.turn_seconds)
+        if forwarder.withdraw(passage):
+            told = f"{forwarder.most} others are being forwarded, and none ended in time"
+            passage.refuse(Refused(503, told, code="not_forwarded"))
+        while not passage.is_ready:  # it ends by itself
+            yield Wanting(passage.ready, WAIT_SECONDS)
+    except GeneratorExit:
+        passage.leave()
+        raise
+    return come_back(passage)
+
+
+def forwarded_to(
+    forwarder: Forwarder, wire: WireFormat, call: Call, state: State, brought: Brought
+) -> Optional[Work[Answered]]:
+    """Work that gives the answer of an upstream to a call that no mock answers, if there is one for
+    it.  What was stored here is known here alone; what a request breaks itself is not forwarded."""
+    if brought.has_fault or call.params.get("id") in state.responses:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def forwarded_elsewhere(
+    forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
+) -> Optional[Work[Answered]]:
+    """The same for a path that no provider has with this method; a probe asks this server."""
+    if brought.has_fault or (call.path in PROBES and call.method in ("GET", "HEAD")):
+        return None
+    owner = wire.shape if refused.status == UNKNOWN_METHOD else None
+    upstream = forwarder.upstreams.of_other(call.path, owner)
+    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def come_back(passage: Passage) -> Answered:
+    """What the client of a forwarded request gets."""
+    wire, call, forwarded = passage.wire, without_raw(passage.call), passage.forwarded
+    refused, response = passage.refused, passage.response
+    note = f"forwarded to {forwarded.url}"
+    feed: Optional[Passage] = None
+    if refused:
+        failure: Failure = wire.completed(call, own_failure(wire, refused))
+        response = failed(wire, call, failure, Delivery())
+        note = refused.message
+    elif response and not isinstance(response.frames, tuple) and response.frames is not None:
+        feed = passage
+    assert response
+    return Answered(
+        response, call, note=note, wire=wire, is_repeatable=False, feed=feed, forwarded=forwarded
+    )
+
+
+def without_raw(call: Call) -> Call:
+    """A call without the bytes of its request, which nobody is to keep."""
+    return replace(call, request=replace(call.request, raw=None))
+
+
+def let_go_of_raw(answered: Answered) -> Answered:
+    """An answer without the bytes of its request."""
+    call = answered.call
+    if call is None or call.request.raw is None:
+        return answered
+    return replace(answered, call=without_raw(call))
 
 
 # === schema ==================================================================
@@ -37631,27 +40561,77 @@ def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
+# === unowned =================================================================
+# What is answered where no provider has the path and no mock answers: the root, what may be done
+# with a path, and what is said of the others.  Pure.
+
+
+HEALTH = {"status": "healthy", "service": "mock-provider"}
+PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
+
+
+def health() -> Response:
+    """What the root says."""
+    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+
+
+def is_alike(miss: NearMiss) -> bool:
+    """Whether a mock may have been meant for what came on a path of no provider."""
+    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
+
+
+def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
+    what kept mocks from being read again."""
+    message = refused.message
+    if near:
+        message += f"; the closest mock is {near[0].sentence}"
+    message += not_reloaded
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+
+
+def options_response(request: Request) -> Response:
+    """What may be done with a path; to a browser's preflight, that it may."""
+    allowed = allow(request.path) or ", ".join(METHODS)
+    headers: Headers = (("Allow", allowed),)
+    if PREFLIGHT in request.headers:
+        wanted = request.headers.get("access-control-request-headers", "*")
+        headers += (
+            ("Access-Control-Allow-Methods", allowed),
+            ("Access-Control-Allow-Headers", wanted),
+            ("Access-Control-Max-Age", "86400"),  # a day
+        )
+    return Response(204, headers, may_gzip=False)
+
+
 # === answering ===============================================================
 # A request becomes a response: credentials, mocks, fallback, errors in the shape of the
 # provider.
 
 
-HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
 HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
     """Answers requests from mocks; one for all ports of a process."""
 
-    def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
+    def __init__(
+        self,
+        mocks: Mocks,
+        settings: Settings,
+        journal: Optional[Journal] = None,
+        forwarder: Optional[Forwarder] = None,
+    ) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+        self.forwarder = forwarder
         self.memory = Memory()
         self.guard = Guard(settings.credential, mocks.issuer)
         # Where no credential is checked, nothing is to take longer for it.
         self.worked = self.admitted if settings.credential else self.fresh
+        if forwarder:
+            self.checked, self.worked = self.worked, self.forgetful
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -37689,9 +40669,15 @@ class Answerer:
                 known.uses.count += 1
         return known
 
+    def forgetful(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, without the bytes that may be forwarded."""
+        return let_go_of_raw((yield from self.checked(request, session)))
+
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
-        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
+        bare = request
+        if not self.forwarder:  # nobody is to keep what is looked at here alone
+            bare = replace(request, raw=None)
         try:
             wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
@@ -37750,6 +40736,9 @@ class Answerer:
         try:
             brought = brought_along(call, self.settings.seed)
             given, is_repeatable = yield from self.given(wire, call, session, brought)
+            if not given and self.forwarder:
+                sent = forwarded_elsewhere(self.forwarder, wire, call, refused, brought)
+                given = (yield from sent) if sent else None
         except Refused as wrong:
             return self.refuse(request, wrong)
         if given:
@@ -37827,6 +40816,9 @@ class Answerer:
             return given if lasts else replace(given, is_repeatable=False)
         if self.settings.strict and not call.valid:
             return self.refused(wire, call, brought, is_repeatable)
+        sent = self.forwarder and forwarded_to(self.forwarder, wire, call, session.state, brought)
+        if sent:
+            return (yield from sent)
         # Where no mock is needed there is nothing to miss.
         if wire.needs_mock:
             echoes = self.settings.fallback == "echo" or brought.has_fault
@@ -37997,47 +40989,6 @@ def heavy(answer: str, request: Request, choices: int = 1) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request, and all of its choices say it."""
     return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
-
-
-def own_failure(wire: WireFormat, refused: Refused) -> Failure:
-    """An error of the server itself.  Its code is a word, which not every provider's clients read:
-    OpenRouter's SDK wants a number (verified)."""
-    code = None if wire.has_status else refused.code
-    return Failure(refused.status, refused.message, code=code, param=refused.param)
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
-
-
-def is_alike(miss: NearMiss) -> bool:
-    """Whether a mock may have been meant for what came on a path of no provider."""
-    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
-
-
-def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
-    what kept mocks from being read again."""
-    message = refused.message
-    if near:
-        message += f"; the closest mock is {near[0].sentence}"
-    message += not_reloaded
-    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
-
-
-def options_response(request: Request) -> Response:
-    """What may be done with a path; to a browser's preflight, that it may."""
-    allowed = allow(request.path) or ", ".join(METHODS)
-    headers: Headers = (("Allow", allowed),)
-    if PREFLIGHT in request.headers:
-        wanted = request.headers.get("access-control-request-headers", "*")
-        headers += (
-            ("Access-Control-Allow-Methods", allowed),
-            ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),  # a day
-        )
-    return Response(204, headers, may_gzip=False)
 
 
 # === log =====================================================================
@@ -38242,6 +41193,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "ended": entry.ended,
         "violations": [one.json() for one in asked.violations],
         "note": asked.note,
+        "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
     for name in ("model", "mock", "note"):
@@ -38293,6 +41245,8 @@ def request_line(entry: Entry) -> str:
     if asked.mock:
         words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
     words.append(asked.note[:TEXT_LIMIT])
+    if asked.forwarded:
+        words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)
 
 
@@ -38760,703 +41714,6 @@ class Loop:
         self.bell.close()
 
 
-# === recording/captures ======================================================
-# A capture: a request and what a provider answered, before it is a mock.  Pure.
-
-
-@record
-class Arrival:
-    """When so many bytes of a body were there: `seconds` since the request was sent, `size` bytes
-    of the decoded body in all."""
-
-    seconds: float
-    size: int
-
-
-@record
-class Capture:
-    """A request and its answer: status, header lines as they came, and the body, its transfer and
-    content codings undone.
-
-    `request` is as its client sent it, credentials and all, and None where nobody knows it (a
-    transcript of an answer alone).  `arrivals` are in order, the last of all bytes; empty where
-    nobody knows when they came."""
-
-    request: Optional[Request]
-    status: int
-    headers: Headers
-    body: bytes
-    arrivals: Tuple[Arrival, ...] = ()
-
-    def header(self, name: str) -> str:
-        """The first header of this lower-case name; empty if there is none."""
-        return next((value for one, value in self.headers if one.lower() == name), "")
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer in lower case, without its parameters."""
-        return self.header("content-type").partition(";")[0].strip().lower()
-
-
-# === keys ====================================================================
-# What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
-
-
-SCRUBBED = "***"  # what stands where a key was; it looks like none itself
-
-# OpenAI's and Anthropic's keys, as their documentation shows them.
-KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
-
-
-def without_keys(text: str) -> str:
-    """A text with what looks like a key scrubbed; once more it stays as it is."""
-    return KEY_IN_TEXT.sub(SCRUBBED, text)
-
-
-# === recording/scrubbing =====================================================
-# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
-
-
-# What clients read of an answer's head, beside its type.
-KEPT_HEADER = re.compile(
-    r"(?i)retry-after(?:-ms)?|(?:x|anthropic)-ratelimit-.*|openai-(?:version|processing-ms)"
-)
-
-
-def own_secrets(request: Request) -> Tuple[str, ...]:
-    """The credentials that a request brings, longest first."""
-    found: List[str] = []
-    for name, value in (*request.headers.items(), *request.query.items()):
-        if not SECRET.fullmatch(name):
-            continue
-        scheme, space, rest = value.partition(" ")
-        if space and scheme.lower() in SCHEMES:
-            value = rest
-        found.append(value.strip())
-    return tuple(sorted(filter(None, found), key=len, reverse=True))
-
-
-def kept_headers(headers: Headers) -> Headers:
-    """The headers of an answer that are kept for the client of a replay, but for its type."""
-    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
-
-
-class Scrubber:
-    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
-    they are repeated."""
-
-    def __init__(self, own: Iterable[str] = ()) -> None:
-        self.own = tuple(own)
-
-    def text(self, text: str) -> str:
-        """A text without keys; once more it stays as it is."""
-        for secret in self.own:
-            text = text.replace(secret, SCRUBBED)
-        return without_keys(text)
-
-    def value(self, value: Json) -> Json:
-        """A JSON value, the texts in it without keys."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(one) for one in value]
-        if isinstance(value, dict):
-            return {self.text(name): self.value(one) for name, one in value.items()}
-        return value
-
-    def body(self, data: bytes, content_type: str) -> bytes:
-        """A whole body of a media type, its exact bytes but for what is scrubbed."""
-        try:
-            return self.text(data.decode()).encode()
-        except UnicodeDecodeError:
-            return data
-
-    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
-        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
-        over several of them."""
-        return tuple(self.body(frame, "") for frame in frames)
-
-    def matcher(self, text: str) -> Json:
-        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
-        for whatever stands in their places."""
-        return self.text(text)
-
-
-# === recording/matches =======================================================
-# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
-
-
-def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
-    """The `match` of the recording of a call's answer."""
-    match: Dict[str, Json] = {"provider": call.provider, "api": call.api}
-    if call.operation == "other":
-        return {"operation": "other", "path": call.path, "method": call.method}
-    if call.operation != "generate":
-        match["operation"] = call.operation
-    if call.model:
-        match["model"] = scrubber.matcher(call.model)
-    match["stream"] = call.stream
-    match["user"] = scrubber.matcher(call.user)
-    match["turn"] = call.turn
-    return match
-
-
-# === recording/names =========================================================
-# Names of recordings: what was asked, as the name of a file.  Pure.
-
-
-NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+")
-MUCH_TEXT = 400  # characters of a text that may count for a name
-
-# Characters of each part; with what goes behind a name, no file's is longer than 120.
-MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 24, 32, 48, 100
-
-
-def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
-    """What a recording is called: whose it is, what was asked, and what its `match` says beside
-    that, as 8 hex digits; the same for the same question."""
-    if call.operation == OTHER:
-        begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
-    else:
-        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
-        model = slug(scrubber.text(call.model), MOST_OF_MODEL)
-        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
-    ending = []
-    if call.turn:
-        ending.append(f"turn-{min(call.turn, 9999)}")
-    if call.tool_result is not None:
-        ending.append("result")
-    ending.append(hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:8])
-    left = MOST_OF_NAME - len("-".join([*begun, "", *ending]))
-    text = slug(scrubber.text(call.user), min(left, MOST_OF_TEXT))
-    return "-".join(filter(None, [*begun, text, *ending])).lower()
-
-
-def slug(text: str, most: int) -> str:
-    """A text in lower-case ASCII letters, digits and hyphens, so many of them at most, whole words
-    as far as there are several."""
-    plain = unicodedata.normalize("NFKD", text[:MUCH_TEXT]).encode("ascii", "ignore").decode()
-    words = NOT_IN_A_SLUG.sub("-", plain.lower()).strip("-")
-    if len(words) > most:
-        # One more character tells whether the last word is whole.
-        words = words[: most + 1].rpartition("-")[0] or words[:most]
-    return words.strip("-")
-
-
-# === recording/rhythm ========================================================
-# When the events of a recorded stream came: a file of times beside them.  Pure.
-
-
-def times_of(frames: Sequence[bytes], arrivals: Sequence[Arrival]) -> List[float]:
-    """Seconds before each frame of a body, in whole milliseconds: the first since the request was
-    sent, the others since the one before.  A frame came when its last byte was there."""
-    times: List[float] = []
-    before = 0
-    at = 0
-    for end in itertools.accumulate(map(len, frames)):
-        while at < len(arrivals) - 1 and arrivals[at].size < end:
-            at += 1
-        # Rounded before they are subtracted, so that no rounding adds up.
-        moment = max(before, round(arrivals[at].seconds * 1000))
-        times.append((moment - before) / 1000)
-        before = moment
-    return times
-
-
-def times_file(times: Sequence[float]) -> bytes:
-    """Such times as the bytes of their file."""
-    return utf8(loose(list(times)) + "\n")
-
-
-# === recording/making ========================================================
-# Of a capture a mock and the files that it names: what is recorded can be read back.  Pure.
-
-
-MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
-
-ISSUING = ("token", "metadata")  # operations of token endpoints
-
-JSON_TYPES = ("application/json", "text/json")
-
-# What files are called that no form but `raw` sends.
-EXTENSIONS: Mapping[str, str] = {
-    "application/json": "txt",  # which can't be read as such
-    "application/jsonl": "ndjson",
-    "application/ndjson": "ndjson",
-    "application/pdf": "pdf",
-    "application/x-ndjson": "ndjson",
-    "application/x-subrip": "srt",
-    "application/xml": "xml",
-    "audio/aac": "aac",
-    "audio/flac": "flac",
-    "audio/mp3": "mp3",
-    "audio/mpeg": "mp3",
-    "audio/ogg": "ogg",
-    "audio/opus": "opus",
-    "audio/pcm": "pcm",
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "image/gif": "gif",
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/webp": "webp",
-    "text/csv": "csv",
-    "text/html": "html",
-    "text/vtt": "vtt",
-    "text/xml": "xml",
-}
-
-
-@record
-class Made:
-    """A recording: `name`, the bytes of its `files` by their names in a data directory, and which
-    of them is the `mock`, the last one; or the `reason` why there is nothing to save."""
-
-    name: str
-    files: Mapping[str, bytes] = {}
-    mock: str = ""
-    reason: str = ""
-
-
-@record
-class Keeping:
-    """A way to keep an answer: the key of a response and the extension of the file that it names,
-    the type that is sent without being said, the head with which the file begins, the body in it,
-    and the times of its events, if they are known.  An empty body of `raw` needs no file."""
-
-    key: str
-    extension: str
-    usual_type: str
-    body: bytes
-    head: bytes = b""
-    times: Tuple[float, ...] = ()
-
-
-def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
-    """The recording of an exchange, nothing secret in it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
-    return made_with(match_of(wire, call, scrubber), wire, call, capture, scrubber)
-
-
-def made_with(
-    match: Mapping[str, Json],
-    wire: WireFormat,
-    call: Call,
-    capture: Capture,
-    scrubber: Scrubber,
-) -> Made:
-    """The recording of an answer for whatever a `match` asks for, which a call does."""
-    name = name_of(call, match, scrubber)
-    reason = unsaved(call, capture.status)
-    if reason:
-        return Made(name, reason=reason)
-    headers = headers_of(capture, scrubber)
-    # The first form that holds the answer: the last holds any bytes.
-    for keeping in ways_to_keep(wire, call, capture, scrubber):
-        made = written_as(keeping, name, match, capture.status, headers)
-        reason = misread(made, keeping.body, wire, call)
-        if not reason:
-            return made
-    return Made(name, reason=f"it could not be read back: {reason}")
-
-
-def unsaved(call: Call, status: int) -> str:
-    """Why an answer is never saved, whatever it says; empty for those that are."""
-    if call.operation in ISSUING:
-        return "what issues credentials is never saved"
-    if status >= 500:
-        return f"an answer of status {status} is never saved"
-    if not 200 <= status < 300 and status < 400:
-        return f"an answer of status {status}, which leads elsewhere, is never saved"
-    return ""
-
-
-# --- headers ---
-
-
-def headers_of(capture: Capture, scrubber: Scrubber) -> Headers:
-    """The headers of an answer that are kept: its type, and what clients read."""
-    told = [("Content-Type", capture.header("content-type"))] if has_type(capture) else []
-    told += [one for one in kept_headers(capture.headers) if one[0].lower() != "content-type"]
-    scrubbed = [(name, scrubber.text(value)) for name, value in told]
-    return tuple(one for one in scrubbed if HEADER_NAME.fullmatch(one[0]) and is_sendable(one[1]))
-
-
-def has_type(capture: Capture) -> bool:
-    """Whether an answer says what it is."""
-    return bool(capture.header("content-type").strip())
-
-
-def is_sendable(value: str) -> bool:
-    """Whether a mock may have this as the value of a header."""
-    return not NOT_IN_A_HEADER.search(value)
-
-
-def spelled(headers: Headers, usual_type: str) -> Dict[str, Json]:
-    """The headers of a response as JSON, without the type that is sent without being said."""
-    told: Dict[str, Json] = {}
-    lines: Dict[str, List[str]] = {}
-    for name, value in headers:
-        values = lines.setdefault(name.lower(), [])
-        values.append(value)
-        if len(values) == 1:
-            told[name] = value
-        else:
-            told[next(one for one in told if one.lower() == name.lower())] = values
-    content_type = content_type_in(headers)
-    if content_type == usual_type:
-        told.pop("Content-Type", None)
-    elif not content_type:
-        told["Content-Type"] = None  # the server would say its own
-    return told
-
-
-def head_of(status: int, headers: Headers) -> bytes:
-    """The head of a transcript."""
-    lines = [f"HTTP/1.1 {status} {http_phrase(status)}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    return "".join(line + "\r\n" for line in [*lines, ""]).encode("latin-1", "replace")
-
-
-# --- forms ---
-
-
-def ways_to_keep(
-    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber
-) -> Iterator[Keeping]:
-    """The ways to keep an answer, the most readable first; the last holds any bytes."""
-    content_type, body = capture.header("content-type"), capture.body
-    if capture.status in NO_BODY:
-        yield Keeping("raw", "", "", b"")
-        return
-    kind = stream_kind(wire, call, capture)
-    if kind:
-        yield from ways_to_stream(wire, call, capture, scrubber, kind)
-    if is_json_type(capture.content_type) and body:
-        yield Keeping("body", "json", wire.json_type, scrubber.body(body, content_type))
-    extension = EXTENSIONS.get(capture.content_type, "bin")
-    if extension == "bin" and capture.content_type.startswith("text/"):
-        extension = "txt"
-    yield Keeping("raw", extension, "text/plain", scrubber.body(body, content_type))
-
-
-def is_json_type(content_type: str) -> bool:
-    """Whether a body of a type is JSON; one without a type may be."""
-    return content_type in ("", *JSON_TYPES) or content_type.endswith("+json")
-
-
-def stream_kind(wire: WireFormat, call: Call, capture: Capture) -> str:
-    """The title of the framing that an answer's events are in; empty for a whole answer."""
-    is_other = wire.operation == OTHER
-    if not capture.body or not (call.stream or is_other):
-        return ""
-    if capture.content_type in STREAM_TYPES:
-        return STREAM_TYPES[capture.content_type]
-    # Of another type only what the API itself sends so is a stream: Google's array is of JSON's.
-    original = Original(capture.status, capture.headers, capture.body)
-    if not is_other and framing_of_answer(original) == wire.framing(call).title:
-        return wire.framing(call).title
-    return ""
-
-
-def ways_to_stream(
-    wire: WireFormat, call: Call, capture: Capture, scrubber: Scrubber, kind: str
-) -> Iterator[Keeping]:
-    """The ways to keep a stream in the framing of this title: with the times of its events, if
-    they are known, else without."""
-    frames = TEXT_CUTS[kind](capture.body)
-    body = b"".join(scrubber.frames(frames, kind))
-    told: List[Tuple[float, ...]] = [()]
-    if capture.arrivals:
-        told = [tuple(times_of(frames, capture.arrivals)), ()]
-    for times in told:
-        if kind == SSE.title and wire.framing(call).title == kind:
-            yield Keeping("events", "sse", wire.stream_type, body, times=times)
-        head = head_of(capture.status, headers_of(capture, scrubber))
-        yield Keeping("events", "http", "", body, head, times)
-
-
-# --- files ---
-
-
-def written_as(
-    keeping: Keeping, name: str, match: Mapping[str, Json], status: int, headers: Headers
-) -> Made:
-    """A recording whose answer is kept in this way."""
-    response: Dict[str, Json] = {}
-    files: Dict[str, bytes] = {}
-    if not keeping.head:  # which says them, too
-        if status != 200:
-            response["status"] = status
-        told = spelled(headers, keeping.usual_type)
-        if told:
-            response["headers"] = told
-    if keeping.body or keeping.head:
-        file = f"{RECORDINGS_FOLDER}/{name}.{keeping.extension}"
-        files[file] = keeping.head + keeping.body
-        response[keeping.key] = f"@{file}"
-    elif keeping.extension:
-        response[keeping.key] = ""
-    if keeping.times:
-        files[f"{RECORDINGS_FOLDER}/{name}{TIMES_EXTENSION}"] = times_file(keeping.times)
-        response["pace"] = RECORDED
-    mock = f"{MOCKS_FOLDER}/{name}.json"
-    spec = {"name": name, "match": dict(match), "response": response}
-    files[mock] = mock_file(spec)
-    return Made(name, files, mock)
-
-
-def misread(made: Made, body: bytes, wire: WireFormat, call: Call) -> str:
-    """What is wrong with a recording, once it is read as all mocks are: it can't be read, holds
-    another body, or would not answer the call that it was made of; empty if nothing is."""
-    spec = parse_json(made.files[made.mock])
-    try:
-        mock = parse_mock(MockNode.whole(spec, made.name, reader_of(made.files)))
-    except BadMock as error:
-        return str(error)
-    (answer,) = mock.answers
-    if body_in(answer.form) != body:
-        return "the body is another one then"
-    for difference in mock.differences(call, wire):
-        return explained(difference)
-    return ""
-
-
-def reader_of(files: Mapping[str, bytes]) -> ReadFile:
-    """Reads files that are not written yet."""
-
-    def read(name: str) -> bytes:
-        if name not in files:
-            raise FileNotFoundError(name)
-        return files[name]
-
-    return read
-
-
-def body_in(form: Form) -> Union[bytes, Json]:
-    """The body that a recorded or raw answer holds."""
-    if isinstance(form, Raw):
-        return form.body
-    if not isinstance(form, Recorded):
-        return None
-    if form.stream:
-        return form.stream.body
-    if form.frames:
-        return b"".join(form.frames)
-    return form.body
-
-
-def renamed(made: Made, name: str) -> Made:
-    """The same recording under another name."""
-    mock = f"{MOCKS_FOLDER}/{name}.json"
-    files = {file.replace(f"/{made.name}.", f"/{name}."): made.files[file] for file in made.files}
-    spec = parse_json(made.files[made.mock])
-    spec["name"] = name
-    for key, value in spec["response"].items():
-        if isinstance(value, str) and value.startswith("@"):
-            spec["response"][key] = value.replace(f"/{made.name}.", f"/{name}.")
-    files[mock] = mock_file(spec)
-    return Made(name, files, mock)
-
-
-def mock_file(spec: Json) -> bytes:
-    """A mock as the bytes of its file."""
-    return utf8(indented(spec) + "\n")
-
-
-# === recording/folder ========================================================
-# Where recordings go: each written whole or not at all, nothing overwritten, nothing outside.
-
-# May touch files, threading and time.
-
-
-MOST_OF_A_NAME = 1000  # recordings that are called the same
-LONGEST_TURN_SECONDS = 2.0  # for which another process is waited for, and between two looks at it
-EACH_LOOK_SECONDS = 0.01
-ALREADY = "recorded already"
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-for own_flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT"):  # where there are such
-    NEW_FILE |= getattr(os, own_flag, 0)
-
-
-class Outside(Exception):
-    """A folder that a link leads out of the data directory; the message names it."""
-
-
-class Folder:
-    """A data directory to which recordings are added.  `say` gets a line when they can't be."""
-
-    def __init__(self, root: str, say: Callable[[str], None]) -> None:
-        self.root, self.say = root, say
-        self.lock = threading.Lock()  # of two that save the same the second finds it
-        self.said: Set[str] = set()  # what is wrong, until it is not any more
-
-    def save(self, made: Made) -> str:
-        """Write the files of a recording, the mock last; empty if it is saved, else why it is
-        not."""
-        if made.reason:
-            return made.reason
-        with self.lock:
-            try:
-                reason = self.saved(made)
-            except Outside as error:
-                return self.complain(str(error))
-            except OSError as error:
-                return self.complain(error.strerror or str(error))
-            except (ValueError, MemoryError) as error:
-                return self.complain(str(error) or "no memory")
-            self.said.clear()
-        return reason
-
-    def complain(self, problem: str) -> str:
-        """What keeps recordings from being saved, said once in a line."""
-        reason = f"recordings can't be saved in {self.root}: {problem}"
-        if reason not in self.said:
-            self.said.add(reason)
-            self.say(f"{reason}; answers are passed on all the same")
-        return reason
-
-    def saved(self, made: Made) -> str:
-        """The same, under the first name that is free; OSError or Outside where it can't be."""
-        os.makedirs(self.root, exist_ok=True)
-        root = os.path.realpath(self.root)
-        folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
-        with turn(folders[folder_of(made.mock)]):
-            for number in range(1, MOST_OF_A_NAME):
-                one = made
-                if number > 1:
-                    one = renamed(made, f"{made.name}-{number}")
-                found = match_in(os.path.join(root, one.mock))
-                if found == match_of_mock(one.files[one.mock]):
-                    return ALREADY
-                if found is None and write_all(root, one.files):
-                    return ""
-        return f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
-
-
-def folder_of(file: str) -> str:
-    """The folder of a file that is named relative to a data directory."""
-    return file.rpartition("/")[0]
-
-
-def inside(root: str, name: str) -> str:
-    """A folder in a data directory, made if it is not there; Outside if a link leads elsewhere."""
-    path = root
-    for part in name.split("/"):
-        path = os.path.join(path, part)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(path)
-        if part in ("", ".", "..") or not os.path.realpath(path).startswith(root + os.sep):
-            raise Outside(f"{name} leads out of the data directory")
-    return path
-
-
-def match_of_mock(data: bytes) -> Json:
-    """What a recorded mock asks for; nothing that any asks for if it is none."""
-    try:
-        value = parse_json(data)
-    except ValueError:
-        return ()
-    return value.get("match", ()) if isinstance(value, dict) else ()
-
-
-def match_in(path: str) -> Json:
-    """The same of a file that is there; None if there is none."""
-    if not os.path.lexists(path):
-        return None
-    try:
-        with open(path, "rb") as file:
-            return match_of_mock(file.read())
-    except OSError:
-        return ()
-
-
-def write_all(root: str, files: Mapping[str, bytes]) -> bool:
-    """Write new files, in order, all or none of them; false if one of these names is taken."""
-    written: List[str] = []
-    try:
-        for name, data in files.items():
-            path = os.path.join(root, *name.split("/"))
-            write_new(path, data)
-            written.append(path)
-    except FileExistsError:
-        forget(written)
-        return False
-    except BaseException:
-        forget(written)
-        raise
-    return True
-
-
-def write_new(path: str, data: bytes) -> None:
-    """Write a file that is there whole or not at all; FileExistsError if there is one already."""
-    folder, name = os.path.split(path)
-    hidden = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.new")
-    number = os.open(hidden, NEW_FILE, 0o666)  # as the umask will have it
-    try:
-        with open(number, "wb") as file:
-            file.write(data)
-        put_in_place(hidden, path)
-    finally:
-        forget([hidden])
-
-
-def put_in_place(hidden: str, path: str) -> None:
-    """Give a file that is written its name; FileExistsError if another one has it."""
-    try:
-        os.link(hidden, path)
-        return
-    except FileExistsError:
-        raise
-    except (AttributeError, NotImplementedError, OSError):
-        pass  # a system or a file system without links
-    # Elsewhere than on Windows this would take the place of a file that is there.
-    if os.path.lexists(path):
-        raise FileExistsError(path)
-    os.rename(hidden, path)
-
-
-def forget(paths: List[str]) -> None:
-    """Remove files that may be there."""
-    for path in paths:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-
-
-@contextlib.contextmanager
-def turn(folder: str) -> Iterator[None]:
-    """Keeps other processes from saving to a folder meanwhile, where the system can: of two that
-    save the same the second finds it.  One that never ends is not waited for."""
-    try:
-        import fcntl
-
-        number = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows
-        yield
-        return
-    try:
-        take_turn(lambda: fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB))
-        yield
-    finally:
-        os.close(number)
-
-
-def take_turn(lock: Callable[[], Any]) -> None:
-    """Take a lock that another process may have; it may also be that there are none here."""
-    end = time.monotonic() + LONGEST_TURN_SECONDS
-    while time.monotonic() < end:
-        try:
-            lock()
-            return
-        except BlockingIOError:
-            time.sleep(EACH_LOOK_SECONDS)
-        except OSError:
-            return
-
-
 # === repeats =================================================================
 # Requests that come again byte by byte, and the bytes of their answers.  Touches nothing.
 
@@ -39883,10 +42140,13 @@ class Core:
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
-        self.folder: Optional[Folder] = None
+        self.forwarder: Optional[Forwarder] = None
         if settings.record and settings.record_to:
-            self.folder = Folder(settings.record_to, self.log.say)
-        self.answerer = Answerer(self.mocks, settings, self.journal)
+            folder = Folder(settings.record_to, self.log.say)
+            recorder = Recorder(folder, settings.record_errors, self.mocks.files.look_now)
+            self.forwarder = Forwarder(settings, recorder, self.mocks.ports, self.log.say)
+            self.forwarder.count = self.journal.count_forwarded
+        self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
@@ -39948,6 +42208,8 @@ class Core:
 
     def close(self) -> None:
         """Give back what it holds of the system; the loop does not run any more."""
+        if self.forwarder:
+            self.forwarder.close()
         self.workers.close()
         self.log.close()
         self.loop.close()
@@ -39958,8 +42220,8 @@ class Core:
             self.thread.join(GRACE_SECONDS)
 
     def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
-        """What a signature of a request is held against, if one may be."""
-        if not self.settings.credential:
+        """What a signature of a request is held against, if one may be, and what is forwarded."""
+        if not (self.settings.credential or self.forwarder):
             return None
         return AsSent(head.target, head.lines, body)
 
@@ -40046,6 +42308,7 @@ def meant_variable(name: str, known: Iterable[str]) -> str:
 
 
 LARGEST_FILE = 256 * 1024 * 1024  # bytes; what it holds takes several times that in memory
+TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
 
 
 @record
@@ -40714,9 +42977,9 @@ DROPPED: JsonObject = {
 LIMITED: JsonObject = {
     "status": 429,
     "error": {
-        "message": "Chaos: rate limited",
+        "message": "Chaos: rate limit exceeded",
         "type": "rate_limit_error",
-        "code": "rate_limit_exceeded",
+        "code": "chaos_ratelimit",
     },
     "headers": {"retry-after": "1"},
 }
@@ -40743,11 +43006,14 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     pace = pauses_of(fixture, telling)
     if pace:
         more["pace"] = pace
-    if "chunkSize" in given:
-        more["chunk_size"] = max(1, counted(fixture["chunkSize"], "chunkSize"))
     broken = broken_off(fixture, pace, telling)
-    if broken and "chunkSize" not in given:
-        more["chunk_size"] = AIMOCK_CHUNK  # where it breaks is counted in aimock's events
+    if "chunkSize" in given or pace or broken:
+        # Time and place are counted in aimock's events.
+        size = fixture.get("chunkSize")
+        more["chunk_size"] = max(1, counted(AIMOCK_CHUNK if size is None else size, "chunkSize"))
+    if broken and broken["after_events"] > most_events(answer, more["chunk_size"]):
+        telling.note("truncateAfterChunks", "never comes: the answer has fewer chunks")
+        broken = {}
     variants = [one.laid_over({}, more) for one in answer.variants]
     if not broken:
         return tuple(variants)
@@ -40755,6 +43021,13 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     for one in reversed(variants[:]):
         variants.insert(variants.index(one), one.laid_over({"stream": True}, broken))
     return tuple(variants)
+
+
+def most_events(answer: Translated, size: int) -> int:
+    """How many events its text may have at most, in pieces of a size, whichever API streams it."""
+    response = answer.variants[-1].response
+    said = [response.get(key) for key in ("reasoning", "text", "tool_calls", "parts")]
+    return len(compact(said)) // size + 8 * (1 + sum(map(len, filter(None, said[2:])))) + 4
 
 
 def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
@@ -40882,6 +43155,11 @@ TURNS = (
     "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
     "turn if there is none of that number"
 )
+OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
+IN_A_SEQUENCE = (
+    "is the same for all APIs in a sequence: what one alone says (created, systemFingerprint, "
+    "webSearches, reasoningSignature, redactedThinking) is left out"
+)
 MOST_FIXTURES = 100_000  # of a file
 
 
@@ -40898,10 +43176,11 @@ class Fixture:
 
     def response_to(self, match: JsonObject) -> JsonObject:
         """What it answers to requests of a variant."""
-        for one in self.variants:
-            if one.match.items() <= match.items():
-                return one.response
-        return self.variants[-1].response
+        fitting = [one for one in self.variants if one.match.items() <= match.items()]
+        response = [*fitting, self.variants[-1]][0].response
+        if match.get("stream") is not False:
+            return response
+        return {key: value for key, value in response.items() if key not in OF_STREAMS}
 
 
 @record
@@ -40942,7 +43221,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
     for group in groups_of(usable):
         members = in_turn(group, unusable)
         made = list(mocks_of_group(members))
-        problem = problem_in(made, members[0].place) if members else ""
+        problem = wrong_with(made, members[0].place) if members else ""
         if problem:
             unusable += [f"{member.place}: {problem}" for member in members]
             continue
@@ -40953,7 +43232,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
 
 def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
     """One fixture; Unusable if no mock can be made of it."""
-    wanted(entry, place, "an object")
+    wanted(entry, "fixture", "an object")
     telling.unknown("", entry, FIXTURE_KEYS)
     match = wanted(entry.get("match"), "match", "an object")
     match = {key: value for key, value in match.items() if value is not None}
@@ -40968,8 +43247,12 @@ def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
         return Fixture(place, asked, before, variants)
     if before:
         telling.note("chaos", "can't take the place of one answer in a sequence by chance")
+    # Each mock counts for itself, so that requests of no two may fit the same answer.
+    kept = [one for one in variants[:-1] if one.match.keys() <= {"stream"}]
+    if len(kept) < len(variants) - 1:
+        telling.note("response", IN_A_SEQUENCE)
     number = counted(match["sequenceIndex"], "match.sequenceIndex")
-    return Fixture(place, asked, (), variants, number)
+    return Fixture(place, asked, (), (*kept, variants[-1]), number)
 
 
 def operation_of(match: JsonObject, answer: Translated) -> JsonObject:
@@ -41028,7 +43311,7 @@ def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
         return
     match = members[0].match
     for response in (response for member in members for response in member.before):
-        yield mock(match, {"response": response})
+        yield mock_with(match, {"response": response})
     is_sequence = members[0].number >= 0
     for asked in variants_of(members):
         responses = [member.response_to(asked) for member in members]
@@ -41037,7 +43320,7 @@ def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
             answers = {"response": responses[0]}
         if is_sequence:
             answers["times"] = len(responses)
-        yield mock({**match, **asked}, answers)
+        yield mock_with({**match, **asked}, answers)
 
 
 def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
@@ -41047,15 +43330,18 @@ def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
         if one.match not in found:
             found.append(one.match)
     found.sort(key=len, reverse=True)
-    return [*found, members[0].variants[-1].match]
+    general = members[0].variants[-1].match
+    if members[0].number >= 0 and found:
+        general = {**general, "stream": False}
+    return [*found, general]
 
 
-def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
+def mock_with(match: JsonObject, answers: JsonObject) -> JsonObject:
     """A mock, without a match that asks for nothing."""
     return {"match": match, **answers} if match else answers
 
 
-def problem_in(mocks: Sequence[Json], place: str) -> str:
+def wrong_with(mocks: Sequence[Json], place: str) -> str:
     """What is wrong with mocks that were made of a fixture; empty if nothing is."""
     for made in mocks:
         try:
@@ -41068,6 +43354,1157 @@ def problem_in(mocks: Sequence[Json], place: str) -> str:
 def no_file_at_all(name: str) -> bytes:
     """Of a mock that names no files."""
     raise FileNotFoundError(name)
+
+
+# === importing/asked =========================================================
+# Requests as files tell of them, and what they have to do with a provider.  Pure.
+
+
+# Hosts of which every path is an API's, those without a route of ours, too.
+API_HOSTS = (
+    *("api.openai.com", "api.anthropic.com", "api.mistral.ai", "api.deepseek.com", "api.groq.com"),
+    *("api.cohere.com", "api.cohere.ai", "api.together.xyz", "api.voyageai.com", "api.jina.ai"),
+    *("generativelanguage.googleapis.com", "aiplatform.googleapis.com"),
+)
+API_HOST_ENDS = (".openai.azure.com", "-aiplatform.googleapis.com", ".services.ai.azure.com")
+BEDROCK_HOSTS = ("bedrock-runtime.", "bedrock-agent-runtime.", "bedrock-mantle.")
+
+NO_BODY_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE")  # as a rule
+NEVER_KEPT = ("token", "metadata")  # operations that give out credentials
+
+UNRELATED = "has nothing to do with a provider"
+
+
+def request_of(
+    method: str, target: str, pairs: Iterable[Tuple[str, str]], body: bytes = b""
+) -> Request:
+    """A request as the server would get it, of a path or a full URL, and its header lines.
+
+    Refused, if its body is not in the coding that it says."""
+    headers = by_lower_name(pairs)
+    absolute = ABSOLUTE.match(target)
+    if absolute and "host" not in headers:
+        headers["host"] = absolute.group().rpartition("/")[2].rpartition("@")[2].lower()
+    head = Head(method.upper(), target, 1, headers)
+    codings = head.tokens("content-encoding")
+    if body and codings and not is_decoded(body):
+        body = decoded(body, codings, LARGEST_FILE)
+    return Request(head.method, head.path, head.query, headers, body)
+
+
+def by_lower_name(pairs: Iterable[Tuple[str, str]]) -> Dict[str, str]:
+    """Header lines by lower-case name; HTTP/2's own, such as :authority, are none but the host."""
+    headers: Dict[str, str] = {}
+    for name, value in pairs:
+        name = name.strip().lower()
+        if name == ":authority":
+            name = "host"
+        if not name or name.startswith(":"):
+            continue
+        if name not in headers:
+            headers[name] = value.strip()
+        elif name != "host":
+            separator = "; " if name == "cookie" else ", "
+            headers[name] += separator + value.strip()
+    return headers
+
+
+def is_decoded(body: bytes) -> bool:
+    """Whether a body is plain, whatever its headers say: tools undo codings and leave those."""
+    return body.lstrip()[:1] in (b"{", b"[") or body.startswith((b"data:", b"event:", b": "))
+
+
+def wire_of(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """Whose API a request is for, and what its path names.  Unusable, if nobody's."""
+    try:
+        wire, params = route(request)
+    except Refused:
+        if request.method in ("OPTIONS", "CONNECT") or not is_api_host(request):
+            raise Unusable(UNRELATED, is_other=True) from None
+        return other_like(shape_of(request)), {}
+    if wire.operation in NEVER_KEPT:
+        raise Unusable("gives out credentials, which are never kept", is_other=True)
+    # Any site may have a page /health or /version.
+    if wire.operation == "server" and request.method in ("GET", "HEAD"):
+        raise Unusable(UNRELATED, is_other=True)
+    return wire, params
+
+
+def is_api_host(request: Request) -> bool:
+    """Whether a request went to a host that has nothing but a provider's APIs."""
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    return host in API_HOSTS or host.endswith(API_HOST_ENDS) or host.startswith(BEDROCK_HOSTS)
+
+
+# === importing/told ==========================================================
+# What curl tells of one exchange, whichever way it was asked to tell it.  Pure.
+
+
+# Before whatever curl says: the time that --trace-time adds, and the ids of --trace-ids.
+STAMP = rb"(?:([0-9]{2}):([0-9]{2}):([0-9]{2}\.[0-9]{6}) )?(?:\[[0-9x-]+\] )?"
+
+# The last thing that curl says of a transfer that failed.
+CURL_FAILED = re.compile(rb"(?:^|\n)?curl: \([0-9]{1,3}\) ([^\r\n]*)\s*\Z")
+BROKEN_OFF = re.compile(rb"(?m)^" + STAMP + rb"(?:\*|== Info:) (transfer closed with [^\r\n]*)")
+
+NAME_AND_VALUE = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)")
+
+
+@record
+class ToldExchange:
+    """One exchange: where it begins in the file, what was asked, as far as it is told, and the
+    answer as `curl -i --raw` would have saved it.
+
+    `asked` is the body of the request, None where it is not told; `blocks` are the seconds since
+    the request and the sizes of what came of the body, where that is told; in what is not
+    `is_exact` other bytes than ASCII are dots."""
+
+    at: int
+    answer: bytes
+    method: str = ""
+    target: str = ""
+    headers: Headers = ()
+    asked: Optional[bytes] = None
+    blocks: Tuple[Tuple[float, int], ...] = ()
+    is_exact: bool = True
+    problem: str = ""
+
+
+def failure_in(data: bytes) -> str:
+    """What curl says of the failure of a transfer; empty if it says nothing."""
+    match = CURL_FAILED.search(data) or BROKEN_OFF.search(data)
+    if not match:
+        return ""
+    return match.group(match.lastindex or 0).decode("utf-8", "replace").strip()
+
+
+def header_of_line(line: bytes) -> Headers:
+    """The header in a line, if there is one; HTTP/2's own begin with a colon."""
+    match = NAME_AND_VALUE.fullmatch(line.strip())
+    if not match:
+        return ()
+    name, value = (part.decode("latin-1").strip() for part in match.groups())
+    return ((name, value),)
+
+
+# === importing/dumps =========================================================
+# What `curl --trace` and `--trace-ascii` write: each piece that was sent or came, as a dump.
+
+# Pure.
+
+
+DUMP_MARK = re.compile(
+    rb"(?m)^" + STAMP + rb"(?:=>|<=) (Send header|Send data|Recv header|Recv data)"
+    rb", ([0-9]{1,10}) bytes \(0x[0-9a-f]+\)\r?$"
+)
+DUMP_LINE = re.compile(rb"([0-9a-f]{4,10}): ([^\n]*?)\r?(?:\n|\Z)")
+HEX_BYTES = re.compile(rb"(?:[0-9a-f]{2} ){1,16} *")
+HEX_COLUMNS = 48  # characters of a line that are its bytes in hexadecimal
+REQUEST_HEAD = re.compile(rb"([A-Z]+) (\S+) HTTP/[0-9.]+\r\n")
+
+DAY = 24 * 60 * 60  # seconds: what is told of the time is a day's
+
+# A JSON text, or a dot outside of one that is none of a number nor of a name: a line feed.
+TEXT_OR_FEED = re.compile(
+    rb'("(?:[^"\\]|\\.)*")|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])', re.DOTALL
+)
+
+
+@record
+class Dumped:
+    """What was sent or came at once; `second` is one of a day, if it is told, and in what is not
+    `is_exact` all that is not printable is a dot."""
+
+    kind: str
+    data: bytes
+    at: int
+    second: Optional[float]
+    is_exact: bool
+
+
+def told_in_dumps(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in a trace."""
+    pieces: List[Dumped] = []
+    start = 0
+    for piece in dumped_in(data):
+        if piece.kind == "Send header" and REQUEST_HEAD.match(piece.data) and pieces:
+            yield told_by(pieces, data[start : piece.at])
+            pieces, start = [], piece.at
+        pieces.append(piece)
+    if pieces:
+        yield told_by(pieces, data[start:])
+
+
+def dumped_in(data: bytes) -> Iterator[Dumped]:
+    """The pieces of a trace, without those of TLS.  What lies between is what curl says, or a body
+    that it also wrote there."""
+    for match in DUMP_MARK.finditer(data):
+        second = None
+        if match.group(1):
+            hours, minutes, seconds = (float(match.group(number)) for number in (1, 2, 3))
+            second = hours * 3600 + minutes * 60 + seconds
+        start = data.find(b"\n", match.end()) + 1 or len(data)
+        dumped, is_exact = undumped(data, start, int(match.group(5)))
+        yield Dumped(match.group(4).decode(), dumped, match.start(), second, is_exact)
+
+
+def undumped(data: bytes, at: int, size: int) -> Tuple[bytes, bool]:
+    """The bytes in the lines of a dump from here on, and whether they are exact."""
+    lines: List[Tuple[int, bytes]] = []
+    match = DUMP_LINE.match(data, at)
+    while match and int(match.group(1), 16) < size:
+        offset = int(match.group(1), 16)
+        if lines and offset <= lines[-1][0]:
+            break
+        lines.append((offset, match.group(2)))
+        match = DUMP_LINE.match(data, match.end())
+    columns = [text[:HEX_COLUMNS] for _, text in lines]
+    if all(HEX_BYTES.fullmatch(text) for text in columns):
+        found = bytes.fromhex(b"".join(columns).decode("latin-1"))
+        if len(found) == size:
+            return found, True
+    return from_ascii(lines, size), False
+
+
+def from_ascii(lines: List[Tuple[int, bytes]], size: int) -> bytes:
+    """The bytes of lines at their offsets: behind what lacks two bytes there was a CR LF."""
+    found: List[bytes] = []
+    ends = [offset for offset, _ in lines[1:]] + [size]
+    for (offset, text), end in zip(lines, ends):
+        found.append(text)
+        if end - offset - len(text) == len(b"\r\n"):
+            found.append(b"\r\n")
+    return b"".join(found)
+
+
+def told_by(pieces: List[Dumped], text: bytes) -> ToldExchange:
+    """One exchange of its pieces, and all that is written of it."""
+    data = {kind: joined_data(pieces, kind) for kind in ("Send header", "Recv header")}
+    method = target = ""
+    line = REQUEST_HEAD.match(data["Send header"])
+    if line:
+        method, target = (part.decode("latin-1") for part in line.groups())
+    headers = tuple(
+        header for one in data["Send header"].split(b"\r\n")[1:] for header in header_of_line(one)
+    )
+    return ToldExchange(
+        pieces[0].at,
+        data["Recv header"] + joined_data(pieces, "Recv data"),
+        method,
+        target,
+        headers,
+        joined_data(pieces, "Send data"),
+        blocks_of(pieces),
+        all(piece.is_exact for piece in pieces),
+        failure_in(text),
+    )
+
+
+def joined_data(pieces: List[Dumped], kind: str) -> bytes:
+    """All data of one kind."""
+    return b"".join(piece.data for piece in pieces if piece.kind == kind)
+
+
+def blocks_of(pieces: List[Dumped]) -> Tuple[Tuple[float, int], ...]:
+    """Seconds since the request was sent, and sizes, of what came of a body."""
+    sent = [one.second for one in pieces if one.kind.startswith("Send") and one.second is not None]
+    came = [one for one in pieces if one.kind == "Recv data" and one.second is not None]
+    if not sent:
+        return ()
+    return tuple(
+        (round((one.second - sent[-1]) % DAY, 6), len(one.data)) for one in came if one.second
+    )
+
+
+def with_feeds(data: bytes) -> Optional[bytes]:
+    """JSON, or a stream of it, with the line feeds for which --trace-ascii writes dots; None if
+    dots in it may stand for letters, of which each would be two bytes at least."""
+    texts = [match.group(1) for match in TEXT_OR_FEED.finditer(data) if match.group(1)]
+    if any(b".." in text for text in texts):
+        return None
+    return TEXT_OR_FEED.sub(lambda match: match.group(1) or b"\n", data)
+
+
+# === importing/verbose =======================================================
+# What `curl -v` writes: its own sentences, heads line by line, and the body in between.  Pure.
+
+
+# The first line of a request begins an exchange.
+SENT_LINE = re.compile(rb"(?m)^" + STAMP + rb"> ([A-Z]{3,10}) (\S+) HTTP/[0-9.]+ *\r?$")
+SENT = re.compile(STAMP + rb"> ?([^\r\n]*)\r?\n?")
+CAME = re.compile(STAMP + rb"< ?([^\r\n]*)\r?\n?")
+CAME_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}\b")
+
+PROGRESS = (
+    rb"^ *% Total +% Received[^\n]*\n +Dload[^\n]*\n(?:\r?\n)?"
+    rb"|\r[ 0-9]{3} .{5}  [ 0-9]{3} .{5}  [ 0-9]{3} .{5}  .{5}  .{5} [-0-9:dh ]{8} [-0-9:dh ]{8}"
+    rb" [-0-9:dh ]{8} .{5}\n?"
+)
+METER = re.compile(rb"(?m)" + PROGRESS)
+
+# What curl writes beside heads and body, which may stand behind a body that ends without a line
+# feed, or in the midst of one that is written in blocks: what it says itself, the sizes of what it
+# does not show, and the progress meter (its tool_cb_dbg.c and tool_cb_prg.c).
+NOISE = re.compile(
+    rb"(?m)^" + STAMP + rb"\*(?: [^\n]*)?(?:\n|\Z)"
+    rb"|[{}] \[[0-9]+ bytes data\]\r?(?:\n|\Z)"
+    rb"|\* (?:Connection #[0-9]+ |Closing connection|shutting down connection #|TLSv1\.[0-9] \("
+    rb"|Re-using existing|Reusing existing|Found bundle for|Leftovers after|Excess found"
+    rb"|transfer closed with|Issue another request)[^\n]*(?:\n|\Z)"
+    rb"|curl: \([0-9]{1,3}\) [^\n]*\s*\Z"
+    rb"|" + PROGRESS
+)
+
+
+def told_verbosely(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in what curl -v writes."""
+    starts = list(SENT_LINE.finditer(data))
+    ends = [match.start() for match in starts[1:]] + [len(data)]
+    for match, end in zip(starts, ends):
+        text = data[match.start() : end]
+        sent, answer = heads_and_body(NOISE.sub(b"", text))
+        method, target = (part.decode("latin-1") for part in match.groups()[-2:])
+        headers = tuple(header for line in sent[1:] for header in header_of_line(line))
+        yield ToldExchange(match.start(), answer, method, target, headers, problem=failure_in(text))
+
+
+def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:
+    """The lines of a request's head, and the answer as curl -i would have saved it."""
+    sent: List[bytes] = []
+    head: List[bytes] = []
+    body: List[bytes] = []
+    is_open = True  # until the empty line behind a final head
+    for line in text.splitlines(keepends=True):
+        asked, came = SENT.fullmatch(line), CAME.fullmatch(line)
+        if asked and not head:
+            sent.append(asked.group(4))
+        elif came and CAME_STATUS.match(came.group(4)):
+            head, is_open = [came.group(4)], True  # the head before was an interim one
+        elif came and is_open and head:
+            head.append(came.group(4))
+            is_open = bool(came.group(4))
+        elif not (came and head and SAVED_HEADER.fullmatch(came.group(4))):  # a trailer
+            body.append(line)
+    if not head:
+        return sent, b""
+    return sent, b"\r\n".join([*filter(None, head), b"", b""]) + b"".join(body)
+
+
+# === importing/curl ==========================================================
+# What curl saves of exchanges, read as captures: `-i`, `--raw`, `-v`, `--trace`.  Pure.
+
+
+CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
+LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
+
+
+def is_curl(data: bytes) -> bool:
+    """Whether a file is what curl saves."""
+    begun = as_utf8(data[:TOLD_BY])
+    marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
+    return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
+
+
+def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
+    """What each exchange of a transcript holds."""
+    if len(data) > LARGEST_FILE:
+        yield Find(name, reason=f"is larger than {LARGEST_FILE >> 20} MiB")
+        return
+    data = as_utf8(data)
+    found = False
+    for told in told_in(data):
+        found = True
+        line = data.count(b"\n", 0, told.at) + 1
+        place = f"{name}: line {line}"
+        if told.method:
+            place += f", {told.method} {told_url(told.target)}"
+        try:
+            yield find_of(told, place)
+        except Unusable as why:
+            yield unusable(place, why)
+        except NoTranscript as wrong:
+            yield Find(place, reason=str(wrong))
+        except Refused as refused:
+            yield Find(place, reason=f"can't be decoded: {refused.message}")
+    if not found:
+        yield Find(name, reason="holds no answer with its head, as curl -is saves it")
+
+
+def told_in(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in a transcript, whichever kind it is."""
+    if DUMP_MARK.search(data):
+        return told_in_dumps(data)
+    if SENT_LINE.search(data):
+        return told_verbosely(data)
+    return told_alone(data)
+
+
+def told_alone(data: bytes) -> Iterator[ToldExchange]:
+    """The answers of `curl -i`, one after the other where it was given several URLs."""
+    problem = failure_in(data)
+    if not is_transcript(data):
+        data = METER.sub(b"", data)
+    at = len(data) - len(data.lstrip())
+    while at < len(data):
+        end = len(data)
+        with contextlib.suppress(NoTranscript):  # which is told when it is read
+            _, fields, body = last_head(data[at:])
+            end -= len(body) - (extent(fields, body) or len(body))
+        yield ToldExchange(at, data[at:end], problem=problem)
+        at = end + len(data[end:]) - len(data[end:].lstrip())
+        # What else stands there, curl -w or a shell wrote.
+        if not STATUS_LINE.match(data, at):
+            return
+
+
+# --- one exchange ---
+
+
+def find_of(told: ToldExchange, place: str) -> Find:
+    """What an exchange holds."""
+    if told.problem:
+        problem = without_keys(unkeyed(told.problem))
+        ending = "had no answer" if not told.answer else "was broken off"
+        raise Unusable(f"{ending}: {problem}")
+    if told.method == "CONNECT":
+        raise Unusable("is a proxy's tunnel", is_other=True)
+    if not told.answer:
+        raise Unusable("has no answer in it")
+    capture = answer_of(told)
+    if not told.method:
+        return Find(place, capture)
+    request, lacks_body = asked_in_transcript(told)
+    return Find(place, replace(capture, request=request), lacks_body=lacks_body)
+
+
+def asked_in_transcript(told: ToldExchange) -> Tuple[Request, bool]:
+    """The request, and whether its body is not told."""
+    request = request_of(told.method, told.target, told.headers)
+    length = request.headers.get("content-length", "0")
+    sends_body = length != "0" or "transfer-encoding" in request.headers
+    if told.asked is None or not sends_body:
+        return request, sends_body
+    body = told.asked
+    if "transfer-encoding" in request.headers:
+        reader = ChunkedBody(LARGEST_FILE)
+        if reader.feed(body):
+            body = bytes(reader.pieces)
+    elif length.isdigit() and len(body) < int(length):
+        raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the request")
+    if not told.is_exact:
+        body = restored(body)
+    return request_of(told.method, told.target, told.headers, body), False
+
+
+def answer_of(told: ToldExchange) -> Capture:
+    """The answer, its codings undone."""
+    status, fields, body = last_head(told.answer.lstrip())
+    length = extent(fields, body)
+    if not body and length != 0 and told.method != "HEAD" and status not in NO_BODY:
+        raise Unusable(
+            "has no body of the answer in it: curl -o writes it elsewhere, -I asks for none"
+        )
+    if length is not None and length > len(body):
+        raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the answer")
+    if length is not None:
+        told = replace(told, answer=told.answer[: len(told.answer) - len(body) + length])
+    original = parse_transcript(told.answer)
+    body = original.body
+    if original.is_coded:
+        codings = [value for name, value in fields if name.lower() == "content-encoding"]
+        names = [one.strip().lower() for one in ",".join(codings).split(",")]
+        body = decoded(body, names, LARGEST_FILE)
+    if not told.is_exact and body:
+        body = restored(body)
+    headers = tuple(one for one in original.headers if one[0].lower() != "content-encoding")
+    arrivals: Tuple[Arrival, ...] = ()
+    if not original.is_coded:
+        arrivals = arrivals_in(told, original.frames is not None, len(body))
+    return Capture(None, original.status, headers, body, arrivals)
+
+
+def extent(fields: Headers, body: bytes) -> Optional[int]:
+    """How many bytes of what follows a head are its body, as far as its framing is there; more than
+    there are, if some are missing."""
+    values = {name.lower(): value.strip().lower() for name, value in fields}
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        if not CHUNK_HEAD.match(body):
+            return None  # curl has undone them
+        reader = ChunkedBody(LARGEST_FILE)
+        try:
+            if not reader.feed(body):
+                return len(body) + 1
+        except Refused:
+            return None
+        return len(body) - len(reader.rest)
+    length = values.get("content-length", "")
+    # Of a coded body, which curl --compressed undoes.
+    is_plain = values.get("content-encoding", "identity") == "identity"
+    if length.isdigit() and len(length) < 12 and (is_plain or not is_utf8(body)):
+        return int(length)
+    return None
+
+
+def restored(body: bytes) -> bytes:
+    """A body of --trace-ascii, if nothing of it is lost."""
+    found = with_feeds(body)
+    if found is None:
+        raise Unusable(LOST)
+    if framing_of(found) != SSE.title:
+        try:
+            parse_json(found)
+        except ValueError:
+            raise Unusable(LOST) from None
+    return found
+
+
+def arrivals_in(told: ToldExchange, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
+    """When the body came, where that is told; of chunks without what frames them."""
+    arrivals: List[Arrival] = []
+    if not told.blocks:
+        return ()
+    _, _, body = last_head(told.answer.lstrip())
+    reader, at = ChunkedBody(LARGEST_FILE), 0
+    for seconds, length in told.blocks:
+        there = at + length
+        if is_chunked:
+            reader.feed(body[at:there])
+            arrivals.append(Arrival(seconds, len(reader.pieces)))
+        else:
+            arrivals.append(Arrival(seconds, min(there, size)))
+        at = there
+    if arrivals[-1].size != size:
+        return ()
+    return tuple(arrivals)
+
+
+# === importing/texts =========================================================
+# Bodies that a HAR holds as texts, lists of parameters or base64, as the bytes that they were.
+
+# Pure.
+
+
+# What mitmproxy takes for Latin-1: all that names no charset and is not JSON (its room
+# net/http/headers).
+LATIN_TOOL = "mitmproxy"
+UNREADABLE = "\ufffd"  # what stands for bytes that are no text
+CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+
+
+def bytes_of_text(text: str, content_type: str, tool: str) -> bytes:
+    """The bytes that a tool has read as a text of a media type."""
+    charset = "utf-8"
+    named = CHARSET.search(content_type)
+    if named:
+        charset = named.group(1)
+    elif tool == LATIN_TOOL and "json" not in content_type.lower():
+        charset = "latin-1"
+    for one in (charset, "utf-8"):
+        try:
+            # What was no text, mitmproxy keeps as surrogates.
+            return text.encode(one, "surrogateescape")
+        except (LookupError, UnicodeError):
+            continue
+    return utf8(text)
+
+
+def bytes_of_base64(text: str) -> bytes:
+    """The bytes that a text in base64 stands for."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise Unusable("says that a body is base64, and it is not") from None
+
+
+def posted_body(posted: Json, tool: str, content_type: str) -> bytes:
+    """The body of a request in its `postData`: a text, base64, or the fields of a form."""
+    if not isinstance(posted, dict):
+        return b""
+    text = posted.get("text")
+    if isinstance(text, str) and text:
+        if "base64" in (posted.get("encoding"), posted.get("_encoding")):
+            return bytes_of_base64(text)
+        is_form = "multipart/" in content_type.lower()
+        if is_form and UNREADABLE in text:
+            raise Unusable("is a form with a file, of which the tool has lost bytes")
+        return bytes_of_text(text, content_type, tool)
+    for name in ("_file", "_sha1"):  # Playwright's
+        if isinstance(posted.get(name), str):
+            raise Unusable("has the body of its request in another file, which is not read")
+    fields = listed_fields(posted.get("params"))
+    if not fields:
+        return b""
+    if "multipart/" in content_type.lower():
+        return multipart(fields, parameters(content_type).get("boundary", ""))
+    pairs = [(one["name"], one["value"]) for one in fields]
+    return urlencode(pairs, errors="replace").encode()
+
+
+def listed_fields(params: Json) -> List[Dict[str, str]]:
+    """The fields of a form: name and value, and of files what they are called and their type."""
+    found = []
+    for one in params if isinstance(params, list) else ():
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            continue
+        field = {key: value for key, value in one.items() if isinstance(value, str)}
+        if "fileName" in field and not field.get("value"):
+            raise Unusable("is a form with a file, whose bytes are not in the HAR")
+        field.setdefault("value", "")
+        found.append(field)
+    return found
+
+
+def multipart(fields: List[Dict[str, str]], boundary: str) -> bytes:
+    """A form of several parts, with the boundary that its request names."""
+    if not boundary:
+        raise Unusable("is a form whose boundary is not in the HAR")
+    lines: List[str] = []
+    for field in fields:
+        told = f'Content-Disposition: form-data; name="{field["name"]}"'
+        if "fileName" in field:
+            told += f'; filename="{field["fileName"]}"'
+        lines += [f"--{boundary}", told]
+        if field.get("contentType"):
+            lines.append(f"Content-Type: {field['contentType']}")
+        lines += ["", field["value"]]
+    return utf8("\r\n".join([*lines, f"--{boundary}--", ""]))
+
+
+# === importing/har ===========================================================
+# HAR 1.2 files, as browsers, proxies and test tools write them, read as captures.  Pure.
+
+
+HAR_BEGINS = re.compile(rb'\s*\{.{0,4000}?"log"\s*:\s*\{', re.DOTALL)
+HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
+
+
+GZIP_BEGINS = b"\x1f\x8b"
+MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
+NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
+
+
+def is_har(data: bytes) -> bool:
+    """Whether a file is a HAR, or the beginning of one."""
+    begun = as_utf8(data[:TOLD_BY])
+    return bool(HAR_BEGINS.match(begun) and HAR_HOLDS.search(begun))
+
+
+def exchanges_in_har(data: bytes, name: str) -> Iterator[Find]:
+    """What each entry of a HAR holds."""
+    try:
+        entries, tool = entries_in(data)
+    except Unusable as why:
+        yield unusable(name, why)
+        return
+    for number, entry in enumerate(entries, 1):
+        place = f"{name}: entry {number}"
+        method, url = text_within(entry, "request", "method"), text_within(entry, "request", "url")
+        if method and url:
+            place += f", {method} {told_url(url)}"
+        try:
+            yield Find(place, capture_of(entry, tool))
+        except Unusable as why:
+            yield unusable(place, why)
+        except Refused as refused:
+            yield Find(place, reason=f"can't be decoded: {refused.message}")
+
+
+def entries_in(data: bytes) -> Tuple[List[Json], str]:
+    """The entries of a HAR, and the name of the tool that wrote it."""
+    if len(data) > LARGEST_FILE:
+        raise Unusable(f"is larger than {LARGEST_FILE >> 20} MiB")
+    try:
+        value = parse_json(as_utf8(data))
+    except ValueError as error:
+        raise Unusable(f"is no HAR: {error}") from None
+    entries = within(value, "log", "entries")
+    if not isinstance(entries, list):
+        raise Unusable("is no HAR: it has no array log.entries")
+    if not entries:
+        raise Unusable("holds no entry")
+    return entries, text_within(value, "log", "creator", "name").lower()
+
+
+def text_within(value: Json, *names: str) -> str:
+    """A text inside nested objects; empty where there is none."""
+    found = within(value, *names)
+    if isinstance(found, str):
+        return found
+    return ""
+
+
+def number_within(value: Json, *names: str) -> float:
+    """A number inside nested objects; -1, as HAR says it, where there is none."""
+    found = within(value, *names)
+    if isinstance(found, (int, float)) and not isinstance(found, bool):
+        return found
+    return -1
+
+
+def list_within(value: Json, *names: str) -> List[Json]:
+    """An array inside nested objects; empty where there is none."""
+    found = within(value, *names)
+    if isinstance(found, list):
+        return found
+    return []
+
+
+def capture_of(entry: Json, tool: str) -> Capture:
+    """The exchange that an entry holds."""
+    request = asked_in(entry, tool)
+    check_answered(entry)
+    status = int(number_within(entry, "response", "status"))
+    headers = header_pairs(list_within(entry, "response", "headers"))
+    content_type = text_within(entry, "response", "content", "mimeType")
+    if content_type and not any(name.lower() == "content-type" for name, _ in headers):
+        headers += (("Content-Type", content_type),)
+    capture = Capture(request, status, headers, b"")
+    body = answered_body(entry, capture, tool)
+    if body is None:
+        body = listed_events(entry)
+    if body is None and status not in NO_BODY and request.method != "HEAD":
+        raise Unusable(missing_body(entry))
+    body = body or b""
+    return Capture(request, status, headers, body, arrivals_of(entry, capture.content_type, body))
+
+
+# --- what was asked ---
+
+
+def asked_in(entry: Json, tool: str) -> Request:
+    """The request of an entry, if it is for a provider."""
+    asked = within(entry, "request")
+    method, url = text_within(asked, "method"), text_within(asked, "url")
+    if not method or not url:
+        raise Unusable("has no request")
+    if is_websocket(entry, url):
+        raise Unusable("is a WebSocket, which is not played", is_other=True)
+    if not url.lower().startswith(("http://", "https://", "/")):
+        raise Unusable(UNRELATED, is_other=True)
+    if "?" not in url:
+        pairs = header_pairs(list_within(asked, "queryString"))
+        url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
+    lines = header_pairs(list_within(asked, "headers"))
+    request = request_of(method, url, lines)
+    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
+    try:
+        body = posted_body(within(asked, "postData"), tool, kind)
+    except Unusable:
+        wire_of(request)  # what is none of ours has no further reason
+        raise
+    request = request_of(method, url, lines, body)
+    wire_of(request)
+    if not body and number_within(asked, "bodySize") > 0:
+        raise Unusable("has no body of its request in it")
+    return request
+
+
+def is_websocket(entry: Json, url: str) -> bool:
+    """Whether an entry is a WebSocket, by its URL or by the members of Chrome and mitmproxy."""
+    if url.lower().startswith(("ws:", "wss:")) or isinstance(
+        within(entry, "_webSocketMessages"), list
+    ):
+        return True
+    return text_within(entry, "_resourceType") == "websocket"
+
+
+def header_pairs(listed: Sequence[Json]) -> Headers:
+    """Header lines: objects with name and value or, as Slack's client has them, arrays of both.
+
+    Playwright joins lines of one name with line feeds."""
+    pairs: List[Tuple[str, str]] = []
+    for one in listed:
+        name, value = within(one, "name"), within(one, "value")
+        if isinstance(one, list) and len(one) == 2:
+            name, value = one
+        if isinstance(name, str) and isinstance(value, str):
+            pairs += [(name, line.strip()) for line in value.split("\n")]
+    return tuple(pairs)
+
+
+# --- what was answered ---
+
+
+def check_answered(entry: Json) -> None:
+    """Unusable, if there was no answer, or not all of it."""
+    places = (("response", "_error"), ("response", "_failureText"), ("_error",))
+    problem = next(filter(None, (text_within(entry, *place) for place in places)), "")
+    if within(entry, "_wasAborted") is True:
+        problem = problem or "aborted"
+    told = without_keys(unkeyed(problem))[:200]
+    status = number_within(entry, "response", "status")
+    if status < 100:
+        raise Unusable("had no answer" + f": {told}" * bool(told))
+    if told:
+        raise Unusable(f"was broken off: {told}")
+    if not 200 <= status < 600:
+        raise Unusable(f"has the status {status}, which is none from 200 to 599")
+
+
+def answered_body(entry: Json, capture: Capture, tool: str) -> Optional[bytes]:
+    """The body of an answer, its codings undone; None if it is not in the entry."""
+    content = within(entry, "response", "content")
+    text = text_within(content, "text")
+    if not text:
+        if capture.header("content-length") == "0":
+            return b""
+        return None
+    coding = capture.header("content-encoding")
+    if text_within(content, "encoding").lower() == "base64":
+        body = bytes_of_base64(text)
+    else:
+        body = bytes_of_text(text, capture.header("content-type"), tool)
+    # Tools undo codings and leave the header; mitmproxy keeps what it can't undo as it is.
+    is_coded = body.startswith(GZIP_BEGINS) or not is_utf8(body)
+    if coding and is_coded and not capture.content_type.startswith(NOT_DECODED):
+        names = [name.strip().lower() for name in coding.split(",")]
+        return decoded(body, names, LARGEST_FILE)
+    check_uncut(content, body)
+    return body
+
+
+def check_uncut(content: Json, body: bytes) -> None:
+    """Unusable, if a body is shorter than the tool has seen."""
+    size, saved = number_within(content, "size"), number_within(content, "compression")
+    # By the specification `size` is without coding; mitmproxy's is with it.
+    if within(content, "compression") is not None:
+        size = min(size, size + saved)
+    if len(body) + MARK_LENGTH < size:
+        raise Unusable(f"is cut off: the file has {len(body)} of {int(size)} bytes of the answer")
+
+
+def missing_body(entry: Json) -> str:
+    """Why the body of an answer is not there."""
+    content = within(entry, "response", "content")
+    for name in ("_file", "_sha1"):
+        if text_within(content, name):
+            return (
+                "has its answer in another file, which is not read; Playwright's option "
+                'content: "embed" keeps all in one'
+            )
+    comment = text_within(content, "comment")
+    told = f" ({without_keys(comment)[:100]})" * bool(comment)
+    return f"has no body of the answer in it{told}; browsers drop what is large or streamed"
+
+
+def listed_events(entry: Json) -> Optional[bytes]:
+    """A stream of the events that Chrome lists, where it has not kept their bytes."""
+    frames: List[str] = []
+    for message in list_within(entry, "_eventSourceMessages"):
+        name, data = text_within(message, "eventName"), text_within(message, "data")
+        lines = [f"data: {line}" for line in data.split("\n")]
+        if name not in ("", "message"):
+            lines.insert(0, f"event: {name}")
+        frames.append("\n".join([*lines, "", ""]))
+    if not frames:
+        return None
+    return utf8("".join(frames))
+
+
+# --- when ---
+
+
+def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, ...]:
+    """When an answer came: a HAR knows of its first and its last byte, and Chrome's of each event.
+    What lies between is taken for even."""
+    wait, receive = (
+        number_within(entry, "timings", "wait"),
+        number_within(entry, "timings", "receive"),
+    )
+    if wait < 0 or not body:
+        return ()
+    receive = max(receive, 0)
+    frames = frames_of(content_type, body)
+    times = event_seconds(entry, frames)
+    if not times:
+        gap = receive / max(1, len(frames) - 1)
+        times = [gap * number / 1000 for number in range(len(frames))]
+        if len(frames) == 1:
+            times = [receive / 1000]
+    sizes = running_sizes(frames)
+    return tuple(Arrival(wait / 1000 + time, size) for time, size in zip(times, sizes))
+
+
+def frames_of(content_type: str, body: bytes) -> List[bytes]:
+    """The events of a stream, or a whole body as one."""
+    if content_type not in STREAM_TYPES:
+        return [body]
+    try:
+        return TEXT_CUTS[framing_of(body)](body) or [body]
+    except (KeyError, ValueError):
+        return [body]
+
+
+def running_sizes(frames: Sequence[bytes]) -> List[int]:
+    """How many bytes there are with each frame."""
+    sizes: List[int] = []
+    for frame in frames:
+        sizes.append(len(frame) + sum(sizes[-1:]))
+    return sizes
+
+
+def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:
+    """Seconds from the first event to each, where Chrome lists just these."""
+    times = [number_within(one, "time") for one in list_within(entry, "_eventSourceMessages")]
+    told = sum(1 for frame in frames if SSE.data(frame))
+    if not times or not len(times) == told == len(frames) or times != sorted(times):
+        return []
+    return [time - times[0] for time in times]
+
+
+# === importing/guesses =======================================================
+# Which API an answer is from, where nobody knows what was asked.  Pure.
+
+
+# By provider, operation and API: members by path, and what they are; None: whatever is there.  The
+# first that holds for an answer, or for one of the first events of a stream, counts.
+Sign = Mapping[str, Optional[Tuple[str, ...]]]
+SIGNS: Tuple[Tuple[str, Sign], ...] = (
+    ("openai generate chat", {"object": ("chat.completion", "chat.completion.chunk")}),
+    ("openai generate completions", {"object": ("text_completion",)}),
+    ("openai generate responses", {"object": ("response",)}),
+    ("openai generate responses", {"type": ("response.created", "response.queued")}),
+    ("openai generate compact", {"object": ("response.compaction",)}),
+    ("openai count_tokens input_tokens", {"object": ("response.input_tokens",)}),
+    ("openai embed embeddings", {"object": ("list",), "data.0.object": ("embedding",)}),
+    ("openai models models", {"object": ("list",), "data.0.object": ("model",)}),
+    ("openai moderate moderations", {"results.0.categories": None, "results.0.flagged": None}),
+    ("openai image generations", {"created": None, "data.0.b64_json": None}),
+    ("openai image generations", {"created": None, "data.0.url": None}),
+    ("anthropic generate messages", {"type": ("message", "message_start")}),
+    ("anthropic models models", {"data.0.type": ("model",)}),
+    ("cohere generate chat", {"type": ("message-start",)}),
+    ("cohere generate chat", {"message.content": None, "finish_reason": None}),
+    ("cohere generate chat", {"message.tool_calls": None, "finish_reason": None}),
+    ("cohere embed embed", {"embeddings": None, "response_type": None}),
+    ("cohere embed embed", {"embeddings": None, "meta.api_version": None}),
+    ("cohere rerank rerank", {"results.0.relevance_score": None, "meta.api_version": None}),
+    ("openai rerank rerank", {"results.0.relevance_score": None}),
+    ("ollama generate chat", {"created_at": None, "message.role": None, "done": None}),
+    ("ollama generate generate", {"created_at": None, "response": None, "done": None}),
+    ("ollama embed embed", {"embeddings": None, "total_duration": None}),
+    ("gemini generate generateContent", {"candidates": None}),
+    ("gemini generate generateContent", {"promptFeedback": None}),
+    ("gemini count_tokens countTokens", {"totalTokens": None}),
+    ("gemini embed embedContent", {"embedding.values": None}),
+    ("gemini embed batchEmbedContents", {"embeddings.0.values": None}),
+    ("bedrock generate converse", {"output.message": None, "stopReason": None, "metrics": None}),
+    ("bedrock generate converse", {"role": ("assistant",)}),
+    ("bedrock generate invoke", {"bytes": None}),
+    ("bedrock generate invoke", {"output.message": None, "stopReason": None}),
+    ("bedrock generate invoke", {"generation": None, "stop_reason": None}),
+    ("bedrock generate invoke", {"results.0.outputText": None}),
+    ("openai generate ocr", {"pages.0.markdown": None}),
+)
+# The same of errors, of which only the provider is told: of any of its APIs.
+ERROR_SIGNS: Tuple[Tuple[str, Sign], ...] = (
+    ("anthropic generate messages", {"type": ("error",), "error.type": None}),
+    ("gemini generate generateContent", {"error.status": None, "error.code": None}),
+    ("openai generate chat", {"error.message": None, "error.type": None}),
+)
+
+# Whose they are instead, by a header of the answer or a member of it.
+AZURE_HEADERS = ("x-ms-region", "apim-request-id", "x-ms-deployment-name")
+AWS_HEADERS = ("x-amzn-requestid", "x-amzn-bedrock-invocation-latency")
+VERTEX_MEMBERS = ("createTime", "usageMetadata.trafficType", "0.usageMetadata.trafficType")
+VERTEX_CLAUDE_ID = "msg_vrtx_"
+
+EVENTS_LOOKED_AT = 10  # of a stream that are looked at
+
+
+def api_of(capture: Capture) -> Optional[WireFormat]:
+    """The format of the API that gave an answer; None if it can't be told."""
+    signs = SIGNS
+    if capture.status >= 400:
+        signs = ERROR_SIGNS
+    for value in values_of_answer(capture):
+        for name, sign in signs:
+            if holds_sign(value, sign):
+                return wire_called(*host_of(capture, value, *name.split(" ")))
+    return None
+
+
+def is_streamed(capture: Capture) -> bool:
+    """Whether an answer is a stream."""
+    return bool(stream_framing(capture))
+
+
+def stream_framing(capture: Capture) -> str:
+    """The title of the framing that an answer is in; empty for a whole one."""
+    kind = framing_of_answer(Original(capture.status, capture.headers, capture.body))
+    # Of arrays only Google's are streams.
+    if kind == JsonArray.title and b'"candidates"' not in capture.body:
+        return ""
+    return kind
+
+
+def values_of_answer(capture: Capture) -> Iterator[Json]:
+    """A whole answer, or the first events of a stream, as JSON; what is none is left out."""
+    kind = stream_framing(capture)
+    frames = [capture.body]
+    try:
+        if kind:
+            frames = TEXT_CUTS[kind](capture.body)
+    except ValueError:
+        return
+    decoders = {one.title: one.decoded for one in (SSE, NDJSON, JsonArray, EventStream)}
+    for frame in frames[:EVENTS_LOOKED_AT]:
+        try:
+            if kind:
+                yield decoders[kind](frame)[1]
+            else:
+                yield parse_json(frame)
+        except ValueError:
+            continue
+
+
+def holds_sign(value: Json, sign: Sign) -> bool:
+    """Whether a value has all members of a sign."""
+    for path, allowed in sign.items():
+        found = member(value, path)
+        if found is None or (allowed and found not in allowed):
+            return False
+    return True
+
+
+def member(value: Json, path: str) -> Json:
+    """What a path such as data.0.object leads to; None where there is nothing."""
+    for name in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def host_of(
+    capture: Capture, value: Json, provider: str, operation: str, api: str
+) -> Tuple[str, str, str]:
+    """Whose API it is: others have OpenAI's, Anthropic's and Google's forms, too."""
+    if provider == "openai" and any(map(capture.header, AZURE_HEADERS)):
+        provider = "azure"
+    if provider == "anthropic" and api == "messages":
+        if any(map(capture.header, AWS_HEADERS)):
+            return "bedrock", operation, "invoke"
+        if str(member(value, "id")).startswith(VERTEX_CLAUDE_ID):
+            provider = "vertex_ai"
+    if provider == "gemini" and any(member(value, path) is not None for path in VERTEX_MEMBERS):
+        provider = "vertex_ai"
+    return provider, operation, api
+
+
+def wire_called(provider: str, operation: str, api: str) -> Optional[WireFormat]:
+    """The format of an API by its names; the plain one where it has dialects."""
+    for wire in WIRE_FORMATS:
+        if (wire.provider, wire.operation, wire.api) == (provider, operation, api):
+            return wire
+    return None
+
+
+# === importing/makings =======================================================
+# Of a find the recording that answers as it did.  Pure.
+
+
+NOBODYS_FORM = (
+    "holds no request, and its answer is in the form of no API that is known; curl -v tells what "
+    "was asked"
+)
+
+
+def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
+    """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
+    if find.capture is None:
+        return Made("", reason=find.reason or "holds nothing that was answered")
+    try:
+        check_status(find.capture.status, keeps_errors)
+        check_json(find.capture)
+        if find.capture.request is None:
+            return made_of_answer(find.capture)
+        return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
+    except Unusable as why:
+        return Made("", reason=why.reason)
+
+
+def check_status(status: int, keeps_errors: bool) -> None:
+    """Unusable, if answers of a status are not kept."""
+    if 300 <= status < 400:
+        raise Unusable(f"leads elsewhere (status {status})")
+    if status >= 500:
+        raise Unusable(f"is an error of the provider's server ({status}), which is never kept")
+    if status >= 400 and not keeps_errors:
+        raise Unusable(f"is an error ({status}); with --record-errors it is kept, too")
+
+
+def check_json(capture: Capture) -> None:
+    """Unusable, if an answer says that it is JSON, and is cut off or mixed with something else."""
+    if capture.content_type != "application/json" or not capture.body or is_streamed(capture):
+        return
+    try:
+        parse_json(capture.body)
+    except ValueError as error:
+        raise Unusable(f"is not the JSON that it says it is: {error}") from None
+
+
+def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:
+    """The recording of an answer to a request."""
+    wire, params = wire_of(request)
+    if lacks_body:
+        call = replace(wire.begun(request, params), stream=is_streamed(capture))
+        return made_for_any(wire, call, capture)
+    try:
+        body = wire.body(request) if isinstance(wire, Other) else Answerer.body(wire, request)
+        call = wire.read(request, params, body)
+    except BadField as wrong:
+        raise Unusable(f"is no request to {wire.provider}: {wrong}") from None
+    except Refused as refused:
+        raise Unusable(f"is no request to {wire.provider}: {refused.message}") from None
+    return made_of(wire, call, capture)
+
+
+def made_of_answer(capture: Capture) -> Made:
+    """The recording of an answer alone, for whatever its API is asked."""
+    wire = api_of(capture)
+    if wire is None:
+        raise Unusable(NOBODYS_FORM)
+    query: Dict[str, str] = {}
+    stream = is_streamed(capture)
+    if stream and capture.content_type == "application/json":
+        query["alt"] = "json"  # with which Google streams an array
+    call = replace(wire.begun(Request("POST", "/", query), {}), stream=stream)
+    return made_for_any(wire, call, capture)
+
+
+def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    match: Dict[str, Json] = {"provider": call.provider}
+    if call.operation == OTHER:
+        match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}
+    elif capture.status < 400 or capture.request:
+        if call.operation != "generate":
+            match["operation"] = call.operation
+        if has_one_api(wire, call):
+            match["api"] = call.api
+    if call.model:
+        match["model"] = scrubber.matcher(call.model)
+    if call.operation == "generate" and capture.status < 400:
+        match["stream"] = call.stream
+    return made_with(match, wire, call, capture, scrubber)
+
+
+def has_one_api(wire: WireFormat, call: Call) -> bool:
+    """Whether nobody but this API has the route of a call: others may be told by the body alone."""
+    found = [
+        other for other, _ in owners(call.method, call.path) if other.provider == wire.provider
+    ]
+    return all(
+        other.api == wire.api for other in found if not set(other.routes).isdisjoint(wire.routes)
+    )
 
 
 # === importing/sources =======================================================
@@ -41252,25 +44689,32 @@ MOST_SAME = 1000  # files of mocks that are called the same
 MOST_LINES_TOLD = 50  # lines of a file, of a kind
 
 
+# Files of exchanges: what they are called, how one is known, and what it holds.
+EXCHANGES: Mapping[str, Tuple[Callable[[bytes], bool], Callable[[bytes, str], Iterable[Find]]]] = {
+    "HAR": (is_har, exchanges_in_har),
+    "transcript of curl": (is_curl, exchanges_in_transcript),
+}
+
+
 @record
 class Imported:
-    """What became of files: lines for people, whether one of them was bad, and how many mocks were
-    made."""
+    """What became of files: lines for people, whether one of them was bad, how many mocks are there
+    now, and why no more could be written, if that is so."""
 
     lines: Tuple[str, ...]
     is_bad: bool
-    made: int
+    count: int
+    problem: str = ""
 
 
 class Import:
     """Makes mocks of files in a data directory."""
 
-    def __init__(self, root: str) -> None:
-        self.root = root
+    def __init__(self, root: str, keeps_errors: bool = False) -> None:
+        self.root, self.keeps_errors = root, keeps_errors
+        self.folder = Folder(root, lambda line: None)  # what is wrong is raised, not said
         self.lines: List[str] = []
-        self.bad = 0
-        self.unused = 0
-        self.made = 0
+        self.bad = self.unused = self.made = self.already = 0
         self.fixtures: List[Tuple[Source, FixtureMocks]] = []
 
     def run(self, words: Iterable[str]) -> None:
@@ -41285,19 +44729,69 @@ class Import:
             self.lines.append(READ_HERE)
 
     def take(self, source: Source) -> bool:
-        """Import a file; false if it can't be."""
+        """Import a file; false if nothing of it can be used."""
         try:
-            document = document_of(content_of_source(source.path))
-            if not is_fixtures(document):
-                raise Unusable(what_it_is(document))
+            is_used = self.take_content(source, content_of_source(source.path))
         except Unusable as error:
             self.lines.append(f"{told_path(source.path)}: {error}")
-            self.bad += not source.found
-            return False
+            is_used = False
+        self.bad += not (is_used or source.found)
+        return is_used
+
+    def take_content(self, source: Source, data: bytes) -> bool:
+        """Import what is in a file; the mocks of fixtures are written later, all together."""
+        for kind, (is_one, exchanges) in EXCHANGES.items():
+            if is_one(data):
+                return self.take_exchanges(source.path, kind, exchanges(data, source.path))
+        document = document_of(data)
+        if not is_fixtures(document):
+            raise Unusable(what_it_is(document))
         found = fixture_mocks(document)
         self.fixtures.append((source, found))
-        self.bad += not (found.mocks or source.found)
         return bool(found.mocks)
+
+    def take_exchanges(self, path: str, kind: str, finds: Iterable[Find]) -> bool:
+        """Record the exchanges of a file."""
+        saved: List[str] = []
+        unused: List[str] = []
+        others = 0
+        for find in finds:
+            made = Made("", reason=find.reason)
+            if not find.reason:
+                made = made_of_find(find, self.keeps_errors)
+            reason = made.reason or self.folder.saved(made)
+            place = find.place.partition(f"{path}: ")[2] or find.place
+            if find.is_other:
+                others += 1
+            elif not reason:
+                self.made += 1
+                saved.append(f"{self.folder.file} made, of {place}")
+            elif reason == ALREADY and not self.is_there(made):
+                unused.append(f"{place}: {self.folder.file} answers the same with something else")
+            elif reason == ALREADY:
+                self.already += 1
+                saved.append(f"{self.folder.file} is there already, of {place}")
+            else:
+                unused.append(f"{place}: {reason}")
+        count = len(saved) + len(unused)
+        told = f"{told_path(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
+        if others:
+            told += f", and {counted_as(others, 'other')} that no provider has to do with"
+        self.lines.append(told)
+        self.unused += len(unused)
+        self.tell("", saved)
+        self.tell("not used: ", unused)
+        return bool(saved)
+
+    def is_there(self, made: Made) -> bool:
+        """Whether a recording is as it was saved before, but for when its events came."""
+        name = self.folder.file.rpartition("/")[2][: -len(".json")]
+        same = made if name == made.name else renamed(made, name)
+        return all(
+            has_content(os.path.join(self.root, file), data)
+            for file, data in same.files.items()
+            if not file.endswith(TIMES_EXTENSION)
+        )
 
     def save_fixtures(self) -> None:
         """Write the mocks of fixtures, those of a file into one, so that their order stays."""
@@ -41325,12 +44819,13 @@ class Import:
         folder = inside(os.path.realpath(self.root), IMPORTED_FOLDER)
         with turn(folder):
             for file in file_names(name):
-                is_new = written(os.path.join(folder, file), data)
+                is_new = added_file(os.path.join(folder, file), data)
                 if is_new is None:
                     continue
                 told = f"{IMPORTED_FOLDER}/{file}"
                 if not is_new:
-                    return f"{told} has it all already"
+                    self.already += len(mocks)
+                    return f"{told} is there already"
                 self.made += len(mocks)
                 return f"{told} made, with {counted_as(len(mocks), 'mock')}"
         raise OSError(f"there are {MOST_SAME} files called {name}.json")
@@ -41338,6 +44833,8 @@ class Import:
     def summary(self) -> str:
         """What was made, in a line."""
         told = f"{counted_as(self.made, 'mock')} made in {self.root}"
+        if self.already:
+            told += f", {self.already} there already"
         if self.unused:
             told += f", {counted_as(self.unused, 'entry', 'entries')} not used"
         if self.bad:
@@ -41357,19 +44854,23 @@ def file_names(name: str) -> Iterator[str]:
         yield f"{name}-{number}.json"
 
 
-def written(path: str, data: bytes) -> Optional[bool]:
+def added_file(path: str, data: bytes) -> Optional[bool]:
     """Write a file: true if it is, false if there is one with these bytes already, None if there
     is another one of that name."""
     try:
         write_new(path, data)
         return True
     except FileExistsError:
-        pass
+        return False if has_content(path, data) else None
+
+
+def has_content(path: str, data: bytes) -> bool:
+    """Whether a file has these bytes."""
     try:
         with open(path, "rb") as file:
-            return False if file.read(len(data) + 1) == data else None
+            return file.read(len(data) + 1) == data
     except OSError:
-        return None
+        return False
 
 
 def told_path(path: str) -> str:
@@ -41387,14 +44888,16 @@ def ordered_names(names: Sequence[str]) -> List[str]:
     return [f"{at:0{digits}}-{name}" for at, name in enumerate(found, 1)]
 
 
-def import_files(words: Iterable[str], root: str) -> Imported:
-    """Import files into a data directory.  OSError if nothing can be written there."""
-    run = Import(root)
+def import_files(words: Iterable[str], root: str, keeps_errors: bool = False) -> Imported:
+    """Import files into a data directory; answers of 4xx are kept, too, if errors are."""
+    run = Import(root, keeps_errors)
+    problem = ""
     try:
         run.run(words)
-    except Outside as error:
-        raise OSError(str(error)) from None
-    return Imported((*run.lines, run.summary()), run.bad > 0, run.made)
+    except (OSError, Outside) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        problem = f"can't write to {root}: {reason}"
+    return Imported((*run.lines, run.summary()), run.bad > 0, run.made + run.already, problem)
 
 
 # === mocks/explosive =========================================================
@@ -41885,6 +45388,10 @@ MATCH_ROWS: Rows = {
     "tool_result": (TEXT_OR_NONE, "The newest tool result after the last user message."),
     "tool_call_id": (TEXT_OR_NONE, "The id of the call that the newest tool result answers."),
     "turn": (WHOLE, "How many assistant turns are in the conversation."),
+    "history": (
+        {"type": "string", "minLength": 16, "maxLength": 16},
+        "The hash that a recording writes of what was said before the last user message.",
+    ),
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
@@ -42105,158 +45612,6 @@ def mock_schema() -> Json:
             "limit": object_of(LIMIT_ROWS, "requests"),
         },
     }
-
-
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
-CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
-
-Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-        self.wanted = BODY_PIECE
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
-        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            # Not all of it: it may be a header, or a body whose length was wrong.
-            text = shown(line.decode("latin-1"), room=18)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    # More digits are above any limit, and of thousands int() makes an error.
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
 
 
 # === channel =================================================================
@@ -42984,8 +46339,8 @@ class Handler(Channel):
         finally:
             if entry:
                 self.note_end(entry, ended, started)
-            elif answered.feed:
-                core.journal.unwatch(answered.feed)
+            if answered.feed:
+                answered.feed.leave()
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
 
@@ -43803,12 +47158,14 @@ def import_into(options: Mapping[str, Any]) -> int:
     root = options["record_to"] or next(iter(data_directories(options)), "")
     if not root:
         raise BadOption("--import has no directory to write to; name one with --data DIR")
-    outcome = import_files(options["import"], root)
-    complain("\n".join(outcome.lines))
+    imported = import_files(options["import"], root, options["record_errors"])
+    complain("\n".join(imported.lines))
+    if imported.problem:
+        raise OSError(imported.problem)
     status = 0
-    if os.path.isdir(root):
+    if imported.count:
         status = check_mocks([root], bool(options["strict"]))
-    return 2 if outcome.is_bad else status
+    return 2 if imported.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:

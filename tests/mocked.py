@@ -24,7 +24,11 @@ BASE = m.Call(
     "22",
     1,
     ("f", "g"),
-    body={"model": "gpt-4o", "n": 1},
+    body={
+        "model": "gpt-4o",
+        "n": 1,
+        "messages": [{"role": "user", "content": "Hi"}, {"role": "user", "content": "Hi there"}],
+    },
     tool_call_id="call_1",
     dialect="openai",
 )

@@ -317,3 +317,54 @@ def test_without_descriptors_or_memory_the_mocks_stay_and_are_read_when_they_can
     clock.now += 2
     assert texts_of(edited.answers, 1) == ["two"]
     assert edited.lines[1:] == ["mocks reloaded: 1"]
+
+
+def test_a_directory_that_is_not_there_yet_is_looked_for(tmp_path: Path) -> None:
+    root, round_ = tmp_path / "not" / "yet", 1
+    mocks = m.Mocks([str(root)])
+    assert mocks.files.load() == [] and mocks.from_files == ()
+    assert mocks.files.is_current(round_)
+    for name in ("recorded/a.json", "recorded/b.json", "c.json"):
+        path = root / "mocks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"response": {"text": "Hi"}}')
+        # However short ago somebody looked, in whatever round.
+        mocks.files.look_now()
+        assert not mocks.files.is_current(round_)
+        mocks.files.refresh()
+        assert mocks.files.is_current(round_)
+        assert f"mocks/{name}#1" in [mock.place for mock in mocks.from_files]
+    assert len(mocks.from_files) == 3
+
+
+def test_what_is_as_it_was_is_not_read_again(folder: Any) -> None:
+    spec = {"response": {"body": "@r/b.json"}}
+    files = {"mocks/a.json": spec, "mocks/b.json": {"response": {"text": "Hi"}}, "r/b.json": "[1]"}
+    root = Path(folder({**files, "r/c.json": "[2]"}))
+    mocks = loaded(str(root))
+    for change, place in (
+        (lambda: (root / "r/b.json").write_text("[33]"), "mocks/a.json#1"),
+        (
+            lambda: (root / "mocks/b.json").write_text('{"response": {"text": "Ho!"}}'),
+            "mocks/b.json#1",
+        ),
+        (
+            lambda: (root / "mocks/c.json").write_text('{"response": {"text": "Hu"}}'),
+            "mocks/c.json#1",
+        ),
+        (lambda: os.replace(linked_to(root, "c.json"), root / "r/b.json"), "mocks/a.json#1"),
+        (lambda: (root / "r/b.json.gz").write_bytes(gzip.compress(b"[2]")), "mocks/a.json#1"),
+        (lambda: os.utime(root / "r/c.json", (1, 1)), "mocks/a.json#1"),
+    ):
+        before = mocks.from_files
+        change()
+        mocks.files.load()
+        assert [mock.place for mock in mocks.from_files if mock not in before] == [place]
+    assert ask(m.Answerer(mocks, m.Settings()), m.OpenAIChat).body == b"[2]"
+
+
+def linked_to(root: Path, name: str) -> Path:
+    """A new link to a file beside it."""
+    link = root / "r" / "link"
+    link.symlink_to(name)
+    return link

@@ -37,7 +37,7 @@ JOURNAL_KEYS = [
     "id", "time", "port", "connection", "session", "method", "target", "path", "query", "headers",
     "header_lines", "body", "fields", "provider", "dialect", "operation", "api", "model", "stream",
     "user", "auth", "mock", "fault", "status", "unmatched", "near_misses", "violations", "note",
-    "duration", "bytes_sent", "events_sent", "events_total", "blocked", "ended",
+    "forwarded", "duration", "bytes_sent", "events_sent", "events_total", "blocked", "ended",
 ]
 # fmt: on
 

@@ -13,6 +13,8 @@ from samples import wire_of
 import mock_server as m
 from mock_server import BadMock
 
+SAID: Any = BASE.body
+LAST = SAID["messages"][1]
 VARIANTS = {
     "provider": m.replace(BASE, provider="azure"),
     "dialect": m.replace(BASE, dialect="mistral"),
@@ -26,6 +28,9 @@ VARIANTS = {
     "tool_result": m.replace(BASE, tool_result=None),
     "tool_call_id": m.replace(BASE, tool_call_id="call_2"),
     "turn": m.replace(BASE, turn=2),
+    "history": m.replace(
+        BASE, body={**SAID, "messages": [{"role": "user", "content": "Ho"}, LAST]}
+    ),
     "tools": m.replace(BASE, tools=("f",)),
     "method": requested(method="PUT"),
     "path": requested(path="/v1/x"),
@@ -33,9 +38,9 @@ VARIANTS = {
     "headers": requested(headers={"x-tenant": "b"}),
     "port": requested(port=5002),
     "session": requested(session="other"),
-    "body": m.replace(BASE, body={"model": "gpt-4o", "n": 2}),
-    "fields": m.replace(BASE, body={"model": "gpt-4o", "n": 1.5}),
-    "body_sha256": m.replace(BASE, body={"model": "gpt-4o", "n": 3}),
+    "body": m.replace(BASE, body={**SAID, "n": 2}),
+    "fields": m.replace(BASE, body={**SAID, "n": 1.5}),
+    "body_sha256": m.replace(BASE, body={**SAID, "n": 3}),
 }
 
 MATCHES = {key: getattr(BASE, key) for key in VARIANTS if key != "fields"}
@@ -57,6 +62,8 @@ def test_a_matcher_sees_only_its_own_key(matched: str) -> None:
     seen_by = {key: {key} for key in VARIANTS}
     of_the_body = {"body", "fields", "body_sha256"}
     seen_by.update(dict.fromkeys(of_the_body, of_the_body))
+    seen_by["history"] = {"history", "body_sha256"}
+    seen_by["operation"] = {"history", "operation"}  # what embeds has no conversation
     match = {"operation": sorted(m.OPERATIONS), matched: MATCHES[matched]}
     for changed in VARIANTS:
         found = [re.split(r"[.\[]", key)[0] for key in differences(match, VARIANTS[changed])]

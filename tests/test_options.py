@@ -317,3 +317,32 @@ def test_the_help_says_each_default(capsys: Any) -> None:
             assert f"{option.help} (default: {default})" in text
         else:
             assert option.help in text and f"{option.help} (default: )" not in text
+
+
+def test_what_is_recorded_goes_into_one_of_the_data_directories(tmp_path: Path) -> None:
+    data, link, new = (str(tmp_path / name) for name in ("data", "link", "new"))
+    os.mkdir(data)
+    os.symlink(data, link)
+    for given, place, told in (
+        ([data], None, ([data], data)),
+        ([data, link], None, ([data, link], data)),
+        ([data], new, ([data, new], new)),
+        ([data], link, ([data], link)),
+        ([], new, ([new], new)),
+    ):
+        record = ["openai=http://a"]
+        values = m.read_keywords({**KEYWORDS, "data": given, "record": record, "record_to": place})
+        assert (values["data"], values["record_to"]) == told
+    with pytest.raises(ValueError, match="record needs a directory .* with record_to, or .* data"):
+        MockServer(record="openai=http://a")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match='record_to: ".*file" is no directory'):
+        MockServer(record="openai=http://a", record_to=str(tmp_path / "file"))
+
+
+def test_the_command_line_records_beside_its_mocks_unless_it_is_told_where(tmp_path: Path) -> None:
+    asked = ["--record", "openai=http://a", "--data", str(tmp_path)]
+    assert m.parse_arguments(asked, {})["record_to"] == str(tmp_path)
+    options = m.parse_arguments([*asked, "--record-to", "not/yet"], {})
+    assert options["data"] == [str(tmp_path), "not/yet"]
+    assert m.parse_arguments([], {})["data"] == []

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from cases import cases
 from mocked import mock_of
+from samples import SAMPLES, call_of
 
 import mock_server as m
 from mock_server import BadMock
@@ -168,3 +169,11 @@ def test_a_mock_is_added_to_the_session_that_it_asks_for() -> None:
     with pytest.raises(BadMock, match='match.session: is "b", but it is added to "a"'):
         session.add([mock])
     assert session.add([{**mock, "match": {"session": "a"}}])
+
+
+def test_each_api_may_be_asked_for_by_its_path_in_the_dialect_that_it_is_asked_in() -> None:
+    for kind in SAMPLES:
+        call = call_of(kind)
+        told = {key: getattr(call, key) for key in ("provider", "operation", "api", "dialect")}
+        match = {key: value for key, value in {**told, "path": call.path}.items() if value}
+        mock_of({"match": match, "response": {"raw": "x"}})

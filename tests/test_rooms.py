@@ -29,6 +29,7 @@ LAYERS = {
     "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [
         "forms",
+        "histories",
         "marks",
         "deliveries",
         "values",
@@ -45,13 +46,13 @@ LAYERS = {
     "wire formats": ["formats/*", "routing"],
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
-    "recordings": ["recording/*"],
-    "what was asked": ["gates", "entries", "counters", "journal", "nearly"],
+    "recordings": ["gates", "recording/*"],
+    "what was asked": ["entries", "counters", "journal", "nearly"],
     "request to response": [
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
         "operations",
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
-        *("judging", "answering"),
+        *("judging", "unowned", "passing", "answering"),
     ],
     "importing": ["importing/*"],
     "sockets": [

@@ -8,11 +8,12 @@ from .entries import Asked
 from .errors import Refused
 from .formats.base import WireFormat
 from .forms import bounded_form
-from .gates import Feed, Wanting, Work
+from .gates import Gate, Wanting, Work
 from .http import Head
 from .jsons import compact, utf8
 from .limits import JOURNAL_BODY, LONG, Headers, Json
 from .mocks.mock import Uses
+from .recording.passages import Forwarded
 from .records import record, replace
 from .sizes import json_size, strings_size, walked_size
 from .steps import Exchange, Step
@@ -39,8 +40,8 @@ class Answered:
     """A response and where it comes from: what was asked, which mock, and why none.
 
     `is_repeatable` says that an equal request will get an equal one, `feed` fills a stream while
-    it runs, `control` marks the control API's own, `auth` is what was found of a credential, if
-    that was checked."""
+    it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
+    is what was found of a credential, if that was checked."""
 
     response: Response
     call: Optional[Call] = None
@@ -51,7 +52,8 @@ class Answered:
     is_repeatable: bool = True
     near: Tuple[Json, ...] = ()
     unmatched: bool = False
-    feed: Optional[Feed] = None
+    feed: Optional[Gate] = None
+    forwarded: Optional[Forwarded] = None
     control: bool = False
     auth: str = ""
 
@@ -124,7 +126,13 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
     elif isinstance(response.frames, tuple):
         asked.events_total = len(response.frames)
     # Who asks for something with an identity is told of.
-    if request.path in PROBES and not asked.mock and not hides_body(answered):
+    asked.forwarded = answered.forwarded
+    if (
+        request.path in PROBES
+        and not asked.mock
+        and not asked.forwarded
+        and not hides_body(answered)
+    ):
         # A malformed request may seem to ask for the root, too.
         asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
     return asked

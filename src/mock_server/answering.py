@@ -4,7 +4,7 @@ provider."""
 from __future__ import annotations
 
 from functools import partial
-from typing import List, Mapping, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Tuple
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -16,47 +16,60 @@ from .formats.echo import echoed
 from .forms import form_problem, plain_form_of
 from .gates import ASIDE, Work, done_here
 from .guard import Guard
-from .http import METHODS
 from .ids import share
 from .journal import Journal
-from .jsons import compact, takes_long, utf8
+from .jsons import takes_long
 from .judging import against_rules, judged
-from .limits import CONTROL_PREFIX, Headers, Json
+from .limits import CONTROL_PREFIX, Json
 from .memory import Memory, NotedHeaders, written_out
 from .mocks.answer import Answer
 from .mocks.differences import explained
 from .mocks.mock import Found
-from .mocks.near import ALIKE, NearMiss, likeness
+from .mocks.near import NearMiss
 from .mocks.patterns import WATCHDOG, TooLong
 from .mocks.sessions import Mocks, Session
 from .option_kinds import ALL
 from .options import Settings
 from .outcomes import Outcome, Usually
+from .passing import (
+    forwarded_elsewhere,
+    forwarded_to,
+    let_go_of_raw,
+)
+from .recording.forwarding import Forwarder
 from .records import replace
-from .routing import allow, other_like, route, shape_of
+from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
 from .schema import unfit
 from .storing import stored_of
+from .unowned import PREFLIGHT, health, is_alike, options_response, with_more
 from .values import Call, Failure, Request, Response
 from .violations import that_count
-from .writing import failed, laid_over, respond
+from .writing import failed, laid_over, own_failure, respond
 
-HEALTH = {"status": "healthy", "service": "mock-provider"}
 MANY_INPUTS = 16  # to embed
 HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
     """Answers requests from mocks; one for all ports of a process."""
 
-    def __init__(self, mocks: Mocks, settings: Settings, journal: Optional[Journal] = None) -> None:
+    def __init__(
+        self,
+        mocks: Mocks,
+        settings: Settings,
+        journal: Optional[Journal] = None,
+        forwarder: Optional[Forwarder] = None,
+    ) -> None:
         self.mocks, self.settings, self.journal = mocks, settings, journal or Journal()
+        self.forwarder = forwarder
         self.memory = Memory()
         self.guard = Guard(settings.credential, mocks.issuer)
         # Where no credential is checked, nothing is to take longer for it.
         self.worked = self.admitted if settings.credential else self.fresh
+        if forwarder:
+            self.checked, self.worked = self.worked, self.forgetful
 
     def answer(self, request: Request) -> Answered:
         """The response to a request, however long it takes."""
@@ -94,9 +107,15 @@ class Answerer:
                 known.uses.count += 1
         return known
 
+    def forgetful(self, request: Request, session: Session) -> Work[Answered]:
+        """Work that gives the response to a request, without the bytes that may be forwarded."""
+        return let_go_of_raw((yield from self.checked(request, session)))
+
     def admitted(self, request: Request, session: Session) -> Work[Answered]:
         """Work that gives the response to a request, if its credential is not wrong."""
-        bare = replace(request, raw=None)  # nobody is to keep what is looked at here alone
+        bare = request
+        if not self.forwarder:  # nobody is to keep what is looked at here alone
+            bare = replace(request, raw=None)
         try:
             wire, params = route(bare, self.settings.ports)
         except Refused:  # no provider has the path, and nobody asks there
@@ -155,6 +174,9 @@ class Answerer:
         try:
             brought = brought_along(call, self.settings.seed)
             given, is_repeatable = yield from self.given(wire, call, session, brought)
+            if not given and self.forwarder:
+                sent = forwarded_elsewhere(self.forwarder, wire, call, refused, brought)
+                given = (yield from sent) if sent else None
         except Refused as wrong:
             return self.refuse(request, wrong)
         if given:
@@ -232,6 +254,9 @@ class Answerer:
             return given if lasts else replace(given, is_repeatable=False)
         if self.settings.strict and not call.valid:
             return self.refused(wire, call, brought, is_repeatable)
+        sent = self.forwarder and forwarded_to(self.forwarder, wire, call, session.state, brought)
+        if sent:
+            return (yield from sent)
         # Where no mock is needed there is nothing to miss.
         if wire.needs_mock:
             echoes = self.settings.fallback == "echo" or brought.has_fault
@@ -402,44 +427,3 @@ def heavy(answer: str, request: Request, choices: int = 1) -> bool:
     """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
     or its templates may ask for much of the request, and all of its choices say it."""
     return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
-
-
-def own_failure(wire: WireFormat, refused: Refused) -> Failure:
-    """An error of the server itself.  Its code is a word, which not every provider's clients read:
-    OpenRouter's SDK wants a number (verified)."""
-    code = None if wire.has_status else refused.code
-    return Failure(refused.status, refused.message, code=code, param=refused.param)
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
-
-
-def is_alike(miss: NearMiss) -> bool:
-    """Whether a mock may have been meant for what came on a path of no provider."""
-    return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
-
-
-def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
-    """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
-    what kept mocks from being read again."""
-    message = refused.message
-    if near:
-        message += f"; the closest mock is {near[0].sentence}"
-    message += not_reloaded
-    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
-
-
-def options_response(request: Request) -> Response:
-    """What may be done with a path; to a browser's preflight, that it may."""
-    allowed = allow(request.path) or ", ".join(METHODS)
-    headers: Headers = (("Allow", allowed),)
-    if PREFLIGHT in request.headers:
-        wanted = request.headers.get("access-control-request-headers", "*")
-        headers += (
-            ("Access-Control-Allow-Methods", allowed),
-            ("Access-Control-Allow-Headers", wanted),
-            ("Access-Control-Max-Age", "86400"),  # a day
-        )
-    return Response(204, headers, may_gzip=False)

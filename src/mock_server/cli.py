@@ -197,12 +197,14 @@ def import_into(options: Mapping[str, Any]) -> int:
     root = options["record_to"] or next(iter(data_directories(options)), "")
     if not root:
         raise BadOption("--import has no directory to write to; name one with --data DIR")
-    outcome = import_files(options["import"], root)
-    complain("\n".join(outcome.lines))
+    imported = import_files(options["import"], root, options["record_errors"])
+    complain("\n".join(imported.lines))
+    if imported.problem:
+        raise OSError(imported.problem)
     status = 0
-    if os.path.isdir(root):
+    if imported.count:
         status = check_mocks([root], bool(options["strict"]))
-    return 2 if outcome.is_bad else status
+    return 2 if imported.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:

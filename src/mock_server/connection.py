@@ -357,8 +357,8 @@ class Handler(Channel):
         finally:
             if entry:
                 self.note_end(entry, ended, started)
-            elif answered.feed:
-                core.journal.unwatch(answered.feed)
+            if answered.feed:
+                answered.feed.leave()
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
 

@@ -19,6 +19,8 @@ from .mocks.sessions import Mocks
 from .operations import Operations
 from .options import Settings
 from .recording.folder import Folder
+from .recording.forwarding import Forwarder
+from .recording.recorder import Recorder
 from .repeats import Repeats
 from .tls import self_signed, tls_context
 from .trimming import Trimming
@@ -50,10 +52,13 @@ class Core:
         self.mocks.awaited = self.journal.awaited
         self.numbers = itertools.count(1)  # ids of requests, over all ports
         self.connection_numbers = itertools.count(1)  # over all ports
-        self.folder: Optional[Folder] = None
+        self.forwarder: Optional[Forwarder] = None
         if settings.record and settings.record_to:
-            self.folder = Folder(settings.record_to, self.log.say)
-        self.answerer = Answerer(self.mocks, settings, self.journal)
+            folder = Folder(settings.record_to, self.log.say)
+            recorder = Recorder(folder, settings.record_errors, self.mocks.files.look_now)
+            self.forwarder = Forwarder(settings, recorder, self.mocks.ports, self.log.say)
+            self.forwarder.count = self.journal.count_forwarded
+        self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
         self.workers = Workers(say=self.log.say)
@@ -115,6 +120,8 @@ class Core:
 
     def close(self) -> None:
         """Give back what it holds of the system; the loop does not run any more."""
+        if self.forwarder:
+            self.forwarder.close()
         self.workers.close()
         self.log.close()
         self.loop.close()
@@ -125,8 +132,8 @@ class Core:
             self.thread.join(GRACE_SECONDS)
 
     def raw_of(self, head: Head, body: bytes) -> Optional[AsSent]:
-        """What a signature of a request is held against, if one may be."""
-        if not self.settings.credential:
+        """What a signature of a request is held against, if one may be, and what is forwarded."""
+        if not (self.settings.credential or self.forwarder):
             return None
         return AsSent(head.target, head.lines, body)
 

@@ -6,6 +6,7 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from .entries import Again, Asked, Entry, RequestKind, Sent
 from .prometheus import heading, sample_line
+from .recording.passages import Forwarded
 
 MOST_KINDS = 2000  # that are told apart: a client can ask for any status by X-Mock-Response
 OTHER_KIND: RequestKind = ("other", "other", 0, False)
@@ -50,6 +51,8 @@ class Counters:
         self.events_sent = 0
         self.seconds = 0.0
         self.violations: Dict[str, int] = {}  # by rule
+        self.forwarded: Dict[str, int] = {}  # by the status that came back, or none
+        self.recordings = 0
 
     def end(self, entry: Entry, ended: str) -> None:
         """Count a request that has ended."""
@@ -67,6 +70,21 @@ class Counters:
         """Count what a request breaks of its provider's rules."""
         for one in asked.violations:
             self.violations[one.rule] = self.violations.get(one.rule, 0) + 1
+
+    def forward(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded, and its recording."""
+        status = str(forwarded.status or "none")
+        self.forwarded[status] = self.forwarded.get(status, 0) + 1
+        self.recordings += bool(forwarded.recorded)
+
+    def forwarding(self) -> List[Family]:
+        """The counts of what was forwarded, if anything was."""
+        if not self.forwarded:
+            return []
+        about = "Requests forwarded, by the status that came back."
+        samples = [({"status": status}, count) for status, count in sorted(self.forwarded.items())]
+        recordings = counter("recordings_total", "Mocks made of such answers.", self.recordings)
+        return [Family("forwarded_total", "counter", about, samples), recordings]
 
     def count(self, kind: RequestKind, ended: str, sent: Sent, seconds: float) -> None:
         """Count a request of a kind, how it ended, what was sent and how long that took."""
@@ -97,6 +115,7 @@ class Counters:
             Family("requests_total", "counter", "Requests answered.", requests),
             Family("requests_ended_total", "counter", how, ends),
             *violations,
+            *self.forwarding(),
             gauge("requests_in_flight", "Requests that are being answered.", self.running),
             counter(
                 "request_seconds_total",

@@ -14,6 +14,7 @@ from .ids import timestamp
 from .jsons import copied
 from .limits import JOURNAL_BODY, Difference, Json
 from .mocks.match import Condition
+from .recording.passages import Forwarded
 from .records import replace
 from .sigv4 import is_signed
 from .values import Call, Request
@@ -38,7 +39,7 @@ class Asked:
     __slots__ = (
         *("method", "path", "port", "session", "head", "body", "form", "provider", "call", "size"),
         *("status", "mock", "fault", "unmatched", "near", "note", "events_total", "known_kind"),
-        *("is_probe", "violations", "wire", "auth"),
+        *("is_probe", "violations", "wire", "auth", "forwarded"),
     )
 
     def __init__(
@@ -70,6 +71,7 @@ class Asked:
         self.violations: Violations = ()  # what its provider would have said
         self.note = ""
         self.wire: Optional[WireFormat] = None
+        self.forwarded: Optional[Forwarded] = None  # where it was, and what became of it there
         self.auth = ""  # what was found of the credential, if it was checked
         self.events_total: Optional[int] = None  # of a stream that is made as it goes
         self.known_kind: Optional[RequestKind] = None
@@ -239,6 +241,7 @@ class Entry:
             "near_misses": [copied(miss) for miss in asked.near],
             "violations": [one.json() for one in asked.violations],
             "note": asked.note,
+            "forwarded": asked.forwarded and asked.forwarded.json(),
             "duration": self.duration,
             "bytes_sent": max(0, sent.bytes),
             "events_sent": sent.events,

@@ -35,6 +35,9 @@ class Gate:
             self.free -= 1
             return True
 
+    def leave(self) -> None:
+        """Whoever reads what it lets out does so no more."""
+
 
 class Wanting(NamedTuple):
     """What work waits for: that a gate opens, for at most so many seconds; or, without a gate, that
@@ -77,6 +80,11 @@ class Feed(Gate):
         self.waiting: Deque[Optional[bytes]] = deque()
         self.size = 0  # bytes that wait
         self.dropped = 0
+        self.when_left: Callable[[], None] = lambda: None
+
+    def leave(self) -> None:
+        """Nobody reads it any more."""
+        self.when_left()
 
     def put(self, frame: Optional[bytes]) -> None:
         """Add a frame; None ends the stream.  Frames that a slow reader has not taken are dropped,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections import deque
@@ -15,6 +16,7 @@ from .jsons import compact
 from .limits import JOURNAL, JOURNAL_ROOM
 from .mocks.match import Condition
 from .mocks.patterns import WATCHDOG, TooLong
+from .recording.passages import Forwarded
 
 EVERY_SESSION = "*"
 MOST_UNMADE = 10_000  # entries that are not made yet
@@ -303,6 +305,7 @@ class Journal:
             self.make_entries()
             if self.closed:  # the feed ends at once
                 feed.put(None)
+            feed.when_left = functools.partial(self.unwatch, feed)
             self.feeds.append((session, feed))
         return feed
 
@@ -310,6 +313,11 @@ class Journal:
         """Nobody reads this feed any more."""
         with self.lock:
             self.feeds = [(session, other) for session, other in self.feeds if other is not feed]
+
+    def count_forwarded(self, forwarded: Forwarded) -> None:
+        """Count a request that was forwarded."""
+        with self.lock:
+            self.counters.forward(forwarded)
 
     def families(self) -> List[Family]:
         """What Prometheus is told: counts of all requests, and how many are remembered."""

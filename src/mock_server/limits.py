@@ -38,6 +38,16 @@ LOG_ROOM = 32 * 1024 * 1024  # bytes of memory that they may take meanwhile
 GRACE_SECONDS = 1.5  # how long responses under way may take at shutdown
 QUIET_SECONDS = 0.0001  # no client answers, changes a file and asks again within this
 
+# --- what is forwarded ---
+
+MOST_FORWARDED = 64  # requests at once, each with a thread; others wait for their turn
+FORWARD_TURN_SECONDS = 30.0  # and no longer than this
+CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
+SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
+PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
+RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
+CLOSING_SECONDS = 0.5  # that a recording may take to its end, when the server is closed
+
 # --- for tests: what they ask for and look at ---
 
 RETRY_SECONDS = 1  # what a rate limit tells a client to wait: short, for tests do

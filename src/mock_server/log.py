@@ -214,6 +214,7 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "ended": entry.ended,
         "violations": [one.json() for one in asked.violations],
         "note": asked.note,
+        "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
     for name in ("model", "mock", "note"):
@@ -265,4 +266,6 @@ def request_line(entry: Entry) -> str:
     if asked.mock:
         words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
     words.append(asked.note[:TEXT_LIMIT])
+    if asked.forwarded:
+        words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)

@@ -113,7 +113,7 @@ class CameBefore:
 def written_out(answered: Answered) -> Answered:
     """An answer whose stream is made now, as far as that takes no time worth mentioning."""
     frames = answered.response.frames
-    if frames is None or isinstance(frames, tuple):
+    if frames is None or isinstance(frames, tuple) or answered.feed:
         return answered
     return replace(answered, response=replace(answered.response, frames=ahead(frames)))
 

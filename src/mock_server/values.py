@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Tuple, Type
 from .deliveries import Delivery
 from .errors import MISSING
 from .forms import Fields, form_of
+from .histories import history_of
 from .ids import ALNUM, HEX, token
 from .issuing import Issuer
 from .jsons import compact, parse_request, sorted_compact, utf8
@@ -74,6 +75,7 @@ class Turn:
     call_id: Optional[str] = None  # of the call that a tool's result answers
 
 
+CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
@@ -170,6 +172,14 @@ class Call:
     def body_sha256(self) -> str:
         """64 hex digits of the body as canonical JSON: sorted keys, no spaces, UTF-8."""
         return hashlib.sha256(utf8(sorted_compact(self.body))).hexdigest()
+
+    @found_once
+    def history(self) -> Optional[str]:
+        """16 hex digits of what was said before the last user message; None where nothing was, or
+        nobody speaks."""
+        if self.operation not in CONVERSING:
+            return None
+        return history_of(self.body)
 
     @found_once
     def second(self) -> int:

@@ -367,3 +367,10 @@ def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> He
     kept = [header for header in headers if header[0].lower() not in names]
     given = [(name, value) for name, value in over if value is not None]
     return (*kept, *given)
+
+
+def own_failure(wire: WireFormat, refused: Refused) -> Failure:
+    """An error of the server itself.  Its code is a word, which not every provider's clients read:
+    OpenRouter's SDK wants a number (verified)."""
+    code = None if wire.has_status else refused.code
+    return Failure(refused.status, refused.message, code=code, param=refused.param)

@@ -32,6 +32,11 @@ TURNS = (
     "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
     "turn if there is none of that number"
 )
+OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
+IN_A_SEQUENCE = (
+    "is the same for all APIs in a sequence: what one alone says (created, systemFingerprint, "
+    "webSearches, reasoningSignature, redactedThinking) is left out"
+)
 MOST_FIXTURES = 100_000  # of a file
 
 
@@ -48,10 +53,11 @@ class Fixture:
 
     def response_to(self, match: JsonObject) -> JsonObject:
         """What it answers to requests of a variant."""
-        for one in self.variants:
-            if one.match.items() <= match.items():
-                return one.response
-        return self.variants[-1].response
+        fitting = [one for one in self.variants if one.match.items() <= match.items()]
+        response = [*fitting, self.variants[-1]][0].response
+        if match.get("stream") is not False:
+            return response
+        return {key: value for key, value in response.items() if key not in OF_STREAMS}
 
 
 @record
@@ -92,7 +98,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
     for group in groups_of(usable):
         members = in_turn(group, unusable)
         made = list(mocks_of_group(members))
-        problem = problem_in(made, members[0].place) if members else ""
+        problem = wrong_with(made, members[0].place) if members else ""
         if problem:
             unusable += [f"{member.place}: {problem}" for member in members]
             continue
@@ -103,7 +109,7 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
 
 def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
     """One fixture; Unusable if no mock can be made of it."""
-    wanted(entry, place, "an object")
+    wanted(entry, "fixture", "an object")
     telling.unknown("", entry, FIXTURE_KEYS)
     match = wanted(entry.get("match"), "match", "an object")
     match = {key: value for key, value in match.items() if value is not None}
@@ -118,8 +124,12 @@ def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
         return Fixture(place, asked, before, variants)
     if before:
         telling.note("chaos", "can't take the place of one answer in a sequence by chance")
+    # Each mock counts for itself, so that requests of no two may fit the same answer.
+    kept = [one for one in variants[:-1] if one.match.keys() <= {"stream"}]
+    if len(kept) < len(variants) - 1:
+        telling.note("response", IN_A_SEQUENCE)
     number = counted(match["sequenceIndex"], "match.sequenceIndex")
-    return Fixture(place, asked, (), variants, number)
+    return Fixture(place, asked, (), (*kept, variants[-1]), number)
 
 
 def operation_of(match: JsonObject, answer: Translated) -> JsonObject:
@@ -178,7 +188,7 @@ def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
         return
     match = members[0].match
     for response in (response for member in members for response in member.before):
-        yield mock(match, {"response": response})
+        yield mock_with(match, {"response": response})
     is_sequence = members[0].number >= 0
     for asked in variants_of(members):
         responses = [member.response_to(asked) for member in members]
@@ -187,7 +197,7 @@ def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
             answers = {"response": responses[0]}
         if is_sequence:
             answers["times"] = len(responses)
-        yield mock({**match, **asked}, answers)
+        yield mock_with({**match, **asked}, answers)
 
 
 def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
@@ -197,15 +207,18 @@ def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
         if one.match not in found:
             found.append(one.match)
     found.sort(key=len, reverse=True)
-    return [*found, members[0].variants[-1].match]
+    general = members[0].variants[-1].match
+    if members[0].number >= 0 and found:
+        general = {**general, "stream": False}
+    return [*found, general]
 
 
-def mock(match: JsonObject, answers: JsonObject) -> JsonObject:
+def mock_with(match: JsonObject, answers: JsonObject) -> JsonObject:
     """A mock, without a match that asks for nothing."""
     return {"match": match, **answers} if match else answers
 
 
-def problem_in(mocks: Sequence[Json], place: str) -> str:
+def wrong_with(mocks: Sequence[Json], place: str) -> str:
     """What is wrong with mocks that were made of a fixture; empty if nothing is."""
     for made in mocks:
         try:

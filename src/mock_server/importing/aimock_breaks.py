@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, List, Tuple
 
-from ..jsons import fits
+from ..jsons import compact, fits
 from ..limits import Json
 from .aimock_answers import Translated, Variant
 from .aimock_matches import JsonObject, Telling, counted, wanted
@@ -28,9 +28,9 @@ DROPPED: JsonObject = {
 LIMITED: JsonObject = {
     "status": 429,
     "error": {
-        "message": "Chaos: rate limited",
+        "message": "Chaos: rate limit exceeded",
         "type": "rate_limit_error",
-        "code": "rate_limit_exceeded",
+        "code": "chaos_ratelimit",
     },
     "headers": {"retry-after": "1"},
 }
@@ -57,11 +57,14 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     pace = pauses_of(fixture, telling)
     if pace:
         more["pace"] = pace
-    if "chunkSize" in given:
-        more["chunk_size"] = max(1, counted(fixture["chunkSize"], "chunkSize"))
     broken = broken_off(fixture, pace, telling)
-    if broken and "chunkSize" not in given:
-        more["chunk_size"] = AIMOCK_CHUNK  # where it breaks is counted in aimock's events
+    if "chunkSize" in given or pace or broken:
+        # Time and place are counted in aimock's events.
+        size = fixture.get("chunkSize")
+        more["chunk_size"] = max(1, counted(AIMOCK_CHUNK if size is None else size, "chunkSize"))
+    if broken and broken["after_events"] > most_events(answer, more["chunk_size"]):
+        telling.note("truncateAfterChunks", "never comes: the answer has fewer chunks")
+        broken = {}
     variants = [one.laid_over({}, more) for one in answer.variants]
     if not broken:
         return tuple(variants)
@@ -69,6 +72,13 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
     for one in reversed(variants[:]):
         variants.insert(variants.index(one), one.laid_over({"stream": True}, broken))
     return tuple(variants)
+
+
+def most_events(answer: Translated, size: int) -> int:
+    """How many events its text may have at most, in pieces of a size, whichever API streams it."""
+    response = answer.variants[-1].response
+    said = [response.get(key) for key in ("reasoning", "text", "tool_calls", "parts")]
+    return len(compact(said)) // size + 8 * (1 + sum(map(len, filter(None, said[2:])))) + 4
 
 
 def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:

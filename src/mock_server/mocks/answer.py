@@ -35,9 +35,9 @@ from ..values import (
     ToolCall,
     Usage,
 )
-from .match import Groups
 from .stream_texts import is_json, values_of
 from .templates import Filling
+from .text_matchers import Groups
 
 PARTICULAR = frozenset((ToolCall, Block))  # of these an API may have some and not others
 MUCH_RECORDED = 128 * 1024  # bytes, most of which are sent as they are

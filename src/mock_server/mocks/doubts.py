@@ -12,9 +12,10 @@ from ..jsons import sorted_compact
 from ..limits import Json
 from ..records import found_once
 from .explosive import may_explode
-from .match import Condition, TextMatcher, lacking
+from .match import Condition, lacking
 from .mock import Mock
 from .reach import Way, asked, placed, ways_of
+from .text_matchers import TextMatcher
 
 WAY_KEYS = ("provider", "operation", "api", "stream")  # on which only the way has a say
 MOST_LOOSE = 100  # mocks that each other one is compared with; of more the first

@@ -20,11 +20,12 @@ from ..records import found_once, record, replace
 from ..rules.judge import violations_of
 from ..values import Call, Failure, Limit
 from .answer import Answer
-from .match import MATCH_KEYS, Condition, Groups, Verdict, conditions
+from .match import MATCH_KEYS, Condition, conditions
 from .reach import check_reach
 from .reading import MOCK_KEYS, RESPONSE_KEYS, parse_answer
 from .recordings import MockNode
 from .strictness import check_strictness
+from .text_matchers import Groups, Verdict
 
 FORM_OF_A_MOCK = 'a mock here is {"match": {…}, "response": {…}}'
 OPERATION_OF_KEY = {"embedding": "embed", "scores": "rerank"}  # what answers nothing else

@@ -18,7 +18,8 @@ from ..values import Call
 from .differences import explained, parting_of
 from .match import MATCH_KEYS
 from .mock import Mock
-from .reach import ELSEWHERE, homes
+from .reach import homes
+from .silence import ELSEWHERE
 
 NEAR_MISSES = 3  # how many are told
 

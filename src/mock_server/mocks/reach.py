@@ -27,11 +27,11 @@ from ..formats.base import WIRE_FORMATS, WireFormat, can_stream
 from ..formats.dialects import dialects_of, in_dialect, shares_path, speaks_dialects
 from ..framings import Framing
 from ..http import METHODS
-from ..limits import CONTROL_PREFIX, Json
+from ..limits import CONTROL_PREFIX, DIALECTS, Json
 from ..node import Node
 from ..outcomes import Raw, Recorded, Usual
 from ..records import record, replace
-from ..routing import other_like, owners
+from ..routing import owners
 from ..values import Call, Failure, Request
 from .answer import Answer, Neutral
 from .delivery import AFTER_KEYS, DELIVERY_KEYS
@@ -39,9 +39,8 @@ from .differences import explained, other_dialect
 from .effects import shows, shows_in_error, shows_stop
 from .match import Condition
 from .needless import Reached, vain_in_all
+from .silence import ELSEWHERE, methods_of, unsaid
 from .stream_texts import TEXT_FRAMINGS
-
-ELSEWHERE = other_like(DEFAULT_SHAPE)  # stands for all paths of no provider
 
 
 @record
@@ -98,17 +97,6 @@ def all_ways() -> Tuple[Way, ...]:
 WAYS = all_ways()
 
 
-@functools.lru_cache(maxsize=None)
-def methods_of(wire: WireFormat) -> Tuple[str, ...]:
-    """The methods in which an API is asked."""
-    if wire is ELSEWHERE:
-        return METHODS
-    methods = {route.partition(" ")[0] for route in wire.routes}
-    if "GET" in methods:
-        methods.add("HEAD")  # RFC 9110, 9.3.2
-    return tuple(methods)
-
-
 # What a condition looks at that is the same for all requests of an API.
 PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "provider": lambda way: [way.wire.provider],
@@ -119,38 +107,18 @@ PLACES: Mapping[str, Callable[[Way], Sequence[Json]]] = {
     "method": lambda way: methods_of(way.wire),
 }
 
-# What no request of an operation or an API says, and so is always as in a Call that says nothing.
-CONVERSATION = frozenset(("user", "system", "tool_result", "tool_call_id", "turn", "tools"))
-UNSAID: Mapping[str, FrozenSet[str]] = {
-    **dict.fromkeys(("chat_moderations", "chat_classifications"), frozenset(("tools",))),
-    "embed": CONVERSATION - {"user"},
-    "rerank": CONVERSATION - {"user"},
-    "image": CONVERSATION - {"user"},
-    "audio": CONVERSATION - {"user"},
-    "moderate": CONVERSATION - {"user"},
-    **dict.fromkeys(("models", "stored", "token", "metadata"), CONVERSATION),
-    "detokenize": CONVERSATION,
-    **dict.fromkeys(("ping", "sleep", "wake_up"), CONVERSATION),
-    **dict.fromkeys(("load_lora_adapter", "unload_lora_adapter"), CONVERSATION),
-    OTHER: CONVERSATION,
-}
-
-
-def unsaid(wire: WireFormat) -> FrozenSet[str]:
-    """What no request to an API says."""
-    if "POST" not in methods_of(wire):
-        return CONVERSATION  # nothing else has a body
-    return UNSAID.get(wire.api) or UNSAID.get(wire.operation) or frozenset()
-
-
 UNSAID_TO = {way.wire: unsaid(way.wire) for way in WAYS}
 SILENT = Call(Request("GET", "/"), "", "", "", "", body=None)
 
 
 @functools.lru_cache(maxsize=1024)
 def homes(path: str) -> FrozenSet[WireFormat]:
-    """The APIs that have a path, and what answers there in other methods."""
-    found = [wire for method in METHODS for wire, _ in owners(method, path)]
+    """The APIs that have a path, in all dialects that are spoken there, and what answers there in
+    other methods."""
+    request = Request("POST", path)
+    found = {wire for method in METHODS for wire, _ in owners(method, path)}
+    shared = [one for one in found if speaks_dialects(one) and shares_path(one, request)]
+    found.update(in_dialect(wire, name) for wire in shared for name in DIALECTS)
     return frozenset([ELSEWHERE, *found])
 
 

@@ -8,7 +8,7 @@ import contextlib
 import os
 import threading
 import time
-from typing import Any, Callable, Iterator, List, Mapping, Set
+from typing import Any, Callable, Iterator, List, Mapping, Set, Tuple
 
 from ..jsons import parse_json
 from ..limits import Json
@@ -34,33 +34,47 @@ class Folder:
         self.root, self.say = root, say
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
+        self.file = ""  # the mock that was saved last, or was there already
 
     def save(self, made: Made) -> str:
-        """Write the files of a recording, the mock last; empty if it is saved, else why it is
-        not."""
+        """Write the files of a recording; empty if it is saved, else why it is not."""
+        return self.keep(made)[1]
+
+    def keep(self, made: Made) -> Tuple[str, str]:
+        """Write the files of a recording, the mock last: the name of the mock's file, and why
+        there is none."""
         if made.reason:
-            return made.reason
+            return "", made.reason
         with self.lock:
             try:
-                reason = self.saved(made)
+                found = self.placed(made)
             except Outside as error:
-                return self.complain(str(error))
+                return "", self.complain(self.root, str(error))
             except OSError as error:
-                return self.complain(error.strerror or str(error))
+                return "", self.complain(self.place_of(error), error.strerror or str(error))
             except (ValueError, MemoryError) as error:
-                return self.complain(str(error) or "no memory")
+                return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return reason
+        return found
 
-    def complain(self, problem: str) -> str:
+    def place_of(self, error: OSError) -> str:
+        """The folder in which something could not be done."""
+        root = os.path.realpath(self.root)
+        path = error.filename
+        if not isinstance(path, str) or not path.startswith(root + os.sep):
+            return self.root
+        inner = os.path.relpath(os.path.dirname(path), root)
+        return os.path.normpath(os.path.join(self.root, inner))
+
+    def complain(self, place: str, problem: str) -> str:
         """What keeps recordings from being saved, said once in a line."""
-        reason = f"recordings can't be saved in {self.root}: {problem}"
+        reason = f"recordings can't be saved in {place}: {problem}"
         if reason not in self.said:
             self.said.add(reason)
             self.say(f"{reason}; answers are passed on all the same")
         return reason
 
-    def saved(self, made: Made) -> str:
+    def placed(self, made: Made) -> Tuple[str, str]:
         """The same, under the first name that is free; OSError or Outside where it can't be."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
@@ -70,12 +84,13 @@ class Folder:
                 one = made
                 if number > 1:
                     one = renamed(made, f"{made.name}-{number}")
+                self.file = one.mock
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return ALREADY
+                    return "", ALREADY
                 if found is None and write_all(root, one.files):
-                    return ""
-        return f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
+                    return one.mock, ""
+        return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
 
 
 def folder_of(file: str) -> str:

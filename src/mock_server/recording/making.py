@@ -94,7 +94,10 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     if capture.request:
         secrets = own_secrets(capture.request)
     scrubber = Scrubber(secrets)
-    return made_with(match_of(wire, call, scrubber), wire, call, capture, scrubber)
+    match = match_of(wire, call, scrubber)
+    if call.method == "HEAD":  # of which the answer has no body, and none for GET
+        match["method"] = call.method
+    return made_with(match, wire, call, capture, scrubber)
 
 
 def made_with(

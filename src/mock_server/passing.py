@@ -1,0 +1,100 @@
+"""Passing on: a request that nobody here answers goes to an upstream, and its answer comes back."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from .answered import PROBES, Answered
+from .brought import HEADER, Brought
+from .deliveries import Delivery
+from .errors import Refused
+from .formats.base import WireFormat
+from .formats.other import Other
+from .gates import Wanting, Work
+from .limits import WAIT_SECONDS
+from .recording.forwarding import Forwarder
+from .recording.passages import Passage
+from .recording.upstreams import Upstream
+from .records import replace
+from .state import State
+from .values import Call, Failure
+from .writing import failed, own_failure
+
+UNKNOWN_METHOD = 405  # of a path that a provider has with another one
+
+
+def passed_on(
+    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+) -> Work[Answered]:
+    """Work that gives the answer of an upstream.  Refused for what a request brings along that
+    has no effect on that."""
+    if brought.fields:
+        told = f"{HEADER} can't change an answer that is forwarded"
+        message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
+        raise Refused(400, message, code="bad_mock_response")
+    passage = Passage(upstream, wire, call)
+    forwarder.begin(passage)
+    try:
+        yield Wanting(passage.ready, forwarder.turn_seconds)
+        if forwarder.withdraw(passage):
+            told = f"{forwarder.most} others are being forwarded, and none ended in time"
+            passage.refuse(Refused(503, told, code="not_forwarded"))
+        while not passage.is_ready:  # it ends by itself
+            yield Wanting(passage.ready, WAIT_SECONDS)
+    except GeneratorExit:
+        passage.leave()
+        raise
+    return come_back(passage)
+
+
+def forwarded_to(
+    forwarder: Forwarder, wire: WireFormat, call: Call, state: State, brought: Brought
+) -> Optional[Work[Answered]]:
+    """Work that gives the answer of an upstream to a call that no mock answers, if there is one for
+    it.  What was stored here is known here alone; what a request breaks itself is not forwarded."""
+    if brought.has_fault or call.params.get("id") in state.responses:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def forwarded_elsewhere(
+    forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
+) -> Optional[Work[Answered]]:
+    """The same for a path that no provider has with this method; a probe asks this server."""
+    if brought.has_fault or (call.path in PROBES and call.method in ("GET", "HEAD")):
+        return None
+    owner = wire.shape if refused.status == UNKNOWN_METHOD else None
+    upstream = forwarder.upstreams.of_other(call.path, owner)
+    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def come_back(passage: Passage) -> Answered:
+    """What the client of a forwarded request gets."""
+    wire, call, forwarded = passage.wire, without_raw(passage.call), passage.forwarded
+    refused, response = passage.refused, passage.response
+    note = f"forwarded to {forwarded.url}"
+    feed: Optional[Passage] = None
+    if refused:
+        failure: Failure = wire.completed(call, own_failure(wire, refused))
+        response = failed(wire, call, failure, Delivery())
+        note = refused.message
+    elif response and not isinstance(response.frames, tuple) and response.frames is not None:
+        feed = passage
+    assert response
+    return Answered(
+        response, call, note=note, wire=wire, is_repeatable=False, feed=feed, forwarded=forwarded
+    )
+
+
+def without_raw(call: Call) -> Call:
+    """A call without the bytes of its request, which nobody is to keep."""
+    return replace(call, request=replace(call.request, raw=None))
+
+
+def let_go_of_raw(answered: Answered) -> Answered:
+    """An answer without the bytes of its request."""
+    call = answered.call
+    if call is None or call.request.raw is None:
+        return answered
+    return replace(answered, call=without_raw(call))

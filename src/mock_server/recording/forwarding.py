@@ -1,0 +1,244 @@
+"""Forwarding: requests go to an upstream in threads of their own, and its answers come back.
+
+May touch threading and time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, List, Optional, Set
+
+from ..errors import Refused
+from ..limits import (
+    CLOSING_SECONDS,
+    CONNECT_SECONDS,
+    FORWARD_TURN_SECONDS,
+    LONG,
+    MOST_FORWARDED,
+    SILENT_SECONDS,
+)
+from ..options import Settings
+from ..steps import Cut
+from ..values import Response
+from .incoming import Incoming, Unanswered
+from .links import Link, Trust
+from .passages import Forwarded, Passage
+from .recorder import Recorder, Taken
+from .upstreams import Upstreams, passed_headers
+
+EVENT_STREAM = "text/event-stream"
+PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
+
+
+class Forwarder:
+    """Forwards requests, so many at once; the others wait for their turn.
+
+    OSError if the file of an authority can't be used."""
+
+    # What tests may have otherwise.
+    connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
+    turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
+    closing_seconds = CLOSING_SECONDS
+
+    def __init__(
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        own_ports: Set[int],
+        say: Callable[[str], None],
+    ) -> None:
+        self.upstreams = Upstreams(settings.record)
+        self.recorder, self.own_ports, self.say = recorder, own_ports, say
+        self.trust = Trust(settings.record_ca)
+        self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
+        self.lock = threading.Condition()  # of all below
+        self.waiting: Deque[Passage] = deque()
+        self.links: Dict[Passage, Link] = {}  # of those that are under way
+        self.threads: Set[threading.Thread] = set()
+        self.is_closed = False
+
+    # --- from any thread ---
+
+    def begin(self, passage: Passage) -> None:
+        """Forward a request, now or when it is its turn."""
+        with self.lock:
+            if self.is_closed:
+                passage.refuse(Refused(503, "the server is being closed", code="not_forwarded"))
+                return
+            self.waiting.append(passage)
+            if len(self.threads) >= self.most:
+                return
+            thread = threading.Thread(target=self.run, name="forward", daemon=True)
+            self.threads.add(thread)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):  # there are as many as there may be
+            with self.lock:
+                self.threads.discard(thread)
+
+    def withdraw(self, passage: Passage) -> bool:
+        """Forward a request no more, unless its turn has come."""
+        with self.lock:
+            if passage not in self.waiting:
+                return False
+            self.waiting.remove(passage)
+            return True
+
+    def close(self) -> None:
+        """Let what is nearly done be done, and end the rest."""
+        with self.lock:
+            self.waiting.clear()
+            self.is_closed = True
+            self.lock.wait_for(lambda: not self.threads, self.closing_seconds)
+            threads = list(self.threads)
+            for passage, link in self.links.items():
+                link.cut()
+                passage.leave()
+        until = time.monotonic() + self.closing_seconds
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+    # --- in threads of its own ---
+
+    def run(self) -> None:
+        """Forward what waits, until nothing does."""
+        while True:
+            with self.lock:
+                if not self.waiting:
+                    self.threads.discard(threading.current_thread())
+                    self.lock.notify_all()
+                    return
+                passage = self.waiting.popleft()
+                upstream = passage.upstream
+                link = Link(upstream, self.connect_seconds, self.silent_seconds)
+                self.links[passage] = link
+            try:
+                self.forward(passage, link)
+            finally:
+                link.close()
+                with self.lock:
+                    del self.links[passage]
+            del passage, link
+
+    def forward(self, passage: Passage, link: Link) -> None:
+        """Forward one request, and hand on what comes back."""
+        try:
+            Exchanged(self, passage, link).carry()
+        except Unanswered as wrong:
+            self.fail(passage, wrong.status, wrong.why)
+        except Exception as error:  # noqa: BLE001  a bug must cost one answer
+            self.fail(passage, 500, f"internal error: {type(error).__name__}: {error}")
+
+    def fail(self, passage: Passage, status: int, why: str) -> None:
+        """Tell the client why there is no answer, or have what it gets of one break off."""
+        forwarded = passage.forwarded
+        forwarded.reason = why
+        self.count(forwarded)
+        if self.is_closed:
+            forwarded.reason = "the server was closed"
+            passage.end(Cut("close"))
+        elif passage.is_ready:
+            self.say(f"{forwarded.url} broke off: {why}")
+            passage.end(Cut("close"))
+        else:
+            message = f"the request could not be forwarded to {forwarded.url}: {why}"
+            passage.refuse(Refused(status, message, code="not_forwarded"))
+
+
+class Exchanged:
+    """One request and its answer, on their way."""
+
+    def __init__(self, forwarder: Forwarder, passage: Passage, link: Link) -> None:
+        self.forwarder, self.passage, self.link = forwarder, passage, link
+        self.request = passage.call.request
+        self.incoming = Incoming(self.request.method)
+        self.is_stream = False  # whether it is handed on as it comes
+        self.pieces: List[bytes] = []  # if not
+
+    def carry(self) -> None:
+        """Send the request and hand on the answer."""
+        forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent)
+        link.connect(forwarder.trust, forwarder.own_ports)
+        unsent = link.send(head + body)
+        began = time.monotonic()
+        piece = b""
+        while not incoming.status:
+            piece = self.read(unsent)
+        passage.forwarded.status = incoming.status
+        is_stream = self.is_stream = self.comes_in_pieces()
+        if is_stream:
+            passage.answer(self.response())
+        taken = Taken(incoming, began)
+        while True:
+            taken.add(piece)
+            if is_stream and piece:
+                passage.put(piece)
+            elif piece:
+                self.pieces.append(piece)
+            if incoming.is_over:
+                break
+            piece = self.read(None)
+        self.keep(taken)
+        if is_stream:
+            passage.end()
+        else:
+            passage.answer(self.response())
+
+    def read(self, unsent: Optional[OSError]) -> bytes:
+        """What comes next of the body; a request that could not be sent may have an answer."""
+        try:
+            data = self.link.receive()
+        except Unanswered:
+            if unsent is None:
+                raise
+            told = f"it took only some of the request: {unsent.strerror or unsent}"
+            raise Unanswered(502, told) from None
+        if data:
+            return self.incoming.feed(data)
+        self.incoming.end()
+        return b""
+
+    def comes_in_pieces(self) -> bool:
+        """Whether the answer is a stream, too long, or nobody knows its end."""
+        incoming = self.incoming
+        if incoming.length is None or incoming.length > LONG:
+            return True
+        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the answer."""
+        values = self.incoming.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    def response(self) -> Response:
+        """The answer as its client gets it."""
+        incoming, passage = self.incoming, self.passage
+        headers = passed_headers(incoming.headers, self.request)
+        if self.is_stream:
+            is_events = self.content_type == EVENT_STREAM
+            coded = incoming.values("content-encoding")
+            frames = passage.frames(is_events and not coded)
+            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+        if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
+            return Response(incoming.status, headers, frames=(), may_gzip=False)
+        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+
+    def keep(self, taken: Taken) -> None:
+        """Have the exchange recorded, if it may be."""
+        passage, forwarder = self.passage, self.forwarder
+        taken.end()
+        why = taken.why
+        if self.request.method == "HEAD":
+            why = "an answer to HEAD has no body"
+        elif self.link.is_ragged:
+            why = "its TLS ended without a goodbye, so that it may be half an answer"
+        name = ""
+        if not why:
+            capture = taken.capture(passage.call)
+            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+        passage.forwarded.recorded, passage.forwarded.reason = name, why
+        forwarder.count(passage.forwarded)

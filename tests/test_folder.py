@@ -1,0 +1,174 @@
+"""The folder of recordings: whole files or none, nothing overwritten, nothing outside."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from mocked import loaded
+
+import mock_server as m
+
+
+def made(name: str = "a", user: str = "Hi", text: str = "data: 1\n\n") -> m.Made:
+    """A recording."""
+    mock = f"mocks/recorded/{name}.json"
+    response = {"events": f"@recordings/{name}.sse", "pace": "recorded"}
+    spec = {"name": name, "match": {"user": user, "stream": True}, "response": response}
+    files = {
+        f"recordings/{name}.sse": text.encode(),
+        f"recordings/{name}.times.json": b"[0.5]\n",
+        mock: m.mock_file(spec),
+    }
+    return m.Made(name, files, mock)
+
+
+def files_in(root: Path) -> Dict[str, bytes]:
+    """All files below a folder, hidden ones, too."""
+    found = [path for path in root.rglob("*") if path.is_file()]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+
+
+class Saving:
+    """A folder and what it said."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.said = root, []  # type: Path, List[str]
+        self.folder = m.Folder(str(root), self.said.append)
+
+
+def test_a_recording_is_written_as_it_was_made_and_answers_then(tmp_path: Path) -> None:
+    saving = Saving(tmp_path / "not" / "there" / "yet")
+    assert saving.folder.save(made()) == "" and saving.said == []
+    assert files_in(saving.root) == made().files
+    (mock,) = loaded(str(saving.root)).from_files
+    assert (mock.name, mock.place) == ("a", "mocks/recorded/a.json#1")
+    assert saving.folder.save(m.Made("a", reason="no")) == "no"
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    saving = Saving(tmp_path)
+    assert saving.folder.save(made()) == ""
+    assert saving.folder.save(made(text="data: other\n\n")) == "recorded already"
+    assert saving.folder.save(made(user="Ho", text="data: 2\n\n")) == ""
+    kept = saving.folder.keep(made(user="Hu", text="data: 3\n\n"))
+    assert kept == ("mocks/recorded/a-3.json", "")
+    assert saving.folder.save(made(user="Hu")) == "recorded already"
+    assert saving.said == []
+    # Somebody took the mock away, and left what it names.
+    os.unlink(tmp_path / "mocks/recorded/a.json")
+    assert saving.folder.save(made(text="data: 4\n\n")) == ""
+    mocks = {mock.name: mock for mock in loaded(str(tmp_path)).from_files}
+    told = {
+        name: (one.expected, b"".join(mock.answers[0].form.frames))
+        for name, mock in mocks.items()
+        for one in mock.conditions
+        if one.key == "user"
+    }
+    assert told == {
+        "a-2": ("Ho", b"data: 2\n\n"),
+        "a-3": ("Hu", b"data: 3\n\n"),
+        "a-4": ("Hi", b"data: 4\n\n"),
+    }
+    assert (tmp_path / "recordings/a.sse").read_bytes() == b"data: 1\n\n"
+
+
+def test_of_many_that_save_at_once_each_is_whole_and_of_equals_one_wins(tmp_path: Path) -> None:
+    reasons: List[str] = []
+    # Each with a lock of its own, as in processes of their own.
+    threads = [
+        threading.Thread(
+            target=lambda at=at: reasons.append(
+                m.Folder(str(tmp_path), print).save(made(user=f"{at % 3}", text=f"data: {at}\n\n"))
+            )
+        )
+        for at in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(reasons) == [""] * 3 + ["recorded already"] * 9
+    mocks = loaded(str(tmp_path)).from_files
+    assert sorted(mock.name for mock in mocks) == ["a", "a-2", "a-3"]
+    assert m.doubts_about(mocks) == []
+    assert len(files_in(tmp_path)) == 9
+
+
+def test_links_that_lead_out_of_the_directory_are_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for at, link in enumerate(("mocks", "mocks/recorded", "recordings")):
+        root = tmp_path / f"data{at}"
+        (root / link).parent.mkdir(parents=True, exist_ok=True)
+        (root / link).symlink_to(outside, target_is_directory=True)
+        saving = Saving(root)
+        reason = saving.folder.save(made())
+        assert "leads out of the data directory" in reason
+        assert saving.said == [f"{reason}; answers are passed on all the same"]
+    assert files_in(outside) == {} and list(outside.iterdir()) == []
+    # A directory that is a link itself is the one that is meant.
+    (tmp_path / "link").symlink_to(outside, target_is_directory=True)
+    assert Saving(tmp_path / "link").folder.save(made()) == ""
+    assert files_in(outside) == made().files
+
+
+def test_names_that_lead_out_of_the_directory_are_refused(tmp_path: Path) -> None:
+    for name in ("../a.json", "/a.json", "mocks/../../a.json", "./a.json"):
+        saving = Saving(tmp_path / "data")
+        assert "leads out of" in saving.folder.save(m.Made("a", {name: b"{}"}, name))
+    assert files_in(tmp_path) == {}
+
+
+def test_what_keeps_it_from_being_saved_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saving = Saving(tmp_path)
+    (tmp_path / "recordings").write_text("in the way")
+    first = saving.folder.save(made())
+    place = os.path.join(str(tmp_path), "recordings")
+    assert first == f"recordings can't be saved in {place}: Not a directory"
+    assert saving.folder.save(made("b")) == first
+    assert saving.said == [f"{first}; answers are passed on all the same"]
+    (tmp_path / "recordings").unlink()
+    assert saving.folder.save(made()) == ""
+
+    def full(*given: Any, **named: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = files_in(tmp_path)
+    for failing in (("link", "rename"), ("open",), ("mkdir",), ("makedirs",)):
+        with monkeypatch.context() as patch:
+            for name in failing:
+                patch.setattr(os, name, full)
+            reason = saving.folder.save(made("c"))
+        assert reason == f"recordings can't be saved in {tmp_path}: No space left on device"
+        assert files_in(tmp_path) == before
+    assert saving.said[1:] == [f"{reason}; answers are passed on all the same"]
+
+
+def test_where_there_are_no_links_and_no_locks_nothing_is_overwritten_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "link")  # as on some systems
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    saving = Saving(tmp_path)
+    assert saving.folder.save(made()) == "" and files_in(tmp_path) == made().files
+    assert saving.folder.save(made(user="Ho")) == ""
+    assert saving.folder.save(made(user="Ho")) == "recorded already"
+    assert len(files_in(tmp_path)) == 6 and saving.said == []
+
+
+def test_the_umask_says_who_may_read_a_recording(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert Saving(tmp_path).folder.save(made()) == ""
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in made().files}
+    assert modes == {0o640}

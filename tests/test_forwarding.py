@@ -1,0 +1,480 @@
+"""Forwarding: over sockets, with a second server, or a few bytes on a socket, as the upstream."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import shutil
+import socket
+import threading
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from clients import PATIENCE, STREAMING, Raw, chat, fetch, post, wait_until
+
+from mock_server import MockServer
+
+CHAT = "/v1/chat/completions"
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+BODY = b'{"choices": []}'
+WHOLE = OK + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+Talk = Callable[[socket.socket], None]
+
+
+def says(*pieces: bytes) -> Talk:
+    """Sends pieces, one by one."""
+
+    def talk(sock: socket.socket) -> None:
+        for piece in pieces:
+            sock.sendall(piece)
+
+    return talk
+
+
+def in_two(first: bytes, then: threading.Event, second: bytes) -> Talk:
+    """Sends some bytes, and the others once it may."""
+
+    def talk(sock: socket.socket) -> None:
+        sock.sendall(first)
+        then.wait(PATIENCE)
+        sock.sendall(second)
+
+    return talk
+
+
+class Upstream:
+    """Answers each request, once it is there, as it is told to, and closes."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk = talk
+        self.requests: List[bytes] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.threads: List[threading.Thread] = []
+        self.accepting = threading.Thread(target=self.accept, daemon=True)
+        self.accepting.start()
+
+    def accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                self.threads.append(threading.Thread(target=self.serve, args=(sock,), daemon=True))
+                self.threads[-1].start()
+
+    def serve(self, sock: socket.socket) -> None:
+        with sock, contextlib.suppress(OSError):
+            sock.settimeout(PATIENCE)
+            data = b""
+            while b"\r\n\r\n" not in data:
+                data += sock.recv(65536)
+            head, _, body = data.partition(b"\r\n\r\n")
+            size = next(
+                (int(one[15:]) for one in head.split(b"\r\n") if one[:15] == b"Content-Length:"), 0
+            )
+            while len(body) < size:
+                body += sock.recv(65536)
+            self.requests.append(data)
+            self.talk(sock)
+
+    def close(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.accepting.join(PATIENCE)
+
+
+class Pair:
+    """A server that forwards to an upstream, and keeps what comes back in a folder."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+
+    def to(self, upstream: Any, **more: Any) -> MockServer:
+        """A server whose upstream is another one, a talk, or a URL."""
+        if callable(upstream):
+            upstream = Upstream(upstream)
+            self.stack.callback(upstream.close)
+        self.upstream = upstream
+        url = getattr(upstream, "url", upstream)
+        settings: Dict[str, Any] = {
+            "record": f"openai={url}",
+            "record_to": str(self.folder),
+            **more,
+        }
+        return self.stack.enter_context(MockServer(**settings))
+
+    def server(self, **more: Any) -> MockServer:
+        """A server to be the upstream."""
+        return self.stack.enter_context(MockServer(**more))
+
+    def client(self, server: MockServer) -> Raw:
+        client = Raw(server)
+        self.stack.callback(client.close)
+        return client
+
+    @property
+    def saved(self) -> List[Any]:
+        """The mocks that are there."""
+        return [json.loads(one.read_bytes()) for one in self.folder.glob("mocks/recorded/*.json")]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with contextlib.ExitStack() as stack:
+        yield Pair(tmp_path / "data", stack)
+
+
+def forwarded(server: MockServer) -> Any:
+    return server.requests[-1]["forwarded"]
+
+
+# --- whole answers and streams ---
+
+
+def test_what_no_mock_matches_is_forwarded_as_it_was_sent_and_answered_from_the_recording(
+    pair: Pair,
+) -> None:
+    provider = pair.server()
+    provider.mock(match={"user": "Hi"}, response={"text": "from afar"})
+    server = pair.to(provider)
+    server.mock(match={"user": "here"}, response={"text": "from here"})
+    headers = {"Authorization": "Bearer k", "X-Mock-Other": "1", "X-Own": "2"}
+    assert chat(server.port, "here") == (200, "from here")
+    answers = [chat(server.port, "Hi", headers=headers) for _ in range(2)]
+    assert answers == [(200, "from afar")] * 2
+    (asked,) = provider.requests
+    assert (asked["target"], asked["body"]) == (CHAT, server.requests[-1]["body"])
+    names = [name.lower() for name, _ in asked["header_lines"]]
+    assert names == [
+        "host",
+        "accept-encoding",
+        "content-length",
+        "authorization",
+        "x-own",
+        "connection",
+    ]
+    first, second = server.requests[1:]
+    assert (first["mock"], first["unmatched"], first["ended"]) == (None, False, "complete")
+    assert first["forwarded"] == {
+        "url": provider.url + CHAT,
+        "status": 200,
+        "recorded": f"mocks/recorded/{second['mock']}.json",
+        "reason": None,
+    }
+    assert second["forwarded"] is None
+
+
+def test_each_event_is_there_before_the_next_one_has_left_the_provider(pair: Pair) -> None:
+    provider = pair.server()
+    provider.mock(response={"text": "one two three", "gate": True})
+    server = pair.to(provider)
+    client = pair.client(server).send(post(STREAMING))
+    assert client.head()[1]["transfer-encoding"] == "chunked"
+    got: List[bytes] = []
+    wait_until(lambda: provider.requests)
+    number = provider.requests[-1]["id"]
+    for chunk in client.chunks():
+        got.append(chunk)
+        wait_until(lambda: server.requests[-1]["events_sent"] == len(got))
+        if chunk != b"data: [DONE]\n\n":
+            assert pair.saved == []
+            provider.release(number)
+    assert got[-1] == b"data: [DONE]\n\n"
+    assert len(got) == provider.requests[-1]["events_total"]
+    assert [one["match"]["stream"] for one in pair.saved] == [True]
+    wait_until(lambda: server.requests[-1]["ended"] == "complete")
+    again = pair.client(server).send(post(STREAMING))
+    again.head()
+    assert b"".join(again.chunks()) == b"".join(got)
+    assert len(provider.requests) == 1
+
+
+def test_a_coded_answer_goes_through_as_it_is_and_is_recorded_decoded(pair: Pair) -> None:
+    body = gzip.compress(BODY[:5]) + gzip.compress(BODY[5:])
+    head = OK + b"content-encoding: GZip\r\nVary: Accept-Encoding\r\n"
+    server = pair.to(says(head + b"Content-Length: %d\r\n\r\n" % len(body), body))
+    client = pair.client(server)
+    status, headers, found = client.send(post(headers=["Accept-Encoding: br, gzip"])).response()
+    assert (status, found, headers["content-encoding"]) == (200, body, "GZip")
+    assert b"\r\nAccept-Encoding: gzip\r\n" in pair.upstream.requests[0]
+    assert client.send(post(headers=["Accept-Encoding: identity"])).response()[2] == BODY
+
+
+ENDINGS: Dict[str, List[bytes]] = {
+    "sized": [WHOLE[:40], WHOLE[40:]],
+    "interim": [b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n", WHOLE],
+    "closed": [OK + b"\r\n", BODY],
+    "HTTP/1.0": [b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + BODY],
+    "chunked": [
+        OK + b"Transfer-Encoding: chunked\r\n\r\n9;a=b\r\n" + BODY[:9] + b"\r\n",
+        b"6\r\n" + BODY[9:] + b"\r\n0\r\nT: 1\r\n\r\n",
+    ],
+}
+
+
+def test_an_answer_may_end_in_any_way_that_http_has(pair: Pair) -> None:
+    for name, pieces in ENDINGS.items():
+        server = pair.to(says(*pieces), record_to=str(pair.folder / name[:4]))
+        for _ in range(2):
+            assert fetch(server.port, "POST", CHAT, post().partition(b"\r\n\r\n")[2]) == (200, BODY)
+        assert forwarded(server) is None and server.requests[-1]["mock"], name
+
+
+def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair) -> None:
+    provider = pair.server()
+    raw = {"raw": {"base64": "/wD+"}, "headers": {"content-type": "audio/mpeg", "etag": "1"}}
+    provider.mock(match={"path": "/v1/files/a%2Fb"}, response=raw)
+    provider.mock(match={"path": "/go"}, response={"status": 302, "raw": ""})
+    provider.mock(match={"path": "/none"}, response={"status": 204, "raw": ""})
+    provider.mock(match={"path": "/busy"}, response={"status": 503, "error": "later"})
+    server = pair.to(provider)
+    assert fetch(server.port, "GET", "/@me/v1/files/a%2Fb?q=%2f&q") == (200, b"\xff\0\xfe")
+    assert provider.requests[-1]["target"] == "/v1/files/a%2Fb?q=%2f&q"
+    assert fetch(server.port, "HEAD", "/v1/files/a%2Fb") == (200, b"")
+    assert fetch(server.port, "OPTIONS", "/v1/files/a%2Fb")[0] == 200
+    assert fetch(server.port, "GET", "/go") == (302, b"")
+    assert fetch(server.port, "PUT", "/none", b"x") == (204, b"")
+    assert fetch(server.port, "GET", "/busy")[0] == 503
+    told = [one["forwarded"] for one in server.requests]
+    assert [one["reason"] for one in told if one["status"] in (302, 503)] == [
+        "an answer of status 302, which leads elsewhere, is never saved",
+        "an answer of status 503 is never saved",
+    ]
+    assert fetch(server.port, "GET", "/")[1] == b'{"status":"healthy","service":"mock-provider"}'
+    assert len(provider.requests) == 6
+    metrics = fetch(server.port, "GET", "/__mock__/metrics")[1].decode()
+    for line in ('forwarded_total{status="200"} 3', 'forwarded_total{status="503"} 1'):
+        assert f"mock_server_{line}\n" in metrics
+    saved = len(pair.saved)
+    assert f"mock_server_recordings_total {saved}\n" in metrics and saved
+
+
+def test_answers_of_4xx_are_recorded_only_if_that_is_asked_for(pair: Pair) -> None:
+    provider = pair.server()
+    provider.mock(response={"status": 429, "error": "slow"})
+    for settings, count in (({}, 2), ({"record_errors": True}, 3)):
+        server = pair.to(provider, **settings)
+        assert [chat(server.port)[0] for _ in range(2)] == [429, 429]
+        assert len(provider.requests) == count
+        assert bool(server.requests[-1]["mock"]) == bool(settings)
+
+
+def test_a_coded_body_is_sent_as_it_came(pair: Pair) -> None:
+    server = pair.to(says(WHOLE))
+    body = gzip.compress(json.dumps(STREAMING).encode())
+    asked = post(body, headers=["Content-Encoding: gzip"])
+    assert pair.client(server).send(asked).response()[2] == BODY
+    assert pair.upstream.requests[0].endswith(body)
+
+
+def test_with_credentials_a_wrong_one_is_refused_and_a_right_one_forwarded(pair: Pair) -> None:
+    server = pair.to(says(WHOLE), credential="openai=sk-a")
+    assert fetch(server.port, "GET", "/v1/models", headers={"Authorization": "Bearer b"})[0] == 401
+    assert (
+        fetch(server.port, "GET", "/v1/models", headers={"Authorization": "Bearer sk-a"})[1] == BODY
+    )
+    assert [b"\r\nAuthorization: Bearer sk-a\r\n" in one for one in pair.upstream.requests] == [
+        True
+    ]
+
+
+def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None:
+    server = pair.to(says(WHOLE), strict=True)
+    for body in (b"{", b"{}", b'{"model": "m", "messages": []}'):
+        assert pair.client(server).send(post(body)).head()[0] == 400
+    for brought, status in (
+        ({"delay": 1}, 400),
+        ({"text": "own"}, 200),
+        ({"status": 418, "error": "x"}, 418),
+    ):
+        assert chat(server.port, headers={"X-Mock-Response": json.dumps(brought)})[0] == status
+    with pytest.raises(OSError):
+        chat(server.port, headers={"X-Mock-Response": '{"fault": "close"}'})
+    assert pair.upstream.requests == []
+
+
+# --- what goes wrong ---
+
+
+def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(host: str, *more: Any, **others: Any) -> Any:
+        if host == "nobody.example":
+            raise socket.gaierror(-2, "Name or service not known")
+        return known(host, *more, **others)
+
+    known = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        nobody = "http://127.0.0.1:%d" % unused.getsockname()[1]
+    silent = threading.Event()
+    pair.stack.callback(silent.set)
+    told: Any
+    for upstream, status, told in (
+        (nobody, 502, "the connection was refused; is anybody listening there?"),
+        ("http://nobody.example", 502, "the address of nobody.example is not known: Name or"),
+        (lambda sock: silent.wait(PATIENCE), 504, "it said nothing for 0.05 s"),
+        (says(WHOLE[:-3]), 502, "it closed the connection after 12 of 15 bytes of its answer"),
+        (says(b"SSH-2.0-OpenSSH\r\n"), 502, 'not HTTP/1: it begins with \\"SSH-2.0-OpenSSH'),
+        (says(), 502, "it closed the connection without an answer"),
+        (says(OK + b"A: " + b"b" * 70000), 502, "longer than 65536 bytes"),
+    ):
+        server = pair.to(upstream)
+        assert server.core.forwarder
+        server.core.forwarder.silent_seconds = 0.05
+        found, body = fetch(
+            server.port, "POST", CHAT + "?key=AIzaSy0", post().partition(b"\r\n\r\n")[2]
+        )
+        assert (found, told in body.decode()) == (status, True), body
+        message = json.loads(body)["error"]["message"]
+        url = server.core.settings.record[0].partition("=")[2] + CHAT + "?key=***"
+        assert message.startswith(f"the request could not be forwarded to {url}")
+        assert "AIza" not in json.dumps(server.requests)
+    assert pair.saved == []
+
+
+def test_where_an_answer_breaks_off_its_client_sees_that(pair: Pair) -> None:
+    event = b"9\r\ndata: a\n\n\r\n"
+    for ending in (b"", b"zz\r\n"):
+        begun = threading.Event()
+        server = pair.to(in_two(EVENTS + event, begun, ending))
+        client = pair.client(server).send(post(STREAMING))
+        assert client.head()[0] == 200
+        assert client.file.read(len(event)) == event
+        begun.set()
+        assert client.file.read() == b""
+        wait_until(lambda server=server: server.requests[-1]["ended"] == "fault")
+        assert forwarded(server)["reason"]
+    assert pair.saved == []
+
+
+def test_a_server_that_is_its_own_upstream_says_so(pair: Pair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    server = pair.to(f"http://127.0.0.1:{port}", port=port)
+    status, body = chat(server.port)
+    assert (status, b"this URL is the server's own" in body) == (502, True)
+    assert len(server.requests) == 1
+
+
+def test_a_request_waits_for_its_turn_but_not_for_ever(pair: Pair) -> None:
+    provider = pair.server()
+    provider.mock(response={"text": "one two", "gate": True})
+    server = pair.to(provider)
+    assert server.core.forwarder
+    server.core.forwarder.most, server.core.forwarder.turn_seconds = 1, 0.05
+    first = pair.client(server).send(post(STREAMING))
+    first.head()
+    status, body = chat(server.port)
+    assert (status, b"1 others are being forwarded" in body) == (503, True)
+    provider.release(provider.requests[-1]["id"], 9)
+    list(first.chunks())
+    assert chat(server.port, "Ho")[0] == 200
+
+
+# --- TLS ---
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl program")
+def test_over_tls_an_authority_is_trusted_that_is_named(pair: Pair, tmp_path: Path) -> None:
+    provider = pair.server(tls=True)
+    provider.mock(response={"text": "sealed"})
+    authority = tmp_path / "ca.pem"
+    authority.write_text(provider.tls_cert)
+    server = pair.to(provider)
+    status, body = chat(server.port)
+    assert (status, b"--record-ca FILE names an authority to trust" in body) == (502, True)
+    server = pair.to(provider, record_ca=str(authority))
+    assert chat(server.port) == (200, "sealed")
+    server = pair.to(pair.server().url.replace("http", "https"))
+    status, body = chat(server.port, "Ho")
+    assert (status, b"its URL begins with http://" in body) == (502, True), body
+
+
+def test_a_file_of_authorities_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("no certificate")
+    for path, told in ((tmp_path / "none.pem", "No such file"), (empty, "no certificate in it")):
+        with pytest.raises(OSError, match=f"--record-ca {path}: .*{told}"):
+            MockServer(record="openai=https://a", record_to=str(tmp_path), record_ca=str(path))
+
+
+# --- clients, and the end ---
+
+
+def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
+    provider = pair.server()
+    provider.mock(response={"text": "one two three", "gate": True})
+    server = pair.to(provider)
+    client = pair.client(server).send(post(STREAMING))
+    client.until_event().close()
+    wait_until(lambda: server.requests[-1]["ended"] == "client_closed")
+    provider.release(provider.requests[-1]["id"], 99)
+    wait_until(lambda: pair.saved)
+    assert chat(server.port, stream=True)[1].endswith(b"data: [DONE]\n\n")
+    assert len(provider.requests) == 1
+
+
+def test_a_slow_client_has_the_upstream_wait(pair: Pair) -> None:
+    piece = b"10000\r\n" + b"a" * 65536 + b"\r\n"
+    sent: List[int] = []
+
+    def talk(sock: socket.socket) -> None:
+        sock.sendall(EVENTS.replace(b"200 OK", b"404 No"))  # which is not kept
+        for number in range(300):
+            sock.sendall(piece)
+            sent.append(number)
+        sock.sendall(b"0\r\n\r\n")
+
+    server = pair.to(talk)
+    forwarder = server.core.forwarder
+    assert forwarder
+    client = pair.client(server).send(post(STREAMING))
+    client.head()
+    wait_until(lambda: sum(one.size for one in forwarder.links) > 1024 * 1024)
+    assert len(sent) < 300
+    assert sum(one.size for one in forwarder.links) <= 1024 * 1024 + 65536
+    assert sum(map(len, client.chunks())) == 300 * 65536
+    wait_until(lambda: server.requests[-1]["ended"] == "complete")
+
+
+def test_many_are_recorded_at_once(pair: Pair) -> None:
+    provider = pair.server()
+    provider.mock(response={"text": "you said {{user}}"})
+    server = pair.to(provider)
+    found: Dict[str, Any] = {}
+
+    def ask(user: str) -> None:
+        found[user] = [chat(server.port, user), chat(server.port, user)]
+
+    threads = [threading.Thread(target=ask, args=(f"number {at}",)) for at in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert found == {f"number {at}": [(200, f"you said number {at}")] * 2 for at in range(20)}
+    assert (len(pair.saved), len(provider.requests)) == (20, 20)
+
+
+def test_a_server_ends_whatever_its_upstreams_do(pair: Pair) -> None:
+    closed = threading.Event()
+
+    def talk(sock: socket.socket) -> None:
+        sock.sendall(EVENTS)
+        while sock.recv(65536):
+            pass
+        closed.set()
+
+    server = pair.to(talk)
+    client = pair.client(server).send(post(STREAMING))
+    client.head()
+    assert server.core.forwarder
+    server.core.forwarder.closing_seconds = 0.05
+    server.close(0)
+    assert closed.wait(PATIENCE)
+    assert [one.name for one in threading.enumerate() if one.name == "forward"] == []
+    assert pair.saved == []

@@ -43506,7 +43506,8 @@ DAY = 24 * 60 * 60  # seconds: what is told of the time is a day's
 
 # A JSON text, or a dot outside of one that is none of a number nor of a name: a line feed.
 TEXT_OR_FEED = re.compile(
-    rb'("(?:[^"\\]|\\.)*(?:"|\\?\Z))|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])',
+    rb'("(?:[^"\\]|\\.)*(?:"|\\?\Z))'
+    rb'|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])',
     re.DOTALL,
 )
 
@@ -44086,10 +44087,12 @@ def asked_in(entry: Json, tool: str) -> Request:
         pairs = header_pairs(list_within(asked, "queryString"))
         url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
     lines = header_pairs(list_within(asked, "headers"))
+    kind = text_within(asked, "postData", "mimeType")
+    if kind and not any(name.lower() == "content-type" for name, _ in lines):
+        lines += (("Content-Type", kind),)
     request = request_of(method, url, lines)
-    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
     try:
-        body = posted_body(within(asked, "postData"), tool, kind)
+        body = posted_body(within(asked, "postData"), tool, request.headers.get("content-type", ""))
     except Unusable:
         wire_of(request)  # what is none of ours has no further reason
         raise

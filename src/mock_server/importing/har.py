@@ -133,10 +133,12 @@ def asked_in(entry: Json, tool: str) -> Request:
         pairs = header_pairs(list_within(asked, "queryString"))
         url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
     lines = header_pairs(list_within(asked, "headers"))
+    kind = text_within(asked, "postData", "mimeType")
+    if kind and not any(name.lower() == "content-type" for name, _ in lines):
+        lines += (("Content-Type", kind),)
     request = request_of(method, url, lines)
-    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
     try:
-        body = posted_body(within(asked, "postData"), tool, kind)
+        body = posted_body(within(asked, "postData"), tool, request.headers.get("content-type", ""))
     except Unusable:
         wire_of(request)  # what is none of ours has no further reason
         raise

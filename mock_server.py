@@ -39575,7 +39575,6 @@ class Folder:
         self.root, self.say = root, say
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
-        self.file = ""  # the mock that was saved last, or was there already
 
     def save(self, made: Made) -> str:
         """Write the files of a recording; empty if it is saved, else why it is not."""
@@ -39596,7 +39595,8 @@ class Folder:
             except (ValueError, MemoryError) as error:
                 return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return found
+        file, reason = found
+        return "" if reason else file, reason
 
     def place_of(self, error: OSError) -> str:
         """The folder in which something could not be done."""
@@ -39616,7 +39616,8 @@ class Folder:
         return reason
 
     def placed(self, made: Made) -> Tuple[str, str]:
-        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        """The same, under the first name that is free; OSError or Outside where it can't be.  What
+        is there already is named, too."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
         folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
@@ -39625,10 +39626,9 @@ class Folder:
                 one = made
                 if number > 1:
                     one = renamed(made, f"{made.name}-{number}")
-                self.file = one.mock
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return "", ALREADY
+                    return one.mock, ALREADY
                 if found is None and write_all(root, one.files):
                     return one.mock, ""
         return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
@@ -42571,7 +42571,7 @@ OVERRIDES = (
     *("id", "created", "model", "usage", "systemFingerprint", "finishReason", "role"),
     *("provider", "nativeFinishReason"),
 )
-SPOKEN = ("content", "toolCalls", "blocks")
+SAID_KEYS = ("content", "toolCalls", "blocks")
 THOUGHTS = ("reasoning", "reasoningSignature", "redactedThinking", "webSearches")
 
 # Token counts, by what the providers call them.
@@ -42650,7 +42650,7 @@ def mock_response(response: JsonObject, telling: Telling) -> Translated:
 
 def said_in(response: JsonObject, telling: Telling) -> Translated:
     """Text, tool calls, or both."""
-    telling.unknown("response.", response, (*SPOKEN, *THOUGHTS, *OVERRIDES))
+    telling.unknown("response.", response, (*SAID_KEYS, *THOUGHTS, *OVERRIDES))
     parts: List[JsonObject] = []
     reasoning = response.get("reasoning")
     if reasoning:
@@ -42890,8 +42890,8 @@ def pictured(response: JsonObject, telling: Telling) -> Translated:
 
 def sounding(response: JsonObject, telling: Telling) -> Translated:
     """Speech."""
-    telling.unknown("response.", response, ("audio", "format", *SPOKEN, *THOUGHTS))
-    for key in (*SPOKEN, *THOUGHTS):
+    telling.unknown("response.", response, ("audio", "format", *SAID_KEYS, *THOUGHTS))
+    for key in (*SAID_KEYS, *THOUGHTS):
         if key in response:
             telling.note(f"response.{key}", "beside audio is Gemini's, whose sound is not mocked")
     audio, kind = response["audio"], response.get("format", "mp3")
@@ -44763,18 +44763,20 @@ class Import:
             made = Made("", reason=find.reason)
             if not find.reason:
                 made = made_of_find(find, self.keeps_errors)
-            reason = made.reason or self.folder.saved(made)
+            file, reason = "", made.reason
+            if not reason:
+                file, reason = self.folder.placed(made)
             place = find.place.partition(f"{path}: ")[2] or find.place
             if find.is_other:
                 others += 1
             elif not reason:
                 self.made += 1
-                saved.append(f"{self.folder.file} made, of {place}")
-            elif reason == ALREADY and not self.is_there(made):
-                unused.append(f"{place}: {self.folder.file} answers the same with something else")
+                saved.append(f"{file} made, of {place}")
+            elif reason == ALREADY and not self.is_there(made, file):
+                unused.append(f"{place}: {file} answers the same with something else")
             elif reason == ALREADY:
                 self.already += 1
-                saved.append(f"{self.folder.file} is there already, of {place}")
+                saved.append(f"{file} is there already, of {place}")
             else:
                 unused.append(f"{place}: {reason}")
         count = len(saved) + len(unused)
@@ -44787,9 +44789,9 @@ class Import:
         self.tell("not used: ", unused)
         return bool(saved)
 
-    def is_there(self, made: Made) -> bool:
+    def is_there(self, made: Made, mock: str) -> bool:
         """Whether a recording is as it was saved before, but for when its events came."""
-        name = self.folder.file.rpartition("/")[2][: -len(".json")]
+        name = mock.rpartition("/")[2][: -len(".json")]
         same = made if name == made.name else renamed(made, name)
         return all(
             has_content(os.path.join(self.root, file), data)

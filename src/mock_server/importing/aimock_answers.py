@@ -18,7 +18,7 @@ OVERRIDES = (
     *("id", "created", "model", "usage", "systemFingerprint", "finishReason", "role"),
     *("provider", "nativeFinishReason"),
 )
-SPOKEN = ("content", "toolCalls", "blocks")
+SAID_KEYS = ("content", "toolCalls", "blocks")
 THOUGHTS = ("reasoning", "reasoningSignature", "redactedThinking", "webSearches")
 
 # Token counts, by what the providers call them.
@@ -97,7 +97,7 @@ def mock_response(response: JsonObject, telling: Telling) -> Translated:
 
 def said_in(response: JsonObject, telling: Telling) -> Translated:
     """Text, tool calls, or both."""
-    telling.unknown("response.", response, (*SPOKEN, *THOUGHTS, *OVERRIDES))
+    telling.unknown("response.", response, (*SAID_KEYS, *THOUGHTS, *OVERRIDES))
     parts: List[JsonObject] = []
     reasoning = response.get("reasoning")
     if reasoning:
@@ -337,8 +337,8 @@ def pictured(response: JsonObject, telling: Telling) -> Translated:
 
 def sounding(response: JsonObject, telling: Telling) -> Translated:
     """Speech."""
-    telling.unknown("response.", response, ("audio", "format", *SPOKEN, *THOUGHTS))
-    for key in (*SPOKEN, *THOUGHTS):
+    telling.unknown("response.", response, ("audio", "format", *SAID_KEYS, *THOUGHTS))
+    for key in (*SAID_KEYS, *THOUGHTS):
         if key in response:
             telling.note(f"response.{key}", "beside audio is Gemini's, whose sound is not mocked")
     audio, kind = response["audio"], response.get("format", "mp3")

@@ -98,18 +98,20 @@ class Import:
             made = Made("", reason=find.reason)
             if not find.reason:
                 made = made_of_find(find, self.keeps_errors)
-            reason = made.reason or self.folder.saved(made)
+            file, reason = "", made.reason
+            if not reason:
+                file, reason = self.folder.placed(made)
             place = find.place.partition(f"{path}: ")[2] or find.place
             if find.is_other:
                 others += 1
             elif not reason:
                 self.made += 1
-                saved.append(f"{self.folder.file} made, of {place}")
-            elif reason == ALREADY and not self.is_there(made):
-                unused.append(f"{place}: {self.folder.file} answers the same with something else")
+                saved.append(f"{file} made, of {place}")
+            elif reason == ALREADY and not self.is_there(made, file):
+                unused.append(f"{place}: {file} answers the same with something else")
             elif reason == ALREADY:
                 self.already += 1
-                saved.append(f"{self.folder.file} is there already, of {place}")
+                saved.append(f"{file} is there already, of {place}")
             else:
                 unused.append(f"{place}: {reason}")
         count = len(saved) + len(unused)
@@ -122,9 +124,9 @@ class Import:
         self.tell("not used: ", unused)
         return bool(saved)
 
-    def is_there(self, made: Made) -> bool:
+    def is_there(self, made: Made, mock: str) -> bool:
         """Whether a recording is as it was saved before, but for when its events came."""
-        name = self.folder.file.rpartition("/")[2][: -len(".json")]
+        name = mock.rpartition("/")[2][: -len(".json")]
         same = made if name == made.name else renamed(made, name)
         return all(
             has_content(os.path.join(self.root, file), data)

@@ -34,7 +34,6 @@ class Folder:
         self.root, self.say = root, say
         self.lock = threading.Lock()  # of two that save the same the second finds it
         self.said: Set[str] = set()  # what is wrong, until it is not any more
-        self.file = ""  # the mock that was saved last, or was there already
 
     def save(self, made: Made) -> str:
         """Write the files of a recording; empty if it is saved, else why it is not."""
@@ -55,7 +54,8 @@ class Folder:
             except (ValueError, MemoryError) as error:
                 return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return found
+        file, reason = found
+        return "" if reason else file, reason
 
     def place_of(self, error: OSError) -> str:
         """The folder in which something could not be done."""
@@ -75,7 +75,8 @@ class Folder:
         return reason
 
     def placed(self, made: Made) -> Tuple[str, str]:
-        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        """The same, under the first name that is free; OSError or Outside where it can't be.  What
+        is there already is named, too."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
         folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
@@ -84,10 +85,9 @@ class Folder:
                 one = made
                 if number > 1:
                     one = renamed(made, f"{made.name}-{number}")
-                self.file = one.mock
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return "", ALREADY
+                    return one.mock, ALREADY
                 if found is None and write_all(root, one.files):
                     return one.mock, ""
         return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"

@@ -43981,6 +43981,7 @@ HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
 
 
 GZIP_BEGINS = b"\x1f\x8b"
+HUGE = 1e12  # no number of bytes, and no number of milliseconds
 MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
 NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
 
@@ -44038,7 +44039,7 @@ def text_within(value: Json, *names: str) -> str:
 def number_within(value: Json, *names: str) -> float:
     """A number inside nested objects; -1, as HAR says it, where there is none."""
     found = within(value, *names)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and abs(found) < HUGE:
         return found
     return -1
 
@@ -44498,7 +44499,13 @@ def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
         match["model"] = scrubber.matcher(call.model)
     if call.operation == "generate" and capture.status < 400:
         match["stream"] = call.stream
-    return made_with(match, wire, call, capture, scrubber)
+    made = made_with(match, wire, call, capture, scrubber)
+    if made.reason:
+        return made
+    # Mocks are asked in the order of their names, and this one would take what others are for: it
+    # goes behind them, the less it asks the further.
+    last = "z" * (1 + ("model" not in match) + ("api" not in match))
+    return renamed(made, f"{last}-any-{made.name}")
 
 
 def has_one_api(wire: WireFormat, call: Call) -> bool:

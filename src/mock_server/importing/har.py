@@ -27,6 +27,7 @@ HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
 
 
 GZIP_BEGINS = b"\x1f\x8b"
+HUGE = 1e12  # no number of bytes, and no number of milliseconds
 MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
 NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
 
@@ -84,7 +85,7 @@ def text_within(value: Json, *names: str) -> str:
 def number_within(value: Json, *names: str) -> float:
     """A number inside nested objects; -1, as HAR says it, where there is none."""
     found = within(value, *names)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and abs(found) < HUGE:
         return found
     return -1
 

@@ -43506,7 +43506,9 @@ DAY = 24 * 60 * 60  # seconds: what is told of the time is a day's
 
 # A JSON text, or a dot outside of one that is none of a number nor of a name: a line feed.
 TEXT_OR_FEED = re.compile(
-    rb'("(?:[^"\\]|\\.)*")|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])', re.DOTALL
+    rb'("(?:[^"\\]|\\.)*(?:"|\\?\Z))'
+    rb'|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])',
+    re.DOTALL,
 )
 
 
@@ -43979,6 +43981,7 @@ HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
 
 
 GZIP_BEGINS = b"\x1f\x8b"
+HUGE = 1e12  # no number of bytes, and no number of milliseconds
 MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
 NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
 
@@ -44036,7 +44039,7 @@ def text_within(value: Json, *names: str) -> str:
 def number_within(value: Json, *names: str) -> float:
     """A number inside nested objects; -1, as HAR says it, where there is none."""
     found = within(value, *names)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and abs(found) < HUGE:
         return found
     return -1
 
@@ -44085,10 +44088,12 @@ def asked_in(entry: Json, tool: str) -> Request:
         pairs = header_pairs(list_within(asked, "queryString"))
         url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
     lines = header_pairs(list_within(asked, "headers"))
+    kind = text_within(asked, "postData", "mimeType")
+    if kind and not any(name.lower() == "content-type" for name, _ in lines):
+        lines += (("Content-Type", kind),)
     request = request_of(method, url, lines)
-    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
     try:
-        body = posted_body(within(asked, "postData"), tool, kind)
+        body = posted_body(within(asked, "postData"), tool, request.headers.get("content-type", ""))
     except Unusable:
         wire_of(request)  # what is none of ours has no further reason
         raise
@@ -44494,7 +44499,13 @@ def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
         match["model"] = scrubber.matcher(call.model)
     if call.operation == "generate" and capture.status < 400:
         match["stream"] = call.stream
-    return made_with(match, wire, call, capture, scrubber)
+    made = made_with(match, wire, call, capture, scrubber)
+    if made.reason:
+        return made
+    # Mocks are asked in the order of their names, and this one would take what others are for: it
+    # goes behind them, the less it asks the further.
+    last = "z" * (1 + ("model" not in match) + ("api" not in match))
+    return renamed(made, f"{last}-any-{made.name}")
 
 
 def has_one_api(wire: WireFormat, call: Call) -> bool:

@@ -35,8 +35,8 @@ METER = (
 METER_END = b"\r100   889  100   812  100    77   665k  64597 --:--:-- --:--:-- --:--:--  868k\n"
 TRYING = b"*   Trying 127.0.0.1:5001...\n* Connected to 127.0.0.1 (127.0.0.1) port 5001 (#0)\n"
 TLS = (
-    b"* ALPN: offers h2,http/1.1\n} [5 bytes data]\n* TLSv1.3 (OUT), TLS handshake, Client hello (1)"
-    b":\n} [512 bytes data]\n* using HTTP/2\n* h2h3 [:method: POST]\n"
+    b"* ALPN: offers h2,http/1.1\n} [5 bytes data]\n* TLSv1.3 (OUT), TLS handshake, Client hello"
+    b" (1):\n} [512 bytes data]\n* using HTTP/2\n* h2h3 [:method: POST]\n"
 )
 LEFT = b"* Connection #0 to host 127.0.0.1 left intact\n"
 
@@ -247,7 +247,7 @@ def test_the_api_is_told_by_a_path_or_by_the_answer_itself() -> None:
 
 def test_errors_are_kept_where_errors_are_wanted() -> None:
     data = b'{"error": {"message": "slow down", "type": "requests", "code": null}}'
-    head = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 3\r\ncontent-type: application/json\r\n\r\n"
+    head = HEAD.replace(b"Content-Length: 82", b"retry-after: 3").replace(b"200 OK", b"429 Busy")
     (find,) = finds(head + data)
     assert "--record-errors" in m.made_of_find(find).reason
     made = m.made_of_find(find, keeps_errors=True)

@@ -23,7 +23,9 @@ DAY = 24 * 60 * 60  # seconds: what is told of the time is a day's
 
 # A JSON text, or a dot outside of one that is none of a number nor of a name: a line feed.
 TEXT_OR_FEED = re.compile(
-    rb'("(?:[^"\\]|\\.)*")|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])', re.DOTALL
+    rb'("(?:[^"\\]|\\.)*(?:"|\\?\Z))'
+    rb'|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])',
+    re.DOTALL,
 )
 
 

@@ -27,6 +27,7 @@ HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
 
 
 GZIP_BEGINS = b"\x1f\x8b"
+HUGE = 1e12  # no number of bytes, and no number of milliseconds
 MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
 NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
 
@@ -84,7 +85,7 @@ def text_within(value: Json, *names: str) -> str:
 def number_within(value: Json, *names: str) -> float:
     """A number inside nested objects; -1, as HAR says it, where there is none."""
     found = within(value, *names)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and abs(found) < HUGE:
         return found
     return -1
 
@@ -133,10 +134,12 @@ def asked_in(entry: Json, tool: str) -> Request:
         pairs = header_pairs(list_within(asked, "queryString"))
         url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
     lines = header_pairs(list_within(asked, "headers"))
+    kind = text_within(asked, "postData", "mimeType")
+    if kind and not any(name.lower() == "content-type" for name, _ in lines):
+        lines += (("Content-Type", kind),)
     request = request_of(method, url, lines)
-    kind = request.headers.get("content-type", "") or text_within(asked, "postData", "mimeType")
     try:
-        body = posted_body(within(asked, "postData"), tool, kind)
+        body = posted_body(within(asked, "postData"), tool, request.headers.get("content-type", ""))
     except Unusable:
         wire_of(request)  # what is none of ours has no further reason
         raise

@@ -12,7 +12,7 @@ from ..formats.other import Other
 from ..jsons import parse_json
 from ..limits import Json
 from ..recording.captures import Capture
-from ..recording.making import Made, made_of, made_with
+from ..recording.making import Made, made_of, made_with, renamed
 from ..recording.scrubbing import Scrubber, own_secrets
 from ..records import replace
 from ..routing import owners
@@ -108,7 +108,13 @@ def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
         match["model"] = scrubber.matcher(call.model)
     if call.operation == "generate" and capture.status < 400:
         match["stream"] = call.stream
-    return made_with(match, wire, call, capture, scrubber)
+    made = made_with(match, wire, call, capture, scrubber)
+    if made.reason:
+        return made
+    # Mocks are asked in the order of their names, and this one would take what others are for: it
+    # goes behind them, the less it asks the further.
+    last = "z" * (1 + ("model" not in match) + ("api" not in match))
+    return renamed(made, f"{last}-any-{made.name}")
 
 
 def has_one_api(wire: WireFormat, call: Call) -> bool:

@@ -42408,6 +42408,8 @@ def wanted(value: Json, key: str, kind: str) -> Json:
 
 def counted(value: Json, key: str) -> int:
     """A number that something is counted with; Unusable if it is none."""
+    if isinstance(value, float) and value.is_integer():  # which is one to JavaScript
+        value = int(value)
     number: int = wanted(value, key, "an integer")
     if number < 0:
         raise Unusable(f"{key}: expected an integer, at least 0, found {number}")
@@ -43016,7 +43018,8 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
         size = fixture.get("chunkSize")
         more["chunk_size"] = max(1, counted(AIMOCK_CHUNK if size is None else size, "chunkSize"))
     if broken and broken["after_events"] > most_events(answer, more["chunk_size"]):
-        telling.note("truncateAfterChunks", "never comes: the answer has fewer chunks")
+        key = "truncateAfterChunks" if "truncateAfterChunks" in given else "disconnectAfterMs"
+        telling.note(key, "never comes: the answer has fewer chunks")
         broken = {}
     variants = [one.laid_over({}, more) for one in answer.variants]
     if not broken:
@@ -43040,6 +43043,7 @@ def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
     profile, timings = fixture.get("streamingProfile"), fixture.get("recordedTimings")
     speed = fixture.get("replaySpeed") or 1
     if not fits(speed, "a number") or speed <= 0:
+        telling.note("replaySpeed", "is no positive number, and is left out")
         speed = 1
     first = between = latency
     jitter: Json = 0
@@ -43156,8 +43160,8 @@ def with_chance(response: JsonObject, likely: float) -> JsonObject:
 
 FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
 EXACT_TURNS = (
-    "aimock's turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
-    "turn if there is none of that number"
+    "aimock's turnIndex is exact here, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock "
+    "takes the nearest turn if there is none of that number"
 )
 OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
 IN_A_SEQUENCE = (
@@ -44827,7 +44831,7 @@ class Import:
 
     def tell(self, before: str, lines: Sequence[str]) -> None:
         """Add lines below what they are about."""
-        self.lines += [f"  {before}{line}" for line in lines[:MOST_LINES_TOLD]]
+        self.lines += [f"  {before}{without_keys(line)}" for line in lines[:MOST_LINES_TOLD]]
         if len(lines) > MOST_LINES_TOLD:
             self.lines.append(f"  {before}{len(lines) - MOST_LINES_TOLD} more")
 
@@ -47145,12 +47149,13 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
-    """Print what is wrong with the mocks, or what may be; the exit status."""
+def check_mocks(directories: Sequence[str], is_strict: bool, most: int = sys.maxsize) -> int:
+    """Print what is wrong with the mocks, or what may be, in so many lines at most; the exit
+    status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
     if problems:
-        complain("\n".join(problems))
+        complain("\n".join(shortened_list(problems, most)))
         return 2
     doubtful = doubts_about(mocks.from_files)
     if is_strict:
@@ -47168,8 +47173,15 @@ def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     if doubtful:
         verdict = f"{len(doubtful)} doubtful"
     summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
-    complain("\n".join([*doubtful, *lines, summary]))
+    complain("\n".join([*shortened_list(doubtful, most), *lines, summary]))
     return 0
+
+
+def shortened_list(lines: Sequence[str], most: int) -> List[str]:
+    """The first lines, and how many more there are."""
+    if len(lines) <= most:
+        return list(lines)
+    return [*lines[:most], f"{len(lines) - most} more; --check tells them all"]
 
 
 def import_into(options: Mapping[str, Any]) -> int:
@@ -47184,7 +47196,7 @@ def import_into(options: Mapping[str, Any]) -> int:
         raise OSError(imported.problem)
     status = 0
     if imported.count:
-        status = check_mocks([root], bool(options["strict"]))
+        status = check_mocks([root], bool(options["strict"]), MOST_LINES_TOLD)
     return 2 if imported.is_bad else status
 
 

@@ -246,6 +246,25 @@ def test_a_directory_that_can_not_be_written_is_said(run: Run) -> None:
     assert status in (1, 2) and lines[-1].startswith("mock_server.py: ")
 
 
+def test_what_is_told_of_a_file_is_bounded(run: Run) -> None:
+    fixtures = [{"match": {}, "response": {"content": "x"}}] * 60
+    fixtures += [{"match": {}, "response": {"live": {}}}] * 60
+    status, lines = run.imports(run.put("c.json", {"fixtures": fixtures}))
+    assert status == 0 and len(lines) < 120
+    assert "  not used: 10 more" in lines
+    assert "9 more; --check tells them all" in lines
+
+
+def test_nothing_secret_is_told(run: Run) -> None:
+    fixtures = [{"match": {"userMessage": {"a": KEY}}, "response": {"content": "x"}}]
+    status, lines = run.imports(run.put(f"{KEY}.json", {"fixtures": fixtures}))
+    assert status == 2  # and no line has the key, as with every import here
+    assert (
+        lines[1]
+        == '  not used: fixtures[0]: match.userMessage: expected a string, found {"a": "***"}'
+    )
+
+
 def test_names_of_files_are_safe_and_keep_their_order() -> None:
     assert m.ordered_names(["a", "b"]) == ["a", "b"]
     assert m.ordered_names(["b", "a"]) == ["1-b", "2-a"]

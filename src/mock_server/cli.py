@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 from .core import Core
 from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
-from .importing.command import import_files
+from .importing.command import MOST_LINES_TOLD, import_files
 from .jsons import indented
 from .limits import GRACE_SECONDS
 from .mocks.doubts import doubts_about, refused_first
@@ -164,12 +164,13 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
-    """Print what is wrong with the mocks, or what may be; the exit status."""
+def check_mocks(directories: Sequence[str], is_strict: bool, most: int = sys.maxsize) -> int:
+    """Print what is wrong with the mocks, or what may be, in so many lines at most; the exit
+    status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
     if problems:
-        complain("\n".join(problems))
+        complain("\n".join(shortened_list(problems, most)))
         return 2
     doubtful = doubts_about(mocks.from_files)
     if is_strict:
@@ -187,8 +188,15 @@ def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     if doubtful:
         verdict = f"{len(doubtful)} doubtful"
     summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
-    complain("\n".join([*doubtful, *lines, summary]))
+    complain("\n".join([*shortened_list(doubtful, most), *lines, summary]))
     return 0
+
+
+def shortened_list(lines: Sequence[str], most: int) -> List[str]:
+    """The first lines, and how many more there are."""
+    if len(lines) <= most:
+        return list(lines)
+    return [*lines[:most], f"{len(lines) - most} more; --check tells them all"]
 
 
 def import_into(options: Mapping[str, Any]) -> int:
@@ -203,7 +211,7 @@ def import_into(options: Mapping[str, Any]) -> int:
         raise OSError(imported.problem)
     status = 0
     if imported.count:
-        status = check_mocks([root], bool(options["strict"]))
+        status = check_mocks([root], bool(options["strict"]), MOST_LINES_TOLD)
     return 2 if imported.is_bad else status
 
 

@@ -29,8 +29,8 @@ from .finds import Unusable
 
 FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
 EXACT_TURNS = (
-    "aimock's turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
-    "turn if there is none of that number"
+    "aimock's turnIndex is exact here, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock "
+    "takes the nearest turn if there is none of that number"
 )
 OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
 IN_A_SEQUENCE = (

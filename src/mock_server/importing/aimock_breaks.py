@@ -63,7 +63,8 @@ def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tupl
         size = fixture.get("chunkSize")
         more["chunk_size"] = max(1, counted(AIMOCK_CHUNK if size is None else size, "chunkSize"))
     if broken and broken["after_events"] > most_events(answer, more["chunk_size"]):
-        telling.note("truncateAfterChunks", "never comes: the answer has fewer chunks")
+        key = "truncateAfterChunks" if "truncateAfterChunks" in given else "disconnectAfterMs"
+        telling.note(key, "never comes: the answer has fewer chunks")
         broken = {}
     variants = [one.laid_over({}, more) for one in answer.variants]
     if not broken:
@@ -87,6 +88,7 @@ def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
     profile, timings = fixture.get("streamingProfile"), fixture.get("recordedTimings")
     speed = fixture.get("replaySpeed") or 1
     if not fits(speed, "a number") or speed <= 0:
+        telling.note("replaySpeed", "is no positive number, and is left out")
         speed = 1
     first = between = latency
     jitter: Json = 0

@@ -62,6 +62,8 @@ def wanted(value: Json, key: str, kind: str) -> Json:
 
 def counted(value: Json, key: str) -> int:
     """A number that something is counted with; Unusable if it is none."""
+    if isinstance(value, float) and value.is_integer():  # which is one to JavaScript
+        value = int(value)
     number: int = wanted(value, key, "an integer")
     if number < 0:
         raise Unusable(f"{key}: expected an integer, at least 0, found {number}")

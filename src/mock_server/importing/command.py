@@ -151,7 +151,7 @@ class Import:
 
     def tell(self, before: str, lines: Sequence[str]) -> None:
         """Add lines below what they are about."""
-        self.lines += [f"  {before}{line}" for line in lines[:MOST_LINES_TOLD]]
+        self.lines += [f"  {before}{without_keys(line)}" for line in lines[:MOST_LINES_TOLD]]
         if len(lines) > MOST_LINES_TOLD:
             self.lines.append(f"  {before}{len(lines) - MOST_LINES_TOLD} more")
 

@@ -42761,10 +42761,14 @@ def usage_counts(usage: JsonObject, telling: Telling) -> JsonObject:
     for ours, names in (("input_tokens", INPUT_COUNTS), ("output_tokens", OUTPUT_COUNTS)):
         given = [name for name in names if usage.get(name) is not None]
         made[ours] = counted(usage[given[0]], f"response.usage.{given[0]}") if given else 0
-    for (outer, inner), ours in SHARES.items():
-        details = usage.get(outer)
-        if isinstance(details, dict) and details.get(inner):
-            made[ours] = counted(details[inner], f"response.usage.{outer}.{inner}")
+    for outer in sorted({outer for outer, _ in SHARES}):
+        details = wanted(usage.get(outer) or {}, f"response.usage.{outer}", "an object")
+        for inner, number in details.items():
+            key = f"response.usage.{outer}.{inner}"
+            if number and (outer, inner) in SHARES:
+                made[SHARES[outer, inner]] = counted(number, key)
+            elif number:
+                telling.note(key, "is not among the counts that a mock has")
     for name in TOTALS:
         if usage.get(name, made["input_tokens"] + made["output_tokens"]) != (
             made["input_tokens"] + made["output_tokens"]
@@ -43151,8 +43155,8 @@ def with_chance(response: JsonObject, likely: float) -> JsonObject:
 
 
 FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
-TURNS = (
-    "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
+EXACT_TURNS = (
+    "aimock's turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
     "turn if there is none of that number"
 )
 OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
@@ -43185,13 +43189,14 @@ class Fixture:
 
 @record
 class FixtureMocks:
-    """What the fixtures of a file come to: mocks in order, and what is to be told of each fixture
-    that is not in them, or not all of it."""
+    """What the fixtures of a file come to: mocks in order, what is to be told of each fixture that
+    is not in them, or not all of it, and whether a turn is asked for."""
 
     mocks: Tuple[Json, ...]
     used: int
     unusable: Tuple[str, ...]
     notes: Tuple[str, ...]
+    has_turns: bool = False
 
 
 def is_fixtures(document: Json) -> bool:
@@ -43214,8 +43219,6 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
         notes += [f"{place}: {line}" for line in telling.lines]
     if len(document["fixtures"]) > MOST_FIXTURES:
         unusable.append(f"fixtures[{MOST_FIXTURES}] and all behind it: a file has too many")
-    if any("turn" in fixture.match for fixture in usable):
-        notes.append(TURNS)
     mocks: List[Json] = []
     used = 0
     for group in groups_of(usable):
@@ -43227,7 +43230,8 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
             continue
         mocks += made
         used += len(members)
-    return FixtureMocks(tuple(mocks), used, tuple(unusable), tuple(notes))
+    has_turns = any("turn" in fixture.match for fixture in usable)
+    return FixtureMocks(tuple(mocks), used, tuple(unusable), tuple(notes), has_turns)
 
 
 def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
@@ -44757,6 +44761,8 @@ class Import:
                 self.bad += 1
                 self.lines.append(f"{told_path(word)}: there is nothing in it that can be imported")
         self.save_fixtures()
+        if any(found.has_turns for _, found in self.fixtures):
+            self.lines.append(EXACT_TURNS)
         if self.bad:
             self.lines.append(READ_HERE)
 
@@ -46933,6 +46939,7 @@ examples:
   mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
   mock_server.py --check --data mine    what is wrong with those mocks
   mock_server.py --schema > mock.schema.json
+  mock_server.py --import a.har --data mine   mocks of what a browser saw
 
 a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},

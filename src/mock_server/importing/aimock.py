@@ -28,8 +28,8 @@ from .aimock_matches import (
 from .finds import Unusable
 
 FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
-TURNS = (
-    "turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
+EXACT_TURNS = (
+    "aimock's turnIndex is exact, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock takes the nearest "
     "turn if there is none of that number"
 )
 OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
@@ -62,13 +62,14 @@ class Fixture:
 
 @record
 class FixtureMocks:
-    """What the fixtures of a file come to: mocks in order, and what is to be told of each fixture
-    that is not in them, or not all of it."""
+    """What the fixtures of a file come to: mocks in order, what is to be told of each fixture that
+    is not in them, or not all of it, and whether a turn is asked for."""
 
     mocks: Tuple[Json, ...]
     used: int
     unusable: Tuple[str, ...]
     notes: Tuple[str, ...]
+    has_turns: bool = False
 
 
 def is_fixtures(document: Json) -> bool:
@@ -91,8 +92,6 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
         notes += [f"{place}: {line}" for line in telling.lines]
     if len(document["fixtures"]) > MOST_FIXTURES:
         unusable.append(f"fixtures[{MOST_FIXTURES}] and all behind it: a file has too many")
-    if any("turn" in fixture.match for fixture in usable):
-        notes.append(TURNS)
     mocks: List[Json] = []
     used = 0
     for group in groups_of(usable):
@@ -104,7 +103,8 @@ def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
             continue
         mocks += made
         used += len(members)
-    return FixtureMocks(tuple(mocks), used, tuple(unusable), tuple(notes))
+    has_turns = any("turn" in fixture.match for fixture in usable)
+    return FixtureMocks(tuple(mocks), used, tuple(unusable), tuple(notes), has_turns)
 
 
 def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:

@@ -208,10 +208,14 @@ def usage_counts(usage: JsonObject, telling: Telling) -> JsonObject:
     for ours, names in (("input_tokens", INPUT_COUNTS), ("output_tokens", OUTPUT_COUNTS)):
         given = [name for name in names if usage.get(name) is not None]
         made[ours] = counted(usage[given[0]], f"response.usage.{given[0]}") if given else 0
-    for (outer, inner), ours in SHARES.items():
-        details = usage.get(outer)
-        if isinstance(details, dict) and details.get(inner):
-            made[ours] = counted(details[inner], f"response.usage.{outer}.{inner}")
+    for outer in sorted({outer for outer, _ in SHARES}):
+        details = wanted(usage.get(outer) or {}, f"response.usage.{outer}", "an object")
+        for inner, number in details.items():
+            key = f"response.usage.{outer}.{inner}"
+            if number and (outer, inner) in SHARES:
+                made[SHARES[outer, inner]] = counted(number, key)
+            elif number:
+                telling.note(key, "is not among the counts that a mock has")
     for name in TOTALS:
         if usage.get(name, made["input_tokens"] + made["output_tokens"]) != (
             made["input_tokens"] + made["output_tokens"]

@@ -15,7 +15,7 @@ from ..recording.folder import ALREADY, Folder, Outside, inside, turn, write_new
 from ..recording.making import Made, renamed
 from ..recording.names import slug
 from ..records import record
-from .aimock import FixtureMocks, fixture_mocks, is_fixtures
+from .aimock import EXACT_TURNS, FixtureMocks, fixture_mocks, is_fixtures
 from .curl import exchanges_in_transcript, is_curl
 from .finds import Find, Unusable
 from .har import exchanges_in_har, is_har
@@ -64,6 +64,8 @@ class Import:
                 self.bad += 1
                 self.lines.append(f"{told_path(word)}: there is nothing in it that can be imported")
         self.save_fixtures()
+        if any(found.has_turns for _, found in self.fixtures):
+            self.lines.append(EXACT_TURNS)
         if self.bad:
             self.lines.append(READ_HERE)
 

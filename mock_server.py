@@ -42330,8 +42330,8 @@ class Unusable(Exception):
     with a provider, as most of what a browser loads has not."""
 
     def __init__(self, reason: str, is_other: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.is_other = reason, is_other
+        self.reason, self.is_other = without_keys(unkeyed(reason)), is_other
+        super().__init__(self.reason)
 
 
 def unusable(place: str, why: Unusable) -> Find:
@@ -43733,9 +43733,9 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
         except Unusable as why:
             yield unusable(place, why)
         except NoTranscript as wrong:
-            yield Find(place, reason=str(wrong))
+            yield unusable(place, Unusable(str(wrong)))
         except Refused as refused:
-            yield Find(place, reason=f"can't be decoded: {refused.message}")
+            yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
     if not found:
         yield Find(name, reason="holds no answer with its head, as curl -is saves it")
 
@@ -43773,9 +43773,8 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
 def find_of(told: ToldExchange, place: str) -> Find:
     """What an exchange holds."""
     if told.problem:
-        problem = without_keys(unkeyed(told.problem))
-        ending = "had no answer" if not told.answer else "was broken off"
-        raise Unusable(f"{ending}: {problem}")
+        ending = "was broken off" if told.answer else "had no answer"
+        raise Unusable(f"{ending}: {told.problem[:200]}")
     if told.method == "CONNECT":
         raise Unusable("is a proxy's tunnel", is_other=True)
     if not told.answer:
@@ -44017,7 +44016,7 @@ def exchanges_in_har(data: bytes, name: str) -> Iterator[Find]:
         except Unusable as why:
             yield unusable(place, why)
         except Refused as refused:
-            yield Find(place, reason=f"can't be decoded: {refused.message}")
+            yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
 
 
 def entries_in(data: bytes) -> Tuple[List[Json], str]:
@@ -44144,7 +44143,7 @@ def check_answered(entry: Json) -> None:
     problem = next(filter(None, (text_within(entry, *place) for place in places)), "")
     if within(entry, "_wasAborted") is True:
         problem = problem or "aborted"
-    told = without_keys(unkeyed(problem))[:200]
+    told = problem[:200]
     status = number_within(entry, "response", "status")
     if status < 100:
         raise Unusable("had no answer" + f": {told}" * bool(told))
@@ -44196,7 +44195,7 @@ def missing_body(entry: Json) -> str:
                 'content: "embed" keeps all in one'
             )
     comment = text_within(content, "comment")
-    told = f" ({without_keys(comment)[:100]})" * bool(comment)
+    told = f" ({comment[:100]})" * bool(comment)
     return f"has no body of the answer in it{told}; browsers drop what is large or streamed"
 
 
@@ -44322,7 +44321,7 @@ AWS_HEADERS = ("x-amzn-requestid", "x-amzn-bedrock-invocation-latency")
 VERTEX_MEMBERS = ("createTime", "usageMetadata.trafficType", "0.usageMetadata.trafficType")
 VERTEX_CLAUDE_ID = "msg_vrtx_"
 
-EVENTS_LOOKED_AT = 10  # of a stream that are looked at
+EVENTS_LOOKED_AT = 100  # of a stream that are looked at
 
 
 def api_of(capture: Capture) -> Optional[WireFormat]:
@@ -44461,11 +44460,14 @@ def check_json(capture: Capture) -> None:
 
 
 def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:
-    """The recording of an answer to a request."""
-    wire, params = wire_of(request)
+    """The recording of an answer to a request, which is read as it will be when it comes here."""
+    home, params = wire_of(request)
+    wire = home
+    if home.operation != OTHER:
+        wire, params = route(away_from_home(request))
     if lacks_body:
         call = replace(wire.begun(request, params), stream=is_streamed(capture))
-        return made_for_any(wire, call, capture)
+        return at_home(home, wire, made_for_any(wire, call, capture))
     try:
         body = wire.body(request) if isinstance(wire, Other) else Answerer.body(wire, request)
         call = wire.read(request, params, body)
@@ -44473,7 +44475,26 @@ def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Ma
         raise Unusable(f"is no request to {wire.provider}: {wrong}") from None
     except Refused as refused:
         raise Unusable(f"is no request to {wire.provider}: {refused.message}") from None
-    return made_of(wire, call, capture)
+    return at_home(home, wire, made_of(wire, call, capture))
+
+
+def away_from_home(request: Request) -> Request:
+    """A request without its Host: whoever asks this server names another."""
+    others = {name: value for name, value in request.headers.items() if name != "host"}
+    return request.with_headers(others)
+
+
+def at_home(home: WireFormat, wire: WireFormat, made: Made) -> Made:
+    """The recording of an API that was asked on its own host, which may speak a dialect, and whose
+    path may be another provider's here."""
+    if made.reason or home is wire:
+        return made
+    spec = parse_json(made.files[made.mock])
+    if home.provider != wire.provider:  # Azure's /openai/v1 is Groq's and Bedrock's, too
+        spec["match"]["provider"] = [wire.provider, home.provider]
+    if home.dialect != wire.dialect:
+        spec = {"name": spec.pop("name"), "dialect": home.dialect, **spec}
+    return replace(made, files={**made.files, made.mock: mock_file(spec)})
 
 
 def made_of_answer(capture: Capture) -> Made:

@@ -280,14 +280,25 @@ def test_places_tell_the_entry_and_what_it_asked_without_keys() -> None:
     ]
 
 
-def test_the_host_says_whose_dialect_it_is_and_which_paths_are_an_api() -> None:
-    mistral, files = finds(
-        entry("https://api.mistral.ai/v1/chat/completions"),
-        entry("https://api.openai.com/v1/files", None, '{"data": []}', method="GET"),
-    )
-    assert mistral.capture and mistral.capture.request
-    wire, _ = m.wire_of(mistral.capture.request)
-    assert wire.dialect == "mistral"
+def test_what_a_host_says_counts_without_the_host() -> None:
+    paths = {
+        "https://api.mistral.ai/v1/chat/completions": ("mistral", "openai"),
+        "https://openrouter.ai/api/v1/chat/completions": ("openrouter", "openai"),
+        "https://api.groq.com/openai/v1/chat/completions": ("groq", ["azure", "openai"]),
+        "https://a.openai.azure.com/openai/v1/chat/completions": (None, "azure"),
+        URL: (None, "openai"),
+    }
+    for url, expected in paths.items():
+        (find,) = finds(entry(url))
+        assert find.capture and find.capture.request
+        here = m.replace(find.capture.request, headers={"host": "127.0.0.1:5001"})
+        made = check_replays(find, ANSWER.encode(), here)
+        spec = json.loads(made.files[made.mock])
+        assert (spec.get("dialect"), spec["match"]["provider"]) == expected, url
+
+
+def test_all_paths_of_a_host_that_has_nothing_else_are_imported() -> None:
+    (files,) = finds(entry("https://api.openai.com/v1/files", None, '{"data": []}', method="GET"))
     check_replays(files, b'{"data": []}')
 
 

@@ -12,7 +12,6 @@ from ..errors import Refused
 from ..framings import SSE
 from ..http import NO_BODY
 from ..jsons import parse_json
-from ..keys import without_keys
 from ..limits import Headers
 from ..mocks.stream_texts import framing_of
 from ..mocks.transcripts import (
@@ -26,7 +25,6 @@ from ..mocks.transcripts import (
 )
 from ..recording.captures import Arrival, Capture
 from ..records import replace
-from ..secrets import unkeyed
 from ..values import Request
 from .asked import request_of
 from .dumps import DUMP_MARK, told_in_dumps, with_feeds
@@ -63,9 +61,9 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
         except Unusable as why:
             yield unusable(place, why)
         except NoTranscript as wrong:
-            yield Find(place, reason=str(wrong))
+            yield unusable(place, Unusable(str(wrong)))
         except Refused as refused:
-            yield Find(place, reason=f"can't be decoded: {refused.message}")
+            yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
     if not found:
         yield Find(name, reason="holds no answer with its head, as curl -is saves it")
 
@@ -103,9 +101,8 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
 def find_of(told: ToldExchange, place: str) -> Find:
     """What an exchange holds."""
     if told.problem:
-        problem = without_keys(unkeyed(told.problem))
-        ending = "had no answer" if not told.answer else "was broken off"
-        raise Unusable(f"{ending}: {problem}")
+        ending = "was broken off" if told.answer else "had no answer"
+        raise Unusable(f"{ending}: {told.problem[:200]}")
     if told.method == "CONNECT":
         raise Unusable("is a proxy's tunnel", is_other=True)
     if not told.answer:

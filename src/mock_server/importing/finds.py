@@ -34,8 +34,8 @@ class Unusable(Exception):
     with a provider, as most of what a browser loads has not."""
 
     def __init__(self, reason: str, is_other: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.is_other = reason, is_other
+        self.reason, self.is_other = without_keys(unkeyed(reason)), is_other
+        super().__init__(self.reason)
 
 
 def unusable(place: str, why: Unusable) -> Find:

@@ -65,7 +65,7 @@ AWS_HEADERS = ("x-amzn-requestid", "x-amzn-bedrock-invocation-latency")
 VERTEX_MEMBERS = ("createTime", "usageMetadata.trafficType", "0.usageMetadata.trafficType")
 VERTEX_CLAUDE_ID = "msg_vrtx_"
 
-EVENTS_LOOKED_AT = 10  # of a stream that are looked at
+EVENTS_LOOKED_AT = 100  # of a stream that are looked at
 
 
 def api_of(capture: Capture) -> Optional[WireFormat]:

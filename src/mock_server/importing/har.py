@@ -11,12 +11,10 @@ from ..errors import Refused
 from ..framings import SSE
 from ..http import NO_BODY
 from ..jsons import parse_json, utf8, within
-from ..keys import without_keys
 from ..limits import Headers, Json
 from ..mocks.stream_texts import STREAM_TYPES, TEXT_CUTS, framing_of
 from ..mocks.transcripts import is_utf8
 from ..recording.captures import Arrival, Capture
-from ..secrets import unkeyed
 from ..values import Request
 from .asked import UNRELATED, request_of, wire_of
 from .finds import LARGEST_FILE, TOLD_BY, Find, Unusable, as_utf8, told_url, unusable
@@ -55,7 +53,7 @@ def exchanges_in_har(data: bytes, name: str) -> Iterator[Find]:
         except Unusable as why:
             yield unusable(place, why)
         except Refused as refused:
-            yield Find(place, reason=f"can't be decoded: {refused.message}")
+            yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
 
 
 def entries_in(data: bytes) -> Tuple[List[Json], str]:
@@ -182,7 +180,7 @@ def check_answered(entry: Json) -> None:
     problem = next(filter(None, (text_within(entry, *place) for place in places)), "")
     if within(entry, "_wasAborted") is True:
         problem = problem or "aborted"
-    told = without_keys(unkeyed(problem))[:200]
+    told = problem[:200]
     status = number_within(entry, "response", "status")
     if status < 100:
         raise Unusable("had no answer" + f": {told}" * bool(told))
@@ -234,7 +232,7 @@ def missing_body(entry: Json) -> str:
                 'content: "embed" keeps all in one'
             )
     comment = text_within(content, "comment")
-    told = f" ({without_keys(comment)[:100]})" * bool(comment)
+    told = f" ({comment[:100]})" * bool(comment)
     return f"has no body of the answer in it{told}; browsers drop what is large or streamed"
 
 

@@ -12,10 +12,10 @@ from ..formats.other import Other
 from ..jsons import parse_json
 from ..limits import Json
 from ..recording.captures import Capture
-from ..recording.making import Made, made_of, made_with, renamed
+from ..recording.making import Made, made_of, made_with, mock_file, renamed
 from ..recording.scrubbing import Scrubber, own_secrets
 from ..records import replace
-from ..routing import owners
+from ..routing import owners, route
 from ..values import Call, Request
 from .asked import wire_of
 from .finds import Find, Unusable
@@ -62,11 +62,14 @@ def check_json(capture: Capture) -> None:
 
 
 def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:
-    """The recording of an answer to a request."""
-    wire, params = wire_of(request)
+    """The recording of an answer to a request, which is read as it will be when it comes here."""
+    home, params = wire_of(request)
+    wire = home
+    if home.operation != OTHER:
+        wire, params = route(away_from_home(request))
     if lacks_body:
         call = replace(wire.begun(request, params), stream=is_streamed(capture))
-        return made_for_any(wire, call, capture)
+        return at_home(home, wire, made_for_any(wire, call, capture))
     try:
         body = wire.body(request) if isinstance(wire, Other) else Answerer.body(wire, request)
         call = wire.read(request, params, body)
@@ -74,7 +77,26 @@ def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Ma
         raise Unusable(f"is no request to {wire.provider}: {wrong}") from None
     except Refused as refused:
         raise Unusable(f"is no request to {wire.provider}: {refused.message}") from None
-    return made_of(wire, call, capture)
+    return at_home(home, wire, made_of(wire, call, capture))
+
+
+def away_from_home(request: Request) -> Request:
+    """A request without its Host: whoever asks this server names another."""
+    others = {name: value for name, value in request.headers.items() if name != "host"}
+    return request.with_headers(others)
+
+
+def at_home(home: WireFormat, wire: WireFormat, made: Made) -> Made:
+    """The recording of an API that was asked on its own host, which may speak a dialect, and whose
+    path may be another provider's here."""
+    if made.reason or home is wire:
+        return made
+    spec = parse_json(made.files[made.mock])
+    if home.provider != wire.provider:  # Azure's /openai/v1 is Groq's and Bedrock's, too
+        spec["match"]["provider"] = [wire.provider, home.provider]
+    if home.dialect != wire.dialect:
+        spec = {"name": spec.pop("name"), "dialect": home.dialect, **spec}
+    return replace(made, files={**made.files, made.mock: mock_file(spec)})
 
 
 def made_of_answer(capture: Capture) -> Made:

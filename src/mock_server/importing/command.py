@@ -59,10 +59,13 @@ class Import:
     def run(self, words: Iterable[str]) -> None:
         """Import the files that words of the command line name."""
         for word in words:
-            taken = sum([self.take(source) for source in sources_of([word])])
-            if not taken and os.path.isdir(word):
+            try:
+                taken = sum([self.take(source) for source in list(sources_of(word))])
+                if not taken and os.path.isdir(word):
+                    raise Unusable("there is nothing in it that can be imported")
+            except Unusable as error:
                 self.bad += 1
-                self.lines.append(f"{told_path(word)}: there is nothing in it that can be imported")
+                self.lines.append(f"{told_path(word)}: {error}")
         self.save_fixtures()
         if any(found.has_turns for _, found in self.fixtures):
             self.lines.append(EXACT_TURNS)

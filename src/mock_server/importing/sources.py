@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Callable, Iterable, Iterator, List, Mapping, Tuple
+from typing import Callable, Iterator, Mapping, Tuple
 
 from ..jsons import parse_json, within
 from ..limits import Json
@@ -14,8 +14,8 @@ from .finds import LARGEST_FILE, Unusable, as_utf8
 MOST_FILES = 10_000  # of a directory
 FILE_ENDINGS = (".json", ".har")  # of those of a directory that are looked at
 READ_HERE = (
-    "--import reads HAR files, what curl -is, curl -isN --raw and curl -v print, and aimock's "
-    "fixtures"
+    "--import reads HAR files, what curl -is, curl -isN --raw, curl -v and curl --trace print, and "
+    "aimock's fixtures"
 )
 
 # The beginnings of files that are no JSON.
@@ -46,38 +46,29 @@ class Source:
     found: bool = False
 
 
-def sources_of(words: Iterable[str]) -> Iterator[Source]:
-    """The files that words of the command line name: a directory means the JSON and HAR files in
-    it, as deep as they lie, in the order in which aimock reads them."""
-    for path in words:
-        if not os.path.isdir(path):
-            yield Source(path, stem_of(path))
-            continue
-        yield from found_in(path, "")
-
-
-def found_in(path: str, before: str) -> Iterator[Source]:
-    """The files of a directory, and then those of the directories in it."""
-    try:
-        names = sorted(name for name in os.listdir(path) if not name.startswith("."))
-    except OSError:
-        names = []
-    folders: List[str] = []
-    for name in names:
-        inner = os.path.join(path, name)
-        if os.path.isdir(inner):
-            folders.append(name)
-        elif name.endswith(FILE_ENDINGS):
-            yield Source(inner, before + stem_of(inner), found=True)
-    for name in folders:
-        # A link may lead back to where it is.
-        if name != "node_modules" and not os.path.islink(os.path.join(path, name)):
-            yield from found_in(os.path.join(path, name), f"{before}{name}-")
+def sources_of(path: str) -> Iterator[Source]:
+    """The files that a word of the command line names: a directory means the JSON and HAR files in
+    it, as deep as they lie, in the order in which aimock reads them.  Unusable, if there are too
+    many."""
+    if not os.path.isdir(path):
+        yield Source(path, stem_of(os.path.basename(path)))
+        return
+    count = 0
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name != "node_modules" and name[0] != ".")
+        for name in sorted(names):
+            if not name.endswith(FILE_ENDINGS) or name[0] == ".":
+                continue
+            count += 1
+            if count > MOST_FILES:
+                raise Unusable(f"has more than {MOST_FILES} files; name some of them")
+            inner = os.path.join(folder, name)
+            yield Source(inner, stem_of(os.path.relpath(inner, path)), found=True)
 
 
 def stem_of(path: str) -> str:
     """The name of a file, without what it ends with."""
-    return os.path.splitext(os.path.basename(path))[0]
+    return os.path.splitext(path)[0]
 
 
 def content_of_source(path: str) -> bytes:

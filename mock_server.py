@@ -111,7 +111,7 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
     import argparse
@@ -1703,19 +1703,669 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
+# === key_places ==============================================================
+# What is a key because of where it stands in a text: behind a name, in a URL, in a sentence.
+
+# Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
+# bounded length: that takes linear time.
+
+
+Span = Tuple[int, int]  # the start and the end of a piece of a text
+
+# --- words ---
+
+ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+ESCAPE_BEFORE = re.compile(r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
+RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
+
+
+def word_begins(text: str, at: int) -> bool:
+    """Whether a word begins here, or something that was escaped once more ends before it."""
+    if not at:
+        return True
+    before = text[at - 1]
+    if before in "-_":
+        return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
+    if before not in ALPHANUMERIC:
+        return True
+    return bool(ESCAPE_BEFORE.search(text, max(0, at - 6), at))
+
+
+LONG_RUN = re.compile(r"[\w-]+", re.ASCII)
+
+
+def looks_random(text: str, least: int = 20) -> bool:
+    """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
+    if len(text) < least or not LONG_RUN.fullmatch(text):
+        return False
+    longest = max(re.split("[_-]", text), key=len)
+    if len(longest) < 12 or longest.isdigit() or longest.isalpha():
+        return False
+    is_mixed = longest != longest.lower() and longest != longest.upper()
+    return is_mixed or len(longest) >= 16
+
+
+# --- names ---
+
+CREDENTIALS = frozenset(
+    (
+        *("apikey", "xapikey", "xgoogapikey", "accesskey", "secretkey", "secretaccesskey"),
+        *("privatekey", "privatekeyid", "authkey", "masterkey", "servicekey", "accountkey"),
+        *("sharedaccesskey", "signingkey", "encryptionkey", "subscriptionkey", "accesskeyid"),
+        *("accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken"),
+        *("bearertoken", "apitoken", "bottoken", "csrftoken", "xsrftoken", "devicetoken"),
+        *("authenticationtoken", "authorizationtoken", "webhooksecret", "personalaccesstoken"),
+        *("secret", "clientsecret", "apisecret", "appsecret", "sharedsecret", "consumersecret"),
+        *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
+        *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
+        *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
+    )
+)
+# What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
+KEY_ENDINGS = tuple(
+    sorted(CREDENTIALS - {"secret", "pwd", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
+)
+IDENTITIES = frozenset(
+    (
+        *("organization", "organizationid", "organisation", "organisationid", "orgid"),
+        *("openaiorganization", "openaiproject", "anthropicorganizationid", "workspaceid"),
+        *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
+    )
+)
+BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_name(name: str) -> str:
+    """A name without hyphens, underscores and case."""
+    return BETWEEN_WORDS.sub("", name).lower()
+
+
+@functools.lru_cache(maxsize=1024)
+def names_credential(name: str) -> bool:
+    """Whether what is called so is a credential, whatever it looks like."""
+    plain = plain_name(name)
+    return plain in CREDENTIALS or plain.endswith(KEY_ENDINGS)
+
+
+def names_request(name: str) -> bool:
+    """Whether what is called so is the id of one request."""
+    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
+
+
+def names_identity(name: str) -> bool:
+    """Whether what is called so may say whose an account is."""
+    return plain_name(name) in IDENTITIES
+
+
+IDENTITY = re.compile(r"[\w.:@/-]*[0-9_-][\w.:@/-]*", re.ASCII)
+SURE_IDENTITY = re.compile(r"org[-_].+|proj_.+|[0-9]{6,}", re.DOTALL)
+
+
+def is_secret_member(name: str, value: str) -> bool:
+    """Whether the text of a member of an object must go for the name that it has."""
+    if names_credential(name) or names_request(name):
+        return True
+    if plain_name(name) in ("key", "token", "auth"):
+        return looks_random(value)
+    if plain_name(name) == "project":
+        return bool(SURE_IDENTITY.fullmatch(value))
+    # "Red Cross" is no id.
+    return names_identity(name) and bool(IDENTITY.fullmatch(value))
+
+
+# --- values behind names ---
+
+# In lower case: the end of a name, what may stand between it and the value.
+SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
+NAMED_VALUES = tuple(
+    (word, re.compile(word + SEPARATOR))
+    for word in (
+        *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+        *("cookie", "connectionstring", "connection_string", "signature", "credential"),
+    )
+)
+VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}")
+REST_OF_VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}")
+NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+LONGEST_NAME_OF_KEY = 60
+PLACEHOLDER = re.compile(
+    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
+    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
+    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
+    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
+)
+
+
+def named_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
+    found: List[Span] = []
+    for word, pattern in NAMED_VALUES:
+        if word not in lowered:
+            continue
+        last = 0
+        for match in pattern.finditer(lowered):
+            if match.end() < last:
+                continue
+            value = VALUE.match(text, match.end())
+            assert value
+            end = match.start() + len(word)
+            before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
+            name = before[len(before.rstrip(NAME_CHARACTERS)) :]
+            if is_named_key(name, value.group(), text, match.end(1) > 0, value.end()):
+                last = rest_of(text, value.end())
+                found.append((value.start(), last))
+    return found
+
+
+def rest_of(text: str, at: int) -> int:
+    """Where a value ends."""
+    match = REST_OF_VALUE.match(text, at)
+    assert match
+    return match.end()
+
+
+def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
+    """Whether the value of such a name is a key, and not a word about one."""
+    if len(value) < 4 or PLACEHOLDER.match(value):
+        return False
+    if not names_credential(name):
+        return plain_name(name) in ("key", "token") and looks_random(value)
+    after = text[end : end + 1]
+    if is_quoted:
+        return after in ('"', "'", "`", "\\", ";", "&", "")
+    # Not a call, and neither a type nor a word of a sentence.
+    has_digit = any(letter.isdigit() for letter in value)
+    has_letter = any(letter.isalpha() for letter in value)
+    return after not in ("(", "[") and len(value) >= 8 and has_digit and has_letter
+
+
+# --- in sentences ---
+
+PROVIDED = re.compile(r"key(?: provided)?: {0,2}[\"'`]?(?=\S)")
+TOLD_KEY = re.compile(r"[^\s\"'`<>,;]+")
+ABOUT_REQUEST = re.compile(
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))", re.ASCII
+)
+ABOUT_OWNER = re.compile(
+    r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))",
+    re.ASCII,
+)
+AWS_ACCOUNT = re.compile(r"(?<=:)[0-9]{12}(?=:)")  # of AWS, in an ARN
+RESOURCE_OWNER = re.compile(r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}")
+
+
+def told_keys(text: str, lowered: str) -> List[Span]:
+    """Where providers' own sentences name keys, requests and accounts."""
+    found: List[Span] = []
+    if "key: " in lowered or "key provided: " in lowered:
+        found += provided_keys(text, lowered)
+    if "request" in lowered:
+        told = ABOUT_REQUEST.finditer(lowered)
+        found += (one.span(1) for one in told if has_digits(one.group(1)))
+    if "organi" in lowered or "project" in lowered:
+        found += (one.span(1) for one in ABOUT_OWNER.finditer(lowered))
+    if "projects/" in lowered or "subscriptions/" in lowered:
+        found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
+    if "arn:aws" in lowered:
+        found += (one.span() for one in AWS_ACCOUNT.finditer(lowered))
+    return found
+
+
+def provided_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys that were refused."""
+    found: List[Span] = []
+    last = 0
+    for match in PROVIDED.finditer(lowered):
+        value = TOLD_KEY.match(text, match.end())
+        if match.end() < last or not value:
+            continue
+        last = value.end()
+        told = value.group().rstrip(".)!?")
+        if is_told_key(told, "provided" in match.group()):
+            found.append((value.start(), value.start() + len(told)))
+    return found
+
+
+def is_told_key(value: str, is_provided: bool) -> bool:
+    """Whether what follows `API key:` is a key, hidden or not."""
+    shown = value.strip("*")
+    if not shown:
+        return False
+    return is_provided or "**" in value[:-2] or looks_random(shown)
+
+
+def has_digits(value: str) -> bool:
+    """Whether this is no word."""
+    return value.startswith("req_") or any(letter.isdigit() for letter in value)
+
+
+# --- in headers and URLs ---
+
+BEARER_KEY = re.compile(
+    r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))", re.ASCII
+)
+BEARER_REST = re.compile(r"[\w.~+/=-]*", re.ASCII)
+USERS = re.compile(r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)")
+TOKEN_USERS = re.compile(r"://(?=([\w.~+=-]{16,400})@)", re.ASCII)
+QUERY_SECRET = re.compile(r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))")
+QUERY_REST = re.compile(r"[^&#\s\"'`<>\\)\]}]*")
+
+
+def sent_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys in the lines of a head, in URLs and their queries."""
+    found: List[Span] = []
+    if "bearer" in lowered:
+        for match in BEARER_KEY.finditer(lowered):
+            value = text[match.start(1) : match.end(1)]
+            if is_bearer(value):
+                found.append(ended(text, match.end(), BEARER_REST))
+    if "://" in text and "@" in text:
+        found += (one.span(1) for one in USERS.finditer(text))
+        found += (one.span(1) for one in TOKEN_USERS.finditer(text) if has_digits(one.group(1)))
+    if "=" in text and ("?" in text or "&" in text):
+        for match in QUERY_SECRET.finditer(text):
+            if is_query_secret(match.group(1), match.group(2)):
+                found.append(ended(text, match.end(), QUERY_REST))
+    return found
+
+
+def ended(text: str, start: int, rest: "re.Pattern[str]") -> Span:
+    """Where something is that begins here, but for the full stop of a sentence behind it."""
+    match = rest.match(text, start)
+    assert match
+    return start, start + len(match.group().rstrip(".,"))
+
+
+def is_bearer(value: str) -> bool:
+    """Whether what follows `Bearer` is a token, and not a word."""
+    return has_digits(value) or (len(value) >= 16 and not value.isupper() and "_" not in value)
+
+
+def is_query_secret(name: str, value: str) -> bool:
+    """Whether a parameter of a URL is a credential."""
+    if PLACEHOLDER.match(value):
+        return False
+    if names_credential(name) or plain_name(name) in ("key", "token", "sig", "signature"):
+        return len(value) >= 4 and (has_digits(value) or len(value) >= 12)
+    return looks_random(value) and bool(SECRET.fullmatch(name))
+
+
+# --- all of them ---
+
+
+def placed_keys(text: str) -> List[Span]:
+    """Where there are keys that their surroundings give away."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # the one letter that becomes two
+        lowered = text.replace("\u0130", "I").lower()
+    return named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)
+
+
 # === keys ====================================================================
 # What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
 
+# What has a form of its own is here; `key_places` knows what only its surroundings give away.  All
+# of it takes linear time, whatever the text: what is looked for has a bounded length, what follows
+# is passed over once.
+
 
 SCRUBBED = "***"  # what stands where a key was; it looks like none itself
+MOST_PASSES = 8  # over one text; the second finds nothing but in texts that were made for it
 
-# OpenAI's and Anthropic's keys, as their documentation shows them.
-KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+# What keys begin with, by what must follow so that nothing else is taken for one.  From the
+# documentation of those who issue them, GitHub's secret scanning patterns and OpenRouter's
+# "Detected Secret Formats".
+LETTERS_20 = (
+    # Groq, Perplexity, xAI, Hugging Face, Cerebras, Together, Fireworks, Anyscale, Tavily
+    *("gsk_", "pplx-", "xai-", "hf_", "api_org_", "csk-", "tgp_v1_", "fw_", "esecret_", "tvly-"),
+    *("tvly-dev-", "r8_", "jina_", "pcsk_", "sk_", "sess-", "pa-", "wandb_v1_", "dckr_pat_"),
+    # GitHub, npm, PyPI, Postman, Linear, Sentry, Grafana, Vault, DigitalOcean, Shopify, Notion
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_", "pypi-", "PMAK-", "lin_api_"),
+    *("sntrys_", "sntryu_", "glsa_", "glc_", "hvs.", "hvb.", "dop_v1_", "doo_v1_", "dor_v1_"),
+    *("shpat_", "shpss_", "shpca_", "ntn_", "secret_", "dp.pt.", "dp.st.", "tskey-", "rnd_"),
+)
+RUNS_16 = (
+    # OpenAI's, Anthropic's, OpenRouter's and others' with a word that says which kind they are
+    *("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-service-", "sk-None-", "sk-ant-", "sk-or-"),
+    *("nvapi-", "GOCSPX-", "ya29.", "lsv2_pt_", "lsv2_sk_", "sk-lf-", "pk-lf-"),
+    *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
+    *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
+)
+IDS = ("org-", "org_", "proj_", "req_")
+OTHERS = (
+    # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
+    # "sk-learn-based-classification" is none.
+    ("sk-", r"(?=[\w-]{16})(?:(?=[A-Za-z_-]{0,40}[0-9])|(?=(?:[A-Za-z]{1,20}[_-]){0,4}\w{20}))"),
+    ("sk-", r"(?:live|test|prod|dev)-(?=[\w-]{6})"),
+    ("AIza", r"(?=[\w-]{30})"),
+    ("AQ.Ab", r"(?=[\w-]{30})"),  # Google's newer keys
+    ("1//0", r"(?=[\w-]{30})"),  # and what it renews them with
+    *((begin, r"(?=[A-Z2-7]{16}(?!\w))") for begin in ("AKIA", "ASIA", "ABIA", "ACCA")),
+    ("A3T", r"(?=[A-Z0-9][A-Z2-7]{16}(?!\w))"),
+    *((begin, r"(?=[0-9a-f]{32}(?!\w))") for begin in ("SK", "AC", "dapi", "fc-")),
+    ("xox", r"[a-z]-(?=[\w-]{10})"),
+    ("xapp-", r"(?=[\w-]{10})"),
+    # No keys, but whose they are, and of which request.
+    *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
+    ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
+)
+RUN = re.compile(r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*", re.ASCII)
+DOTTED = re.compile(r"[\w-]*(?:\.[\w-]+)*", re.ASCII)
+BASE64 = re.compile(r"[\w+/=-]*", re.ASCII)
+
+KindOfKey = Tuple[
+    str, "re.Pattern[str]", "re.Pattern[str]"
+]  # what it begins with, its head, its rest
+
+
+def kinds() -> Iterable[KindOfKey]:
+    """Keys that are known by what they begin with."""
+    for begin in LETTERS_20:
+        rest = DOTTED if begin.endswith(".") else RUN
+        yield begin, re.compile(re.escape(begin) + "(?=[A-Za-z0-9]{20})"), rest
+    for begin in RUNS_16:
+        rest = DOTTED if begin == "ya29." else RUN
+        yield begin, re.compile(re.escape(begin) + r"(?=[A-Za-z0-9_-]{8})"), rest
+    for begin, follows in OTHERS:
+        yield begin, re.compile(re.escape(begin) + follows, re.ASCII), RUN
+    # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
+    yield "SG.", re.compile(r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", re.ASCII), DOTTED
+    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
+        yield begin, re.compile(re.escape(begin) + r"(?=[\w+/=-]{24})", re.ASCII), BASE64
+
+
+KINDS_OF_KEYS = tuple(kinds())
 
 
 def without_keys(text: str) -> str:
     """A text with what looks like a key scrubbed; once more it stays as it is."""
-    return KEY_IN_TEXT.sub(SCRUBBED, text)
+    return replaced(text, key_spans(text))
+
+
+def replaced(text: str, spans: Iterable[Span]) -> str:
+    """A text with something else in these places."""
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [text[at:start], SCRUBBED]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def key_spans(text: str) -> List[Span]:
+    """Where there are keys in a text, in order."""
+    return all_spans(text, [])
+
+
+def all_spans(text: str, known: List[Span]) -> List[Span]:
+    """Where there are keys in a text, beside those that are known."""
+    spans, number = merged_spans(known), 0
+    blanked = blank(text, spans)
+    while number < MOST_PASSES:
+        # What is taken out may make a key of what is left: it is looked at as it will be.
+        found = spans_once(blanked)
+        new = merged_spans([*spans, *found])
+        if new == spans:
+            break
+        spans, number = new, number + 1
+        blanked = blank(text, spans)
+    return [(start, end) for start, end in spans if text[start:end] != SCRUBBED]
+
+
+def blank(text: str, spans: Iterable[Span]) -> str:
+    """A text with as many asterisks in these places as there were characters."""
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [text[at:start], "*" * (end - start)]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def merged_spans(spans: Iterable[Span]) -> List[Span]:
+    """Places in order, those joined that overlap; none is empty."""
+    found: List[Span] = []
+    for start, end in sorted(spans):
+        if found and start < found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif end > start:
+            found.append((start, end))
+    return found
+
+
+def spans_once(text: str) -> List[Span]:
+    """Where there are keys, at one look."""
+    found: List[Span] = []
+    for begin, head, rest in KINDS_OF_KEYS:
+        if begin in text:  # few are
+            found += beginning_keys(text, head, rest)
+    if "eyJ" in text:
+        found += signed_tokens(text)
+    if "PRIVATE KEY" in text:
+        found += private_keys(text)
+    if ":AA" in text:
+        found += (one.span() for one in TELEGRAM.finditer(text) if word_begins(text, one.start()))
+    if "JQQJ99" in text:
+        found += (one.span() for one in AZURE.finditer(text))
+    if "Q~" in text:
+        found += (one.span() for one in ENTRA.finditer(text))
+    if "**" in text or "..." in text or "\u2026" in text:
+        found += hidden_keys(text)
+    found += basic_pairs(text)
+    return found + placed_keys(text)
+
+
+def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") -> List[Span]:
+    """Where there are keys of one kind."""
+    found: List[Span] = []
+    last = 0
+    for match in head.finditer(text):
+        start = match.start()
+        if start < last or not word_begins(text, start):
+            continue
+        last = run_end(rest, text, match.end())
+        found.append((start, last))
+    return found
+
+
+def run_end(rest: "re.Pattern[str]", text: str, at: int) -> int:
+    """Where a run of characters ends."""
+    match = rest.match(text, at)
+    assert match
+    return match.end()
+
+
+# A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
+TELEGRAM = re.compile(r"[0-9]{8,10}:AA[\w-]{32,40}", re.ASCII)
+AZURE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}")
+ENTRA = re.compile(r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])", re.ASCII)
+
+# --- keys that are not told in full ---
+
+# As providers show a key that is wrong: `sk-ab***cd`.
+HIDDEN_PART = re.compile(r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)")
+BEGUN = re.compile(r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)")
+MOST_BEGUN = 80  # characters before what is hidden
+SHOWN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+SHOWN_REST = re.compile(r"(?:\*+(?=[\w-])|[\w-]+)*", re.ASCII)
+
+
+def hidden_keys(text: str) -> List[Span]:
+    """Where there are keys whose middle is hidden."""
+    found: List[Span] = []
+    last = 0
+    for match in HIDDEN_PART.finditer(text):
+        if match.start() < last:
+            continue
+        before = text[max(0, match.start() - MOST_BEGUN) : match.start()]
+        run = len(before) - len(before.rstrip(SHOWN))
+        begun = BEGUN.search(text, match.start() - run, match.start())
+        if begun:
+            last = run_end(SHOWN_REST, text, match.end())
+            found.append((begun.start(), last))
+    return found
+
+
+# --- tokens that say themselves what they are ---
+
+TOKEN_RUN = re.compile(r"[\w.-]+", re.ASCII)
+
+
+def signed_tokens(text: str) -> List[Span]:
+    """Where there are JSON Web Tokens: encoded parts with dots between them (RFC 7519)."""
+    found: List[Span] = []
+    for match in TOKEN_RUN.finditer(text):
+        run = match.group()
+        if "." not in run or "eyJ" not in run:
+            continue
+        start = match.start()
+        parts = run.split(".")
+        for number, part in enumerate(parts):
+            at = part.find("eyJ")
+            if at >= 0 and is_signed_token(parts[number : number + 3], at):
+                found.append((start + at, match.end()))
+                break
+            start += len(part) + 1
+    return found
+
+
+def is_signed_token(parts: List[str], at: int) -> bool:
+    """Whether a token begins at this place of the first of these parts: its head and its claims are
+    objects, or all that follows the head is encrypted."""
+    if len(parts) < 2 or len(parts[0]) < at + 12:
+        return False
+    if parts[1].startswith("eyJ"):
+        return True
+    return not at and len(parts) == 3 and min(len(parts[1]), len(parts[2])) >= 16
+
+
+PEM_HEAD = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+PEM_TAIL = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+PEM_LINES = re.compile(r"[\w+/=\s\\:,-]*", re.ASCII)  # of one that is cut off
+
+
+def private_keys(text: str) -> List[Span]:
+    """Where there are private keys in PEM (RFC 7468)."""
+    found: List[Span] = []
+    last = 0
+    has_tail = True
+    for match in PEM_HEAD.finditer(text):
+        if match.start() < last:
+            continue
+        tail = PEM_TAIL.search(text, match.end()) if has_tail else None
+        has_tail = tail is not None
+        last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
+        found.append((match.start(), last))
+    return found
+
+
+BASIC = re.compile(r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))", re.ASCII)
+
+
+def basic_pairs(text: str) -> List[Span]:
+    """Where a user and a password follow `Basic` (RFC 7617)."""
+    if "asic " not in text:
+        return []
+    return [one.span(1) for one in BASIC.finditer(text) if decoded_pair(one.group(1))]
+
+
+def decoded_pair(encoded: str) -> str:
+    """The user and the password in Base64; empty if there are none."""
+    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair if ":" in pair and pair.isprintable() else ""
 
 
 # === histories ===============================================================
@@ -3371,95 +4021,6 @@ class Written(Node):
     def expected(self, what: str, sentence: str = "") -> NoReturn:
         """Raise the error of a value that is not `what` it must be."""
         self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
-
-
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
-
-
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
-
-
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
-
-
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
-
-
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
 
 
 # === formats/credentials =====================================================
@@ -38550,32 +39111,461 @@ class Capture:
         return self.header("content-type").partition(";")[0].strip().lower()
 
 
+# === recording/json_texts ====================================================
+# The texts in JSON, each with the place where it stands, so that one can be changed and all else
+# stays as it was written.  Pure.
+
+
+WayTo = Tuple[Any, ...]
+FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
+
+
+class JsonText(NamedTuple):
+    """A text in something that was written: `start` and `end` of what stands for it there, `name`
+    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
+    over several events.  A name has no path; what is `is_plain` has no escapes."""
+
+    start: int
+    end: int
+    text: str
+    name: str = ""
+    path: Optional[WayTo] = None
+    is_plain: bool = False
+
+
+class JsonMembers(List[Tuple[str, Any]]):
+    """The members of a JSON object in order, those that stand twice too."""
+
+
+def short_number(digits: str) -> int:
+    """A whole number, if it can be the place of something."""
+    return int(digits) if len(digits) < 10 else -1
+
+
+MEMBERS_DECODER = json.JSONDecoder(
+    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
+)
+WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+# What says which of several texts a piece belongs to, beside the names on the way to it.
+APART = frozenset(
+    (
+        *("index", "output_index", "content_index", "summary_index", "item_id"),
+        *("contentBlockIndex", "jsonPath"),
+    )
+)
+
+
+def json_texts(text: str) -> Optional[List[JsonText]]:
+    """The texts in JSON, names among them, in order; None if it is none."""
+    try:
+        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
+        found: List[FoundText] = []
+        collect(value, "", (), found)
+    except (ValueError, RecursionError):
+        return None
+    # Read twice: once for what they say, once for where they are.
+    return [
+        JsonText(match.start(1), match.end(1), *one)
+        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
+    ]
+
+
+def collect(
+    value: Any, name: str, path: WayTo, found: List[Tuple[str, str, Optional[WayTo]]]
+) -> None:
+    """Gather the texts in a value, with the names of the members that they are in, and paths."""
+    if isinstance(value, str):
+        found.append((value, name, path))
+    elif isinstance(value, JsonMembers):
+        apart = tuple(
+            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
+        )
+        for key, inner in value:
+            found.append((key, "", None))
+            collect(inner, key, (*path, apart, key), found)
+    elif isinstance(value, list):
+        # Without the place in the list: a stream's pieces are all at the first.
+        for inner in value:
+            collect(inner, name, path, found)
+
+
+UNIT = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
+    re.DOTALL,
+)
+
+
+def places(written: str) -> List[int]:
+    """Where each character of a text begins in what is written for it, and where that ends."""
+    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
+
+
+# === recording/sheets ========================================================
+# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
+# key is found that is cut over several.  Pure.
+
+
+LEAST_KEY = 6  # characters; in less there is none
+Spans = Callable[[str], List[Span]]  # what must go of a text
+Change = Tuple[int, int, str]
+
+
+class Sheet(NamedTuple):
+    """Something written, the texts in it, and how it becomes bytes again."""
+
+    written: str
+    texts: Sequence[JsonText]
+    rebuilt: Callable[[str], bytes]
+
+
+# --- scrubbing ---
+
+
+def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
+    """What is written, without what must go."""
+    changes: List[List[Change]] = [[] for _ in sheets]
+    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
+    for number, sheet in enumerate(sheets):
+        for one in sheet.texts:
+            channels.setdefault(one.path, []).append((number, one))
+    for piece in channels.pop(None, []):
+        scrub_channel([piece], sheets, spans_of, changes)
+    for pieces in channels.values():
+        scrub_channel(pieces, sheets, spans_of, changes)
+    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
+
+
+def scrub_channel(
+    pieces: Sequence[Tuple[int, JsonText]],
+    sheets: Sequence[Sheet],
+    spans_of: Spans,
+    changes: List[List[Change]],
+) -> None:
+    """Take what must go out of the pieces of one text."""
+    parts = [[(*span, SCRUBBED) for span in alone(one, spans_of)] for _, one in pieces]
+    if len(pieces) > 1:
+        joined_parts([one for _, one in pieces], spans_of, parts)
+    for (number, one), found in zip(pieces, parts):
+        last = 0
+        for start, end, instead in sorted(found):
+            if start < last:  # it goes with the one before
+                start, instead = last, ""
+            if end > start:
+                changes[number].append(change(sheets[number].written, one, (start, end), instead))
+                last = end
+
+
+def joined_parts(
+    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
+) -> None:
+    """Add the parts of what must go of all pieces together: the first has a mark instead."""
+    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
+    number = 0
+    for begin, end in spans_of("".join(one.text for one in pieces)):
+        while starts[number + 1] <= begin:
+            number += 1
+        found, at = [], number
+        while at < len(pieces) and starts[at] < end:
+            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
+            found.append((at, part))
+            at += 1
+        # Keys that follow each other, as in a list, look like one.
+        if all(is_gone(part, parts[at]) for at, part in found):
+            continue
+        instead = SCRUBBED
+        for at, part in found:
+            if part[0] < part[1]:
+                parts[at].append((*part, instead))
+                instead = ""
+
+
+def is_gone(part: Span, parts: Sequence[Change]) -> bool:
+    """Whether a part of a text goes anyway."""
+    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
+
+
+def alone(one: JsonText, spans_of: Spans) -> List[Span]:
+    """What must go of a text for itself."""
+    if one.text == SCRUBBED:
+        return []
+    if one.name and is_secret_member(one.name, one.text):
+        return [(0, len(one.text))]
+    return spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
+def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
+    """What stands instead of a piece of a text."""
+    start, end = span
+    piece = written[one.start : one.end]
+    if "\\" in piece and not one.is_plain:
+        units = places(piece)
+        start, end = units[start], units[end]
+    return one.start + start, one.start + end, instead
+
+
+def changed(written: str, changes: Sequence[Change]) -> str:
+    """What is written, with something else in places that do not overlap."""
+    if not changes:
+        return written
+    pieces, at = [], 0
+    for start, end, instead in sorted(changes):
+        pieces += [written[at:start], instead]
+        at = end
+    return "".join([*pieces, written[at:]])
+
+
+# --- reading ---
+
+LINE = re.compile(r"[^\r\n]+")
+FIELD_VALUE = re.compile(r"data: ?|[^:]*:? ?")
+
+
+def text_coding(data: bytes) -> str:
+    """How bytes are read, so that they can be written again."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
+def json_sheet(data: bytes) -> Sheet:
+    """A JSON value, or a text that is none."""
+    coding = text_coding(data)
+    written = data.decode(coding)
+    texts = json_texts(written)
+    if texts is None:
+        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
+    return Sheet(written, texts, lambda text: text.encode(coding))
+
+
+def event_sheet(frame: bytes) -> Sheet:
+    """A frame of an event stream; what is not in its data stands for itself."""
+    coding = text_coding(frame)
+    written = frame.decode(coding)
+    lines = list(LINE.finditer(written))
+    others = [line for line in lines if not line.group().startswith("data:")]
+    # The data alone, each character where it was.
+    data = LINE.sub(data_alone, written)
+    texts = json_texts(data)
+    if texts is None:
+        texts = [
+            JsonText(*span_of_data(line), "", path=("data",), is_plain=True)
+            for line in lines
+            if line.group().startswith("data:")
+        ]
+        texts = [one._replace(text=written[one.start : one.end]) for one in texts]
+    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
+    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
+
+
+def data_alone(line: "re.Match[str]") -> str:
+    """The data of a line, with spaces for all else."""
+    text = line.group()
+    if not text.startswith("data:"):
+        return " " * len(text)
+    return " " * 5 + text[5:]
+
+
+def span_of_data(line: "re.Match[str]") -> Span:
+    """Where the data of a line is."""
+    start = line.start() + 5
+    if line.group()[5:6] == " ":
+        start += 1
+    return start, line.end()
+
+
+def element_sheet(frame: bytes) -> Sheet:
+    """A frame of a JSON array: an element, with what is between it and others."""
+    sheet = json_sheet(frame)
+    opening = re.match(r"\s*[\[,]", sheet.written)
+    start = opening.end() if opening else 0
+    bare = " " * start + sheet.written[start:]
+    for text in (bare, ended_early(bare)):
+        texts = json_texts(text)
+        if texts is not None:
+            return sheet._replace(texts=texts)
+    return sheet
+
+
+def ended_early(text: str) -> str:
+    """A text without the bracket at its end."""
+    kept = text.rstrip()
+    return kept[:-1] if kept.endswith("]") else text
+
+
+def message_sheet(frame: bytes) -> Sheet:
+    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
+    try:
+        ((_, payload),) = EventStream.split(frame)
+    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
+        # A piece of none: what it says can't be changed without breaking it.
+        return Sheet("", (), lambda text: frame)
+    (length,) = struct.unpack_from(">I", frame, 4)
+    headers = frame[12 : 12 + length]
+    outer = json_sheet(payload)
+    inner = next((one for one in outer.texts if one.name == "bytes"), None)
+    held = decoded_payload(inner)
+    if inner is None or held is None:
+        return outer._replace(
+            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
+        )
+    sheet, place = json_sheet(held), inner
+
+    def rebuilt(text: str) -> bytes:
+        """The message with another payload in its payload."""
+        packed = base64.b64encode(sheet.rebuilt(text)).decode()
+        whole = outer.written[: place.start] + packed + outer.written[place.end :]
+        return EventStream.message(headers, outer.rebuilt(whole))
+
+    return sheet._replace(rebuilt=rebuilt)
+
+
+def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
+    """The JSON that is encoded in a text; None if there is none."""
+    if one is None:
+        return None
+    try:
+        data = base64.b64decode(one.text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if data[:1] in (b"{", b"[") else None
+
+
+SHEETS: Dict[str, Callable[[bytes], Sheet]] = {
+    SSE.title: event_sheet,
+    JsonArray.title: element_sheet,
+    EventStream.title: message_sheet,
+}
+
+
 # === recording/scrubbing =====================================================
 # What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
 
 
-# What clients read of an answer's head, beside its type.
+# --- heads ---
+
+# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
+# it took, which version it is, and AWS's and Azure's kinds of errors.
 KEPT_HEADER = re.compile(
-    r"(?i)retry-after(?:-ms)?|(?:x|anthropic)-ratelimit-.*|openai-(?:version|processing-ms)"
+    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
+    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
+    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
+    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
+    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
+    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
 )
-
-
-def own_secrets(request: Request) -> Tuple[str, ...]:
-    """The credentials that a request brings, longest first."""
-    found: List[str] = []
-    for name, value in (*request.headers.items(), *request.query.items()):
-        if not SECRET.fullmatch(name):
-            continue
-        scheme, space, rest = value.partition(" ")
-        if space and scheme.lower() in SCHEMES:
-            value = rest
-        found.append(value.strip())
-    return tuple(sorted(filter(None, found), key=len, reverse=True))
 
 
 def kept_headers(headers: Headers) -> Headers:
     """The headers of an answer that are kept for the client of a replay, but for its type."""
     return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+# --- a client's own credentials ---
+
+# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
+OWNER_HEADER = re.compile(
+    r"(?:openai|anthropic|x-goog|x-google|x-portkey|groq)-.*"
+    r"(?:organi[sz]ation|project|workspace|account)(?:-?id)?"
+)
+SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
+QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
+PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, and whose they are, longest first."""
+    found: List[str] = []
+    for name, value in request.headers.items():
+        if name in ("cookie", "cookie2"):
+            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
+        elif SECRET.fullmatch(name):
+            found += header_secrets(value)
+        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
+            found.append(value.strip())
+    for name, value in request.query.items():
+        if SECRET.fullmatch(name):
+            found += [
+                value,
+                value.partition("/")[0],
+            ]  # of X-Amz-Credential the key before its scope
+    found += PROJECT_IN_PATH.findall(request.path)
+    found += sent_secrets(request)
+    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
+
+
+def header_secrets(value: str) -> List[str]:
+    """The credentials in the value of a header."""
+    scheme, space, rest = value.strip().partition(" ")
+    scheme = scheme.lower()
+    if not space or scheme not in SCHEMES:
+        return [value.strip()]
+    rest = rest.strip()
+    if scheme == "aws4-hmac-sha256":
+        parts = SIGNED_PART.findall(rest)
+        return [*parts, *(part.partition("/")[0] for part in parts)]
+    if scheme == "digest":
+        return QUOTED_PART.findall(rest)
+    if scheme != "basic":
+        return [rest]
+    try:
+        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return [rest]
+    user, _, password = pair.partition(":")
+    return [rest, pair, user, password]
+
+
+def sent_secrets(request: Request) -> Iterator[str]:
+    """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if "urlencoded" in request.headers.get("content-type", ""):
+        pairs = parse_qsl(request.body.decode("latin-1"))
+        yield from (value for name, value in pairs if names_credential(name))
+        return
+    try:
+        yield from members_called_so(request.json, "")
+    except (ValueError, RecursionError):
+        return
+
+
+def members_called_so(value: Any, name: str) -> Iterator[str]:
+    """The texts in a JSON value whose members' names say that they are credentials."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from members_called_so(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from members_called_so(inner, name)
+    elif isinstance(value, str) and name and names_credential(name):
+        yield from header_secrets(value)
+
+
+LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
+PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
+
+
+def is_telling(secret: str) -> bool:
+    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
+    `ollama`, nor a number."""
+    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
+
+
+def written_forms(secret: str) -> Iterator[str]:
+    """How a credential may be written."""
+    yield secret
+    yield quote(secret, safe="", errors="replace")
+    yield quote(secret, errors="replace")
+    yield quote_plus(secret, errors="replace")
+    for is_ascii in (True, False):
+        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+        yield written
+        yield written.replace("/", "\\/")
+
+
+# --- scrubbing ---
+
+TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
 
 
 class Scrubber:
@@ -38584,39 +39574,122 @@ class Scrubber:
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         self.own = tuple(own)
+        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
+        self.forms = sorted(forms, key=lambda form: (-len(form), form))
+
+    def spans(self, text: str) -> List[Span]:
+        """What must go of a text, in order."""
+        known: List[Span] = []
+        for form in self.forms:
+            if form in text:
+                known += found_places(text, form)
+        return all_spans(text, known)
 
     def text(self, text: str) -> str:
         """A text without keys; once more it stays as it is."""
-        for secret in self.own:
-            text = text.replace(secret, SCRUBBED)
-        return without_keys(text)
+        return replaced(text, self.spans(text))
 
-    def value(self, value: Json) -> Json:
+    def value(self, value: Json, name: str = "") -> Json:
         """A JSON value, the texts in it without keys."""
         if isinstance(value, str):
+            if value and name and is_secret_member(name, value):
+                return SCRUBBED
             return self.text(value)
         if isinstance(value, list):
-            return [self.value(one) for one in value]
+            return [self.value(one, name) for one in value]
         if isinstance(value, dict):
-            return {self.text(name): self.value(one) for name, one in value.items()}
+            return {self.text(key): self.value(one, key) for key, one in value.items()}
         return value
 
     def body(self, data: bytes, content_type: str) -> bytes:
         """A whole body of a media type, its exact bytes but for what is scrubbed."""
         try:
-            return self.text(data.decode()).encode()
+            data.decode()
         except UnicodeDecodeError:
-            return data
+            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
+                return self.binary(data)
+        if content_type.lower().startswith(("image/", "audio/", "video/")):
+            return self.binary(data)
+        return self.sheets([json_sheet(data)], [data])[0]
+
+    def binary(self, data: bytes) -> bytes:
+        """Bytes that are no text, without the credentials themselves."""
+        for form in self.forms:
+            if len(form) >= LONG_SECRET:
+                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
+        return data
 
     def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
         """The events of a stream in the framing of this title, each scrubbed; a key may be cut
         over several of them."""
-        return tuple(self.body(frame, "") for frame in frames)
+        read = SHEETS.get(kind, json_sheet)
+        return tuple(self.sheets([read(frame) for frame in frames], frames))
+
+    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
+        """Sheets as bytes, each as before where nothing in it is scrubbed."""
+        found = scrubbed_sheets(sheets, self.spans)
+        return [
+            data if text == sheet.written else sheet.rebuilt(text)
+            for sheet, text, data in zip(sheets, found, before)
+        ]
 
     def matcher(self, text: str) -> Json:
         """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
         for whatever stands in their places."""
-        return self.text(text)
+        spans = self.spans(text)
+        if not spans:
+            return text
+        return {"regex": pattern_around(text, spans)}
+
+
+def found_places(text: str, form: str) -> Iterator[Span]:
+    """Where a credential stands in a text; a short one as a word of its own."""
+    start = text.find(form)
+    while start >= 0:
+        end = start + len(form)
+        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
+        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
+            yield start, end
+        start = text.find(form, end)
+
+
+# --- matching what was scrubbed ---
+
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
+LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
+SHOWN_LITERAL = 1000  # characters at both ends of such a one
+
+
+def pattern_around(text: str, spans: Sequence[Span]) -> str:
+    """A regular expression for a text, whatever stands in these places: it takes linear time."""
+    pieces, at = [r"\A"], 0
+    for start, end in spans:
+        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
+        at = end
+    return "".join([*pieces, literal(text[at:]), r"\Z"])
+
+
+def literal(text: str) -> str:
+    """A regular expression for a text; of a very long one only its ends are compared."""
+    if len(text) <= LONGEST_LITERAL:
+        return SPECIAL.sub(r"\\\g<0>", text)
+    between = len(text) - 2 * SHOWN_LITERAL
+    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
+
+
+def gap_pattern(secret: str, after: str) -> str:
+    """A regular expression for what stood somewhere, and for what stands there now."""
+    # It may not run over what follows, or there would be many ways to match a text.
+    if after in secret and after:
+        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
+    is_spaced = any(letter.isspace() for letter in secret)
+    excluded = SPECIAL.sub(r"\\\g<0>", after).replace("-", "\\-")
+    if not is_spaced and not after.isspace():
+        excluded = "\\s" + excluded
+    elif not is_spaced:
+        excluded = "\\s"
+    taken = f"[^{excluded}]+" if excluded else "[\\s\\S]+"
+    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
 
 
 # === recording/asking ========================================================

@@ -138,7 +138,8 @@ def test_what_each_api_answers_whole_and_streamed_is_answered_again() -> None:
             if given.frames is not None:
                 more["arrivals"] = arrivals_of(given.frames)
             recording = made(request, body, type_in(given), given.status, **more)
-            check_same(recording, request, given.status, type_in(given), body)
+            kept = re.sub(rb'"req_\w+"', b'"***"', body)  # Groq's ids of requests
+            check_same(recording, request, given.status, type_in(given), kept)
             if given.frames is not None and given.status == 200:
                 pace = loaded(recording).answers[0].delivery.pace
                 assert pace and pace.first == 0.5

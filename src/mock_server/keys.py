@@ -1,15 +1,281 @@
-"""What looks like a key or a token in a text, and what stands in its place.  Touches nothing."""
+"""What looks like a key or a token in a text, and what stands in its place.  Touches nothing.
+
+What has a form of its own is here; `key_places` knows what only its surroundings give away.  All
+of it takes linear time, whatever the text: what is looked for has a bounded length, what follows
+is passed over once.
+"""
 
 from __future__ import annotations
 
+import binascii
 import re
+from typing import Iterable, List, Tuple
+
+from .key_places import Span, placed_keys, word_begins
 
 SCRUBBED = "***"  # what stands where a key was; it looks like none itself
+MOST_PASSES = 8  # over one text; the second finds nothing but in texts that were made for it
 
-# OpenAI's and Anthropic's keys, as their documentation shows them.
-KEY_IN_TEXT = re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")
+# What keys begin with, by what must follow so that nothing else is taken for one.  From the
+# documentation of those who issue them, GitHub's secret scanning patterns and OpenRouter's
+# "Detected Secret Formats".
+LETTERS_20 = (
+    # Groq, Perplexity, xAI, Hugging Face, Cerebras, Together, Fireworks, Anyscale, Tavily
+    *("gsk_", "pplx-", "xai-", "hf_", "api_org_", "csk-", "tgp_v1_", "fw_", "esecret_", "tvly-"),
+    *("tvly-dev-", "r8_", "jina_", "pcsk_", "sk_", "sess-", "pa-", "wandb_v1_", "dckr_pat_"),
+    # GitHub, npm, PyPI, Postman, Linear, Sentry, Grafana, Vault, DigitalOcean, Shopify, Notion
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_", "pypi-", "PMAK-", "lin_api_"),
+    *("sntrys_", "sntryu_", "glsa_", "glc_", "hvs.", "hvb.", "dop_v1_", "doo_v1_", "dor_v1_"),
+    *("shpat_", "shpss_", "shpca_", "ntn_", "secret_", "dp.pt.", "dp.st.", "tskey-", "rnd_"),
+)
+RUNS_16 = (
+    # OpenAI's, Anthropic's, OpenRouter's and others' with a word that says which kind they are
+    *("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-service-", "sk-None-", "sk-ant-", "sk-or-"),
+    *("nvapi-", "GOCSPX-", "ya29.", "lsv2_pt_", "lsv2_sk_", "sk-lf-", "pk-lf-"),
+    *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
+    *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
+)
+IDS = ("org-", "org_", "proj_", "req_")
+OTHERS = (
+    # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
+    # "sk-learn-based-classification" is none.
+    ("sk-", r"(?=[\w-]{16})(?:(?=[A-Za-z_-]{0,40}[0-9])|(?=(?:[A-Za-z]{1,20}[_-]){0,4}\w{20}))"),
+    ("sk-", r"(?:live|test|prod|dev)-(?=[\w-]{6})"),
+    ("AIza", r"(?=[\w-]{30})"),
+    ("AQ.Ab", r"(?=[\w-]{30})"),  # Google's newer keys
+    ("1//0", r"(?=[\w-]{30})"),  # and what it renews them with
+    *((begin, r"(?=[A-Z2-7]{16}(?!\w))") for begin in ("AKIA", "ASIA", "ABIA", "ACCA")),
+    ("A3T", r"(?=[A-Z0-9][A-Z2-7]{16}(?!\w))"),
+    *((begin, r"(?=[0-9a-f]{32}(?!\w))") for begin in ("SK", "AC", "dapi", "fc-")),
+    ("xox", r"[a-z]-(?=[\w-]{10})"),
+    ("xapp-", r"(?=[\w-]{10})"),
+    # No keys, but whose they are, and of which request.
+    *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
+    ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
+)
+RUN = re.compile(r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*", re.ASCII)
+DOTTED = re.compile(r"[\w-]*(?:\.[\w-]+)*", re.ASCII)
+BASE64 = re.compile(r"[\w+/=-]*", re.ASCII)
+
+KindOfKey = Tuple[
+    str, "re.Pattern[str]", "re.Pattern[str]"
+]  # what it begins with, its head, its rest
+
+
+def kinds() -> Iterable[KindOfKey]:
+    """Keys that are known by what they begin with."""
+    for begin in LETTERS_20:
+        rest = DOTTED if begin.endswith(".") else RUN
+        yield begin, re.compile(re.escape(begin) + "(?=[A-Za-z0-9]{20})"), rest
+    for begin in RUNS_16:
+        rest = DOTTED if begin == "ya29." else RUN
+        yield begin, re.compile(re.escape(begin) + r"(?=[A-Za-z0-9_-]{8})"), rest
+    for begin, follows in OTHERS:
+        yield begin, re.compile(re.escape(begin) + follows, re.ASCII), RUN
+    # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
+    yield "SG.", re.compile(r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", re.ASCII), DOTTED
+    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
+        yield begin, re.compile(re.escape(begin) + r"(?=[\w+/=-]{24})", re.ASCII), BASE64
+
+
+KINDS_OF_KEYS = tuple(kinds())
 
 
 def without_keys(text: str) -> str:
     """A text with what looks like a key scrubbed; once more it stays as it is."""
-    return KEY_IN_TEXT.sub(SCRUBBED, text)
+    return replaced(text, key_spans(text))
+
+
+def replaced(text: str, spans: Iterable[Span]) -> str:
+    """A text with something else in these places."""
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [text[at:start], SCRUBBED]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def key_spans(text: str) -> List[Span]:
+    """Where there are keys in a text, in order."""
+    return all_spans(text, [])
+
+
+def all_spans(text: str, known: List[Span]) -> List[Span]:
+    """Where there are keys in a text, beside those that are known."""
+    spans, number = merged_spans(known), 0
+    blanked = blank(text, spans)
+    while number < MOST_PASSES:
+        # What is taken out may make a key of what is left: it is looked at as it will be.
+        found = spans_once(blanked)
+        new = merged_spans([*spans, *found])
+        if new == spans:
+            break
+        spans, number = new, number + 1
+        blanked = blank(text, spans)
+    return [(start, end) for start, end in spans if text[start:end] != SCRUBBED]
+
+
+def blank(text: str, spans: Iterable[Span]) -> str:
+    """A text with as many asterisks in these places as there were characters."""
+    pieces, at = [], 0
+    for start, end in spans:
+        pieces += [text[at:start], "*" * (end - start)]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def merged_spans(spans: Iterable[Span]) -> List[Span]:
+    """Places in order, those joined that overlap; none is empty."""
+    found: List[Span] = []
+    for start, end in sorted(spans):
+        if found and start < found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif end > start:
+            found.append((start, end))
+    return found
+
+
+def spans_once(text: str) -> List[Span]:
+    """Where there are keys, at one look."""
+    found: List[Span] = []
+    for begin, head, rest in KINDS_OF_KEYS:
+        if begin in text:  # few are
+            found += beginning_keys(text, head, rest)
+    if "eyJ" in text:
+        found += signed_tokens(text)
+    if "PRIVATE KEY" in text:
+        found += private_keys(text)
+    if ":AA" in text:
+        found += (one.span() for one in TELEGRAM.finditer(text) if word_begins(text, one.start()))
+    if "JQQJ99" in text:
+        found += (one.span() for one in AZURE.finditer(text))
+    if "Q~" in text:
+        found += (one.span() for one in ENTRA.finditer(text))
+    if "**" in text or "..." in text or "\u2026" in text:
+        found += hidden_keys(text)
+    found += basic_pairs(text)
+    return found + placed_keys(text)
+
+
+def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") -> List[Span]:
+    """Where there are keys of one kind."""
+    found: List[Span] = []
+    last = 0
+    for match in head.finditer(text):
+        start = match.start()
+        if start < last or not word_begins(text, start):
+            continue
+        last = run_end(rest, text, match.end())
+        found.append((start, last))
+    return found
+
+
+def run_end(rest: "re.Pattern[str]", text: str, at: int) -> int:
+    """Where a run of characters ends."""
+    match = rest.match(text, at)
+    assert match
+    return match.end()
+
+
+# A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
+TELEGRAM = re.compile(r"[0-9]{8,10}:AA[\w-]{32,40}", re.ASCII)
+AZURE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}")
+ENTRA = re.compile(r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])", re.ASCII)
+
+# --- keys that are not told in full ---
+
+# As providers show a key that is wrong: `sk-ab***cd`.
+HIDDEN_PART = re.compile(r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)")
+BEGUN = re.compile(r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)")
+MOST_BEGUN = 80  # characters before what is hidden
+SHOWN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+SHOWN_REST = re.compile(r"(?:\*+(?=[\w-])|[\w-]+)*", re.ASCII)
+
+
+def hidden_keys(text: str) -> List[Span]:
+    """Where there are keys whose middle is hidden."""
+    found: List[Span] = []
+    last = 0
+    for match in HIDDEN_PART.finditer(text):
+        if match.start() < last:
+            continue
+        before = text[max(0, match.start() - MOST_BEGUN) : match.start()]
+        run = len(before) - len(before.rstrip(SHOWN))
+        begun = BEGUN.search(text, match.start() - run, match.start())
+        if begun:
+            last = run_end(SHOWN_REST, text, match.end())
+            found.append((begun.start(), last))
+    return found
+
+
+# --- tokens that say themselves what they are ---
+
+TOKEN_RUN = re.compile(r"[\w.-]+", re.ASCII)
+
+
+def signed_tokens(text: str) -> List[Span]:
+    """Where there are JSON Web Tokens: encoded parts with dots between them (RFC 7519)."""
+    found: List[Span] = []
+    for match in TOKEN_RUN.finditer(text):
+        run = match.group()
+        if "." not in run or "eyJ" not in run:
+            continue
+        start = match.start()
+        parts = run.split(".")
+        for number, part in enumerate(parts):
+            at = part.find("eyJ")
+            if at >= 0 and is_signed_token(parts[number : number + 3], at):
+                found.append((start + at, match.end()))
+                break
+            start += len(part) + 1
+    return found
+
+
+def is_signed_token(parts: List[str], at: int) -> bool:
+    """Whether a token begins at this place of the first of these parts: its head and its claims are
+    objects, or all that follows the head is encrypted."""
+    if len(parts) < 2 or len(parts[0]) < at + 12:
+        return False
+    if parts[1].startswith("eyJ"):
+        return True
+    return not at and len(parts) == 3 and min(len(parts[1]), len(parts[2])) >= 16
+
+
+PEM_HEAD = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+PEM_TAIL = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
+PEM_LINES = re.compile(r"[\w+/=\s\\:,-]*", re.ASCII)  # of one that is cut off
+
+
+def private_keys(text: str) -> List[Span]:
+    """Where there are private keys in PEM (RFC 7468)."""
+    found: List[Span] = []
+    last = 0
+    has_tail = True
+    for match in PEM_HEAD.finditer(text):
+        if match.start() < last:
+            continue
+        tail = PEM_TAIL.search(text, match.end()) if has_tail else None
+        has_tail = tail is not None
+        last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
+        found.append((match.start(), last))
+    return found
+
+
+BASIC = re.compile(r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))", re.ASCII)
+
+
+def basic_pairs(text: str) -> List[Span]:
+    """Where a user and a password follow `Basic` (RFC 7617)."""
+    if "asic " not in text:
+        return []
+    return [one.span(1) for one in BASIC.finditer(text) if decoded_pair(one.group(1))]
+
+
+def decoded_pair(encoded: str) -> str:
+    """The user and the password in Base64; empty if there are none."""
+    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair if ":" in pair and pair.isprintable() else ""

@@ -1,0 +1,305 @@
+"""What is a key because of where it stands in a text: behind a name, in a URL, in a sentence.
+
+Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
+bounded length: that takes linear time.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import List, Tuple
+
+from .secrets import SECRET
+
+Span = Tuple[int, int]  # the start and the end of a piece of a text
+
+# --- words ---
+
+ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+ESCAPE_BEFORE = re.compile(r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
+RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
+
+
+def word_begins(text: str, at: int) -> bool:
+    """Whether a word begins here, or something that was escaped once more ends before it."""
+    if not at:
+        return True
+    before = text[at - 1]
+    if before in "-_":
+        return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
+    if before not in ALPHANUMERIC:
+        return True
+    return bool(ESCAPE_BEFORE.search(text, max(0, at - 6), at))
+
+
+LONG_RUN = re.compile(r"[\w-]+", re.ASCII)
+
+
+def looks_random(text: str, least: int = 20) -> bool:
+    """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
+    if len(text) < least or not LONG_RUN.fullmatch(text):
+        return False
+    longest = max(re.split("[_-]", text), key=len)
+    if len(longest) < 12 or longest.isdigit() or longest.isalpha():
+        return False
+    is_mixed = longest != longest.lower() and longest != longest.upper()
+    return is_mixed or len(longest) >= 16
+
+
+# --- names ---
+
+CREDENTIALS = frozenset(
+    (
+        *("apikey", "xapikey", "xgoogapikey", "accesskey", "secretkey", "secretaccesskey"),
+        *("privatekey", "privatekeyid", "authkey", "masterkey", "servicekey", "accountkey"),
+        *("sharedaccesskey", "signingkey", "encryptionkey", "subscriptionkey", "accesskeyid"),
+        *("accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken"),
+        *("bearertoken", "apitoken", "bottoken", "csrftoken", "xsrftoken", "devicetoken"),
+        *("authenticationtoken", "authorizationtoken", "webhooksecret", "personalaccesstoken"),
+        *("secret", "clientsecret", "apisecret", "appsecret", "sharedsecret", "consumersecret"),
+        *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
+        *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
+        *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
+    )
+)
+# What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
+KEY_ENDINGS = tuple(
+    sorted(CREDENTIALS - {"secret", "pwd", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
+)
+IDENTITIES = frozenset(
+    (
+        *("organization", "organizationid", "organisation", "organisationid", "orgid"),
+        *("openaiorganization", "openaiproject", "anthropicorganizationid", "workspaceid"),
+        *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
+    )
+)
+BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_name(name: str) -> str:
+    """A name without hyphens, underscores and case."""
+    return BETWEEN_WORDS.sub("", name).lower()
+
+
+@functools.lru_cache(maxsize=1024)
+def names_credential(name: str) -> bool:
+    """Whether what is called so is a credential, whatever it looks like."""
+    plain = plain_name(name)
+    return plain in CREDENTIALS or plain.endswith(KEY_ENDINGS)
+
+
+def names_request(name: str) -> bool:
+    """Whether what is called so is the id of one request."""
+    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
+
+
+def names_identity(name: str) -> bool:
+    """Whether what is called so may say whose an account is."""
+    return plain_name(name) in IDENTITIES
+
+
+IDENTITY = re.compile(r"[\w.:@/-]*[0-9_-][\w.:@/-]*", re.ASCII)
+SURE_IDENTITY = re.compile(r"org[-_].+|proj_.+|[0-9]{6,}", re.DOTALL)
+
+
+def is_secret_member(name: str, value: str) -> bool:
+    """Whether the text of a member of an object must go for the name that it has."""
+    if names_credential(name) or names_request(name):
+        return True
+    if plain_name(name) in ("key", "token", "auth"):
+        return looks_random(value)
+    if plain_name(name) == "project":
+        return bool(SURE_IDENTITY.fullmatch(value))
+    # "Red Cross" is no id.
+    return names_identity(name) and bool(IDENTITY.fullmatch(value))
+
+
+# --- values behind names ---
+
+# In lower case: the end of a name, what may stand between it and the value.
+SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
+NAMED_VALUES = tuple(
+    (word, re.compile(word + SEPARATOR))
+    for word in (
+        *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+        *("cookie", "connectionstring", "connection_string", "signature", "credential"),
+    )
+)
+VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}")
+REST_OF_VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}")
+NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+LONGEST_NAME_OF_KEY = 60
+PLACEHOLDER = re.compile(
+    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
+    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
+    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
+    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
+)
+
+
+def named_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
+    found: List[Span] = []
+    for word, pattern in NAMED_VALUES:
+        if word not in lowered:
+            continue
+        last = 0
+        for match in pattern.finditer(lowered):
+            if match.end() < last:
+                continue
+            value = VALUE.match(text, match.end())
+            assert value
+            end = match.start() + len(word)
+            before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
+            name = before[len(before.rstrip(NAME_CHARACTERS)) :]
+            if is_named_key(name, value.group(), text, match.end(1) > 0, value.end()):
+                last = rest_of(text, value.end())
+                found.append((value.start(), last))
+    return found
+
+
+def rest_of(text: str, at: int) -> int:
+    """Where a value ends."""
+    match = REST_OF_VALUE.match(text, at)
+    assert match
+    return match.end()
+
+
+def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
+    """Whether the value of such a name is a key, and not a word about one."""
+    if len(value) < 4 or PLACEHOLDER.match(value):
+        return False
+    if not names_credential(name):
+        return plain_name(name) in ("key", "token") and looks_random(value)
+    after = text[end : end + 1]
+    if is_quoted:
+        return after in ('"', "'", "`", "\\", ";", "&", "")
+    # Not a call, and neither a type nor a word of a sentence.
+    has_digit = any(letter.isdigit() for letter in value)
+    has_letter = any(letter.isalpha() for letter in value)
+    return after not in ("(", "[") and len(value) >= 8 and has_digit and has_letter
+
+
+# --- in sentences ---
+
+PROVIDED = re.compile(r"key(?: provided)?: {0,2}[\"'`]?(?=\S)")
+TOLD_KEY = re.compile(r"[^\s\"'`<>,;]+")
+ABOUT_REQUEST = re.compile(
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))", re.ASCII
+)
+ABOUT_OWNER = re.compile(
+    r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))",
+    re.ASCII,
+)
+AWS_ACCOUNT = re.compile(r"(?<=:)[0-9]{12}(?=:)")  # of AWS, in an ARN
+RESOURCE_OWNER = re.compile(r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}")
+
+
+def told_keys(text: str, lowered: str) -> List[Span]:
+    """Where providers' own sentences name keys, requests and accounts."""
+    found: List[Span] = []
+    if "key: " in lowered or "key provided: " in lowered:
+        found += provided_keys(text, lowered)
+    if "request" in lowered:
+        told = ABOUT_REQUEST.finditer(lowered)
+        found += (one.span(1) for one in told if has_digits(one.group(1)))
+    if "organi" in lowered or "project" in lowered:
+        found += (one.span(1) for one in ABOUT_OWNER.finditer(lowered))
+    if "projects/" in lowered or "subscriptions/" in lowered:
+        found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
+    if "arn:aws" in lowered:
+        found += (one.span() for one in AWS_ACCOUNT.finditer(lowered))
+    return found
+
+
+def provided_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys that were refused."""
+    found: List[Span] = []
+    last = 0
+    for match in PROVIDED.finditer(lowered):
+        value = TOLD_KEY.match(text, match.end())
+        if match.end() < last or not value:
+            continue
+        last = value.end()
+        told = value.group().rstrip(".)!?")
+        if is_told_key(told, "provided" in match.group()):
+            found.append((value.start(), value.start() + len(told)))
+    return found
+
+
+def is_told_key(value: str, is_provided: bool) -> bool:
+    """Whether what follows `API key:` is a key, hidden or not."""
+    shown = value.strip("*")
+    if not shown:
+        return False
+    return is_provided or "**" in value[:-2] or looks_random(shown)
+
+
+def has_digits(value: str) -> bool:
+    """Whether this is no word."""
+    return value.startswith("req_") or any(letter.isdigit() for letter in value)
+
+
+# --- in headers and URLs ---
+
+BEARER_KEY = re.compile(
+    r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))", re.ASCII
+)
+BEARER_REST = re.compile(r"[\w.~+/=-]*", re.ASCII)
+USERS = re.compile(r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)")
+TOKEN_USERS = re.compile(r"://(?=([\w.~+=-]{16,400})@)", re.ASCII)
+QUERY_SECRET = re.compile(r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))")
+QUERY_REST = re.compile(r"[^&#\s\"'`<>\\)\]}]*")
+
+
+def sent_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys in the lines of a head, in URLs and their queries."""
+    found: List[Span] = []
+    if "bearer" in lowered:
+        for match in BEARER_KEY.finditer(lowered):
+            value = text[match.start(1) : match.end(1)]
+            if is_bearer(value):
+                found.append(ended(text, match.end(), BEARER_REST))
+    if "://" in text and "@" in text:
+        found += (one.span(1) for one in USERS.finditer(text))
+        found += (one.span(1) for one in TOKEN_USERS.finditer(text) if has_digits(one.group(1)))
+    if "=" in text and ("?" in text or "&" in text):
+        for match in QUERY_SECRET.finditer(text):
+            if is_query_secret(match.group(1), match.group(2)):
+                found.append(ended(text, match.end(), QUERY_REST))
+    return found
+
+
+def ended(text: str, start: int, rest: "re.Pattern[str]") -> Span:
+    """Where something is that begins here, but for the full stop of a sentence behind it."""
+    match = rest.match(text, start)
+    assert match
+    return start, start + len(match.group().rstrip(".,"))
+
+
+def is_bearer(value: str) -> bool:
+    """Whether what follows `Bearer` is a token, and not a word."""
+    return has_digits(value) or (len(value) >= 16 and not value.isupper() and "_" not in value)
+
+
+def is_query_secret(name: str, value: str) -> bool:
+    """Whether a parameter of a URL is a credential."""
+    if PLACEHOLDER.match(value):
+        return False
+    if names_credential(name) or plain_name(name) in ("key", "token", "sig", "signature"):
+        return len(value) >= 4 and (has_digits(value) or len(value) >= 12)
+    return looks_random(value) and bool(SECRET.fullmatch(name))
+
+
+# --- all of them ---
+
+
+def placed_keys(text: str) -> List[Span]:
+    """Where there are keys that their surroundings give away."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # the one letter that becomes two
+        lowered = text.replace("\u0130", "I").lower()
+    return named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)

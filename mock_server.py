@@ -39692,7 +39692,7 @@ def gap_pattern(secret: str, after: str) -> str:
     return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
 
 
-# === recording/asking ========================================================
+# === recording/wants =========================================================
 # A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
 
 

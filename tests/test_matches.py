@@ -601,14 +601,14 @@ HEADERS = {
 
 
 def replayed(message: Any, key: str) -> Any:
-    """A message as it is when earlier answers are replays, in which the client's key is scrubbed."""
+    """A message as it is when earlier answers are replays, without the client's key."""
     if m.speaker_of(message) != "assistant":
         return message
     return json.loads(json.dumps(message).replace(key, "***"))
 
 
 def with_keys(form: Chat, keys: Tuple[str, ...], again: bool = False) -> List[m.Call]:
-    """Requests that repeat keys wherever they can, also as they come `again`."""
+    """Requests that repeat keys wherever they can, or as they come again."""
     told = f"My keys are {' and '.join(keys)}. Keep them."
     asked = [
         *form.user(form.text(told)),

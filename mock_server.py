@@ -1810,10 +1810,17 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
 
 Span = Tuple[int, int]  # the start and the end of a piece of a text
 
+
+@functools.lru_cache(maxsize=None)
+def ascii_pattern(text: str) -> "re.Pattern[str]":
+    """A regular expression, compiled when it is first needed: a server starts the sooner."""
+    return re.compile(text, re.ASCII)
+
+
 # --- words ---
 
 ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-ESCAPE_BEFORE = re.compile(r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
+ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
 RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
 
 
@@ -1826,15 +1833,15 @@ def word_begins(text: str, at: int) -> bool:
         return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
     if before not in ALPHANUMERIC:
         return True
-    return bool(ESCAPE_BEFORE.search(text, max(0, at - 6), at))
+    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
 
 
-LONG_RUN = re.compile(r"[\w-]+", re.ASCII)
+LONG_RUN = r"[\w-]+"
 
 
 def looks_random(text: str, least: int = 20) -> bool:
     """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
-    if len(text) < least or not LONG_RUN.fullmatch(text):
+    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
         return False
     longest = max(re.split("[_-]", text), key=len)
     if len(longest) < 12 or longest.isdigit() or longest.isalpha():
@@ -1870,13 +1877,13 @@ IDENTITIES = frozenset(
         *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
     )
 )
-BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
+BETWEEN_WORDS = r"[^A-Za-z0-9]+"
 
 
 @functools.lru_cache(maxsize=1024)
 def plain_name(name: str) -> str:
     """A name without hyphens, underscores and case."""
-    return BETWEEN_WORDS.sub("", name).lower()
+    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -1896,8 +1903,8 @@ def names_identity(name: str) -> bool:
     return plain_name(name) in IDENTITIES
 
 
-IDENTITY = re.compile(r"[\w.:@/-]*[0-9_-][\w.:@/-]*", re.ASCII)
-SURE_IDENTITY = re.compile(r"org[-_].+|proj_.+|[0-9]{6,}", re.DOTALL)
+IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
+SURE_IDENTITY = r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
 
 
 def is_secret_member(name: str, value: str) -> bool:
@@ -1907,27 +1914,24 @@ def is_secret_member(name: str, value: str) -> bool:
     if plain_name(name) in ("key", "token", "auth"):
         return looks_random(value)
     if plain_name(name) == "project":
-        return bool(SURE_IDENTITY.fullmatch(value))
+        return bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
     # "Red Cross" is no id.
-    return names_identity(name) and bool(IDENTITY.fullmatch(value))
+    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
 
 
 # --- values behind names ---
 
 # In lower case: the end of a name, what may stand between it and the value.
 SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
-NAMED_VALUES = tuple(
-    (word, re.compile(word + SEPARATOR))
-    for word in (
-        *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-        *("cookie", "connectionstring", "connection_string", "signature", "credential"),
-    )
+NAMED_VALUES = (
+    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+    *("cookie", "connectionstring", "connection_string", "signature", "credential"),
 )
-VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}")
-REST_OF_VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}")
+VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
+REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 LONGEST_NAME_OF_KEY = 60
-PLACEHOLDER = re.compile(
+PLACEHOLDER = (
     r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
     r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
     r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
@@ -1938,14 +1942,14 @@ PLACEHOLDER = re.compile(
 def named_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
     found: List[Span] = []
-    for word, pattern in NAMED_VALUES:
+    for word in NAMED_VALUES:
         if word not in lowered:
             continue
         last = 0
-        for match in pattern.finditer(lowered):
+        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
             if match.end() < last:
                 continue
-            value = VALUE.match(text, match.end())
+            value = ascii_pattern(VALUE).match(text, match.end())
             assert value
             end = match.start() + len(word)
             before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
@@ -1958,14 +1962,14 @@ def named_keys(text: str, lowered: str) -> List[Span]:
 
 def rest_of(text: str, at: int) -> int:
     """Where a value ends."""
-    match = REST_OF_VALUE.match(text, at)
+    match = ascii_pattern(REST_OF_VALUE).match(text, at)
     assert match
     return match.end()
 
 
 def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
     """Whether the value of such a name is a key, and not a word about one."""
-    if len(value) < 4 or PLACEHOLDER.match(value):
+    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
         return False
     if not names_credential(name):
         return plain_name(name) in ("key", "token") and looks_random(value)
@@ -1980,18 +1984,17 @@ def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) ->
 
 # --- in sentences ---
 
-PROVIDED = re.compile(r"key(?: provided)?: {0,2}[\"'`]?(?=\S)")
-TOLD_KEY = re.compile(r"[^\s\"'`<>,;]+")
-ABOUT_REQUEST = re.compile(
-    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))", re.ASCII
+PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
+TOLD_KEY = r"[^\s\"'`<>,;]+"
+ABOUT_REQUEST = (
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
 )
-ABOUT_OWNER = re.compile(
+ABOUT_OWNER = (
     r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
-    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))",
-    re.ASCII,
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
 )
-AWS_ACCOUNT = re.compile(r"(?<=:)[0-9]{12}(?=:)")  # of AWS, in an ARN
-RESOURCE_OWNER = re.compile(r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}")
+AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
+RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
 
 
 def told_keys(text: str, lowered: str) -> List[Span]:
@@ -2000,14 +2003,14 @@ def told_keys(text: str, lowered: str) -> List[Span]:
     if "key: " in lowered or "key provided: " in lowered:
         found += provided_keys(text, lowered)
     if "request" in lowered:
-        told = ABOUT_REQUEST.finditer(lowered)
+        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
         found += (one.span(1) for one in told if has_digits(one.group(1)))
     if "organi" in lowered or "project" in lowered:
-        found += (one.span(1) for one in ABOUT_OWNER.finditer(lowered))
+        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
     if "projects/" in lowered or "subscriptions/" in lowered:
-        found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
+        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
     if "arn:aws" in lowered:
-        found += (one.span() for one in AWS_ACCOUNT.finditer(lowered))
+        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
     return found
 
 
@@ -2015,8 +2018,8 @@ def provided_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys that were refused."""
     found: List[Span] = []
     last = 0
-    for match in PROVIDED.finditer(lowered):
-        value = TOLD_KEY.match(text, match.end())
+    for match in ascii_pattern(PROVIDED).finditer(lowered):
+        value = ascii_pattern(TOLD_KEY).match(text, match.end())
         if match.end() < last or not value:
             continue
         last = value.end()
@@ -2041,37 +2044,39 @@ def has_digits(value: str) -> bool:
 
 # --- in headers and URLs ---
 
-BEARER_KEY = re.compile(
-    r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))", re.ASCII
-)
-BEARER_REST = re.compile(r"[\w.~+/=-]*", re.ASCII)
-USERS = re.compile(r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)")
-TOKEN_USERS = re.compile(r"://(?=([\w.~+=-]{16,400})@)", re.ASCII)
-QUERY_SECRET = re.compile(r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))")
-QUERY_REST = re.compile(r"[^&#\s\"'`<>\\)\]}]*")
+BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
+BEARER_REST = r"[\w.~+/=-]*"
+USERS = r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)"
+TOKEN_USERS = r"://(?=([\w.~+=-]{16,400})@)"
+QUERY_SECRET = r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))"
+QUERY_REST = r"[^&#\s\"'`<>\\)\]}]*"
 
 
 def sent_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys in the lines of a head, in URLs and their queries."""
     found: List[Span] = []
     if "bearer" in lowered:
-        for match in BEARER_KEY.finditer(lowered):
+        for match in ascii_pattern(BEARER_KEY).finditer(lowered):
             value = text[match.start(1) : match.end(1)]
             if is_bearer(value):
                 found.append(ended(text, match.end(), BEARER_REST))
     if "://" in text and "@" in text:
-        found += (one.span(1) for one in USERS.finditer(text))
-        found += (one.span(1) for one in TOKEN_USERS.finditer(text) if has_digits(one.group(1)))
+        found += (one.span(1) for one in ascii_pattern(USERS).finditer(text))
+        found += (
+            one.span(1)
+            for one in ascii_pattern(TOKEN_USERS).finditer(text)
+            if has_digits(one.group(1))
+        )
     if "=" in text and ("?" in text or "&" in text):
-        for match in QUERY_SECRET.finditer(text):
+        for match in ascii_pattern(QUERY_SECRET).finditer(text):
             if is_query_secret(match.group(1), match.group(2)):
                 found.append(ended(text, match.end(), QUERY_REST))
     return found
 
 
-def ended(text: str, start: int, rest: "re.Pattern[str]") -> Span:
+def ended(text: str, start: int, rest: str) -> Span:
     """Where something is that begins here, but for the full stop of a sentence behind it."""
-    match = rest.match(text, start)
+    match = ascii_pattern(rest).match(text, start)
     assert match
     return start, start + len(match.group().rstrip(".,"))
 
@@ -2083,7 +2088,7 @@ def is_bearer(value: str) -> bool:
 
 def is_query_secret(name: str, value: str) -> bool:
     """Whether a parameter of a URL is a credential."""
-    if PLACEHOLDER.match(value):
+    if ascii_pattern(PLACEHOLDER).match(value):
         return False
     if names_credential(name) or plain_name(name) in ("key", "token", "sig", "signature"):
         return len(value) >= 4 and (has_digits(value) or len(value) >= 12)
@@ -2149,32 +2154,41 @@ OTHERS = (
     *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
     ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
 )
-RUN = re.compile(r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*", re.ASCII)
-DOTTED = re.compile(r"[\w-]*(?:\.[\w-]+)*", re.ASCII)
-BASE64 = re.compile(r"[\w+/=-]*", re.ASCII)
+RUN = r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*"
+DOTTED = r"[\w-]*(?:\.[\w-]+)*"
+BASE64 = r"[\w+/=-]*"
 
-KindOfKey = Tuple[
-    str, "re.Pattern[str]", "re.Pattern[str]"
-]  # what it begins with, its head, its rest
+KindOfKey = Tuple[str, str, str]  # what it begins with, its head and its rest as patterns
 
 
-def kinds() -> Iterable[KindOfKey]:
+@functools.lru_cache(maxsize=None)
+def kinds_of_keys() -> Tuple[Tuple[str, Tuple[KindOfKey, ...]], ...]:
+    """Keys that are known by what they begin with, by a letter that is in that."""
+    found: Dict[str, List[KindOfKey]] = {}
+    for kind in kinds():
+        sign = next((sign for sign in "_-." if sign in kind[0]), kind[0][0])
+        found.setdefault(sign, []).append(kind)
+    return tuple((sign, tuple(of_sign)) for sign, of_sign in found.items())
+
+
+def kinds() -> Iterator[KindOfKey]:
     """Keys that are known by what they begin with."""
     for begin in LETTERS_20:
         rest = DOTTED if begin.endswith(".") else RUN
-        yield begin, re.compile(re.escape(begin) + "(?=[A-Za-z0-9]{20})"), rest
+        yield begin, re.escape(begin) + "(?=[A-Za-z0-9]{20})", rest
     for begin in RUNS_16:
         rest = DOTTED if begin == "ya29." else RUN
-        yield begin, re.compile(re.escape(begin) + r"(?=[A-Za-z0-9_-]{8})"), rest
+        yield begin, re.escape(begin) + r"(?=[\w-]{8})", rest
     for begin, follows in OTHERS:
-        yield begin, re.compile(re.escape(begin) + follows, re.ASCII), RUN
+        yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
-    yield "SG.", re.compile(r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", re.ASCII), DOTTED
+    yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
     for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
-        yield begin, re.compile(re.escape(begin) + r"(?=[\w+/=-]{24})", re.ASCII), BASE64
+        yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
-KINDS_OF_KEYS = tuple(kinds())
+# What of a text may be a key: most texts have no such run, and need no closer look.
+LONG_RUNS = r"[\w+/=.-]{14,}"
 
 
 def without_keys(text: str) -> str:
@@ -2233,31 +2247,35 @@ def merged_spans(spans: Iterable[Span]) -> List[Span]:
 
 def spans_once(text: str) -> List[Span]:
     """Where there are keys, at one look."""
+    runs = "\n".join(ascii_pattern(LONG_RUNS).findall(text))
     found: List[Span] = []
-    for begin, head, rest in KINDS_OF_KEYS:
-        if begin in text:  # few are
-            found += beginning_keys(text, head, rest)
-    if "eyJ" in text:
+    for sign, of_sign in kinds_of_keys():
+        if sign in runs:  # one letter is found soonest
+            found += (span for kind in of_sign for span in beginning_keys(text, runs, kind))
+    for sign, pattern in SHAPED:
+        if sign in text:
+            shaped = ascii_pattern(pattern).finditer(text)
+            found += (one.span() for one in shaped if word_begins(text, one.start()))
+    if "eyJ" in runs:
         found += signed_tokens(text)
     if "PRIVATE KEY" in text:
         found += private_keys(text)
-    if ":AA" in text:
-        found += (one.span() for one in TELEGRAM.finditer(text) if word_begins(text, one.start()))
-    if "JQQJ99" in text:
-        found += (one.span() for one in AZURE.finditer(text))
-    if "Q~" in text:
-        found += (one.span() for one in ENTRA.finditer(text))
     if "**" in text or "..." in text or "\u2026" in text:
         found += hidden_keys(text)
-    found += basic_pairs(text)
+    if "asic " in text:
+        pairs = ascii_pattern(BASIC).finditer(text)
+        found += (one.span(1) for one in pairs if decoded_pair(one.group(1)))
     return found + placed_keys(text)
 
 
-def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") -> List[Span]:
+def beginning_keys(text: str, runs: str, kind: KindOfKey) -> List[Span]:
     """Where there are keys of one kind."""
+    begin, head, rest = kind
     found: List[Span] = []
+    if begin not in runs:  # as most
+        return found
     last = 0
-    for match in head.finditer(text):
+    for match in ascii_pattern(head).finditer(text):
         start = match.start()
         if start < last or not word_begins(text, start):
             continue
@@ -2266,38 +2284,40 @@ def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") 
     return found
 
 
-def run_end(rest: "re.Pattern[str]", text: str, at: int) -> int:
+def run_end(rest: str, text: str, at: int) -> int:
     """Where a run of characters ends."""
-    match = rest.match(text, at)
+    match = ascii_pattern(rest).match(text, at)
     assert match
     return match.end()
 
 
 # A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
-TELEGRAM = re.compile(r"[0-9]{8,10}:AA[\w-]{32,40}", re.ASCII)
-AZURE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}")
-ENTRA = re.compile(r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])", re.ASCII)
+SHAPED = (
+    (":AA", r"[0-9]{8,10}:AA[\w-]{32,40}"),
+    ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}"),
+    ("Q~", r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),
+)
 
 # --- keys that are not told in full ---
 
 # As providers show a key that is wrong: `sk-ab***cd`.
-HIDDEN_PART = re.compile(r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)")
-BEGUN = re.compile(r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)")
+HIDDEN_PART = r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)"
+BEGUN = r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)"
 MOST_BEGUN = 80  # characters before what is hidden
 SHOWN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-SHOWN_REST = re.compile(r"(?:\*+(?=[\w-])|[\w-]+)*", re.ASCII)
+SHOWN_REST = r"(?:\*+(?=[\w-])|[\w-]+)*"
 
 
 def hidden_keys(text: str) -> List[Span]:
     """Where there are keys whose middle is hidden."""
     found: List[Span] = []
     last = 0
-    for match in HIDDEN_PART.finditer(text):
+    for match in ascii_pattern(HIDDEN_PART).finditer(text):
         if match.start() < last:
             continue
         before = text[max(0, match.start() - MOST_BEGUN) : match.start()]
         run = len(before) - len(before.rstrip(SHOWN))
-        begun = BEGUN.search(text, match.start() - run, match.start())
+        begun = ascii_pattern(BEGUN).search(text, match.start() - run, match.start())
         if begun:
             last = run_end(SHOWN_REST, text, match.end())
             found.append((begun.start(), last))
@@ -2306,13 +2326,13 @@ def hidden_keys(text: str) -> List[Span]:
 
 # --- tokens that say themselves what they are ---
 
-TOKEN_RUN = re.compile(r"[\w.-]+", re.ASCII)
+TOKEN_RUN = r"[\w.-]+"
 
 
 def signed_tokens(text: str) -> List[Span]:
     """Where there are JSON Web Tokens: encoded parts with dots between them (RFC 7519)."""
     found: List[Span] = []
-    for match in TOKEN_RUN.finditer(text):
+    for match in ascii_pattern(TOKEN_RUN).finditer(text):
         run = match.group()
         if "." not in run or "eyJ" not in run:
             continue
@@ -2337,9 +2357,9 @@ def is_signed_token(parts: List[str], at: int) -> bool:
     return not at and len(parts) == 3 and min(len(parts[1]), len(parts[2])) >= 16
 
 
-PEM_HEAD = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-PEM_TAIL = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-PEM_LINES = re.compile(r"[\w+/=\s\\:,-]*", re.ASCII)  # of one that is cut off
+PEM_HEAD = r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+PEM_TAIL = r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+PEM_LINES = r"[\w+/=\s\\:,-]*"
 
 
 def private_keys(text: str) -> List[Span]:
@@ -2347,24 +2367,17 @@ def private_keys(text: str) -> List[Span]:
     found: List[Span] = []
     last = 0
     has_tail = True
-    for match in PEM_HEAD.finditer(text):
+    for match in ascii_pattern(PEM_HEAD).finditer(text):
         if match.start() < last:
             continue
-        tail = PEM_TAIL.search(text, match.end()) if has_tail else None
+        tail = ascii_pattern(PEM_TAIL).search(text, match.end()) if has_tail else None
         has_tail = tail is not None
         last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
         found.append((match.start(), last))
     return found
 
 
-BASIC = re.compile(r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))", re.ASCII)
-
-
-def basic_pairs(text: str) -> List[Span]:
-    """Where a user and a password follow `Basic` (RFC 7617)."""
-    if "asic " not in text:
-        return []
-    return [one.span(1) for one in BASIC.finditer(text) if decoded_pair(one.group(1))]
+BASIC = r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))"
 
 
 def decoded_pair(encoded: str) -> str:
@@ -39744,15 +39757,10 @@ def literal(text: str) -> str:
 def gap_pattern(secret: str, after: str) -> str:
     """A regular expression for what stood somewhere, and for what stands there now."""
     # It may not run over what follows, or there would be many ways to match a text.
-    if after in secret and after:
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
         return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    is_spaced = any(letter.isspace() for letter in secret)
-    excluded = escaped_text(after).replace("-", "\\-")
-    if not is_spaced and not after.isspace():
-        excluded = "\\s" + excluded
-    elif not is_spaced:
-        excluded = "\\s"
-    taken = f"[^{excluded}]+" if excluded else "[\\s\\S]+"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
     return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
 
 

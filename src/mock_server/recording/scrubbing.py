@@ -265,13 +265,8 @@ def literal(text: str) -> str:
 def gap_pattern(secret: str, after: str) -> str:
     """A regular expression for what stood somewhere, and for what stands there now."""
     # It may not run over what follows, or there would be many ways to match a text.
-    if after in secret and after:
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
         return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    is_spaced = any(letter.isspace() for letter in secret)
-    excluded = escaped_text(after).replace("-", "\\-")
-    if not is_spaced and not after.isspace():
-        excluded = "\\s" + excluded
-    elif not is_spaced:
-        excluded = "\\s"
-    taken = f"[^{excluded}]+" if excluded else "[\\s\\S]+"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
     return f"(?:{taken}|\\*{{3}})" if after == "*" else taken

@@ -111,7 +111,15 @@ from typing import (
     Union,
     cast,
 )
-from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, unquote_to_bytes, urlsplit
+from urllib.parse import (
+    SplitResult,
+    parse_qsl,
+    quote,
+    quote_plus,
+    unquote_to_bytes,
+    urlencode,
+    urlsplit,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -1802,10 +1810,17 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
 
 Span = Tuple[int, int]  # the start and the end of a piece of a text
 
+
+@functools.lru_cache(maxsize=None)
+def ascii_pattern(text: str) -> "re.Pattern[str]":
+    """A regular expression, compiled when it is first needed: a server starts the sooner."""
+    return re.compile(text, re.ASCII)
+
+
 # --- words ---
 
 ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-ESCAPE_BEFORE = re.compile(r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
+ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
 RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
 
 
@@ -1818,15 +1833,15 @@ def word_begins(text: str, at: int) -> bool:
         return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
     if before not in ALPHANUMERIC:
         return True
-    return bool(ESCAPE_BEFORE.search(text, max(0, at - 6), at))
+    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
 
 
-LONG_RUN = re.compile(r"[\w-]+", re.ASCII)
+LONG_RUN = r"[\w-]+"
 
 
 def looks_random(text: str, least: int = 20) -> bool:
     """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
-    if len(text) < least or not LONG_RUN.fullmatch(text):
+    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
         return False
     longest = max(re.split("[_-]", text), key=len)
     if len(longest) < 12 or longest.isdigit() or longest.isalpha():
@@ -1862,13 +1877,13 @@ IDENTITIES = frozenset(
         *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
     )
 )
-BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
+BETWEEN_WORDS = r"[^A-Za-z0-9]+"
 
 
 @functools.lru_cache(maxsize=1024)
 def plain_name(name: str) -> str:
     """A name without hyphens, underscores and case."""
-    return BETWEEN_WORDS.sub("", name).lower()
+    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -1888,8 +1903,8 @@ def names_identity(name: str) -> bool:
     return plain_name(name) in IDENTITIES
 
 
-IDENTITY = re.compile(r"[\w.:@/-]*[0-9_-][\w.:@/-]*", re.ASCII)
-SURE_IDENTITY = re.compile(r"org[-_].+|proj_.+|[0-9]{6,}", re.DOTALL)
+IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
+SURE_IDENTITY = r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
 
 
 def is_secret_member(name: str, value: str) -> bool:
@@ -1899,27 +1914,24 @@ def is_secret_member(name: str, value: str) -> bool:
     if plain_name(name) in ("key", "token", "auth"):
         return looks_random(value)
     if plain_name(name) == "project":
-        return bool(SURE_IDENTITY.fullmatch(value))
+        return bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
     # "Red Cross" is no id.
-    return names_identity(name) and bool(IDENTITY.fullmatch(value))
+    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
 
 
 # --- values behind names ---
 
 # In lower case: the end of a name, what may stand between it and the value.
 SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
-NAMED_VALUES = tuple(
-    (word, re.compile(word + SEPARATOR))
-    for word in (
-        *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-        *("cookie", "connectionstring", "connection_string", "signature", "credential"),
-    )
+NAMED_VALUES = (
+    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+    *("cookie", "connectionstring", "connection_string", "signature", "credential"),
 )
-VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}")
-REST_OF_VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}")
+VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
+REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 LONGEST_NAME_OF_KEY = 60
-PLACEHOLDER = re.compile(
+PLACEHOLDER = (
     r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
     r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
     r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
@@ -1930,14 +1942,14 @@ PLACEHOLDER = re.compile(
 def named_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
     found: List[Span] = []
-    for word, pattern in NAMED_VALUES:
+    for word in NAMED_VALUES:
         if word not in lowered:
             continue
         last = 0
-        for match in pattern.finditer(lowered):
+        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
             if match.end() < last:
                 continue
-            value = VALUE.match(text, match.end())
+            value = ascii_pattern(VALUE).match(text, match.end())
             assert value
             end = match.start() + len(word)
             before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
@@ -1950,14 +1962,14 @@ def named_keys(text: str, lowered: str) -> List[Span]:
 
 def rest_of(text: str, at: int) -> int:
     """Where a value ends."""
-    match = REST_OF_VALUE.match(text, at)
+    match = ascii_pattern(REST_OF_VALUE).match(text, at)
     assert match
     return match.end()
 
 
 def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
     """Whether the value of such a name is a key, and not a word about one."""
-    if len(value) < 4 or PLACEHOLDER.match(value):
+    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
         return False
     if not names_credential(name):
         return plain_name(name) in ("key", "token") and looks_random(value)
@@ -1972,18 +1984,17 @@ def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) ->
 
 # --- in sentences ---
 
-PROVIDED = re.compile(r"key(?: provided)?: {0,2}[\"'`]?(?=\S)")
-TOLD_KEY = re.compile(r"[^\s\"'`<>,;]+")
-ABOUT_REQUEST = re.compile(
-    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))", re.ASCII
+PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
+TOLD_KEY = r"[^\s\"'`<>,;]+"
+ABOUT_REQUEST = (
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
 )
-ABOUT_OWNER = re.compile(
+ABOUT_OWNER = (
     r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
-    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))",
-    re.ASCII,
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
 )
-AWS_ACCOUNT = re.compile(r"(?<=:)[0-9]{12}(?=:)")  # of AWS, in an ARN
-RESOURCE_OWNER = re.compile(r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}")
+AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
+RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
 
 
 def told_keys(text: str, lowered: str) -> List[Span]:
@@ -1992,14 +2003,14 @@ def told_keys(text: str, lowered: str) -> List[Span]:
     if "key: " in lowered or "key provided: " in lowered:
         found += provided_keys(text, lowered)
     if "request" in lowered:
-        told = ABOUT_REQUEST.finditer(lowered)
+        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
         found += (one.span(1) for one in told if has_digits(one.group(1)))
     if "organi" in lowered or "project" in lowered:
-        found += (one.span(1) for one in ABOUT_OWNER.finditer(lowered))
+        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
     if "projects/" in lowered or "subscriptions/" in lowered:
-        found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
+        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
     if "arn:aws" in lowered:
-        found += (one.span() for one in AWS_ACCOUNT.finditer(lowered))
+        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
     return found
 
 
@@ -2007,8 +2018,8 @@ def provided_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys that were refused."""
     found: List[Span] = []
     last = 0
-    for match in PROVIDED.finditer(lowered):
-        value = TOLD_KEY.match(text, match.end())
+    for match in ascii_pattern(PROVIDED).finditer(lowered):
+        value = ascii_pattern(TOLD_KEY).match(text, match.end())
         if match.end() < last or not value:
             continue
         last = value.end()
@@ -2033,37 +2044,39 @@ def has_digits(value: str) -> bool:
 
 # --- in headers and URLs ---
 
-BEARER_KEY = re.compile(
-    r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))", re.ASCII
-)
-BEARER_REST = re.compile(r"[\w.~+/=-]*", re.ASCII)
-USERS = re.compile(r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)")
-TOKEN_USERS = re.compile(r"://(?=([\w.~+=-]{16,400})@)", re.ASCII)
-QUERY_SECRET = re.compile(r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))")
-QUERY_REST = re.compile(r"[^&#\s\"'`<>\\)\]}]*")
+BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
+BEARER_REST = r"[\w.~+/=-]*"
+USERS = r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)"
+TOKEN_USERS = r"://(?=([\w.~+=-]{16,400})@)"
+QUERY_SECRET = r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))"
+QUERY_REST = r"[^&#\s\"'`<>\\)\]}]*"
 
 
 def sent_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys in the lines of a head, in URLs and their queries."""
     found: List[Span] = []
     if "bearer" in lowered:
-        for match in BEARER_KEY.finditer(lowered):
+        for match in ascii_pattern(BEARER_KEY).finditer(lowered):
             value = text[match.start(1) : match.end(1)]
             if is_bearer(value):
                 found.append(ended(text, match.end(), BEARER_REST))
     if "://" in text and "@" in text:
-        found += (one.span(1) for one in USERS.finditer(text))
-        found += (one.span(1) for one in TOKEN_USERS.finditer(text) if has_digits(one.group(1)))
+        found += (one.span(1) for one in ascii_pattern(USERS).finditer(text))
+        found += (
+            one.span(1)
+            for one in ascii_pattern(TOKEN_USERS).finditer(text)
+            if has_digits(one.group(1))
+        )
     if "=" in text and ("?" in text or "&" in text):
-        for match in QUERY_SECRET.finditer(text):
+        for match in ascii_pattern(QUERY_SECRET).finditer(text):
             if is_query_secret(match.group(1), match.group(2)):
                 found.append(ended(text, match.end(), QUERY_REST))
     return found
 
 
-def ended(text: str, start: int, rest: "re.Pattern[str]") -> Span:
+def ended(text: str, start: int, rest: str) -> Span:
     """Where something is that begins here, but for the full stop of a sentence behind it."""
-    match = rest.match(text, start)
+    match = ascii_pattern(rest).match(text, start)
     assert match
     return start, start + len(match.group().rstrip(".,"))
 
@@ -2075,7 +2088,7 @@ def is_bearer(value: str) -> bool:
 
 def is_query_secret(name: str, value: str) -> bool:
     """Whether a parameter of a URL is a credential."""
-    if PLACEHOLDER.match(value):
+    if ascii_pattern(PLACEHOLDER).match(value):
         return False
     if names_credential(name) or plain_name(name) in ("key", "token", "sig", "signature"):
         return len(value) >= 4 and (has_digits(value) or len(value) >= 12)
@@ -2141,32 +2154,41 @@ OTHERS = (
     *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
     ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
 )
-RUN = re.compile(r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*", re.ASCII)
-DOTTED = re.compile(r"[\w-]*(?:\.[\w-]+)*", re.ASCII)
-BASE64 = re.compile(r"[\w+/=-]*", re.ASCII)
+RUN = r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*"
+DOTTED = r"[\w-]*(?:\.[\w-]+)*"
+BASE64 = r"[\w+/=-]*"
 
-KindOfKey = Tuple[
-    str, "re.Pattern[str]", "re.Pattern[str]"
-]  # what it begins with, its head, its rest
+KindOfKey = Tuple[str, str, str]  # what it begins with, its head and its rest as patterns
 
 
-def kinds() -> Iterable[KindOfKey]:
+@functools.lru_cache(maxsize=None)
+def kinds_of_keys() -> Tuple[Tuple[str, Tuple[KindOfKey, ...]], ...]:
+    """Keys that are known by what they begin with, by a letter that is in that."""
+    found: Dict[str, List[KindOfKey]] = {}
+    for kind in kinds():
+        sign = next((sign for sign in "_-." if sign in kind[0]), kind[0][0])
+        found.setdefault(sign, []).append(kind)
+    return tuple((sign, tuple(of_sign)) for sign, of_sign in found.items())
+
+
+def kinds() -> Iterator[KindOfKey]:
     """Keys that are known by what they begin with."""
     for begin in LETTERS_20:
         rest = DOTTED if begin.endswith(".") else RUN
-        yield begin, re.compile(re.escape(begin) + "(?=[A-Za-z0-9]{20})"), rest
+        yield begin, re.escape(begin) + "(?=[A-Za-z0-9]{20})", rest
     for begin in RUNS_16:
         rest = DOTTED if begin == "ya29." else RUN
-        yield begin, re.compile(re.escape(begin) + r"(?=[A-Za-z0-9_-]{8})"), rest
+        yield begin, re.escape(begin) + r"(?=[\w-]{8})", rest
     for begin, follows in OTHERS:
-        yield begin, re.compile(re.escape(begin) + follows, re.ASCII), RUN
+        yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
-    yield "SG.", re.compile(r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", re.ASCII), DOTTED
+    yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
     for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
-        yield begin, re.compile(re.escape(begin) + r"(?=[\w+/=-]{24})", re.ASCII), BASE64
+        yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
-KINDS_OF_KEYS = tuple(kinds())
+# What of a text may be a key: most texts have no such run, and need no closer look.
+LONG_RUNS = r"[\w+/=.-]{14,}"
 
 
 def without_keys(text: str) -> str:
@@ -2225,31 +2247,35 @@ def merged_spans(spans: Iterable[Span]) -> List[Span]:
 
 def spans_once(text: str) -> List[Span]:
     """Where there are keys, at one look."""
+    runs = "\n".join(ascii_pattern(LONG_RUNS).findall(text))
     found: List[Span] = []
-    for begin, head, rest in KINDS_OF_KEYS:
-        if begin in text:  # few are
-            found += beginning_keys(text, head, rest)
-    if "eyJ" in text:
+    for sign, of_sign in kinds_of_keys():
+        if sign in runs:  # one letter is found soonest
+            found += (span for kind in of_sign for span in beginning_keys(text, runs, kind))
+    for sign, pattern in SHAPED:
+        if sign in text:
+            shaped = ascii_pattern(pattern).finditer(text)
+            found += (one.span() for one in shaped if word_begins(text, one.start()))
+    if "eyJ" in runs:
         found += signed_tokens(text)
     if "PRIVATE KEY" in text:
         found += private_keys(text)
-    if ":AA" in text:
-        found += (one.span() for one in TELEGRAM.finditer(text) if word_begins(text, one.start()))
-    if "JQQJ99" in text:
-        found += (one.span() for one in AZURE.finditer(text))
-    if "Q~" in text:
-        found += (one.span() for one in ENTRA.finditer(text))
     if "**" in text or "..." in text or "\u2026" in text:
         found += hidden_keys(text)
-    found += basic_pairs(text)
+    if "asic " in text:
+        pairs = ascii_pattern(BASIC).finditer(text)
+        found += (one.span(1) for one in pairs if decoded_pair(one.group(1)))
     return found + placed_keys(text)
 
 
-def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") -> List[Span]:
+def beginning_keys(text: str, runs: str, kind: KindOfKey) -> List[Span]:
     """Where there are keys of one kind."""
+    begin, head, rest = kind
     found: List[Span] = []
+    if begin not in runs:  # as most
+        return found
     last = 0
-    for match in head.finditer(text):
+    for match in ascii_pattern(head).finditer(text):
         start = match.start()
         if start < last or not word_begins(text, start):
             continue
@@ -2258,38 +2284,40 @@ def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") 
     return found
 
 
-def run_end(rest: "re.Pattern[str]", text: str, at: int) -> int:
+def run_end(rest: str, text: str, at: int) -> int:
     """Where a run of characters ends."""
-    match = rest.match(text, at)
+    match = ascii_pattern(rest).match(text, at)
     assert match
     return match.end()
 
 
 # A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
-TELEGRAM = re.compile(r"[0-9]{8,10}:AA[\w-]{32,40}", re.ASCII)
-AZURE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}")
-ENTRA = re.compile(r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])", re.ASCII)
+SHAPED = (
+    (":AA", r"[0-9]{8,10}:AA[\w-]{32,40}"),
+    ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}"),
+    ("Q~", r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),
+)
 
 # --- keys that are not told in full ---
 
 # As providers show a key that is wrong: `sk-ab***cd`.
-HIDDEN_PART = re.compile(r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)")
-BEGUN = re.compile(r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)")
+HIDDEN_PART = r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)"
+BEGUN = r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)"
 MOST_BEGUN = 80  # characters before what is hidden
 SHOWN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-SHOWN_REST = re.compile(r"(?:\*+(?=[\w-])|[\w-]+)*", re.ASCII)
+SHOWN_REST = r"(?:\*+(?=[\w-])|[\w-]+)*"
 
 
 def hidden_keys(text: str) -> List[Span]:
     """Where there are keys whose middle is hidden."""
     found: List[Span] = []
     last = 0
-    for match in HIDDEN_PART.finditer(text):
+    for match in ascii_pattern(HIDDEN_PART).finditer(text):
         if match.start() < last:
             continue
         before = text[max(0, match.start() - MOST_BEGUN) : match.start()]
         run = len(before) - len(before.rstrip(SHOWN))
-        begun = BEGUN.search(text, match.start() - run, match.start())
+        begun = ascii_pattern(BEGUN).search(text, match.start() - run, match.start())
         if begun:
             last = run_end(SHOWN_REST, text, match.end())
             found.append((begun.start(), last))
@@ -2298,13 +2326,13 @@ def hidden_keys(text: str) -> List[Span]:
 
 # --- tokens that say themselves what they are ---
 
-TOKEN_RUN = re.compile(r"[\w.-]+", re.ASCII)
+TOKEN_RUN = r"[\w.-]+"
 
 
 def signed_tokens(text: str) -> List[Span]:
     """Where there are JSON Web Tokens: encoded parts with dots between them (RFC 7519)."""
     found: List[Span] = []
-    for match in TOKEN_RUN.finditer(text):
+    for match in ascii_pattern(TOKEN_RUN).finditer(text):
         run = match.group()
         if "." not in run or "eyJ" not in run:
             continue
@@ -2329,9 +2357,9 @@ def is_signed_token(parts: List[str], at: int) -> bool:
     return not at and len(parts) == 3 and min(len(parts[1]), len(parts[2])) >= 16
 
 
-PEM_HEAD = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-PEM_TAIL = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-PEM_LINES = re.compile(r"[\w+/=\s\\:,-]*", re.ASCII)  # of one that is cut off
+PEM_HEAD = r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+PEM_TAIL = r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+PEM_LINES = r"[\w+/=\s\\:,-]*"
 
 
 def private_keys(text: str) -> List[Span]:
@@ -2339,24 +2367,17 @@ def private_keys(text: str) -> List[Span]:
     found: List[Span] = []
     last = 0
     has_tail = True
-    for match in PEM_HEAD.finditer(text):
+    for match in ascii_pattern(PEM_HEAD).finditer(text):
         if match.start() < last:
             continue
-        tail = PEM_TAIL.search(text, match.end()) if has_tail else None
+        tail = ascii_pattern(PEM_TAIL).search(text, match.end()) if has_tail else None
         has_tail = tail is not None
         last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
         found.append((match.start(), last))
     return found
 
 
-BASIC = re.compile(r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))", re.ASCII)
-
-
-def basic_pairs(text: str) -> List[Span]:
-    """Where a user and a password follow `Basic` (RFC 7617)."""
-    if "asic " not in text:
-        return []
-    return [one.span(1) for one in BASIC.finditer(text) if decoded_pair(one.group(1))]
+BASIC = r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))"
 
 
 def decoded_pair(encoded: str) -> str:
@@ -20397,7 +20418,8 @@ def match_history(node: Node) -> List[Condition]:
     """The hash of what was said before the last user message."""
     if not isinstance(node.value, str) or not re.fullmatch("[0-9a-f]{16}", node.value):
         node.expected("16 hex digits, as a recording writes them")
-    return match_text(node)
+    # No text by which mocks are filed: it is worked out for a call that fits in all else.
+    return match_exact("a string")(node)
 
 
 # In the order in which differences are told.
@@ -34881,6 +34903,7 @@ class Option(NamedTuple):
     is_keyword: bool = True
     python_default: Any = MISSING
     alone: str = ""  # what it means on the command line without its value, which it may have
+    takes_several: bool = False  # whether more than one word may stand behind it
 
     @property
     def name(self) -> str:
@@ -35101,6 +35124,17 @@ OPTIONS = (
         "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
+    Option(
+        INSTEAD,
+        "--import",
+        "FILE",
+        FILE,
+        (),
+        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
+        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
+        is_keyword=False,
+        takes_several=True,
+    ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
@@ -35131,7 +35165,9 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
     """Raise BadOption for options of recording without anything to record, or two URLs of one
     name."""
     for name in ("record_to", "record_errors", "record_ca"):
-        if values[name] and not values["record"]:
+        # MockServer imports nothing.
+        is_used = values["record"] or (name != "record_ca" and values.get("import"))
+        if values[name] and not is_used:
             raise BadOption(f"{spelled(name)} needs {spelled('record')}")
     told: Dict[str, str] = {}
     for name, url in map(name_and_url, values["record"]):
@@ -39691,7 +39727,7 @@ def found_places(text: str, form: str) -> Iterator[Span]:
 
 # --- matching what was scrubbed ---
 
-SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
 LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
 SHOWN_LITERAL = 1000  # characters at both ends of such a one
 
@@ -39705,10 +39741,15 @@ def pattern_around(text: str, spans: Sequence[Span]) -> str:
     return "".join([*pieces, literal(text[at:]), r"\Z"])
 
 
+def escaped_text(text: str) -> str:
+    """A regular expression for a text, and no more escaped in it than must be."""
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
 def literal(text: str) -> str:
     """A regular expression for a text; of a very long one only its ends are compared."""
     if len(text) <= LONGEST_LITERAL:
-        return SPECIAL.sub(r"\\\g<0>", text)
+        return escaped_text(text)
     between = len(text) - 2 * SHOWN_LITERAL
     return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
 
@@ -39716,19 +39757,14 @@ def literal(text: str) -> str:
 def gap_pattern(secret: str, after: str) -> str:
     """A regular expression for what stood somewhere, and for what stands there now."""
     # It may not run over what follows, or there would be many ways to match a text.
-    if after in secret and after:
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
         return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    is_spaced = any(letter.isspace() for letter in secret)
-    excluded = SPECIAL.sub(r"\\\g<0>", after).replace("-", "\\-")
-    if not is_spaced and not after.isspace():
-        excluded = "\\s" + excluded
-    elif not is_spaced:
-        excluded = "\\s"
-    taken = f"[^{excluded}]+" if excluded else "[\\s\\S]+"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
     return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
 
 
-# === recording/asking ========================================================
+# === recording/wants =========================================================
 # A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
 
 
@@ -40750,7 +40786,8 @@ class Folder:
             except (ValueError, MemoryError) as error:
                 return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return found
+        file, reason = found
+        return "" if reason else file, reason
 
     def place_of(self, error: OSError) -> str:
         """The folder in which something could not be done."""
@@ -40770,7 +40807,8 @@ class Folder:
         return reason
 
     def placed(self, made: Made) -> Tuple[str, str]:
-        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        """The same, under the first name that is free; OSError or Outside where it can't be.  What
+        is there already is named, too."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
         folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
@@ -40781,7 +40819,7 @@ class Folder:
                     one = renamed(made, f"{made.name}-{number}")
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return "", ALREADY
+                    return one.mock, ALREADY
                 if found is None and write_all(root, one.files):
                     return one.mock, ""
         return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"
@@ -43488,6 +43526,2640 @@ def meant_variable(name: str, known: Iterable[str]) -> str:
     return hint.replace(' "', f' "{PREFIX}').replace("known: ", f"known after {PREFIX}: ")
 
 
+# === importing/finds =========================================================
+# A find: what one entry of a file that is imported holds.  Pure.
+
+
+LARGEST_FILE = 256 * 1024 * 1024  # bytes; what it holds takes several times that in memory
+TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
+
+
+@record
+class Find:
+    """One entry of a file: a capture, a mock that is written already, or why it can't be used.
+
+    `place` is how it is told, such as `a.har: entry 3`."""
+
+    place: str
+    capture: Optional[Capture] = None
+    mock: Json = None
+    reason: str = ""
+    lacks_body: bool = False  # whether the request of the capture had a body that is not in it
+    is_other: bool = False  # whether the reason is that it has nothing to do with a provider
+
+
+class Unusable(Exception):
+    """An entry that can't be used; the message says why, and `is_other` that it has nothing to do
+    with a provider, as most of what a browser loads has not."""
+
+    def __init__(self, reason: str, is_other: bool = False) -> None:
+        self.reason, self.is_other = without_keys(unkeyed(reason)), is_other
+        super().__init__(self.reason)
+
+
+def unusable(place: str, why: Unusable) -> Find:
+    """What is told of an entry that can't be used."""
+    return Find(place, reason=why.reason, is_other=why.is_other)
+
+
+def told_url(url: str) -> str:
+    """A URL as it may be told: without its query, users and keys."""
+    return without_keys(unkeyed(url.partition("#")[0].partition("?")[0]))
+
+
+def as_utf8(data: bytes) -> bytes:
+    """A file's bytes in UTF-8, without a byte order mark: what Windows redirects is UTF-16."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding, "replace").encode("utf-8", "replace")
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :]
+    return data
+
+
+# === importing/aimock_matches ================================================
+# The `match` of an aimock fixture, as a mock's.  Pure.
+
+# What each key means is what aimock's router makes of it (@copilotkit/aimock 1.43, router.ts).
+
+
+JsonObject = Dict[str, Json]
+
+ANY_TEXT: Json = {"glob": "*"}
+
+# What an endpoint of aimock is called here; of others there is none.
+ENDPOINTS: Mapping[str, Mapping[str, Json]] = {
+    "chat": {},
+    "embedding": {"operation": "embed"},
+    "image": {"operation": "image"},
+    "speech": {"operation": "audio", "api": "speech"},
+    "transcription": {"operation": "audio", "api": "transcriptions"},
+    "translation": {"operation": "audio", "api": "translations"},
+}
+
+# Keys that only conversations have; elsewhere aimock finds no message to look at.
+OF_CONVERSATIONS = (
+    *("systemMessage", "toolCallId", "toolResultContains", "toolName", "responseFormat"),
+    *("turnIndex", "hasToolResult"),
+)
+
+
+class Telling:
+    """What is told of one fixture beside the mocks that are made of it."""
+
+    def __init__(self) -> None:
+        self.lines: List[str] = []
+
+    def note(self, key: str, reason: str) -> None:
+        """Tell what of the fixture is not in its mocks, and why."""
+        self.lines.append(f"{key} {reason}")
+
+    def unknown(self, path: str, value: Mapping[str, Json], known: Tuple[str, ...]) -> None:
+        """Tell of members that aimock has no use for, either."""
+        for key in value:
+            if key not in known:
+                self.note(f"{path}{key}", "is nothing that aimock knows, and is left out")
+
+
+def wanted(value: Json, key: str, kind: str) -> Json:
+    """A value of one kind; Unusable if it is of another."""
+    if not fits(value, kind):
+        raise Unusable(f"{key}: expected {kind}, found {shown(value)}")
+    return value
+
+
+def counted(value: Json, key: str) -> int:
+    """A number that something is counted with; Unusable if it is none."""
+    if isinstance(value, float) and value.is_integer():  # which is one to JavaScript
+        value = int(value)
+    number: int = wanted(value, key, "an integer")
+    if number < 0:
+        raise Unusable(f"{key}: expected an integer, at least 0, found {number}")
+    return number
+
+
+def any_of_scrubbed(text: str) -> str:
+    """A regular expression that finds a text; whatever was scrubbed in it may be anything."""
+    pieces = Scrubber().text(text).split(SCRUBBED)
+    return ".+".join(escaped_text(piece) for piece in pieces)
+
+
+def has_secret(text: str) -> bool:
+    """Whether something in a text is scrubbed."""
+    return Scrubber().text(text) != text
+
+
+def containing(text: str) -> Json:
+    """A matcher for texts with this in it; an empty one is in all."""
+    if not text:
+        return ANY_TEXT
+    if has_secret(text):
+        return {"regex": any_of_scrubbed(text)}
+    return {"contains": text}
+
+
+def exactly(text: str) -> Json:
+    """A matcher for this text."""
+    if has_secret(text):
+        return {"regex": f"^{any_of_scrubbed(text)}$"}
+    return text
+
+
+# --- keys ---
+
+
+def user_message(value: Json, key: str) -> JsonObject:
+    """Something in the last user message."""
+    return {"user": containing(wanted(value, key, "a string"))}
+
+
+def system_message(value: Json, key: str) -> JsonObject:
+    """One text, or all of several, in the system's messages."""
+    if not fits(value, "an array"):
+        text = wanted(value, key, "a string")
+        return {"system": containing(text) if text else {"glob": "?*"}}
+    texts = [text for text in value if wanted(text, key, "a string")]
+    if not texts:
+        return {}
+    if len(texts) == 1:
+        return {"system": containing(texts[0])}
+    # Each somewhere, in any order.
+    pattern = "".join(f"(?=.*{any_of_scrubbed(text)})" for text in texts)
+    return {"system": {"regex": rf"(?s)\A{pattern}"}}
+
+
+def tool_call_id(value: Json, key: str) -> JsonObject:
+    """The call that the last message answers."""
+    return {"tool_call_id": exactly(wanted(value, key, "a string"))}
+
+
+def tool_result_contains(value: Json, key: str) -> JsonObject:
+    """Something in the result that is the last message."""
+    return {"tool_result": containing(wanted(value, key, "a string"))}
+
+
+def tool_name(value: Json, key: str) -> JsonObject:
+    """A tool that the request offers."""
+    return {"tools": [wanted(value, key, "a string")]}
+
+
+def model_name(value: Json, key: str) -> JsonObject:
+    """A model, or a dated version of it: a hyphen and a digit may follow."""
+    return {"model": {"regex": f"^{any_of_scrubbed(wanted(value, key, 'a string'))}(-[0-9]|$)"}}
+
+
+def response_format(value: Json, key: str) -> JsonObject:
+    """The type of the format that is asked for."""
+    return {"fields": {"response_format.type": wanted(value, key, "a string")}}
+
+
+def turn_index(value: Json, key: str) -> JsonObject:
+    """How many answers of the assistant are in the conversation."""
+    return {"turn": counted(value, key)}
+
+
+def has_tool_result(value: Json, key: str) -> JsonObject:
+    """Whether there is a tool's result behind the last user message."""
+    return {"tool_result": ANY_TEXT if wanted(value, key, "a boolean") else None}
+
+
+def context(value: Json, key: str) -> JsonObject:
+    """What a header of aimock's says that the request belongs to."""
+    return {"headers": {"x-aimock-context": exactly(wanted(value, key, "a string"))}}
+
+
+# In this order a later one says more where two are of the same key of a mock.
+KEYS: Mapping[str, Callable[[Json, str], JsonObject]] = {
+    "userMessage": user_message,
+    "inputText": user_message,
+    "systemMessage": system_message,
+    "toolCallId": tool_call_id,
+    "hasToolResult": has_tool_result,
+    "toolResultContains": tool_result_contains,
+    "toolName": tool_name,
+    "model": model_name,
+    "responseFormat": response_format,
+    "turnIndex": turn_index,
+    "context": context,
+}
+FIXTURE_MATCH_KEYS = (*KEYS, "endpoint", "sequenceIndex")
+
+
+def mock_match(match: Mapping[str, Json], telling: Telling) -> JsonObject:
+    """The `match` of a fixture, but for its endpoint and its place in a sequence; Unusable if no
+    request could fulfil it."""
+    telling.unknown("match.", match, (*FIXTURE_MATCH_KEYS, "predicate"))
+    if "predicate" in match:
+        raise Unusable("match.predicate is code, which no file of fixtures can hold")
+    if match.get("hasToolResult") is False:
+        for key in ("toolCallId", "toolResultContains"):
+            if key in match:
+                raise Unusable(f"match.{key} and hasToolResult false never hold together")
+    made: JsonObject = {}
+    for key, read in KEYS.items():
+        if key in match:
+            made.update(read(match[key], f"match.{key}"))
+    return made
+
+
+def endpoint_match(match: Mapping[str, Json], usual: str) -> JsonObject:
+    """What of a mock's `match` says to which API a fixture belongs; `usual` is the endpoint that
+    answers of its kind belong to.  Unusable if there is none of that name, or it never asks for
+    what else the fixture does."""
+    endpoint = match.get("endpoint", usual)
+    if endpoint not in ENDPOINTS:
+        raise Unusable(f"match.endpoint {shown(endpoint)} is an API that this server has not")
+    strange: Tuple[str, ...] = ()
+    if endpoint == "chat":
+        strange = ("inputText",)
+    elif endpoint == "embedding":
+        strange = ("userMessage", *OF_CONVERSATIONS)
+    elif endpoint in ("transcription", "translation"):
+        strange = ("userMessage", "inputText", *OF_CONVERSATIONS)
+    else:
+        strange = ("inputText", *OF_CONVERSATIONS)
+    for key in strange:
+        if key in match and match[key] is not False:
+            raise Unusable(f"match.{key} never holds for a request of the endpoint {endpoint}")
+    return dict(ENDPOINTS[endpoint])
+
+
+# === importing/aimock_answers ================================================
+# The `response` of an aimock fixture, as a mock's.  Pure.
+
+# What each key means is what aimock's handlers make of it (@copilotkit/aimock 1.43, helpers.ts).
+
+
+# Members of an answer that stand beside its content.
+OVERRIDES = (
+    *("id", "created", "model", "usage", "systemFingerprint", "finishReason", "role"),
+    *("provider", "nativeFinishReason"),
+)
+SAID_KEYS = ("content", "toolCalls", "blocks")
+THOUGHTS = ("reasoning", "reasoningSignature", "redactedThinking", "webSearches")
+
+# Token counts, by what the providers call them.
+INPUT_COUNTS = ("prompt_tokens", "input_tokens", "promptTokenCount")
+OUTPUT_COUNTS = ("completion_tokens", "output_tokens", "candidatesTokenCount")
+TOTALS = ("total_tokens", "totalTokenCount")
+SHARES: Mapping[Tuple[str, str], str] = {
+    ("prompt_tokens_details", "cached_tokens"): "cached_tokens",
+    ("prompt_tokens_details", "cache_write_tokens"): "cache_write_tokens",
+    ("completion_tokens_details", "reasoning_tokens"): "reasoning_tokens",
+}
+
+AUDIO_TYPES: Mapping[str, str] = {
+    "mp3": "audio/mpeg",
+    "opus": "audio/opus",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "pcm": "audio/pcm",
+}
+
+PICTURES_MADE = 1700000000  # when, as a Unix time: aimock takes the clock, and a mock can't
+
+FOR_CHAT: JsonObject = {"provider": ["openai", "azure"], "api": "chat"}
+FOR_RESPONSES: JsonObject = {"provider": ["openai", "azure"], "api": "responses"}
+FOR_MESSAGES: JsonObject = {"provider": "anthropic", "api": "messages"}
+
+NO_SUCH_API = "is of an API that this server has not"
+
+
+@record
+class Variant:
+    """A response, and what a request must be, beside all else, to get it."""
+
+    match: JsonObject
+    response: JsonObject
+
+    def laid_over(self, match: JsonObject, more: JsonObject) -> "Variant":
+        """One for fewer requests, with more in its response."""
+        return Variant({**self.match, **match}, {**self.response, **more})
+
+
+@record
+class Translated:
+    """What a fixture answers: `endpoint` is aimock's name of the API, empty for any; `variants` are
+    for ever more requests, the last for all."""
+
+    endpoint: str
+    variants: Tuple[Variant, ...]
+    is_stream: bool = False  # whether it may be streamed
+
+
+def plain(value: Json) -> Json:
+    """A JSON value in which no text is a template, and whole numbers are as JavaScript says."""
+    if isinstance(value, str):
+        return value.replace("{{", "{{{{")
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def mock_response(response: JsonObject, telling: Telling) -> Translated:
+    """What a fixture answers; Unusable if no mock can."""
+    for key, read in ANSWER_KINDS.items():
+        if response.get(key) is not None:
+            return read(response, telling)
+    raise Unusable(f"response has none of {', '.join(ANSWER_KINDS)}")
+
+
+# --- what is said ---
+
+
+def said_in(response: JsonObject, telling: Telling) -> Translated:
+    """Text, tool calls, or both."""
+    telling.unknown("response.", response, (*SAID_KEYS, *THOUGHTS, *OVERRIDES))
+    parts: List[JsonObject] = []
+    reasoning = response.get("reasoning")
+    if reasoning:
+        parts.append({"reasoning": plain(wanted(reasoning, "response.reasoning", "a string"))})
+    parts += content_parts(response)
+    general = Variant({}, {**answer_of_parts(parts), **overrides(response, telling)})
+    variants = [*thinking(response, parts, general), *searching(response, parts, general)]
+    chat, responses = stamps(response)
+    for match, extra in ((FOR_CHAT, chat), (FOR_RESPONSES, responses)):
+        if not extra:
+            continue
+        # What is for that API already gets it, too.
+        owned = [one for one in variants if one.match == match]
+        variants = [one for one in variants if one.match != match]
+        variants.append((owned or [general])[0].laid_over(match, {"extra": extra}))
+    return Translated("chat", (*variants, general), is_stream=True)
+
+
+def content_parts(response: JsonObject) -> List[JsonObject]:
+    """What is said after the thoughts, in order; its ordered blocks go before all else."""
+    blocks = response.get("blocks")
+    if blocks:
+        listed = wanted(blocks, "response.blocks", "an array")
+        return [block_part(block, f"response.blocks[{at}]") for at, block in enumerate(listed)]
+    parts: List[JsonObject] = []
+    content, calls = response.get("content"), response.get("toolCalls")
+    if content or (content == "" and not calls):
+        if not isinstance(content, (str, dict, list)):
+            raise Unusable(f"response.content: expected a string, found {shown(content)}")
+        parts.append({"text": plain(content)})
+    if calls:
+        wanted(calls, "response.toolCalls", "an array")
+        made = [tool_call(one, f"response.toolCalls[{at}]") for at, one in enumerate(calls)]
+        parts.append({"tool_calls": made})
+    if not parts:
+        raise Unusable("response says nothing")
+    return parts
+
+
+def block_part(block: Json, key: str) -> JsonObject:
+    """One of the ordered blocks."""
+    wanted(block, key, "an object")
+    kind = block.get("type")
+    if kind == "text":
+        return {"text": plain(wanted(block.get("text"), f"{key}.text", "a string"))}
+    if kind == "toolCall":
+        return {"tool_calls": [tool_call(block, key)]}
+    raise Unusable(f'{key}.type: expected "text" or "toolCall", found {shown(kind)}')
+
+
+def tool_call(call: Json, key: str) -> JsonObject:
+    """One call of a tool."""
+    wanted(call, key, "an object")
+    made: JsonObject = {"name": plain(wanted(call.get("name"), f"{key}.name", "a string"))}
+    arguments = call.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = parse_json(arguments.encode())
+        except ValueError:
+            arguments = None
+    if not isinstance(arguments, dict):
+        raise Unusable(f"{key}.arguments: expected an object, found {shown(call.get('arguments'))}")
+    made["arguments"] = plain(arguments)
+    if call.get("id"):
+        made["id"] = plain(wanted(call["id"], f"{key}.id", "a string"))
+    return made
+
+
+def answer_of_parts(parts: List[JsonObject]) -> JsonObject:
+    """A neutral response: keys where their usual order is the one of the parts, else the parts."""
+    keys = [key for part in parts for key in part]
+    usual = [key for key in ("reasoning", "text", "tool_calls") if key in keys]
+    if keys == usual:
+        return {key: value for part in parts for key, value in part.items()}
+    return {"parts": parts}
+
+
+# --- what stands beside it ---
+
+
+def overrides(response: JsonObject, telling: Telling) -> JsonObject:
+    """What a fixture says of the envelope, as far as all providers have it."""
+    made: JsonObject = {}
+    for key, ours in (("id", "id"), ("model", "model"), ("finishReason", "finish_reason")):
+        if response.get(key) is not None:
+            made[ours] = wanted(response[key], f"response.{key}", "a string")
+    if response.get("usage") is not None:
+        counts = usage_counts(wanted(response["usage"], "response.usage", "an object"), telling)
+        if counts:
+            made["usage"] = counts
+    if response.get("role", "assistant") != "assistant":
+        telling.note("response.role", "can't be said: an answer is the assistant's")
+    for key in ("provider", "nativeFinishReason"):
+        if key in response:
+            telling.note(f"response.{key}", "is OpenRouter's own, and derived from the answer")
+    return made
+
+
+def usage_counts(usage: JsonObject, telling: Telling) -> JsonObject:
+    """Token counts under our names; one of two that is left out is 0, as in aimock."""
+    known = (*INPUT_COUNTS, *OUTPUT_COUNTS, *TOTALS, *(outer for outer, _ in SHARES))
+    for key in usage:
+        if key not in known:
+            telling.note(f"response.usage.{key}", "is not among the counts that a mock has")
+    if not any(key in usage for key in (*INPUT_COUNTS, *OUTPUT_COUNTS, *TOTALS)):
+        return {}
+    made: JsonObject = {}
+    for ours, names in (("input_tokens", INPUT_COUNTS), ("output_tokens", OUTPUT_COUNTS)):
+        given = [name for name in names if usage.get(name) is not None]
+        made[ours] = counted(usage[given[0]], f"response.usage.{given[0]}") if given else 0
+    for outer in sorted({outer for outer, _ in SHARES}):
+        details = wanted(usage.get(outer) or {}, f"response.usage.{outer}", "an object")
+        for inner, number in details.items():
+            key = f"response.usage.{outer}.{inner}"
+            if number and (outer, inner) in SHARES:
+                made[SHARES[outer, inner]] = counted(number, key)
+            elif number:
+                telling.note(key, "is not among the counts that a mock has")
+    for name in TOTALS:
+        if usage.get(name, made["input_tokens"] + made["output_tokens"]) != (
+            made["input_tokens"] + made["output_tokens"]
+        ):
+            telling.note(f"response.usage.{name}", "is left out: it is always the sum here")
+    return made
+
+
+def stamps(response: JsonObject) -> Tuple[JsonObject, JsonObject]:
+    """What OpenAI's two APIs alone say of when and where an answer was made."""
+    chat: JsonObject = {}
+    responses: JsonObject = {}
+    created, fingerprint = response.get("created"), response.get("systemFingerprint")
+    if created is not None:
+        chat["created"] = responses["created_at"] = counted(created, "response.created")
+    if fingerprint is not None:
+        key = "response.systemFingerprint"
+        chat["system_fingerprint"] = plain(wanted(fingerprint, key, "a string"))
+    return chat, responses
+
+
+def thinking(response: JsonObject, parts: List[JsonObject], general: Variant) -> List[Variant]:
+    """The answer with Anthropic's own thinking blocks, if it has any."""
+    signature, hidden = response.get("reasoningSignature"), response.get("redactedThinking")
+    blocks: List[JsonObject] = []
+    for data in wanted(hidden or [], "response.redactedThinking", "an array"):
+        text = plain(wanted(data, "response.redactedThinking", "a string"))
+        blocks.append({"block": {"type": "redacted_thinking", "data": text}})
+    if signature and response.get("reasoning"):
+        signature = plain(wanted(signature, "response.reasoningSignature", "a string"))
+        thought = {"type": "thinking", "thinking": parts[0]["reasoning"], "signature": signature}
+        blocks.append({"block": thought})
+        parts = parts[1:]
+    if not blocks:
+        return []
+    return [Variant(FOR_MESSAGES, with_parts(general.response, [*blocks, *parts]))]
+
+
+def searching(response: JsonObject, parts: List[JsonObject], general: Variant) -> List[Variant]:
+    """The answer with what OpenAI's Responses API searched for, if it did; aimock's other APIs
+    leave that out, too."""
+    queries = wanted(response.get("webSearches") or [], "response.webSearches", "an array")
+    calls: List[JsonObject] = []
+    for query in queries:
+        text = plain(wanted(query, "response.webSearches", "a string"))
+        action = {"type": "search", "query": text}
+        calls.append(
+            {"block": {"type": "web_search_call", "status": "completed", "action": action}}
+        )
+    if not calls:
+        return []
+    at = 1 if "reasoning" in parts[0] else 0
+    return [
+        Variant(FOR_RESPONSES, with_parts(general.response, [*parts[:at], *calls, *parts[at:]]))
+    ]
+
+
+def with_parts(response: JsonObject, parts: List[JsonObject]) -> JsonObject:
+    """A response that says these parts instead."""
+    kept = {
+        key: value
+        for key, value in response.items()
+        if key not in ("reasoning", "text", "tool_calls", "parts")
+    }
+    return {"parts": parts, **kept}
+
+
+# --- all else ---
+
+
+def refused(response: JsonObject, telling: Telling) -> Translated:
+    """An error."""
+    telling.unknown("response.", response, ("error", "status", "retryAfter", "fallthrough"))
+    error = wanted(response["error"], "response.error", "an object")
+    telling.unknown("response.error.", error, ("message", "type", "param", "code", "metadata"))
+    message = wanted(error.get("message"), "response.error.message", "a string")
+    said: JsonObject = {"message": plain(message)}
+    for key in ("type", "code", "param"):
+        if error.get(key) is not None:
+            said[key] = error[key]
+    if "metadata" in error:
+        telling.note("response.error.metadata", "is OpenRouter's own, and is left out")
+    if response.get("fallthrough") is False:
+        telling.note("response.fallthrough", "has no use: no request goes to a second model here")
+    status = counted(response.get("status", 500), "response.status")
+    if not 200 <= status < 600:
+        raise Unusable(f"response.status: expected one from 200 to 599, found {status}")
+    made: JsonObject = {"status": status, "error": said}
+    after = response.get("retryAfter")
+    if status == 429:
+        made["headers"] = {"retry-after": str(1 if after is None else after)}
+    elif after is not None:
+        telling.note("response.retryAfter", "goes with status 429 alone")
+    return Translated("", (Variant({}, made),))
+
+
+def embedded(response: JsonObject, telling: Telling) -> Translated:
+    """A vector."""
+    telling.unknown("response.", response, ("embedding",))
+    return Translated("embedding", (Variant({}, {"embedding": response["embedding"]}),))
+
+
+def pictured(response: JsonObject, telling: Telling) -> Translated:
+    """Pictures, as OpenAI sends them."""
+    telling.unknown("response.", response, ("image", "images"))
+    images = response.get("images")
+    if images is None:
+        images = [response["image"]]
+    data: List[JsonObject] = []
+    for at, image in enumerate(wanted(images, "response.images", "an array")):
+        key = f"response.images[{at}]"
+        names = (("url", "url"), ("b64Json", "b64_json"), ("revisedPrompt", "revised_prompt"))
+        telling.unknown(f"{key}.", wanted(image, key, "an object"), tuple(dict(names)))
+        told = {
+            ours: wanted(image[name], f"{key}.{name}", "a string")
+            for name, ours in names
+            if image.get(name) is not None
+        }
+        data.append(told)
+    body = {"created": PICTURES_MADE, "data": data}
+    return Translated("image", (Variant({"provider": ["openai", "azure"]}, {"body": body}),))
+
+
+def sounding(response: JsonObject, telling: Telling) -> Translated:
+    """Speech."""
+    telling.unknown("response.", response, ("audio", "format", *SAID_KEYS, *THOUGHTS))
+    for key in (*SAID_KEYS, *THOUGHTS):
+        if key in response:
+            telling.note(f"response.{key}", "beside audio is Gemini's, whose sound is not mocked")
+    audio, kind = response["audio"], response.get("format", "mp3")
+    content_type = AUDIO_TYPES.get(str(kind), "application/octet-stream")
+    if isinstance(audio, dict):
+        content_type = wanted(audio.get("contentType", content_type), "contentType", "a string")
+        audio = audio.get("b64Json")
+    made = {
+        "raw": {"base64": wanted(audio, "response.audio", "a string")},
+        "headers": {"content-type": content_type},
+    }
+    return Translated("speech", (Variant({}, made),))
+
+
+def heard(response: JsonObject, telling: Telling) -> Translated:
+    """What was said in a sound."""
+    telling.unknown("response.", response, ("transcription",))
+    told = wanted(response["transcription"], "response.transcription", "an object")
+    known = ("text", "language", "languages", "duration", "usage", "words", "segments")
+    telling.unknown("response.transcription.", told, known)
+    for key in ("languages", "usage"):
+        if key in told:
+            telling.note(f"response.transcription.{key}", "is left out")
+    text = wanted(told.get("text"), "response.transcription.text", "a string")
+    general = Variant({}, {"text": plain(text)})
+    more = {
+        key: told[key] for key in ("words", "segments", "language", "duration") if told.get(key)
+    }
+    if not more:
+        return Translated("transcription", (general,))
+    body = {"task": "transcribe", "language": "english", "duration": 0, "text": text, **more}
+    if told.get("words") or told.get("segments"):  # which aimock sends in any format
+        return Translated("transcription", (Variant({}, {"body": body}),))
+    verbose = Variant({"fields": {"response_format": "verbose_json"}}, {"body": body})
+    return Translated("transcription", (verbose, general))
+
+
+def not_here(key: str) -> Callable[[JsonObject, Telling], Translated]:
+    """What is answered by APIs that this server does not have."""
+
+    def read(response: JsonObject, telling: Telling) -> Translated:
+        raise Unusable(f"response.{key} {NO_SUCH_API}")
+
+    return read
+
+
+# Told apart by the first of these that is there.
+ANSWER_KINDS: Mapping[str, Callable[[JsonObject, Telling], Translated]] = {
+    "error": refused,
+    "live": not_here("live"),
+    "audio": sounding,
+    "blocks": said_in,
+    "content": said_in,
+    "toolCalls": said_in,
+    "embedding": embedded,
+    "image": pictured,
+    "images": pictured,
+    "transcription": heard,
+    "video": not_here("video"),
+    "json": not_here("json"),
+}
+
+
+# === importing/aimock_breaks =================================================
+# How fast an aimock fixture answers, and how it breaks, as a mock says it.  Pure.
+
+# What each key means is what aimock's writers make of it (@copilotkit/aimock 1.43, sse-writer.ts,
+# interruption.ts, chaos.ts).
+
+
+AIMOCK_CHUNK = 20  # characters an event, where a fixture does not say (server.ts)
+MOST_CHAOS = 30_000  # ms of latency
+STREAM_KEYS = (
+    *("latency", "chunkSize", "truncateAfterChunks", "disconnectAfterMs", "streamingProfile"),
+    *("recordedTimings", "replaySpeed", "openRouterProcessing"),
+)
+CHAOS_KEYS = ("dropRate", "malformedRate", "rateLimitRate", "disconnectRate", "latencyMs")
+
+DROPPED: JsonObject = {
+    "status": 500,
+    "error": {"message": "Chaos: request dropped", "type": "server_error", "code": "chaos_drop"},
+}
+LIMITED: JsonObject = {
+    "status": 429,
+    "error": {
+        "message": "Chaos: rate limit exceeded",
+        "type": "rate_limit_error",
+        "code": "chaos_ratelimit",
+    },
+    "headers": {"retry-after": "1"},
+}
+
+
+def seconds(value: Json, key: str) -> float:
+    """Milliseconds as seconds; Unusable if they are none."""
+    number: float = wanted(value, key, "a number")
+    if number < 0:
+        raise Unusable(f"{key}: expected a number, at least 0, found {number}")
+    return round(number / 1000, 6)
+
+
+def delivered(fixture: JsonObject, answer: Translated, telling: Telling) -> Tuple[Variant, ...]:
+    """What a fixture answers, as fast as it does, and broken off where it is."""
+    given = [key for key in STREAM_KEYS if fixture.get(key) is not None]
+    if not answer.is_stream:
+        for key in given:
+            telling.note(key, "is of streams alone, and this answer is none")
+        return answer.variants
+    if "openRouterProcessing" in given:
+        telling.note("openRouterProcessing", 'is left out; "wire" may send comments to anybody')
+    more: JsonObject = {}
+    pace = pauses_of(fixture, telling)
+    if pace:
+        more["pace"] = pace
+    broken = broken_off(fixture, pace, telling)
+    if "chunkSize" in given or pace or broken:
+        # Time and place are counted in aimock's events.
+        size = fixture.get("chunkSize")
+        more["chunk_size"] = max(1, counted(AIMOCK_CHUNK if size is None else size, "chunkSize"))
+    if broken and broken["after_events"] > most_events(answer, more["chunk_size"]):
+        key = "truncateAfterChunks" if "truncateAfterChunks" in given else "disconnectAfterMs"
+        telling.note(key, "never comes: the answer has fewer chunks")
+        broken = {}
+    variants = [one.laid_over({}, more) for one in answer.variants]
+    if not broken:
+        return tuple(variants)
+    # A whole answer is never cut.
+    for one in reversed(variants[:]):
+        variants.insert(variants.index(one), one.laid_over({"stream": True}, broken))
+    return tuple(variants)
+
+
+def most_events(answer: Translated, size: int) -> int:
+    """How many events its text may have at most, in pieces of a size, whichever API streams it."""
+    response = answer.variants[-1].response
+    said = [response.get(key) for key in ("reasoning", "text", "tool_calls", "parts")]
+    return len(compact(said)) // size + 8 * (1 + sum(map(len, filter(None, said[2:])))) + 4
+
+
+def pauses_of(fixture: JsonObject, telling: Telling) -> JsonObject:
+    """The pauses of a stream: of a profile, else as they were recorded, else one latency."""
+    latency = seconds(fixture.get("latency") or 0, "latency")
+    profile, timings = fixture.get("streamingProfile"), fixture.get("recordedTimings")
+    speed = fixture.get("replaySpeed") or 1
+    if not fits(speed, "a number") or speed <= 0:
+        telling.note("replaySpeed", "is no positive number, and is left out")
+        speed = 1
+    first = between = latency
+    jitter: Json = 0
+    if profile:
+        wanted(profile, "streamingProfile", "an object")
+        telling.unknown("streamingProfile.", profile, ("ttft", "tps", "jitter"))
+        rate = profile.get("tps") or 0
+        jitter = wanted(profile.get("jitter") or 0, "streamingProfile.jitter", "a number")
+        if wanted(rate, "streamingProfile.tps", "a number") > 0:
+            first = between = 1 / rate
+        elif jitter:
+            jitter = 0
+            telling.note("streamingProfile.jitter", "is left out: it is a share of tps")
+        if profile.get("ttft") is not None:
+            first = seconds(profile["ttft"], "streamingProfile.ttft")
+    elif timings:
+        wanted(timings, "recordedTimings", "an object")
+        first = seconds(timings.get("ttftMs") or 0, "recordedTimings.ttftMs")
+        gaps = [gap for gap in timings.get("interChunkDelaysMs") or [] if fits(gap, "a number")]
+        # The events here are not the recorded ones; together they take as long.
+        between = sum(gaps) / len(gaps) / 1000 if gaps else 0
+    return pace_of(first / speed, between / speed, jitter)
+
+
+def pace_of(first: float, between: float, jitter: Json) -> JsonObject:
+    """A pace; empty if there are no pauses."""
+    made: JsonObject = {}
+    if first:
+        made["first"] = round(first, 6)
+    if between:
+        made["between"] = round(between, 6)
+        if jitter:
+            made["jitter"] = jitter
+    return made
+
+
+def broken_off(fixture: JsonObject, pace: JsonObject, telling: Telling) -> JsonObject:
+    """Where the connection of a stream is cut, if it is."""
+    places: List[int] = []
+    if fixture.get("truncateAfterChunks") is not None:
+        places.append(max(1, counted(fixture["truncateAfterChunks"], "truncateAfterChunks")))
+    if fixture.get("disconnectAfterMs") is not None:
+        after = seconds(fixture["disconnectAfterMs"], "disconnectAfterMs")
+        first, between = pace.get("first", 0), pace.get("between", 0)
+        if after < first:
+            places.append(0)
+        elif between:
+            places.append(1 + int((after - first) / between))
+        else:
+            telling.note("disconnectAfterMs", "comes too late: without pauses all is sent before")
+    return {"fault": "close", "after_events": min(places)} if places else {}
+
+
+def chaotic(
+    fixture: JsonObject, variants: Tuple[Variant, ...], telling: Telling
+) -> Tuple[Tuple[JsonObject, ...], Tuple[Variant, ...]]:
+    """The errors that may come instead of what a fixture answers, each drawn before the next, and
+    that with its own faults."""
+    chaos = fixture.get("chaos")
+    if not chaos:
+        return (), variants
+    wanted(chaos, "chaos", "an object")
+    telling.unknown("chaos.", chaos, CHAOS_KEYS)
+    drop, malformed, limited, cut, latency = (chance(chaos, key) for key in CHAOS_KEYS)
+    before: List[JsonObject] = []
+    for response, likely in ((DROPPED, drop), (LIMITED, limited * (1 - malformed))):
+        if likely:
+            before.append(with_chance(response, likely))
+    more: JsonObject = {}
+    if latency:
+        more["delay"] = latency / 1000
+        before = [{**response, **more} for response in before]
+    fault: JsonObject = {}
+    if malformed:
+        # It is drawn after the limit here, and before it by aimock: as often in the end.
+        left = 1 - limited * (1 - malformed)
+        fault = with_chance({"fault": "malformed"}, malformed / left)
+        if cut:
+            telling.note("chaos.disconnectRate", "is left out: an answer has one fault")
+    elif cut:
+        fault = with_chance({"fault": "close"}, cut)
+    made: List[Variant] = []
+    for one in variants:
+        if fault and "fault" in one.response:
+            telling.note("chaos", "breaks no stream that is cut anyway: an answer has one fault")
+        elif fault and "error" in one.response:
+            telling.note("chaos", "breaks no error")
+        else:
+            one = one.laid_over({}, fault)
+        made.append(one.laid_over({}, more))
+    return tuple(before), tuple(made)
+
+
+def chance(chaos: JsonObject, key: str) -> Any:
+    """A rate from 0 to 1, or a latency."""
+    most = MOST_CHAOS if key == "latencyMs" else 1
+    value = wanted(chaos.get(key) or 0, f"chaos.{key}", "a number")
+    if not 0 <= value <= most:
+        raise Unusable(f"chaos.{key}: expected a number from 0 to {most}, found {value}")
+    return value
+
+
+def with_chance(response: JsonObject, likely: float) -> JsonObject:
+    """A response that comes so often."""
+    return response if likely >= 1 else {**response, "probability": round(likely, 9)}
+
+
+# === importing/aimock ========================================================
+# Fixtures of aimock (@copilotkit/aimock), as mocks.  Pure.
+
+# The first fixture that matches answers there, as the first mock does here, so that those of a file
+# become the mocks of one file, in order.
+
+
+FIXTURE_KEYS = ("match", "response", "chaos", "metadata", *STREAM_KEYS)
+EXACT_TURNS = (
+    "aimock's turnIndex is exact here, as with AIMOCK_STRICT_TURN_INDEX=1; without that aimock "
+    "takes the nearest turn if there is none of that number"
+)
+OF_STREAMS = ("pace", "chunk_size")  # keys of a response that a whole answer has no use for
+IN_A_SEQUENCE = (
+    "is the same for all APIs in a sequence: what one alone says (created, systemFingerprint, "
+    "webSearches, reasoningSignature, redactedThinking) is left out"
+)
+MOST_FIXTURES = 100_000  # of a file
+
+
+@record
+class Fixture:
+    """A fixture that can be used: where it stands, what it asks, and what it answers: `before` are
+    errors that may come instead, and `number` is its place in a sequence, -1 without one."""
+
+    place: str
+    match: JsonObject
+    before: Tuple[JsonObject, ...]
+    variants: Tuple[Variant, ...]
+    number: int = -1
+
+    def response_to(self, match: JsonObject) -> JsonObject:
+        """What it answers to requests of a variant."""
+        fitting = [one for one in self.variants if one.match.items() <= match.items()]
+        response = [*fitting, self.variants[-1]][0].response
+        if match.get("stream") is not False:
+            return response
+        return {key: value for key, value in response.items() if key not in OF_STREAMS}
+
+
+@record
+class FixtureMocks:
+    """What the fixtures of a file come to: mocks in order, what is to be told of each fixture that
+    is not in them, or not all of it, and whether a turn is asked for."""
+
+    mocks: Tuple[Json, ...]
+    used: int
+    unusable: Tuple[str, ...]
+    notes: Tuple[str, ...]
+    has_turns: bool = False
+
+
+def is_fixtures(document: Json) -> bool:
+    """Whether a JSON document is a file of fixtures."""
+    return isinstance(document, dict) and isinstance(document.get("fixtures"), list)
+
+
+def fixture_mocks(document: Mapping[str, Json]) -> FixtureMocks:
+    """The mocks of a file's fixtures."""
+    unusable: List[str] = []
+    notes: List[str] = []
+    usable: List[Fixture] = []
+    for at, entry in enumerate(document["fixtures"][:MOST_FIXTURES]):
+        place, telling = f"fixtures[{at}]", Telling()
+        try:
+            usable.append(read_fixture(place, entry, telling))
+        except Unusable as error:
+            unusable.append(f"{place}: {error}")
+            continue
+        notes += [f"{place}: {line}" for line in telling.lines]
+    if len(document["fixtures"]) > MOST_FIXTURES:
+        unusable.append(f"fixtures[{MOST_FIXTURES}] and all behind it: a file has too many")
+    mocks: List[Json] = []
+    used = 0
+    for group in groups_of(usable):
+        members = in_turn(group, unusable)
+        made = list(mocks_of_group(members))
+        problem = wrong_with(made, members[0].place) if members else ""
+        if problem:
+            unusable += [f"{member.place}: {problem}" for member in members]
+            continue
+        mocks += made
+        used += len(members)
+    has_turns = any("turn" in fixture.match for fixture in usable)
+    return FixtureMocks(tuple(mocks), used, tuple(unusable), tuple(notes), has_turns)
+
+
+def read_fixture(place: str, entry: Json, telling: Telling) -> Fixture:
+    """One fixture; Unusable if no mock can be made of it."""
+    wanted(entry, "fixture", "an object")
+    telling.unknown("", entry, FIXTURE_KEYS)
+    match = wanted(entry.get("match"), "match", "an object")
+    match = {key: value for key, value in match.items() if value is not None}
+    answer = mock_response(wanted(entry.get("response"), "response", "an object"), telling)
+    asked = {**operation_of(match, answer), **mock_match(match, telling)}
+    before, variants = chaotic(entry, delivered(entry, answer, telling), telling)
+    scrubber = Scrubber()
+    variants = tuple(Variant(one.match, scrubber.value(one.response)) for one in variants)
+    if before and "probability" not in before[-1]:  # nothing else ever comes
+        before, variants = before[:-1], (Variant({}, before[-1]),)
+    if "sequenceIndex" not in match:
+        return Fixture(place, asked, before, variants)
+    if before:
+        telling.note("chaos", "can't take the place of one answer in a sequence by chance")
+    # Each mock counts for itself, so that requests of no two may fit the same answer.
+    kept = [one for one in variants[:-1] if one.match.keys() <= {"stream"}]
+    if len(kept) < len(variants) - 1:
+        telling.note("response", IN_A_SEQUENCE)
+    number = counted(match["sequenceIndex"], "match.sequenceIndex")
+    return Fixture(place, asked, (), (*kept, variants[-1]), number)
+
+
+def operation_of(match: JsonObject, answer: Translated) -> JsonObject:
+    """What of a mock's `match` says which API a fixture is for."""
+    if answer.endpoint:
+        endpoint = match.get("endpoint", answer.endpoint)
+        kin = {endpoint, answer.endpoint} <= {"transcription", "translation"}
+        if endpoint in ENDPOINTS and endpoint != answer.endpoint and not kin:
+            raise Unusable(f"match.endpoint {shown(endpoint)} has no answer of this kind")
+        made = endpoint_match(match, answer.endpoint)
+        if "endpoint" not in match and answer.endpoint == "transcription":
+            made["api"] = ["transcriptions", "translations"]
+        return made
+    # Errors are for conversations and for embeddings, unless something says for which.
+    if "endpoint" in match or match.keys() - {"model", "context", "sequenceIndex"}:
+        return endpoint_match(match, "embedding" if "inputText" in match else "chat")
+    return {"operation": ["generate", "embed"]}
+
+
+def groups_of(fixtures: Sequence[Fixture]) -> Iterator[List[Fixture]]:
+    """The fixtures, those together that are of one sequence, where its first one stands."""
+    sequences: Dict[str, List[Fixture]] = {}
+    groups: List[List[Fixture]] = []
+    for fixture in fixtures:
+        if fixture.number < 0:
+            groups.append([fixture])
+            continue
+        key = sorted_compact(fixture.match)
+        if key not in sequences:
+            groups.append(sequences.setdefault(key, []))
+        sequences[key].append(fixture)
+    yield from groups
+
+
+def in_turn(group: List[Fixture], unusable: List[str]) -> List[Fixture]:
+    """The members of a sequence in turn; those that never come are told."""
+    if group[0].number < 0:
+        return group
+    members: List[Fixture] = []
+    for fixture in sorted(group, key=lambda one: one.number):
+        if fixture.number == len(members):
+            members.append(fixture)
+        elif fixture.number < len(members):
+            unusable.append(f"{fixture.place}: another one has its sequenceIndex, and comes first")
+        else:
+            unusable.append(
+                f"{fixture.place}: match.sequenceIndex {fixture.number} never comes, for there is "
+                f"no {len(members)}"
+            )
+    return members
+
+
+def mocks_of_group(members: Sequence[Fixture]) -> Iterator[JsonObject]:
+    """The mocks of one fixture, or of those of a sequence."""
+    if not members:
+        return
+    match = members[0].match
+    for response in (response for member in members for response in member.before):
+        yield mock_with(match, {"response": response})
+    is_sequence = members[0].number >= 0
+    for asked in variants_of(members):
+        responses = [member.response_to(asked) for member in members]
+        answers: JsonObject = {"responses": responses} if len(responses) > 1 else {}
+        if not answers:
+            answers = {"response": responses[0]}
+        if is_sequence:
+            answers["times"] = len(responses)
+        yield mock_with({**match, **asked}, answers)
+
+
+def variants_of(members: Sequence[Fixture]) -> List[JsonObject]:
+    """What requests must be, beside all else, for the variants of some fixtures; all comes last."""
+    found: List[JsonObject] = []
+    for one in (one for member in members for one in member.variants[:-1]):
+        if one.match not in found:
+            found.append(one.match)
+    found.sort(key=len, reverse=True)
+    general = members[0].variants[-1].match
+    if members[0].number >= 0 and found:
+        general = {**general, "stream": False}
+    return [*found, general]
+
+
+def mock_with(match: JsonObject, answers: JsonObject) -> JsonObject:
+    """A mock, without a match that asks for nothing."""
+    return {"match": match, **answers} if match else answers
+
+
+def wrong_with(mocks: Sequence[Json], place: str) -> str:
+    """What is wrong with mocks that were made of a fixture; empty if nothing is."""
+    for made in mocks:
+        try:
+            parse_mock(MockNode.whole(made, place, no_file_at_all))
+        except BadMock as error:
+            return str(error).partition(": ")[2]
+    return ""
+
+
+def no_file_at_all(name: str) -> bytes:
+    """Of a mock that names no files."""
+    raise FileNotFoundError(name)
+
+
+# === importing/asked =========================================================
+# Requests as files tell of them, and what they have to do with a provider.  Pure.
+
+
+# Hosts of which every path is an API's, those without a route of ours, too.
+API_HOSTS = (
+    *("api.openai.com", "api.anthropic.com", "api.mistral.ai", "api.deepseek.com", "api.groq.com"),
+    *("api.cohere.com", "api.cohere.ai", "api.together.xyz", "api.voyageai.com", "api.jina.ai"),
+    *("generativelanguage.googleapis.com", "aiplatform.googleapis.com"),
+)
+API_HOST_ENDS = (".openai.azure.com", "-aiplatform.googleapis.com", ".services.ai.azure.com")
+BEDROCK_HOSTS = ("bedrock-runtime.", "bedrock-agent-runtime.", "bedrock-mantle.")
+
+NO_BODY_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE")  # as a rule
+NEVER_KEPT = ("token", "metadata")  # operations that give out credentials
+
+UNRELATED = "has nothing to do with a provider"
+
+
+def request_of(
+    method: str, target: str, pairs: Iterable[Tuple[str, str]], body: bytes = b""
+) -> Request:
+    """A request as the server would get it, of a path or a full URL, and its header lines.
+
+    Refused, if its body is not in the coding that it says."""
+    headers = by_lower_name(pairs)
+    absolute = ABSOLUTE.match(target)
+    if absolute and "host" not in headers:
+        headers["host"] = absolute.group().rpartition("/")[2].rpartition("@")[2].lower()
+    head = Head(method.upper(), target, 1, headers)
+    codings = head.tokens("content-encoding")
+    if body and codings and not is_decoded(body):
+        body = decoded(body, codings, LARGEST_FILE)
+    return Request(head.method, head.path, head.query, headers, body)
+
+
+def by_lower_name(pairs: Iterable[Tuple[str, str]]) -> Dict[str, str]:
+    """Header lines by lower-case name; HTTP/2's own, such as :authority, are none but the host."""
+    headers: Dict[str, str] = {}
+    for name, value in pairs:
+        name = name.strip().lower()
+        if name == ":authority":
+            name = "host"
+        if not name or name.startswith(":"):
+            continue
+        if name not in headers:
+            headers[name] = value.strip()
+        elif name != "host":
+            separator = "; " if name == "cookie" else ", "
+            headers[name] += separator + value.strip()
+    return headers
+
+
+def is_decoded(body: bytes) -> bool:
+    """Whether a body is plain, whatever its headers say: tools undo codings and leave those."""
+    return body.lstrip()[:1] in (b"{", b"[") or body.startswith((b"data:", b"event:", b": "))
+
+
+def wire_of(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
+    """Whose API a request is for, and what its path names.  Unusable, if nobody's."""
+    try:
+        wire, params = route(request)
+    except Refused:
+        if request.method in ("OPTIONS", "CONNECT") or not is_api_host(request):
+            raise Unusable(UNRELATED, is_other=True) from None
+        return other_like(shape_of(request)), {}
+    if wire.operation in NEVER_KEPT:
+        raise Unusable("gives out credentials, which are never kept", is_other=True)
+    # Any site may have a page /health or /version.
+    if wire.operation == "server" and request.method in ("GET", "HEAD"):
+        raise Unusable(UNRELATED, is_other=True)
+    return wire, params
+
+
+def is_api_host(request: Request) -> bool:
+    """Whether a request went to a host that has nothing but a provider's APIs."""
+    host = request.headers.get("host", "").partition(":")[0].lower()
+    return host in API_HOSTS or host.endswith(API_HOST_ENDS) or host.startswith(BEDROCK_HOSTS)
+
+
+# === importing/told ==========================================================
+# What curl tells of one exchange, whichever way it was asked to tell it.  Pure.
+
+
+# Before whatever curl says: the time that --trace-time adds, and the ids of --trace-ids.
+STAMP = rb"(?:([0-9]{2}):([0-9]{2}):([0-9]{2}\.[0-9]{6}) )?(?:\[[0-9x-]+\] )?"
+
+# The last thing that curl says of a transfer that failed.
+CURL_FAILED = re.compile(rb"(?:^|\n)?curl: \([0-9]{1,3}\) ([^\r\n]*)\s*\Z")
+BROKEN_OFF = re.compile(rb"(?m)^" + STAMP + rb"(?:\*|== Info:) (transfer closed with [^\r\n]*)")
+
+NAME_AND_VALUE = re.compile(rb"([^:\r\n]+):[ \t]*([^\r\n]*)")
+
+
+@record
+class ToldExchange:
+    """One exchange: where it begins in the file, what was asked, as far as it is told, and the
+    answer as `curl -i --raw` would have saved it.
+
+    `asked` is the body of the request, None where it is not told; `blocks` are the seconds since
+    the request and the sizes of what came of the body, where that is told; in what is not
+    `is_exact` other bytes than ASCII are dots."""
+
+    at: int
+    answer: bytes
+    method: str = ""
+    target: str = ""
+    headers: Headers = ()
+    asked: Optional[bytes] = None
+    blocks: Tuple[Tuple[float, int], ...] = ()
+    is_exact: bool = True
+    problem: str = ""
+
+
+def failure_in(data: bytes) -> str:
+    """What curl says of the failure of a transfer; empty if it says nothing."""
+    match = CURL_FAILED.search(data) or BROKEN_OFF.search(data)
+    if not match:
+        return ""
+    return match.group(match.lastindex or 0).decode("utf-8", "replace").strip()
+
+
+def header_of_line(line: bytes) -> Headers:
+    """The header in a line, if there is one; HTTP/2's own begin with a colon."""
+    match = NAME_AND_VALUE.fullmatch(line.strip())
+    if not match:
+        return ()
+    name, value = (part.decode("latin-1").strip() for part in match.groups())
+    return ((name, value),)
+
+
+# === importing/dumps =========================================================
+# What `curl --trace` and `--trace-ascii` write: each piece that was sent or came, as a dump.
+
+# Pure.
+
+
+DUMP_MARK = re.compile(
+    rb"(?m)^" + STAMP + rb"(?:=>|<=) (Send header|Send data|Recv header|Recv data)"
+    rb", ([0-9]{1,10}) bytes \(0x[0-9a-f]+\)\r?$"
+)
+DUMP_LINE = re.compile(rb"([0-9a-f]{4,10}): ([^\n]*?)\r?(?:\n|\Z)")
+HEX_BYTES = re.compile(rb"(?:[0-9a-f]{2} ){1,16} *")
+HEX_COLUMNS = 48  # characters of a line that are its bytes in hexadecimal
+REQUEST_HEAD = re.compile(rb"([A-Z]+) (\S+) HTTP/[0-9.]+\r\n")
+
+DAY = 24 * 60 * 60  # seconds: what is told of the time is a day's
+
+# A JSON text, or a dot outside of one that is none of a number nor of a name: a line feed.
+TEXT_OR_FEED = re.compile(
+    rb'("(?:[^"\\]|\\.)*(?:"|\\?\Z))'
+    rb'|\.(?=\.|data:|event:|id:|retry:|:|\Z|[ \]}{",\[\r\n])',
+    re.DOTALL,
+)
+
+
+@record
+class Dumped:
+    """What was sent or came at once; `second` is one of a day, if it is told, and in what is not
+    `is_exact` all that is not printable is a dot."""
+
+    kind: str
+    data: bytes
+    at: int
+    second: Optional[float]
+    is_exact: bool
+
+
+def told_in_dumps(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in a trace."""
+    pieces: List[Dumped] = []
+    start = 0
+    for piece in dumped_in(data):
+        if piece.kind == "Send header" and REQUEST_HEAD.match(piece.data) and pieces:
+            yield told_by(pieces, data[start : piece.at])
+            pieces, start = [], piece.at
+        pieces.append(piece)
+    if pieces:
+        yield told_by(pieces, data[start:])
+
+
+def dumped_in(data: bytes) -> Iterator[Dumped]:
+    """The pieces of a trace, without those of TLS.  What lies between is what curl says, or a body
+    that it also wrote there."""
+    for match in DUMP_MARK.finditer(data):
+        second = None
+        if match.group(1):
+            hours, minutes, seconds = (float(match.group(number)) for number in (1, 2, 3))
+            second = hours * 3600 + minutes * 60 + seconds
+        start = data.find(b"\n", match.end()) + 1 or len(data)
+        dumped, is_exact = undumped(data, start, int(match.group(5)))
+        yield Dumped(match.group(4).decode(), dumped, match.start(), second, is_exact)
+
+
+def undumped(data: bytes, at: int, size: int) -> Tuple[bytes, bool]:
+    """The bytes in the lines of a dump from here on, and whether they are exact."""
+    lines: List[Tuple[int, bytes]] = []
+    match = DUMP_LINE.match(data, at)
+    while match and int(match.group(1), 16) < size:
+        offset = int(match.group(1), 16)
+        if lines and offset <= lines[-1][0]:
+            break
+        lines.append((offset, match.group(2)))
+        match = DUMP_LINE.match(data, match.end())
+    columns = [text[:HEX_COLUMNS] for _, text in lines]
+    if all(HEX_BYTES.fullmatch(text) for text in columns):
+        found = bytes.fromhex(b"".join(columns).decode("latin-1"))
+        if len(found) == size:
+            return found, True
+    return from_ascii(lines, size), False
+
+
+def from_ascii(lines: List[Tuple[int, bytes]], size: int) -> bytes:
+    """The bytes of lines at their offsets: behind what lacks two bytes there was a CR LF."""
+    found: List[bytes] = []
+    ends = [offset for offset, _ in lines[1:]] + [size]
+    for (offset, text), end in zip(lines, ends):
+        found.append(text)
+        if end - offset - len(text) == len(b"\r\n"):
+            found.append(b"\r\n")
+    return b"".join(found)
+
+
+def told_by(pieces: List[Dumped], text: bytes) -> ToldExchange:
+    """One exchange of its pieces, and all that is written of it."""
+    data = {kind: joined_data(pieces, kind) for kind in ("Send header", "Recv header")}
+    method = target = ""
+    line = REQUEST_HEAD.match(data["Send header"])
+    if line:
+        method, target = (part.decode("latin-1") for part in line.groups())
+    headers = tuple(
+        header for one in data["Send header"].split(b"\r\n")[1:] for header in header_of_line(one)
+    )
+    return ToldExchange(
+        pieces[0].at,
+        data["Recv header"] + joined_data(pieces, "Recv data"),
+        method,
+        target,
+        headers,
+        joined_data(pieces, "Send data"),
+        blocks_of(pieces),
+        all(piece.is_exact for piece in pieces),
+        failure_in(text),
+    )
+
+
+def joined_data(pieces: List[Dumped], kind: str) -> bytes:
+    """All data of one kind."""
+    return b"".join(piece.data for piece in pieces if piece.kind == kind)
+
+
+def blocks_of(pieces: List[Dumped]) -> Tuple[Tuple[float, int], ...]:
+    """Seconds since the request was sent, and sizes, of what came of a body."""
+    sent = [one.second for one in pieces if one.kind.startswith("Send") and one.second is not None]
+    came = [one for one in pieces if one.kind == "Recv data" and one.second is not None]
+    if not sent:
+        return ()
+    return tuple(
+        (round((one.second - sent[-1]) % DAY, 6), len(one.data)) for one in came if one.second
+    )
+
+
+def with_feeds(data: bytes) -> Optional[bytes]:
+    """JSON, or a stream of it, with the line feeds for which --trace-ascii writes dots; None if
+    dots in it may stand for letters, of which each would be two bytes at least."""
+    texts = [match.group(1) for match in TEXT_OR_FEED.finditer(data) if match.group(1)]
+    if any(b".." in text for text in texts):
+        return None
+    return TEXT_OR_FEED.sub(lambda match: match.group(1) or b"\n", data)
+
+
+# === importing/verbose =======================================================
+# What `curl -v` writes: its own sentences, heads line by line, and the body in between.  Pure.
+
+
+# The first line of a request begins an exchange.
+SENT_LINE = re.compile(rb"(?m)^" + STAMP + rb"> ([A-Z]{3,10}) (\S+) HTTP/[0-9.]+ *\r?$")
+SENT = re.compile(STAMP + rb"> ?([^\r\n]*)\r?\n?")
+CAME = re.compile(STAMP + rb"< ?([^\r\n]*)\r?\n?")
+CAME_STATUS = re.compile(rb"HTTP/[0-9.]+ [0-9]{3}\b")
+
+PROGRESS = (
+    rb"^ *% Total +% Received[^\n]*\n +Dload[^\n]*\n(?:\r?\n)?"
+    rb"|\r[ 0-9]{3} .{5}  [ 0-9]{3} .{5}  [ 0-9]{3} .{5}  .{5}  .{5} [-0-9:dh ]{8} [-0-9:dh ]{8}"
+    rb" [-0-9:dh ]{8} .{5}\n?"
+)
+METER = re.compile(rb"(?m)" + PROGRESS)
+
+# What curl writes beside heads and body, which may stand behind a body that ends without a line
+# feed, or in the midst of one that is written in blocks: what it says itself, the sizes of what it
+# does not show, and the progress meter (its tool_cb_dbg.c and tool_cb_prg.c).
+NOISE = re.compile(
+    rb"(?m)^" + STAMP + rb"\*(?: [^\n]*)?(?:\n|\Z)"
+    rb"|[{}] \[[0-9]+ bytes data\]\r?(?:\n|\Z)"
+    rb"|\* (?:Connection #[0-9]+ |Closing connection|shutting down connection #|TLSv1\.[0-9] \("
+    rb"|Re-using existing|Reusing existing|Found bundle for|Leftovers after|Excess found"
+    rb"|transfer closed with|Issue another request)[^\n]*(?:\n|\Z)"
+    rb"|curl: \([0-9]{1,3}\) [^\n]*\s*\Z"
+    rb"|" + PROGRESS
+)
+
+
+def told_verbosely(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in what curl -v writes."""
+    starts = list(SENT_LINE.finditer(data))
+    ends = [match.start() for match in starts[1:]] + [len(data)]
+    for match, end in zip(starts, ends):
+        text = data[match.start() : end]
+        sent, answer = heads_and_body(NOISE.sub(b"", text))
+        method, target = (part.decode("latin-1") for part in match.groups()[-2:])
+        headers = tuple(header for line in sent[1:] for header in header_of_line(line))
+        yield ToldExchange(match.start(), answer, method, target, headers, problem=failure_in(text))
+
+
+def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:
+    """The lines of a request's head, and the answer as curl -i would have saved it."""
+    sent: List[bytes] = []
+    head: List[bytes] = []
+    body: List[bytes] = []
+    is_open = True  # until the empty line behind a final head
+    for line in text.splitlines(keepends=True):
+        asked, came = SENT.fullmatch(line), CAME.fullmatch(line)
+        if asked and not head:
+            sent.append(asked.group(4))
+        elif came and CAME_STATUS.match(came.group(4)):
+            head, is_open = [came.group(4)], True  # the head before was an interim one
+        elif came and is_open and head:
+            head.append(came.group(4))
+            is_open = bool(came.group(4))
+        elif not (came and head and SAVED_HEADER.fullmatch(came.group(4))):  # a trailer
+            body.append(line)
+    if not head:
+        return sent, b""
+    return sent, b"\r\n".join([*filter(None, head), b"", b""]) + b"".join(body)
+
+
+# === importing/curl ==========================================================
+# What curl saves of exchanges, read as captures: `-i`, `--raw`, `-v`, `--trace`.  Pure.
+
+
+CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
+LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
+
+
+def is_curl(data: bytes) -> bool:
+    """Whether a file is what curl saves."""
+    begun = as_utf8(data[:TOLD_BY])
+    marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
+    return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
+
+
+def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
+    """What each exchange of a transcript holds."""
+    if len(data) > LARGEST_FILE:
+        yield Find(name, reason=f"is larger than {LARGEST_FILE >> 20} MiB")
+        return
+    data = as_utf8(data)
+    found = False
+    for told in told_in(data):
+        found = True
+        line = data.count(b"\n", 0, told.at) + 1
+        place = f"{name}: line {line}"
+        if told.method:
+            place += f", {told.method} {told_url(told.target)}"
+        try:
+            yield find_of(told, place)
+        except Unusable as why:
+            yield unusable(place, why)
+        except NoTranscript as wrong:
+            yield unusable(place, Unusable(str(wrong)))
+        except Refused as refused:
+            yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
+    if not found:
+        yield Find(name, reason="holds no answer with its head, as curl -is saves it")
+
+
+def told_in(data: bytes) -> Iterator[ToldExchange]:
+    """The exchanges in a transcript, whichever kind it is."""
+    if DUMP_MARK.search(data):
+        return told_in_dumps(data)
+    if SENT_LINE.search(data):
+        return told_verbosely(data)
+    return told_alone(data)
+
+
+def told_alone(data: bytes) -> Iterator[ToldExchange]:
+    """The answers of `curl -i`, one after the other where it was given several URLs."""
+    problem = failure_in(data)
+    if not is_transcript(data):
+        data = METER.sub(b"", data)
+    at = len(data) - len(data.lstrip())
+    while at < len(data):
+        end = len(data)
+        with contextlib.suppress(NoTranscript):  # which is told when it is read
+            _, fields, body = last_head(data[at:])
+            end -= len(body) - (extent(fields, body) or len(body))
+        yield ToldExchange(at, data[at:end], problem=problem)
+        at = end + len(data[end:]) - len(data[end:].lstrip())
+        # What else stands there, curl -w or a shell wrote.
+        if not STATUS_LINE.match(data, at):
+            return
+
+
+# --- one exchange ---
+
+
+def find_of(told: ToldExchange, place: str) -> Find:
+    """What an exchange holds."""
+    if told.problem:
+        ending = "was broken off" if told.answer else "had no answer"
+        raise Unusable(f"{ending}: {told.problem[:200]}")
+    if told.method == "CONNECT":
+        raise Unusable("is a proxy's tunnel", is_other=True)
+    if not told.answer:
+        raise Unusable("has no answer in it")
+    capture = answer_of(told)
+    if not told.method:
+        return Find(place, capture)
+    request, lacks_body = asked_in_transcript(told)
+    return Find(place, replace(capture, request=request), lacks_body=lacks_body)
+
+
+def asked_in_transcript(told: ToldExchange) -> Tuple[Request, bool]:
+    """The request, and whether its body is not told."""
+    request = request_of(told.method, told.target, told.headers)
+    length = request.headers.get("content-length", "0")
+    sends_body = length != "0" or "transfer-encoding" in request.headers
+    if told.asked is None or not sends_body:
+        return request, sends_body
+    body = told.asked
+    if "transfer-encoding" in request.headers:
+        reader = ChunkedBody(LARGEST_FILE)
+        if reader.feed(body):
+            body = bytes(reader.pieces)
+    elif length.isdigit() and len(body) < int(length):
+        raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the request")
+    if not told.is_exact:
+        body = restored(body)
+    return request_of(told.method, told.target, told.headers, body), False
+
+
+def answer_of(told: ToldExchange) -> Capture:
+    """The answer, its codings undone."""
+    status, fields, body = last_head(told.answer.lstrip())
+    length = extent(fields, body)
+    if not body and length != 0 and told.method != "HEAD" and status not in NO_BODY:
+        raise Unusable(
+            "has no body of the answer in it: curl -o writes it elsewhere, -I asks for none"
+        )
+    if length is not None and length > len(body):
+        raise Unusable(f"is cut off: it has {len(body)} of {length} bytes of the answer")
+    if length is not None:
+        told = replace(told, answer=told.answer[: len(told.answer) - len(body) + length])
+    original = parse_transcript(told.answer)
+    body = original.body
+    if original.is_coded:
+        codings = [value for name, value in fields if name.lower() == "content-encoding"]
+        names = [one.strip().lower() for one in ",".join(codings).split(",")]
+        body = decoded(body, names, LARGEST_FILE)
+    if not told.is_exact and body:
+        body = restored(body)
+    headers = tuple(one for one in original.headers if one[0].lower() != "content-encoding")
+    arrivals: Tuple[Arrival, ...] = ()
+    if not original.is_coded:
+        arrivals = arrivals_in(told, original.frames is not None, len(body))
+    return Capture(None, original.status, headers, body, arrivals)
+
+
+def extent(fields: Headers, body: bytes) -> Optional[int]:
+    """How many bytes of what follows a head are its body, as far as its framing is there; more than
+    there are, if some are missing."""
+    values = {name.lower(): value.strip().lower() for name, value in fields}
+    if values.get("transfer-encoding", "").endswith("chunked"):
+        if not CHUNK_HEAD.match(body):
+            return None  # curl has undone them
+        reader = ChunkedBody(LARGEST_FILE)
+        try:
+            if not reader.feed(body):
+                return len(body) + 1
+        except Refused:
+            return None
+        return len(body) - len(reader.rest)
+    length = values.get("content-length", "")
+    # Of a coded body, which curl --compressed undoes.
+    is_plain = values.get("content-encoding", "identity") == "identity"
+    if length.isdigit() and len(length) < 12 and (is_plain or not is_utf8(body)):
+        return int(length)
+    return None
+
+
+def restored(body: bytes) -> bytes:
+    """A body of --trace-ascii, if nothing of it is lost."""
+    found = with_feeds(body)
+    if found is None:
+        raise Unusable(LOST)
+    if framing_of(found) != SSE.title:
+        try:
+            parse_json(found)
+        except ValueError:
+            raise Unusable(LOST) from None
+    return found
+
+
+def arrivals_in(told: ToldExchange, is_chunked: bool, size: int) -> Tuple[Arrival, ...]:
+    """When the body came, where that is told; of chunks without what frames them."""
+    arrivals: List[Arrival] = []
+    if not told.blocks:
+        return ()
+    _, _, body = last_head(told.answer.lstrip())
+    reader, at = ChunkedBody(LARGEST_FILE), 0
+    for seconds, length in told.blocks:
+        there = at + length
+        if is_chunked:
+            reader.feed(body[at:there])
+            arrivals.append(Arrival(seconds, len(reader.pieces)))
+        else:
+            arrivals.append(Arrival(seconds, min(there, size)))
+        at = there
+    if arrivals[-1].size != size:
+        return ()
+    return tuple(arrivals)
+
+
+# === importing/texts =========================================================
+# Bodies that a HAR holds as texts, lists of parameters or base64, as the bytes that they were.
+
+# Pure.
+
+
+# What mitmproxy takes for Latin-1: all that names no charset and is not JSON (its room
+# net/http/headers).
+LATIN_TOOL = "mitmproxy"
+UNREADABLE = "\ufffd"  # what stands for bytes that are no text
+CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+
+
+def bytes_of_text(text: str, content_type: str, tool: str) -> bytes:
+    """The bytes that a tool has read as a text of a media type."""
+    charset = "utf-8"
+    named = CHARSET.search(content_type)
+    if named:
+        charset = named.group(1)
+    elif tool == LATIN_TOOL and "json" not in content_type.lower():
+        charset = "latin-1"
+    for one in (charset, "utf-8"):
+        try:
+            # What was no text, mitmproxy keeps as surrogates.
+            return text.encode(one, "surrogateescape")
+        except (LookupError, UnicodeError):
+            continue
+    return utf8(text)
+
+
+def bytes_of_base64(text: str) -> bytes:
+    """The bytes that a text in base64 stands for."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise Unusable("says that a body is base64, and it is not") from None
+
+
+def posted_body(posted: Json, tool: str, content_type: str) -> bytes:
+    """The body of a request in its `postData`: a text, base64, or the fields of a form."""
+    if not isinstance(posted, dict):
+        return b""
+    text = posted.get("text")
+    if isinstance(text, str) and text:
+        if "base64" in (posted.get("encoding"), posted.get("_encoding")):
+            return bytes_of_base64(text)
+        is_form = "multipart/" in content_type.lower()
+        if is_form and UNREADABLE in text:
+            raise Unusable("is a form with a file, of which the tool has lost bytes")
+        return bytes_of_text(text, content_type, tool)
+    for name in ("_file", "_sha1"):  # Playwright's
+        if isinstance(posted.get(name), str):
+            raise Unusable("has the body of its request in another file, which is not read")
+    fields = listed_fields(posted.get("params"))
+    if not fields:
+        return b""
+    if "multipart/" in content_type.lower():
+        return multipart(fields, parameters(content_type).get("boundary", ""))
+    pairs = [(one["name"], one["value"]) for one in fields]
+    return urlencode(pairs, errors="replace").encode()
+
+
+def listed_fields(params: Json) -> List[Dict[str, str]]:
+    """The fields of a form: name and value, and of files what they are called and their type."""
+    found = []
+    for one in params if isinstance(params, list) else ():
+        if not isinstance(one, dict) or not isinstance(one.get("name"), str):
+            continue
+        field = {key: value for key, value in one.items() if isinstance(value, str)}
+        if "fileName" in field and not field.get("value"):
+            raise Unusable("is a form with a file, whose bytes are not in the HAR")
+        field.setdefault("value", "")
+        found.append(field)
+    return found
+
+
+def multipart(fields: List[Dict[str, str]], boundary: str) -> bytes:
+    """A form of several parts, with the boundary that its request names."""
+    if not boundary:
+        raise Unusable("is a form whose boundary is not in the HAR")
+    lines: List[str] = []
+    for field in fields:
+        told = f'Content-Disposition: form-data; name="{field["name"]}"'
+        if "fileName" in field:
+            told += f'; filename="{field["fileName"]}"'
+        lines += [f"--{boundary}", told]
+        if field.get("contentType"):
+            lines.append(f"Content-Type: {field['contentType']}")
+        lines += ["", field["value"]]
+    return utf8("\r\n".join([*lines, f"--{boundary}--", ""]))
+
+
+# === importing/har ===========================================================
+# HAR 1.2 files, as browsers, proxies and test tools write them, read as captures.  Pure.
+
+
+HAR_BEGINS = re.compile(rb'\s*\{.{0,4000}?"log"\s*:\s*\{', re.DOTALL)
+HAR_HOLDS = re.compile(rb'"(?:entries|creator|browser)"\s*:')
+
+
+GZIP_BEGINS = b"\x1f\x8b"
+HUGE = 1e12  # no number of bytes, and no number of milliseconds
+MARK_LENGTH = 3  # of a byte order mark, which browsers count and leave out of the text
+NOT_DECODED = ("audio/", "image/", "video/", "application/octet-stream")
+
+
+def is_har(data: bytes) -> bool:
+    """Whether a file is a HAR, or the beginning of one."""
+    begun = as_utf8(data[:TOLD_BY])
+    return bool(HAR_BEGINS.match(begun) and HAR_HOLDS.search(begun))
+
+
+def exchanges_in_har(data: bytes, name: str) -> Iterator[Find]:
+    """What each entry of a HAR holds."""
+    try:
+        entries, tool = entries_in(data)
+    except Unusable as why:
+        yield unusable(name, why)
+        return
+    for number, entry in enumerate(entries, 1):
+        place = f"{name}: entry {number}"
+        method, url = text_within(entry, "request", "method"), text_within(entry, "request", "url")
+        if method and url:
+            place += f", {method} {told_url(url)}"
+        try:
+            yield Find(place, capture_of(entry, tool))
+        except Unusable as why:
+            yield unusable(place, why)
+        except Refused as refused:
+            yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
+
+
+def entries_in(data: bytes) -> Tuple[List[Json], str]:
+    """The entries of a HAR, and the name of the tool that wrote it."""
+    if len(data) > LARGEST_FILE:
+        raise Unusable(f"is larger than {LARGEST_FILE >> 20} MiB")
+    try:
+        value = parse_json(as_utf8(data))
+    except ValueError as error:
+        raise Unusable(f"is no HAR: {error}") from None
+    entries = within(value, "log", "entries")
+    if not isinstance(entries, list):
+        raise Unusable("is no HAR: it has no array log.entries")
+    if not entries:
+        raise Unusable("holds no entry")
+    return entries, text_within(value, "log", "creator", "name").lower()
+
+
+def text_within(value: Json, *names: str) -> str:
+    """A text inside nested objects; empty where there is none."""
+    found = within(value, *names)
+    if isinstance(found, str):
+        return found
+    return ""
+
+
+def number_within(value: Json, *names: str) -> float:
+    """A number inside nested objects; -1, as HAR says it, where there is none."""
+    found = within(value, *names)
+    if isinstance(found, (int, float)) and not isinstance(found, bool) and abs(found) < HUGE:
+        return found
+    return -1
+
+
+def list_within(value: Json, *names: str) -> List[Json]:
+    """An array inside nested objects; empty where there is none."""
+    found = within(value, *names)
+    if isinstance(found, list):
+        return found
+    return []
+
+
+def capture_of(entry: Json, tool: str) -> Capture:
+    """The exchange that an entry holds."""
+    request = asked_in(entry, tool)
+    check_answered(entry)
+    status = int(number_within(entry, "response", "status"))
+    headers = header_pairs(list_within(entry, "response", "headers"))
+    content_type = text_within(entry, "response", "content", "mimeType")
+    if content_type and not any(name.lower() == "content-type" for name, _ in headers):
+        headers += (("Content-Type", content_type),)
+    capture = Capture(request, status, headers, b"")
+    body = answered_body(entry, capture, tool)
+    if body is None:
+        body = listed_events(entry)
+    if body is None and status not in NO_BODY and request.method != "HEAD":
+        raise Unusable(missing_body(entry))
+    body = body or b""
+    return Capture(request, status, headers, body, arrivals_of(entry, capture.content_type, body))
+
+
+# --- what was asked ---
+
+
+def asked_in(entry: Json, tool: str) -> Request:
+    """The request of an entry, if it is for a provider."""
+    asked = within(entry, "request")
+    method, url = text_within(asked, "method"), text_within(asked, "url")
+    if not method or not url:
+        raise Unusable("has no request")
+    if is_websocket(entry, url):
+        raise Unusable("is a WebSocket, which is not played", is_other=True)
+    if not url.lower().startswith(("http://", "https://", "/")):
+        raise Unusable(UNRELATED, is_other=True)
+    if "?" not in url:
+        pairs = header_pairs(list_within(asked, "queryString"))
+        url = url.partition("#")[0] + "?" * bool(pairs) + urlencode(pairs, errors="replace")
+    lines = header_pairs(list_within(asked, "headers"))
+    kind = text_within(asked, "postData", "mimeType")
+    if kind and not any(name.lower() == "content-type" for name, _ in lines):
+        lines += (("Content-Type", kind),)
+    request = request_of(method, url, lines)
+    try:
+        body = posted_body(within(asked, "postData"), tool, request.headers.get("content-type", ""))
+    except Unusable:
+        wire_of(request)  # what is none of ours has no further reason
+        raise
+    request = request_of(method, url, lines, body)
+    wire_of(request)
+    if not body and number_within(asked, "bodySize") > 0:
+        raise Unusable("has no body of its request in it")
+    return request
+
+
+def is_websocket(entry: Json, url: str) -> bool:
+    """Whether an entry is a WebSocket, by its URL or by the members of Chrome and mitmproxy."""
+    if url.lower().startswith(("ws:", "wss:")) or isinstance(
+        within(entry, "_webSocketMessages"), list
+    ):
+        return True
+    return text_within(entry, "_resourceType") == "websocket"
+
+
+def header_pairs(listed: Sequence[Json]) -> Headers:
+    """Header lines: objects with name and value or, as Slack's client has them, arrays of both.
+
+    Playwright joins lines of one name with line feeds."""
+    pairs: List[Tuple[str, str]] = []
+    for one in listed:
+        name, value = within(one, "name"), within(one, "value")
+        if isinstance(one, list) and len(one) == 2:
+            name, value = one
+        if isinstance(name, str) and isinstance(value, str):
+            pairs += [(name, line.strip()) for line in value.split("\n")]
+    return tuple(pairs)
+
+
+# --- what was answered ---
+
+
+def check_answered(entry: Json) -> None:
+    """Unusable, if there was no answer, or not all of it."""
+    places = (("response", "_error"), ("response", "_failureText"), ("_error",))
+    problem = next(filter(None, (text_within(entry, *place) for place in places)), "")
+    if within(entry, "_wasAborted") is True:
+        problem = problem or "aborted"
+    told = problem[:200]
+    status = number_within(entry, "response", "status")
+    if status < 100:
+        raise Unusable("had no answer" + f": {told}" * bool(told))
+    if told:
+        raise Unusable(f"was broken off: {told}")
+    if not 200 <= status < 600:
+        raise Unusable(f"has the status {status}, which is none from 200 to 599")
+
+
+def answered_body(entry: Json, capture: Capture, tool: str) -> Optional[bytes]:
+    """The body of an answer, its codings undone; None if it is not in the entry."""
+    content = within(entry, "response", "content")
+    text = text_within(content, "text")
+    if not text:
+        if capture.header("content-length") == "0":
+            return b""
+        return None
+    coding = capture.header("content-encoding")
+    if text_within(content, "encoding").lower() == "base64":
+        body = bytes_of_base64(text)
+    else:
+        body = bytes_of_text(text, capture.header("content-type"), tool)
+    # Tools undo codings and leave the header; mitmproxy keeps what it can't undo as it is.
+    is_coded = body.startswith(GZIP_BEGINS) or not is_utf8(body)
+    if coding and is_coded and not capture.content_type.startswith(NOT_DECODED):
+        names = [name.strip().lower() for name in coding.split(",")]
+        return decoded(body, names, LARGEST_FILE)
+    check_uncut(content, body)
+    return body
+
+
+def check_uncut(content: Json, body: bytes) -> None:
+    """Unusable, if a body is shorter than the tool has seen."""
+    size, saved = number_within(content, "size"), number_within(content, "compression")
+    # By the specification `size` is without coding; mitmproxy's is with it.
+    if within(content, "compression") is not None:
+        size = min(size, size + saved)
+    if len(body) + MARK_LENGTH < size:
+        raise Unusable(f"is cut off: the file has {len(body)} of {int(size)} bytes of the answer")
+
+
+def missing_body(entry: Json) -> str:
+    """Why the body of an answer is not there."""
+    content = within(entry, "response", "content")
+    for name in ("_file", "_sha1"):
+        if text_within(content, name):
+            return (
+                "has its answer in another file, which is not read; Playwright's option "
+                'content: "embed" keeps all in one'
+            )
+    comment = text_within(content, "comment")
+    told = f" ({comment[:100]})" * bool(comment)
+    return f"has no body of the answer in it{told}; browsers drop what is large or streamed"
+
+
+def listed_events(entry: Json) -> Optional[bytes]:
+    """A stream of the events that Chrome lists, where it has not kept their bytes."""
+    frames: List[str] = []
+    for message in list_within(entry, "_eventSourceMessages"):
+        name, data = text_within(message, "eventName"), text_within(message, "data")
+        lines = [f"data: {line}" for line in data.split("\n")]
+        if name not in ("", "message"):
+            lines.insert(0, f"event: {name}")
+        frames.append("\n".join([*lines, "", ""]))
+    if not frames:
+        return None
+    return utf8("".join(frames))
+
+
+# --- when ---
+
+
+def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, ...]:
+    """When an answer came: a HAR knows of its first and its last byte, and Chrome's of each event.
+    What lies between is taken for even."""
+    wait, receive = (
+        number_within(entry, "timings", "wait"),
+        number_within(entry, "timings", "receive"),
+    )
+    if wait < 0 or not body:
+        return ()
+    receive = max(receive, 0)
+    frames = frames_of(content_type, body)
+    times = event_seconds(entry, frames)
+    if not times:
+        gap = receive / max(1, len(frames) - 1)
+        times = [gap * number / 1000 for number in range(len(frames))]
+        if len(frames) == 1:
+            times = [receive / 1000]
+    sizes = running_sizes(frames)
+    return tuple(Arrival(wait / 1000 + time, size) for time, size in zip(times, sizes))
+
+
+def frames_of(content_type: str, body: bytes) -> List[bytes]:
+    """The events of a stream, or a whole body as one."""
+    if content_type not in STREAM_TYPES:
+        return [body]
+    try:
+        return TEXT_CUTS[framing_of(body)](body) or [body]
+    except (KeyError, ValueError):
+        return [body]
+
+
+def running_sizes(frames: Sequence[bytes]) -> List[int]:
+    """How many bytes there are with each frame."""
+    sizes: List[int] = []
+    for frame in frames:
+        sizes.append(len(frame) + sum(sizes[-1:]))
+    return sizes
+
+
+def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:
+    """Seconds from the first event to each, where Chrome lists just these."""
+    times = [number_within(one, "time") for one in list_within(entry, "_eventSourceMessages")]
+    told = sum(1 for frame in frames if SSE.data(frame))
+    if not times or not len(times) == told == len(frames) or times != sorted(times):
+        return []
+    return [time - times[0] for time in times]
+
+
+# === importing/guesses =======================================================
+# Which API an answer is from, where nobody knows what was asked.  Pure.
+
+
+# By provider, operation and API: members by path, and what they are; None: whatever is there.  The
+# first that holds for an answer, or for one of the first events of a stream, counts.
+Sign = Mapping[str, Optional[Tuple[str, ...]]]
+SIGNS: Tuple[Tuple[str, Sign], ...] = (
+    ("openai generate chat", {"object": ("chat.completion", "chat.completion.chunk")}),
+    ("openai generate completions", {"object": ("text_completion",)}),
+    ("openai generate responses", {"object": ("response",)}),
+    ("openai generate responses", {"type": ("response.created", "response.queued")}),
+    ("openai generate compact", {"object": ("response.compaction",)}),
+    ("openai count_tokens input_tokens", {"object": ("response.input_tokens",)}),
+    ("openai embed embeddings", {"object": ("list",), "data.0.object": ("embedding",)}),
+    ("openai models models", {"object": ("list",), "data.0.object": ("model",)}),
+    ("openai moderate moderations", {"results.0.categories": None, "results.0.flagged": None}),
+    ("openai image generations", {"created": None, "data.0.b64_json": None}),
+    ("openai image generations", {"created": None, "data.0.url": None}),
+    ("anthropic generate messages", {"type": ("message", "message_start")}),
+    ("anthropic models models", {"data.0.type": ("model",)}),
+    ("cohere generate chat", {"type": ("message-start",)}),
+    ("cohere generate chat", {"message.content": None, "finish_reason": None}),
+    ("cohere generate chat", {"message.tool_calls": None, "finish_reason": None}),
+    ("cohere embed embed", {"embeddings": None, "response_type": None}),
+    ("cohere embed embed", {"embeddings": None, "meta.api_version": None}),
+    ("cohere rerank rerank", {"results.0.relevance_score": None, "meta.api_version": None}),
+    ("openai rerank rerank", {"results.0.relevance_score": None}),
+    ("ollama generate chat", {"created_at": None, "message.role": None, "done": None}),
+    ("ollama generate generate", {"created_at": None, "response": None, "done": None}),
+    ("ollama embed embed", {"embeddings": None, "total_duration": None}),
+    ("gemini generate generateContent", {"candidates": None}),
+    ("gemini generate generateContent", {"promptFeedback": None}),
+    ("gemini count_tokens countTokens", {"totalTokens": None}),
+    ("gemini embed embedContent", {"embedding.values": None}),
+    ("gemini embed batchEmbedContents", {"embeddings.0.values": None}),
+    ("bedrock generate converse", {"output.message": None, "stopReason": None, "metrics": None}),
+    ("bedrock generate converse", {"role": ("assistant",)}),
+    ("bedrock generate invoke", {"bytes": None}),
+    ("bedrock generate invoke", {"output.message": None, "stopReason": None}),
+    ("bedrock generate invoke", {"generation": None, "stop_reason": None}),
+    ("bedrock generate invoke", {"results.0.outputText": None}),
+    ("openai generate ocr", {"pages.0.markdown": None}),
+)
+# The same of errors, of which only the provider is told: of any of its APIs.
+ERROR_SIGNS: Tuple[Tuple[str, Sign], ...] = (
+    ("anthropic generate messages", {"type": ("error",), "error.type": None}),
+    ("gemini generate generateContent", {"error.status": None, "error.code": None}),
+    ("openai generate chat", {"error.message": None, "error.type": None}),
+)
+
+# Whose they are instead, by a header of the answer or a member of it.
+AZURE_HEADERS = ("x-ms-region", "apim-request-id", "x-ms-deployment-name")
+AWS_HEADERS = ("x-amzn-requestid", "x-amzn-bedrock-invocation-latency")
+VERTEX_MEMBERS = ("createTime", "usageMetadata.trafficType", "0.usageMetadata.trafficType")
+VERTEX_CLAUDE_ID = "msg_vrtx_"
+
+EVENTS_LOOKED_AT = 100  # of a stream that are looked at
+
+
+def api_of(capture: Capture) -> Optional[WireFormat]:
+    """The format of the API that gave an answer; None if it can't be told."""
+    signs = SIGNS
+    if capture.status >= 400:
+        signs = ERROR_SIGNS
+    for value in values_of_answer(capture):
+        for name, sign in signs:
+            if holds_sign(value, sign):
+                return wire_called(*host_of(capture, value, *name.split(" ")))
+    return None
+
+
+def is_streamed(capture: Capture) -> bool:
+    """Whether an answer is a stream."""
+    return bool(stream_framing(capture))
+
+
+def stream_framing(capture: Capture) -> str:
+    """The title of the framing that an answer is in; empty for a whole one."""
+    kind = framing_of_answer(Original(capture.status, capture.headers, capture.body))
+    # Of arrays only Google's are streams.
+    if kind == JsonArray.title and b'"candidates"' not in capture.body:
+        return ""
+    return kind
+
+
+def values_of_answer(capture: Capture) -> Iterator[Json]:
+    """A whole answer, or the first events of a stream, as JSON; what is none is left out."""
+    kind = stream_framing(capture)
+    frames = [capture.body]
+    try:
+        if kind:
+            frames = TEXT_CUTS[kind](capture.body)
+    except ValueError:
+        return
+    decoders = {one.title: one.decoded for one in (SSE, NDJSON, JsonArray, EventStream)}
+    for frame in frames[:EVENTS_LOOKED_AT]:
+        try:
+            if kind:
+                yield decoders[kind](frame)[1]
+            else:
+                yield parse_json(frame)
+        except ValueError:
+            continue
+
+
+def holds_sign(value: Json, sign: Sign) -> bool:
+    """Whether a value has all members of a sign."""
+    for path, allowed in sign.items():
+        found = member(value, path)
+        if found is None or (allowed and found not in allowed):
+            return False
+    return True
+
+
+def member(value: Json, path: str) -> Json:
+    """What a path such as data.0.object leads to; None where there is nothing."""
+    for name in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def host_of(
+    capture: Capture, value: Json, provider: str, operation: str, api: str
+) -> Tuple[str, str, str]:
+    """Whose API it is: others have OpenAI's, Anthropic's and Google's forms, too."""
+    if provider == "openai" and any(map(capture.header, AZURE_HEADERS)):
+        provider = "azure"
+    if provider == "anthropic" and api == "messages":
+        if any(map(capture.header, AWS_HEADERS)):
+            return "bedrock", operation, "invoke"
+        if str(member(value, "id")).startswith(VERTEX_CLAUDE_ID):
+            provider = "vertex_ai"
+    if provider == "gemini" and any(member(value, path) is not None for path in VERTEX_MEMBERS):
+        provider = "vertex_ai"
+    return provider, operation, api
+
+
+def wire_called(provider: str, operation: str, api: str) -> Optional[WireFormat]:
+    """The format of an API by its names; the plain one where it has dialects."""
+    for wire in WIRE_FORMATS:
+        if (wire.provider, wire.operation, wire.api) == (provider, operation, api):
+            return wire
+    return None
+
+
+# === importing/makings =======================================================
+# Of a find the recording that answers as it did.  Pure.
+
+
+NOBODYS_FORM = (
+    "holds no request, and its answer is in the form of no API that is known; curl -v tells what "
+    "was asked"
+)
+
+
+def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
+    """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
+    if find.capture is None:
+        return Made("", reason=find.reason or "holds nothing that was answered")
+    try:
+        check_status(find.capture.status, keeps_errors)
+        check_json(find.capture)
+        if find.capture.request is None:
+            return made_of_answer(find.capture)
+        return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
+    except Unusable as why:
+        return Made("", reason=why.reason)
+
+
+def check_status(status: int, keeps_errors: bool) -> None:
+    """Unusable, if answers of a status are not kept."""
+    if 300 <= status < 400:
+        raise Unusable(f"leads elsewhere (status {status})")
+    if status >= 500:
+        raise Unusable(f"is an error of the provider's server ({status}), which is never kept")
+    if status >= 400 and not keeps_errors:
+        raise Unusable(f"is an error ({status}); with --record-errors it is kept, too")
+
+
+def check_json(capture: Capture) -> None:
+    """Unusable, if an answer says that it is JSON, and is cut off or mixed with something else."""
+    if capture.content_type != "application/json" or not capture.body or is_streamed(capture):
+        return
+    try:
+        parse_json(capture.body)
+    except ValueError as error:
+        raise Unusable(f"is not the JSON that it says it is: {error}") from None
+
+
+def made_of_exchange(capture: Capture, request: Request, lacks_body: bool) -> Made:
+    """The recording of an answer to a request, which is read as it will be when it comes here."""
+    home, params = wire_of(request)
+    wire = home
+    if home.operation != OTHER:
+        wire, params = route(away_from_home(request))
+    if lacks_body:
+        call = replace(wire.begun(request, params), stream=is_streamed(capture))
+        return at_home(home, wire, made_for_any(wire, call, capture))
+    try:
+        body = wire.body(request) if isinstance(wire, Other) else Answerer.body(wire, request)
+        call = wire.read(request, params, body)
+    except BadField as wrong:
+        raise Unusable(f"is no request to {wire.provider}: {wrong}") from None
+    except Refused as refused:
+        raise Unusable(f"is no request to {wire.provider}: {refused.message}") from None
+    return at_home(home, wire, made_of(wire, call, capture))
+
+
+def away_from_home(request: Request) -> Request:
+    """A request without its Host: whoever asks this server names another."""
+    others = {name: value for name, value in request.headers.items() if name != "host"}
+    return request.with_headers(others)
+
+
+def at_home(home: WireFormat, wire: WireFormat, made: Made) -> Made:
+    """The recording of an API that was asked on its own host, which may speak a dialect, and whose
+    path may be another provider's here."""
+    if made.reason or home is wire:
+        return made
+    spec = parse_json(made.files[made.mock])
+    if home.provider != wire.provider:  # Azure's /openai/v1 is Groq's and Bedrock's, too
+        spec["match"]["provider"] = [wire.provider, home.provider]
+    if home.dialect != wire.dialect:
+        spec = {"name": spec.pop("name"), "dialect": home.dialect, **spec}
+    return replace(made, files={**made.files, made.mock: mock_file(spec)})
+
+
+def made_of_answer(capture: Capture) -> Made:
+    """The recording of an answer alone, for whatever its API is asked."""
+    wire = api_of(capture)
+    if wire is None:
+        raise Unusable(NOBODYS_FORM)
+    query: Dict[str, str] = {}
+    stream = is_streamed(capture)
+    if stream and capture.content_type == "application/json":
+        query["alt"] = "json"  # with which Google streams an array
+    call = replace(wire.begun(Request("POST", "/", query), {}), stream=stream)
+    return made_for_any(wire, call, capture)
+
+
+def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
+    """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
+    secrets: Sequence[str] = ()
+    if capture.request:
+        secrets = own_secrets(capture.request)
+    scrubber = Scrubber(secrets)
+    match: Dict[str, Json] = {"provider": call.provider}
+    if call.operation == OTHER:
+        match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}
+    elif capture.status < 400 or capture.request:
+        if call.operation != "generate":
+            match["operation"] = call.operation
+        if has_one_api(wire, call):
+            match["api"] = call.api
+    if call.model:
+        match["model"] = scrubber.matcher(call.model)
+    if call.operation == "generate" and capture.status < 400:
+        match["stream"] = call.stream
+    made = made_with(match, wire, call, capture, scrubber)
+    if made.reason:
+        return made
+    # Mocks are asked in the order of their names, and this one would take what others are for: it
+    # goes behind them, the less it asks the further.
+    last = "z" * (1 + ("model" not in match) + ("api" not in match))
+    return renamed(made, f"{last}-any-{made.name}")
+
+
+def has_one_api(wire: WireFormat, call: Call) -> bool:
+    """Whether nobody but this API has the route of a call: others may be told by the body alone."""
+    found = [
+        other for other, _ in owners(call.method, call.path) if other.provider == wire.provider
+    ]
+    return all(
+        other.api == wire.api for other in found if not set(other.routes).isdisjoint(wire.routes)
+    )
+
+
+# === importing/sources =======================================================
+# The files that are named to be imported, and what they hold.  May touch files.
+
+
+MOST_FILES = 10_000  # of a directory
+FILE_ENDINGS = (".json", ".har")  # of those of a directory that are looked at
+READ_HERE = (
+    "--import reads HAR files, what curl -is, curl -isN --raw, curl -v and curl --trace print, and "
+    "aimock's fixtures"
+)
+
+# The beginnings of files that are no JSON.
+BEGINNINGS: Tuple[Tuple[bytes, str], ...] = (
+    (rb"\x1f\x8b", "is compressed; gunzip it first"),
+    (rb"PK\x03\x04", "is an archive; unpack it first"),
+    (
+        rb"\d{2,9}:\d",
+        "holds flows of mitmproxy; mitmdump -nr FILE --set hardump=FILE.har makes a HAR of them",
+    ),
+    (
+        rb"(?:data|event|id|retry):|:",
+        "is an event stream without its head, which curl -is prints before it",
+    ),
+    (rb"(?s).{0,4000}^interactions:", "is a cassette of VCR"),
+    (rb'\{[^\n]*"custom_id"', "is a batch file of OpenAI, with requests or answers alone"),
+    (rb"#!|//|import |from |export |const |module\.", "is a program"),
+)
+
+
+@record
+class Source:
+    """A file to import: `name` is how it is called in what is made of it, and `found` whether it
+    was found in a directory, where it may be something else."""
+
+    path: str
+    name: str
+    found: bool = False
+
+
+def sources_of(path: str) -> Iterator[Source]:
+    """The files that a word of the command line names: a directory means the JSON and HAR files in
+    it, as deep as they lie, in the order in which aimock reads them.  Unusable, if there are too
+    many."""
+    if not os.path.isdir(path):
+        yield Source(path, stem_of(os.path.basename(path)))
+        return
+    count = 0
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name != "node_modules" and name[0] != ".")
+        for name in sorted(names):
+            if not name.endswith(FILE_ENDINGS) or name[0] == ".":
+                continue
+            count += 1
+            if count > MOST_FILES:
+                raise Unusable(f"has more than {MOST_FILES} files; name some of them")
+            inner = os.path.join(folder, name)
+            yield Source(inner, stem_of(os.path.relpath(inner, path)), found=True)
+
+
+def stem_of(path: str) -> str:
+    """The name of a file, without what it ends with."""
+    return os.path.splitext(path)[0]
+
+
+def content_of_source(path: str) -> bytes:
+    """The bytes of a file; Unusable if it can't be read, is empty or too large."""
+    try:
+        # A pipe is read, too, and none of them for ever.
+        with open(path, "rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except MemoryError:
+        raise Unusable("there is not enough memory to read it") from None
+    except FileNotFoundError:
+        hint = ""
+        if path.isdecimal():
+            hint = "; a number behind --import is a file, too, and a port has no use beside it"
+        raise Unusable(f"there is no such file{hint}") from None
+    except (OSError, ValueError) as error:
+        raise Unusable(f"can't be read: {getattr(error, 'strerror', '') or error}") from None
+    if len(data) > LARGEST_FILE:
+        raise Unusable(f"has more than {LARGEST_FILE >> 20} MiB")
+    data = as_utf8(data)
+    if not data.strip():
+        raise Unusable("is empty")
+    return data
+
+
+def document_of(data: bytes) -> Json:
+    """What a file says as JSON; Unusable with what it may be instead."""
+    try:
+        return parse_json(data)
+    except ValueError as error:
+        for beginning, what in BEGINNINGS:
+            if re.match(beginning, data[:8192], re.MULTILINE):
+                raise Unusable(what) from None
+        if data.lstrip()[:1] in (b"{", b"["):
+            raise Unusable(f"is no JSON: {error}") from None
+        raise Unusable("is nothing that can be imported") from None
+
+
+# --- documents of others ---
+
+
+def is_mock(value: Json) -> bool:
+    """Whether a document is a mock, or some, as this server has them."""
+    one = first_of(value)
+    return isinstance(one, dict) and not one.keys().isdisjoint(("response", "responses"))
+
+
+def is_configuration(value: Json) -> bool:
+    """Whether a document is a configuration of aimock's."""
+    services = ("llm", "mcp", "a2a", "agui", "vector")
+    return isinstance(value, dict) and not value.keys().isdisjoint(services)
+
+
+def has(*names: str) -> Callable[[Json], bool]:
+    """Whether a document, or the first of several, has members of all these names."""
+
+    def holds(value: Json) -> bool:
+        one = first_of(value)
+        return isinstance(one, dict) and one.keys() >= set(names)
+
+    return holds
+
+
+def first_of(value: Json) -> Json:
+    """The first of an array; all else is itself."""
+    return value[0] if isinstance(value, list) and value else value
+
+
+# In this order; what a document is, and what would do.
+DOCUMENTS: Mapping[str, Callable[[Json], bool]] = {
+    "holds mappings of WireMock": has("mappings"),
+    "is a mapping of WireMock": has("request", "response"),
+    "is a configuration of aimock; import the fixtures that it names": is_configuration,
+    "is a mock of this server already, and belongs into the mocks/ of a data directory": is_mock,
+    "is a cassette of VCR": has("interactions"),
+    "is a collection of Postman": has("info", "item"),
+    "is a recording of nock": has("scope", "method", "path"),
+    "holds expectations of MockServer": has("httpRequest"),
+    "is a batch file of OpenAI, with requests or answers alone": has("custom_id"),
+    "is an answer without its head, which curl -is prints before it": lambda value: (
+        has("object", "id")(value) or has("candidates")(value) or has("type", "role")(value)
+    ),
+    "is a request without its answer": lambda value: (
+        has("messages")(value) or has("contents")(value) or has("model", "input")(value)
+    ),
+    "has no entries; a HAR has log.entries": has("log"),
+}
+
+
+def what_it_is(value: Json) -> str:
+    """What a document is that can't be imported, and what would do."""
+    for what, holds in DOCUMENTS.items():
+        if holds(value):
+            return what
+    if isinstance(within(value, "fixtures"), dict):
+        return 'is no file of fixtures: its "fixtures" is no array'
+    return "is nothing that can be imported"
+
+
+# === importing/command =======================================================
+# What --import does: files become mocks in a data directory, and all of it is told.
+
+# May touch files.
+
+
+IMPORTED_FOLDER = "mocks/imported"
+MOST_NAME = 80  # characters of what a file of mocks is called
+MOST_SAME = 1000  # files of mocks that are called the same
+MOST_LINES_TOLD = 50  # lines of a file, of a kind
+
+
+# Files of exchanges: what they are called, how one is known, and what it holds.
+EXCHANGES: Mapping[str, Tuple[Callable[[bytes], bool], Callable[[bytes, str], Iterable[Find]]]] = {
+    "HAR": (is_har, exchanges_in_har),
+    "transcript of curl": (is_curl, exchanges_in_transcript),
+}
+
+
+@record
+class Imported:
+    """What became of files: lines for people, whether one of them was bad, how many mocks are there
+    now, and why no more could be written, if that is so."""
+
+    lines: Tuple[str, ...]
+    is_bad: bool
+    count: int
+    problem: str = ""
+
+
+class Import:
+    """Makes mocks of files in a data directory."""
+
+    def __init__(self, root: str, keeps_errors: bool = False) -> None:
+        self.root, self.keeps_errors = root, keeps_errors
+        self.folder = Folder(root, lambda line: None)  # what is wrong is raised, not said
+        self.lines: List[str] = []
+        self.bad = self.unused = self.made = self.already = 0
+        self.fixtures: List[Tuple[Source, FixtureMocks]] = []
+
+    def run(self, words: Iterable[str]) -> None:
+        """Import the files that words of the command line name."""
+        for word in words:
+            try:
+                taken = sum([self.take(source) for source in list(sources_of(word))])
+                if not taken and os.path.isdir(word):
+                    raise Unusable("there is nothing in it that can be imported")
+            except Unusable as error:
+                self.bad += 1
+                self.lines.append(f"{told_path(word)}: {error}")
+        self.save_fixtures()
+        if any(found.has_turns for _, found in self.fixtures):
+            self.lines.append(EXACT_TURNS)
+        if self.bad:
+            self.lines.append(READ_HERE)
+
+    def take(self, source: Source) -> bool:
+        """Import a file; false if nothing of it can be used."""
+        try:
+            is_used = self.take_content(source, content_of_source(source.path))
+        except Unusable as error:
+            self.lines.append(f"{told_path(source.path)}: {error}")
+            is_used = False
+        self.bad += not (is_used or source.found)
+        return is_used
+
+    def take_content(self, source: Source, data: bytes) -> bool:
+        """Import what is in a file; the mocks of fixtures are written later, all together."""
+        for kind, (is_one, exchanges) in EXCHANGES.items():
+            if is_one(data):
+                return self.take_exchanges(source.path, kind, exchanges(data, source.path))
+        document = document_of(data)
+        if not is_fixtures(document):
+            raise Unusable(what_it_is(document))
+        found = fixture_mocks(document)
+        self.fixtures.append((source, found))
+        return bool(found.mocks)
+
+    def take_exchanges(self, path: str, kind: str, finds: Iterable[Find]) -> bool:
+        """Record the exchanges of a file."""
+        saved: List[str] = []
+        unused: List[str] = []
+        others = 0
+        for find in finds:
+            made = Made("", reason=find.reason)
+            if not find.reason:
+                made = made_of_find(find, self.keeps_errors)
+            file, reason = "", made.reason
+            if not reason:
+                file, reason = self.folder.placed(made)
+            place = find.place.partition(f"{path}: ")[2] or find.place
+            if find.is_other:
+                others += 1
+            elif not reason:
+                self.made += 1
+                saved.append(f"{file} made, of {place}")
+            elif reason == ALREADY and not self.is_there(made, file):
+                unused.append(f"{place}: {file} answers the same with something else")
+            elif reason == ALREADY:
+                self.already += 1
+                saved.append(f"{file} is there already, of {place}")
+            else:
+                unused.append(f"{place}: {reason}")
+        count = len(saved) + len(unused)
+        told = f"{told_path(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
+        if others:
+            told += f", and {counted_as(others, 'other')} that no provider has to do with"
+        self.lines.append(told)
+        self.unused += len(unused)
+        self.tell("", saved)
+        self.tell("not used: ", unused)
+        return bool(saved)
+
+    def is_there(self, made: Made, mock: str) -> bool:
+        """Whether a recording is as it was saved before, but for when its events came."""
+        name = mock.rpartition("/")[2][: -len(".json")]
+        same = made if name == made.name else renamed(made, name)
+        return all(
+            has_content(os.path.join(self.root, file), data)
+            for file, data in same.files.items()
+            if not file.endswith(TIMES_EXTENSION)
+        )
+
+    def save_fixtures(self) -> None:
+        """Write the mocks of fixtures, those of a file into one, so that their order stays."""
+        names = ordered_names([source.name for source, _ in self.fixtures])
+        for name, (source, found) in zip(names, self.fixtures):
+            path = told_path(source.path)
+            count = found.used + len(found.unusable)
+            self.lines.append(f"{path}: {found.used} of {counted_as(count, 'fixture')} of aimock")
+            if found.mocks:
+                self.lines.append(f"  {self.saved(name, found.mocks)}")
+            self.unused += len(found.unusable)
+            self.tell("not used: ", found.unusable)
+            self.tell("", found.notes)
+
+    def tell(self, before: str, lines: Sequence[str]) -> None:
+        """Add lines below what they are about."""
+        self.lines += [f"  {before}{without_keys(line)}" for line in lines[:MOST_LINES_TOLD]]
+        if len(lines) > MOST_LINES_TOLD:
+            self.lines.append(f"  {before}{len(lines) - MOST_LINES_TOLD} more")
+
+    def saved(self, name: str, mocks: Sequence[Json]) -> str:
+        """Write mocks into a file of their own, and tell which; OSError where that can't be."""
+        data = utf8(indented(list(mocks)) + "\n")
+        os.makedirs(self.root, exist_ok=True)
+        folder = inside(os.path.realpath(self.root), IMPORTED_FOLDER)
+        with turn(folder):
+            for file in file_names(name):
+                is_new = added_file(os.path.join(folder, file), data)
+                if is_new is None:
+                    continue
+                told = f"{IMPORTED_FOLDER}/{file}"
+                if not is_new:
+                    self.already += len(mocks)
+                    return f"{told} is there already"
+                self.made += len(mocks)
+                return f"{told} made, with {counted_as(len(mocks), 'mock')}"
+        raise OSError(f"there are {MOST_SAME} files called {name}.json")
+
+    def summary(self) -> str:
+        """What was made, in a line."""
+        told = f"{counted_as(self.made, 'mock')} made in {self.root}"
+        if self.already:
+            told += f", {self.already} there already"
+        if self.unused:
+            told += f", {counted_as(self.unused, 'entry', 'entries')} not used"
+        if self.bad:
+            told += f", {counted_as(self.bad, 'bad file')}"
+        return told
+
+
+def counted_as(number: int, what: str, several: str = "") -> str:
+    """A number of things in words."""
+    return f"1 {what}" if number == 1 else f"{number} {several or what + 's'}"
+
+
+def file_names(name: str) -> Iterator[str]:
+    """What a file of mocks may be called, the best first."""
+    yield f"{name}.json"
+    for number in range(2, MOST_SAME):
+        yield f"{name}-{number}.json"
+
+
+def added_file(path: str, data: bytes) -> Optional[bool]:
+    """Write a file: true if it is, false if there is one with these bytes already, None if there
+    is another one of that name."""
+    try:
+        write_new(path, data)
+        return True
+    except FileExistsError:
+        return False if has_content(path, data) else None
+
+
+def has_content(path: str, data: bytes) -> bool:
+    """Whether a file has these bytes."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(data) + 1) == data
+    except OSError:
+        return False
+
+
+def told_path(path: str) -> str:
+    """A path for a message."""
+    return without_keys(path)
+
+
+def ordered_names(names: Sequence[str]) -> List[str]:
+    """What the files of mocks are called, in an order in which they are read as their fixtures
+    were; a number is put before where the names are in another."""
+    found = [slug(without_keys(name), MOST_NAME) or "fixtures" for name in names]
+    if len(set(found)) == len(found) and sorted(found, key=lambda one: f"{one}.json") == found:
+        return found
+    digits = len(str(len(found)))
+    return [f"{at:0{digits}}-{name}" for at, name in enumerate(found, 1)]
+
+
+def import_files(words: Iterable[str], root: str, keeps_errors: bool = False) -> Imported:
+    """Import files into a data directory; answers of 4xx are kept, too, if errors are."""
+    run = Import(root, keeps_errors)
+    problem = ""
+    try:
+        run.run(words)
+    except (OSError, Outside) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        problem = f"can't write to {root}: {reason}"
+    return Imported((*run.lines, run.summary()), run.bad > 0, run.made + run.already, problem)
+
+
 # === mocks/explosive =========================================================
 # Which regular expressions may take for ever, seen without running them.  Pure.
 
@@ -45517,6 +48189,7 @@ examples:
   mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
   mock_server.py --check --data mine    what is wrong with those mocks
   mock_server.py --schema > mock.schema.json
+  mock_server.py --import a.har --data mine   mocks of what a browser saw
 
 a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
@@ -45595,6 +48268,8 @@ def argument_kind(option: Option) -> Dict[str, Any]:
         return {"action": "store_const", "const": "1"}
     if option.flag[0] != "-":
         return {"metavar": option.metavar, "nargs": "*"}
+    if option.takes_several:
+        return {"metavar": option.metavar, "action": "extend", "nargs": "+"}
     if option.is_repeatable:
         return {"metavar": option.metavar, "action": "append"}
     return {"metavar": option.metavar}
@@ -45643,9 +48318,29 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
         values.update(recording_places(values, data_directories(values), spelled))
     return values
+
+
+# Options that mean something beside --import.
+BESIDE_IMPORT = ("import", "data", "record_to", "record_errors", "strict")
+
+
+def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says of serving beside --import, which does not."""
+    if not values["import"]:
+        return
+    for option in given:
+        if option.name in BESIDE_IMPORT:
+            continue
+        if option.name == "port":
+            raise BadOption(
+                "--import writes mocks and serves nothing; leave out the port, and start the "
+                "server afterwards"
+            )
+        raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
 
 
 def with_value(word: str) -> str:
@@ -45721,12 +48416,13 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
-    """Print what is wrong with the mocks, or what may be; the exit status."""
+def check_mocks(directories: Sequence[str], is_strict: bool, most: int = sys.maxsize) -> int:
+    """Print what is wrong with the mocks, or what may be, in so many lines at most; the exit
+    status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
     if problems:
-        complain("\n".join(problems))
+        complain("\n".join(shortened_list(problems, most)))
         return 2
     doubtful = doubts_about(mocks.from_files)
     if is_strict:
@@ -45744,8 +48440,31 @@ def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     if doubtful:
         verdict = f"{len(doubtful)} doubtful"
     summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
-    complain("\n".join([*doubtful, *lines, summary]))
+    complain("\n".join([*shortened_list(doubtful, most), *lines, summary]))
     return 0
+
+
+def shortened_list(lines: Sequence[str], most: int) -> List[str]:
+    """The first lines, and how many more there are."""
+    if len(lines) <= most:
+        return list(lines)
+    return [*lines[:most], f"{len(lines) - most} more; --check tells them all"]
+
+
+def import_into(options: Mapping[str, Any]) -> int:
+    """Make mocks of files, check what is then in their data directory, and print what became of
+    all; the exit status."""
+    root = options["record_to"] or next(iter(data_directories(options)), "")
+    if not root:
+        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    imported = import_files(options["import"], root, options["record_errors"])
+    complain("\n".join(imported.lines))
+    if imported.problem:
+        raise OSError(imported.problem)
+    status = 0
+    if imported.count:
+        status = check_mocks([root], bool(options["strict"]), MOST_LINES_TOLD)
+    return 2 if imported.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:
@@ -45889,13 +48608,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not options["check"] and not options["schema"]:
+        if not (options["check"] or options["schema"] or options["import"]):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
+        if options["import"]:
+            return import_into(options)
         return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")

@@ -200,6 +200,17 @@ def test_a_mock_asks_for_it() -> None:
         assert other in told(user("Oh"), HO, BYE)["error"]["message"]
 
 
+def test_it_is_worked_out_only_for_a_call_that_fits_in_all_else() -> None:
+    session = m.Mocks().session("")
+    for number in range(20):
+        match = {"user": f"u{number}", "history": f"{number:016x}"}
+        session.add([{"match": match, "response": {"text": "x"}}])
+    for asked, is_known in (("u1", True), ("Bye", False)):
+        call = call_of(m.OpenAIChat, body={"model": "m", "messages": [HI, HO, user(asked)]})
+        assert session.find(call, m.DEFAULT_SHAPE)[0] is None
+        assert ("history" in call.__dict__) == is_known
+
+
 @cases(
     "match, problem",
     [

@@ -137,7 +137,7 @@ def test_what_only_looks_alike_stays(text: str) -> None:
 def test_what_is_scrubbed_once_is_scrubbed() -> None:
     pieces = [*KEYS.values(), *BECOMES, *STAY, "sk-", "***", "=", "key=", "Bearer ", "password: "]
     for one in pieces:
-        for other in pieces[::3]:
+        for other in pieces[::7]:
             for between in ("", " ", "-"):
                 scrubbed = m.without_keys(one + between + other)
                 assert m.without_keys(scrubbed) == scrubbed

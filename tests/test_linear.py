@@ -52,6 +52,9 @@ def route(path: str) -> Any:
     return m.new_owners("POST", path), m.nearest_path(path, "POST"), m.parse_target(path)
 
 
+LIKE_KEYS = ("sk-", "eyJ", "eyJ.", "Bearer ", "key=", "://a:", "?key=", "sk-a**", "key: a", "a-")
+LIKE_KEYS += ("-----BEGIN PRIVATE KEY-----", "Basic ", "***", "request id: ")
+
 CASES: Dict[str, Callable[[], Any]] = {
     "a template that does not end": lambda: template("{{" + " " * LONG),
     "templates that do not end": lambda: template("{{ a" * LONG),
@@ -85,6 +88,14 @@ CASES: Dict[str, Callable[[], Any]] = {
     "an unknown kind": lambda: fed({"error": {"kind": "over" * LONG}}),
     "an unknown mock": lambda: m.nearest("added-", [f"added-{number}" for number in range(LONG)]),
     "a path in a body": lambda: m.walked({}, "a." * LONG),
+    "what may be keys": lambda: [m.without_keys(one * LONG) for one in LIKE_KEYS],
+    "keys cut over events": lambda: m.Scrubber().frames(
+        [b'data: {"a": "sk-"}\n\n'] * 9000, m.SSE.title
+    ),
+    "a key among many": lambda: re.search(
+        m.Scrubber().matcher("sk-test-1234567 " * 1000)["regex"],
+        "sk-test-1234567 " * 999,  # type: ignore
+    ),
     "digits": lambda: fed({"text": "x", "usage": {"input_tokens": int("1" * 900)}}),
 }
 

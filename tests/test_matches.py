@@ -586,3 +586,54 @@ def test_a_history_is_that_of_answers_as_they_are_replayed() -> None:
             histories.append((matched(call)["history"], call.history))
         asked, replayed = histories
         assert asked[0] == replayed[1] == replayed[0] != asked[1], form.kind
+
+
+# --- secrets ---
+
+OWN = "own-credential-0123456789abcdef"
+KEYS = (OWN, "sk-proj-" + "Ab1" * 12, "AKIA" + "Z" * 12 + "2345")
+HEADERS = {
+    "authorization": f"Bearer {OWN}",
+    "x-api-key": OWN,
+    "api-key": OWN,
+    "x-goog-api-key": OWN,
+}
+
+
+def replayed(message: Any, key: str) -> Any:
+    """A message as it is when earlier answers are replays, without the client's key."""
+    if m.speaker_of(message) != "assistant":
+        return message
+    return json.loads(json.dumps(message).replace(key, "***"))
+
+
+def with_keys(form: Chat, keys: Tuple[str, ...], again: bool = False) -> List[m.Call]:
+    """Requests that repeat keys wherever they can, or as they come again."""
+    told = f"My keys are {' and '.join(keys)}. Keep them."
+    asked = [
+        *form.user(form.text(told)),
+        *form.calls(("f", {"key": keys[0], "keys": list(keys)}), ("g", {})),
+        *form.results(("f", told), ("g", f"{keys[1]} it is")),
+    ]
+    later = [*asked, *form.answer(told), *form.user(form.text(told + " Again."))]
+    more = {} if isinstance(form, (Converse, Google)) else {"response_format": {"type": keys[2]}}
+    calls = []
+    for messages in (asked, later):
+        if again:
+            messages = [replayed(message, keys[0]) for message in messages]
+        body = form.body(messages, system=told, **form.tools("f"), **more)
+        request = request_of(form.kind, body=body, headers=HEADERS)
+        calls.append(read(request))
+    return calls
+
+
+def test_no_secret_is_in_a_match_and_the_request_that_brought_it_still_matches() -> None:
+    others = ("another-0123456789", "sk-proj-" + "Cd2" * 12, "AKIA" + "Y" * 12 + "4567")
+    for form in FORMS:
+        sent = (with_keys(form, KEYS), with_keys(form, KEYS, True), with_keys(form, others))
+        for call, again, other in zip(*sent):
+            told = json.dumps(matched(call))
+            assert not [key for key in KEYS if key in told], (form.kind, told)
+            assert differing(recorded(call), again) == [], form.kind
+            if not call.history:  # which is of texts with another own key
+                assert differing(recorded(call), other) == [], form.kind

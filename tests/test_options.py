@@ -16,7 +16,7 @@ from mock_server import MockServer
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
 KEYWORDS = {option.name: option.keyword_default for option in m.OPTIONS if option.is_keyword}
-REPEATABLE = ["port", "data", "dialect", "credential", "record", "tls_name"]
+REPEATABLE = ["port", "data", "dialect", "credential", "record", "tls_name", "import"]
 
 # For each option a text, and the value that it stands for, which MockServer takes as it is.
 GOOD: List[Tuple[str, str, Any]] = [
@@ -50,6 +50,7 @@ GOOD: List[Tuple[str, str, Any]] = [
     ("exit_on_stdin_close", "true", True),
     ("check", "0", False),
     ("schema", "True", True),
+    ("import", "a.har", "a.har"),
 ]
 
 PORT_AND_NAME = "expected PORT=NAME, such as 5001=mistral, with a port from 1 to 65535, found {}"

@@ -54,6 +54,7 @@ LAYERS = {
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
         *("judging", "unowned", "passing", "answering"),
     ],
+    "importing": ["importing/*"],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
         *("connection", "listener", "core", "session_methods", "server"),

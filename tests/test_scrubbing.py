@@ -296,7 +296,7 @@ def test_a_matcher_holds_for_what_stood_there_and_for_what_stands_there_now() ->
             for same in (told, scrubber.text(told)):
                 assert re.search(matcher["regex"], same)
             assert not re.search(matcher["regex"], "other " + told)
-            assert not re.search(matcher["regex"], told + "\n") or "\n" in secret
+            assert not re.search(matcher["regex"], told + "\n")
             assert not m.may_explode(re.compile(matcher["regex"][:3000]))
 
 
@@ -328,7 +328,7 @@ def test_headers_are_kept_that_clients_read() -> None:
 
 # What our own answers say that must go: ids of requests, organisations, accounts.
 GOES = re.compile(
-    rb"req_|org[-_]mock|proj_mock|iam::|:sts|[Rr]equest_?[Ii]d|correlation_id|[*]{4}|access_token|Token"
+    rb"req_|org[-_]mock|proj_mock|iam::|:sts|[Rr]equest_?[Ii]d|correlation_id|[*]{4}|access_token|Token|\AeyJ"
 )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 from .core import Core
 from .environment import passed_over, without_links
 from .errors import BadMock, nearest, shown
+from .importing.command import MOST_LINES_TOLD, import_files
 from .jsons import indented
 from .limits import GRACE_SECONDS
 from .mocks.doubts import doubts_about, refused_first
@@ -65,9 +66,29 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
+    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
         values.update(recording_places(values, data_directories(values), spelled))
     return values
+
+
+# Options that mean something beside --import.
+BESIDE_IMPORT = ("import", "data", "record_to", "record_errors", "strict")
+
+
+def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says of serving beside --import, which does not."""
+    if not values["import"]:
+        return
+    for option in given:
+        if option.name in BESIDE_IMPORT:
+            continue
+        if option.name == "port":
+            raise BadOption(
+                "--import writes mocks and serves nothing; leave out the port, and start the "
+                "server afterwards"
+            )
+        raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
 
 
 def with_value(word: str) -> str:
@@ -143,12 +164,13 @@ def none_in(directory: str) -> str:
     return told
 
 
-def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
-    """Print what is wrong with the mocks, or what may be; the exit status."""
+def check_mocks(directories: Sequence[str], is_strict: bool, most: int = sys.maxsize) -> int:
+    """Print what is wrong with the mocks, or what may be, in so many lines at most; the exit
+    status."""
     mocks = Mocks(directories)
     problems = mocks.files.load()
     if problems:
-        complain("\n".join(problems))
+        complain("\n".join(shortened_list(problems, most)))
         return 2
     doubtful = doubts_about(mocks.from_files)
     if is_strict:
@@ -166,8 +188,31 @@ def check_mocks(directories: Sequence[str], is_strict: bool) -> int:
     if doubtful:
         verdict = f"{len(doubtful)} doubtful"
     summary = f"{number_of_mocks(len(mocks.from_files))}, {verdict}"
-    complain("\n".join([*doubtful, *lines, summary]))
+    complain("\n".join([*shortened_list(doubtful, most), *lines, summary]))
     return 0
+
+
+def shortened_list(lines: Sequence[str], most: int) -> List[str]:
+    """The first lines, and how many more there are."""
+    if len(lines) <= most:
+        return list(lines)
+    return [*lines[:most], f"{len(lines) - most} more; --check tells them all"]
+
+
+def import_into(options: Mapping[str, Any]) -> int:
+    """Make mocks of files, check what is then in their data directory, and print what became of
+    all; the exit status."""
+    root = options["record_to"] or next(iter(data_directories(options)), "")
+    if not root:
+        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    imported = import_files(options["import"], root, options["record_errors"])
+    complain("\n".join(imported.lines))
+    if imported.problem:
+        raise OSError(imported.problem)
+    status = 0
+    if imported.count:
+        status = check_mocks([root], bool(options["strict"]), MOST_LINES_TOLD)
+    return 2 if imported.is_bad else status
 
 
 def number_of_mocks(count: int) -> str:
@@ -311,13 +356,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not options["check"] and not options["schema"]:
+        if not (options["check"] or options["schema"] or options["import"]):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
             return 0
+        if options["import"]:
+            return import_into(options)
         return check_mocks(data_directories(options), bool(options["strict"]))
     except BadMock as error:
         complain(f"mock_server.py: invalid mocks:\n{error}")

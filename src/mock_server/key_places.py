@@ -14,10 +14,17 @@ from .secrets import SECRET
 
 Span = Tuple[int, int]  # the start and the end of a piece of a text
 
+
+@functools.lru_cache(maxsize=None)
+def ascii_pattern(text: str) -> "re.Pattern[str]":
+    """A regular expression, compiled when it is first needed: a server starts the sooner."""
+    return re.compile(text, re.ASCII)
+
+
 # --- words ---
 
 ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-ESCAPE_BEFORE = re.compile(r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
+ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
 RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
 
 
@@ -30,15 +37,15 @@ def word_begins(text: str, at: int) -> bool:
         return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
     if before not in ALPHANUMERIC:
         return True
-    return bool(ESCAPE_BEFORE.search(text, max(0, at - 6), at))
+    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
 
 
-LONG_RUN = re.compile(r"[\w-]+", re.ASCII)
+LONG_RUN = r"[\w-]+"
 
 
 def looks_random(text: str, least: int = 20) -> bool:
     """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
-    if len(text) < least or not LONG_RUN.fullmatch(text):
+    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
         return False
     longest = max(re.split("[_-]", text), key=len)
     if len(longest) < 12 or longest.isdigit() or longest.isalpha():
@@ -74,13 +81,13 @@ IDENTITIES = frozenset(
         *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
     )
 )
-BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+")
+BETWEEN_WORDS = r"[^A-Za-z0-9]+"
 
 
 @functools.lru_cache(maxsize=1024)
 def plain_name(name: str) -> str:
     """A name without hyphens, underscores and case."""
-    return BETWEEN_WORDS.sub("", name).lower()
+    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
 
 
 @functools.lru_cache(maxsize=1024)
@@ -100,8 +107,8 @@ def names_identity(name: str) -> bool:
     return plain_name(name) in IDENTITIES
 
 
-IDENTITY = re.compile(r"[\w.:@/-]*[0-9_-][\w.:@/-]*", re.ASCII)
-SURE_IDENTITY = re.compile(r"org[-_].+|proj_.+|[0-9]{6,}", re.DOTALL)
+IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
+SURE_IDENTITY = r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
 
 
 def is_secret_member(name: str, value: str) -> bool:
@@ -111,27 +118,24 @@ def is_secret_member(name: str, value: str) -> bool:
     if plain_name(name) in ("key", "token", "auth"):
         return looks_random(value)
     if plain_name(name) == "project":
-        return bool(SURE_IDENTITY.fullmatch(value))
+        return bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
     # "Red Cross" is no id.
-    return names_identity(name) and bool(IDENTITY.fullmatch(value))
+    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
 
 
 # --- values behind names ---
 
 # In lower case: the end of a name, what may stand between it and the value.
 SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
-NAMED_VALUES = tuple(
-    (word, re.compile(word + SEPARATOR))
-    for word in (
-        *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-        *("cookie", "connectionstring", "connection_string", "signature", "credential"),
-    )
+NAMED_VALUES = (
+    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+    *("cookie", "connectionstring", "connection_string", "signature", "credential"),
 )
-VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}")
-REST_OF_VALUE = re.compile(r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}")
+VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
+REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 LONGEST_NAME_OF_KEY = 60
-PLACEHOLDER = re.compile(
+PLACEHOLDER = (
     r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
     r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
     r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
@@ -142,14 +146,14 @@ PLACEHOLDER = re.compile(
 def named_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
     found: List[Span] = []
-    for word, pattern in NAMED_VALUES:
+    for word in NAMED_VALUES:
         if word not in lowered:
             continue
         last = 0
-        for match in pattern.finditer(lowered):
+        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
             if match.end() < last:
                 continue
-            value = VALUE.match(text, match.end())
+            value = ascii_pattern(VALUE).match(text, match.end())
             assert value
             end = match.start() + len(word)
             before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
@@ -162,14 +166,14 @@ def named_keys(text: str, lowered: str) -> List[Span]:
 
 def rest_of(text: str, at: int) -> int:
     """Where a value ends."""
-    match = REST_OF_VALUE.match(text, at)
+    match = ascii_pattern(REST_OF_VALUE).match(text, at)
     assert match
     return match.end()
 
 
 def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
     """Whether the value of such a name is a key, and not a word about one."""
-    if len(value) < 4 or PLACEHOLDER.match(value):
+    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
         return False
     if not names_credential(name):
         return plain_name(name) in ("key", "token") and looks_random(value)
@@ -184,18 +188,17 @@ def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) ->
 
 # --- in sentences ---
 
-PROVIDED = re.compile(r"key(?: provided)?: {0,2}[\"'`]?(?=\S)")
-TOLD_KEY = re.compile(r"[^\s\"'`<>,;]+")
-ABOUT_REQUEST = re.compile(
-    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))", re.ASCII
+PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
+TOLD_KEY = r"[^\s\"'`<>,;]+"
+ABOUT_REQUEST = (
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
 )
-ABOUT_OWNER = re.compile(
+ABOUT_OWNER = (
     r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
-    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))",
-    re.ASCII,
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
 )
-AWS_ACCOUNT = re.compile(r"(?<=:)[0-9]{12}(?=:)")  # of AWS, in an ARN
-RESOURCE_OWNER = re.compile(r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}")
+AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
+RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
 
 
 def told_keys(text: str, lowered: str) -> List[Span]:
@@ -204,14 +207,14 @@ def told_keys(text: str, lowered: str) -> List[Span]:
     if "key: " in lowered or "key provided: " in lowered:
         found += provided_keys(text, lowered)
     if "request" in lowered:
-        told = ABOUT_REQUEST.finditer(lowered)
+        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
         found += (one.span(1) for one in told if has_digits(one.group(1)))
     if "organi" in lowered or "project" in lowered:
-        found += (one.span(1) for one in ABOUT_OWNER.finditer(lowered))
+        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
     if "projects/" in lowered or "subscriptions/" in lowered:
-        found += (one.span() for one in RESOURCE_OWNER.finditer(lowered))
+        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
     if "arn:aws" in lowered:
-        found += (one.span() for one in AWS_ACCOUNT.finditer(lowered))
+        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
     return found
 
 
@@ -219,8 +222,8 @@ def provided_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys that were refused."""
     found: List[Span] = []
     last = 0
-    for match in PROVIDED.finditer(lowered):
-        value = TOLD_KEY.match(text, match.end())
+    for match in ascii_pattern(PROVIDED).finditer(lowered):
+        value = ascii_pattern(TOLD_KEY).match(text, match.end())
         if match.end() < last or not value:
             continue
         last = value.end()
@@ -245,37 +248,39 @@ def has_digits(value: str) -> bool:
 
 # --- in headers and URLs ---
 
-BEARER_KEY = re.compile(
-    r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))", re.ASCII
-)
-BEARER_REST = re.compile(r"[\w.~+/=-]*", re.ASCII)
-USERS = re.compile(r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)")
-TOKEN_USERS = re.compile(r"://(?=([\w.~+=-]{16,400})@)", re.ASCII)
-QUERY_SECRET = re.compile(r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))")
-QUERY_REST = re.compile(r"[^&#\s\"'`<>\\)\]}]*")
+BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
+BEARER_REST = r"[\w.~+/=-]*"
+USERS = r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)"
+TOKEN_USERS = r"://(?=([\w.~+=-]{16,400})@)"
+QUERY_SECRET = r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))"
+QUERY_REST = r"[^&#\s\"'`<>\\)\]}]*"
 
 
 def sent_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys in the lines of a head, in URLs and their queries."""
     found: List[Span] = []
     if "bearer" in lowered:
-        for match in BEARER_KEY.finditer(lowered):
+        for match in ascii_pattern(BEARER_KEY).finditer(lowered):
             value = text[match.start(1) : match.end(1)]
             if is_bearer(value):
                 found.append(ended(text, match.end(), BEARER_REST))
     if "://" in text and "@" in text:
-        found += (one.span(1) for one in USERS.finditer(text))
-        found += (one.span(1) for one in TOKEN_USERS.finditer(text) if has_digits(one.group(1)))
+        found += (one.span(1) for one in ascii_pattern(USERS).finditer(text))
+        found += (
+            one.span(1)
+            for one in ascii_pattern(TOKEN_USERS).finditer(text)
+            if has_digits(one.group(1))
+        )
     if "=" in text and ("?" in text or "&" in text):
-        for match in QUERY_SECRET.finditer(text):
+        for match in ascii_pattern(QUERY_SECRET).finditer(text):
             if is_query_secret(match.group(1), match.group(2)):
                 found.append(ended(text, match.end(), QUERY_REST))
     return found
 
 
-def ended(text: str, start: int, rest: "re.Pattern[str]") -> Span:
+def ended(text: str, start: int, rest: str) -> Span:
     """Where something is that begins here, but for the full stop of a sentence behind it."""
-    match = rest.match(text, start)
+    match = ascii_pattern(rest).match(text, start)
     assert match
     return start, start + len(match.group().rstrip(".,"))
 
@@ -287,7 +292,7 @@ def is_bearer(value: str) -> bool:
 
 def is_query_secret(name: str, value: str) -> bool:
     """Whether a parameter of a URL is a credential."""
-    if PLACEHOLDER.match(value):
+    if ascii_pattern(PLACEHOLDER).match(value):
         return False
     if names_credential(name) or plain_name(name) in ("key", "token", "sig", "signature"):
         return len(value) >= 4 and (has_digits(value) or len(value) >= 12)

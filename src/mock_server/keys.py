@@ -8,10 +8,11 @@ is passed over once.
 from __future__ import annotations
 
 import binascii
+import functools
 import re
-from typing import Iterable, List, Tuple
+from typing import Dict, Iterable, Iterator, List, Tuple
 
-from .key_places import Span, placed_keys, word_begins
+from .key_places import Span, ascii_pattern, placed_keys, word_begins
 
 SCRUBBED = "***"  # what stands where a key was; it looks like none itself
 MOST_PASSES = 8  # over one text; the second finds nothing but in texts that were made for it
@@ -53,32 +54,41 @@ OTHERS = (
     *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
     ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
 )
-RUN = re.compile(r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*", re.ASCII)
-DOTTED = re.compile(r"[\w-]*(?:\.[\w-]+)*", re.ASCII)
-BASE64 = re.compile(r"[\w+/=-]*", re.ASCII)
+RUN = r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*"
+DOTTED = r"[\w-]*(?:\.[\w-]+)*"
+BASE64 = r"[\w+/=-]*"
 
-KindOfKey = Tuple[
-    str, "re.Pattern[str]", "re.Pattern[str]"
-]  # what it begins with, its head, its rest
+KindOfKey = Tuple[str, str, str]  # what it begins with, its head and its rest as patterns
 
 
-def kinds() -> Iterable[KindOfKey]:
+@functools.lru_cache(maxsize=None)
+def kinds_of_keys() -> Tuple[Tuple[str, Tuple[KindOfKey, ...]], ...]:
+    """Keys that are known by what they begin with, by a letter that is in that."""
+    found: Dict[str, List[KindOfKey]] = {}
+    for kind in kinds():
+        sign = next((sign for sign in "_-." if sign in kind[0]), kind[0][0])
+        found.setdefault(sign, []).append(kind)
+    return tuple((sign, tuple(of_sign)) for sign, of_sign in found.items())
+
+
+def kinds() -> Iterator[KindOfKey]:
     """Keys that are known by what they begin with."""
     for begin in LETTERS_20:
         rest = DOTTED if begin.endswith(".") else RUN
-        yield begin, re.compile(re.escape(begin) + "(?=[A-Za-z0-9]{20})"), rest
+        yield begin, re.escape(begin) + "(?=[A-Za-z0-9]{20})", rest
     for begin in RUNS_16:
         rest = DOTTED if begin == "ya29." else RUN
-        yield begin, re.compile(re.escape(begin) + r"(?=[A-Za-z0-9_-]{8})"), rest
+        yield begin, re.escape(begin) + r"(?=[\w-]{8})", rest
     for begin, follows in OTHERS:
-        yield begin, re.compile(re.escape(begin) + follows, re.ASCII), RUN
+        yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
-    yield "SG.", re.compile(r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", re.ASCII), DOTTED
+    yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
     for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
-        yield begin, re.compile(re.escape(begin) + r"(?=[\w+/=-]{24})", re.ASCII), BASE64
+        yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
-KINDS_OF_KEYS = tuple(kinds())
+# What of a text may be a key: most texts have no such run, and need no closer look.
+LONG_RUNS = r"[\w+/=.-]{14,}"
 
 
 def without_keys(text: str) -> str:
@@ -137,31 +147,35 @@ def merged_spans(spans: Iterable[Span]) -> List[Span]:
 
 def spans_once(text: str) -> List[Span]:
     """Where there are keys, at one look."""
+    runs = "\n".join(ascii_pattern(LONG_RUNS).findall(text))
     found: List[Span] = []
-    for begin, head, rest in KINDS_OF_KEYS:
-        if begin in text:  # few are
-            found += beginning_keys(text, head, rest)
-    if "eyJ" in text:
+    for sign, of_sign in kinds_of_keys():
+        if sign in runs:  # one letter is found soonest
+            found += (span for kind in of_sign for span in beginning_keys(text, runs, kind))
+    for sign, pattern in SHAPED:
+        if sign in text:
+            shaped = ascii_pattern(pattern).finditer(text)
+            found += (one.span() for one in shaped if word_begins(text, one.start()))
+    if "eyJ" in runs:
         found += signed_tokens(text)
     if "PRIVATE KEY" in text:
         found += private_keys(text)
-    if ":AA" in text:
-        found += (one.span() for one in TELEGRAM.finditer(text) if word_begins(text, one.start()))
-    if "JQQJ99" in text:
-        found += (one.span() for one in AZURE.finditer(text))
-    if "Q~" in text:
-        found += (one.span() for one in ENTRA.finditer(text))
     if "**" in text or "..." in text or "\u2026" in text:
         found += hidden_keys(text)
-    found += basic_pairs(text)
+    if "asic " in text:
+        pairs = ascii_pattern(BASIC).finditer(text)
+        found += (one.span(1) for one in pairs if decoded_pair(one.group(1)))
     return found + placed_keys(text)
 
 
-def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") -> List[Span]:
+def beginning_keys(text: str, runs: str, kind: KindOfKey) -> List[Span]:
     """Where there are keys of one kind."""
+    begin, head, rest = kind
     found: List[Span] = []
+    if begin not in runs:  # as most
+        return found
     last = 0
-    for match in head.finditer(text):
+    for match in ascii_pattern(head).finditer(text):
         start = match.start()
         if start < last or not word_begins(text, start):
             continue
@@ -170,38 +184,40 @@ def beginning_keys(text: str, head: "re.Pattern[str]", rest: "re.Pattern[str]") 
     return found
 
 
-def run_end(rest: "re.Pattern[str]", text: str, at: int) -> int:
+def run_end(rest: str, text: str, at: int) -> int:
     """Where a run of characters ends."""
-    match = rest.match(text, at)
+    match = ascii_pattern(rest).match(text, at)
     assert match
     return match.end()
 
 
 # A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
-TELEGRAM = re.compile(r"[0-9]{8,10}:AA[\w-]{32,40}", re.ASCII)
-AZURE = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}")
-ENTRA = re.compile(r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])", re.ASCII)
+SHAPED = (
+    (":AA", r"[0-9]{8,10}:AA[\w-]{32,40}"),
+    ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}"),
+    ("Q~", r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),
+)
 
 # --- keys that are not told in full ---
 
 # As providers show a key that is wrong: `sk-ab***cd`.
-HIDDEN_PART = re.compile(r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)")
-BEGUN = re.compile(r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)")
+HIDDEN_PART = r"\*{4,}|\*{2,3}(?=\w)|\.{3}(?=\w)|\u2026(?=\w)"
+BEGUN = r"(?<![A-Za-z0-9])(?:[sp]k-|xai-|gsk_|pplx-|hf_|AIza|csk-)"
 MOST_BEGUN = 80  # characters before what is hidden
 SHOWN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-SHOWN_REST = re.compile(r"(?:\*+(?=[\w-])|[\w-]+)*", re.ASCII)
+SHOWN_REST = r"(?:\*+(?=[\w-])|[\w-]+)*"
 
 
 def hidden_keys(text: str) -> List[Span]:
     """Where there are keys whose middle is hidden."""
     found: List[Span] = []
     last = 0
-    for match in HIDDEN_PART.finditer(text):
+    for match in ascii_pattern(HIDDEN_PART).finditer(text):
         if match.start() < last:
             continue
         before = text[max(0, match.start() - MOST_BEGUN) : match.start()]
         run = len(before) - len(before.rstrip(SHOWN))
-        begun = BEGUN.search(text, match.start() - run, match.start())
+        begun = ascii_pattern(BEGUN).search(text, match.start() - run, match.start())
         if begun:
             last = run_end(SHOWN_REST, text, match.end())
             found.append((begun.start(), last))
@@ -210,13 +226,13 @@ def hidden_keys(text: str) -> List[Span]:
 
 # --- tokens that say themselves what they are ---
 
-TOKEN_RUN = re.compile(r"[\w.-]+", re.ASCII)
+TOKEN_RUN = r"[\w.-]+"
 
 
 def signed_tokens(text: str) -> List[Span]:
     """Where there are JSON Web Tokens: encoded parts with dots between them (RFC 7519)."""
     found: List[Span] = []
-    for match in TOKEN_RUN.finditer(text):
+    for match in ascii_pattern(TOKEN_RUN).finditer(text):
         run = match.group()
         if "." not in run or "eyJ" not in run:
             continue
@@ -241,9 +257,9 @@ def is_signed_token(parts: List[str], at: int) -> bool:
     return not at and len(parts) == 3 and min(len(parts[1]), len(parts[2])) >= 16
 
 
-PEM_HEAD = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-PEM_TAIL = re.compile(r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----")
-PEM_LINES = re.compile(r"[\w+/=\s\\:,-]*", re.ASCII)  # of one that is cut off
+PEM_HEAD = r"-----BEGIN (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+PEM_TAIL = r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+PEM_LINES = r"[\w+/=\s\\:,-]*"
 
 
 def private_keys(text: str) -> List[Span]:
@@ -251,24 +267,17 @@ def private_keys(text: str) -> List[Span]:
     found: List[Span] = []
     last = 0
     has_tail = True
-    for match in PEM_HEAD.finditer(text):
+    for match in ascii_pattern(PEM_HEAD).finditer(text):
         if match.start() < last:
             continue
-        tail = PEM_TAIL.search(text, match.end()) if has_tail else None
+        tail = ascii_pattern(PEM_TAIL).search(text, match.end()) if has_tail else None
         has_tail = tail is not None
         last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
         found.append((match.start(), last))
     return found
 
 
-BASIC = re.compile(r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))", re.ASCII)
-
-
-def basic_pairs(text: str) -> List[Span]:
-    """Where a user and a password follow `Basic` (RFC 7617)."""
-    if "asic " not in text:
-        return []
-    return [one.span(1) for one in BASIC.finditer(text) if decoded_pair(one.group(1))]
+BASIC = r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))"
 
 
 def decoded_pair(encoded: str) -> str:

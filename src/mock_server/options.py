@@ -68,6 +68,7 @@ class Option(NamedTuple):
     is_keyword: bool = True
     python_default: Any = MISSING
     alone: str = ""  # what it means on the command line without its value, which it may have
+    takes_several: bool = False  # whether more than one word may stand behind it
 
     @property
     def name(self) -> str:
@@ -288,6 +289,17 @@ OPTIONS = (
         "print the JSON Schema of a mock file, for editors, and exit",
         is_keyword=False,
     ),
+    Option(
+        INSTEAD,
+        "--import",
+        "FILE",
+        FILE,
+        (),
+        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
+        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
+        is_keyword=False,
+        takes_several=True,
+    ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
@@ -318,7 +330,9 @@ def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str
     """Raise BadOption for options of recording without anything to record, or two URLs of one
     name."""
     for name in ("record_to", "record_errors", "record_ca"):
-        if values[name] and not values["record"]:
+        # MockServer imports nothing.
+        is_used = values["record"] or (name != "record_ca" and values.get("import"))
+        if values[name] and not is_used:
             raise BadOption(f"{spelled(name)} needs {spelled('record')}")
     told: Dict[str, str] = {}
     for name, url in map(name_and_url, values["record"]):

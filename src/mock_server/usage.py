@@ -28,6 +28,7 @@ examples:
   mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
   mock_server.py --check --data mine    what is wrong with those mocks
   mock_server.py --schema > mock.schema.json
+  mock_server.py --import a.har --data mine   mocks of what a browser saw
 
 a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
   {"match": {"user": {"contains": "weather"}, "model": "gpt-4o"},
@@ -106,6 +107,8 @@ def argument_kind(option: Option) -> Dict[str, Any]:
         return {"action": "store_const", "const": "1"}
     if option.flag[0] != "-":
         return {"metavar": option.metavar, "nargs": "*"}
+    if option.takes_several:
+        return {"metavar": option.metavar, "action": "extend", "nargs": "+"}
     if option.is_repeatable:
         return {"metavar": option.metavar, "action": "append"}
     return {"metavar": option.metavar}

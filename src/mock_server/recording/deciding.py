@@ -8,7 +8,7 @@ from ..formats.bedrock_invoke import family_of
 from ..forms import listed
 from ..limits import Json
 from ..mocks.templates import walked
-from .asking import Asking
+from .wants import Asking
 
 Paths = Tuple[str, ...]
 

@@ -50,7 +50,8 @@ class Folder:
             except (ValueError, MemoryError) as error:
                 return "", self.complain(self.root, str(error) or "no memory")
             self.said.clear()
-        return found
+        file, reason = found
+        return "" if reason else file, reason
 
     def place_of(self, error: OSError) -> str:
         """The folder in which something could not be done."""
@@ -70,7 +71,8 @@ class Folder:
         return reason
 
     def placed(self, made: Made) -> Tuple[str, str]:
-        """The same, under the first name that is free; OSError or Outside where it can't be."""
+        """The same, under the first name that is free; OSError or Outside where it can't be.  What
+        is there already is named, too."""
         os.makedirs(self.root, exist_ok=True)
         root = os.path.realpath(self.root)
         folders = {name: inside(root, name) for name in sorted(map(folder_of, made.files))}
@@ -81,7 +83,7 @@ class Folder:
                     one = renamed(made, f"{made.name}-{number}")
                 found = match_in(os.path.join(root, one.mock))
                 if found == match_of_mock(one.files[one.mock]):
-                    return "", ALREADY
+                    return one.mock, ALREADY
                 if found is None and write_all(root, one.files):
                     return one.mock, ""
         return "", f"there are {MOST_OF_A_NAME} recordings with the name {made.name}"

@@ -16,7 +16,7 @@ from ..histories import (
 )
 from ..jsons import within
 from ..limits import Json
-from .asking import LONGEST_EARLIER, MOST_LEAVES, Asking, leaves
+from .wants import LONGEST_EARLIER, MOST_LEAVES, Asking, leaves
 
 MOST_RESULTS = 8  # of tools, that are asked for beside the newest
 

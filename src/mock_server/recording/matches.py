@@ -13,10 +13,10 @@ from ..mocks.silence import PROMPTED
 from ..mocks.templates import walked
 from ..secrets import SECRET
 from ..values import CONVERSING, Call
-from .asking import LONGEST_TOLD, Asking
 from .deciding import as_spelled, fields_kind, tell_body, tell_form
 from .lately import tell_last
 from .scrubbing import Scrubber
+from .wants import LONGEST_TOLD, Asking
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))

@@ -235,7 +235,7 @@ def found_places(text: str, form: str) -> Iterator[Span]:
 
 # --- matching what was scrubbed ---
 
-SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
 LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
 SHOWN_LITERAL = 1000  # characters at both ends of such a one
 
@@ -249,10 +249,15 @@ def pattern_around(text: str, spans: Sequence[Span]) -> str:
     return "".join([*pieces, literal(text[at:]), r"\Z"])
 
 
+def escaped_text(text: str) -> str:
+    """A regular expression for a text, and no more escaped in it than must be."""
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
 def literal(text: str) -> str:
     """A regular expression for a text; of a very long one only its ends are compared."""
     if len(text) <= LONGEST_LITERAL:
-        return SPECIAL.sub(r"\\\g<0>", text)
+        return escaped_text(text)
     between = len(text) - 2 * SHOWN_LITERAL
     return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
 
@@ -260,13 +265,8 @@ def literal(text: str) -> str:
 def gap_pattern(secret: str, after: str) -> str:
     """A regular expression for what stood somewhere, and for what stands there now."""
     # It may not run over what follows, or there would be many ways to match a text.
-    if after in secret and after:
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
         return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    is_spaced = any(letter.isspace() for letter in secret)
-    excluded = SPECIAL.sub(r"\\\g<0>", after).replace("-", "\\-")
-    if not is_spaced and not after.isspace():
-        excluded = "\\s" + excluded
-    elif not is_spaced:
-        excluded = "\\s"
-    taken = f"[^{excluded}]+" if excluded else "[\\s\\S]+"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
     return f"(?:{taken}|\\*{{3}})" if after == "*" else taken

@@ -1,0 +1,1 @@
+"""What others wrote down of exchanges with providers, read: HAR, curl's transcripts, fixtures."""

@@ -40205,7 +40205,10 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # OpenAI's own too: another host's answer to the same request is none of its.
+    if call.dialect and (
+        call.provider == "openai" or call.dialect not in ("openai", call.provider)
+    ):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -42315,7 +42318,10 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        return "".join([printable(told) + "\n" for told in request_lines(line)])
+        lines = request_lines(line)
+        if line.asked.forwarded:
+            lines = map(without_keys, lines)
+        return "".join([printable(told) + "\n" for told in lines])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
@@ -42397,7 +42403,8 @@ def json_line(value: Dict[str, Json]) -> str:
 
 
 def logged(entry: Entry) -> Dict[str, Json]:
-    """What a line of JSON says of a request, of all that the journal knows."""
+    """What a line of JSON says of a request, of all that the journal knows; of one that was
+    forwarded no more than its recording, which has no keys."""
     asked, sent = entry.asked, entry.sent
     known: Dict[str, Json] = {
         "time": timestamp(entry.moment),
@@ -42422,6 +42429,8 @@ def logged(entry: Entry) -> Dict[str, Json]:
     for name in ("model", "mock", "note"):
         if known[name]:
             known[name] = known[name][:TEXT_LIMIT]
+    if asked.forwarded:
+        return {name: Scrubber().value(value) for name, value in known.items()}
     return known
 
 

@@ -4,6 +4,7 @@ byte counts, with all of them where credentials are looked for."""
 from __future__ import annotations
 
 import json
+import re
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
@@ -75,8 +76,12 @@ def samples() -> Iterator[Sample]:
 
 
 def heard(answer: Answer) -> Tuple[int, str, bytes]:
-    """What must be equal."""
-    return answer.status, answer.headers.get("content-type", ""), answer.body
+    """What must be equal; no recording keeps the id of a request, and what no mock of the provider
+    answers is not recorded."""
+    if answer.status != 200:
+        return answer.status, "", b""
+    body = re.sub(rb'"req_[0-9a-z]+"', b'"***"', answer.body)
+    return answer.status, answer.headers.get("content-type", ""), body
 
 
 def test_every_wire_format_is_forwarded_and_replayed_byte_for_byte(tmp_path: Path) -> None:

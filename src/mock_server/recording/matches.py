@@ -52,7 +52,10 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # OpenAI's own too: another host's answer to the same request is none of its.
+    if call.dialect and (
+        call.provider == "openai" or call.dialect not in ("openai", call.provider)
+    ):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation

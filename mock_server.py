@@ -39183,7 +39183,7 @@ class Capture:
         return self.header("content-type").partition(";")[0].strip().lower()
 
 
-# === recording/json_texts ====================================================
+# === recording/json_spans ====================================================
 # The texts in JSON, each with the place where it stands, so that one can be changed and all else
 # stays as it was written.  Pure.
 
@@ -39267,7 +39267,7 @@ UNIT = re.compile(
 )
 
 
-def places(written: str) -> List[int]:
+def letter_places(written: str) -> List[int]:
     """Where each character of a text begins in what is written for it, and where that ends."""
     return [*(match.start() for match in UNIT.finditer(written)), len(written)]
 
@@ -39370,7 +39370,7 @@ def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
     start, end = span
     piece = written[one.start : one.end]
     if "\\" in piece and not one.is_plain:
-        units = places(piece)
+        units = letter_places(piece)
         start, end = units[start], units[end]
     return one.start + start, one.start + end, instead
 

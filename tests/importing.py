@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Iterable, List, Tuple
 
 from samples import answerer, bytes_of
@@ -44,6 +45,7 @@ def check_replays(find: m.Find, body: bytes, request: Any = None) -> m.Made:
     made = m.made_of_find(find)
     request = request or find.capture.request
     response = replayed(made, request)
-    assert (response.status, bytes_of(response)) == (find.capture.status, body), find.place
+    kept = re.sub(rb'"req_\w+"', b'"***"', body)  # Groq's ids of requests
+    assert (response.status, bytes_of(response)) == (find.capture.status, kept), find.place
     assert m.doubts_about([loaded(made)]) == [], find.place
     return made

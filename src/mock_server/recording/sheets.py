@@ -13,7 +13,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ..framings import SSE, EventStream, JsonArray
 from ..key_places import Span, is_secret_member
 from ..keys import SCRUBBED
-from .json_texts import JsonText, WayTo, json_texts, places
+from .json_spans import JsonText, WayTo, json_texts, letter_places
 
 LEAST_KEY = 6  # characters; in less there is none
 Spans = Callable[[str], List[Span]]  # what must go of a text
@@ -108,7 +108,7 @@ def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
     start, end = span
     piece = written[one.start : one.end]
     if "\\" in piece and not one.is_plain:
-        units = places(piece)
+        units = letter_places(piece)
         start, end = units[start], units[end]
     return one.start + start, one.start + end, instead
 

@@ -86,6 +86,6 @@ UNIT = re.compile(
 )
 
 
-def places(written: str) -> List[int]:
+def letter_places(written: str) -> List[int]:
     """Where each character of a text begins in what is written for it, and where that ends."""
     return [*(match.start() for match in UNIT.finditer(written)), len(written)]

@@ -53,9 +53,7 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     if call.provider:
         keys["provider"] = call.provider
     # OpenAI's own too: another host's answer to the same request is none of its.
-    if call.dialect and (
-        call.provider == "openai" or call.dialect not in ("openai", call.provider)
-    ):
+    if call.dialect == "openai" or call.dialect not in ("", call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation

@@ -24,11 +24,15 @@ from agents import (
     AGENTS,
     CLAUDE_KEY,
     COHERE_KEY,
+    FUNCTION,
     GOOGLE_KEY,
     MODEL,
     OPENAI,
+    OSLO,
     PROXY,
     REQUESTS,
+    RESULT,
+    TOOL,
     WAYS,
     aws,
     google,
@@ -43,7 +47,9 @@ WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(range(256))
 LOGO = bytes(range(256)) * 9
 TEXT = "Hello — wörld <b> & more. " * 40
 KINDS = ("rate_limit", "context_length", "server_error")
+GOES_ON = [{"tool_calls": [OSLO]}, {"text": "It is done."}]
 MOCKS: List[Any] = [
+    {"match": {"fields": {"previous_response_id": {"contains": "_"}}}, "responses": GOES_ON},
     {
         "match": {"user": {"glob": "Together*"}, "turn": 2},
         "response": {"text": "{{user}} — wörld", "gate": 1},
@@ -160,6 +166,51 @@ def test_what_was_said_before_tells_equal_questions_apart(all_of_it: Site) -> No
     assert replayed(all_of_it, ask, 2) == ["Yes, green.", "No, blue."]
 
 
+def test_a_conversation_that_goes_on_by_its_id_is_replayed(all_of_it: Site) -> None:
+    tool = {"type": "function", "strict": False, **FUNCTION}
+
+    def ask(url: str) -> List[Any]:
+        heard: List[Any] = []
+        with openai.OpenAI(base_url=url + "/v1", **OPENAI) as client:
+            asked: Dict[str, Any] = {"input": "Go on."}
+            while asked:
+                answer = client.responses.create(model="gpt-4o", tools=[tool], **asked)
+                heard.append(answer.to_dict())
+                results = [
+                    {"type": "function_call_output", "call_id": one.call_id, "output": RESULT}
+                    for one in answer.output
+                    if one.type == "function_call"
+                ]
+                asked = {"previous_response_id": answer.id, "input": results} if results else {}
+        return heard
+
+    assert len(replayed(all_of_it, ask, 3)) == 3
+
+
+def test_whatever_tells_questions_apart_is_recorded(all_of_it: Site) -> None:
+    shown = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}
+    other = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJE"}}
+    asked = [
+        *({"model": model} for model in ("org/модель:1 *?<>|", "../../x", "CON")),
+        *({"user": user} for user in ("x" * 5000, "x" * 5000 + "y", "", "{{user}}", "***", ".*")),
+        *({"user": [{"type": "text", "text": "What is it?"}, image]} for image in (shown, other)),
+        *({"n": number} for number in (1, 2)),
+        *({"tools": [{**TOOL, "function": {**FUNCTION, "name": name}}]} for name in "fg"),
+    ]
+
+    def ask(url: str) -> List[Any]:
+        found = []
+        with openai.OpenAI(base_url=url + "/v1", **OPENAI) as client:
+            for more in asked:
+                request: Dict[str, Any] = {"model": "m", "user": "Tell me.", **more}
+                messages = [{"role": "user", "content": request.pop("user")}]
+                answer = client.chat.completions.create(messages=messages, **request)
+                found.append(answer.to_dict())
+        return found
+
+    replayed(all_of_it, ask, len(asked))
+
+
 # --- what is no conversation ---
 
 
@@ -235,14 +286,14 @@ def test_the_same_at_other_providers(all_of_it: Site) -> None:
                 embedding_types=["float", "int8"],
             ).model_dump(),
             dumped(claude.messages.count_tokens(model="claude-sonnet-4-5", messages=messages)),
-            dumped(claude.models.list()),
+            [one.id for one in claude.models.list(limit=2)],
             gemini.models.count_tokens(model=flash, contents="Hi").total_tokens,
-            [one.name for one in gemini.models.list()],
+            [one.name for one in gemini.models.list(config={"page_size": 2})],
             gemini.models.embed_content(model="gemini-embedding-001", contents="a").embeddings,
             aws(url).invoke_model(**titan)["body"].read(),
         ]
 
-    assert all(replayed(all_of_it, ask, 8))
+    assert all(replayed(all_of_it, ask, 9))  # one list has two pages
 
 
 def test_a_path_of_no_provider_is_replayed_byte_for_byte(all_of_it: Site) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from itertools import cycle
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Tuple
@@ -21,7 +23,7 @@ from agents import (
     REQUESTS,
     TOKEN,
 )
-from conftest import Answer, controlled
+from conftest import SCRIPT, Answer, controlled
 from recorders import Site, fetched, mocks_in, site
 from samples import SAMPLES, request_of, wire_of
 
@@ -142,7 +144,10 @@ def test_credentials_of_every_sdk_reach_the_provider_and_nothing_else(tmp_path: 
             made(at.recorder).run(f"For {name}.", True)
         at.settled(REQUESTS * len(AGENTS))
         kept, journal = kept_of(at), in_journal(at)
+        command = [sys.executable, str(SCRIPT), "--check", "--data", str(at.folder)]
+        checked = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     assert_is_secret(kept, journal)
+    assert checked.returncode == 0 and "nothing wrong" in checked.stderr, checked.stderr
 
 
 # What the client sends beside its credential.

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Seq
 
 from conftest import Answer, controlled, serving
 
-PATIENCE = 10.0  # seconds that nothing takes, however slow the machine is
+PATIENCE = 30.0  # seconds that nothing takes, however slow the machine is
 # Providers and dialects; the address of a dialect ends in its name, so that a second instance of
 # the server knows whom it plays.
 PROVIDERS = ("openai", "azure", "anthropic", "gemini", "vertex_ai", "bedrock", "cohere", "ollama")

@@ -589,6 +589,24 @@ def test_a_history_is_that_of_answers_as_they_are_replayed() -> None:
         assert asked[0] == replayed[1] == replayed[0] != asked[1], form.kind
 
 
+def test_a_key_that_a_client_sends_back_in_pieces_is_none_in_a_history() -> None:
+    key = "AIzaSy" + "Ab1" * 11
+    headers = {"x-goog-api-key": "own-0123456789abcdef"}
+    user = {"role": "user", "parts": [{"text": "Hi"}]}
+    for secret in (key, headers["x-goog-api-key"]):
+        for message_each in (False, True):
+            histories = set()
+            for said in (f"It is {secret}.", "It is ***."):
+                parts = [{"text": said[at : at + 5]} for at in range(0, len(said), 5)]
+                answers = [{"role": "model", "parts": parts}]
+                if message_each:
+                    answers = [{"role": "model", "parts": [part]} for part in parts]
+                body = {"contents": [user, *answers, user]}
+                request = request_of(m.GeminiGenerate, body=body, headers=headers)
+                histories.add(matched(read(request))["history"])
+            assert len(histories) == 1, (secret, message_each)
+
+
 # --- secrets ---
 
 OWN = "own-credential-0123456789abcdef"

@@ -6,7 +6,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
-from ..histories import conversation_in, history_of, speaker_of
+from ..histories import answers_in_one, conversation_in, history_of, speaker_of
 from ..jsons import compact, within
 from ..limits import Json
 from ..mocks.silence import PROMPTED
@@ -133,7 +133,8 @@ def replayed_history(asking: Asking) -> Optional[str]:
     client's own key is scrubbed, too."""
     _, messages = conversation_in(asking.call.body)
     replayed = [
-        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
+        for one in answers_in_one(messages)
     ]
     return history_of({"messages": replayed})
 

@@ -264,3 +264,20 @@ def test_what_is_secret_is_passed_on_and_never_kept(tmp_path: Path) -> None:
         journal = in_journal(at)
         kept.update(kept_of(at))
     assert_is_secret(kept, journal)
+
+
+def test_agents_whose_answers_have_keys_go_on_from_their_replays(tmp_path: Path) -> None:
+    names = ("responses", "anthropic", "gemini", "converse", "cohere", "ollama")
+    answer = {"match": {}, "response": {"text": f"You said: {{{{user}}}} {WORDS}", "chunk_size": 5}}
+    replays: Dict[str, str] = {}
+    with site(tmp_path, [answer]) as at:
+        for name in names:
+            AGENTS[name](at.recorder).run(WORDS, True)
+        at.settled(2 * len(names))
+        for name in names:
+            events = AGENTS[name](at.replayer).run(WORDS, True)
+            replays[name] = "".join(pieces_in(events))
+        assert at.asked() == 2 * len(names)
+        kept = kept_of(at)
+    assert [text for text in (*kept.values(), *replays.values()) if PLANTED in text.lower()] == []
+    assert [name for name in names if "And call_1234567890abcdef stays." not in replays[name]] == []

@@ -40379,9 +40379,12 @@ def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
     if call.operation == OTHER:
         begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
     else:
-        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
+        provider = call.provider
+        if provider == DIALECTS[0]:  # of a host with OpenAI's format its own name
+            provider = call.dialect or provider
         model = slug(scrubber.text(call.model), MOST_OF_MODEL)
-        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
+        api = slug(call.api or call.operation, MOST_OF_API)
+        begun = [slug(provider, MOST_OF_PROVIDER), api, model]
     ending = []
     if call.turn:
         ending.append(f"turn-{min(call.turn, 9999)}")
@@ -48216,6 +48219,8 @@ examples:
   mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
   mock_server.py --check --data mine    what is wrong with those mocks
   mock_server.py --schema > mock.schema.json
+  mock_server.py 5001 --data mine --record openai=https://api.openai.com
+                                        forward what is new, and record it
   mock_server.py --import a.har --data mine   mocks of what a browser saw
 
 a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
@@ -48227,7 +48232,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
-at the path separator, flags take 1, 0, true or false."""
+at the path separator, RECORD at spaces; flags take 1, 0, true or false."""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -313,7 +313,7 @@ def test_a_path_that_the_url_has_already_is_told_where_nothing_is_there(pair: Pa
         server = pair.to(provider.url + url, record_to=str(pair.folder))
         provider.mock(response={"error": {"kind": "not_found"}})
         assert chat(server.port)[0] == 404
-        told = "/v1 is in the request's path and in --record openai=URL: leave it out there; answers"
+        told = "/v1 is in the request's path and in --record openai=URL: leave it out there; "
         assert forwarded(server)["reason"].startswith(told) is is_told, url
 
 

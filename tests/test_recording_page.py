@@ -250,3 +250,16 @@ def test_its_options_are_those_that_there_are() -> None:
     for row in rows("option"):
         option = m.BY_NAME[words(row[0])[0].split()[0].lstrip("-").replace("-", "_")]
         assert words(row[1]) == [option.variable]
+
+
+def test_every_command_line_can_be_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "data"):
+        os.mkdir(name)
+    texts = [PAGE, (ROOT / "README.md").read_text("utf-8")]
+    lines = re.findall(r"^python3 mock_server\.py (.+?)(?: [&>].*)?$", "\n".join(texts), re.M)
+    assert len(lines) > 8
+    for line in lines:
+        m.parse_arguments(shlex.split(line, comments=True), {})

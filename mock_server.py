@@ -1712,97 +1712,8 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
-# === secrets =================================================================
-# What is a credential, and how it is masked.  Touches nothing.
-
-
-SECRET = re.compile(
-    # Names of headers and query parameters, but for those of a place in a list, of a request that
-    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
-    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
-    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
-    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
-    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
-    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
-    re.IGNORECASE | re.DOTALL,
-)
-USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
-PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
-BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
-SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
-
-
-def unsecret(key: str, got: Json, expected: Json) -> Difference:
-    """A difference that may be shown: of a header or a query parameter that is a credential both
-    values are masked."""
-    place, _, name = key.partition(".")
-    if place not in ("headers", "query"):
-        return key, got, expected
-    if not SECRET.fullmatch(name):
-        return key, shared(got), shared(expected)
-    return key, hidden(name, got), hidden(name, expected)
-
-
-def shared(value: Json) -> Json:
-    """One side of a difference that is no credential, but may have one in it."""
-    if not isinstance(value, str) or isinstance(value, Because):
-        return value
-    return unkeyed(value)
-
-
-def hidden(name: str, value: Json) -> Json:
-    """One side of such a difference: a text, a matcher, or no value."""
-    if value is None or value is MISSING:
-        return value
-    # A matcher, or the sentence about one, may hold a piece of the credential.
-    if isinstance(value, Because) or not isinstance(value, str):
-        return Because("*** (a matcher)")
-    return masked(name, value)
-
-
-def masked(name: str, value: str) -> str:
-    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
-    SHA-256, so that two of them can be compared without being known."""
-    scheme, key = "", value
-    word, space, rest = value.partition(" ")
-    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
-        scheme, key = word + space, rest
-    elif not SECRET.fullmatch(name):
-        return unkeyed(value)
-    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
-    return f"{scheme}*** (sha256 {digest})"
-
-
-def unkeyed(text: str) -> str:
-    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
-    if "@" in text:
-        text = USER.sub(r"\1***@", text)
-    if "?" in text:
-        text = PARAMETER.sub(masked_parameter, text)
-    if "earer" in text or "EARER" in text:  # few have it
-        text = BEARER.sub(r"\1 ***", text)
-    return text
-
-
-def masked_parameter(match: "re.Match[str]") -> str:
-    """A parameter of a URL as it may be kept."""
-    before, name, value = match.groups()
-    if not SECRET.fullmatch(name):
-        return match.group()
-    return f"{before}{name}={masked(name, value)}"
-
-
-def scheme_key(value: str, schemes: Sequence[str]) -> str:
-    """The credential of an Authorization header; empty for another scheme, or if there is nothing
-    after it."""
-    scheme, _, key = value.strip().partition(" ")
-    if scheme.lower() not in schemes:
-        return ""
-    return key.strip()
-
-
 # === key_places ==============================================================
-# What is a key because of where it stands in a text: behind a name, in a URL, in a sentence.
+# What is a key because of where it stands in a text: behind a name, in a sentence.
 
 # Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
 # bounded length: that takes linear time.
@@ -2094,7 +2005,102 @@ def has_digits(value: str) -> bool:
     return is_id or any(letter.isdigit() for letter in value)
 
 
-# --- in headers and URLs ---
+# === secrets =================================================================
+# What is a credential, and how it is masked.  Touches nothing.
+
+
+SECRET = re.compile(
+    # Names of headers and query parameters, but for those of a place in a list, of a request that
+    # is repeated, and of a WebSocket's handshake (RFC 6455, 11.3.1).
+    r"(?!(?:(?:next|prev|previous)[-_]?(?:page[-_]?)?|page[-_]?)token\Z"
+    r"|(?:x[-_])?idempotency[-_]?key\Z|sec-websocket-key\Z).*"
+    r"(?:authorization|auth|key|token|secrets?|signature|sig|cookies?|credentials?|passwords?"
+    r"|passwd|pwd|passphrase|jwt|assertion|identity-header)"  # the last is App Service's
+    r"(?:[-_]?[0-9]+)?",  # a second key beside the first
+    re.IGNORECASE | re.DOTALL,
+)
+USER = re.compile(r"(//|^(?=[^/?#\s@:]+:))[^/?#\s]*@")  # and password, of a URL or a host
+PARAMETER = re.compile(r"([?&])([^?&=#\s]+)=([^&#\s]*)")
+BEARER = re.compile(r"\b(bearer)\s+[^\s,;]+", re.IGNORECASE)  # wherever it stands
+SCHEMES = ("bearer", "basic", "aws4-hmac-sha256", "digest", "negotiate")  # of Authorization
+
+
+def unsecret(key: str, got: Json, expected: Json) -> Difference:
+    """A difference that may be shown: of a header or a query parameter that is a credential both
+    values are masked."""
+    place, _, name = key.partition(".")
+    if place not in ("headers", "query"):
+        return key, got, expected
+    if not SECRET.fullmatch(name):
+        return key, shared(got), shared(expected)
+    return key, hidden(name, got), hidden(name, expected)
+
+
+def shared(value: Json) -> Json:
+    """One side of a difference that is no credential, but may have one in it."""
+    if not isinstance(value, str) or isinstance(value, Because):
+        return value
+    return unkeyed(value)
+
+
+def hidden(name: str, value: Json) -> Json:
+    """One side of such a difference: a text, a matcher, or no value."""
+    if value is None or value is MISSING:
+        return value
+    # A matcher, or the sentence about one, may hold a piece of the credential.
+    if isinstance(value, Because) or not isinstance(value, str):
+        return Because("*** (a matcher)")
+    return masked(name, value)
+
+
+def masked(name: str, value: str) -> str:
+    """A header or query value as it may be kept: a credential becomes its scheme and 8 hex of its
+    SHA-256, so that two of them can be compared without being known."""
+    scheme, key = "", value
+    word, space, rest = value.partition(" ")
+    if space and word.lower() in SCHEMES:  # which say it whatever the header is called
+        scheme, key = word + space, rest
+    elif not SECRET.fullmatch(name):
+        return unkeyed(value)
+    digest = hashlib.sha256(key.strip().encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    return f"{scheme}*** (sha256 {digest})"
+
+
+def unkeyed(text: str) -> str:
+    """A text with the users and keys masked that are in its URLs, or follow `Bearer` in it."""
+    if "@" in text:
+        text = USER.sub(r"\1***@", text)
+    if "?" in text:
+        text = PARAMETER.sub(masked_parameter, text)
+    if "earer" in text or "EARER" in text:  # few have it
+        text = BEARER.sub(r"\1 ***", text)
+    return text
+
+
+def masked_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it may be kept."""
+    before, name, value = match.groups()
+    if not SECRET.fullmatch(name):
+        return match.group()
+    return f"{before}{name}={masked(name, value)}"
+
+
+def scheme_key(value: str, schemes: Sequence[str]) -> str:
+    """The credential of an Authorization header; empty for another scheme, or if there is nothing
+    after it."""
+    scheme, _, key = value.strip().partition(" ")
+    if scheme.lower() not in schemes:
+        return ""
+    return key.strip()
+
+
+# === key_lines ===============================================================
+# What is a key because of where it is sent or typed: a line of a head, a URL, a command.
+
+# Touches nothing; takes linear time, as `key_places` does.
+
+
+# --- bearers, and what is in URLs ---
 
 BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
 BEARER_REST = r"[\w.~+/=-]*"
@@ -2238,6 +2244,22 @@ def authorized_keys(text: str, lowered: str) -> List[Span]:
     return found
 
 
+# Parameters of a query that are as good as a credential, or say whose it is.
+SECRET_PARAMETERS = frozenset(
+    (
+        *("code", "session", "sessionid", "sid", "hmac", "ticket", "otp", "awsaccesskeyid"),
+        *("googleaccessid", "clientid", "appid"),
+    )
+)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether a parameter of a query is kept nowhere."""
+    if SECRET.fullmatch(name) or names_credential(name) or names_identity(name):
+        return True
+    return plain_name(name) in SECRET_PARAMETERS
+
+
 # --- all of them ---
 
 
@@ -2339,7 +2361,8 @@ def kinds() -> Iterator[KindOfKey]:
         yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
     yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
-    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-", *PACKED_PEM):
+    aws = ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-")
+    for begin in (*aws, *PACKED_PEM):
         yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
@@ -20966,7 +20989,8 @@ class Upstream:
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
-        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+        masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
+        return without_keys(PARAMETER.sub(shown_parameter, masked))
 
     def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
         """Head and body of a request as it is sent there."""
@@ -20974,6 +20998,13 @@ class Upstream:
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def shown_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it is shown, what a `code` or a `session` is aside."""
+    before, name, value = match.groups()
+    is_hidden = not value.startswith(SCRUBBED) and is_secret_parameter(name)
+    return f"{before}{name}={SCRUBBED}" if is_hidden else match.group()
 
 
 def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:
@@ -39701,8 +39732,8 @@ def kept_headers(headers: Headers) -> Headers:
 
 # Google's and Azure's ids of a request that a client makes up itself, and whose it is.
 OWNER_HEADER = re.compile(
-    r"(?:openai|anthropic|x-goog|x-google|x-portkey|groq)-.*"
-    r"(?:organi[sz]ation|project|workspace|account)(?:-?id)?"
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
 )
 SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
 QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
@@ -39714,13 +39745,14 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     found: List[str] = []
     for name, value in request.headers.items():
         if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
             found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
         elif SECRET.fullmatch(name):
             found += header_secrets(value)
         elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
             found.append(value.strip())
     for name, value in request.query.items():
-        if SECRET.fullmatch(name):
+        if is_secret_parameter(name):
             found += [
                 value,
                 value.partition("/")[0],
@@ -39754,6 +39786,9 @@ def header_secrets(value: str) -> List[str]:
 
 def sent_secrets(request: Request) -> Iterator[str]:
     """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
     if "urlencoded" in request.headers.get("content-type", ""):
         pairs = parse_qsl(request.body.decode("latin-1"))
         yield from (value for name, value in pairs if names_credential(name))
@@ -39968,6 +40003,11 @@ def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
         yield path, value
 
 
+def member_name(path: str) -> str:
+    """What the member is called that is at a path; in a list, what the list is called."""
+    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
+
+
 class Asking:
     """What is asked of requests like a call, so far."""
 
@@ -40007,6 +40047,8 @@ class Asking:
         if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
+            if is_secret_member(member_name(path), value):
+                return  # a short one is not known by itself
             value = self.matcher(value, longest)
         self.fields[path] = value
 
@@ -40015,13 +40057,17 @@ class Asking:
         for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
             self.leaf(inner, leaf, longest)
 
+    def is_whole(self, value: Json, name: str) -> bool:
+        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
+        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
+
     def whole(self, path: str) -> None:
         """Ask for what is at a place in the body, whatever that is."""
         value = walked(self.call.said, path)
         if not isinstance(value, (dict, list)):
             self.leaf(path, value)
         # An object of the body may have more members, so that an empty one asks for little.
-        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+        elif self.is_whole(value, member_name(path)):
             *outer, name = path.split(".")
             around = self.body
             for step in outer:
@@ -40394,7 +40440,7 @@ def tell_path(asking: Asking) -> None:
     if call.operation == OTHER:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
     elif call.request.body or (call.operation == OTHER and call.method in BODIED):
@@ -42483,8 +42529,8 @@ class Log:
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
         if self.mode == "json":
-            return json_line({"time": timestamp(moment), "message": message})
-        return printable(message) + "\n"
+            return json_line({"time": timestamp(moment), "message": without_keys(message)})
+        return printable(without_keys(message)) + "\n"
 
     def write(self, lines: List[str]) -> None:
         """Write lines, and how many were not."""
@@ -42577,15 +42623,26 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
         "ended": entry.ended,
-        "violations": [one.json() for one in asked.violations],
+        "violations": [unkeyed_values(one.json()) for one in asked.violations],
         "note": asked.note,
         "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
-    for name in ("model", "mock", "note"):
+    for name in ("path", "session", "model", "mock", "note"):
         if known[name]:
-            known[name] = known[name][:TEXT_LIMIT]
+            known[name] = loggable(known[name])
     return known
+
+
+@functools.lru_cache(maxsize=256)
+def loggable(text: str) -> str:
+    """What a request names, as it may stand in the log: the same words come over and over."""
+    return without_keys(text)[:TEXT_LIMIT]
+
+
+def unkeyed_values(told: Dict[str, Json]) -> Dict[str, Json]:
+    """The texts of an object without keys: places and messages name what was sent."""
+    return {name: without_keys(one) if isinstance(one, str) else one for name, one in told.items()}
 
 
 def printable(text: str) -> str:
@@ -42607,7 +42664,7 @@ def request_lines(entry: Entry) -> Iterator[str]:
     if len(violations) > 1:
         others = ", ".join(one.rule for one in violations if one is not first)
         told = f"{told[:TEXT_LIMIT]} (and {others})"
-    yield told[: 2 * TEXT_LIMIT]
+    yield without_keys(told)[: 2 * TEXT_LIMIT]
 
 
 def request_line(entry: Entry) -> str:
@@ -42616,6 +42673,7 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
+    path = loggable(path)
     status = str(entry.status or "-")
     words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
@@ -42627,10 +42685,10 @@ def request_line(entry: Entry) -> str:
     if asked.call:
         if asked.call.dialect not in ("", asked.provider):
             words[-1] += f"/{asked.call.dialect}"
-        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
+        words += [asked.call.api, loggable(asked.call.model)]
     if asked.mock:
-        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
-    words.append(asked.note[:TEXT_LIMIT])
+        words.append(f'"{loggable(asked.mock)}"')
+    words.append(loggable(asked.note))
     if asked.forwarded:
         words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)

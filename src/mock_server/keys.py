@@ -11,7 +11,8 @@ import functools
 import re
 from typing import Dict, Iterable, Iterator, List, Tuple
 
-from .key_places import Span, ascii_pattern, decoded_pair, placed_keys, word_begins
+from .key_lines import placed_keys
+from .key_places import Span, ascii_pattern, decoded_pair, word_begins
 
 SCRUBBED = "***"  # what stands where a key was; it looks like none itself
 MOST_PASSES = 8  # over one text; the second finds nothing but in texts that were made for it
@@ -90,7 +91,8 @@ def kinds() -> Iterator[KindOfKey]:
         yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
     yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
-    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-", *PACKED_PEM):
+    aws = ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-")
+    for begin in (*aws, *PACKED_PEM):
         yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 

@@ -122,13 +122,13 @@ def is_cookie(name: str, value: str) -> bool:
 
 
 OPTION = (
-    r"(?<![\w-])--?[a-z-]{0,30}(?:key|token|secret|password|passwd)[ \t]{1,4}[\"']?"
+    r"(?<![\w-])--?([a-z-]{0,30}(?:key|token|secret|password|passwd))[ \t]{1,4}[\"']?"
     r"(?=([^\s\"'`<>|;&]{8,400}))"
 )
 USER_OPTION = (
     r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
 )
-LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=(\S{4,200}))"  # of a netrc
+LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"  # of a netrc
 
 
 def typed_keys(text: str, lowered: str) -> List[Span]:
@@ -136,16 +136,23 @@ def typed_keys(text: str, lowered: str) -> List[Span]:
     found: List[Span] = []
     if "--" in text:
         for match in ascii_pattern(OPTION).finditer(lowered):
-            value = text[match.start(1) : match.end(1)]
+            value = text[match.start(2) : match.end(2)]
             is_word = ascii_pattern(PLACEHOLDER).match(value) or value.startswith("-")
-            if not is_word and has_digits(value):
-                found.append(match.span(1))
+            if not is_word and is_option_secret(match.group(1), value):
+                found.append(match.span(2))
     if "curl" in lowered:
         users = ascii_pattern(USER_OPTION).finditer(text)
         found += (one.span(1) for one in users if not is_example_user(one.group(1)))
     if "login" in lowered and "password" in lowered:
         found += (one.span(1) for one in ascii_pattern(LOGIN).finditer(lowered))
     return found
+
+
+def is_option_secret(name: str, value: str) -> bool:
+    """Whether what follows an option is a key, and not the next page or a file's name."""
+    if names_credential(name):
+        return has_digits(value)
+    return plain_name(name) in ("key", "token") and (looks_random(value) or value[:4] == "tok_")
 
 
 SIGNED = r"signature=(?=([0-9a-f]{64}))"

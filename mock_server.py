@@ -2166,7 +2166,7 @@ def is_query_secret(name: str, value: str) -> bool:
 
 
 COOKIES = r"cookie2?\\{0,3}[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"'`]?(?=[\w.-]{1,60}=)"
-COOKIE = r"([\w.-]{1,60})=([^\s;,\"'`<>\\]{0,4096})(?:;[ \t]{0,2})?"
+COOKIE = r"([\w.-]{1,60})=([^\s;,\"'`<>\\]*)(?:;[ \t]{0,2})?"
 COOKIE_ENDS = ("session", "sessionid", "sid", "sess", "token", "auth", "csrf", "jwt")
 ATTRIBUTES = frozenset(("path", "expires", "maxage", "domain", "samesite", "version"))
 MOST_COOKIES = 50  # of one header
@@ -2210,6 +2210,9 @@ USER_OPTION = (
 LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"  # of a netrc
 
 
+TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"
+
+
 def typed_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys in what is typed at a prompt, or read by programs in its place."""
     found: List[Span] = []
@@ -2218,12 +2221,14 @@ def typed_keys(text: str, lowered: str) -> List[Span]:
             value = text[match.start(2) : match.end(2)]
             is_word = ascii_pattern(PLACEHOLDER).match(value) or value.startswith("-")
             if not is_word and is_option_secret(match.group(1), value):
-                found.append(match.span(2))
+                found.append(ended(text, match.start(2), TYPED_REST))
     if "curl" in lowered:
         users = ascii_pattern(USER_OPTION).finditer(text)
-        found += (one.span(1) for one in users if not is_example_user(one.group(1)))
+        starts = (one.start(1) for one in users if not is_example_user(one.group(1)))
+        found += (ended(text, start, TYPED_REST) for start in starts)
     if "login" in lowered and "password" in lowered:
-        found += (one.span(1) for one in ascii_pattern(LOGIN).finditer(lowered))
+        logins = ascii_pattern(LOGIN).finditer(lowered)
+        found += (ended(text, one.start(1), TYPED_REST) for one in logins)
     return found
 
 

@@ -1873,7 +1873,8 @@ SEPARATOR = (
 )
 NAMED_VALUES = (
     *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-    *("connectionstring", "connection_string", "signature", "credential", "auth", "data", "pass"),
+    *("connectionstring", "connection_string", "signature", "credential"),
+    *("key-data", "_pass", '"auth'),  # whole, for they are in many words
 )
 PASSWORDS = ("password", "passwd", "pwd", "pass")  # what names of short secrets end with
 LEAST_SECRET, LEAST_PASSWORD = 8, 6  # characters of such a value that is not quoted
@@ -2207,7 +2208,8 @@ OPTION = (
 USER_OPTION = (
     r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
 )
-LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"  # of a netrc
+# Of a netrc.
+LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"
 
 
 TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"
@@ -2318,7 +2320,7 @@ RUNS_16 = (
     *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
     *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
 )
-IDS = ("org-", "org_", "proj_", "req_")
+IDS = ("org-", "org_", "proj_", "req_", "req_vrtx_")
 OTHERS = (
     # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
     # "sk-learn-based-classification" is none.
@@ -38994,7 +38996,7 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
 HTTP_BEGINNING = b"HTTP/1."
-SHOWN_BYTES = 40  # of what is no HTTP
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
 

@@ -56,6 +56,7 @@ KEYS = {
     "a project": "proj_" + A40[:24],
     "a request": "req_" + HEX32,
     "Anthropic's request": "req_011CSHoEeqs5C35K2UUqR7Fy",
+    "the same at Vertex": "req_vrtx_011CSHoEeqs5C35K2UUqR7Fy",
 }
 
 # What a text becomes.

@@ -128,7 +128,8 @@ OPTION = (
 USER_OPTION = (
     r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
 )
-LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"  # of a netrc
+# Of a netrc.
+LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"
 
 
 TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"

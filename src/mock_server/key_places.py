@@ -165,7 +165,8 @@ SEPARATOR = (
 )
 NAMED_VALUES = (
     *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-    *("connectionstring", "connection_string", "signature", "credential", "auth", "data", "pass"),
+    *("connectionstring", "connection_string", "signature", "credential"),
+    *("key-data", "_pass", '"auth'),  # whole, for they are in many words
 )
 PASSWORDS = ("password", "passwd", "pwd", "pass")  # what names of short secrets end with
 LEAST_SECRET, LEAST_PASSWORD = 8, 6  # characters of such a value that is not quoted

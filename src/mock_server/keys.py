@@ -36,7 +36,7 @@ RUNS_16 = (
     *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
     *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
 )
-IDS = ("org-", "org_", "proj_", "req_")
+IDS = ("org-", "org_", "proj_", "req_", "req_vrtx_")
 OTHERS = (
     # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
     # "sk-learn-based-classification" is none.

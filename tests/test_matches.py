@@ -646,6 +646,20 @@ def with_keys(form: Chat, keys: Tuple[str, ...], again: bool = False) -> List[m.
     return calls
 
 
+def test_a_password_that_is_a_plain_word_is_in_no_match() -> None:
+    told = {"password": "opensesame", "x": {"api_key": ["opensesame"]}, "n": "told"}
+    form = b'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nopensesame\r\n--b--'
+    for kind, body in (
+        ("application/json", json.dumps(told).encode()),
+        ("multipart/form-data; boundary=b", form + b"\r\n"),
+    ):
+        query = {"code": "opensesame", "page": "2"}
+        call = read(m.Request("POST", "/v9/x", query, {"content-type": kind}, body))
+        match = json.dumps(matched(call))
+        assert "opensesame" not in match and '"page": "2"' in match
+        assert answers(recorded(call), call)
+
+
 def test_no_secret_is_in_a_match_and_the_request_that_brought_it_still_matches() -> None:
     others = ("another-0123456789", "sk-proj-" + "Cd2" * 12, "AKIA" + "Y" * 12 + "4567")
     for form in FORMS:

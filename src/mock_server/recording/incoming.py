@@ -15,7 +15,7 @@ from ..limits import HEAD_LIMIT, Headers
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
 HTTP_BEGINNING = b"HTTP/1."
-SHOWN_BYTES = 40  # of what is no HTTP
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
 

@@ -8,10 +8,10 @@ from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
 from ..histories import answers_in_one, conversation_in, history_of, speaker_of
 from ..jsons import compact, within
+from ..key_lines import is_secret_parameter
 from ..limits import Json
 from ..mocks.silence import PROMPTED
 from ..mocks.templates import walked
-from ..secrets import SECRET
 from ..values import CONVERSING, Call
 from .deciding import as_spelled, fields_kind, tell_body, tell_form
 from .lately import tell_last
@@ -79,7 +79,7 @@ def tell_path(asking: Asking) -> None:
     if call.operation == OTHER:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
     elif call.request.body or (call.operation == OTHER and call.method in BODIED):

@@ -20958,11 +20958,12 @@ class Passage(Gate):
 
     The thread that forwards it gives an answer, pieces of its body, and an end; the loop's thread
     takes them, and says when its client has left.  `ready` opens with the answer's head, with all
-    of it if it is whole, or with why there is none."""
+    of it if it is whole, or with why there is none.  `unread` says why it is not recorded, if that
+    is known before."""
 
-    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call) -> None:
+    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call, unread: str = "") -> None:
         super().__init__()
-        self.upstream, self.wire, self.call = upstream, wire, call
+        self.upstream, self.wire, self.call, self.unread = upstream, wire, call, unread
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
@@ -40205,7 +40206,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -41263,6 +41265,7 @@ class Exchanged:
         if is_stream:
             passage.answer(self.response())
         taken = Taken(incoming, began)
+        taken.why = passage.unread
         while True:
             taken.add(piece)
             if is_stream and piece:
@@ -41357,15 +41360,20 @@ UNKNOWN_METHOD = 405  # of a path that a provider has with another one
 
 
 def passed_on(
-    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+    forwarder: Forwarder,
+    upstream: Upstream,
+    wire: WireFormat,
+    call: Call,
+    brought: Brought,
+    unread: str = "",
 ) -> Work[Answered]:
-    """Work that gives the answer of an upstream.  Refused for what a request brings along that
-    has no effect on that."""
+    """Work that gives the answer of an upstream; `unread` says why it is not to be recorded.
+    Refused for what a request brings along that has no effect on that."""
     if brought.fields:
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
-    passage = Passage(upstream, wire, call)
+    passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
         yield Wanting(passage.ready, forwarder.turn_seconds)
@@ -41391,6 +41399,17 @@ def forwarded_to(
         return None
     upstream = forwarder.upstreams.of(wire)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def forwarded_unread(
+    forwarder: Forwarder, wire: WireFormat, call: Call, brought: Brought, why: str
+) -> Optional[Work[Answered]]:
+    """The same for a request that can't be read, so that no mock could be for its like."""
+    if brought.answer or brought.has_fault:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    unread = f"its request can't be read: {without_keys(why)}"
+    return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
 
 
 def forwarded_elsewhere(
@@ -41927,25 +41946,39 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
-            call = wire.read(request, params, self.body(wire, request))
+            try:
+                call = wire.read(request, params, self.body(wire, request))
+            except (BadField, Refused) as wrong:
+                return (yield from self.unread(wire, request, params, wrong))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
-        except BadField as wrong:
-            return self.unread(wire, request, params, wrong)
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
 
     def unread(
-        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
-    ) -> Answered:
-        """The error for a request with a field that can't be read: the server's own sentence, or
-        that of the rule that it breaks where what the provider refuses is refused."""
+        self,
+        wire: WireFormat,
+        request: Request,
+        params: Mapping[str, str],
+        wrong: Union[BadField, Refused],
+    ) -> Work[Answered]:
+        """Work that gives the answer to a request that can't be read: that of the rule that it
+        breaks, where what the provider refuses is refused; of the provider itself, which may be
+        able to; or the server's own sentence."""
         call = wire.begun(request, params)
-        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
-        if self.settings.strict and that_count(call.violations):
-            return against_rules(wire, call, Delivery())
+        if isinstance(wrong, BadField):
+            call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+            if self.settings.strict and that_count(call.violations):
+                return against_rules(wire, call, Delivery())
+        if self.forwarder:
+            brought = brought_along(call, self.settings.seed)
+            sent = forwarded_unread(self.forwarder, wire, call, brought, str(wrong))
+            if sent:
+                return (yield from sent)
+        if isinstance(wrong, Refused):
+            raise wrong
         return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:

@@ -281,9 +281,9 @@ def test_with_credentials_a_wrong_one_is_refused_and_a_right_one_forwarded(pair:
     ]
 
 
-def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None:
+def test_what_breaks_a_rule_or_brings_its_answer_is_not_forwarded(pair: Pair) -> None:
     server = pair.to(says(WHOLE), strict=True)
-    for body in (b"{", b"{}", b'{"model": "m", "messages": []}'):
+    for body in (b"{}", b'{"model": "m", "messages": []}'):
         assert pair.client(server).send(post(body)).head()[0] == 400
     for brought, status in (
         ({"delay": 1}, 400),
@@ -294,6 +294,26 @@ def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None
     with pytest.raises(OSError):
         chat(server.port, headers={"X-Mock-Response": '{"fault": "close"}'})
     assert pair.upstream.requests == []
+
+
+def test_what_can_not_be_read_is_forwarded_and_not_recorded(pair: Pair) -> None:
+    server = pair.to(says(WHOLE))
+    for body, why in (
+        (b"{", "JSON"),
+        (b"{}", "model: expected a string"),
+        (b'{"model": "m", "messages": [], "n": "sk-proj-abcdefghij0123456789ABCDEFGHIJ"}', "n: expected"),
+    ):
+        assert pair.client(server).send(post(body)).response()[::2] == (200, BODY)
+        assert pair.upstream.requests[-1].endswith(body)
+        told = forwarded(server)
+        assert told["status"] == 200 and told["recorded"] is None
+        assert why in told["reason"] and "abcdefghij" not in told["reason"]
+        assert not pair.saved and server.verify() is None
+    for brought in ({"text": "own"}, {"status": 418, "error": "x"}):
+        own = ["X-Mock-Response: " + json.dumps(brought)]
+        assert pair.client(server).send(post(b"{", headers=own)).head()[0] == 400
+    assert pair.client(server).send(post(b"{", "/v1/messages")).head()[0] == 400
+    assert len(pair.upstream.requests) == 3
 
 
 def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> None:

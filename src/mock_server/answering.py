@@ -4,7 +4,7 @@ provider."""
 from __future__ import annotations
 
 from functools import partial
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple, Union
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -34,6 +34,7 @@ from .outcomes import Outcome, Usually
 from .passing import (
     forwarded_elsewhere,
     forwarded_to,
+    forwarded_unread,
     let_go_of_raw,
 )
 from .recording.forwarding import Forwarder
@@ -146,25 +147,39 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
-            call = wire.read(request, params, self.body(wire, request))
+            try:
+                call = wire.read(request, params, self.body(wire, request))
+            except (BadField, Refused) as wrong:
+                return (yield from self.unread(wire, request, params, wrong))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
-        except BadField as wrong:
-            return self.unread(wire, request, params, wrong)
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
 
     def unread(
-        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
-    ) -> Answered:
-        """The error for a request with a field that can't be read: the server's own sentence, or
-        that of the rule that it breaks where what the provider refuses is refused."""
+        self,
+        wire: WireFormat,
+        request: Request,
+        params: Mapping[str, str],
+        wrong: Union[BadField, Refused],
+    ) -> Work[Answered]:
+        """Work that gives the answer to a request that can't be read: that of the rule that it
+        breaks, where what the provider refuses is refused; of the provider itself, which may be
+        able to; or the server's own sentence."""
         call = wire.begun(request, params)
-        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
-        if self.settings.strict and that_count(call.violations):
-            return against_rules(wire, call, Delivery())
+        if isinstance(wrong, BadField):
+            call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+            if self.settings.strict and that_count(call.violations):
+                return against_rules(wire, call, Delivery())
+        if self.forwarder:
+            brought = brought_along(call, self.settings.seed)
+            sent = forwarded_unread(self.forwarder, wire, call, brought, str(wrong))
+            if sent:
+                return (yield from sent)
+        if isinstance(wrong, Refused):
+            raise wrong
         return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:

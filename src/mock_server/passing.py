@@ -11,6 +11,7 @@ from .errors import Refused
 from .formats.base import WireFormat
 from .formats.other import Other
 from .gates import Abandoned, Wanting, Work
+from .keys import without_keys
 from .limits import WAIT_SECONDS
 from .recording.forwarding import Forwarder
 from .recording.passages import Passage
@@ -24,15 +25,20 @@ UNKNOWN_METHOD = 405  # of a path that a provider has with another one
 
 
 def passed_on(
-    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+    forwarder: Forwarder,
+    upstream: Upstream,
+    wire: WireFormat,
+    call: Call,
+    brought: Brought,
+    unread: str = "",
 ) -> Work[Answered]:
-    """Work that gives the answer of an upstream.  Refused for what a request brings along that
-    has no effect on that."""
+    """Work that gives the answer of an upstream; `unread` says why it is not to be recorded.
+    Refused for what a request brings along that has no effect on that."""
     if brought.fields:
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
-    passage = Passage(upstream, wire, call)
+    passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
         yield Wanting(passage.ready, forwarder.turn_seconds)
@@ -58,6 +64,17 @@ def forwarded_to(
         return None
     upstream = forwarder.upstreams.of(wire)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def forwarded_unread(
+    forwarder: Forwarder, wire: WireFormat, call: Call, brought: Brought, why: str
+) -> Optional[Work[Answered]]:
+    """The same for a request that can't be read, so that no mock could be for its like."""
+    if brought.answer or brought.has_fault:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    unread = f"its request can't be read: {without_keys(why)}"
+    return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
 
 
 def forwarded_elsewhere(

@@ -174,6 +174,7 @@ class Exchanged:
         if is_stream:
             passage.answer(self.response())
         taken = Taken(incoming, began)
+        taken.why = passage.unread
         while True:
             taken.add(piece)
             if is_stream and piece:

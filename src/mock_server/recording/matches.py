@@ -8,7 +8,7 @@ from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
 from ..histories import conversation_in, history_of, speaker_of
 from ..jsons import compact, within
-from ..limits import Json
+from ..limits import DIALECTS, Json
 from ..mocks.silence import PROMPTED
 from ..mocks.templates import walked
 from ..secrets import SECRET
@@ -52,7 +52,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation

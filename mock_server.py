@@ -41423,6 +41423,15 @@ def forwarded_elsewhere(
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
 
 
+def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
+    """Why there is no answer on a path of no provider; where others are recorded, how it could be
+    forwarded."""
+    if not forwarder or refused.status == UNKNOWN_METHOD or path in PROBES:
+        return refused
+    message = f"{refused.message}; --record {OTHER_NAME}=URL would forward it"
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
+
+
 def come_back(passage: Passage) -> Answered:
     """What the client of a forwarded request gets."""
     wire, call, forwarded = passage.wire, without_raw(passage.call), passage.forwarded
@@ -41964,9 +41973,8 @@ class Answerer:
         params: Mapping[str, str],
         wrong: Union[BadField, Refused],
     ) -> Work[Answered]:
-        """Work that gives the answer to a request that can't be read: that of the rule that it
-        breaks, where what the provider refuses is refused; of the provider itself, which may be
-        able to; or the server's own sentence."""
+        """Work that gives the answer to a request that can't be read: the rule's that it breaks,
+        where that is refused; the provider's, who may be able to; or the server's own."""
         call = wire.begun(request, params)
         if isinstance(wrong, BadField):
             call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
@@ -42005,6 +42013,7 @@ class Answerer:
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
             told = with_more(refused, near, session.not_reloaded)
+            told = with_a_way(self.forwarder, told, request.path)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
@@ -48353,6 +48362,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_together(values, spelled)
     check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
+        values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
     return values
 
@@ -48431,13 +48441,25 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    """The data directories asked for; else the usual one, if it is there."""
     if options["data"]:
         return list(options["data"])
+    found = usual_directory()
+    return [found] if os.path.isdir(found) else []
+
+
+def usual_directory() -> str:
+    """data/ beside the script or, for a module, right here."""
     found = "data"
     if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
         found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
-    return [found] if os.path.isdir(found) else []
+    return found
+
+
+def place_of_recordings(options: Mapping[str, Any]) -> str:
+    """Where recordings go; a directory that is not there is made for the first of them."""
+    told = [options["record_to"], *data_directories(options), usual_directory()]
+    return str(next(filter(None, told)))
 
 
 def none_in(directory: str) -> str:
@@ -48487,9 +48509,7 @@ def shortened_list(lines: Sequence[str], most: int) -> List[str]:
 def import_into(options: Mapping[str, Any]) -> int:
     """Make mocks of files, check what is then in their data directory, and print what became of
     all; the exit status."""
-    root = options["record_to"] or next(iter(data_directories(options)), "")
-    if not root:
-        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    root = place_of_recordings(options)
     imported = import_files(options["import"], root, options["record_errors"])
     complain("\n".join(imported.lines))
     if imported.problem:

@@ -301,7 +301,10 @@ def test_what_can_not_be_read_is_forwarded_and_not_recorded(pair: Pair) -> None:
     for body, why in (
         (b"{", "JSON"),
         (b"{}", "model: expected a string"),
-        (b'{"model": "m", "messages": [], "n": "sk-proj-abcdefghij0123456789ABCDEFGHIJ"}', "n: expected"),
+        (
+            b'{"model": "m", "messages": [], "n": "sk-proj-abcdefghij0123456789ABCDEFGHIJ"}',
+            "n: expected",
+        ),
     ):
         assert pair.client(server).send(post(body)).response()[::2] == (200, BODY)
         assert pair.upstream.requests[-1].endswith(body)
@@ -321,6 +324,9 @@ def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> 
     claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
     status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
     assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
+    two = pair.to(says(WHOLE), record=["openai=http://a.invalid", "cohere=http://b.invalid"])
+    status, body = fetch(two.port, "GET", "/nobody/has/it")
+    assert (status, b"; --record other=URL would forward it" in body) == (404, True)
 
 
 # --- what goes wrong ---

@@ -36,6 +36,7 @@ from .passing import (
     forwarded_to,
     forwarded_unread,
     let_go_of_raw,
+    with_a_way,
 )
 from .recording.forwarding import Forwarder
 from .recording.upstreams import ANSWERED_HERE
@@ -165,9 +166,8 @@ class Answerer:
         params: Mapping[str, str],
         wrong: Union[BadField, Refused],
     ) -> Work[Answered]:
-        """Work that gives the answer to a request that can't be read: that of the rule that it
-        breaks, where what the provider refuses is refused; of the provider itself, which may be
-        able to; or the server's own sentence."""
+        """Work that gives the answer to a request that can't be read: the rule's that it breaks,
+        where that is refused; the provider's, who may be able to; or the server's own."""
         call = wire.begun(request, params)
         if isinstance(wrong, BadField):
             call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
@@ -206,6 +206,7 @@ class Answerer:
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
             told = with_more(refused, near, session.not_reloaded)
+            told = with_a_way(self.forwarder, told, request.path)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)

@@ -15,7 +15,7 @@ from .keys import without_keys
 from .limits import WAIT_SECONDS
 from .recording.forwarding import Forwarder
 from .recording.passages import Passage
-from .recording.upstreams import Upstream
+from .recording.upstreams import OTHER_NAME, Upstream
 from .records import replace
 from .state import State
 from .values import Call, Failure, Response
@@ -86,6 +86,15 @@ def forwarded_elsewhere(
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
+    """Why there is no answer on a path of no provider; where others are recorded, how it could be
+    forwarded."""
+    if not forwarder or refused.status == UNKNOWN_METHOD or path in PROBES:
+        return refused
+    message = f"{refused.message}; --record {OTHER_NAME}=URL would forward it"
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def come_back(passage: Passage) -> Answered:

@@ -20156,6 +20156,10 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
+ALL_OTHERS = "*"  # stands for the parameters of a query that are not named
+UNASKED_QUERY = frozenset(("api-version", "key"))  # of which no recording asks
+
+
 @record
 class Condition:
     """One thing that a mock asks of a call: `holds` of what `get` finds."""
@@ -20323,7 +20327,23 @@ def match_named(node: Node) -> List[Condition]:
     if key == "query" and node.is_a("a string"):
         node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
-    return [named_condition(key, name, inner) for name, inner in node.members()]
+    found = []
+    for name, inner in node.members():
+        if key == "query" and name == ALL_OTHERS and inner.value is None:
+            found.append(others_condition(frozenset(node.value)))
+        else:
+            found.append(named_condition(key, name, inner))
+    return found
+
+
+def others_condition(names: FrozenSet[str]) -> Condition:
+    """That a query has no parameters beside these, but for credentials and versions."""
+
+    def get(call: Call) -> Optional[str]:
+        told = [one for one in call.query if one not in names and one not in UNASKED_QUERY]
+        return ", ".join(one for one in told if not SECRET.fullmatch(one)) or None
+
+    return Condition(f"query.{ALL_OTHERS}", MISSING, get, is_none)
 
 
 def named_condition(key: str, name: str, node: Node) -> Condition:
@@ -40174,17 +40194,17 @@ def is_told(path: str, leaf: Json) -> bool:
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.
+# Parameters that lead to another page of a list: without them it is the first.  Where nobody
+# knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
     "openai stored": ("after",),
     "azure stored": ("after",),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
-    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+    f" {OTHER}": (ALL_OTHERS,),
 }
 BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
-UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
@@ -46697,7 +46717,10 @@ MATCH_ROWS: Rows = {
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
-    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "query": (
+        NAMED_MATCHERS,
+        "Query parameters by name; null for absent; * of null for no others.",
+    ),
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),

@@ -20,6 +20,9 @@ from .patterns import WATCHDOG
 from .templates import check_place, walked
 from .text_matchers import TextMatcher, Verdict, text_equal, text_matcher
 
+ALL_OTHERS = "*"  # stands for the parameters of a query that are not named
+UNASKED_QUERY = frozenset(("api-version", "key"))  # of which no recording asks
+
 
 @record
 class Condition:
@@ -188,7 +191,23 @@ def match_named(node: Node) -> List[Condition]:
     if key == "query" and node.is_a("a string"):
         node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
-    return [named_condition(key, name, inner) for name, inner in node.members()]
+    found = []
+    for name, inner in node.members():
+        if key == "query" and name == ALL_OTHERS and inner.value is None:
+            found.append(others_condition(frozenset(node.value)))
+        else:
+            found.append(named_condition(key, name, inner))
+    return found
+
+
+def others_condition(names: FrozenSet[str]) -> Condition:
+    """That a query has no parameters beside these, but for credentials and versions."""
+
+    def get(call: Call) -> Optional[str]:
+        told = [one for one in call.query if one not in names and one not in UNASKED_QUERY]
+        return ", ".join(one for one in told if not SECRET.fullmatch(one)) or None
+
+    return Condition(f"query.{ALL_OTHERS}", MISSING, get, is_none)
 
 
 def named_condition(key: str, name: str, node: Node) -> Condition:

@@ -9,6 +9,7 @@ from ..formats.base import WireFormat, can_stream
 from ..histories import conversation_in, history_of, speaker_of
 from ..jsons import compact, within
 from ..limits import DIALECTS, Json
+from ..mocks.match import ALL_OTHERS, UNASKED_QUERY
 from ..mocks.silence import PROMPTED
 from ..mocks.templates import walked
 from ..secrets import SECRET
@@ -20,17 +21,17 @@ from .wants import LONGEST_TOLD, Asking
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.
+# Parameters that lead to another page of a list: without them it is the first.  Where nobody
+# knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
     "openai stored": ("after",),
     "azure stored": ("after",),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
-    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+    f" {OTHER}": (ALL_OTHERS,),
 }
 BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
-UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:

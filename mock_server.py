@@ -40204,6 +40204,7 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": (ALL_OTHERS,),
 }
+SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
 BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 
 
@@ -40256,8 +40257,23 @@ def tell_path(asking: Asking) -> None:
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
+        tell_no_more(asking)
     elif call.request.body or (call.operation == OTHER and call.method in BODIED):
         tell_text_or_list(asking)
+
+
+def tell_no_more(asking: Asking) -> None:
+    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
+    would change.  Not where something is left out, for that may be another one each time."""
+    call, said = asking.call, asking.call.said
+    if (
+        call.operation != OTHER
+        or call.request.form is not None
+        or asking.scrubber.value(said) != said
+    ):
+        return
+    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
+        asking.keys["body_sha256"] = call.body_sha256
 
 
 def tell_text_or_list(asking: Asking) -> None:

@@ -41438,9 +41438,10 @@ def forwarded_to(
 
 
 def forwarded_unread(
-    forwarder: Forwarder, wire: WireFormat, call: Call, brought: Brought, why: str
+    forwarder: Forwarder, wire: WireFormat, call: Call, seed: int, why: str
 ) -> Optional[Work[Answered]]:
     """The same for a request that can't be read, so that no mock could be for its like."""
+    brought = brought_along(call, seed)
     if brought.answer or brought.has_fault:
         return None
     upstream = forwarder.upstreams.of(wire)
@@ -41994,10 +41995,12 @@ class Answerer:
             try:
                 call = wire.read(request, params, self.body(wire, request))
             except (BadField, Refused) as wrong:
-                return (yield from self.unread(wire, request, params, wrong))
+                return (yield from self.unread(wire, request, params, wrong, self.forwarder))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
+        except BadField as wrong:  # which an answer can't be made of
+            return (yield from self.unread(wire, request, params, wrong, None))
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
@@ -42008,6 +42011,7 @@ class Answerer:
         request: Request,
         params: Mapping[str, str],
         wrong: Union[BadField, Refused],
+        forwarder: Optional[Forwarder],
     ) -> Work[Answered]:
         """Work that gives the answer to a request that can't be read: the rule's that it breaks,
         where that is refused; the provider's, who may be able to; or the server's own."""
@@ -42016,9 +42020,8 @@ class Answerer:
             call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
             if self.settings.strict and that_count(call.violations):
                 return against_rules(wire, call, Delivery())
-        if self.forwarder:
-            brought = brought_along(call, self.settings.seed)
-            sent = forwarded_unread(self.forwarder, wire, call, brought, str(wrong))
+        if forwarder:
+            sent = forwarded_unread(forwarder, wire, call, self.settings.seed, str(wrong))
             if sent:
                 return (yield from sent)
         if isinstance(wrong, Refused):

@@ -31,13 +31,7 @@ from .mocks.sessions import Mocks, Session
 from .option_kinds import ALL
 from .options import Settings
 from .outcomes import Outcome, Usually
-from .passing import (
-    forwarded_elsewhere,
-    forwarded_to,
-    forwarded_unread,
-    let_go_of_raw,
-    with_a_way,
-)
+from .passing import forwarded_elsewhere, forwarded_to, forwarded_unread, let_go_of_raw, with_a_way
 from .recording.forwarding import Forwarder
 from .recording.upstreams import ANSWERED_HERE
 from .records import replace
@@ -151,10 +145,12 @@ class Answerer:
             try:
                 call = wire.read(request, params, self.body(wire, request))
             except (BadField, Refused) as wrong:
-                return (yield from self.unread(wire, request, params, wrong))
+                return (yield from self.unread(wire, request, params, wrong, self.forwarder))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
+        except BadField as wrong:  # which an answer can't be made of
+            return (yield from self.unread(wire, request, params, wrong, None))
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
@@ -165,6 +161,7 @@ class Answerer:
         request: Request,
         params: Mapping[str, str],
         wrong: Union[BadField, Refused],
+        forwarder: Optional[Forwarder],
     ) -> Work[Answered]:
         """Work that gives the answer to a request that can't be read: the rule's that it breaks,
         where that is refused; the provider's, who may be able to; or the server's own."""
@@ -173,9 +170,8 @@ class Answerer:
             call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
             if self.settings.strict and that_count(call.violations):
                 return against_rules(wire, call, Delivery())
-        if self.forwarder:
-            brought = brought_along(call, self.settings.seed)
-            sent = forwarded_unread(self.forwarder, wire, call, brought, str(wrong))
+        if forwarder:
+            sent = forwarded_unread(forwarder, wire, call, self.settings.seed, str(wrong))
             if sent:
                 return (yield from sent)
         if isinstance(wrong, Refused):

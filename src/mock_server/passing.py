@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from .answered import PROBES, Answered
-from .brought import HEADER, Brought
+from .brought import HEADER, Brought, brought_along
 from .deliveries import Delivery
 from .errors import Refused
 from .formats.base import WireFormat
@@ -67,9 +67,10 @@ def forwarded_to(
 
 
 def forwarded_unread(
-    forwarder: Forwarder, wire: WireFormat, call: Call, brought: Brought, why: str
+    forwarder: Forwarder, wire: WireFormat, call: Call, seed: int, why: str
 ) -> Optional[Work[Answered]]:
     """The same for a request that can't be read, so that no mock could be for its like."""
+    brought = brought_along(call, seed)
     if brought.answer or brought.has_fault:
         return None
     upstream = forwarder.upstreams.of(wire)

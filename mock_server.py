@@ -38912,6 +38912,17 @@ class Incoming:
             self.length = int(length)
         self.is_over = self.length == 0
 
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where the body ends."""
+        return self.length is None and not self.chunks
+
     def values(self, name: str) -> List[str]:
         """The items of a header, by its lower-case name."""
         lines = [value for one, value in self.headers if one.lower() == name]
@@ -41081,6 +41092,10 @@ class Undoing:
 # What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
 
 
+EVENT_STREAM = "text/event-stream"
+LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+ENDS_OF_EVENTS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+LAST_OF_ALL = b"[DONE]"  # some leave out the blank line behind it
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
@@ -41119,6 +41134,12 @@ class Taken:
         except NotUndone as wrong:
             self.give_up(str(wrong))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended with its connection, in the middle of what it says."""
+        incoming = self.incoming
+        return incoming.ends_with_connection and is_half(incoming.content_type, bytes(self.body))
+
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
@@ -41130,6 +41151,22 @@ class Taken:
         incoming = self.incoming
         arrivals = tuple(self.arrivals)
         return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
+
+
+def is_half(content_type: str, body: bytes) -> bool:
+    """Whether a body of a type, without parameters, breaks off in the middle of what it says."""
+    told = body.rstrip()
+    if content_type == EVENT_STREAM:
+        return not (body.endswith(ENDS_OF_EVENTS) or told.endswith(LAST_OF_ALL))
+    if content_type in LINES_TYPES:
+        told = told.rpartition(b"\n")[2]
+    elif not is_json_type(content_type) or not content_type:
+        return False
+    try:
+        parse_json(told)
+    except ValueError:
+        return True
+    return False
 
 
 class Recorder:
@@ -41156,7 +41193,6 @@ class Recorder:
 # May touch threading and time.
 
 
-EVENT_STREAM = "text/event-stream"
 PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
 
 
@@ -41347,20 +41383,14 @@ class Exchanged:
         incoming = self.incoming
         if incoming.length is None or incoming.length > LONG:
             return True
-        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer."""
-        values = self.incoming.values("content-type")
-        return values[0].partition(";")[0].strip().lower() if values else ""
+        return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
     def response(self) -> Response:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
         if self.is_stream:
-            is_events = self.content_type == EVENT_STREAM
+            is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
             return Response(incoming.status, headers, frames=frames, may_gzip=False)
@@ -41377,6 +41407,8 @@ class Exchanged:
             why = "an answer to HEAD has no body"
         elif self.link.is_ragged:
             why = "its TLS ended without a goodbye, so that it may be half an answer"
+        elif not why and taken.is_cut:
+            why = "its connection ended, with no length told, in the middle of what it says"
         name = ""
         if not why:
             capture = taken.capture(passage.call)

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 from clients import PATIENCE, STREAMING, Raw, chat, fetch, post, wait_until
 
+import mock_server as m
 from mock_server import MockServer
 
 CHAT = "/v1/chat/completions"
@@ -221,6 +222,22 @@ def test_an_answer_may_end_in_any_way_that_http_has(pair: Pair) -> None:
         for _ in range(2):
             assert fetch(server.port, "POST", CHAT, post().partition(b"\r\n\r\n")[2]) == (200, BODY)
         assert forwarded(server) is None and server.requests[-1]["mock"], name
+
+
+def test_what_only_the_end_of_its_connection_ends_is_recorded_if_it_says_all(pair: Pair) -> None:
+    for kind, whole, halves in (
+        ("application/json", (b'{"a": [1]}\n',), (b'{"a": [1', b"")),
+        ("text/event-stream", (b"data: 1\n\n", b"data: [DONE]\n"), (b"data: 1\n\ndata: {", b"")),
+        ("application/x-ndjson", (b'{"a": 1}\n', b'{"a": 1}\n{}'), (b'{"a": 1}\n{"b', b"")),
+        ("text/plain", (b"", b"any"), ()),
+    ):
+        assert [m.is_half(kind, one) for one in (*whole, *halves)] == (
+            [False] * len(whole) + [True] * len(halves)
+        )
+    server = pair.to(says(OK + b'\r\n{"choices": ['))
+    body = post().partition(b"\r\n\r\n")[2]
+    assert fetch(server.port, "POST", CHAT, body) == (200, b'{"choices": [')
+    assert "in the middle" in forwarded(server)["reason"] and pair.saved == []
 
 
 def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair) -> None:

@@ -41477,7 +41477,8 @@ def forwarded_unread(
     if brought.answer or brought.has_fault:
         return None
     upstream = forwarder.upstreams.of(wire)
-    unread = f"its request can't be read: {without_keys(why)}"
+    told = Scrubber(own_secrets(call.request)).text(why)
+    unread = f"its request can't be read: {told}"
     return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
 
 
@@ -41490,6 +41491,17 @@ def forwarded_elsewhere(
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
+    """What would have a request forwarded that no mock matches, where others are."""
+    if not forwarder or wire.operation in ANSWERED_HERE:
+        return ""
+    told = f"; --record {wire.provider}=URL would forward it"
+    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
+    if wire.provider == DIALECTS[0] and hosts:
+        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
+    return told
 
 
 def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
@@ -42281,9 +42293,7 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        hint = session.hint
-        if self.forwarder and wire.operation not in ANSWERED_HERE:
-            hint += f"; --record {wire.provider}=URL would forward it"
+        hint = session.hint + way_of(self.forwarder, wire)
         missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]

@@ -341,6 +341,9 @@ def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> 
     claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
     status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
     assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
+    groq = pair.to(says(WHOLE), record="groq=http://a.invalid")
+    told = "; --record openai=URL would forward it, and a path that begins with /groq/ is forwarded"
+    assert told in chat(groq.port)[1].decode()
     two = pair.to(says(WHOLE), record=["openai=http://a.invalid", "cohere=http://b.invalid"])
     status, body = fetch(two.port, "GET", "/nobody/has/it")
     assert (status, b"; --record other=URL would forward it" in body) == (404, True)

@@ -31,9 +31,15 @@ from .mocks.sessions import Mocks, Session
 from .option_kinds import ALL
 from .options import Settings
 from .outcomes import Outcome, Usually
-from .passing import forwarded_elsewhere, forwarded_to, forwarded_unread, let_go_of_raw, with_a_way
+from .passing import (
+    forwarded_elsewhere,
+    forwarded_to,
+    forwarded_unread,
+    let_go_of_raw,
+    way_of,
+    with_a_way,
+)
 from .recording.forwarding import Forwarder
-from .recording.upstreams import ANSWERED_HERE
 from .records import replace
 from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
@@ -399,9 +405,7 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        hint = session.hint
-        if self.forwarder and wire.operation not in ANSWERED_HERE:
-            hint += f"; --record {wire.provider}=URL would forward it"
+        hint = session.hint + way_of(self.forwarder, wire)
         missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]

@@ -11,11 +11,11 @@ from .errors import Refused
 from .formats.base import WireFormat
 from .formats.other import Other
 from .gates import Abandoned, Wanting, Work
-from .keys import without_keys
-from .limits import WAIT_SECONDS
+from .limits import DIALECTS, WAIT_SECONDS
 from .recording.forwarding import Forwarder
 from .recording.passages import Passage
-from .recording.upstreams import OTHER_NAME, Upstream
+from .recording.scrubbing import Scrubber, own_secrets
+from .recording.upstreams import ANSWERED_HERE, OTHER_NAME, Upstream
 from .records import replace
 from .state import State
 from .values import Call, Failure, Response
@@ -74,7 +74,8 @@ def forwarded_unread(
     if brought.answer or brought.has_fault:
         return None
     upstream = forwarder.upstreams.of(wire)
-    unread = f"its request can't be read: {without_keys(why)}"
+    told = Scrubber(own_secrets(call.request)).text(why)
+    unread = f"its request can't be read: {told}"
     return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
 
 
@@ -87,6 +88,17 @@ def forwarded_elsewhere(
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
+    """What would have a request forwarded that no mock matches, where others are."""
+    if not forwarder or wire.operation in ANSWERED_HERE:
+        return ""
+    told = f"; --record {wire.provider}=URL would forward it"
+    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
+    if wire.provider == DIALECTS[0] and hosts:
+        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
+    return told
 
 
 def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:

@@ -20396,6 +20396,10 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
+ALL_OTHERS = "*"  # stands for the parameters of a query that are not named
+UNASKED_QUERY = frozenset(("api-version", "key"))  # of which no recording asks
+
+
 @record
 class Condition:
     """One thing that a mock asks of a call: `holds` of what `get` finds."""
@@ -20563,7 +20567,23 @@ def match_named(node: Node) -> List[Condition]:
     if key == "query" and node.is_a("a string"):
         node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
-    return [named_condition(key, name, inner) for name, inner in node.members()]
+    found = []
+    for name, inner in node.members():
+        if key == "query" and name == ALL_OTHERS and inner.value is None:
+            found.append(others_condition(frozenset(node.value)))
+        else:
+            found.append(named_condition(key, name, inner))
+    return found
+
+
+def others_condition(names: FrozenSet[str]) -> Condition:
+    """That a query has no parameters beside these, but for credentials and versions."""
+
+    def get(call: Call) -> Optional[str]:
+        told = [one for one in call.query if one not in names and one not in UNASKED_QUERY]
+        return ", ".join(one for one in told if not is_secret_parameter(one)) or None
+
+    return Condition(f"query.{ALL_OTHERS}", MISSING, get, is_none)
 
 
 def named_condition(key: str, name: str, node: Node) -> Condition:
@@ -21219,11 +21239,12 @@ class Passage(Gate):
 
     The thread that forwards it gives an answer, pieces of its body, and an end; the loop's thread
     takes them, and says when its client has left.  `ready` opens with the answer's head, with all
-    of it if it is whole, or with why there is none."""
+    of it if it is whole, or with why there is none.  `unread` says why it is not recorded, if that
+    is known before."""
 
-    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call) -> None:
+    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call, unread: str = "") -> None:
         super().__init__()
-        self.upstream, self.wire, self.call = upstream, wire, call
+        self.upstream, self.wire, self.call, self.unread = upstream, wire, call, unread
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
@@ -39154,6 +39175,17 @@ class Incoming:
             self.length = int(length)
         self.is_over = self.length == 0
 
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where the body ends."""
+        return self.length is None and not self.chunks
+
     def values(self, name: str) -> List[str]:
         """The items of a header, by its lower-case name."""
         lines = [value for one, value in self.headers if one.lower() == name]
@@ -40451,17 +40483,18 @@ def is_told(path: str, leaf: Json) -> bool:
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.
+# Parameters that lead to another page of a list: without them it is the first.  Where nobody
+# knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
     "openai stored": ("after",),
     "azure stored": ("after",),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
-    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+    f" {OTHER}": (ALL_OTHERS,),
 }
+SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
 BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
-UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
@@ -40483,8 +40516,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    # OpenAI's own too: another host's answer to the same request is none of its.
-    if call.dialect == "openai" or call.dialect not in ("", call.provider):
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -40513,8 +40546,23 @@ def tell_path(asking: Asking) -> None:
     tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
+        tell_no_more(asking)
     elif call.request.body or (call.operation == OTHER and call.method in BODIED):
         tell_text_or_list(asking)
+
+
+def tell_no_more(asking: Asking) -> None:
+    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
+    would change.  Not where something is left out, for that may be another one each time."""
+    call, said = asking.call, asking.call.said
+    if (
+        call.operation != OTHER
+        or call.request.form is not None
+        or asking.scrubber.value(said) != said
+    ):
+        return
+    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
+        asking.keys["body_sha256"] = call.body_sha256
 
 
 def tell_text_or_list(asking: Asking) -> None:
@@ -41326,6 +41374,10 @@ class Undoing:
 # What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
 
 
+EVENT_STREAM = "text/event-stream"
+LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+ENDS_OF_EVENTS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+LAST_OF_ALL = b"[DONE]"  # some leave out the blank line behind it
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
@@ -41364,6 +41416,12 @@ class Taken:
         except NotUndone as wrong:
             self.give_up(str(wrong))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended with its connection, in the middle of what it says."""
+        incoming = self.incoming
+        return incoming.ends_with_connection and is_half(incoming.content_type, bytes(self.body))
+
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
@@ -41375,6 +41433,22 @@ class Taken:
         incoming = self.incoming
         arrivals = tuple(self.arrivals)
         return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
+
+
+def is_half(content_type: str, body: bytes) -> bool:
+    """Whether a body of a type, without parameters, breaks off in the middle of what it says."""
+    told = body.rstrip()
+    if content_type == EVENT_STREAM:
+        return not (body.endswith(ENDS_OF_EVENTS) or told.endswith(LAST_OF_ALL))
+    if content_type in LINES_TYPES:
+        told = told.rpartition(b"\n")[2]
+    elif not is_json_type(content_type) or not content_type:
+        return False
+    try:
+        parse_json(told)
+    except ValueError:
+        return True
+    return False
 
 
 class Recorder:
@@ -41401,7 +41475,6 @@ class Recorder:
 # May touch threading and time.
 
 
-EVENT_STREAM = "text/event-stream"
 PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
 
 
@@ -41546,6 +41619,7 @@ class Exchanged:
         if is_stream:
             passage.answer(self.response())
         taken = Taken(incoming, began)
+        taken.why = passage.unread
         while True:
             taken.add(piece)
             if is_stream and piece:
@@ -41591,20 +41665,14 @@ class Exchanged:
         incoming = self.incoming
         if incoming.length is None or incoming.length > LONG:
             return True
-        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer."""
-        values = self.incoming.values("content-type")
-        return values[0].partition(";")[0].strip().lower() if values else ""
+        return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
     def response(self) -> Response:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
         if self.is_stream:
-            is_events = self.content_type == EVENT_STREAM
+            is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
             return Response(incoming.status, headers, frames=frames, may_gzip=False)
@@ -41621,6 +41689,8 @@ class Exchanged:
             why = "an answer to HEAD has no body"
         elif self.link.is_ragged:
             why = "its TLS ended without a goodbye, so that it may be half an answer"
+        elif not why and taken.is_cut:
+            why = "its connection ended, with no length told, in the middle of what it says"
         name = ""
         if not why:
             capture = taken.capture(passage.call)
@@ -41644,15 +41714,20 @@ UNKNOWN_METHOD = 405  # of a path that a provider has with another one
 
 
 def passed_on(
-    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+    forwarder: Forwarder,
+    upstream: Upstream,
+    wire: WireFormat,
+    call: Call,
+    brought: Brought,
+    unread: str = "",
 ) -> Work[Answered]:
-    """Work that gives the answer of an upstream.  Refused for what a request brings along that
-    has no effect on that."""
+    """Work that gives the answer of an upstream; `unread` says why it is not to be recorded.
+    Refused for what a request brings along that has no effect on that."""
     if brought.fields:
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
-    passage = Passage(upstream, wire, call)
+    passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
         yield Wanting(passage.ready, forwarder.turn_seconds)
@@ -41680,6 +41755,19 @@ def forwarded_to(
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
 
 
+def forwarded_unread(
+    forwarder: Forwarder, wire: WireFormat, call: Call, seed: int, why: str
+) -> Optional[Work[Answered]]:
+    """The same for a request that can't be read, so that no mock could be for its like."""
+    brought = brought_along(call, seed)
+    if brought.answer or brought.has_fault:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    told = Scrubber(own_secrets(call.request)).text(why)
+    unread = f"its request can't be read: {told}"
+    return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
+
+
 def forwarded_elsewhere(
     forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
 ) -> Optional[Work[Answered]]:
@@ -41694,6 +41782,26 @@ def forwarded_elsewhere(
 def is_probe(call: Call) -> bool:
     """Whether a call asks for nothing but whether this server is there."""
     return call.path in PROBES and call.method in ("GET", "HEAD")
+
+
+def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
+    """What would have a request forwarded that no mock matches, where others are."""
+    if not forwarder or wire.operation in ANSWERED_HERE:
+        return ""
+    told = f"; --record {wire.provider}=URL would forward it"
+    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
+    if wire.provider == DIALECTS[0] and hosts:
+        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
+    return told
+
+
+def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
+    """Why there is no answer on a path of no provider; where others are recorded, how it could be
+    forwarded."""
+    if not forwarder or refused.status == UNKNOWN_METHOD or path in PROBES:
+        return refused
+    message = f"{refused.message}; --record {OTHER_NAME}=URL would forward it"
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def come_back(passage: Passage) -> Answered:
@@ -42219,25 +42327,40 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
-            call = wire.read(request, params, self.body(wire, request))
+            try:
+                call = wire.read(request, params, self.body(wire, request))
+            except (BadField, Refused) as wrong:
+                return (yield from self.unread(wire, request, params, wrong, self.forwarder))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
-        except BadField as wrong:
-            return self.unread(wire, request, params, wrong)
+        except BadField as wrong:  # which an answer can't be made of
+            return (yield from self.unread(wire, request, params, wrong, None))
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
 
     def unread(
-        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
-    ) -> Answered:
-        """The error for a request with a field that can't be read: the server's own sentence, or
-        that of the rule that it breaks where what the provider refuses is refused."""
+        self,
+        wire: WireFormat,
+        request: Request,
+        params: Mapping[str, str],
+        wrong: Union[BadField, Refused],
+        forwarder: Optional[Forwarder],
+    ) -> Work[Answered]:
+        """Work that gives the answer to a request that can't be read: the rule's that it breaks,
+        where that is refused; the provider's, who may be able to; or the server's own."""
         call = wire.begun(request, params)
-        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
-        if self.settings.strict and that_count(call.violations):
-            return against_rules(wire, call, Delivery())
+        if isinstance(wrong, BadField):
+            call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+            if self.settings.strict and that_count(call.violations):
+                return against_rules(wire, call, Delivery())
+        if forwarder:
+            sent = forwarded_unread(forwarder, wire, call, self.settings.seed, str(wrong))
+            if sent:
+                return (yield from sent)
+        if isinstance(wrong, Refused):
+            raise wrong
         return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
@@ -42263,10 +42386,8 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            hint = session.not_reloaded
-            if self.forwarder and not is_probe(call):
-                hint = f"; --record {OTHER_NAME}=URL would forward it{hint}"
-            told = with_more(refused, near, hint)
+            told = with_more(refused, near, session.not_reloaded)
+            told = with_a_way(self.forwarder, told, request.path)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
@@ -42463,9 +42584,7 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        hint = session.hint
-        if self.forwarder and wire.operation not in ANSWERED_HERE:
-            hint += f"; --record {wire.provider}=URL would forward it"
+        hint = session.hint + way_of(self.forwarder, wire)
         missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
@@ -46963,7 +47082,10 @@ MATCH_ROWS: Rows = {
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
-    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "query": (
+        NAMED_MATCHERS,
+        "Query parameters by name; null for absent; * of null for no others.",
+    ),
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),
@@ -48630,6 +48752,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_together(values, spelled)
     check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
+        values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
     return values
 
@@ -48708,13 +48831,25 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    """The data directories asked for; else the usual one, if it is there."""
     if options["data"]:
         return list(options["data"])
+    found = usual_directory()
+    return [found] if os.path.isdir(found) else []
+
+
+def usual_directory() -> str:
+    """data/ beside the script or, for a module, right here."""
     found = "data"
     if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
         found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
-    return [found] if os.path.isdir(found) else []
+    return found
+
+
+def place_of_recordings(options: Mapping[str, Any]) -> str:
+    """Where recordings go; a directory that is not there is made for the first of them."""
+    told = [options["record_to"], *data_directories(options), usual_directory()]
+    return str(next(filter(None, told)))
 
 
 def none_in(directory: str) -> str:
@@ -48764,9 +48899,7 @@ def shortened_list(lines: Sequence[str], most: int) -> List[str]:
 def import_into(options: Mapping[str, Any]) -> int:
     """Make mocks of files, check what is then in their data directory, and print what became of
     all; the exit status."""
-    root = options["record_to"] or next(iter(data_directories(options)), "")
-    if not root:
-        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    root = place_of_recordings(options)
     imported = import_files(options["import"], root, options["record_errors"])
     complain("\n".join(imported.lines))
     if imported.problem:

@@ -534,10 +534,11 @@ APART: Mapping[type, List[Any]] = {
 PATHS = [
     *(("GET", path, {}, b"") for path in ("/v1/models", "/v1/models/a", "/v1beta/models")),
     *(("GET", "/v1/responses/resp_1", {"include": one}, b"") for one in "xy"),
-    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"})),
+    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"}, {"q": ""})),
     *(("GET", "/v1/responses/resp_1/input_items", query, b"") for query in ({}, {"after": "m"})),
     ("DELETE", "/v1/responses/resp_1", {}, b""),
-    *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b'{"a": 1}', b'{"a": 2}', b"[1]")),
+    *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b"{}", b"[1]")),
+    *(("POST", "/zz", {}, b'{"a": %s}' % body) for body in (b"1", b"2", b'1, "b": 3', b'{"c": 1}')),
     *(("POST", "/zz", {}, b"x" * 70_000 + end) for end in (b"a", b"b")),
     *(("GET", "/zz", query, b"") for query in ({"a": "1"}, {"a": "2"})),
     *(("PUT", path, {}, b"") for path in ("/zz", "/zz/1")),

@@ -118,6 +118,17 @@ class Incoming:
             self.length = int(length)
         self.is_over = self.length == 0
 
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where the body ends."""
+        return self.length is None and not self.chunks
+
     def values(self, name: str) -> List[str]:
         """The items of a header, by its lower-case name."""
         lines = [value for one, value in self.headers if one.lower() == name]

@@ -2191,6 +2191,18 @@ def kinds() -> Iterator[KindOfKey]:
 LONG_RUNS = r"[\w+/=.-]{14,}"
 
 
+# A run like that, or what else all of the others have: most texts of an event have none of it.
+ANY_SIGN = (
+    LONG_RUNS.replace("14,", "14")
+    + r"|[:=>*~\u2026]|\.\.\.|-----|asic |(?i:request|organ|project|bearer)"
+)
+
+
+def may_hold_keys(text: str) -> bool:
+    """Whether a text needs a look for keys."""
+    return bool(ascii_pattern(ANY_SIGN).search(text))
+
+
 def without_keys(text: str) -> str:
     """A text with what looks like a key scrubbed; once more it stays as it is."""
     return replaced(text, key_spans(text))
@@ -2212,6 +2224,8 @@ def key_spans(text: str) -> List[Span]:
 
 def all_spans(text: str, known: List[Span]) -> List[Span]:
     """Where there are keys in a text, beside those that are known."""
+    if not known and not may_hold_keys(text):
+        return []
     spans, number = merged_spans(known), 0
     blanked = blank(text, spans)
     while number < MOST_PASSES:
@@ -39272,6 +39286,135 @@ def letter_places(written: str) -> List[int]:
     return [*(match.start() for match in UNIT.finditer(written)), len(written)]
 
 
+# === recording/shapes ========================================================
+# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
+# so that what is known of one need not be found out again.  Pure.
+
+
+LONGEST_SHAPE = 8192  # characters; what is longer comes once
+MOST_SHAPES = 500  # that are remembered; others are read like the first of them
+WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+QUOTES = '""'  # where a text was
+
+ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
+
+
+class Layout(NamedTuple):
+    """Which texts and numbers of something written may say that a piece belongs to another text."""
+
+    apart_texts: Sequence[int]
+    apart_numbers: Sequence[int]
+
+
+class Shapes:
+    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
+    out.  `is_harmless` tells whether nothing in a text must go."""
+
+    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
+        self.is_harmless = is_harmless
+        self.names: Dict[str, Sequence[int]] = {}
+        self.layouts: Dict[Tuple[str, ...], Layout] = {}
+        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
+
+    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
+        """The texts in JSON that begins there in something written; None if it is none."""
+        if len(text) > LONGEST_SHAPE:
+            return moved(json_texts(text), offset)
+        # What is between the texts, and they, in turn.
+        pieces = WRITTEN_TEXT.split(text)
+        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
+        # The same shape, the same letters: it is JSON if the other was.
+        bare = WRITTEN_NUMBER.sub("0", between)
+        head = (bare, *[written[at] for at in self.names.get(bare, ())])
+        layout = self.layouts.get(head)
+        values = None
+        if layout:
+            values = self.values.get((head, *apart_in(layout, between, written)))
+        found = None
+        if values is not None:
+            found = texts_at(values, pieces, offset)
+        if found is None:
+            return self.texts_anew(text, bare, between, written, offset)
+        return found
+
+    def texts_anew(
+        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
+    ) -> Optional[List[JsonText]]:
+        """The same of a shape that is not known, which is then."""
+        texts = json_texts(text)
+        if texts is None:
+            return None
+        names = [at for at, one in enumerate(texts) if one.path is None]
+        told = [written[at] for at in names]
+        # A name that is written otherwise, or that must go itself, is rare.
+        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
+            head = (bare, *told)
+            layout = layout_of(bare, names, written)
+            self.names[bare], self.layouts[head] = names, layout
+            self.values[(head, *apart_in(layout, between, written))] = [
+                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
+            ]
+        return moved(texts, offset)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a name, as it is written, is what it says, and harmless."""
+        return "\\" not in name and self.is_harmless(name)
+
+
+def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
+    """Texts that stand so many characters later."""
+    if not texts or not offset:
+        return texts
+    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
+
+
+def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
+    """The layout of something of which these texts are names."""
+    pieces = bare.split(QUOTES)
+    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
+    apart_texts: List[int] = []
+    apart_numbers: List[int] = []
+    for at in names:
+        if written[at] not in APART:
+            continue
+        if pieces[at + 1].strip() == ":":
+            apart_texts.append(at + 1)
+        else:  # its number is the next one, if it has one
+            apart_numbers.append(numbers[at])
+    return Layout(apart_texts, apart_numbers)
+
+
+def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
+    """What sets pieces of texts apart, as it is written."""
+    found: List[Tuple[str, ...]] = []
+    if layout.apart_texts:
+        found.append(tuple([written[at] for at in layout.apart_texts]))
+    if layout.apart_numbers:
+        numbers = WRITTEN_NUMBER.findall(between)
+        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
+    return found
+
+
+def texts_at(
+    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
+) -> Optional[List[JsonText]]:
+    """The texts of these values; None if one of them is none."""
+    ends = list(itertools.accumulate(map(len, pieces)))
+    found = []
+    for at, name, path in values:
+        text = pieces[2 * at + 1]
+        # Two quotes stand around each.
+        start = ends[2 * at] + 2 * at + 1 + offset
+        end = start + len(text)
+        if "\\" in text:
+            try:
+                text = MEMBERS_DECODER.decode(f'"{text}"')
+            except ValueError:
+                return None
+        found.append(JsonText(start, end, text, name, path))
+    return found
+
+
 # === recording/sheets ========================================================
 # What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
 # key is found that is cut over several.  Pure.
@@ -39293,30 +39436,56 @@ class Sheet(NamedTuple):
 # --- scrubbing ---
 
 
+class Looks:
+    """Looks at texts, each for itself: most of a stream's come again and again."""
+
+    def __init__(self, spans_of: Spans) -> None:
+        self.spans_of = spans_of
+        self.found: Dict[Tuple[str, str], List[Span]] = {}
+
+    def alone(self, one: JsonText) -> List[Span]:
+        """What must go of a text for itself."""
+        known = self.found.get((one.name, one.text))
+        if known is None:
+            known = self.found[one.name, one.text] = self.look(one)
+        return known
+
+    def look(self, one: JsonText) -> List[Span]:
+        """The same, found out."""
+        if one.text == SCRUBBED:
+            return []
+        if one.name and is_secret_member(one.name, one.text):
+            return [(0, len(one.text))]
+        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
 def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
     """What is written, without what must go."""
+    looks = Looks(spans_of)
     changes: List[List[Change]] = [[] for _ in sheets]
     channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
     for number, sheet in enumerate(sheets):
         for one in sheet.texts:
             channels.setdefault(one.path, []).append((number, one))
     for piece in channels.pop(None, []):
-        scrub_channel([piece], sheets, spans_of, changes)
+        scrub_channel([piece], sheets, looks, changes)
     for pieces in channels.values():
-        scrub_channel(pieces, sheets, spans_of, changes)
+        scrub_channel(pieces, sheets, looks, changes)
     return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
 
 
 def scrub_channel(
     pieces: Sequence[Tuple[int, JsonText]],
     sheets: Sequence[Sheet],
-    spans_of: Spans,
+    looks: Looks,
     changes: List[List[Change]],
 ) -> None:
     """Take what must go out of the pieces of one text."""
-    parts = [[(*span, SCRUBBED) for span in alone(one, spans_of)] for _, one in pieces]
+    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
     if len(pieces) > 1:
-        joined_parts([one for _, one in pieces], spans_of, parts)
+        joined_parts([one for _, one in pieces], looks.spans_of, parts)
+    if not any(parts):
+        return
     for (number, one), found in zip(pieces, parts):
         last = 0
         for start, end, instead in sorted(found):
@@ -39356,15 +39525,6 @@ def is_gone(part: Span, parts: Sequence[Change]) -> bool:
     return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
 
 
-def alone(one: JsonText, spans_of: Spans) -> List[Span]:
-    """What must go of a text for itself."""
-    if one.text == SCRUBBED:
-        return []
-    if one.name and is_secret_member(one.name, one.text):
-        return [(0, len(one.text))]
-    return spans_of(one.text) if len(one.text) >= LEAST_KEY else []
-
-
 def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
     """What stands instead of a piece of a text."""
     start, end = span
@@ -39401,32 +39561,36 @@ def text_coding(data: bytes) -> str:
     return "utf-8"
 
 
-def json_sheet(data: bytes) -> Sheet:
+def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
     """A JSON value, or a text that is none."""
     coding = text_coding(data)
     written = data.decode(coding)
-    texts = json_texts(written)
+    texts = shapes.texts(written)
     if texts is None:
         texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
     return Sheet(written, texts, lambda text: text.encode(coding))
 
 
-def event_sheet(frame: bytes) -> Sheet:
+def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A frame of an event stream; what is not in its data stands for itself."""
     coding = text_coding(frame)
     written = frame.decode(coding)
-    lines = list(LINE.finditer(written))
-    others = [line for line in lines if not line.group().startswith("data:")]
-    # The data alone, each character where it was.
-    data = LINE.sub(data_alone, written)
-    texts = json_texts(data)
+    data: List["re.Match[str]"] = []
+    others: List["re.Match[str]"] = []
+    for line in LINE.finditer(written):
+        which = data if line.group().startswith("data:") else others
+        which.append(line)
+    if len(data) == 1:  # as nearly always
+        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
+    else:
+        # The data alone, each character where it was.
+        texts = shapes.texts(LINE.sub(data_alone, written))
     if texts is None:
+        spans = [span_of_data(line) for line in data]
         texts = [
-            JsonText(*span_of_data(line), "", path=("data",), is_plain=True)
-            for line in lines
-            if line.group().startswith("data:")
+            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
+            for start, end in spans
         ]
-        texts = [one._replace(text=written[one.start : one.end]) for one in texts]
     plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
     return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
 
@@ -39447,14 +39611,14 @@ def span_of_data(line: "re.Match[str]") -> Span:
     return start, line.end()
 
 
-def element_sheet(frame: bytes) -> Sheet:
+def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A frame of a JSON array: an element, with what is between it and others."""
-    sheet = json_sheet(frame)
+    sheet = json_sheet(frame, shapes)
     opening = re.match(r"\s*[\[,]", sheet.written)
     start = opening.end() if opening else 0
     bare = " " * start + sheet.written[start:]
     for text in (bare, ended_early(bare)):
-        texts = json_texts(text)
+        texts = shapes.texts(text)
         if texts is not None:
             return sheet._replace(texts=texts)
     return sheet
@@ -39466,7 +39630,7 @@ def ended_early(text: str) -> str:
     return kept[:-1] if kept.endswith("]") else text
 
 
-def message_sheet(frame: bytes) -> Sheet:
+def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
     try:
         ((_, payload),) = EventStream.split(frame)
@@ -39475,14 +39639,14 @@ def message_sheet(frame: bytes) -> Sheet:
         return Sheet("", (), lambda text: frame)
     (length,) = struct.unpack_from(">I", frame, 4)
     headers = frame[12 : 12 + length]
-    outer = json_sheet(payload)
+    outer = json_sheet(payload, shapes)
     inner = next((one for one in outer.texts if one.name == "bytes"), None)
     held = decoded_payload(inner)
     if inner is None or held is None:
         return outer._replace(
             rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
         )
-    sheet, place = json_sheet(held), inner
+    sheet, place = json_sheet(held, shapes), inner
 
     def rebuilt(text: str) -> bytes:
         """The message with another payload in its payload."""
@@ -39504,7 +39668,7 @@ def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
     return data if data[:1] in (b"{", b"[") else None
 
 
-SHEETS: Dict[str, Callable[[bytes], Sheet]] = {
+SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
     SSE.title: event_sheet,
     JsonArray.title: element_sheet,
     EventStream.title: message_sheet,
@@ -39682,7 +39846,7 @@ class Scrubber:
                 return self.binary(data)
         if content_type.lower().startswith(("image/", "audio/", "video/")):
             return self.binary(data)
-        return self.sheets([json_sheet(data)], [data])[0]
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
 
     def binary(self, data: bytes) -> bytes:
         """Bytes that are no text, without the credentials themselves."""
@@ -39694,8 +39858,12 @@ class Scrubber:
     def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
         """The events of a stream in the framing of this title, each scrubbed; a key may be cut
         over several of them."""
-        read = SHEETS.get(kind, json_sheet)
-        return tuple(self.sheets([read(frame) for frame in frames], frames))
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
 
     def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
         """Sheets as bytes, each as before where nothing in it is scrubbed."""

@@ -21,6 +21,7 @@ from ..keys import SCRUBBED, all_spans, replaced
 from ..limits import Headers, Json
 from ..secrets import SCHEMES, SECRET
 from ..values import Request
+from .shapes import Shapes
 from .sheets import LEAST_KEY, SHEETS, Sheet, json_sheet, scrubbed_sheets
 
 # --- heads ---
@@ -190,7 +191,7 @@ class Scrubber:
                 return self.binary(data)
         if content_type.lower().startswith(("image/", "audio/", "video/")):
             return self.binary(data)
-        return self.sheets([json_sheet(data)], [data])[0]
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
 
     def binary(self, data: bytes) -> bytes:
         """Bytes that are no text, without the credentials themselves."""
@@ -202,8 +203,12 @@ class Scrubber:
     def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
         """The events of a stream in the framing of this title, each scrubbed; a key may be cut
         over several of them."""
-        read = SHEETS.get(kind, json_sheet)
-        return tuple(self.sheets([read(frame) for frame in frames], frames))
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
 
     def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
         """Sheets as bytes, each as before where nothing in it is scrubbed."""

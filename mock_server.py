@@ -1140,13 +1140,22 @@ def parse_json(data: bytes, unique: bool = False) -> Json:
 
 def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
-    if len(text) < LARGE_TEXT or not gc.isenabled():
+    if len(text) < LARGE_TEXT:
         return decoder.decode(text)
-    # The collector would go through millions of new objects again and again, of which none can be
-    # garbage yet, and nothing else runs meanwhile.
+    with uncollected():
+        return decoder.decode(text)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keeps the collector from going through millions of new objects again and again, of which none
+    can be garbage yet: nothing else runs meanwhile."""
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
-        return decoder.decode(text)
+        yield
     finally:
         gc.enable()
 
@@ -41208,7 +41217,7 @@ class Undoing:
 
 
 # === recording/recorder ======================================================
-# What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
+# What of an answer is kept while it passes, and whether it becomes a mock.  May touch threading and time.
 
 
 MERGED_SECONDS = 0.0005  # what comes within this came at once
@@ -41268,13 +41277,17 @@ class Recorder:
 
     def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
         self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
+        # One is made at a time: several take as long together, and all others wait for each.
+        self.making = threading.Lock()
 
     def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
         """Save an exchange; the name of the mock's file, or why there is none."""
         status = capture.status
         if 400 <= status < 500 and not self.with_errors:
             return "", f"answers of status {status} are saved with --record-errors"
-        name, reason = self.folder.keep(made_of(wire, call, capture))
+        with self.making, uncollected():
+            made = made_of(wire, call, capture)
+        name, reason = self.folder.keep(made)
         if name:
             self.when_saved()
         return name, reason

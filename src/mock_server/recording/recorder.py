@@ -1,11 +1,13 @@
-"""What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock."""
+"""What of an answer is kept while it passes, and whether it becomes a mock.  May touch threading and time."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Callable, List, Tuple
 
 from ..formats.base import WireFormat
+from ..jsons import uncollected
 from ..limits import RECORDED_ROOM
 from ..values import Call
 from .captures import Arrival, Capture
@@ -71,13 +73,17 @@ class Recorder:
 
     def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
         self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
+        # One is made at a time: several take as long together, and all others wait for each.
+        self.making = threading.Lock()
 
     def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
         """Save an exchange; the name of the mock's file, or why there is none."""
         status = capture.status
         if 400 <= status < 500 and not self.with_errors:
             return "", f"answers of status {status} are saved with --record-errors"
-        name, reason = self.folder.keep(made_of(wire, call, capture))
+        with self.making, uncollected():
+            made = made_of(wire, call, capture)
+        name, reason = self.folder.keep(made)
         if name:
             self.when_saved()
         return name, reason

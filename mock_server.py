@@ -504,6 +504,7 @@ SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
 LEFT_SECONDS = 300.0  # that an answer may take to its end, for its recording alone
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
+RECORDING_ROOM = 128 * 1024 * 1024  # and of all that are under way
 CLOSING_SECONDS = 0.25  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---
@@ -41220,16 +41221,40 @@ class Undoing:
 # What of an answer is kept while it passes, and whether it becomes a mock.  May touch threading and time.
 
 
+COPIES = 8  # of a body, about, that are there while a recording is made
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
+class Room:
+    """Bytes of memory that all recordings under way may take together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.lock = threading.Lock()  # of the next
+        self.held = 0
+
+    def take(self, size: int) -> bool:
+        """Take so many more, if there are."""
+        with self.lock:
+            if self.held + size > self.most:
+                return False
+            self.held += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Have them free again."""
+        with self.lock:
+            self.held -= size
+
+
 class Taken:
-    """A body as it is kept while it passes: its codings undone, and when it came.
+    """A body as it is kept while it passes: its codings undone, and when it came.  `room` is what it
+    may take of memory.
 
     `why` says why it is not."""
 
-    def __init__(self, incoming: Incoming, began: float) -> None:
-        self.incoming, self.began = incoming, began
+    def __init__(self, incoming: Incoming, began: float, room: Room) -> None:
+        self.incoming, self.began, self.room = incoming, began, room
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
         self.arrivals: List[Arrival] = []
@@ -41240,10 +41265,15 @@ class Taken:
         if self.why or not piece:
             return
         try:
-            self.body += self.undoing.feed(piece)
+            undone = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
             return
+        if not self.room.take(len(undone)):
+            most = self.room.most // (1024 * 1024)
+            self.give_up(f"what is being recorded has more than {most} MiB together")
+            return
+        self.body += undone
         seconds = time.monotonic() - self.began
         if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
             seconds = self.arrivals.pop().seconds
@@ -41261,7 +41291,12 @@ class Taken:
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
-        self.body.clear()
+        self.clear()
+
+    def clear(self) -> None:
+        """Free the memory that it takes."""
+        self.room.give_back(len(self.body))
+        self.body = bytearray()
         self.arrivals.clear()
 
     def capture(self, call: Call) -> Capture:
@@ -41279,6 +41314,8 @@ class Recorder:
         self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
         # One is made at a time: several take as long together, and all others wait for each.
         self.making = threading.Lock()
+        self.room = Room(RECORDING_ROOM)
+        self.freed: Callable[[int], None] = lambda size: None  # told of memory
 
     def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
         """Save an exchange; the name of the mock's file, or why there is none."""
@@ -41290,6 +41327,7 @@ class Recorder:
         name, reason = self.folder.keep(made)
         if name:
             self.when_saved()
+        self.freed(COPIES * len(capture.body))
         return name, reason
 
 
@@ -41443,22 +41481,30 @@ class Exchanged:
         is_stream = self.is_stream = self.comes_in_pieces()
         if is_stream:
             passage.answer(self.response())
-        taken = Taken(incoming, began)
-        while True:
-            taken.add(piece)
-            if is_stream and piece:
-                passage.put(piece)
-            elif piece:
-                self.pieces.append(piece)
-            if incoming.is_over:
-                break
-            self.check_use(taken)
-            piece = self.read(None)
-        self.keep(taken)
+        taken = Taken(incoming, began, forwarder.recorder.room)
+        try:
+            self.pass_body(taken, piece)
+            self.keep(taken)
+        finally:
+            taken.clear()
         if is_stream:
             passage.end()
         else:
             passage.answer(self.response())
+
+    def pass_body(self, taken: Taken, piece: bytes) -> None:
+        """Hand on the body, of which this is the first piece, and take it."""
+        passage, incoming = self.passage, self.incoming
+        while True:
+            taken.add(piece)
+            if self.is_stream and piece:
+                passage.put(piece)
+            elif piece:
+                self.pieces.append(piece)
+            if incoming.is_over:
+                return
+            self.check_use(taken)
+            piece = self.read(None)
 
     def check_use(self, taken: Taken) -> None:
         """Unanswered if nobody waits for the rest: neither a client nor a recording."""
@@ -43557,6 +43603,8 @@ class Core:
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
         self.mocks.freed = self.journal.freed = self.trimming.freed
+        if self.forwarder:
+            self.forwarder.recorder.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
 
     def when_quiet(self, action: Callable[[], None]) -> None:

@@ -2213,6 +2213,19 @@ def may_hold_keys(text: str) -> bool:
     return bool(ascii_pattern(ANY_SIGN).search(text))
 
 
+# What is looked at more closely wherever it stands, in lower case.
+CLOSER_LOOKS = (
+    *NAMED_VALUES,
+    *("bearer", "asic ", "request", "project", "organi", "://", "sk-", "...", "?", "&"),
+)
+
+
+def signs_in(text: str) -> int:
+    """How many places of a text need a closer look: each takes microseconds."""
+    lowered = text.lower()
+    return sum(map(lowered.count, CLOSER_LOOKS))
+
+
 def without_keys(text: str) -> str:
     """A text with what looks like a key scrubbed; once more it stays as it is."""
     return replaced(text, key_spans(text))
@@ -39811,6 +39824,16 @@ def written_forms(secret: str) -> Iterator[str]:
 
 # --- scrubbing ---
 
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
 TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
 
 
@@ -39822,13 +39845,19 @@ class Scrubber:
         self.own = tuple(own)
         forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
         self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
 
     def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order."""
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
         known: List[Span] = []
         for form in self.forms:
             if form in text:
                 known += found_places(text, form)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
         return all_spans(text, known)
 
     def text(self, text: str) -> str:
@@ -40671,10 +40700,13 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     if capture.request:
         secrets = own_secrets(capture.request)
     scrubber = Scrubber(secrets)
-    match = match_of(wire, call, scrubber)
-    if call.method == "HEAD":  # of which the answer has no body, and none for GET
-        match["method"] = call.method
-    return made_with(match, wire, call, capture, scrubber)
+    try:
+        match = match_of(wire, call, scrubber)
+        if call.method == "HEAD":  # of which the answer has no body, and none for GET
+            match["method"] = call.method
+        return made_with(match, wire, call, capture, scrubber)
+    except TooManySigns as error:
+        return Made("", reason=str(error))
 
 
 def made_with(
@@ -45888,6 +45920,8 @@ def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
         return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
     except Unusable as why:
         return Made("", reason=why.reason)
+    except TooManySigns as error:
+        return Made("", reason=str(error))
 
 
 def check_status(status: int, keeps_errors: bool) -> None:

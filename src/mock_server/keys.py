@@ -12,7 +12,7 @@ import functools
 import re
 from typing import Dict, Iterable, Iterator, List, Tuple
 
-from .key_places import Span, ascii_pattern, placed_keys, word_begins
+from .key_places import NAMED_VALUES, Span, ascii_pattern, placed_keys, word_begins
 
 SCRUBBED = "***"  # what stands where a key was; it looks like none itself
 MOST_PASSES = 8  # over one text; the second finds nothing but in texts that were made for it
@@ -101,6 +101,19 @@ ANY_SIGN = (
 def may_hold_keys(text: str) -> bool:
     """Whether a text needs a look for keys."""
     return bool(ascii_pattern(ANY_SIGN).search(text))
+
+
+# What is looked at more closely wherever it stands, in lower case.
+CLOSER_LOOKS = (
+    *NAMED_VALUES,
+    *("bearer", "asic ", "request", "project", "organi", "://", "sk-", "...", "?", "&"),
+)
+
+
+def signs_in(text: str) -> int:
+    """How many places of a text need a closer look: each takes microseconds."""
+    lowered = text.lower()
+    return sum(map(lowered.count, CLOSER_LOOKS))
 
 
 def without_keys(text: str) -> str:

@@ -17,7 +17,7 @@ from ..key_places import (
     names_identity,
     names_request,
 )
-from ..keys import SCRUBBED, all_spans, replaced
+from ..keys import SCRUBBED, all_spans, may_hold_keys, replaced, signs_in
 from ..limits import Headers, Json
 from ..secrets import SCHEMES, SECRET
 from ..values import Request
@@ -146,6 +146,16 @@ def written_forms(secret: str) -> Iterator[str]:
 
 # --- scrubbing ---
 
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
 TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
 
 
@@ -157,13 +167,19 @@ class Scrubber:
         self.own = tuple(own)
         forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
         self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
 
     def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order."""
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
         known: List[Span] = []
         for form in self.forms:
             if form in text:
                 known += found_places(text, form)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
         return all_spans(text, known)
 
     def text(self, text: str) -> str:

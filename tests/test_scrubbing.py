@@ -255,10 +255,17 @@ def test_what_has_the_shape_of_an_event_before_reads_as_it_would_alone() -> None
         *('{"id": "b", "n": 01, "index": 1, "d": {"text": ""}}', '{"id": "b", "n": , "index": 1}'),
         *('{"id": "b", "n": 1, "index": 1, "d": {"text": "\\x"}}', '{"id": 1, "n": "b"}', "[1, 2]"),
         *('{"id": 2, "n": "index"}', '{"index": 1, "item_id": "x", "t": ["a", "b"]}', "\ufeff{}"),
-        *('{"index": 1, "item_id": "y", "t": ["a", "b"]}', '{"index": 10, "item_id": "y", "t": []}'),
+        *(
+            '{"index": 1, "item_id": "y", "t": ["a", "b"]}',
+            '{"index": 10, "item_id": "y", "t": []}',
+        ),
         *('{"index": 3, "item_id": "y", "t": ["a", "b"]}', '{"secret": "a"}', '{"secret": "b"}'),
         *('{"a": "b}', '{"a": "b"', '{"a" : null}', '{"a" : "b"}', '["index", 1]', '["index", 2]'),
-        *('{"a": {"index": [1, "b"]}}', '{"a": {"index": [2, "b"]}}', '{"a": {"index": {"b": "c"}}}'),
+        *(
+            '{"a": {"index": [1, "b"]}}',
+            '{"a": {"index": [2, "b"]}}',
+            '{"a": {"index": {"b": "c"}}}',
+        ),
     ]
     for text in texts * 3:
         for offset in (0, 7):

@@ -1,4 +1,6 @@
-"""What of an answer is kept while it passes, and whether it becomes a mock.  May touch threading and time."""
+"""What of an answer is kept while it passes, and whether it becomes a mock.
+
+May touch threading and time."""
 
 from __future__ import annotations
 
@@ -43,8 +45,8 @@ class Room:
 
 
 class Taken:
-    """A body as it is kept while it passes: its codings undone, and when it came.  `room` is what it
-    may take of memory.
+    """A body as it is kept while it passes: its codings undone, and when it came.  `room` is what
+    it may take of memory.
 
     `why` says why it is not."""
 

@@ -2208,9 +2208,12 @@ ANY_SIGN = (
 )
 
 
+LONGEST_GLANCE = 500  # characters
+
+
 def may_hold_keys(text: str) -> bool:
-    """Whether a text needs a look for keys."""
-    return bool(ascii_pattern(ANY_SIGN).search(text))
+    """Whether a text needs a look for keys, as long ones nearly always do."""
+    return len(text) > LONGEST_GLANCE or bool(ascii_pattern(ANY_SIGN).search(text))
 
 
 # What is looked at more closely wherever it stands, in lower case.

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 from clients import PATIENCE, STREAMING, Raw, chat, fetch, post, wait_until
 
+import mock_server as m
 from mock_server import MockServer
 
 CHAT = "/v1/chat/completions"
@@ -499,6 +500,22 @@ def test_a_slow_client_has_the_upstream_wait(pair: Pair) -> None:
     assert sum(one.size for one in forwarder.links) <= 1024 * 1024 + 65536
     assert sum(map(len, client.chunks())) == 300 * 65536
     wait_until(lambda: server.requests[-1]["ended"] == "complete")
+
+
+def test_all_that_is_being_recorded_has_a_bound_together() -> None:
+    room, incoming = m.Room(10), m.Incoming("POST")
+    one, other, last = (m.Taken(incoming, 0.0, room) for _ in range(3))
+    one.add(b"12345678")
+    other.add(b"1")
+    other.add(b"23")
+    assert (one.why, room.held) == ("", 8)
+    assert "together" in other.why
+    one.clear()
+    one.clear()
+    last.add(b"1234567890")
+    assert (last.why, last.body, room.held) == ("", b"1234567890", 10)
+    last.give_up("it is not gzip")
+    assert room.held == 0
 
 
 def test_many_are_recorded_at_once(pair: Pair) -> None:

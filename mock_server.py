@@ -504,6 +504,7 @@ SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
 LEFT_SECONDS = 300.0  # that an answer may take to its end, for its recording alone
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
+RECORDING_ROOM = 128 * 1024 * 1024  # and of all that are under way
 CLOSING_SECONDS = 0.25  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---
@@ -1140,13 +1141,22 @@ def parse_json(data: bytes, unique: bool = False) -> Json:
 
 def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
-    if len(text) < LARGE_TEXT or not gc.isenabled():
+    if len(text) < LARGE_TEXT:
         return decoder.decode(text)
-    # The collector would go through millions of new objects again and again, of which none can be
-    # garbage yet, and nothing else runs meanwhile.
+    with uncollected():
+        return decoder.decode(text)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keeps the collector from going through millions of new objects again and again, of which none
+    can be garbage yet: nothing else runs meanwhile."""
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
-        return decoder.decode(text)
+        yield
     finally:
         gc.enable()
 
@@ -2384,6 +2394,35 @@ def kinds() -> Iterator[KindOfKey]:
 LONG_RUNS = r"[\w+/=.-]{14,}"
 
 
+# A run like that, or what else all of the others have: most texts of an event have none of it.
+ANY_SIGN = (
+    LONG_RUNS.replace("14,", "14")
+    + r"|[:=>*~\u2026]|\.\.\.|-----|asic |(?i:request|organ|project|bearer|passw)"
+    + r"|(?i:-[a-z-]{0,30}(?:key|token|secret))"
+)
+
+
+LONGEST_GLANCE = 500  # characters
+
+
+def may_hold_keys(text: str) -> bool:
+    """Whether a text needs a look for keys, as long ones nearly always do."""
+    return len(text) > LONGEST_GLANCE or bool(ascii_pattern(ANY_SIGN).search(text))
+
+
+# What is looked at more closely wherever it stands, in lower case.
+CLOSER_LOOKS = (
+    *NAMED_VALUES,
+    *("bearer", "asic ", "request", "project", "organi", "://", "sk-", "...", "?", "&"),
+)
+
+
+def signs_in(text: str) -> int:
+    """How many places of a text need a closer look: each takes microseconds."""
+    lowered = text.lower()
+    return sum(map(lowered.count, CLOSER_LOOKS))
+
+
 def without_keys(text: str) -> str:
     """A text with what looks like a key scrubbed; once more it stays as it is."""
     return replaced(text, key_spans(text))
@@ -2405,6 +2444,8 @@ def key_spans(text: str) -> List[Span]:
 
 def all_spans(text: str, known: List[Span]) -> List[Span]:
     """Where there are keys in a text, beside those that are known."""
+    if not known and not may_hold_keys(text):
+        return []
     spans, number = merged_spans(known), 0
     blanked = blank(text, spans)
     while number < MOST_PASSES:
@@ -36585,6 +36626,18 @@ def reason_of(error: BaseException) -> str:
     return "no memory"
 
 
+def leads_to(name: str, path: str, folders: Dict[str, str]) -> bool:
+    """Whether a name leads to the file with this path without links; to find that out anew for each
+    of thousands takes most of the time that to load them again does."""
+    folder, file = os.path.split(name)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    real = os.path.join(folders[folder], file)
+    if real == path and file not in ("", ".", "..") and not os.path.islink(real):
+        return True
+    return os.path.realpath(name) == path
+
+
 class FromFile:
     """The mocks of one file, and how it and all that they name was when it was read: files by
     their paths without links, and to which of them their names led."""
@@ -36594,10 +36647,11 @@ class FromFile:
     def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
         self.mocks, self.seen, self.paths = mocks, seen, paths
 
-    def is_current(self, root: str) -> bool:
-        """Whether all that was read is as it was, so that its mocks would be the same."""
+    def is_current(self, root: str, folders: Dict[str, str]) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same.  `folders`
+        are the real paths of those that were looked at for others."""
         for name, path in self.paths.items():
-            if os.path.realpath(os.path.join(root, name)) != path:
+            if not leads_to(os.path.join(root, name), path, folders):
                 return False
         return not any(one.has_changed(path) for path, one in self.seen.items())
 
@@ -36686,9 +36740,10 @@ class Library:
         except Unreadable as error:
             return [], [str(error)]
         known, self.known = self.known, {}
+        folders: Dict[str, str] = {}
         for name in names:
             kept = known.get(name)
-            if kept and kept.is_current(self.root):
+            if kept and kept.is_current(self.root, folders):
                 self.seen.update(kept.seen)
             else:
                 kept, wrong = self.read_mocks(name)
@@ -39567,6 +39622,135 @@ def letter_places(written: str) -> List[int]:
     return [*(match.start() for match in UNIT.finditer(written)), len(written)]
 
 
+# === recording/shapes ========================================================
+# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
+# so that what is known of one need not be found out again.  Pure.
+
+
+LONGEST_SHAPE = 8192  # characters; what is longer comes once
+MOST_SHAPES = 500  # that are remembered; others are read like the first of them
+WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+QUOTES = '""'  # where a text was
+
+ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
+
+
+class Layout(NamedTuple):
+    """Which texts and numbers of something written may say that a piece belongs to another text."""
+
+    apart_texts: Sequence[int]
+    apart_numbers: Sequence[int]
+
+
+class Shapes:
+    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
+    out.  `is_harmless` tells whether nothing in a text must go."""
+
+    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
+        self.is_harmless = is_harmless
+        self.names: Dict[str, Sequence[int]] = {}
+        self.layouts: Dict[Tuple[str, ...], Layout] = {}
+        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
+
+    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
+        """The texts in JSON that begins there in something written; None if it is none."""
+        if len(text) > LONGEST_SHAPE:
+            return moved(json_texts(text), offset)
+        # What is between the texts, and they, in turn.
+        pieces = WRITTEN_TEXT.split(text)
+        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
+        # The same shape, the same letters: it is JSON if the other was.
+        bare = WRITTEN_NUMBER.sub("0", between)
+        head = (bare, *[written[at] for at in self.names.get(bare, ())])
+        layout = self.layouts.get(head)
+        values = None
+        if layout:
+            values = self.values.get((head, *apart_in(layout, between, written)))
+        found = None
+        if values is not None:
+            found = texts_at(values, pieces, offset)
+        if found is None:
+            return self.texts_anew(text, bare, between, written, offset)
+        return found
+
+    def texts_anew(
+        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
+    ) -> Optional[List[JsonText]]:
+        """The same of a shape that is not known, which is then."""
+        texts = json_texts(text)
+        if texts is None:
+            return None
+        names = [at for at, one in enumerate(texts) if one.path is None]
+        told = [written[at] for at in names]
+        # A name that is written otherwise, or that must go itself, is rare.
+        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
+            head = (bare, *told)
+            layout = layout_of(bare, names, written)
+            self.names[bare], self.layouts[head] = names, layout
+            self.values[(head, *apart_in(layout, between, written))] = [
+                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
+            ]
+        return moved(texts, offset)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a name, as it is written, is what it says, and harmless."""
+        return "\\" not in name and self.is_harmless(name)
+
+
+def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
+    """Texts that stand so many characters later."""
+    if not texts or not offset:
+        return texts
+    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
+
+
+def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
+    """The layout of something of which these texts are names."""
+    pieces = bare.split(QUOTES)
+    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
+    apart_texts: List[int] = []
+    apart_numbers: List[int] = []
+    for at in names:
+        if written[at] not in APART:
+            continue
+        if pieces[at + 1].strip() == ":":
+            apart_texts.append(at + 1)
+        else:  # its number is the next one, if it has one
+            apart_numbers.append(numbers[at])
+    return Layout(apart_texts, apart_numbers)
+
+
+def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
+    """What sets pieces of texts apart, as it is written."""
+    found: List[Tuple[str, ...]] = []
+    if layout.apart_texts:
+        found.append(tuple([written[at] for at in layout.apart_texts]))
+    if layout.apart_numbers:
+        numbers = WRITTEN_NUMBER.findall(between)
+        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
+    return found
+
+
+def texts_at(
+    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
+) -> Optional[List[JsonText]]:
+    """The texts of these values; None if one of them is none."""
+    ends = list(itertools.accumulate(map(len, pieces)))
+    found = []
+    for at, name, path in values:
+        text = pieces[2 * at + 1]
+        # Two quotes stand around each.
+        start = ends[2 * at] + 2 * at + 1 + offset
+        end = start + len(text)
+        if "\\" in text:
+            try:
+                text = MEMBERS_DECODER.decode(f'"{text}"')
+            except ValueError:
+                return None
+        found.append(JsonText(start, end, text, name, path))
+    return found
+
+
 # === recording/sheets ========================================================
 # What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
 # key is found that is cut over several.  Pure.
@@ -39588,30 +39772,56 @@ class Sheet(NamedTuple):
 # --- scrubbing ---
 
 
+class Looks:
+    """Looks at texts, each for itself: most of a stream's come again and again."""
+
+    def __init__(self, spans_of: Spans) -> None:
+        self.spans_of = spans_of
+        self.found: Dict[Tuple[str, str], List[Span]] = {}
+
+    def alone(self, one: JsonText) -> List[Span]:
+        """What must go of a text for itself."""
+        known = self.found.get((one.name, one.text))
+        if known is None:
+            known = self.found[one.name, one.text] = self.look(one)
+        return known
+
+    def look(self, one: JsonText) -> List[Span]:
+        """The same, found out."""
+        if one.text == SCRUBBED:
+            return []
+        if one.name and is_secret_member(one.name, one.text):
+            return [(0, len(one.text))]
+        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
 def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
     """What is written, without what must go."""
+    looks = Looks(spans_of)
     changes: List[List[Change]] = [[] for _ in sheets]
     channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
     for number, sheet in enumerate(sheets):
         for one in sheet.texts:
             channels.setdefault(one.path, []).append((number, one))
     for piece in channels.pop(None, []):
-        scrub_channel([piece], sheets, spans_of, changes)
+        scrub_channel([piece], sheets, looks, changes)
     for pieces in channels.values():
-        scrub_channel(pieces, sheets, spans_of, changes)
+        scrub_channel(pieces, sheets, looks, changes)
     return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
 
 
 def scrub_channel(
     pieces: Sequence[Tuple[int, JsonText]],
     sheets: Sequence[Sheet],
-    spans_of: Spans,
+    looks: Looks,
     changes: List[List[Change]],
 ) -> None:
     """Take what must go out of the pieces of one text."""
-    parts = [[(*span, SCRUBBED) for span in alone(one, spans_of)] for _, one in pieces]
+    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
     if len(pieces) > 1:
-        joined_parts([one for _, one in pieces], spans_of, parts)
+        joined_parts([one for _, one in pieces], looks.spans_of, parts)
+    if not any(parts):
+        return
     for (number, one), found in zip(pieces, parts):
         last = 0
         for start, end, instead in sorted(found):
@@ -39651,15 +39861,6 @@ def is_gone(part: Span, parts: Sequence[Change]) -> bool:
     return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
 
 
-def alone(one: JsonText, spans_of: Spans) -> List[Span]:
-    """What must go of a text for itself."""
-    if one.text == SCRUBBED:
-        return []
-    if one.name and is_secret_member(one.name, one.text):
-        return [(0, len(one.text))]
-    return spans_of(one.text) if len(one.text) >= LEAST_KEY else []
-
-
 def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
     """What stands instead of a piece of a text."""
     start, end = span
@@ -39696,32 +39897,36 @@ def text_coding(data: bytes) -> str:
     return "utf-8"
 
 
-def json_sheet(data: bytes) -> Sheet:
+def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
     """A JSON value, or a text that is none."""
     coding = text_coding(data)
     written = data.decode(coding)
-    texts = json_texts(written)
+    texts = shapes.texts(written)
     if texts is None:
         texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
     return Sheet(written, texts, lambda text: text.encode(coding))
 
 
-def event_sheet(frame: bytes) -> Sheet:
+def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A frame of an event stream; what is not in its data stands for itself."""
     coding = text_coding(frame)
     written = frame.decode(coding)
-    lines = list(LINE.finditer(written))
-    others = [line for line in lines if not line.group().startswith("data:")]
-    # The data alone, each character where it was.
-    data = LINE.sub(data_alone, written)
-    texts = json_texts(data)
+    data: List["re.Match[str]"] = []
+    others: List["re.Match[str]"] = []
+    for line in LINE.finditer(written):
+        which = data if line.group().startswith("data:") else others
+        which.append(line)
+    if len(data) == 1:  # as nearly always
+        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
+    else:
+        # The data alone, each character where it was.
+        texts = shapes.texts(LINE.sub(data_alone, written))
     if texts is None:
+        spans = [span_of_data(line) for line in data]
         texts = [
-            JsonText(*span_of_data(line), "", path=("data",), is_plain=True)
-            for line in lines
-            if line.group().startswith("data:")
+            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
+            for start, end in spans
         ]
-        texts = [one._replace(text=written[one.start : one.end]) for one in texts]
     plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
     return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
 
@@ -39742,14 +39947,14 @@ def span_of_data(line: "re.Match[str]") -> Span:
     return start, line.end()
 
 
-def element_sheet(frame: bytes) -> Sheet:
+def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A frame of a JSON array: an element, with what is between it and others."""
-    sheet = json_sheet(frame)
+    sheet = json_sheet(frame, shapes)
     opening = re.match(r"\s*[\[,]", sheet.written)
     start = opening.end() if opening else 0
     bare = " " * start + sheet.written[start:]
     for text in (bare, ended_early(bare)):
-        texts = json_texts(text)
+        texts = shapes.texts(text)
         if texts is not None:
             return sheet._replace(texts=texts)
     return sheet
@@ -39761,7 +39966,7 @@ def ended_early(text: str) -> str:
     return kept[:-1] if kept.endswith("]") else text
 
 
-def message_sheet(frame: bytes) -> Sheet:
+def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
     try:
         ((_, payload),) = EventStream.split(frame)
@@ -39770,14 +39975,14 @@ def message_sheet(frame: bytes) -> Sheet:
         return Sheet("", (), lambda text: frame)
     (length,) = struct.unpack_from(">I", frame, 4)
     headers = frame[12 : 12 + length]
-    outer = json_sheet(payload)
+    outer = json_sheet(payload, shapes)
     inner = next((one for one in outer.texts if one.name == "bytes"), None)
     held = decoded_payload(inner)
     if inner is None or held is None:
         return outer._replace(
             rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
         )
-    sheet, place = json_sheet(held), inner
+    sheet, place = json_sheet(held, shapes), inner
 
     def rebuilt(text: str) -> bytes:
         """The message with another payload in its payload."""
@@ -39799,7 +40004,7 @@ def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
     return data if data[:1] in (b"{", b"[") else None
 
 
-SHEETS: Dict[str, Callable[[bytes], Sheet]] = {
+SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
     SSE.title: event_sheet,
     JsonArray.title: element_sheet,
     EventStream.title: message_sheet,
@@ -39936,6 +40141,16 @@ def written_forms(secret: str) -> Iterator[str]:
 
 # --- scrubbing ---
 
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
 TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
 
 
@@ -39947,13 +40162,19 @@ class Scrubber:
         self.own = tuple(own)
         forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
         self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
 
     def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order."""
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
         known: List[Span] = []
         for form in self.forms:
             if form in text:
                 known += found_places(text, form)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
         return all_spans(text, known)
 
     def text(self, text: str) -> str:
@@ -39981,7 +40202,7 @@ class Scrubber:
                 return self.binary(data)
         if content_type.lower().startswith(("image/", "audio/", "video/")):
             return self.binary(data)
-        return self.sheets([json_sheet(data)], [data])[0]
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
 
     def binary(self, data: bytes) -> bytes:
         """Bytes that are no text, without the credentials themselves."""
@@ -39993,8 +40214,12 @@ class Scrubber:
     def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
         """The events of a stream in the framing of this title, each scrubbed; a key may be cut
         over several of them."""
-        read = SHEETS.get(kind, json_sheet)
-        return tuple(self.sheets([read(frame) for frame in frames], frames))
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
 
     def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
         """Sheets as bytes, each as before where nothing in it is scrubbed."""
@@ -40824,10 +41049,13 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     if capture.request:
         secrets = own_secrets(capture.request)
     scrubber = Scrubber(secrets)
-    match = match_of(wire, call, scrubber)
-    if call.method == "HEAD":  # of which the answer has no body, and none for GET
-        match["method"] = call.method
-    return made_with(match, wire, call, capture, scrubber)
+    try:
+        match = match_of(wire, call, scrubber)
+        if call.method == "HEAD":  # of which the answer has no body, and none for GET
+            match["method"] = call.method
+        return made_with(match, wire, call, capture, scrubber)
+    except TooManySigns as error:
+        return Made("", reason=str(error))
 
 
 def made_with(
@@ -41371,23 +41599,49 @@ class Undoing:
 
 
 # === recording/recorder ======================================================
-# What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
+# What of an answer is kept while it passes, and whether it becomes a mock.
+
+# May touch threading and time.
 
 
 EVENT_STREAM = "text/event-stream"
 LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 ENDS_OF_EVENTS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 LAST_OF_ALL = b"[DONE]"  # some leave out the blank line behind it
+COPIES = 8  # of a body, about, that are there while a recording is made
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
+class Room:
+    """Bytes of memory that all recordings under way may take together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.lock = threading.Lock()  # of the next
+        self.held = 0
+
+    def take(self, size: int) -> bool:
+        """Take so many more, if there are."""
+        with self.lock:
+            if self.held + size > self.most:
+                return False
+            self.held += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Have them free again."""
+        with self.lock:
+            self.held -= size
+
+
 class Taken:
-    """A body as it is kept while it passes: its codings undone, and when it came.
+    """A body as it is kept while it passes: its codings undone, and when it came.  `room` is what
+    it may take of memory.
 
     `why` says why it is not."""
 
-    def __init__(self, incoming: Incoming, began: float) -> None:
-        self.incoming, self.began = incoming, began
+    def __init__(self, incoming: Incoming, began: float, room: Room) -> None:
+        self.incoming, self.began, self.room = incoming, began, room
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
         self.arrivals: List[Arrival] = []
@@ -41398,10 +41652,15 @@ class Taken:
         if self.why or not piece:
             return
         try:
-            self.body += self.undoing.feed(piece)
+            undone = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
             return
+        if not self.room.take(len(undone)):
+            most = self.room.most // (1024 * 1024)
+            self.give_up(f"what is being recorded has more than {most} MiB together")
+            return
+        self.body += undone
         seconds = time.monotonic() - self.began
         if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
             seconds = self.arrivals.pop().seconds
@@ -41425,7 +41684,12 @@ class Taken:
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
-        self.body.clear()
+        self.clear()
+
+    def clear(self) -> None:
+        """Free the memory that it takes."""
+        self.room.give_back(len(self.body))
+        self.body = bytearray()
         self.arrivals.clear()
 
     def capture(self, call: Call) -> Capture:
@@ -41457,15 +41721,22 @@ class Recorder:
 
     def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
         self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
+        # One is made at a time: several take as long together, and all others wait for each.
+        self.making = threading.Lock()
+        self.room = Room(RECORDING_ROOM)
+        self.freed: Callable[[int], None] = lambda size: None  # told of memory
 
     def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
         """Save an exchange; the name of the mock's file, or why there is none."""
         status = capture.status
         if 400 <= status < 500 and not self.with_errors:
             return "", f"answers of status {status} are saved with --record-errors"
-        name, reason = self.folder.keep(made_of(wire, call, capture))
+        with self.making, uncollected():
+            made = made_of(wire, call, capture)
+        name, reason = self.folder.keep(made)
         if name:
             self.when_saved()
+        self.freed(COPIES * len(capture.body))
         return name, reason
 
 
@@ -41618,23 +41889,31 @@ class Exchanged:
         is_stream = self.is_stream = self.comes_in_pieces()
         if is_stream:
             passage.answer(self.response())
-        taken = Taken(incoming, began)
+        taken = Taken(incoming, began, forwarder.recorder.room)
         taken.why = passage.unread
-        while True:
-            taken.add(piece)
-            if is_stream and piece:
-                passage.put(piece)
-            elif piece:
-                self.pieces.append(piece)
-            if incoming.is_over:
-                break
-            self.check_use(taken)
-            piece = self.read(None)
-        self.keep(taken)
+        try:
+            self.pass_body(taken, piece)
+            self.keep(taken)
+        finally:
+            taken.clear()
         if is_stream:
             passage.end()
         else:
             passage.answer(self.response())
+
+    def pass_body(self, taken: Taken, piece: bytes) -> None:
+        """Hand on the body, of which this is the first piece, and take it."""
+        passage, incoming = self.passage, self.incoming
+        while True:
+            taken.add(piece)
+            if self.is_stream and piece:
+                passage.put(piece)
+            elif piece:
+                self.pieces.append(piece)
+            if incoming.is_over:
+                return
+            self.check_use(taken)
+            piece = self.read(None)
 
     def check_use(self, taken: Taken) -> None:
         """Unanswered if nobody waits for the rest: neither a client nor a recording."""
@@ -43803,6 +44082,8 @@ class Core:
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
         self.mocks.freed = self.journal.freed = self.trimming.freed
+        if self.forwarder:
+            self.forwarder.recorder.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
 
     def when_quiet(self, action: Callable[[], None]) -> None:
@@ -46086,6 +46367,8 @@ def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
         return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
     except Unusable as why:
         return Made("", reason=why.reason)
+    except TooManySigns as error:
+        return Made("", reason=str(error))
 
 
 def check_status(status: int, keeps_errors: bool) -> None:

@@ -562,6 +562,22 @@ def test_a_slow_client_has_the_upstream_wait(pair: Pair) -> None:
     wait_until(lambda: server.requests[-1]["ended"] == "complete")
 
 
+def test_all_that_is_being_recorded_has_a_bound_together() -> None:
+    room, incoming = m.Room(10), m.Incoming("POST")
+    one, other, last = (m.Taken(incoming, 0.0, room) for _ in range(3))
+    one.add(b"12345678")
+    other.add(b"1")
+    other.add(b"23")
+    assert (one.why, room.held) == ("", 8)
+    assert "together" in other.why
+    one.clear()
+    one.clear()
+    last.add(b"1234567890")
+    assert (last.why, last.body, room.held) == ("", b"1234567890", 10)
+    last.give_up("it is not gzip")
+    assert room.held == 0
+
+
 def test_many_are_recorded_at_once(pair: Pair) -> None:
     provider = pair.server()
     provider.mock(response={"text": "you said {{user}}"})

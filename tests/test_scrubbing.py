@@ -257,6 +257,44 @@ def test_no_key_of_any_kind_survives_in_a_stream(name: str) -> None:
         assert found(values_in(kind, m.Scrubber().frames(frames, kind)), member) == "x *** y"
 
 
+def test_what_has_the_shape_of_an_event_before_reads_as_it_would_alone() -> None:
+    shapes = m.Shapes(lambda name: "secret" not in name)
+    texts = [
+        *('{"id": "a", "n": 1, "index": 0, "d": {"text": "one"}}', '{"id": "b", "n": -2.5e3,'),
+        *('{"id": "b", "n": -2.5e3, "index": 1, "d": {"text": "\\u00e9 \\"two\\""}}', "[DONE]", ""),
+        *('{"id": "b", "n": 01, "index": 1, "d": {"text": ""}}', '{"id": "b", "n": , "index": 1}'),
+        *('{"id": "b", "n": 1, "index": 1, "d": {"text": "\\x"}}', '{"id": 1, "n": "b"}', "[1, 2]"),
+        *('{"id": 2, "n": "index"}', '{"index": 1, "item_id": "x", "t": ["a", "b"]}', "\ufeff{}"),
+        *(
+            '{"index": 1, "item_id": "y", "t": ["a", "b"]}',
+            '{"index": 10, "item_id": "y", "t": []}',
+        ),
+        *('{"index": 3, "item_id": "y", "t": ["a", "b"]}', '{"secret": "a"}', '{"secret": "b"}'),
+        *('{"a": "b}', '{"a": "b"', '{"a" : null}', '{"a" : "b"}', '["index", 1]', '["index", 2]'),
+        *(
+            '{"a": {"index": [1, "b"]}}',
+            '{"a": {"index": [2, "b"]}}',
+            '{"a": {"index": {"b": "c"}}}',
+        ),
+    ]
+    for text in texts * 3:
+        for offset in (0, 7):
+            found, alone = shapes.texts(text, offset), m.json_texts(text)
+            if alone is None:
+                assert found is None, text
+                continue
+            assert found is not None, text
+            moved = [one._replace(start=one.start + offset, end=one.end + offset) for one in alone]
+            names = [one for one in moved if one.path is None]
+            assert found in (moved, [one for one in moved if one not in names]), text
+            assert found == moved or "secret" not in text
+
+
+def test_what_has_too_many_places_that_may_be_keys_is_not_looked_through() -> None:
+    with pytest.raises(m.TooManySigns, match="more than 500000 places"):
+        m.Scrubber().body(b"key=" * 600_000, "text/plain")
+
+
 def test_texts_that_are_told_at_once_are_not_mixed() -> None:
     def told(index: int, text: str) -> Any:
         return {"choices": [{"index": index, "delta": {"content": text}}]}

@@ -65,6 +65,8 @@ class Core:
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
         self.mocks.freed = self.journal.freed = self.trimming.freed
+        if self.forwarder:
+            self.forwarder.recorder.freed = self.trimming.freed
         self.thread: Optional[threading.Thread] = None  # that runs the loop in the background
 
     def when_quiet(self, action: Callable[[], None]) -> None:

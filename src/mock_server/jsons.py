@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gc
 import json
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NoReturn, Set, Tuple
 
 from .errors import shown
 from .limits import DEPTH_LIMIT, DIGIT_LIMIT, LONG, Json
@@ -258,13 +259,22 @@ def parse_json(data: bytes, unique: bool = False) -> Json:
 
 def decoded_json(text: str, decoder: json.JSONDecoder) -> Json:
     """The JSON value of a text."""
-    if len(text) < LARGE_TEXT or not gc.isenabled():
+    if len(text) < LARGE_TEXT:
         return decoder.decode(text)
-    # The collector would go through millions of new objects again and again, of which none can be
-    # garbage yet, and nothing else runs meanwhile.
+    with uncollected():
+        return decoder.decode(text)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keeps the collector from going through millions of new objects again and again, of which none
+    can be garbage yet: nothing else runs meanwhile."""
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
-        return decoder.decode(text)
+        yield
     finally:
         gc.enable()
 

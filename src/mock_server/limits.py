@@ -47,6 +47,7 @@ SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
 LEFT_SECONDS = 300.0  # that an answer may take to its end, for its recording alone
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
+RECORDING_ROOM = 128 * 1024 * 1024  # and of all that are under way
 CLOSING_SECONDS = 0.25  # that a recording may take to its end, when the server is closed
 
 # --- for tests: what they ask for and look at ---

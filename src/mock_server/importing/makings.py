@@ -13,7 +13,7 @@ from ..jsons import parse_json
 from ..limits import Json
 from ..recording.captures import Capture
 from ..recording.making import Made, made_of, made_with, mock_file, renamed
-from ..recording.scrubbing import Scrubber, own_secrets
+from ..recording.scrubbing import Scrubber, TooManySigns, own_secrets
 from ..records import replace
 from ..routing import owners, route
 from ..values import Call, Request
@@ -39,6 +39,8 @@ def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
         return made_of_exchange(find.capture, find.capture.request, find.lacks_body)
     except Unusable as why:
         return Made("", reason=why.reason)
+    except TooManySigns as error:
+        return Made("", reason=str(error))
 
 
 def check_status(status: int, keeps_errors: bool) -> None:

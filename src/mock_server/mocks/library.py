@@ -137,6 +137,18 @@ def reason_of(error: BaseException) -> str:
     return "no memory"
 
 
+def leads_to(name: str, path: str, folders: Dict[str, str]) -> bool:
+    """Whether a name leads to the file with this path without links; to find that out anew for each
+    of thousands takes most of the time that to load them again does."""
+    folder, file = os.path.split(name)
+    if folder not in folders:
+        folders[folder] = os.path.realpath(folder)
+    real = os.path.join(folders[folder], file)
+    if real == path and file not in ("", ".", "..") and not os.path.islink(real):
+        return True
+    return os.path.realpath(name) == path
+
+
 class FromFile:
     """The mocks of one file, and how it and all that they name was when it was read: files by
     their paths without links, and to which of them their names led."""
@@ -146,10 +158,11 @@ class FromFile:
     def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
         self.mocks, self.seen, self.paths = mocks, seen, paths
 
-    def is_current(self, root: str) -> bool:
-        """Whether all that was read is as it was, so that its mocks would be the same."""
+    def is_current(self, root: str, folders: Dict[str, str]) -> bool:
+        """Whether all that was read is as it was, so that its mocks would be the same.  `folders`
+        are the real paths of those that were looked at for others."""
         for name, path in self.paths.items():
-            if os.path.realpath(os.path.join(root, name)) != path:
+            if not leads_to(os.path.join(root, name), path, folders):
                 return False
         return not any(one.has_changed(path) for path, one in self.seen.items())
 
@@ -238,9 +251,10 @@ class Library:
         except Unreadable as error:
             return [], [str(error)]
         known, self.known = self.known, {}
+        folders: Dict[str, str] = {}
         for name in names:
             kept = known.get(name)
-            if kept and kept.is_current(self.root):
+            if kept and kept.is_current(self.root, folders):
                 self.seen.update(kept.seen)
             else:
                 kept, wrong = self.read_mocks(name)

@@ -172,23 +172,31 @@ class Exchanged:
         is_stream = self.is_stream = self.comes_in_pieces()
         if is_stream:
             passage.answer(self.response())
-        taken = Taken(incoming, began)
+        taken = Taken(incoming, began, forwarder.recorder.room)
         taken.why = passage.unread
-        while True:
-            taken.add(piece)
-            if is_stream and piece:
-                passage.put(piece)
-            elif piece:
-                self.pieces.append(piece)
-            if incoming.is_over:
-                break
-            self.check_use(taken)
-            piece = self.read(None)
-        self.keep(taken)
+        try:
+            self.pass_body(taken, piece)
+            self.keep(taken)
+        finally:
+            taken.clear()
         if is_stream:
             passage.end()
         else:
             passage.answer(self.response())
+
+    def pass_body(self, taken: Taken, piece: bytes) -> None:
+        """Hand on the body, of which this is the first piece, and take it."""
+        passage, incoming = self.passage, self.incoming
+        while True:
+            taken.add(piece)
+            if self.is_stream and piece:
+                passage.put(piece)
+            elif piece:
+                self.pieces.append(piece)
+            if incoming.is_over:
+                return
+            self.check_use(taken)
+            piece = self.read(None)
 
     def check_use(self, taken: Taken) -> None:
         """Unanswered if nobody waits for the rest: neither a client nor a recording."""

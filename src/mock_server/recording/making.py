@@ -26,7 +26,7 @@ from .captures import Capture
 from .matches import match_of
 from .names import name_of
 from .rhythm import times_file, times_of
-from .scrubbing import Scrubber, kept_headers, own_secrets
+from .scrubbing import Scrubber, TooManySigns, kept_headers, own_secrets
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
 
@@ -103,10 +103,13 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     if capture.request:
         secrets = own_secrets(capture.request)
     scrubber = Scrubber(secrets)
-    match = match_of(wire, call, scrubber)
-    if call.method == "HEAD":  # of which the answer has no body, and none for GET
-        match["method"] = call.method
-    return made_with(match, wire, call, capture, scrubber)
+    try:
+        match = match_of(wire, call, scrubber)
+        if call.method == "HEAD":  # of which the answer has no body, and none for GET
+            match["method"] = call.method
+        return made_with(match, wire, call, capture, scrubber)
+    except TooManySigns as error:
+        return Made("", reason=str(error))
 
 
 def made_with(

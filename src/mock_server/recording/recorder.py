@@ -1,13 +1,16 @@
-"""What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock."""
+"""What of an answer is kept while it passes, and whether it becomes a mock.
+
+May touch threading and time."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Callable, List, Tuple
 
 from ..formats.base import WireFormat
-from ..jsons import parse_json
-from ..limits import RECORDED_ROOM
+from ..jsons import parse_json, uncollected
+from ..limits import RECORDED_ROOM, RECORDING_ROOM
 from ..values import Call
 from .captures import Arrival, Capture
 from .folder import Folder
@@ -19,16 +22,40 @@ EVENT_STREAM = "text/event-stream"
 LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 ENDS_OF_EVENTS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 LAST_OF_ALL = b"[DONE]"  # some leave out the blank line behind it
+COPIES = 8  # of a body, about, that are there while a recording is made
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
+class Room:
+    """Bytes of memory that all recordings under way may take together."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.lock = threading.Lock()  # of the next
+        self.held = 0
+
+    def take(self, size: int) -> bool:
+        """Take so many more, if there are."""
+        with self.lock:
+            if self.held + size > self.most:
+                return False
+            self.held += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Have them free again."""
+        with self.lock:
+            self.held -= size
+
+
 class Taken:
-    """A body as it is kept while it passes: its codings undone, and when it came.
+    """A body as it is kept while it passes: its codings undone, and when it came.  `room` is what
+    it may take of memory.
 
     `why` says why it is not."""
 
-    def __init__(self, incoming: Incoming, began: float) -> None:
-        self.incoming, self.began = incoming, began
+    def __init__(self, incoming: Incoming, began: float, room: Room) -> None:
+        self.incoming, self.began, self.room = incoming, began, room
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
         self.arrivals: List[Arrival] = []
@@ -39,10 +66,15 @@ class Taken:
         if self.why or not piece:
             return
         try:
-            self.body += self.undoing.feed(piece)
+            undone = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
             return
+        if not self.room.take(len(undone)):
+            most = self.room.most // (1024 * 1024)
+            self.give_up(f"what is being recorded has more than {most} MiB together")
+            return
+        self.body += undone
         seconds = time.monotonic() - self.began
         if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
             seconds = self.arrivals.pop().seconds
@@ -66,7 +98,12 @@ class Taken:
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
-        self.body.clear()
+        self.clear()
+
+    def clear(self) -> None:
+        """Free the memory that it takes."""
+        self.room.give_back(len(self.body))
+        self.body = bytearray()
         self.arrivals.clear()
 
     def capture(self, call: Call) -> Capture:
@@ -98,13 +135,20 @@ class Recorder:
 
     def __init__(self, folder: Folder, with_errors: bool, when_saved: Callable[[], None]) -> None:
         self.folder, self.with_errors, self.when_saved = folder, with_errors, when_saved
+        # One is made at a time: several take as long together, and all others wait for each.
+        self.making = threading.Lock()
+        self.room = Room(RECORDING_ROOM)
+        self.freed: Callable[[int], None] = lambda size: None  # told of memory
 
     def keep(self, wire: WireFormat, call: Call, capture: Capture) -> Tuple[str, str]:
         """Save an exchange; the name of the mock's file, or why there is none."""
         status = capture.status
         if 400 <= status < 500 and not self.with_errors:
             return "", f"answers of status {status} are saved with --record-errors"
-        name, reason = self.folder.keep(made_of(wire, call, capture))
+        with self.making, uncollected():
+            made = made_of(wire, call, capture)
+        name, reason = self.folder.keep(made)
         if name:
             self.when_saved()
+        self.freed(COPIES * len(capture.body))
         return name, reason

@@ -18,10 +18,11 @@ from ..key_places import (
     names_identity,
     names_request,
 )
-from ..keys import SCRUBBED, all_spans, replaced
+from ..keys import SCRUBBED, all_spans, may_hold_keys, replaced, signs_in
 from ..limits import Headers, Json
 from ..secrets import SCHEMES, SECRET
 from ..values import Request
+from .shapes import Shapes
 from .sheets import LEAST_KEY, SHEETS, Sheet, json_sheet, scrubbed_sheets
 
 # --- heads ---
@@ -150,6 +151,16 @@ def written_forms(secret: str) -> Iterator[str]:
 
 # --- scrubbing ---
 
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
 TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
 
 
@@ -161,13 +172,19 @@ class Scrubber:
         self.own = tuple(own)
         forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
         self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
 
     def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order."""
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
         known: List[Span] = []
         for form in self.forms:
             if form in text:
                 known += found_places(text, form)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
         return all_spans(text, known)
 
     def text(self, text: str) -> str:
@@ -195,7 +212,7 @@ class Scrubber:
                 return self.binary(data)
         if content_type.lower().startswith(("image/", "audio/", "video/")):
             return self.binary(data)
-        return self.sheets([json_sheet(data)], [data])[0]
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
 
     def binary(self, data: bytes) -> bytes:
         """Bytes that are no text, without the credentials themselves."""
@@ -207,8 +224,12 @@ class Scrubber:
     def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
         """The events of a stream in the framing of this title, each scrubbed; a key may be cut
         over several of them."""
-        read = SHEETS.get(kind, json_sheet)
-        return tuple(self.sheets([read(frame) for frame in frames], frames))
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
 
     def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
         """Sheets as bytes, each as before where nothing in it is scrubbed."""

@@ -13,7 +13,8 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ..framings import SSE, EventStream, JsonArray
 from ..key_places import Span, is_secret_member
 from ..keys import SCRUBBED
-from .json_spans import JsonText, WayTo, json_texts, letter_places
+from .json_spans import JsonText, WayTo, letter_places
+from .shapes import Shapes
 
 LEAST_KEY = 6  # characters; in less there is none
 Spans = Callable[[str], List[Span]]  # what must go of a text
@@ -31,30 +32,56 @@ class Sheet(NamedTuple):
 # --- scrubbing ---
 
 
+class Looks:
+    """Looks at texts, each for itself: most of a stream's come again and again."""
+
+    def __init__(self, spans_of: Spans) -> None:
+        self.spans_of = spans_of
+        self.found: Dict[Tuple[str, str], List[Span]] = {}
+
+    def alone(self, one: JsonText) -> List[Span]:
+        """What must go of a text for itself."""
+        known = self.found.get((one.name, one.text))
+        if known is None:
+            known = self.found[one.name, one.text] = self.look(one)
+        return known
+
+    def look(self, one: JsonText) -> List[Span]:
+        """The same, found out."""
+        if one.text == SCRUBBED:
+            return []
+        if one.name and is_secret_member(one.name, one.text):
+            return [(0, len(one.text))]
+        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
 def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
     """What is written, without what must go."""
+    looks = Looks(spans_of)
     changes: List[List[Change]] = [[] for _ in sheets]
     channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
     for number, sheet in enumerate(sheets):
         for one in sheet.texts:
             channels.setdefault(one.path, []).append((number, one))
     for piece in channels.pop(None, []):
-        scrub_channel([piece], sheets, spans_of, changes)
+        scrub_channel([piece], sheets, looks, changes)
     for pieces in channels.values():
-        scrub_channel(pieces, sheets, spans_of, changes)
+        scrub_channel(pieces, sheets, looks, changes)
     return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
 
 
 def scrub_channel(
     pieces: Sequence[Tuple[int, JsonText]],
     sheets: Sequence[Sheet],
-    spans_of: Spans,
+    looks: Looks,
     changes: List[List[Change]],
 ) -> None:
     """Take what must go out of the pieces of one text."""
-    parts = [[(*span, SCRUBBED) for span in alone(one, spans_of)] for _, one in pieces]
+    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
     if len(pieces) > 1:
-        joined_parts([one for _, one in pieces], spans_of, parts)
+        joined_parts([one for _, one in pieces], looks.spans_of, parts)
+    if not any(parts):
+        return
     for (number, one), found in zip(pieces, parts):
         last = 0
         for start, end, instead in sorted(found):
@@ -94,15 +121,6 @@ def is_gone(part: Span, parts: Sequence[Change]) -> bool:
     return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
 
 
-def alone(one: JsonText, spans_of: Spans) -> List[Span]:
-    """What must go of a text for itself."""
-    if one.text == SCRUBBED:
-        return []
-    if one.name and is_secret_member(one.name, one.text):
-        return [(0, len(one.text))]
-    return spans_of(one.text) if len(one.text) >= LEAST_KEY else []
-
-
 def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
     """What stands instead of a piece of a text."""
     start, end = span
@@ -139,32 +157,36 @@ def text_coding(data: bytes) -> str:
     return "utf-8"
 
 
-def json_sheet(data: bytes) -> Sheet:
+def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
     """A JSON value, or a text that is none."""
     coding = text_coding(data)
     written = data.decode(coding)
-    texts = json_texts(written)
+    texts = shapes.texts(written)
     if texts is None:
         texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
     return Sheet(written, texts, lambda text: text.encode(coding))
 
 
-def event_sheet(frame: bytes) -> Sheet:
+def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A frame of an event stream; what is not in its data stands for itself."""
     coding = text_coding(frame)
     written = frame.decode(coding)
-    lines = list(LINE.finditer(written))
-    others = [line for line in lines if not line.group().startswith("data:")]
-    # The data alone, each character where it was.
-    data = LINE.sub(data_alone, written)
-    texts = json_texts(data)
+    data: List["re.Match[str]"] = []
+    others: List["re.Match[str]"] = []
+    for line in LINE.finditer(written):
+        which = data if line.group().startswith("data:") else others
+        which.append(line)
+    if len(data) == 1:  # as nearly always
+        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
+    else:
+        # The data alone, each character where it was.
+        texts = shapes.texts(LINE.sub(data_alone, written))
     if texts is None:
+        spans = [span_of_data(line) for line in data]
         texts = [
-            JsonText(*span_of_data(line), "", path=("data",), is_plain=True)
-            for line in lines
-            if line.group().startswith("data:")
+            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
+            for start, end in spans
         ]
-        texts = [one._replace(text=written[one.start : one.end]) for one in texts]
     plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
     return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
 
@@ -185,14 +207,14 @@ def span_of_data(line: "re.Match[str]") -> Span:
     return start, line.end()
 
 
-def element_sheet(frame: bytes) -> Sheet:
+def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A frame of a JSON array: an element, with what is between it and others."""
-    sheet = json_sheet(frame)
+    sheet = json_sheet(frame, shapes)
     opening = re.match(r"\s*[\[,]", sheet.written)
     start = opening.end() if opening else 0
     bare = " " * start + sheet.written[start:]
     for text in (bare, ended_early(bare)):
-        texts = json_texts(text)
+        texts = shapes.texts(text)
         if texts is not None:
             return sheet._replace(texts=texts)
     return sheet
@@ -204,7 +226,7 @@ def ended_early(text: str) -> str:
     return kept[:-1] if kept.endswith("]") else text
 
 
-def message_sheet(frame: bytes) -> Sheet:
+def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
     """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
     try:
         ((_, payload),) = EventStream.split(frame)
@@ -213,14 +235,14 @@ def message_sheet(frame: bytes) -> Sheet:
         return Sheet("", (), lambda text: frame)
     (length,) = struct.unpack_from(">I", frame, 4)
     headers = frame[12 : 12 + length]
-    outer = json_sheet(payload)
+    outer = json_sheet(payload, shapes)
     inner = next((one for one in outer.texts if one.name == "bytes"), None)
     held = decoded_payload(inner)
     if inner is None or held is None:
         return outer._replace(
             rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
         )
-    sheet, place = json_sheet(held), inner
+    sheet, place = json_sheet(held, shapes), inner
 
     def rebuilt(text: str) -> bytes:
         """The message with another payload in its payload."""
@@ -242,7 +264,7 @@ def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
     return data if data[:1] in (b"{", b"[") else None
 
 
-SHEETS: Dict[str, Callable[[bytes], Sheet]] = {
+SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
     SSE.title: event_sheet,
     JsonArray.title: element_sheet,
     EventStream.title: message_sheet,

@@ -20805,11 +20805,18 @@ class Upstream:
         parts = self.parts
         return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
 
-    def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
-        """Head and body of a request as it is sent there."""
+    def is_control(self, sent: AsSent) -> bool:
+        """Whether a request would be one to the control API of a server like this one: that trusts
+        whoever asks from its own machine, and so does not know who asks here."""
+        return Head("GET", self.target(sent), 1, {}).path.startswith(CONTROL_PREFIX)
+
+    def request_bytes(self, method: str, sent: AsSent, via: str = "") -> Tuple[bytes, bytes]:
+        """Head and body of a request as it is sent there; `via` is told if it is not empty."""
         target = self.target(sent)
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
+        if via:
+            lines.append(b"Via: " + via.encode())
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
 
 
@@ -38787,7 +38794,9 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
 
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
+MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
 HTTP_BEGINNING = b"HTTP/1."
+MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
 SHOWN_BYTES = 40  # of what is no HTTP
 BAD_ANSWER = 502
 
@@ -38814,7 +38823,19 @@ class Incoming:
         self.is_over = False
         self.received = 0  # bytes of the body
         self.rest = b""  # of a head that is not complete
+        self.interim = 0  # answers before the one that counts
         self.chunks: Optional[ChunkedBody] = None
+
+    @property
+    def is_unframed(self) -> bool:
+        """Whether nothing but the connection's end tells where the body ends."""
+        return self.length is None and self.chunks is None
+
+    @property
+    def content_type(self) -> str:
+        """Its media type in lower case, without parameters; empty if it has none."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
 
     def feed(self, data: bytes) -> bytes:
         """Take more bytes; what of the body is in them, its chunks undone.  Unanswered says what is
@@ -38866,6 +38887,10 @@ class Incoming:
                 break
             if status == 101:
                 raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
+            self.interim += 1
+            if self.interim > MOST_INTERIM:
+                told = f"more than {MOST_INTERIM} interim answers"
+                raise Unanswered(BAD_ANSWER, f"it sent {told}, and none that counts")
             if not data:  # an interim answer, which nobody waits for
                 self.rest = b""
                 return b""
@@ -38882,7 +38907,7 @@ class Incoming:
             if codings != ["chunked"]:
                 told = shown(", ".join(codings))
                 raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
-            self.chunks = ChunkedBody(sys.maxsize)
+            self.chunks = ChunkedBody(MORE_THAN_A_CHUNK)
         elif self.values("content-length"):
             lengths = set(self.values("content-length"))
             length = lengths.pop()
@@ -38938,6 +38963,7 @@ def read_answer_head(data: bytes) -> Tuple[int, Headers]:
 
 
 LINK_PIECE = 64 * 1024  # bytes that are read or written at once
+LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
 BROKEN, LATE = 502, 504
 # OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
 UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
@@ -39044,11 +39070,17 @@ class Link:
 
     def is_own(self, own_ports: Set[int]) -> bool:
         """Whether it leads back: to a port of the server, on this machine."""
+        return self.is_near and self.sock.getpeername()[1] in own_ports
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the upstream is on this machine.  Only there may requests go in a circle of
+        servers like this one, and no provider is told of them."""
         try:
             own, there = self.sock.getsockname(), self.sock.getpeername()
         except OSError:
             return False
-        return there[1] in own_ports and own[0] == there[0]
+        return bool(own[0] == there[0])
 
     def seal(self, trust: Trust) -> None:
         """Begin TLS."""
@@ -39081,6 +39113,8 @@ class Link:
             while view:
                 view = view[self.sock.send(view[:LINK_PIECE]) :]
         except OSError as error:
+            if isinstance(error, socket.timeout):  # an answer would have come meanwhile
+                self.sock.settimeout(min(LAST_LOOK_SECONDS, self.silent_seconds))
             return error
         return None
 
@@ -41055,6 +41089,7 @@ class Taken:
         self.incoming, self.began = incoming, began
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
+        self.has_begun = False  # whether any of it has come
         self.arrivals: List[Arrival] = []
         self.why = ""
 
@@ -41062,11 +41097,15 @@ class Taken:
         """Take a piece that has come now."""
         if self.why or not piece:
             return
+        self.has_begun = True
         try:
-            self.body += self.undoing.feed(piece)
+            found = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
             return
+        if not found:
+            return
+        self.body += found
         seconds = time.monotonic() - self.began
         if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
             seconds = self.arrivals.pop().seconds
@@ -41074,12 +41113,28 @@ class Taken:
 
     def end(self) -> None:
         """It is complete."""
-        if self.why or not self.body:
+        if self.why:
             return
         try:
-            self.undoing.end()
+            if self.has_begun:
+                self.undoing.end()
         except NotUndone as wrong:
             self.give_up(str(wrong))
+            return
+        if self.incoming.is_unframed and self.is_half():
+            self.give_up("it may be half an answer: it has no length, and no end that tells")
+
+    def is_half(self) -> bool:
+        """Whether a body that only the connection's end has ended lacks something for sure."""
+        if not self.body:
+            return True
+        if not is_json_type(self.incoming.content_type):
+            return False
+        try:
+            parse_json(bytes(self.body))
+        except ValueError:
+            return True
+        return False
 
     def give_up(self, why: str) -> None:
         """Keep none of it."""
@@ -41142,6 +41197,7 @@ class Forwarder:
         self.upstreams = Upstreams(settings.record)
         self.recorder, self.own_ports, self.say = recorder, own_ports, say
         self.trust = Trust(settings.record_ca)
+        self.mark = f"mock-server-{os.urandom(8).hex()}"  # no other server has the same
         self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
         self.lock = threading.Condition()  # of all below
         self.waiting: Deque[Passage] = deque()
@@ -41150,6 +41206,10 @@ class Forwarder:
         self.is_closed = False
 
     # --- from any thread ---
+
+    def has_sent(self, request: Request) -> bool:
+        """Whether a request has been forwarded from here already, and has come back."""
+        return self.mark in request.headers.get("via", "")
 
     def begin(self, passage: Passage) -> None:
         """Forward a request, now or when it is its turn."""
@@ -41251,12 +41311,14 @@ class Exchanged:
     def carry(self) -> None:
         """Send the request and hand on the answer."""
         forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
-        head, body = passage.upstream.request_bytes(self.request.method, passage.sent)
         link.connect(forwarder.trust, forwarder.own_ports)
+        via = f"1.1 {forwarder.mark}" if link.is_near else ""
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent, via)
         unsent = link.send(head + body)
         began = time.monotonic()
         piece = b""
         while not incoming.status:
+            self.check_use("")
             piece = self.read(unsent)
         passage.forwarded.status = incoming.status
         is_stream = self.is_stream = self.comes_in_pieces()
@@ -41271,7 +41333,7 @@ class Exchanged:
                 self.pieces.append(piece)
             if incoming.is_over:
                 break
-            self.check_use(taken)
+            self.check_use(taken.why)
             piece = self.read(None)
         self.keep(taken)
         if is_stream:
@@ -41279,12 +41341,12 @@ class Exchanged:
         else:
             passage.answer(self.response())
 
-    def check_use(self, taken: Taken) -> None:
+    def check_use(self, unsaved_why: str) -> None:
         """Unanswered if nobody waits for the rest: neither a client nor a recording."""
         if not self.passage.is_left:
             return
-        if taken.why:
-            raise Unanswered(502, taken.why)
+        if unsaved_why:
+            raise Unanswered(502, unsaved_why)
         if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
             told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
             raise Unanswered(502, told)
@@ -41296,8 +41358,11 @@ class Exchanged:
         except Unanswered:
             if unsent is None:
                 raise
+            if isinstance(unsent, socket.timeout):
+                told = f"it took nothing more of the request for {self.link.silent_seconds:g} s"
+                raise Unanswered(LATE, told) from None
             told = f"it took only some of the request: {unsent.strerror or unsent}"
-            raise Unanswered(502, told) from None
+            raise Unanswered(BROKEN, told) from None
         if data:
             return self.incoming.feed(data)
         self.incoming.end()
@@ -41308,20 +41373,14 @@ class Exchanged:
         incoming = self.incoming
         if incoming.length is None or incoming.length > LONG:
             return True
-        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer."""
-        values = self.incoming.values("content-type")
-        return values[0].partition(";")[0].strip().lower() if values else ""
+        return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
     def response(self) -> Response:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
         if self.is_stream:
-            is_events = self.content_type == EVENT_STREAM
+            is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
             return Response(incoming.status, headers, frames=frames, may_gzip=False)
@@ -41340,13 +41399,26 @@ class Exchanged:
             why = "its TLS ended without a goodbye, so that it may be half an answer"
         name = ""
         if not why:
-            capture = taken.capture(passage.call)
-            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+            name, why = self.saved(taken)
         passage.forwarded.recorded, passage.forwarded.reason = name, why
         forwarder.count(passage.forwarded)
         if passage.is_left:  # the log has had its line
             outcome = passage.forwarded.outcome()
             forwarder.say(f"{passage.forwarded.url}, whose client left {outcome}")
+
+    def saved(self, taken: Taken) -> Tuple[str, str]:
+        """Save the exchange; the name of the mock's file, or why there is none.  Whatever goes
+        wrong with that, the answer is passed on."""
+        passage, forwarder = self.passage, self.forwarder
+        try:
+            capture = taken.capture(passage.call)
+            return forwarder.recorder.keep(passage.wire, passage.call, capture)
+        except MemoryError:
+            why = "there was not enough memory to save it"
+        except Exception as error:  # noqa: BLE001  a bug must cost no answer
+            why = f"internal error: {type(error).__name__} (line {line_of(error)})"
+        forwarder.say(f"{passage.forwarded.url} was not recorded: {why}")
+        return "", why
 
 
 # === passing =================================================================
@@ -41365,6 +41437,9 @@ def passed_on(
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
+    if forwarder.has_sent(call.request):
+        told = f"the request has come back: the URL of --record {upstream.name} leads in a circle"
+        raise Refused(502, told, code="not_forwarded")
     passage = Passage(upstream, wire, call)
     forwarder.begin(passage)
     try:
@@ -41376,6 +41451,8 @@ def passed_on(
             yield Wanting(passage.ready, WAIT_SECONDS)
     except (Abandoned, GeneratorExit) as error:
         passage.leave()
+        if forwarder.withdraw(passage):
+            passage.forwarded.reason = "its client left before its turn"
         if isinstance(error, GeneratorExit):
             raise
         return without_answer(passage)
@@ -41401,7 +41478,9 @@ def forwarded_elsewhere(
         return None
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
-    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+    if upstream is None or (call.request.raw and upstream.is_control(call.request.raw)):
+        return None
+    return passed_on(forwarder, upstream, wire, call, brought)
 
 
 def come_back(passage: Passage) -> Answered:
@@ -45825,6 +45904,9 @@ def sources_of(path: str) -> Iterator[Source]:
             if count > MOST_FILES:
                 raise Unusable(f"has more than {MOST_FILES} files; name some of them")
             inner = os.path.join(folder, name)
+            # Nobody named it: a pipe that nobody writes to would never end, nor would a device.
+            if os.path.exists(inner) and not os.path.isfile(inner):
+                continue
             yield Source(inner, stem_of(os.path.relpath(inner, path)), found=True)
 
 
@@ -47622,6 +47704,7 @@ class Handler(Intake):
                 self.note_end(entry, ended, started)
             if answered.feed:
                 answered.feed.leave()
+                self.gate = Gate()  # who idles does not keep what was forwarded
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
 

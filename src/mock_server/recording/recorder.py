@@ -6,12 +6,13 @@ import time
 from typing import Callable, List, Tuple
 
 from ..formats.base import WireFormat
+from ..jsons import parse_json
 from ..limits import RECORDED_ROOM
 from ..values import Call
 from .captures import Arrival, Capture
 from .folder import Folder
 from .incoming import Incoming
-from .making import made_of
+from .making import is_json_type, made_of
 from .undoing import NotUndone, Undoing
 
 MERGED_SECONDS = 0.0005  # what comes within this came at once
@@ -26,6 +27,7 @@ class Taken:
         self.incoming, self.began = incoming, began
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
+        self.has_begun = False  # whether any of it has come
         self.arrivals: List[Arrival] = []
         self.why = ""
 
@@ -33,11 +35,15 @@ class Taken:
         """Take a piece that has come now."""
         if self.why or not piece:
             return
+        self.has_begun = True
         try:
-            self.body += self.undoing.feed(piece)
+            found = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
             return
+        if not found:
+            return
+        self.body += found
         seconds = time.monotonic() - self.began
         if self.arrivals and seconds - self.arrivals[-1].seconds < MERGED_SECONDS:
             seconds = self.arrivals.pop().seconds
@@ -45,12 +51,28 @@ class Taken:
 
     def end(self) -> None:
         """It is complete."""
-        if self.why or not self.body:
+        if self.why:
             return
         try:
-            self.undoing.end()
+            if self.has_begun:
+                self.undoing.end()
         except NotUndone as wrong:
             self.give_up(str(wrong))
+            return
+        if self.incoming.is_unframed and self.is_half():
+            self.give_up("it may be half an answer: it has no length, and no end that tells")
+
+    def is_half(self) -> bool:
+        """Whether a body that only the connection's end has ended lacks something for sure."""
+        if not self.body:
+            return True
+        if not is_json_type(self.incoming.content_type):
+            return False
+        try:
+            parse_json(bytes(self.body))
+        except ValueError:
+            return True
+        return False
 
     def give_up(self, why: str) -> None:
         """Keep none of it."""

@@ -7,6 +7,7 @@ import gzip
 import json
 import shutil
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -566,8 +567,9 @@ def test_a_head_without_end_is_not_read_on_for_nobody(
         except OSError:
             gone.set()
 
-    monkeypatch.setattr(m, "LEFT_SECONDS", 0.0)
-    monkeypatch.setattr(m, "MOST_INTERIM", 1_000_000)
+    # Each in its own room, where that is a module.
+    monkeypatch.setattr(sys.modules[m.Forwarder.__module__], "LEFT_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules[m.Incoming.__module__], "MOST_INTERIM", 1_000_000)
     client = pair.client(pair.to(talk)).send(post())
     assert begun.wait(PATIENCE)
     client.close()

@@ -1712,6 +1712,300 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
+# === key_places ==============================================================
+# What is a key because of where it stands in a text: behind a name, in a sentence.
+
+# Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
+# bounded length: that takes linear time.
+
+
+Span = Tuple[int, int]  # the start and the end of a piece of a text
+
+
+@functools.lru_cache(maxsize=None)
+def ascii_pattern(text: str) -> "re.Pattern[str]":
+    """A regular expression, compiled when it is first needed: a server starts the sooner."""
+    return re.compile(text, re.ASCII)
+
+
+# --- words ---
+
+ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
+RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
+
+
+def word_begins(text: str, at: int) -> bool:
+    """Whether a word begins here, or something that was escaped once more ends before it."""
+    if not at:
+        return True
+    before = text[at - 1]
+    if before in "-_":
+        return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
+    if before not in ALPHANUMERIC:
+        return True
+    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
+
+
+LONG_RUN = r"[\w-]+"
+
+
+def looks_random(text: str, least: int = 20) -> bool:
+    """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
+    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
+        return False
+    longest = max(re.split("[_-]", text), key=len)
+    if len(longest) < 12 or longest.isdigit() or longest.isalpha():
+        return False
+    is_mixed = longest != longest.lower() and longest != longest.upper()
+    return is_mixed or len(longest) >= 16
+
+
+# --- names ---
+
+CREDENTIALS = frozenset(
+    (
+        *("apikey", "xapikey", "xgoogapikey", "accesskey", "secretkey", "secretaccesskey"),
+        *("privatekey", "privatekeyid", "authkey", "masterkey", "servicekey", "accountkey"),
+        *("sharedaccesskey", "signingkey", "encryptionkey", "subscriptionkey", "accesskeyid"),
+        *("accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken"),
+        *("bearertoken", "apitoken", "bottoken", "csrftoken", "xsrftoken", "devicetoken"),
+        *("authenticationtoken", "authorizationtoken", "webhooksecret", "personalaccesstoken"),
+        *("secret", "clientsecret", "apisecret", "appsecret", "sharedsecret", "consumersecret"),
+        *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
+        *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
+        *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
+        *("clientkeydata", "dbpass", "smtppass", "mailpass", "userpass"),
+    )
+)
+# What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
+KEY_ENDINGS = tuple(
+    sorted(CREDENTIALS - {"secret", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
+)
+IDENTITIES = frozenset(
+    (
+        *("organization", "organizationid", "organisation", "organisationid", "orgid"),
+        *("openaiorganization", "openaiproject", "anthropicorganizationid", "workspaceid"),
+        *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
+    )
+)
+BETWEEN_WORDS = r"[^A-Za-z0-9]+"
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_name(name: str) -> str:
+    """A name without hyphens, underscores and case."""
+    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
+
+
+@functools.lru_cache(maxsize=1024)
+def names_credential(name: str) -> bool:
+    """Whether what is called so is a credential, whatever it looks like."""
+    plain = plain_name(name)
+    return plain in CREDENTIALS or plain.endswith(KEY_ENDINGS)
+
+
+def names_request(name: str) -> bool:
+    """Whether what is called so is the id of one request."""
+    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
+
+
+def names_identity(name: str) -> bool:
+    """Whether what is called so may say whose an account is."""
+    return plain_name(name) in IDENTITIES
+
+
+IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
+SURE_IDENTITY = (
+    r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+)
+NAMES_OF_OTHERS = ("project", "organization", "organisation")  # a company's name has them, too
+PROSE = r"[^0-9=]*[A-Za-z]+ [A-Za-z]+ [^0-9=]*"
+
+
+def is_secret_member(name: str, value: str) -> bool:
+    """Whether the text of a member of an object must go for the name that it has."""
+    plain = plain_name(name)
+    if plain == "secret" and ascii_pattern(PROSE).fullmatch(value):
+        return False
+    if plain in ("cookie", "cookies"):  # what one bakes has none
+        return "=" in value or looks_random(value)
+    if names_credential(name):
+        return not is_named_itself(name, value)
+    if names_request(name):
+        return True
+    if plain in ("key", "token"):
+        return looks_random(value)
+    if plain == "auth":
+        return looks_random(value) or bool(decoded_pair(value))
+    if plain in NAMES_OF_OTHERS:
+        return looks_random(value) or bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
+    # "Red Cross" is no id.
+    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
+
+
+def is_named_itself(name: str, value: str) -> bool:
+    """Whether the value of a name is such a name again, as in `ACCESS_KEY = "AWS_ACCESS_KEY"`."""
+    own, named = plain_name(name), plain_name(value)
+    if own == named:
+        return True
+    if not ascii_pattern(r"[A-Za-z]+(?:_[A-Za-z]+)+").fullmatch(value):
+        return False
+    return own in named or (value.isupper() and names_credential(value))
+
+
+def decoded_pair(encoded: str) -> str:
+    """The user and the password in Base64; empty if there are none."""
+    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair if ":" in pair and pair.isprintable() else ""
+
+
+# --- values behind names ---
+
+# In lower case: the end of a name, what may stand between it and the value.
+SEPARATOR = (
+    r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?\]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
+)
+NAMED_VALUES = (
+    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+    *("connectionstring", "connection_string", "signature", "credential"),
+    *("key-data", "_pass", '"auth'),  # whole, for they are in many words
+)
+PASSWORDS = ("password", "passwd", "pwd", "pass")  # what names of short secrets end with
+LEAST_SECRET, LEAST_PASSWORD = 8, 6  # characters of such a value that is not quoted
+VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
+REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
+NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+LONGEST_NAME_OF_KEY = 60
+PLACEHOLDER = (
+    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
+    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
+    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
+    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
+    r"|arn:|https?:|aws4-hmac-sha256"
+)
+
+
+def named_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
+    found: List[Span] = []
+    for word in NAMED_VALUES:
+        if word not in lowered:
+            continue
+        last = 0
+        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
+            if match.end() < last:
+                continue
+            value = ascii_pattern(VALUE).match(text, match.end())
+            assert value
+            end = match.start() + len(word)
+            before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
+            name = before[len(before.rstrip(NAME_CHARACTERS)) :]
+            is_quoted = match.end(1) > 0 or text.startswith("</", value.end())
+            if is_named_key(name, value.group(), text, is_quoted, value.end()):
+                last = rest_of(text, value.end())
+                found.append((value.start(), last))
+    return found
+
+
+def rest_of(text: str, at: int) -> int:
+    """Where a value ends."""
+    match = ascii_pattern(REST_OF_VALUE).match(text, at)
+    assert match
+    return match.end()
+
+
+def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
+    """Whether the value of such a name is a key, and not a word about one."""
+    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
+        return False
+    plain = plain_name(name)
+    if plain == "auth":  # Docker's
+        return is_quoted and bool(decoded_pair(value))
+    if not names_credential(name):
+        return plain in ("key", "token") and looks_random(value)
+    if is_named_itself(name, value) or (plain == "pwd" and "/" in value):  # a directory
+        return False
+    after = text[end : end + 1]
+    if is_quoted:
+        return after in ('"', "'", "`", "\\", ";", "&", "", "<")
+    is_password = plain.endswith(PASSWORDS)
+    before = end - len(value) - len(name) - 2
+    if is_password and after == ";" and before >= 0 and text[before] == ";":
+        return True  # in a connection string
+    # Not a call, and neither a type nor a word of a sentence.
+    has_digit = any(letter.isdigit() for letter in value)
+    has_letter = any(letter.isalpha() for letter in value)
+    least = LEAST_PASSWORD if is_password else LEAST_SECRET
+    return after not in ("(", "[") and len(value) >= least and has_digit and has_letter
+
+
+# --- in sentences ---
+
+PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
+TOLD_KEY = r"[^\s\"'`<>,;]+"
+ABOUT_REQUEST = (
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
+)
+ABOUT_OWNER = (
+    r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
+)
+AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
+RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
+
+
+def told_keys(text: str, lowered: str) -> List[Span]:
+    """Where providers' own sentences name keys, requests and accounts."""
+    found: List[Span] = []
+    if "key: " in lowered or "key provided: " in lowered:
+        found += provided_keys(text, lowered)
+    if "request" in lowered:
+        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
+        found += (one.span(1) for one in told if has_digits(one.group(1)))
+    if "organi" in lowered or "project" in lowered:
+        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
+    if "projects/" in lowered or "subscriptions/" in lowered:
+        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
+    if "arn:aws" in lowered:
+        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
+    return found
+
+
+def provided_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys that were refused."""
+    found: List[Span] = []
+    last = 0
+    for match in ascii_pattern(PROVIDED).finditer(lowered):
+        value = ascii_pattern(TOLD_KEY).match(text, match.end())
+        if match.end() < last or not value:
+            continue
+        last = value.end()
+        told = value.group().rstrip(".)!?")
+        if is_told_key(told, "provided" in match.group()):
+            found.append((value.start(), value.start() + len(told)))
+    return found
+
+
+def is_told_key(value: str, is_provided: bool) -> bool:
+    """Whether what follows `API key:` is a key, hidden or not."""
+    shown = value.strip("*")
+    if not shown:
+        return False
+    return is_provided or "**" in value[:-2] or looks_random(shown)
+
+
+def has_digits(value: str) -> bool:
+    """Whether this is no word."""
+    is_id = value.startswith("req_") and not value.startswith("req_id")  # a variable's name
+    return is_id or any(letter.isdigit() for letter in value)
+
+
 # === secrets =================================================================
 # What is a credential, and how it is masked.  Touches nothing.
 
@@ -1801,248 +2095,13 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip()
 
 
-# === key_places ==============================================================
-# What is a key because of where it stands in a text: behind a name, in a URL, in a sentence.
+# === key_lines ===============================================================
+# What is a key because of where it is sent or typed: a line of a head, a URL, a command.
 
-# Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
-# bounded length: that takes linear time.
-
-
-Span = Tuple[int, int]  # the start and the end of a piece of a text
+# Touches nothing; takes linear time, as `key_places` does.
 
 
-@functools.lru_cache(maxsize=None)
-def ascii_pattern(text: str) -> "re.Pattern[str]":
-    """A regular expression, compiled when it is first needed: a server starts the sooner."""
-    return re.compile(text, re.ASCII)
-
-
-# --- words ---
-
-ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
-RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
-
-
-def word_begins(text: str, at: int) -> bool:
-    """Whether a word begins here, or something that was escaped once more ends before it."""
-    if not at:
-        return True
-    before = text[at - 1]
-    if before in "-_":
-        return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
-    if before not in ALPHANUMERIC:
-        return True
-    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
-
-
-LONG_RUN = r"[\w-]+"
-
-
-def looks_random(text: str, least: int = 20) -> bool:
-    """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
-    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
-        return False
-    longest = max(re.split("[_-]", text), key=len)
-    if len(longest) < 12 or longest.isdigit() or longest.isalpha():
-        return False
-    is_mixed = longest != longest.lower() and longest != longest.upper()
-    return is_mixed or len(longest) >= 16
-
-
-# --- names ---
-
-CREDENTIALS = frozenset(
-    (
-        *("apikey", "xapikey", "xgoogapikey", "accesskey", "secretkey", "secretaccesskey"),
-        *("privatekey", "privatekeyid", "authkey", "masterkey", "servicekey", "accountkey"),
-        *("sharedaccesskey", "signingkey", "encryptionkey", "subscriptionkey", "accesskeyid"),
-        *("accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken"),
-        *("bearertoken", "apitoken", "bottoken", "csrftoken", "xsrftoken", "devicetoken"),
-        *("authenticationtoken", "authorizationtoken", "webhooksecret", "personalaccesstoken"),
-        *("secret", "clientsecret", "apisecret", "appsecret", "sharedsecret", "consumersecret"),
-        *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
-        *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
-        *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
-    )
-)
-# What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
-KEY_ENDINGS = tuple(
-    sorted(CREDENTIALS - {"secret", "pwd", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
-)
-IDENTITIES = frozenset(
-    (
-        *("organization", "organizationid", "organisation", "organisationid", "orgid"),
-        *("openaiorganization", "openaiproject", "anthropicorganizationid", "workspaceid"),
-        *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
-    )
-)
-BETWEEN_WORDS = r"[^A-Za-z0-9]+"
-
-
-@functools.lru_cache(maxsize=1024)
-def plain_name(name: str) -> str:
-    """A name without hyphens, underscores and case."""
-    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
-
-
-@functools.lru_cache(maxsize=1024)
-def names_credential(name: str) -> bool:
-    """Whether what is called so is a credential, whatever it looks like."""
-    plain = plain_name(name)
-    return plain in CREDENTIALS or plain.endswith(KEY_ENDINGS)
-
-
-def names_request(name: str) -> bool:
-    """Whether what is called so is the id of one request."""
-    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
-
-
-def names_identity(name: str) -> bool:
-    """Whether what is called so may say whose an account is."""
-    return plain_name(name) in IDENTITIES
-
-
-IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
-SURE_IDENTITY = r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
-
-
-def is_secret_member(name: str, value: str) -> bool:
-    """Whether the text of a member of an object must go for the name that it has."""
-    if names_credential(name) or names_request(name):
-        return True
-    if plain_name(name) in ("key", "token", "auth"):
-        return looks_random(value)
-    if plain_name(name) == "project":
-        return bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
-    # "Red Cross" is no id.
-    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
-
-
-# --- values behind names ---
-
-# In lower case: the end of a name, what may stand between it and the value.
-SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
-NAMED_VALUES = (
-    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-    *("cookie", "connectionstring", "connection_string", "signature", "credential"),
-)
-VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
-REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
-NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
-LONGEST_NAME_OF_KEY = 60
-PLACEHOLDER = (
-    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
-    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
-    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
-    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
-)
-
-
-def named_keys(text: str, lowered: str) -> List[Span]:
-    """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
-    found: List[Span] = []
-    for word in NAMED_VALUES:
-        if word not in lowered:
-            continue
-        last = 0
-        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
-            if match.end() < last:
-                continue
-            value = ascii_pattern(VALUE).match(text, match.end())
-            assert value
-            end = match.start() + len(word)
-            before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
-            name = before[len(before.rstrip(NAME_CHARACTERS)) :]
-            if is_named_key(name, value.group(), text, match.end(1) > 0, value.end()):
-                last = rest_of(text, value.end())
-                found.append((value.start(), last))
-    return found
-
-
-def rest_of(text: str, at: int) -> int:
-    """Where a value ends."""
-    match = ascii_pattern(REST_OF_VALUE).match(text, at)
-    assert match
-    return match.end()
-
-
-def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
-    """Whether the value of such a name is a key, and not a word about one."""
-    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
-        return False
-    if not names_credential(name):
-        return plain_name(name) in ("key", "token") and looks_random(value)
-    after = text[end : end + 1]
-    if is_quoted:
-        return after in ('"', "'", "`", "\\", ";", "&", "")
-    # Not a call, and neither a type nor a word of a sentence.
-    has_digit = any(letter.isdigit() for letter in value)
-    has_letter = any(letter.isalpha() for letter in value)
-    return after not in ("(", "[") and len(value) >= 8 and has_digit and has_letter
-
-
-# --- in sentences ---
-
-PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
-TOLD_KEY = r"[^\s\"'`<>,;]+"
-ABOUT_REQUEST = (
-    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
-)
-ABOUT_OWNER = (
-    r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
-    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
-)
-AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
-RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
-
-
-def told_keys(text: str, lowered: str) -> List[Span]:
-    """Where providers' own sentences name keys, requests and accounts."""
-    found: List[Span] = []
-    if "key: " in lowered or "key provided: " in lowered:
-        found += provided_keys(text, lowered)
-    if "request" in lowered:
-        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
-        found += (one.span(1) for one in told if has_digits(one.group(1)))
-    if "organi" in lowered or "project" in lowered:
-        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
-    if "projects/" in lowered or "subscriptions/" in lowered:
-        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
-    if "arn:aws" in lowered:
-        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
-    return found
-
-
-def provided_keys(text: str, lowered: str) -> List[Span]:
-    """Where there are keys that were refused."""
-    found: List[Span] = []
-    last = 0
-    for match in ascii_pattern(PROVIDED).finditer(lowered):
-        value = ascii_pattern(TOLD_KEY).match(text, match.end())
-        if match.end() < last or not value:
-            continue
-        last = value.end()
-        told = value.group().rstrip(".)!?")
-        if is_told_key(told, "provided" in match.group()):
-            found.append((value.start(), value.start() + len(told)))
-    return found
-
-
-def is_told_key(value: str, is_provided: bool) -> bool:
-    """Whether what follows `API key:` is a key, hidden or not."""
-    shown = value.strip("*")
-    if not shown:
-        return False
-    return is_provided or "**" in value[:-2] or looks_random(shown)
-
-
-def has_digits(value: str) -> bool:
-    """Whether this is no word."""
-    return value.startswith("req_") or any(letter.isdigit() for letter in value)
-
-
-# --- in headers and URLs ---
+# --- bearers, and what is in URLs ---
 
 BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
 BEARER_REST = r"[\w.~+/=-]*"
@@ -2061,7 +2120,8 @@ def sent_keys(text: str, lowered: str) -> List[Span]:
             if is_bearer(value):
                 found.append(ended(text, match.end(), BEARER_REST))
     if "://" in text and "@" in text:
-        found += (one.span(1) for one in ascii_pattern(USERS).finditer(text))
+        users = ascii_pattern(USERS).finditer(text)
+        found += (one.span(1) for one in users if not is_example_user(one.group(1)))
         found += (
             one.span(1)
             for one in ascii_pattern(TOKEN_USERS).finditer(text)
@@ -2072,6 +2132,17 @@ def sent_keys(text: str, lowered: str) -> List[Span]:
             if is_query_secret(match.group(1), match.group(2)):
                 found.append(ended(text, match.end(), QUERY_REST))
     return found
+
+
+EXAMPLE_USER = r"(?i)(?:user(?:name)?|usr|login|name):(?:pass(?:word|wd)?|pwd?)|\*+:\*+"
+
+
+def is_example_user(pair: str) -> bool:
+    """Whether a user and a password stand for those of others, or are still to be put in."""
+    if ascii_pattern(EXAMPLE_USER).fullmatch(pair):
+        return True
+    password = pair.partition(":")[2]
+    return password[:1] in "{$%<[" or ascii_pattern(r"\*+").fullmatch(password) is not None
 
 
 def ended(text: str, start: int, rest: str) -> Span:
@@ -2095,6 +2166,114 @@ def is_query_secret(name: str, value: str) -> bool:
     return looks_random(value) and bool(SECRET.fullmatch(name))
 
 
+COOKIES = r"cookie2?\\{0,3}[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"'`]?(?=[\w.-]{1,60}=)"
+COOKIE = r"([\w.-]{1,60})=([^\s;,\"'`<>\\]*)(?:;[ \t]{0,2})?"
+COOKIE_ENDS = ("session", "sessionid", "sid", "sess", "token", "auth", "csrf", "jwt")
+ATTRIBUTES = frozenset(("path", "expires", "maxage", "domain", "samesite", "version"))
+MOST_COOKIES = 50  # of one header
+
+
+def cookies_sent(text: str, lowered: str) -> List[Span]:
+    """Where there are cookies in a head's line, their names aside."""
+    found: List[Span] = []
+    at = 0
+    for match in ascii_pattern(COOKIES).finditer(lowered):
+        if match.end() < at:
+            continue
+        at = match.end()
+        for _ in range(MOST_COOKIES):
+            one = ascii_pattern(COOKIE).match(text, at)
+            if not one:
+                break
+            if is_cookie(one.group(1), one.group(2)):
+                found.append(one.span(2))
+            at = one.end()
+    return found
+
+
+def is_cookie(name: str, value: str) -> bool:
+    """Whether this is the secret of a cookie, and no attribute of one."""
+    plain = plain_name(name)
+    if plain in ATTRIBUTES or ascii_pattern(PLACEHOLDER).match(value):
+        return False
+    if plain.endswith(COOKIE_ENDS):
+        return len(value) >= 3
+    return len(value) >= 16 or (len(value) >= 6 and has_digits(value))
+
+
+OPTION = (
+    r"(?<![\w-])--?([a-z-]{0,30}(?:key|token|secret|password|passwd))[ \t]{1,4}[\"']?"
+    r"(?=([^\s\"'`<>|;&]{8,400}))"
+)
+USER_OPTION = (
+    r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
+)
+# Of a netrc.
+LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"
+
+
+TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"
+
+
+def typed_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys in what is typed at a prompt, or read by programs in its place."""
+    found: List[Span] = []
+    if "--" in text:
+        for match in ascii_pattern(OPTION).finditer(lowered):
+            value = text[match.start(2) : match.end(2)]
+            is_word = ascii_pattern(PLACEHOLDER).match(value) or value.startswith("-")
+            if not is_word and is_option_secret(match.group(1), value):
+                found.append(ended(text, match.start(2), TYPED_REST))
+    if "curl" in lowered:
+        users = ascii_pattern(USER_OPTION).finditer(text)
+        starts = (one.start(1) for one in users if not is_example_user(one.group(1)))
+        found += (ended(text, start, TYPED_REST) for start in starts)
+    if "login" in lowered and "password" in lowered:
+        logins = ascii_pattern(LOGIN).finditer(lowered)
+        found += (ended(text, one.start(1), TYPED_REST) for one in logins)
+    return found
+
+
+def is_option_secret(name: str, value: str) -> bool:
+    """Whether what follows an option is a key, and not the next page or a file's name."""
+    if names_credential(name):
+        return has_digits(value)
+    return plain_name(name) in ("key", "token") and (looks_random(value) or value[:4] == "tok_")
+
+
+SIGNED = r"signature=(?=([0-9a-f]{64}))"
+SCHEMED = r"authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"'`]?[a-z]{3,20} (?=([\w.~+/=-]{8,400}))"
+
+
+def authorized_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys behind the scheme of a header, whatever that is."""
+    found: List[Span] = []
+    if "aws4-hmac-sha256" in lowered:
+        found += (one.span(1) for one in ascii_pattern(SIGNED).finditer(lowered))
+    for match in ascii_pattern(SCHEMED).finditer(lowered):
+        value = text[match.start(1) : match.end(1)]
+        is_word = value.isalpha() or "_" in value or ascii_pattern(PLACEHOLDER).match(value)
+        if has_digits(value) or not is_word:
+            found.append(ended(text, match.start(1), BEARER_REST))
+    return found
+
+
+# Parameters of a query that are as good as a credential, or say whose it is.
+SECRET_PARAMETERS = frozenset(
+    (
+        *("code", "session", "sessionid", "sid", "hmac", "ticket", "otp", "awsaccesskeyid"),
+        *("googleaccessid", "clientid", "appid"),
+    )
+)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether a parameter of a query is kept nowhere."""
+    if SECRET.fullmatch(name) or names_credential(name) or names_identity(name):
+        return True
+    return plain_name(name) in SECRET_PARAMETERS
+
+
 # --- all of them ---
 
 
@@ -2103,7 +2282,12 @@ def placed_keys(text: str) -> List[Span]:
     lowered = text.lower()
     if len(lowered) != len(text):  # the one letter that becomes two
         lowered = text.replace("\u0130", "I").lower()
-    return named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)
+    found = named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)
+    if "cookie" in lowered:
+        found += cookies_sent(text, lowered)
+    if "authorization" in lowered:
+        found += authorized_keys(text, lowered)
+    return found + typed_keys(text, lowered)
 
 
 # === keys ====================================================================
@@ -2136,7 +2320,7 @@ RUNS_16 = (
     *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
     *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
 )
-IDS = ("org-", "org_", "proj_", "req_")
+IDS = ("org-", "org_", "proj_", "req_", "req_vrtx_")
 OTHERS = (
     # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
     # "sk-learn-based-classification" is none.
@@ -2151,9 +2335,10 @@ OTHERS = (
     ("xox", r"[a-z]-(?=[\w-]{10})"),
     ("xapp-", r"(?=[\w-]{10})"),
     # No keys, but whose they are, and of which request.
-    *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
+    *((begin, r"(?=[A-Za-z0-9]{16})(?=[A-Za-z]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
     ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
 )
+STANDS_FOR_ONE = r"(?i)your[-_]|x{8}"  # `sk-proj-your-key`, `sk-xxxxxxxx`
 RUN = r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*"
 DOTTED = r"[\w-]*(?:\.[\w-]+)*"
 BASE64 = r"[\w+/=-]*"
@@ -2171,6 +2356,13 @@ def kinds_of_keys() -> Tuple[Tuple[str, Tuple[KindOfKey, ...]], ...]:
     return tuple((sign, tuple(of_sign)) for sign, of_sign in found.items())
 
 
+# `-----BEGIN PRIVATE KEY` and the like in Base64, as in a kubeconfig.
+PACKED_PEM = (
+    *("LS0tLS1CRUdJTiBQUklWQVRFIEtFWS", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt"),
+    *("LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS", "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZ"),
+)
+
+
 def kinds() -> Iterator[KindOfKey]:
     """Keys that are known by what they begin with."""
     for begin in LETTERS_20:
@@ -2183,7 +2375,8 @@ def kinds() -> Iterator[KindOfKey]:
         yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
     yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
-    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
+    aws = ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-")
+    for begin in (*aws, *PACKED_PEM):
         yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
@@ -2279,6 +2472,8 @@ def beginning_keys(text: str, runs: str, kind: KindOfKey) -> List[Span]:
         start = match.start()
         if start < last or not word_begins(text, start):
             continue
+        if ascii_pattern(STANDS_FOR_ONE).match(text, match.end()):
+            continue
         last = run_end(rest, text, match.end())
         found.append((start, last))
     return found
@@ -2293,7 +2488,9 @@ def run_end(rest: str, text: str, at: int) -> int:
 
 # A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
 SHAPED = (
-    (":AA", r"[0-9]{8,10}:AA[\w-]{32,40}"),
+    (":AA", r"(?:bot)?[0-9]{8,10}:AA[\w-]{32,40}"),
+    ("hooks.slack.com", r"(?<=hooks\.slack\.com/services/)[\w/-]{20,}"),
+    ("/webhooks/", r"(?<=/webhooks/)[0-9]{16,20}/[\w-]{60,}"),
     ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}"),
     ("Q~", r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),
 )
@@ -2362,32 +2559,35 @@ PEM_TAIL = r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 PEM_LINES = r"[\w+/=\s\\:,-]*"
 
 
+LONGEST_PEM = 32 * 1024  # characters between its head and its tail
+PEM_DATA = r"[A-Za-z0-9+/=]{16,}"
+
+
 def private_keys(text: str) -> List[Span]:
     """Where there are private keys in PEM (RFC 7468)."""
     found: List[Span] = []
-    last = 0
-    has_tail = True
-    for match in ascii_pattern(PEM_HEAD).finditer(text):
-        if match.start() < last:
+    heads = list(ascii_pattern(PEM_HEAD).finditer(text))
+    ends = [*(match.start() for match in heads[1:]), len(text)]
+    for match, next_head in zip(heads, ends):
+        until = min(next_head, match.end() + LONGEST_PEM)
+        tail = ascii_pattern(PEM_TAIL).search(text, match.end(), until)
+        if tail and is_key_data(text[match.end() : tail.start()]):
+            found.append((match.start(), tail.end()))
             continue
-        tail = ascii_pattern(PEM_TAIL).search(text, match.end()) if has_tail else None
-        has_tail = tail is not None
-        last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
-        found.append((match.start(), last))
+        data = ascii_pattern(PEM_LINES).match(text, match.end(), until)
+        if data and is_key_data(data.group()):
+            found.append((match.start(), data.end()))
     return found
 
 
+def is_key_data(text: str) -> bool:
+    """Whether this is more of a key than a sentence about one."""
+    if len(ascii_pattern(r"[A-Za-z]+[ ,.]").findall(text)) <= 3:
+        return bool(ascii_pattern(r"\w{6}").search(text))
+    return sum(map(len, ascii_pattern(PEM_DATA).findall(text))) > len(text) // 2
+
+
 BASIC = r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))"
-
-
-def decoded_pair(encoded: str) -> str:
-    """The user and the password in Base64; empty if there are none."""
-    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return pair if ":" in pair and pair.isprintable() else ""
 
 
 # === histories ===============================================================
@@ -2497,6 +2697,45 @@ def speaker_of(message: Json) -> str:
     return "assistant"
 
 
+def answers_in_one(messages: Sequence[Json]) -> List[Json]:
+    """Messages in which what Google's model said in pieces is one text: its clients send a streamed
+    answer back as it came, a part or even a message a chunk."""
+    found: List[Json] = []
+    for message in messages:
+        parts = parts_of_answer(message)
+        if not parts:
+            found.append(message)
+            continue
+        if found and parts_of_answer(found[-1]):
+            parts = [*found.pop()["parts"], *parts]
+        found.append({**message, "parts": texts_in_one(parts)})
+    return found
+
+
+def parts_of_answer(message: Json) -> List[Json]:
+    """The parts of what Google's model said."""
+    parts = within(message, "parts")
+    if isinstance(parts, list) and speaker_of(message) == "assistant":
+        return parts
+    return []
+
+
+def texts_in_one(parts: Sequence[Json]) -> List[Json]:
+    """Parts, with those that are nothing but texts and follow each other as one."""
+    found: List[Json] = []
+    for part in parts:
+        if found and is_text_alone(part) and is_text_alone(found[-1]):
+            found[-1] = {"text": found[-1]["text"] + part["text"]}
+        else:
+            found.append(part)
+    return found
+
+
+def is_text_alone(part: Json) -> bool:
+    """Whether a part of Google's is a text and nothing else."""
+    return isinstance(part, dict) and part.keys() == {"text"} and isinstance(part["text"], str)
+
+
 class Remembered:
     """What messages say, without what may change and mean nothing.  The id of a call is the number
     of the call, by which its result is known."""
@@ -2518,7 +2757,8 @@ class Remembered:
                 said[-1][1].extend(pieces)
             else:
                 said.append((speaker, pieces))
-        return [[speaker, run_together(pieces, speaker)] for speaker, pieces in said]
+        # Keys are looked for once all is together: they may be cut over pieces.
+        return [[speaker, keyless(run_together(pieces, speaker))] for speaker, pieces in said]
 
     def pieces(self, message: Json) -> Iterator[Json]:
         """The parts of a message, and what else it has."""
@@ -2575,7 +2815,7 @@ class Remembered:
         if isinstance(value, list):
             found = [self.member("", one) for one in value]
             return [one for one in found if not is_empty(one)]
-        return keyless(value)
+        return value
 
 
 def is_empty(value: Json) -> bool:
@@ -20811,7 +21051,8 @@ class Upstream:
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
-        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+        masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
+        return without_keys(PARAMETER.sub(shown_parameter, masked))
 
     def is_control(self, sent: AsSent) -> bool:
         """Whether a request would be one to the control API of a server like this one: that trusts
@@ -20826,6 +21067,13 @@ class Upstream:
         if via:
             lines.append(b"Via: " + via.encode())
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def shown_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it is shown, what a `code` or a `session` is aside."""
+    before, name, value = match.groups()
+    is_hidden = not value.startswith(SCRUBBED) and is_secret_parameter(name)
+    return f"{before}{name}={SCRUBBED}" if is_hidden else match.group()
 
 
 def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:
@@ -38812,7 +39060,7 @@ ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
 MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
 HTTP_BEGINNING = b"HTTP/1."
 MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
-SHOWN_BYTES = 40  # of what is no HTTP
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
 
@@ -39587,8 +39835,8 @@ def kept_headers(headers: Headers) -> Headers:
 
 # Google's and Azure's ids of a request that a client makes up itself, and whose it is.
 OWNER_HEADER = re.compile(
-    r"(?:openai|anthropic|x-goog|x-google|x-portkey|groq)-.*"
-    r"(?:organi[sz]ation|project|workspace|account)(?:-?id)?"
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
 )
 SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
 QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
@@ -39600,13 +39848,14 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     found: List[str] = []
     for name, value in request.headers.items():
         if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
             found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
         elif SECRET.fullmatch(name):
             found += header_secrets(value)
         elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
             found.append(value.strip())
     for name, value in request.query.items():
-        if SECRET.fullmatch(name):
+        if is_secret_parameter(name):
             found += [
                 value,
                 value.partition("/")[0],
@@ -39640,6 +39889,9 @@ def header_secrets(value: str) -> List[str]:
 
 def sent_secrets(request: Request) -> Iterator[str]:
     """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
     if "urlencoded" in request.headers.get("content-type", ""):
         pairs = parse_qsl(request.body.decode("latin-1"))
         yield from (value for name, value in pairs if names_credential(name))
@@ -39854,6 +40106,11 @@ def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
         yield path, value
 
 
+def member_name(path: str) -> str:
+    """What the member is called that is at a path; in a list, what the list is called."""
+    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
+
+
 class Asking:
     """What is asked of requests like a call, so far."""
 
@@ -39893,6 +40150,8 @@ class Asking:
         if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
+            if is_secret_member(member_name(path), value):
+                return  # a short one is not known by itself
             value = self.matcher(value, longest)
         self.fields[path] = value
 
@@ -39901,13 +40160,17 @@ class Asking:
         for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
             self.leaf(inner, leaf, longest)
 
+    def is_whole(self, value: Json, name: str) -> bool:
+        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
+        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
+
     def whole(self, path: str) -> None:
         """Ask for what is at a place in the body, whatever that is."""
         value = walked(self.call.said, path)
         if not isinstance(value, (dict, list)):
             self.leaf(path, value)
         # An object of the body may have more members, so that an empty one asks for little.
-        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+        elif self.is_whole(value, member_name(path)):
             *outer, name = path.split(".")
             around = self.body
             for step in outer:
@@ -40254,7 +40517,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # OpenAI's own too: another host's answer to the same request is none of its.
+    if call.dialect == "openai" or call.dialect not in ("", call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -40280,7 +40544,7 @@ def tell_path(asking: Asking) -> None:
     if call.operation == OTHER:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
     elif call.request.body or (call.operation == OTHER and call.method in BODIED):
@@ -40334,7 +40598,8 @@ def replayed_history(asking: Asking) -> Optional[str]:
     client's own key is scrubbed, too."""
     _, messages = conversation_in(asking.call.body)
     replayed = [
-        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
+        for one in answers_in_one(messages)
     ]
     return history_of({"messages": replayed})
 
@@ -42429,8 +42694,8 @@ class Log:
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
         if self.mode == "json":
-            return json_line({"time": timestamp(moment), "message": message})
-        return printable(message) + "\n"
+            return json_line({"time": timestamp(moment), "message": without_keys(message)})
+        return printable(without_keys(message)) + "\n"
 
     def write(self, lines: List[str]) -> None:
         """Write lines, and how many were not."""
@@ -42506,7 +42771,8 @@ def json_line(value: Dict[str, Json]) -> str:
 
 
 def logged(entry: Entry) -> Dict[str, Json]:
-    """What a line of JSON says of a request, of all that the journal knows."""
+    """What a line of JSON says of a request, of all that the journal knows; of one that was
+    forwarded no more than its recording, which has no keys."""
     asked, sent = entry.asked, entry.sent
     known: Dict[str, Json] = {
         "time": timestamp(entry.moment),
@@ -42523,15 +42789,26 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
         "ended": entry.ended,
-        "violations": [one.json() for one in asked.violations],
+        "violations": [unkeyed_values(one.json()) for one in asked.violations],
         "note": asked.note,
         "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
-    for name in ("model", "mock", "note"):
+    for name in ("path", "session", "model", "mock", "note"):
         if known[name]:
-            known[name] = known[name][:TEXT_LIMIT]
+            known[name] = loggable(known[name])
     return known
+
+
+@functools.lru_cache(maxsize=256)
+def loggable(text: str) -> str:
+    """What a request names, as it may stand in the log: the same words come over and over."""
+    return without_keys(text)[:TEXT_LIMIT]
+
+
+def unkeyed_values(told: Dict[str, Json]) -> Dict[str, Json]:
+    """The texts of an object without keys: places and messages name what was sent."""
+    return {name: without_keys(one) if isinstance(one, str) else one for name, one in told.items()}
 
 
 def printable(text: str) -> str:
@@ -42553,7 +42830,7 @@ def request_lines(entry: Entry) -> Iterator[str]:
     if len(violations) > 1:
         others = ", ".join(one.rule for one in violations if one is not first)
         told = f"{told[:TEXT_LIMIT]} (and {others})"
-    yield told[: 2 * TEXT_LIMIT]
+    yield without_keys(told)[: 2 * TEXT_LIMIT]
 
 
 def request_line(entry: Entry) -> str:
@@ -42562,6 +42839,7 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
+    path = loggable(path)
     status = str(entry.status or "-")
     words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
@@ -42573,10 +42851,10 @@ def request_line(entry: Entry) -> str:
     if asked.call:
         if asked.call.dialect not in ("", asked.provider):
             words[-1] += f"/{asked.call.dialect}"
-        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
+        words += [asked.call.api, loggable(asked.call.model)]
     if asked.mock:
-        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
-    words.append(asked.note[:TEXT_LIMIT])
+        words.append(f'"{loggable(asked.mock)}"')
+    words.append(loggable(asked.note))
     if asked.forwarded:
         words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)

@@ -345,6 +345,7 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
         (lambda sock: silent.wait(PATIENCE), 504, "it said nothing for 0.05 s"),
         (says(WHOLE[:-3]), 502, "it closed the connection after 12 of 15 bytes of its answer"),
         (says(b"SSH-2.0-OpenSSH\r\n"), 502, 'not HTTP/1: it begins with \\"SSH-2.0-OpenSSH'),
+        (says(b"POST /v1/a?key=planted\r\n"), 502, 'it begins with \\"POST /v1/a?key=p\\"'),
         (says(), 502, "it closed the connection without an answer"),
         (says(OK + b"A: " + b"b" * 70000), 502, "longer than 65536 bytes"),
     ):

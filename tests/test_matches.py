@@ -560,14 +560,15 @@ def test_paths_tell_recordings_apart() -> None:
     check_apart({str(number): read(request) for number, request in enumerate(requests)})
 
 
-def test_every_api_matches_its_own_sample() -> None:
+def test_every_api_matches_its_own_sample_in_whichever_dialect() -> None:
+    calls: Dict[str, m.Call] = {}
     for kind in SAMPLES:
         if wire_of(kind).operation in ("token", "metadata"):
             continue  # which are never forwarded
-        calls = {"whole": call_of(kind)}
+        calls[kind.__name__] = call_of(kind)
         if SAMPLES[kind][2]:
-            calls["streamed"] = call_of(kind, True)
-        check_apart(calls)
+            calls[f"{kind.__name__}, streamed"] = call_of(kind, True)
+    check_apart(calls)
 
 
 def test_a_history_is_that_of_answers_as_they_are_replayed() -> None:
@@ -586,6 +587,24 @@ def test_a_history_is_that_of_answers_as_they_are_replayed() -> None:
             histories.append((matched(call)["history"], call.history))
         asked, replayed = histories
         assert asked[0] == replayed[1] == replayed[0] != asked[1], form.kind
+
+
+def test_a_key_that_a_client_sends_back_in_pieces_is_none_in_a_history() -> None:
+    key = "AIzaSy" + "Ab1" * 11
+    headers = {"x-goog-api-key": "own-0123456789abcdef"}
+    user = {"role": "user", "parts": [{"text": "Hi"}]}
+    for secret in (key, headers["x-goog-api-key"]):
+        for message_each in (False, True):
+            histories = set()
+            for said in (f"It is {secret}.", "It is ***."):
+                parts = [{"text": said[at : at + 5]} for at in range(0, len(said), 5)]
+                answers = [{"role": "model", "parts": parts}]
+                if message_each:
+                    answers = [{"role": "model", "parts": [part]} for part in parts]
+                body = {"contents": [user, *answers, user]}
+                request = request_of(m.GeminiGenerate, body=body, headers=headers)
+                histories.add(matched(read(request))["history"])
+            assert len(histories) == 1, (secret, message_each)
 
 
 # --- secrets ---
@@ -625,6 +644,20 @@ def with_keys(form: Chat, keys: Tuple[str, ...], again: bool = False) -> List[m.
         request = request_of(form.kind, body=body, headers=HEADERS)
         calls.append(read(request))
     return calls
+
+
+def test_a_password_that_is_a_plain_word_is_in_no_match() -> None:
+    told = {"password": "opensesame", "x": {"api_key": ["opensesame"]}, "n": "told"}
+    form = b'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nopensesame\r\n--b--'
+    for kind, body in (
+        ("application/json", json.dumps(told).encode()),
+        ("multipart/form-data; boundary=b", form + b"\r\n"),
+    ):
+        query = {"code": "opensesame", "page": "2"}
+        call = read(m.Request("POST", "/v9/x", query, {"content-type": kind}, body))
+        match = json.dumps(matched(call))
+        assert "opensesame" not in match and '"page": "2"' in match
+        assert answers(recorded(call), call)
 
 
 def test_no_secret_is_in_a_match_and_the_request_that_brought_it_still_matches() -> None:

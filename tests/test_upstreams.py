@@ -174,6 +174,7 @@ def test_the_url_that_is_shown_has_no_key() -> None:
         "http://up:81/base/v1?key=*** (sha256"
     )
     assert "sk-" not in UP.shown("/base/sk-abcdefghijklmnopqrstuvwx/v1")
+    assert UP.shown("/v1?code=4a&a=b").endswith("/v1?code=***&a=b")
 
 
 def test_an_answer_is_passed_on_without_what_is_said_anew_or_of_one_connection() -> None:

@@ -16,7 +16,7 @@ ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
 MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
 HTTP_BEGINNING = b"HTTP/1."
 MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
-SHOWN_BYTES = 40  # of what is no HTTP
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
 

@@ -8,10 +8,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
 from ..http import ABSOLUTE, Head, masked_target
-from ..keys import without_keys
+from ..key_lines import is_secret_parameter
+from ..keys import SCRUBBED, without_keys
 from ..limits import CONTROL_PREFIX, DIALECTS, Headers
 from ..option_kinds import name_and_url
 from ..records import found_once, record
+from ..secrets import PARAMETER
 from ..values import AsSent, Request
 
 OTHER_NAME = "other"  # paths of no provider
@@ -86,7 +88,8 @@ class Upstream:
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
-        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+        masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
+        return without_keys(PARAMETER.sub(shown_parameter, masked))
 
     def is_control(self, sent: AsSent) -> bool:
         """Whether a request would be one to the control API of a server like this one: that trusts
@@ -101,6 +104,13 @@ class Upstream:
         if via:
             lines.append(b"Via: " + via.encode())
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def shown_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it is shown, what a `code` or a `session` is aside."""
+    before, name, value = match.groups()
+    is_hidden = not value.startswith(SCRUBBED) and is_secret_parameter(name)
+    return f"{before}{name}={SCRUBBED}" if is_hidden else match.group()
 
 
 def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:

@@ -21115,11 +21115,18 @@ class Upstream:
         masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
         return without_keys(PARAMETER.sub(shown_parameter, masked))
 
-    def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
-        """Head and body of a request as it is sent there."""
+    def is_control(self, sent: AsSent) -> bool:
+        """Whether a request would be one to the control API of a server like this one: that trusts
+        whoever asks from its own machine, and so does not know who asks here."""
+        return Head("GET", self.target(sent), 1, {}).path.startswith(CONTROL_PREFIX)
+
+    def request_bytes(self, method: str, sent: AsSent, via: str = "") -> Tuple[bytes, bytes]:
+        """Head and body of a request as it is sent there; `via` is told if it is not empty."""
         target = self.target(sent)
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
+        if via:
+            lines.append(b"Via: " + via.encode())
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
 
 
@@ -39126,7 +39133,9 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
 
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
+MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
 HTTP_BEGINNING = b"HTTP/1."
+MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
 SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
@@ -39153,6 +39162,7 @@ class Incoming:
         self.is_over = False
         self.received = 0  # bytes of the body
         self.rest = b""  # of a head that is not complete
+        self.interim = 0  # answers before the one that counts
         self.chunks: Optional[ChunkedBody] = None
 
     def feed(self, data: bytes) -> bytes:
@@ -39205,6 +39215,10 @@ class Incoming:
                 break
             if status == 101:
                 raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
+            self.interim += 1
+            if self.interim > MOST_INTERIM:
+                told = f"more than {MOST_INTERIM} interim answers"
+                raise Unanswered(BAD_ANSWER, f"it sent {told}, and none that counts")
             if not data:  # an interim answer, which nobody waits for
                 self.rest = b""
                 return b""
@@ -39221,7 +39235,7 @@ class Incoming:
             if codings != ["chunked"]:
                 told = shown(", ".join(codings))
                 raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
-            self.chunks = ChunkedBody(sys.maxsize)
+            self.chunks = ChunkedBody(MORE_THAN_A_CHUNK)
         elif self.values("content-length"):
             lengths = set(self.values("content-length"))
             length = lengths.pop()
@@ -39232,7 +39246,7 @@ class Incoming:
 
     @property
     def content_type(self) -> str:
-        """The media type, without parameters."""
+        """The media type in lower case, without parameters; empty if it has none."""
         values = self.values("content-type")
         return values[0].partition(";")[0].strip().lower() if values else ""
 
@@ -39288,6 +39302,7 @@ def read_answer_head(data: bytes) -> Tuple[int, Headers]:
 
 
 LINK_PIECE = 64 * 1024  # bytes that are read or written at once
+LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
 BROKEN, LATE = 502, 504
 # OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
 UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
@@ -39394,11 +39409,17 @@ class Link:
 
     def is_own(self, own_ports: Set[int]) -> bool:
         """Whether it leads back: to a port of the server, on this machine."""
+        return self.is_near and self.sock.getpeername()[1] in own_ports
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the upstream is on this machine.  Only there may requests go in a circle of
+        servers like this one, and no provider is told of them."""
         try:
             own, there = self.sock.getsockname(), self.sock.getpeername()
         except OSError:
             return False
-        return there[1] in own_ports and own[0] == there[0]
+        return bool(own[0] == there[0])
 
     def seal(self, trust: Trust) -> None:
         """Begin TLS."""
@@ -39431,6 +39452,8 @@ class Link:
             while view:
                 view = view[self.sock.send(view[:LINK_PIECE]) :]
         except OSError as error:
+            if isinstance(error, socket.timeout):  # an answer would have come meanwhile
+                self.sock.settimeout(min(LAST_LOOK_SECONDS, self.silent_seconds))
             return error
         return None
 
@@ -41644,6 +41667,7 @@ class Taken:
         self.incoming, self.began, self.room = incoming, began, room
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
+        self.has_begun = False  # whether any of it has come
         self.arrivals: List[Arrival] = []
         self.why = ""
 
@@ -41651,10 +41675,13 @@ class Taken:
         """Take a piece that has come now."""
         if self.why or not piece:
             return
+        self.has_begun = True
         try:
             undone = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
+            return
+        if not undone:
             return
         if not self.room.take(len(undone)):
             most = self.room.most // (1024 * 1024)
@@ -41668,18 +41695,22 @@ class Taken:
 
     def end(self) -> None:
         """It is complete."""
-        if self.why or not self.body:
+        if self.why:
             return
         try:
-            self.undoing.end()
+            if self.has_begun:
+                self.undoing.end()
         except NotUndone as wrong:
             self.give_up(str(wrong))
+            return
 
     @property
     def is_cut(self) -> bool:
         """Whether it ended with its connection, in the middle of what it says."""
         incoming = self.incoming
-        return incoming.ends_with_connection and is_half(incoming.content_type, bytes(self.body))
+        if not incoming.ends_with_connection:
+            return False
+        return not self.body or is_half(incoming.content_type, bytes(self.body))
 
     def give_up(self, why: str) -> None:
         """Keep none of it."""
@@ -41769,6 +41800,7 @@ class Forwarder:
         self.upstreams = Upstreams(settings.record)
         self.recorder, self.own_ports, self.say = recorder, own_ports, say
         self.trust = Trust(settings.record_ca)
+        self.mark = f"mock-server-{os.urandom(8).hex()}"  # no other server has the same
         self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
         self.lock = threading.Condition()  # of all below
         self.waiting: Deque[Passage] = deque()
@@ -41777,6 +41809,10 @@ class Forwarder:
         self.is_closed = False
 
     # --- from any thread ---
+
+    def has_sent(self, request: Request) -> bool:
+        """Whether a request has been forwarded from here already, and has come back."""
+        return self.mark in request.headers.get("via", "")
 
     def begin(self, passage: Passage) -> None:
         """Forward a request, now or when it is its turn."""
@@ -41878,12 +41914,14 @@ class Exchanged:
     def carry(self) -> None:
         """Send the request and hand on the answer."""
         forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
-        head, body = passage.upstream.request_bytes(self.request.method, passage.sent)
         link.connect(forwarder.trust, forwarder.own_ports)
+        via = f"1.1 {forwarder.mark}" if link.is_near else ""
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent, via)
         unsent = link.send(head + body)
         began = time.monotonic()
         piece = b""
         while not incoming.status:
+            self.check_use("")
             piece = self.read(unsent)
         passage.forwarded.status = incoming.status
         is_stream = self.is_stream = self.comes_in_pieces()
@@ -41912,15 +41950,15 @@ class Exchanged:
                 self.pieces.append(piece)
             if incoming.is_over:
                 return
-            self.check_use(taken)
+            self.check_use(taken.why)
             piece = self.read(None)
 
-    def check_use(self, taken: Taken) -> None:
+    def check_use(self, unsaved_why: str) -> None:
         """Unanswered if nobody waits for the rest: neither a client nor a recording."""
         if not self.passage.is_left:
             return
-        if taken.why:
-            raise Unanswered(502, taken.why)
+        if unsaved_why:
+            raise Unanswered(502, unsaved_why)
         if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
             told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
             raise Unanswered(502, told)
@@ -41932,8 +41970,11 @@ class Exchanged:
         except Unanswered:
             if unsent is None:
                 raise
+            if isinstance(unsent, socket.timeout):
+                told = f"it took nothing more of the request for {self.link.silent_seconds:g} s"
+                raise Unanswered(LATE, told) from None
             told = f"it took only some of the request: {unsent.strerror or unsent}"
-            raise Unanswered(502, told) from None
+            raise Unanswered(BROKEN, told) from None
         if data:
             return self.incoming.feed(data)
         self.incoming.end()
@@ -41972,8 +42013,7 @@ class Exchanged:
             why = "its connection ended, with no length told, in the middle of what it says"
         name = ""
         if not why:
-            capture = taken.capture(passage.call)
-            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+            name, why = self.saved(taken)
         twice = passage.upstream.repeated(passage.upstream.target(passage.sent))
         if why and twice and self.incoming.status == 404:
             told = f"{twice} is in the request's path and in --record {passage.upstream.name}=URL"
@@ -41983,6 +42023,20 @@ class Exchanged:
         if passage.is_left:  # the log has had its line
             outcome = passage.forwarded.outcome()
             forwarder.say(f"{passage.forwarded.url}, whose client left {outcome}")
+
+    def saved(self, taken: Taken) -> Tuple[str, str]:
+        """Save the exchange; the name of the mock's file, or why there is none.  Whatever goes
+        wrong with that, the answer is passed on."""
+        passage, forwarder = self.passage, self.forwarder
+        try:
+            capture = taken.capture(passage.call)
+            return forwarder.recorder.keep(passage.wire, passage.call, capture)
+        except MemoryError:
+            why = "there was not enough memory to save it"
+        except Exception as error:  # noqa: BLE001  a bug must cost no answer
+            why = f"internal error: {type(error).__name__} (line {line_of(error)})"
+        forwarder.say(f"{passage.forwarded.url} was not recorded: {why}")
+        return "", why
 
 
 # === passing =================================================================
@@ -42006,6 +42060,9 @@ def passed_on(
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
+    if forwarder.has_sent(call.request):
+        told = f"the request has come back: the URL of --record {upstream.name} leads in a circle"
+        raise Refused(502, told, code="not_forwarded")
     passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
@@ -42017,6 +42074,8 @@ def passed_on(
             yield Wanting(passage.ready, WAIT_SECONDS)
     except (Abandoned, GeneratorExit) as error:
         passage.leave()
+        if forwarder.withdraw(passage):
+            passage.forwarded.reason = "its client left before its turn"
         if isinstance(error, GeneratorExit):
             raise
         return without_answer(passage)
@@ -42055,7 +42114,9 @@ def forwarded_elsewhere(
         return None
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
-    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+    if upstream is None or (call.request.raw and upstream.is_control(call.request.raw)):
+        return None
+    return passed_on(forwarder, upstream, wire, call, brought)
 
 
 def is_probe(call: Call) -> bool:
@@ -45635,6 +45696,8 @@ def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:
 
 
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
+BLANKS = re.compile(rb"\s*")
+SMALL_PART = 16 * 1024  # bytes
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
@@ -45651,10 +45714,10 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
         yield Find(name, reason=f"is larger than {LARGEST_FILE >> 20} MiB")
         return
     data = as_utf8(data)
-    found = False
-    for told in told_in(data):
-        found = True
-        line = data.count(b"\n", 0, told.at) + 1
+    line, seen = 1, -1
+    for told in told_in(data):  # in the order of the file
+        line += data.count(b"\n", max(seen, 0), told.at)
+        seen = told.at
         place = f"{name}: line {line}"
         if told.method:
             place += f", {told.method} {told_url(told.target)}"
@@ -45666,7 +45729,7 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
             yield unusable(place, Unusable(str(wrong)))
         except Refused as refused:
             yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
-    if not found:
+    if seen < 0:
         yield Find(name, reason="holds no answer with its head, as curl -is saves it")
 
 
@@ -45684,17 +45747,35 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     problem = failure_in(data)
     if not is_transcript(data):
         data = METER.sub(b"", data)
-    at = len(data) - len(data.lstrip())
+    at = behind_blanks(data, 0)
     while at < len(data):
-        end = len(data)
-        with contextlib.suppress(NoTranscript):  # which is told when it is read
-            _, fields, body = last_head(data[at:])
-            end -= len(body) - (extent(fields, body) or len(body))
+        end = end_of_answer(data, at)
         yield ToldExchange(at, data[at:end], problem=problem)
-        at = end + len(data[end:]) - len(data[end:].lstrip())
+        at = behind_blanks(data, end)
         # What else stands there, curl -w or a shell wrote.
         if not STATUS_LINE.match(data, at):
             return
+
+
+def behind_blanks(data: bytes, at: int) -> int:
+    """Where what follows empty lines begins."""
+    found = BLANKS.match(data, at)
+    return found.end() if found else at
+
+
+def end_of_answer(data: bytes, at: int) -> int:
+    """Where an answer ends that begins somewhere; at the end of all, if that is not told."""
+    end = len(data)
+    # Most end in a small part of what follows: who reads on for each takes quadratic time.  No
+    # letter lies over the end of a line.
+    parts = [data.rfind(b"\n", at, at + SMALL_PART) + 1, end] if end > at + SMALL_PART else [end]
+    for part_end in parts:
+        with contextlib.suppress(NoTranscript):  # which is told when it is read
+            _, fields, body = last_head(data[at:part_end])
+            length = extent(fields, body)
+            if length and (length <= len(body) or part_end == end):
+                return part_end - len(body) + length
+    return end
 
 
 # --- one exchange ---
@@ -46535,6 +46616,9 @@ def sources_of(path: str) -> Iterator[Source]:
             if count > MOST_FILES:
                 raise Unusable(f"has more than {MOST_FILES} files; name some of them")
             inner = os.path.join(folder, name)
+            # Nobody named it: a pipe that nobody writes to would never end, nor would a device.
+            if os.path.exists(inner) and not os.path.isfile(inner):
+                continue
             yield Source(inner, stem_of(os.path.relpath(inner, path)), found=True)
 
 
@@ -48335,6 +48419,7 @@ class Handler(Intake):
                 self.note_end(entry, ended, started)
             if answered.feed:
                 answered.feed.leave()
+                self.gate = Gate()  # who idles does not keep what was forwarded
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
 

@@ -7,7 +7,9 @@ import gzip
 import json
 import shutil
 import socket
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -155,6 +157,7 @@ def test_what_no_mock_matches_is_forwarded_as_it_was_sent_and_answered_from_the_
         "content-length",
         "authorization",
         "x-own",
+        "via",
         "connection",
     ]
     first, second = server.requests[1:]
@@ -444,6 +447,62 @@ def test_a_request_waits_for_its_turn_but_not_for_ever(pair: Pair) -> None:
     assert chat(server.port, "Ho")[0] == 200
 
 
+def test_a_circle_of_servers_is_found_at_once(pair: Pair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    first = pair.to(f"http://127.0.0.1:{port}")
+    second = pair.to(first, port=port)
+    status, body = chat(second.port)
+    assert (status, b"leads in a circle" in body) == (502, True)
+    assert (len(first.requests), len(second.requests)) == (1, 2)
+
+
+def test_the_control_api_of_an_upstream_is_not_reached(pair: Pair) -> None:
+    provider = pair.server()
+    server = pair.to(provider, record=f"groq={provider.url}")
+    for path in ("/@a/@b/__mock__/requests", "/groq/__mock__/requests"):
+        for method in ("GET", "DELETE"):
+            assert fetch(server.port, method, path)[0] == 404
+
+
+HALVES = (
+    (OK + b"\r\n", BODY[:-1]),
+    (OK + b"\r\n", b""),
+    (OK + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(BODY)[:10]),
+)
+
+
+def test_what_may_be_half_an_answer_is_passed_on_and_not_saved(pair: Pair) -> None:
+    for head, half in HALVES:
+        server = pair.to(says(head + half))
+        assert fetch(server.port, "POST", CHAT, post().partition(b"\r\n\r\n")[2]) == (200, half)
+        assert forwarded(server)["reason"]
+    assert pair.saved == []
+
+
+def test_what_goes_wrong_with_a_recording_costs_no_answer(pair: Pair) -> None:
+    def failing(*given: Any) -> Any:
+        raise KeyError("sk-secret")
+
+    for answer in (WHOLE, EVENTS + b"9\r\ndata: a\n\n\r\n0\r\n\r\n"):
+        server = pair.to(says(answer))
+        assert server.core.forwarder
+        server.core.forwarder.recorder.keep = failing  # type: ignore[method-assign]
+        assert chat(server.port, stream=True)[0] == 200
+        wait_until(lambda server=server: server.requests[-1]["ended"] == "complete")
+        reason = forwarded(server)["reason"]
+        assert reason.startswith("internal error: KeyError (line ") and "sk-" not in reason
+
+
+def test_an_upstream_that_takes_no_request_is_given_up(pair: Pair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        server = pair.to("http://127.0.0.1:%d" % deaf.getsockname()[1])
+        assert server.core.forwarder
+        server.core.forwarder.silent_seconds = 0.05
+        status, body = fetch(server.port, "PUT", "/v1/x", b"x" * 12_000_000)
+    assert (status, b"it took nothing more of the request for 0.05 s" in body) == (504, True)
+
+
 # --- TLS ---
 
 
@@ -517,6 +576,50 @@ def test_a_client_that_does_not_wait_is_in_the_journal_and_its_answer_recorded(p
     left.set()
     wait_until(lambda: pair.saved)
     wait_until(lambda: forwarded(server)["recorded"])
+
+
+def test_a_client_that_leaves_before_its_turn_is_not_forwarded(pair: Pair) -> None:
+    provider = pair.server()
+    provider.mock(response={"text": "one two", "gate": True})
+    server = pair.to(provider)
+    assert server.core.forwarder
+    server.core.forwarder.most = 1
+    first = pair.client(server).send(post(STREAMING))
+    first.head()
+    second = pair.client(server).send(post())
+    wait_until(lambda: server.core.forwarder and server.core.forwarder.waiting)
+    second.close()
+    server.wait_for(ended="client_closed")
+    assert forwarded(server)["reason"] == "its client left before its turn"
+    provider.release(provider.requests[-1]["id"], 9)
+    list(first.chunks())
+    wait_until(lambda: server.requests[0]["ended"] == "complete")
+    assert len(provider.requests) == 1
+    # What was forwarded is not kept for as long as a connection idles.
+    assert not any(isinstance(one.gate, m.Passage) for one in server.connections)
+
+
+def test_a_head_without_end_is_not_read_on_for_nobody(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gone = threading.Event(), threading.Event()
+
+    def talk(sock: socket.socket) -> None:
+        begun.set()
+        try:
+            while True:
+                sock.sendall(b"HTTP/1.1 102 Busy\r\n\r\n")
+                time.sleep(0.001)
+        except OSError:
+            gone.set()
+
+    # Each in its own room, where that is a module.
+    monkeypatch.setattr(sys.modules[m.Forwarder.__module__], "LEFT_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules[m.Incoming.__module__], "MOST_INTERIM", 1_000_000)
+    client = pair.client(pair.to(talk)).send(post())
+    assert begun.wait(PATIENCE)
+    client.close()
+    assert gone.wait(PATIENCE)
 
 
 def test_an_answer_that_is_not_recorded_is_not_read_on_for_nobody(pair: Pair) -> None:

@@ -176,6 +176,8 @@ def test_of_a_directory_its_files_are_taken_in_the_order_of_aimock(run: Run) -> 
         run.put(f"fixtures/{name}", FIXTURES)
     run.put("fixtures/package.json", {"name": "what else is there"})
     run.put("none/package.json", {"name": "what else is there"})
+    if hasattr(os, "mkfifo"):  # to which nobody writes
+        os.mkfifo(str(run.folder / "fixtures" / "pipe.json"))
     status, lines = run.imports(str(run.folder / "fixtures"))
     assert status == 0 and "fixtures/package.json: is nothing that can be imported" in lines
     # z.json is read first, there and here.

@@ -275,6 +275,16 @@ def test_several_exchanges_are_told_by_their_lines() -> None:
     assert [one.reason for one in finds(traced)] == ["", ""]
 
 
+def test_answers_end_where_their_heads_say_however_much_follows() -> None:
+    bodies = [(b"\xc3\xa9\n" * size)[: 3 * size] for size in (9_000, 1, 5_461, 5_462, 20_000)]
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    data = b"\n".join(head % len(body) + body for body in bodies)
+    finds = list(m.exchanges_in_transcript(data, "x"))
+    assert [find.capture and find.capture.body for find in finds] == bodies
+    lines = [4 * at + 1 + sum(one.count(b"\n") for one in bodies[:at]) for at in range(5)]
+    assert [find.place for find in finds] == [f"x: line {line}" for line in lines]
+
+
 def test_what_can_not_be_used_says_why() -> None:
     brotli = HEAD.replace(b"Content-Length: 82", b"Content-Encoding: br")
     failed = b"curl: (18) transfer closed with outstanding read data remaining\n"

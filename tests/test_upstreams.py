@@ -90,6 +90,21 @@ def test_the_path_of_the_url_goes_before_what_was_sent_letter_by_letter() -> Non
     assert wrong == []
 
 
+def test_what_would_be_for_the_control_api_of_the_upstream_is_known() -> None:
+    for given, target, expected in (
+        ("openai=http://h", "/@a/@b/__mock__/mocks", True),
+        ("openai=http://h", "//%40a//%40b//__mock__", True),
+        ("openai=http://h", "http://other/@a/@b/__mock__/mocks", True),
+        ("groq=http://h", "/groq/__mock__/mocks", True),
+        ("groq=http://h/@me", "/@a/groq/__mock__/mocks", True),
+        ("openai=http://h", "/groq/__mock__/mocks", False),
+        ("openai=http://h/base", "/@a/@b/__mock__/mocks", False),
+        ("openai=http://h", "/v1/x?/__mock__", False),
+    ):
+        upstream = m.Upstream(*m.name_and_url(given))
+        assert upstream.is_control(m.AsSent(target)) == expected, (given, target)
+
+
 UP = m.Upstream("openai", "http://up:81/base")
 LINES: List[Tuple[str, bytes, List[str], List[str]]] = [
     (
@@ -205,6 +220,9 @@ ANSWERS: List[Tuple[str, bytes, Any]] = [
     ("GET", OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 'Transfer-Encoding "gzip, chunked"'),
     ("GET", OK + b"A: " + b"b" * 70_000, "longer than 65536 bytes"),
     ("GET", b"HTTP/1.1 101 Switching\r\n\r\n", "another protocol"),
+    ("GET", b"HTTP/1.1 102 Busy\r\n\r\n" * 1000 + OK + b"\r\na", (200, b"a")),
+    ("GET", b"HTTP/1.1 102 Busy\r\n\r\n" * 1001, "more than 1000 interim answers"),
+    ("GET", CHUNKED + b"ffffffffffffffff\r\nab", "in the middle of its answer"),
 ]
 
 

@@ -311,6 +311,7 @@ class Handler(Intake):
                 self.note_end(entry, ended, started)
             if answered.feed:
                 answered.feed.leave()
+                self.gate = Gate()  # who idles does not keep what was forwarded
             core.trimming.freed(len(request.body) + answered.weight)
         return entry
 

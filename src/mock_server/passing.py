@@ -38,6 +38,9 @@ def passed_on(
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
+    if forwarder.has_sent(call.request):
+        told = f"the request has come back: the URL of --record {upstream.name} leads in a circle"
+        raise Refused(502, told, code="not_forwarded")
     passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
@@ -49,6 +52,8 @@ def passed_on(
             yield Wanting(passage.ready, WAIT_SECONDS)
     except (Abandoned, GeneratorExit) as error:
         passage.leave()
+        if forwarder.withdraw(passage):
+            passage.forwarded.reason = "its client left before its turn"
         if isinstance(error, GeneratorExit):
             raise
         return without_answer(passage)
@@ -87,7 +92,9 @@ def forwarded_elsewhere(
         return None
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
-    return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+    if upstream is None or (call.request.raw and upstream.is_control(call.request.raw)):
+        return None
+    return passed_on(forwarder, upstream, wire, call, brought)
 
 
 def is_probe(call: Call) -> bool:

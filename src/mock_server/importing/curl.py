@@ -33,6 +33,8 @@ from .told import ToldExchange, failure_in
 from .verbose import METER, SENT_LINE, told_verbosely
 
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
+BLANKS = re.compile(rb"\s*")
+SMALL_PART = 16 * 1024  # bytes
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
@@ -49,10 +51,10 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
         yield Find(name, reason=f"is larger than {LARGEST_FILE >> 20} MiB")
         return
     data = as_utf8(data)
-    found = False
-    for told in told_in(data):
-        found = True
-        line = data.count(b"\n", 0, told.at) + 1
+    line, seen = 1, -1
+    for told in told_in(data):  # in the order of the file
+        line += data.count(b"\n", max(seen, 0), told.at)
+        seen = told.at
         place = f"{name}: line {line}"
         if told.method:
             place += f", {told.method} {told_url(told.target)}"
@@ -64,7 +66,7 @@ def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
             yield unusable(place, Unusable(str(wrong)))
         except Refused as refused:
             yield unusable(place, Unusable(f"can't be decoded: {refused.message}"))
-    if not found:
+    if seen < 0:
         yield Find(name, reason="holds no answer with its head, as curl -is saves it")
 
 
@@ -82,17 +84,35 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     problem = failure_in(data)
     if not is_transcript(data):
         data = METER.sub(b"", data)
-    at = len(data) - len(data.lstrip())
+    at = behind_blanks(data, 0)
     while at < len(data):
-        end = len(data)
-        with contextlib.suppress(NoTranscript):  # which is told when it is read
-            _, fields, body = last_head(data[at:])
-            end -= len(body) - (extent(fields, body) or len(body))
+        end = end_of_answer(data, at)
         yield ToldExchange(at, data[at:end], problem=problem)
-        at = end + len(data[end:]) - len(data[end:].lstrip())
+        at = behind_blanks(data, end)
         # What else stands there, curl -w or a shell wrote.
         if not STATUS_LINE.match(data, at):
             return
+
+
+def behind_blanks(data: bytes, at: int) -> int:
+    """Where what follows empty lines begins."""
+    found = BLANKS.match(data, at)
+    return found.end() if found else at
+
+
+def end_of_answer(data: bytes, at: int) -> int:
+    """Where an answer ends that begins somewhere; at the end of all, if that is not told."""
+    end = len(data)
+    # Most end in a small part of what follows: who reads on for each takes quadratic time.  No
+    # letter lies over the end of a line.
+    parts = [data.rfind(b"\n", at, at + SMALL_PART) + 1, end] if end > at + SMALL_PART else [end]
+    for part_end in parts:
+        with contextlib.suppress(NoTranscript):  # which is told when it is read
+            _, fields, body = last_head(data[at:part_end])
+            length = extent(fields, body)
+            if length and (length <= len(body) or part_end == end):
+                return part_end - len(body) + length
+    return end
 
 
 # --- one exchange ---

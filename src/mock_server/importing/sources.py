@@ -63,6 +63,9 @@ def sources_of(path: str) -> Iterator[Source]:
             if count > MOST_FILES:
                 raise Unusable(f"has more than {MOST_FILES} files; name some of them")
             inner = os.path.join(folder, name)
+            # Nobody named it: a pipe that nobody writes to would never end, nor would a device.
+            if os.path.exists(inner) and not os.path.isfile(inner):
+                continue
             yield Source(inner, stem_of(os.path.relpath(inner, path)), found=True)
 
 

@@ -5,12 +5,14 @@ May touch threading and time.
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Set
+from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
 
-from ..errors import Refused
+from ..errors import Refused, line_of
 from ..limits import (
     CLOSING_SECONDS,
     CONNECT_SECONDS,
@@ -22,9 +24,9 @@ from ..limits import (
 )
 from ..options import Settings
 from ..steps import Cut
-from ..values import Response
+from ..values import Request, Response
 from .incoming import Incoming, Unanswered
-from .links import Link, Trust
+from .links import BROKEN, LATE, Link, Trust
 from .passages import Forwarded, Passage
 from .recorder import EVENT_STREAM, Recorder, Taken
 from .upstreams import Upstreams, passed_headers
@@ -52,6 +54,7 @@ class Forwarder:
         self.upstreams = Upstreams(settings.record)
         self.recorder, self.own_ports, self.say = recorder, own_ports, say
         self.trust = Trust(settings.record_ca)
+        self.mark = f"mock-server-{os.urandom(8).hex()}"  # no other server has the same
         self.count: Callable[[Forwarded], None] = lambda forwarded: None  # told of each at its end
         self.lock = threading.Condition()  # of all below
         self.waiting: Deque[Passage] = deque()
@@ -60,6 +63,10 @@ class Forwarder:
         self.is_closed = False
 
     # --- from any thread ---
+
+    def has_sent(self, request: Request) -> bool:
+        """Whether a request has been forwarded from here already, and has come back."""
+        return self.mark in request.headers.get("via", "")
 
     def begin(self, passage: Passage) -> None:
         """Forward a request, now or when it is its turn."""
@@ -161,12 +168,14 @@ class Exchanged:
     def carry(self) -> None:
         """Send the request and hand on the answer."""
         forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
-        head, body = passage.upstream.request_bytes(self.request.method, passage.sent)
         link.connect(forwarder.trust, forwarder.own_ports)
+        via = f"1.1 {forwarder.mark}" if link.is_near else ""
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent, via)
         unsent = link.send(head + body)
         began = time.monotonic()
         piece = b""
         while not incoming.status:
+            self.check_use("")
             piece = self.read(unsent)
         passage.forwarded.status = incoming.status
         is_stream = self.is_stream = self.comes_in_pieces()
@@ -195,15 +204,15 @@ class Exchanged:
                 self.pieces.append(piece)
             if incoming.is_over:
                 return
-            self.check_use(taken)
+            self.check_use(taken.why)
             piece = self.read(None)
 
-    def check_use(self, taken: Taken) -> None:
+    def check_use(self, unsaved_why: str) -> None:
         """Unanswered if nobody waits for the rest: neither a client nor a recording."""
         if not self.passage.is_left:
             return
-        if taken.why:
-            raise Unanswered(502, taken.why)
+        if unsaved_why:
+            raise Unanswered(502, unsaved_why)
         if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
             told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
             raise Unanswered(502, told)
@@ -215,8 +224,11 @@ class Exchanged:
         except Unanswered:
             if unsent is None:
                 raise
+            if isinstance(unsent, socket.timeout):
+                told = f"it took nothing more of the request for {self.link.silent_seconds:g} s"
+                raise Unanswered(LATE, told) from None
             told = f"it took only some of the request: {unsent.strerror or unsent}"
-            raise Unanswered(502, told) from None
+            raise Unanswered(BROKEN, told) from None
         if data:
             return self.incoming.feed(data)
         self.incoming.end()
@@ -255,8 +267,7 @@ class Exchanged:
             why = "its connection ended, with no length told, in the middle of what it says"
         name = ""
         if not why:
-            capture = taken.capture(passage.call)
-            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+            name, why = self.saved(taken)
         twice = passage.upstream.repeated(passage.upstream.target(passage.sent))
         if why and twice and self.incoming.status == 404:
             told = f"{twice} is in the request's path and in --record {passage.upstream.name}=URL"
@@ -266,3 +277,17 @@ class Exchanged:
         if passage.is_left:  # the log has had its line
             outcome = passage.forwarded.outcome()
             forwarder.say(f"{passage.forwarded.url}, whose client left {outcome}")
+
+    def saved(self, taken: Taken) -> Tuple[str, str]:
+        """Save the exchange; the name of the mock's file, or why there is none.  Whatever goes
+        wrong with that, the answer is passed on."""
+        passage, forwarder = self.passage, self.forwarder
+        try:
+            capture = taken.capture(passage.call)
+            return forwarder.recorder.keep(passage.wire, passage.call, capture)
+        except MemoryError:
+            why = "there was not enough memory to save it"
+        except Exception as error:  # noqa: BLE001  a bug must cost no answer
+            why = f"internal error: {type(error).__name__} (line {line_of(error)})"
+        forwarder.say(f"{passage.forwarded.url} was not recorded: {why}")
+        return "", why

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import List, Optional, Tuple
 
 from ..bodies import ChunkedBody
@@ -14,7 +13,9 @@ from ..limits import HEAD_LIMIT, Headers
 
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
+MORE_THAN_A_CHUNK = 1 << 64  # more than a chunk can have
 HTTP_BEGINNING = b"HTTP/1."
+MOST_INTERIM = 1000  # answers of 1xx; some send one every few seconds while they work
 SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
@@ -41,6 +42,7 @@ class Incoming:
         self.is_over = False
         self.received = 0  # bytes of the body
         self.rest = b""  # of a head that is not complete
+        self.interim = 0  # answers before the one that counts
         self.chunks: Optional[ChunkedBody] = None
 
     def feed(self, data: bytes) -> bytes:
@@ -93,6 +95,10 @@ class Incoming:
                 break
             if status == 101:
                 raise Unanswered(BAD_ANSWER, "it changes to another protocol, unasked")
+            self.interim += 1
+            if self.interim > MOST_INTERIM:
+                told = f"more than {MOST_INTERIM} interim answers"
+                raise Unanswered(BAD_ANSWER, f"it sent {told}, and none that counts")
             if not data:  # an interim answer, which nobody waits for
                 self.rest = b""
                 return b""
@@ -109,7 +115,7 @@ class Incoming:
             if codings != ["chunked"]:
                 told = shown(", ".join(codings))
                 raise Unanswered(BAD_ANSWER, f"its answer has Transfer-Encoding {told}")
-            self.chunks = ChunkedBody(sys.maxsize)
+            self.chunks = ChunkedBody(MORE_THAN_A_CHUNK)
         elif self.values("content-length"):
             lengths = set(self.values("content-length"))
             length = lengths.pop()
@@ -120,7 +126,7 @@ class Incoming:
 
     @property
     def content_type(self) -> str:
-        """The media type, without parameters."""
+        """The media type in lower case, without parameters; empty if it has none."""
         values = self.values("content-type")
         return values[0].partition(";")[0].strip().lower() if values else ""
 

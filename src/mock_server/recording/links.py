@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import ssl
 
 LINK_PIECE = 64 * 1024  # bytes that are read or written at once
+LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
 BROKEN, LATE = 502, 504
 # OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
 UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
@@ -123,11 +124,17 @@ class Link:
 
     def is_own(self, own_ports: Set[int]) -> bool:
         """Whether it leads back: to a port of the server, on this machine."""
+        return self.is_near and self.sock.getpeername()[1] in own_ports
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the upstream is on this machine.  Only there may requests go in a circle of
+        servers like this one, and no provider is told of them."""
         try:
             own, there = self.sock.getsockname(), self.sock.getpeername()
         except OSError:
             return False
-        return there[1] in own_ports and own[0] == there[0]
+        return bool(own[0] == there[0])
 
     def seal(self, trust: Trust) -> None:
         """Begin TLS."""
@@ -160,6 +167,8 @@ class Link:
             while view:
                 view = view[self.sock.send(view[:LINK_PIECE]) :]
         except OSError as error:
+            if isinstance(error, socket.timeout):  # an answer would have come meanwhile
+                self.sock.settimeout(min(LAST_LOOK_SECONDS, self.silent_seconds))
             return error
         return None
 

@@ -58,6 +58,7 @@ class Taken:
         self.incoming, self.began, self.room = incoming, began, room
         self.undoing = Undoing(incoming.values("content-encoding"), RECORDED_ROOM)
         self.body = bytearray()
+        self.has_begun = False  # whether any of it has come
         self.arrivals: List[Arrival] = []
         self.why = ""
 
@@ -65,10 +66,13 @@ class Taken:
         """Take a piece that has come now."""
         if self.why or not piece:
             return
+        self.has_begun = True
         try:
             undone = self.undoing.feed(piece)
         except NotUndone as wrong:
             self.give_up(str(wrong))
+            return
+        if not undone:
             return
         if not self.room.take(len(undone)):
             most = self.room.most // (1024 * 1024)
@@ -82,18 +86,22 @@ class Taken:
 
     def end(self) -> None:
         """It is complete."""
-        if self.why or not self.body:
+        if self.why:
             return
         try:
-            self.undoing.end()
+            if self.has_begun:
+                self.undoing.end()
         except NotUndone as wrong:
             self.give_up(str(wrong))
+            return
 
     @property
     def is_cut(self) -> bool:
         """Whether it ended with its connection, in the middle of what it says."""
         incoming = self.incoming
-        return incoming.ends_with_connection and is_half(incoming.content_type, bytes(self.body))
+        if not incoming.ends_with_connection:
+            return False
+        return not self.body or is_half(incoming.content_type, bytes(self.body))
 
     def give_up(self, why: str) -> None:
         """Keep none of it."""

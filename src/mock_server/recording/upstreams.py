@@ -7,10 +7,10 @@ from typing import FrozenSet, Iterable, List, Optional, Set, Tuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
-from ..http import ABSOLUTE, masked_target
+from ..http import ABSOLUTE, Head, masked_target
 from ..key_lines import is_secret_parameter
 from ..keys import SCRUBBED, without_keys
-from ..limits import DIALECTS, Headers
+from ..limits import CONTROL_PREFIX, DIALECTS, Headers
 from ..option_kinds import name_and_url
 from ..records import found_once, record
 from ..secrets import PARAMETER
@@ -91,11 +91,18 @@ class Upstream:
         masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
         return without_keys(PARAMETER.sub(shown_parameter, masked))
 
-    def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
-        """Head and body of a request as it is sent there."""
+    def is_control(self, sent: AsSent) -> bool:
+        """Whether a request would be one to the control API of a server like this one: that trusts
+        whoever asks from its own machine, and so does not know who asks here."""
+        return Head("GET", self.target(sent), 1, {}).path.startswith(CONTROL_PREFIX)
+
+    def request_bytes(self, method: str, sent: AsSent, via: str = "") -> Tuple[bytes, bytes]:
+        """Head and body of a request as it is sent there; `via` is told if it is not empty."""
         target = self.target(sent)
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
+        if via:
+            lines.append(b"Via: " + via.encode())
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
 
 

@@ -534,7 +534,11 @@ APART: Mapping[type, List[Any]] = {
 PATHS = [
     *(("GET", path, {}, b"") for path in ("/v1/models", "/v1/models/a", "/v1beta/models")),
     *(("GET", "/v1/responses/resp_1", {"include": one}, b"") for one in "xy"),
-    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"})),
+    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"}, {"last_event_id": "e"})),
+    *(
+        ("GET", "/v1/responses/r", {"stream": "true", **one}, b"")
+        for one in ({}, {"starting_after": "3"})
+    ),
     *(("GET", "/v1/responses/resp_1/input_items", query, b"") for query in ({}, {"after": "m"})),
     ("DELETE", "/v1/responses/resp_1", {}, b""),
     *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b'{"a": 1}', b'{"a": 2}', b"[1]")),

@@ -389,7 +389,7 @@ class Answerer:
         why = session.explain(near)
         hint = session.hint
         if self.forwarder and wire.operation not in ANSWERED_HERE:
-            hint += f"; --record {wire.provider}=URL would forward it"
+            hint += f"; {self.forwarder.upstreams.hint(wire)}"
         missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]

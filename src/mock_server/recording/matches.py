@@ -20,14 +20,18 @@ from .wants import LONGEST_TOLD, Asking
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.
+# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
+# the first, or all of it.
 PAGES: Mapping[str, Tuple[str, ...]] = {
-    "openai stored": ("after",),
-    "azure stored": ("after",),
+    "openai stored": ("after", "starting_after"),
+    "azure stored": ("after", "starting_after"),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
-    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+    f" {OTHER}": (
+        *("after", "cursor", "offset", "page", "page_token", "pageToken", "starting_after"),
+        "last_event_id",
+    ),
 }
 BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))

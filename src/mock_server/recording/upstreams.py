@@ -7,6 +7,7 @@ from typing import FrozenSet, Iterable, List, Optional, Set, Tuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
+from ..formats.dialects import speaks_dialects
 from ..http import ABSOLUTE, masked_target
 from ..keys import without_keys
 from ..limits import DIALECTS, Headers
@@ -174,6 +175,16 @@ class Upstreams:
         if wire.provider == DIALECTS[0]:
             names.insert(0, wire.dialect)
         return next((self.by_name[name] for name in names if name in self.by_name), None)
+
+    def hint(self, wire: WireFormat) -> str:
+        """What would have a request to an API forwarded that goes nowhere."""
+        told = f"--record {wire.provider}=URL would forward it"
+        host = next((name for name in self.by_name if name in DIALECTS[1:]), "")
+        if host and speaks_dialects(wire):
+            told += (
+                f"; what speaks {host} is: /{host} before the path or --dialect PORT={host} says so"
+            )
+        return told
 
     def of_other(self, path: str, owner: Optional[WireFormat]) -> Optional[Upstream]:
         """The same of a path that no provider has with this method; `owner` is whose it is with

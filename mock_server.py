@@ -40125,6 +40125,10 @@ def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> Non
     for inner, leaf in media_in(f"{path}.{name}", content):
         asking.leaf(inner, leaf, LONGEST_EARLIER)
     asking.leaf(f"{path}.{name}.{number}", None)
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        # Beside a video Google has a part that says which piece of it counts.
+        if isinstance(part, dict) and "videoMetadata" in part:
+            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
     # Ollama's lie beside the text.
     if asking.call.provider == "ollama":
         asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
@@ -44967,6 +44971,9 @@ def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:
 
 
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
+# People paste what curl printed with its command line before it, and a fence around both.
+PRINTED = re.compile(rb"(?m)^HTTP/[0-9.]+ [0-9]{3}\b")
+FENCE = re.compile(rb"(?m)^```[ \t]*\r?\n?\Z")
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
@@ -44974,7 +44981,10 @@ def is_curl(data: bytes) -> bool:
     """Whether a file is what curl saves."""
     begun = as_utf8(data[:TOLD_BY])
     marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
-    return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
+    if is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks):
+        return True
+    printed = PRINTED.search(begun)
+    return printed is not None and b"curl " in begun[: printed.start()]
 
 
 def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
@@ -45017,6 +45027,10 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     if not is_transcript(data):
         data = METER.sub(b"", data)
     at = len(data) - len(data.lstrip())
+    if not is_transcript(data):
+        data = FENCE.sub(b"", data)
+        printed = PRINTED.search(data)
+        at = printed.start() if printed else at
     while at < len(data):
         end = len(data)
         with contextlib.suppress(NoTranscript):  # which is told when it is read
@@ -45834,6 +45848,10 @@ BEGINNINGS: Tuple[Tuple[bytes, str], ...] = (
     ),
     (rb"(?s).{0,4000}^interactions:", "is a cassette of VCR"),
     (rb'\{[^\n]*"custom_id"', "is a batch file of OpenAI, with requests or answers alone"),
+    (
+        rb"(?s).{0,4000}^[ \t]*(?:< ?)?HTTP/[0-9.]+ [0-9]{3}\b",
+        "has the head of an answer in it, but not where it begins; keep what curl wrote",
+    ),
     (rb"#!|//|import |from |export |const |module\.", "is a program"),
 )
 

@@ -445,6 +445,7 @@ def json_format(schema: Any) -> Any:
 
 
 # Bodies that are merged into the sample's, none of which gets the answer of another.
+VIDEO = ({"startOffset": "2s"}, {"startOffset": "3s"})  # which pieces of it count
 APART: Mapping[type, List[Any]] = {
     m.OpenAIChat: [
         *({}, {"n": 2}, {"n": 3}, {"logprobs": True}, {"response_format": {"type": "json_object"}}),
@@ -479,6 +480,7 @@ APART: Mapping[type, List[Any]] = {
         {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
     ],
     m.GeminiGenerate: [
+        *({"contents": [{"parts": [{"text": "Hi"}, {"videoMetadata": one}]}]} for one in VIDEO),
         *({}, {"generationConfig": {"responseMimeType": "application/json"}}),
         *(
             {"generationConfig": {"responseMimeType": "application/json", "responseSchema": one}}

@@ -1743,6 +1743,8 @@ def ascii_pattern(text: str) -> "re.Pattern[str]":
 ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
 RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
+PACKED_BEFORE = 120  # characters of Base64 before a "/" or "+": then that is one of them
+PACKED_RUN = r"[A-Za-z0-9+/]+"
 
 
 def word_begins(text: str, at: int) -> bool:
@@ -1752,9 +1754,17 @@ def word_begins(text: str, at: int) -> bool:
     before = text[at - 1]
     if before in "-_":
         return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
+    if before in "+/":
+        return not is_amid_data(text[max(0, at - PACKED_BEFORE) : at])
     if before not in ALPHANUMERIC:
         return True
     return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
+
+
+def is_amid_data(before: str) -> bool:
+    """Whether what goes before is a picture, sound or a file in Base64: in five megabytes of it
+    something looks like the beginning of a key."""
+    return len(before) == PACKED_BEFORE and bool(ascii_pattern(PACKED_RUN).fullmatch(before))
 
 
 LONG_RUN = r"[\w-]+"
@@ -1816,8 +1826,11 @@ def names_credential(name: str) -> bool:
 
 
 def names_request(name: str) -> bool:
-    """Whether what is called so is the id of one request."""
-    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
+    """Whether what is called so is the id of one request to a provider, and not of one that a model
+    makes for an approval (OpenAI's MCP): the client sends that back."""
+    plain = plain_name(name)
+    is_request = plain.endswith(("requestid", "correlationid", "invocationid"))
+    return is_request and not plain.endswith("approvalrequestid")
 
 
 def names_identity(name: str) -> bool:
@@ -20781,6 +20794,167 @@ def usual_if_operation(condition: Condition) -> Condition:
     return UsualOperation(condition.key, condition.expected, condition.get, condition.holds)
 
 
+# === formats/dialects ========================================================
+# Dialects of OpenAI's format: which one a request is in, and the wire format that speaks it.
+
+# Pure.
+
+
+NAMES = frozenset(DIALECTS)
+Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
+
+# Where they are at home, for gateways that keep the Host (from the providers' documentation).
+HOSTS: Mapping[str, str] = {
+    "api.openai.com": "openai",
+    "api.mistral.ai": "mistral",
+    "codestral.mistral.ai": "mistral",
+    "openrouter.ai": "openrouter",
+    "eu.openrouter.ai": "openrouter",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "generativelanguage.googleapis.com": "gemini",
+    "ollama.com": "ollama",
+}
+# Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
+BEDROCK_STARTS = ("bedrock-runtime.", "bedrock-mantle.")
+
+# How the clients of a provider begin to call themselves; other SDKs speak to anybody.
+AGENTS: Mapping[str, str] = {
+    "mistral-client": "mistral",
+    "groq/": "groq",  # Groq/Python 1.7.0, Groq/JS
+    "asyncgroq/": "groq",
+}
+# OpenRouter's own begin as those of all whose SDKs one generator makes.
+GENERATED = "speakeasy-sdk/"
+OPENROUTER_ENDS = (" openrouter", "@openrouter/sdk")
+
+AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
+AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
+
+
+@functools.lru_cache(maxsize=None)
+def speaks_dialects(wire: WireFormat) -> bool:
+    """Whether other hosts have an API, too, in dialects of their own."""
+    if wire.provider == "openai":
+        return wire.api in plain_formats()
+    if wire.provider != "azure":
+        return False
+    return any(form in route for route in wire.routes for form in AZURE_SHARES)
+
+
+def shares_path(wire: WireFormat, request: Request) -> bool:
+    """Whether a request to such an API is on a path that hosts of other dialects have."""
+    return wire.provider == "openai" or request.path.startswith(AZURE_SHARED)
+
+
+@functools.lru_cache(maxsize=None)
+def plain_formats() -> Dict[str, WireFormat]:
+    """OpenAI's own formats, by API."""
+    found: Dict[str, WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai" and wire.dialect == "openai":
+            found.setdefault(wire.api, wire)
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def own_formats() -> Dict[Tuple[str, str], WireFormat]:
+    """The formats that a dialect has of its own, by dialect and API."""
+    found: Dict[Tuple[str, str], WireFormat] = {}
+    for wire in WIRE_FORMATS:
+        if wire.provider == "openai":
+            found.setdefault((wire.dialect, wire.api), wire)
+    return found
+
+
+def subclasses_of(kind: Type[OpenAI]) -> Iterator[Type[OpenAI]]:
+    """All subclasses of a class."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from subclasses_of(one)
+
+
+@functools.lru_cache(maxsize=None)
+def hosts() -> Dict[str, Type[OpenAI]]:
+    """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
+    # Defined as the host of a dialect, not as one of its APIs.
+    kinds = [kind for kind in subclasses_of(OpenAI) if "dialect" in vars(kind) and not kind.api]
+    return {kind.dialect: kind for kind in kinds if kind.dialect not in ("", "openai")}
+
+
+@functools.lru_cache(maxsize=None)
+def in_dialect(wire: WireFormat, name: str) -> WireFormat:
+    """The format of an API that others share, in a dialect.  Where that says the API itself as
+    OpenAI does, it is OpenAI's with the errors and headers of the host."""
+    found = own_formats().get((name, wire.api))
+    if found is None:
+        plain = type(plain_formats()[wire.api])
+        shared: Tuple[Type[WireFormat], ...] = (plain,)
+        members: Dict[str, object] = {"dialect": name}
+        if name in hosts():
+            shared = (hosts()[name], plain)
+            # Thousands of vectors at once would stop all others.
+            if Embedding in wire.speaks:
+                members["layout"] = staticmethod(by_rows(hosts()[name].layout))
+        made: Type[WireFormat] = type(name + plain.__name__, shared, members)
+        found = made()
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def dialects_of(wire: WireFormat) -> FrozenSet[str]:
+    """The dialects for which a registered format stands: its own, and of OpenAI's formats also
+    those that differ in errors and headers alone."""
+    if not wire.dialect:
+        return frozenset()
+    if plain_formats().get(wire.api) is not wire:
+        return frozenset((wire.dialect,))
+    own = {name for name, api in own_formats() if api == wire.api}
+    return frozenset(DIALECTS) - own | {wire.dialect}
+
+
+def dialect_of(request: Request, ports: Ports) -> str:
+    """The dialect that a request is in, or nothing where it says none: by its port, the first
+    segment of its path, its Host, its client."""
+    if request.port in ports:
+        return ports[request.port]
+    first = request.path[1:].partition("/")[0]
+    # Azure has a path that begins so.
+    if first in NAMES and not request.path.startswith(AZURE_SHARED):
+        return first
+    headers = request.headers
+    return dialect_of_names(headers.get("host", ""), headers.get("user-agent", ""))
+
+
+@functools.lru_cache(maxsize=32)  # few clients speak at a time; what they say may be long
+def dialect_of_names(host: str, agent: str) -> str:
+    """The same by Host and, where nobody is at home there, by what a client calls itself."""
+    host, agent = host.partition(":")[0].lower(), agent.lower()
+    if host.startswith(BEDROCK_STARTS):
+        return "bedrock"
+    if agent.startswith(GENERATED) and agent.endswith(OPENROUTER_ENDS):
+        return HOSTS.get(host, "openrouter")
+    own = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
+    return HOSTS.get(host, own)
+
+
+def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
+    """The format in which a request to an API is read and answered."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire  # and no header is looked at: a remembered answer depends on those that were
+    name = dialect_of(request, ports)
+    if not name:
+        return wire
+    return in_dialect(wire, name)
+
+
+def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
+    """The format in which a mock answers that names a dialect; as it is where there are none."""
+    if not speaks_dialects(wire) or not shares_path(wire, request):
+        return wire
+    return in_dialect(wire, name)
+
+
 # === credential_pairs ========================================================
 # The option --credential: whose credential is which, in words that never show one.
 
@@ -21228,6 +21402,15 @@ class Upstreams:
         if wire.provider == DIALECTS[0]:
             names.insert(0, wire.dialect)
         return next((self.by_name[name] for name in names if name in self.by_name), None)
+
+    def hint(self, wire: WireFormat) -> str:
+        """What would have a request to an API forwarded that goes nowhere."""
+        told = f"--record {wire.provider}=URL would forward it"
+        host = next((name for name in self.by_name if name in DIALECTS[1:]), "")
+        if host and speaks_dialects(wire):
+            way = f"put /{host} before the path or --dialect PORT={host} on the command line"
+            told += f"; to have {host} asked, {way}"
+        return told
 
     def of_other(self, path: str, owner: Optional[WireFormat]) -> Optional[Upstream]:
         """The same of a path that no provider has with this method; `owner` is whose it is with
@@ -21982,167 +22165,6 @@ def entry_of(again: Again, ended: Optional[str] = None) -> Entry:
     entry.duration = round(duration, 6)
     entry.ended = ended
     return entry
-
-
-# === formats/dialects ========================================================
-# Dialects of OpenAI's format: which one a request is in, and the wire format that speaks it.
-
-# Pure.
-
-
-NAMES = frozenset(DIALECTS)
-Ports = Mapping[int, str]  # the dialect that a port speaks, where it is told
-
-# Where they are at home, for gateways that keep the Host (from the providers' documentation).
-HOSTS: Mapping[str, str] = {
-    "api.openai.com": "openai",
-    "api.mistral.ai": "mistral",
-    "codestral.mistral.ai": "mistral",
-    "openrouter.ai": "openrouter",
-    "eu.openrouter.ai": "openrouter",
-    "api.deepseek.com": "deepseek",
-    "api.groq.com": "groq",
-    "generativelanguage.googleapis.com": "gemini",
-    "ollama.com": "ollama",
-}
-# Bedrock's hosts name a region: bedrock-runtime.us-east-1.amazonaws.com.
-BEDROCK_STARTS = ("bedrock-runtime.", "bedrock-mantle.")
-
-# How the clients of a provider begin to call themselves; other SDKs speak to anybody.
-AGENTS: Mapping[str, str] = {
-    "mistral-client": "mistral",
-    "groq/": "groq",  # Groq/Python 1.7.0, Groq/JS
-    "asyncgroq/": "groq",
-}
-# OpenRouter's own begin as those of all whose SDKs one generator makes.
-GENERATED = "speakeasy-sdk/"
-OPENROUTER_ENDS = (" openrouter", "@openrouter/sdk")
-
-AZURE_SHARED = "/openai/v1/"  # Azure's at the root, and Groq's and Bedrock's (short facts)
-AZURE_SHARES = (AZURE_SHARED, "/openai[/v1]/")  # as they stand in routes
-
-
-@functools.lru_cache(maxsize=None)
-def speaks_dialects(wire: WireFormat) -> bool:
-    """Whether other hosts have an API, too, in dialects of their own."""
-    if wire.provider == "openai":
-        return wire.api in plain_formats()
-    if wire.provider != "azure":
-        return False
-    return any(form in route for route in wire.routes for form in AZURE_SHARES)
-
-
-def shares_path(wire: WireFormat, request: Request) -> bool:
-    """Whether a request to such an API is on a path that hosts of other dialects have."""
-    return wire.provider == "openai" or request.path.startswith(AZURE_SHARED)
-
-
-@functools.lru_cache(maxsize=None)
-def plain_formats() -> Dict[str, WireFormat]:
-    """OpenAI's own formats, by API."""
-    found: Dict[str, WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        if wire.provider == "openai" and wire.dialect == "openai":
-            found.setdefault(wire.api, wire)
-    return found
-
-
-@functools.lru_cache(maxsize=None)
-def own_formats() -> Dict[Tuple[str, str], WireFormat]:
-    """The formats that a dialect has of its own, by dialect and API."""
-    found: Dict[Tuple[str, str], WireFormat] = {}
-    for wire in WIRE_FORMATS:
-        if wire.provider == "openai":
-            found.setdefault((wire.dialect, wire.api), wire)
-    return found
-
-
-def subclasses_of(kind: Type[OpenAI]) -> Iterator[Type[OpenAI]]:
-    """All subclasses of a class."""
-    for one in kind.__subclasses__():
-        yield one
-        yield from subclasses_of(one)
-
-
-@functools.lru_cache(maxsize=None)
-def hosts() -> Dict[str, Type[OpenAI]]:
-    """What all APIs of a host share, by the dialect that it speaks: its errors and headers."""
-    # Defined as the host of a dialect, not as one of its APIs.
-    kinds = [kind for kind in subclasses_of(OpenAI) if "dialect" in vars(kind) and not kind.api]
-    return {kind.dialect: kind for kind in kinds if kind.dialect not in ("", "openai")}
-
-
-@functools.lru_cache(maxsize=None)
-def in_dialect(wire: WireFormat, name: str) -> WireFormat:
-    """The format of an API that others share, in a dialect.  Where that says the API itself as
-    OpenAI does, it is OpenAI's with the errors and headers of the host."""
-    found = own_formats().get((name, wire.api))
-    if found is None:
-        plain = type(plain_formats()[wire.api])
-        shared: Tuple[Type[WireFormat], ...] = (plain,)
-        members: Dict[str, object] = {"dialect": name}
-        if name in hosts():
-            shared = (hosts()[name], plain)
-            # Thousands of vectors at once would stop all others.
-            if Embedding in wire.speaks:
-                members["layout"] = staticmethod(by_rows(hosts()[name].layout))
-        made: Type[WireFormat] = type(name + plain.__name__, shared, members)
-        found = made()
-    return found
-
-
-@functools.lru_cache(maxsize=None)
-def dialects_of(wire: WireFormat) -> FrozenSet[str]:
-    """The dialects for which a registered format stands: its own, and of OpenAI's formats also
-    those that differ in errors and headers alone."""
-    if not wire.dialect:
-        return frozenset()
-    if plain_formats().get(wire.api) is not wire:
-        return frozenset((wire.dialect,))
-    own = {name for name, api in own_formats() if api == wire.api}
-    return frozenset(DIALECTS) - own | {wire.dialect}
-
-
-def dialect_of(request: Request, ports: Ports) -> str:
-    """The dialect that a request is in, or nothing where it says none: by its port, the first
-    segment of its path, its Host, its client."""
-    if request.port in ports:
-        return ports[request.port]
-    first = request.path[1:].partition("/")[0]
-    # Azure has a path that begins so.
-    if first in NAMES and not request.path.startswith(AZURE_SHARED):
-        return first
-    headers = request.headers
-    return dialect_of_names(headers.get("host", ""), headers.get("user-agent", ""))
-
-
-@functools.lru_cache(maxsize=32)  # few clients speak at a time; what they say may be long
-def dialect_of_names(host: str, agent: str) -> str:
-    """The same by Host and, where nobody is at home there, by what a client calls itself."""
-    host, agent = host.partition(":")[0].lower(), agent.lower()
-    if host.startswith(BEDROCK_STARTS):
-        return "bedrock"
-    if agent.startswith(GENERATED) and agent.endswith(OPENROUTER_ENDS):
-        return HOSTS.get(host, "openrouter")
-    own = next((name for start, name in AGENTS.items() if agent.startswith(start)), "")
-    return HOSTS.get(host, own)
-
-
-def spoken(wire: WireFormat, request: Request, ports: Ports) -> WireFormat:
-    """The format in which a request to an API is read and answered."""
-    if not speaks_dialects(wire) or not shares_path(wire, request):
-        return wire  # and no header is looked at: a remembered answer depends on those that were
-    name = dialect_of(request, ports)
-    if not name:
-        return wire
-    return in_dialect(wire, name)
-
-
-def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
-    """The format in which a mock answers that names a dialect; as it is where there are none."""
-    if not speaks_dialects(wire) or not shares_path(wire, request):
-        return wire
-    return in_dialect(wire, name)
 
 
 # === rules/fields ============================================================
@@ -40660,6 +40682,10 @@ def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> Non
     for inner, leaf in media_in(f"{path}.{name}", content):
         asking.leaf(inner, leaf, LONGEST_EARLIER)
     asking.leaf(f"{path}.{name}.{number}", None)
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        # Beside a video Google has a part that says which piece of it counts.
+        if isinstance(part, dict) and "videoMetadata" in part:
+            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
     # Ollama's lie beside the text.
     if asking.call.provider == "ollama":
         asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
@@ -40731,11 +40757,11 @@ def is_told(path: str, leaf: Json) -> bool:
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.  Where nobody
-# knows them, there are to be no others.
+# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
+# the first, or all of it.  Where nobody knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
-    "openai stored": ("after",),
-    "azure stored": ("after",),
+    "openai stored": ("after", "starting_after"),
+    "azure stored": ("after", "starting_after"),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
@@ -40929,6 +40955,7 @@ def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
 
 NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+")
 MUCH_TEXT = 400  # characters of a text that may count for a name
+MOST_ASKED = 0xFFF  # what a match asks for, as far as it is counted
 
 # Characters of each part; with what goes behind a name, no file's is longer than 120.
 MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 24, 32, 48, 100
@@ -40936,7 +40963,7 @@ MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 2
 
 def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
     """What a recording is called: whose it is, what was asked, and what its `match` says beside
-    that, as 8 hex digits; the same for the same question."""
+    that, as 10 hex digits; the same for the same question."""
     if call.operation == OTHER:
         begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
     else:
@@ -40951,10 +40978,22 @@ def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
         ending.append(f"turn-{min(call.turn, 9999)}")
     if call.tool_result is not None:
         ending.append("result")
-    ending.append(hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:8])
+    # Files are read by name: what asks for more goes before what would answer that, too.
+    rank = MOST_ASKED - min(conditions_in(match), MOST_ASKED)
+    ending.append(f"{rank:03x}{hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:7]}")
     left = MOST_OF_NAME - len("-".join([*begun, "", *ending]))
     text = slug(scrubber.text(call.user), min(left, MOST_OF_TEXT))
     return "-".join(filter(None, [*begun, text, *ending])).lower()
+
+
+def conditions_in(match: Json) -> int:
+    """How many things a match asks for: more than any other that it is a part of."""
+    inner: Iterable[Json] = ()
+    if isinstance(match, Mapping):
+        inner = match.values()
+    elif isinstance(match, list):
+        inner = match
+    return 1 + sum(map(conditions_in, inner))
 
 
 def slug(text: str, most: int) -> str:
@@ -42128,11 +42167,7 @@ def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
     """What would have a request forwarded that no mock matches, where others are."""
     if not forwarder or wire.operation in ANSWERED_HERE:
         return ""
-    told = f"; --record {wire.provider}=URL would forward it"
-    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
-    if wire.provider == DIALECTS[0] and hosts:
-        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
-    return told
+    return f"; {forwarder.upstreams.hint(wire)}"
 
 
 def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
@@ -45698,6 +45733,9 @@ def heads_and_body(text: bytes) -> Tuple[List[bytes], bytes]:
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
 BLANKS = re.compile(rb"\s*")
 SMALL_PART = 16 * 1024  # bytes
+# People paste what curl printed with its command line before it, and a fence around both.
+PRINTED = re.compile(rb"(?m)^HTTP/[0-9.]+ [0-9]{3}\b")
+FENCE = re.compile(rb"(?m)^```[ \t]*\r?\n?\Z")
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
@@ -45705,7 +45743,10 @@ def is_curl(data: bytes) -> bool:
     """Whether a file is what curl saves."""
     begun = as_utf8(data[:TOLD_BY])
     marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
-    return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
+    if is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks):
+        return True
+    printed = PRINTED.search(begun)
+    return printed is not None and b"curl " in begun[: printed.start()]
 
 
 def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
@@ -45748,6 +45789,10 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     if not is_transcript(data):
         data = METER.sub(b"", data)
     at = behind_blanks(data, 0)
+    if not is_transcript(data):
+        data = FENCE.sub(b"", data)
+        printed = PRINTED.search(data)
+        at = printed.start() if printed else at
     while at < len(data):
         end = end_of_answer(data, at)
         yield ToldExchange(at, data[at:end], problem=problem)
@@ -46585,6 +46630,10 @@ BEGINNINGS: Tuple[Tuple[bytes, str], ...] = (
     ),
     (rb"(?s).{0,4000}^interactions:", "is a cassette of VCR"),
     (rb'\{[^\n]*"custom_id"', "is a batch file of OpenAI, with requests or answers alone"),
+    (
+        rb"(?s).{0,4000}^[ \t]*(?:< ?)?HTTP/[0-9.]+ [0-9]{3}\b",
+        "has the head of an answer in it, but not where it begins; keep what curl wrote",
+    ),
     (rb"#!|//|import |from |export |const |module\.", "is a program"),
 )
 

@@ -345,7 +345,7 @@ def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> 
     status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
     assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
     groq = pair.to(says(WHOLE), record="groq=http://a.invalid")
-    told = "; --record openai=URL would forward it, and a path that begins with /groq/ is forwarded"
+    told = "; --record openai=URL would forward it; to have groq asked, put /groq before the path"
     assert told in chat(groq.port)[1].decode()
     two = pair.to(says(WHOLE), record=["openai=http://a.invalid", "cohere=http://b.invalid"])
     status, body = fetch(two.port, "GET", "/nobody/has/it")

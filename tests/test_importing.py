@@ -202,6 +202,7 @@ FOREIGN: List[Tuple[Any, str]] = [
     (b"2741:4:type;4:http;", "holds flows of mitmproxy; mitmdump -nr FILE --set hardump"),
     (b"import {x} from 'y'", "is a program"),
     (b"words", "is nothing that can be imported"),
+    (b"It said:\n  HTTP/1.1 200 OK\n", "has the head of an answer in it, but not where it begins"),
     (b"[]", "is nothing that can be imported"),
     (b"null", "is nothing that can be imported"),
 ]

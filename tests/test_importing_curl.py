@@ -176,6 +176,15 @@ def test_whichever_way_curl_saves_an_answer_it_is_sent_again() -> None:
         assert KEY.encode() not in b"".join(made.files.values()), name
 
 
+def test_an_answer_is_found_behind_the_command_that_was_pasted_with_it() -> None:
+    for before, after in ((b"$ curl -i URL -d '{\n}'\n", b""), (b"```\ncurl -i URL\n", b"```\n")):
+        head = HEAD.replace(b"Content-Length: 82\r\n", b"")
+        data = before + head + ANSWER + after
+        assert m.is_curl(data)
+        check_replays(finds(data)[0], ANSWER, chat(ASKED))
+    assert not m.is_curl(b"text\n" + HEAD + ANSWER)
+
+
 def test_a_trace_tells_what_was_asked_and_when_it_came() -> None:
     blocks = [chunked(*EVENTS)[:9], chunked(*EVENTS)[9:]]
     head = STREAM_HEAD + CHUNKED + b"\r\n"

@@ -121,6 +121,7 @@ STAY = [
     HEX32 * 2 + " " + HEX32 + "01234567",
     base64.b64encode(bytes(range(256)) * 8).decode(),
     base64.urlsafe_b64encode(bytes(range(255, 0, -1)) * 8).decode(),
+    A40 * 3 + "/1//0" + A40,  # in a picture
     "gpt-4o-mini-2024-07-18 us.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "https://example.com/a?key=value&page_token=2#x http://a:8080/b@c user@example.com",
     "A key: the thing that opens a door. API key: get one from the console.",

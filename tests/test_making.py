@@ -360,7 +360,18 @@ KEY = "sk-" + "a1" * 20
     ],
 )
 def test_a_recording_is_named_by_what_was_asked(more: Any, name: str) -> None:
-    assert re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", named(**more))
+    assert re.fullmatch(re.escape(name) + "-[0-9a-f]{10}", named(**more))
+
+
+def test_what_asks_for_more_is_read_before_what_would_answer_it_too() -> None:
+    _, call = read_call(CHATTED)
+    asked = {"user": "x", "fields": {"tools": None}}
+    more = ({"body": {}}, {"body": {"a": {}}}, {"body": {"a": {"b": [1]}}}, {"turn": 0, "body": {}})
+    for one in more:
+        most, least = [
+            m.name_of(call, match, m.Scrubber([])) for match in ({**asked, **one}, asked)
+        ]
+        assert most < least, one
 
 
 def test_names_are_no_longer_than_120_with_all_that_goes_behind_them() -> None:

@@ -445,6 +445,7 @@ def json_format(schema: Any) -> Any:
 
 
 # Bodies that are merged into the sample's, none of which gets the answer of another.
+VIDEO = ({"startOffset": "2s"}, {"startOffset": "3s"})  # which pieces of it count
 APART: Mapping[type, List[Any]] = {
     m.OpenAIChat: [
         *({}, {"n": 2}, {"n": 3}, {"logprobs": True}, {"response_format": {"type": "json_object"}}),
@@ -479,6 +480,7 @@ APART: Mapping[type, List[Any]] = {
         {"tools": [{"type": "web_search_20250305", "name": "web_search"}]},
     ],
     m.GeminiGenerate: [
+        *({"contents": [{"parts": [{"text": "Hi"}, {"videoMetadata": one}]}]} for one in VIDEO),
         *({}, {"generationConfig": {"responseMimeType": "application/json"}}),
         *(
             {"generationConfig": {"responseMimeType": "application/json", "responseSchema": one}}
@@ -534,7 +536,14 @@ APART: Mapping[type, List[Any]] = {
 PATHS = [
     *(("GET", path, {}, b"") for path in ("/v1/models", "/v1/models/a", "/v1beta/models")),
     *(("GET", "/v1/responses/resp_1", {"include": one}, b"") for one in "xy"),
-    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"}, {"q": ""})),
+    *(
+        ("GET", "/zy", query, b"")
+        for query in ({}, {"page": "2"}, {"q": ""}, {"last_event_id": "e"})
+    ),
+    *(
+        ("GET", "/v1/responses/r", {"stream": "true", **one}, b"")
+        for one in ({}, {"starting_after": "3"})
+    ),
     *(("GET", "/v1/responses/resp_1/input_items", query, b"") for query in ({}, {"after": "m"})),
     ("DELETE", "/v1/responses/resp_1", {}, b""),
     *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b"{}", b"[1]")),

@@ -113,6 +113,7 @@ HARMLESS = [
     '{"system_fingerprint": "fp_44709d6fcb", "id": "chatcmpl-abc", "organization": "Red Cross"}',
     '{"properties": {"password": {"type": "string"}}, "required": ["password"]}',
     '{"signature": "EqQBCkYIBBgCIkD5kFx0", "thoughtSignature": "CpcBAcu98P", "data": "sk-"}',
+    '{"approval_request_id": "mcpr_0123456789", "type": "mcp_call"}',
     '{"password": "", "api_key": null, "secret": 5, "a": 1e999, "a": -0.0}',
     '{"cookies": "chocolate chip", "secret": "It is love, not butter", "organization": "3M"}',
     '{"organization": "Acme-Corp", "project": "Apollo 11", "password": "Password"}',

@@ -61,6 +61,17 @@ def test_a_request_goes_to_the_record_of_its_dialect_its_provider_or_of_other_pa
     assert wrong == []
 
 
+def test_who_speaks_a_dialect_that_nobody_told_hears_how() -> None:
+    upstreams = m.Upstreams(["groq=http://a"])
+    for path, told in (
+        (CHAT, True),
+        ("/openai/v1/chat/completions", True),
+        ("/v1/messages", False),
+    ):
+        hint = upstreams.hint(m.route(m.Request("POST", path))[0])
+        assert ("/groq before the path or --dialect PORT=groq" in hint) == told, path
+
+
 # --- what is sent ---
 
 TARGETS = [

@@ -25,6 +25,8 @@ def ascii_pattern(text: str) -> "re.Pattern[str]":
 ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
 RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
+PACKED_BEFORE = 120  # characters of Base64 before a "/" or "+": then that is one of them
+PACKED_RUN = r"[A-Za-z0-9+/]+"
 
 
 def word_begins(text: str, at: int) -> bool:
@@ -34,9 +36,17 @@ def word_begins(text: str, at: int) -> bool:
     before = text[at - 1]
     if before in "-_":
         return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
+    if before in "+/":
+        return not is_amid_data(text[max(0, at - PACKED_BEFORE) : at])
     if before not in ALPHANUMERIC:
         return True
     return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
+
+
+def is_amid_data(before: str) -> bool:
+    """Whether what goes before is a picture, sound or a file in Base64: in five megabytes of it
+    something looks like the beginning of a key."""
+    return len(before) == PACKED_BEFORE and bool(ascii_pattern(PACKED_RUN).fullmatch(before))
 
 
 LONG_RUN = r"[\w-]+"
@@ -98,8 +108,11 @@ def names_credential(name: str) -> bool:
 
 
 def names_request(name: str) -> bool:
-    """Whether what is called so is the id of one request."""
-    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
+    """Whether what is called so is the id of one request to a provider, and not of one that a model
+    makes for an approval (OpenAI's MCP): the client sends that back."""
+    plain = plain_name(name)
+    is_request = plain.endswith(("requestid", "correlationid", "invocationid"))
+    return is_request and not plain.endswith("approvalrequestid")
 
 
 def names_identity(name: str) -> bool:

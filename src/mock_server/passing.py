@@ -11,7 +11,7 @@ from .errors import Refused
 from .formats.base import WireFormat
 from .formats.other import Other
 from .gates import Abandoned, Wanting, Work
-from .limits import DIALECTS, WAIT_SECONDS
+from .limits import WAIT_SECONDS
 from .recording.forwarding import Forwarder
 from .recording.passages import Passage
 from .recording.scrubbing import Scrubber, own_secrets
@@ -106,11 +106,7 @@ def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
     """What would have a request forwarded that no mock matches, where others are."""
     if not forwarder or wire.operation in ANSWERED_HERE:
         return ""
-    told = f"; --record {wire.provider}=URL would forward it"
-    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
-    if wire.provider == DIALECTS[0] and hosts:
-        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
-    return told
+    return f"; {forwarder.upstreams.hint(wire)}"
 
 
 def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:

@@ -35,6 +35,9 @@ from .verbose import METER, SENT_LINE, told_verbosely
 CAME_ALONE = re.compile(rb"(?m)^< HTTP/[0-9.]+ [0-9]{3}\b")
 BLANKS = re.compile(rb"\s*")
 SMALL_PART = 16 * 1024  # bytes
+# People paste what curl printed with its command line before it, and a fence around both.
+PRINTED = re.compile(rb"(?m)^HTTP/[0-9.]+ [0-9]{3}\b")
+FENCE = re.compile(rb"(?m)^```[ \t]*\r?\n?\Z")
 LOST = "was written by --trace-ascii, which loses letters; --trace keeps every byte"
 
 
@@ -42,7 +45,10 @@ def is_curl(data: bytes) -> bool:
     """Whether a file is what curl saves."""
     begun = as_utf8(data[:TOLD_BY])
     marks = (DUMP_MARK, SENT_LINE, CAME_ALONE)
-    return is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks)
+    if is_transcript(METER.sub(b"", begun)) or any(mark.search(begun) for mark in marks):
+        return True
+    printed = PRINTED.search(begun)
+    return printed is not None and b"curl " in begun[: printed.start()]
 
 
 def exchanges_in_transcript(data: bytes, name: str) -> Iterator[Find]:
@@ -85,6 +91,10 @@ def told_alone(data: bytes) -> Iterator[ToldExchange]:
     if not is_transcript(data):
         data = METER.sub(b"", data)
     at = behind_blanks(data, 0)
+    if not is_transcript(data):
+        data = FENCE.sub(b"", data)
+        printed = PRINTED.search(data)
+        at = printed.start() if printed else at
     while at < len(data):
         end = end_of_answer(data, at)
         yield ToldExchange(at, data[at:end], problem=problem)

@@ -32,6 +32,10 @@ BEGINNINGS: Tuple[Tuple[bytes, str], ...] = (
     ),
     (rb"(?s).{0,4000}^interactions:", "is a cassette of VCR"),
     (rb'\{[^\n]*"custom_id"', "is a batch file of OpenAI, with requests or answers alone"),
+    (
+        rb"(?s).{0,4000}^[ \t]*(?:< ?)?HTTP/[0-9.]+ [0-9]{3}\b",
+        "has the head of an answer in it, but not where it begins; keep what curl wrote",
+    ),
     (rb"#!|//|import |from |export |const |module\.", "is a program"),
 )
 

@@ -72,6 +72,10 @@ def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> Non
     for inner, leaf in media_in(f"{path}.{name}", content):
         asking.leaf(inner, leaf, LONGEST_EARLIER)
     asking.leaf(f"{path}.{name}.{number}", None)
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        # Beside a video Google has a part that says which piece of it counts.
+        if isinstance(part, dict) and "videoMetadata" in part:
+            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
     # Ollama's lie beside the text.
     if asking.call.provider == "ollama":
         asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)

@@ -21,11 +21,11 @@ from .wants import LONGEST_TOLD, Asking
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.  Where nobody
-# knows them, there are to be no others.
+# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
+# the first, or all of it.  Where nobody knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
-    "openai stored": ("after",),
-    "azure stored": ("after",),
+    "openai stored": ("after", "starting_after"),
+    "azure stored": ("after", "starting_after"),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),

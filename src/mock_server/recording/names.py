@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from typing import Mapping
+from typing import Iterable, Mapping
 
 from ..formats.all import OTHER
 from ..jsons import sorted_compact, utf8
@@ -15,6 +15,7 @@ from .scrubbing import Scrubber
 
 NOT_IN_A_SLUG = re.compile(r"[^a-z0-9]+")
 MUCH_TEXT = 400  # characters of a text that may count for a name
+MOST_ASKED = 0xFFF  # what a match asks for, as far as it is counted
 
 # Characters of each part; with what goes behind a name, no file's is longer than 120.
 MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 24, 32, 48, 100
@@ -22,7 +23,7 @@ MOST_OF_PROVIDER, MOST_OF_API, MOST_OF_MODEL, MOST_OF_TEXT, MOST_OF_NAME = 16, 2
 
 def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
     """What a recording is called: whose it is, what was asked, and what its `match` says beside
-    that, as 8 hex digits; the same for the same question."""
+    that, as 10 hex digits; the same for the same question."""
     if call.operation == OTHER:
         begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
     else:
@@ -37,10 +38,22 @@ def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
         ending.append(f"turn-{min(call.turn, 9999)}")
     if call.tool_result is not None:
         ending.append("result")
-    ending.append(hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:8])
+    # Files are read by name: what asks for more goes before what would answer that, too.
+    rank = MOST_ASKED - min(conditions_in(match), MOST_ASKED)
+    ending.append(f"{rank:03x}{hashlib.sha256(utf8(sorted_compact(match))).hexdigest()[:7]}")
     left = MOST_OF_NAME - len("-".join([*begun, "", *ending]))
     text = slug(scrubber.text(call.user), min(left, MOST_OF_TEXT))
     return "-".join(filter(None, [*begun, text, *ending])).lower()
+
+
+def conditions_in(match: Json) -> int:
+    """How many things a match asks for: more than any other that it is a part of."""
+    inner: Iterable[Json] = ()
+    if isinstance(match, Mapping):
+        inner = match.values()
+    elif isinstance(match, list):
+        inner = match
+    return 1 + sum(map(conditions_in, inner))
 
 
 def slug(text: str, most: int) -> str:

@@ -7,6 +7,7 @@ from typing import FrozenSet, Iterable, List, Optional, Set, Tuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
+from ..formats.dialects import speaks_dialects
 from ..http import ABSOLUTE, Head, masked_target
 from ..key_lines import is_secret_parameter
 from ..keys import SCRUBBED, without_keys
@@ -204,6 +205,15 @@ class Upstreams:
         if wire.provider == DIALECTS[0]:
             names.insert(0, wire.dialect)
         return next((self.by_name[name] for name in names if name in self.by_name), None)
+
+    def hint(self, wire: WireFormat) -> str:
+        """What would have a request to an API forwarded that goes nowhere."""
+        told = f"--record {wire.provider}=URL would forward it"
+        host = next((name for name in self.by_name if name in DIALECTS[1:]), "")
+        if host and speaks_dialects(wire):
+            way = f"put /{host} before the path or --dialect PORT={host} on the command line"
+            told += f"; to have {host} asked, {way}"
+        return told
 
     def of_other(self, path: str, owner: Optional[WireFormat]) -> Optional[Upstream]:
         """The same of a path that no provider has with this method; `owner` is whose it is with

@@ -2903,6 +2903,7 @@ class Turn:
 
 
 CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
+ISSUING = frozenset(("token", "metadata"))  # operations that give out credentials
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
@@ -5572,6 +5573,7 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 
 
 NO_BODY = (204, 304)  # statuses
+WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests have one, of no bytes too
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -20741,7 +20743,7 @@ REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 OTHER_NAME = "other"  # paths of no provider
 # What only this server has: its own identities, and the picture of its own address.
-ANSWERED_HERE = frozenset(("token", "metadata", "picture"))
+ANSWERED_HERE = ISSUING | {"picture"}
 
 # What is said of one connection and not of what goes through it (RFC 9110, 7.6.1); and Expect, for
 # the body is there already.
@@ -20749,7 +20751,6 @@ ONE_HOP = frozenset(
     ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect")
 )
 UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a recording undoes
-WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests say a length in any case
 # Of an answer: what is said of it anew, and another way to the provider.
 SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
 SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))
@@ -39242,9 +39243,7 @@ def json_texts(text: str) -> Optional[List[JsonText]]:
     ]
 
 
-def collect(
-    value: Any, name: str, path: WayTo, found: List[Tuple[str, str, Optional[WayTo]]]
-) -> None:
+def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
     """Gather the texts in a value, with the names of the members that they are in, and paths."""
     if isinstance(value, str):
         found.append((value, name, path))
@@ -39389,7 +39388,6 @@ def changed(written: str, changes: Sequence[Change]) -> str:
 # --- reading ---
 
 LINE = re.compile(r"[^\r\n]+")
-FIELD_VALUE = re.compile(r"data: ?|[^:]*:? ?")
 
 
 def text_coding(data: bytes) -> str:
@@ -40182,7 +40180,6 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
 }
-BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
@@ -40234,7 +40231,7 @@ def tell_path(asking: Asking) -> None:
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
-    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
         tell_text_or_list(asking)
 
 
@@ -40419,8 +40416,6 @@ def times_file(times: Sequence[float]) -> bytes:
 
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
-
-ISSUING = ("token", "metadata")  # operations of token endpoints
 
 JSON_TYPES = ("application/json", "text/json")
 
@@ -43536,13 +43531,12 @@ TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
 
 @record
 class Find:
-    """One entry of a file: a capture, a mock that is written already, or why it can't be used.
+    """One entry of a file: a capture, or why it can't be used.
 
     `place` is how it is told, such as `a.har: entry 3`."""
 
     place: str
     capture: Optional[Capture] = None
-    mock: Json = None
     reason: str = ""
     lacks_body: bool = False  # whether the request of the capture had a body that is not in it
     is_other: bool = False  # whether the reason is that it has nothing to do with a provider
@@ -44599,9 +44593,6 @@ API_HOSTS = (
 API_HOST_ENDS = (".openai.azure.com", "-aiplatform.googleapis.com", ".services.ai.azure.com")
 BEDROCK_HOSTS = ("bedrock-runtime.", "bedrock-agent-runtime.", "bedrock-mantle.")
 
-NO_BODY_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE")  # as a rule
-NEVER_KEPT = ("token", "metadata")  # operations that give out credentials
-
 UNRELATED = "has nothing to do with a provider"
 
 
@@ -44652,7 +44643,7 @@ def wire_of(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
         if request.method in ("OPTIONS", "CONNECT") or not is_api_host(request):
             raise Unusable(UNRELATED, is_other=True) from None
         return other_like(shape_of(request)), {}
-    if wire.operation in NEVER_KEPT:
+    if wire.operation in ISSUING:
         raise Unusable("gives out credentials, which are never kept", is_other=True)
     # Any site may have a page /health or /version.
     if wire.operation == "server" and request.method in ("GET", "HEAD"):
@@ -45455,7 +45446,7 @@ def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, .
         times = [gap * number / 1000 for number in range(len(frames))]
         if len(frames) == 1:
             times = [receive / 1000]
-    sizes = running_sizes(frames)
+    sizes = itertools.accumulate(map(len, frames))
     return tuple(Arrival(wait / 1000 + time, size) for time, size in zip(times, sizes))
 
 
@@ -45467,14 +45458,6 @@ def frames_of(content_type: str, body: bytes) -> List[bytes]:
         return TEXT_CUTS[framing_of(body)](body) or [body]
     except (KeyError, ValueError):
         return [body]
-
-
-def running_sizes(frames: Sequence[bytes]) -> List[int]:
-    """How many bytes there are with each frame."""
-    sizes: List[int] = []
-    for frame in frames:
-        sizes.append(len(frame) + sum(sizes[-1:]))
-    return sizes
 
 
 def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:
@@ -45595,22 +45578,10 @@ def values_of_answer(capture: Capture) -> Iterator[Json]:
 def holds_sign(value: Json, sign: Sign) -> bool:
     """Whether a value has all members of a sign."""
     for path, allowed in sign.items():
-        found = member(value, path)
+        found = walked(value, path)
         if found is None or (allowed and found not in allowed):
             return False
     return True
-
-
-def member(value: Json, path: str) -> Json:
-    """What a path such as data.0.object leads to; None where there is nothing."""
-    for name in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def host_of(
@@ -45622,9 +45593,9 @@ def host_of(
     if provider == "anthropic" and api == "messages":
         if any(map(capture.header, AWS_HEADERS)):
             return "bedrock", operation, "invoke"
-        if str(member(value, "id")).startswith(VERTEX_CLAUDE_ID):
+        if str(walked(value, "id")).startswith(VERTEX_CLAUDE_ID):
             provider = "vertex_ai"
-    if provider == "gemini" and any(member(value, path) is not None for path in VERTEX_MEMBERS):
+    if provider == "gemini" and any(walked(value, path) is not None for path in VERTEX_MEMBERS):
         provider = "vertex_ai"
     return provider, operation, api
 
@@ -45650,7 +45621,7 @@ NOBODYS_FORM = (
 def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
     """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
     if find.capture is None:
-        return Made("", reason=find.reason or "holds nothing that was answered")
+        return Made("", reason=find.reason)
     try:
         check_status(find.capture.status, keeps_errors)
         check_json(find.capture)
@@ -45979,7 +45950,7 @@ class Import:
                     raise Unusable("there is nothing in it that can be imported")
             except Unusable as error:
                 self.bad += 1
-                self.lines.append(f"{told_path(word)}: {error}")
+                self.lines.append(f"{without_keys(word)}: {error}")
         self.save_fixtures()
         if any(found.has_turns for _, found in self.fixtures):
             self.lines.append(EXACT_TURNS)
@@ -45991,7 +45962,7 @@ class Import:
         try:
             is_used = self.take_content(source, content_of_source(source.path))
         except Unusable as error:
-            self.lines.append(f"{told_path(source.path)}: {error}")
+            self.lines.append(f"{without_keys(source.path)}: {error}")
             is_used = False
         self.bad += not (is_used or source.found)
         return is_used
@@ -46014,9 +45985,7 @@ class Import:
         unused: List[str] = []
         others = 0
         for find in finds:
-            made = Made("", reason=find.reason)
-            if not find.reason:
-                made = made_of_find(find, self.keeps_errors)
+            made = made_of_find(find, self.keeps_errors)
             file, reason = "", made.reason
             if not reason:
                 file, reason = self.folder.placed(made)
@@ -46034,7 +46003,7 @@ class Import:
             else:
                 unused.append(f"{place}: {reason}")
         count = len(saved) + len(unused)
-        told = f"{told_path(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
+        told = f"{without_keys(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
         if others:
             told += f", and {counted_as(others, 'other')} that no provider has to do with"
         self.lines.append(told)
@@ -46057,7 +46026,7 @@ class Import:
         """Write the mocks of fixtures, those of a file into one, so that their order stays."""
         names = ordered_names([source.name for source, _ in self.fixtures])
         for name, (source, found) in zip(names, self.fixtures):
-            path = told_path(source.path)
+            path = without_keys(source.path)
             count = found.used + len(found.unusable)
             self.lines.append(f"{path}: {found.used} of {counted_as(count, 'fixture')} of aimock")
             if found.mocks:
@@ -46131,11 +46100,6 @@ def has_content(path: str, data: bytes) -> bool:
             return file.read(len(data) + 1) == data
     except OSError:
         return False
-
-
-def told_path(path: str) -> str:
-    """A path for a message."""
-    return without_keys(path)
 
 
 def ordered_names(names: Sequence[str]) -> List[str]:

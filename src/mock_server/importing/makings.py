@@ -30,7 +30,7 @@ NOBODYS_FORM = (
 def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
     """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
     if find.capture is None:
-        return Made("", reason=find.reason or "holds nothing that was answered")
+        return Made("", reason=find.reason)
     try:
         check_status(find.capture.status, keeps_errors)
         check_json(find.capture)

@@ -21,7 +21,7 @@ from ..mocks.recordings import MockNode, ReadFile
 from ..mocks.stream_texts import STREAM_TYPES, TEXT_CUTS, framing_of_answer
 from ..outcomes import Original, Raw, Recorded
 from ..records import record
-from ..values import Call
+from ..values import ISSUING, Call
 from .captures import Capture
 from .matches import match_of
 from .names import name_of
@@ -29,8 +29,6 @@ from .rhythm import times_file, times_of
 from .scrubbing import Scrubber, kept_headers, own_secrets
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
-
-ISSUING = ("token", "metadata")  # operations of token endpoints
 
 JSON_TYPES = ("application/json", "text/json")
 

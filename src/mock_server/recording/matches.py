@@ -7,6 +7,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
 from ..histories import conversation_in, history_of, speaker_of
+from ..http import WITH_BODY
 from ..jsons import compact, within
 from ..limits import Json
 from ..mocks.silence import PROMPTED
@@ -29,7 +30,6 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     "vertex_ai models": ("pageToken",),
     f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
 }
-BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 UNASKED_QUERY = frozenset(("api-version", "key"))
 
 
@@ -81,7 +81,7 @@ def tell_path(asking: Asking) -> None:
     tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
-    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
         tell_text_or_list(asking)
 
 

@@ -7,16 +7,16 @@ from typing import FrozenSet, Iterable, List, Optional, Set, Tuple
 from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
-from ..http import ABSOLUTE, masked_target
+from ..http import ABSOLUTE, WITH_BODY, masked_target
 from ..keys import without_keys
 from ..limits import DIALECTS, Headers
 from ..option_kinds import name_and_url
 from ..records import found_once, record
-from ..values import AsSent, Request
+from ..values import ISSUING, AsSent, Request
 
 OTHER_NAME = "other"  # paths of no provider
 # What only this server has: its own identities, and the picture of its own address.
-ANSWERED_HERE = frozenset(("token", "metadata", "picture"))
+ANSWERED_HERE = ISSUING | {"picture"}
 
 # What is said of one connection and not of what goes through it (RFC 9110, 7.6.1); and Expect, for
 # the body is there already.
@@ -24,7 +24,6 @@ ONE_HOP = frozenset(
     ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect")
 )
 UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a recording undoes
-WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests say a length in any case
 # Of an answer: what is said of it anew, and another way to the provider.
 SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
 SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))

@@ -41324,6 +41324,16 @@ class Exchanged:
             return Response(incoming.status, headers, frames=(), may_gzip=False)
         return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
 
+    def kept(self, taken: Taken) -> Tuple[str, str]:
+        """Save the exchange; the name of the mock's file, or why there is none."""
+        recorder, passage = self.forwarder.recorder, self.passage
+        try:
+            return recorder.keep(passage.wire, passage.call, taken.capture(passage.call))
+        except Exception as error:  # noqa: BLE001  a bug must cost one recording, and no answer
+            why = f"internal error: {type(error).__name__}"
+            self.forwarder.say(f"{passage.forwarded.url} was not recorded: {why}")
+            return "", why
+
     def keep(self, taken: Taken) -> None:
         """Have the exchange recorded, if it may be."""
         passage, forwarder = self.passage, self.forwarder
@@ -41335,8 +41345,7 @@ class Exchanged:
             why = "its TLS ended without a goodbye, so that it may be half an answer"
         name = ""
         if not why:
-            capture = taken.capture(passage.call)
-            name, why = forwarder.recorder.keep(passage.wire, passage.call, capture)
+            name, why = self.kept(taken)
         passage.forwarded.recorded, passage.forwarded.reason = name, why
         forwarder.count(passage.forwarded)
         if passage.is_left:  # the log has had its line

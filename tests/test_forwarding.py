@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 from clients import PATIENCE, STREAMING, Raw, chat, fetch, post, wait_until
 
+import mock_server as m
 from mock_server import MockServer
 
 CHAT = "/v1/chat/completions"
@@ -332,7 +333,8 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
     ):
         server = pair.to(upstream)
         assert server.core.forwarder
-        server.core.forwarder.silent_seconds = 0.05
+        if status == 504:
+            server.core.forwarder.silent_seconds = 0.05
         found, body = fetch(
             server.port, "POST", CHAT + "?key=AIzaSy0", post().partition(b"\r\n\r\n")[2]
         )
@@ -356,7 +358,56 @@ def test_where_an_answer_breaks_off_its_client_sees_that(pair: Pair) -> None:
         assert client.file.read() == b""
         wait_until(lambda server=server: server.requests[-1]["ended"] == "fault")
         assert forwarded(server)["reason"]
+        assert "internal error" not in json.dumps(server.requests)
     assert pair.saved == []
+
+
+def test_a_bug_costs_the_recording_and_not_the_answer(pair: Pair) -> None:
+    def keep(*given: Any) -> Any:
+        raise ZeroDivisionError("sk-secret")
+
+    for answer, asked in ((WHOLE, post()), (EVENTS + b"1\r\na\r\n0\r\n\r\n", post(STREAMING))):
+        server = pair.to(says(answer))
+        assert server.core.forwarder
+        server.core.forwarder.recorder.keep = keep  # type: ignore[method-assign]
+        client = pair.client(server).send(asked)
+        assert client.response()[0] == 200
+        wait_until(lambda server=server: server.requests[-1]["ended"] == "complete")
+        assert forwarded(server)["reason"] == "internal error: ZeroDivisionError"
+
+
+def test_no_connection_is_told_by_what_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, status, told in (
+        (socket.timeout("timed out"), 504, "nobody accepted the connection within 3 s"),
+        (OSError(101, "Network is unreachable"), 502, "no connection: Network is unreachable"),
+    ):
+
+        def connect(sock: socket.socket, where: Any, error: OSError = error) -> None:
+            raise error
+
+        link = m.Link(m.Upstream("openai", "http://a"), 3, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "connect", connect)
+            with pytest.raises(m.Unanswered, match=told) as found:
+                link.reach([(socket.AF_INET, ("127.0.0.1", 9))])
+        assert found.value.status == status
+
+
+def test_what_could_not_be_sent_whole_may_have_an_answer_all_the_same() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(WHOLE)
+        theirs.close()
+        link = m.Link(m.Upstream("openai", "http://a"), 1, 1)
+        link.hold(ours)
+        unsent = link.send(b"a" * 1_000_000)
+        assert isinstance(unsent, OSError) and link.receive() == WHOLE
+        link.cut()
+        exchange = m.Exchanged.__new__(m.Exchanged)
+        exchange.link = link
+        for error, told in ((unsent, "it took only some of the request"), (None, "was cut")):
+            with pytest.raises(m.Unanswered, match=told):
+                exchange.read(error)
 
 
 def test_a_server_that_is_its_own_upstream_says_so(pair: Pair) -> None:
@@ -400,6 +451,36 @@ def test_over_tls_an_authority_is_trusted_that_is_named(pair: Pair, tmp_path: Pa
     server = pair.to(pair.server().url.replace("http", "https"))
     status, body = chat(server.port, "Ho")
     assert (status, b"its URL begins with http://" in body) == (502, True), body
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl program")
+def test_half_an_answer_over_tls_is_not_recorded(pair: Pair, tmp_path: Path) -> None:
+    provider = pair.server(tls=True)
+    authority = tmp_path / "ca.pem"
+    authority.write_text(provider.tls_cert)
+    assert provider.core.tls
+    provider.core.tls.set_alpn_protocols(["h2", "http/1.1"])
+    spoken: List[Any] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk() -> None:
+        sock = provider.core.tls.wrap_socket(listener.accept()[0], server_side=True)
+        spoken.append(sock.selected_alpn_protocol())
+        sock.recv(65536)
+        sock.sendall(OK + b"\r\n" + BODY)
+        sock.close()  # without a goodbye, as nothing tells the length
+
+    thread = threading.Thread(target=talk)
+    with listener:
+        thread.start()
+        port = listener.getsockname()[1]
+        server = pair.to(f"https://127.0.0.1:{port}", record_ca=str(authority))
+        client = pair.client(server).send(post())
+        assert client.response()[2] == BODY
+    thread.join(PATIENCE)
+    wait_until(lambda: server.requests[-1]["ended"] == "complete")
+    assert "its TLS ended without a goodbye" in forwarded(server)["reason"]
+    assert (spoken, pair.saved) == (["http/1.1"], [])
 
 
 def test_a_file_of_authorities_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> None:

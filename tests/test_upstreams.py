@@ -113,7 +113,14 @@ LINES: List[Tuple[str, bytes, List[str], List[str]]] = [
     (
         "GET",
         b"",
-        ["Host: me", "Connection: close, x-hop", "X-Hop: 1", "X-Mock-Session: s", "X-Mocked: 1"],
+        [
+            "Host: me",
+            "Connection: keep-alive, x-hop",
+            "X-Hop: 1",
+            "X-Mock-Session: s",
+            "X-Mocked: 1",
+        ]
+        + ["Keep-Alive: 5"],
         ["Host: up:81", "X-Mocked: 1"],
     ),
     ("GET", b"", ["A: b"], ["Host: up:81", "A: b"]),
@@ -161,6 +168,19 @@ def test_the_url_that_is_shown_has_no_key() -> None:
     assert "sk-" not in UP.shown("/base/sk-abcdefghijklmnopqrstuvwx/v1")
 
 
+def test_the_log_says_what_became_of_a_recording_where_the_answer_does_not() -> None:
+    for status, recorded, reason, told in (
+        (None, "", "", ""),
+        (None, "", "refused", ""),
+        (200, "", "", ""),
+        (200, "", "why", "(not recorded: why)"),
+        (200, "a.json", "", "(recorded as a.json)"),
+    ):
+        one = m.Forwarded("http://a/")
+        one.status, one.recorded, one.reason = status, recorded, reason
+        assert one.outcome() == told
+
+
 def test_an_answer_is_passed_on_without_what_is_said_anew_or_of_one_connection() -> None:
     headers = (
         *(("Content-Type", "a/b"), ("Set-Cookie", "1"), ("Set-Cookie", "2"), ("Date", "now")),
@@ -188,6 +208,7 @@ ANSWERS: List[Tuple[str, bytes, Any]] = [
         b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 X\r\nA: b\r\n\r\n" + CHUNKED + b"0\r\n\r\n",
         (200, b""),
     ),
+    ("GET", CHUNKED + b"1\r\nc\r\n0\r\n\r\nmore", (200, b"c")),
     ("HEAD", OK + b"Content-Length: 3\r\n\r\n", (200, b"")),
     ("GET", b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", (204, b"")),
     ("GET", b"HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n", (304, b"")),
@@ -227,6 +248,13 @@ def test_an_answer_is_read_in_whatever_pieces_it_comes(size: int) -> None:
             continue
         found = read(method, data, size)
         assert expected in found if isinstance(expected, str) else expected == found, data
+
+
+def test_the_headers_of_an_answer_are_as_they_came() -> None:
+    incoming = m.Incoming("GET")
+    incoming.feed(OK + b"A:  b \r\na: c\r\nD: e\r\n \tf\r\nContent-Length: 0\r\n\r\n")
+    told = (("A", "b"), ("a", "c"), ("D", "e f"), ("Content-Length", "0"))
+    assert (incoming.headers, incoming.values("a"), incoming.is_over) == (told, ["b", "c"], True)
 
 
 # --- codings, undone ---

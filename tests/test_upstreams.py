@@ -257,6 +257,22 @@ def test_the_headers_of_an_answer_are_as_they_came() -> None:
     assert (incoming.headers, incoming.values("a"), incoming.is_over) == (told, ["b", "c"], True)
 
 
+def test_an_answer_is_handed_on_as_it_comes_if_it_is_a_stream_or_long() -> None:
+    for lines, expected in (
+        (b"Content-Length: 262144\r\nContent-Type: application/json", False),
+        (b"Content-Length: 262145\r\nContent-Type: application/json", True),
+        (b"Content-Length: 9\r\nContent-Type: Text/Event-Stream; charset=utf-8", True),
+        (b"Content-Length: 0\r\nContent-Type: text/event-stream", False),
+        (b"Content-Length: 9", False),
+        (b"Transfer-Encoding: chunked\r\nContent-Type: application/json", True),
+        (b"A: b", True),
+    ):
+        exchange = m.Exchanged.__new__(m.Exchanged)
+        exchange.incoming = m.Incoming("POST")
+        exchange.incoming.feed(OK + lines + b"\r\n\r\n")
+        assert exchange.comes_in_pieces() is expected, lines
+
+
 # --- codings, undone ---
 
 TEXT = b"some text, " * 40

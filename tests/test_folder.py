@@ -147,7 +147,15 @@ def test_what_keeps_it_from_being_saved_is_said_once(
     def full(*given: Any, **named: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    before = files_in(tmp_path)
+    def full_for_mocks(path: str, *more: Any, **named: Any) -> int:
+        return full() or 0 if "mocks" in path else opened(path, *more, **named)
+
+    opened, before = os.open, files_in(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full_for_mocks)
+        assert "No space left" in saving.save(made("c"))
+    assert files_in(tmp_path) == before  # nor what the mock would have named
+    saving.folder.said.clear()
     for failing in (("link", "rename"), ("open",), ("mkdir",), ("makedirs",)):
         with monkeypatch.context() as patch:
             for name in failing:
@@ -155,7 +163,7 @@ def test_what_keeps_it_from_being_saved_is_said_once(
             reason = saving.save(made("c"))
         assert reason == f"recordings can't be saved in {tmp_path}: No space left on device"
         assert files_in(tmp_path) == before
-    assert saving.said[1:] == [f"{reason}; answers are passed on all the same"]
+    assert saving.said[2:] == [f"{reason}; answers are passed on all the same"]
 
 
 def test_where_there_are_no_links_and_no_locks_nothing_is_overwritten_either(

@@ -235,6 +235,7 @@ def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair
     assert fetch(server.port, "GET", "/@me/v1/files/a%2Fb?q=%2f&q") == (200, b"\xff\0\xfe")
     assert provider.requests[-1]["target"] == "/v1/files/a%2Fb?q=%2f&q"
     assert fetch(server.port, "HEAD", "/v1/files/a%2Fb") == (200, b"")
+    assert forwarded(server)["reason"] == "an answer to HEAD has no body"
     assert fetch(server.port, "OPTIONS", "/v1/files/a%2Fb")[0] == 200
     assert fetch(server.port, "GET", "/go") == (302, b"")
     assert fetch(server.port, "PUT", "/none", b"x") == (204, b"")
@@ -245,7 +246,8 @@ def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair
         "an answer of status 503 is never saved",
     ]
     assert fetch(server.port, "GET", "/")[1] == b'{"status":"healthy","service":"mock-provider"}'
-    assert len(provider.requests) == 6
+    assert fetch(server.port, "POST", "/health")[0] == 405  # which is no probe
+    assert len(provider.requests) == 7
     metrics = fetch(server.port, "GET", "/__mock__/metrics")[1].decode()
     for line in ('forwarded_total{status="200"} 3', 'forwarded_total{status="503"} 1'):
         assert f"mock_server_{line}\n" in metrics
@@ -297,6 +299,24 @@ def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None
     assert pair.upstream.requests == []
 
 
+def test_what_is_stored_here_is_not_asked_for_elsewhere_and_no_bytes_are_remembered(
+    pair: Pair,
+) -> None:
+    server = pair.to(says(WHOLE))
+    server.mock(match={"api": "responses"}, response={"text": "stored"})
+    body = json.dumps({"model": "m", "input": "Hi"}).encode()
+    stored = json.loads(fetch(server.port, "POST", "/v1/responses", body)[1])
+    status, found = fetch(server.port, "GET", f"/v1/responses/{stored['id']}")
+    assert (status, b"stored" in found, pair.upstream.requests) == (200, True, [])
+    assert fetch(server.port, "GET", "/v1/responses/resp_other") == (200, BODY)
+    # The path is OpenAI's, whatever is asked there.
+    url = pair.upstream.url
+    other = pair.to(pair.upstream, record=[f"openai={url}", "gemini=http://127.0.0.1:9"])
+    assert fetch(other.port, "PATCH", CHAT) == (200, BODY)
+    calls = [entry.asked.call for entry in server.core.journal.entries("")]
+    assert [call and call.request.raw for call in calls] == [None] * 3
+
+
 def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> None:
     server = pair.to(says(WHOLE))
     claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
@@ -343,6 +363,7 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
         url = server.core.settings.record[0].partition("=")[2] + CHAT + "?key=***"
         assert message.startswith(f"the request could not be forwarded to {url}")
         assert "AIza" not in json.dumps(server.requests)
+        assert sum(server.core.journal.counters.forwarded.values()) == 1
     assert pair.saved == []
 
 
@@ -508,11 +529,15 @@ def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
     provider = pair.server()
     provider.mock(response={"text": "one two three", "gate": True})
     server = pair.to(provider)
+    said: List[str] = []
+    assert server.core.forwarder
+    server.core.forwarder.say = said.append
     client = pair.client(server).send(post(STREAMING))
     client.until_event().close()
     wait_until(lambda: server.requests[-1]["ended"] == "client_closed")
     provider.release(provider.requests[-1]["id"], 99)
-    wait_until(lambda: pair.saved)
+    wait_until(lambda: pair.saved and said)
+    assert said[0].startswith(f"{pair.upstream.url}{CHAT}, whose client left (recorded as mocks/")
     assert chat(server.port, stream=True)[1].endswith(b"data: [DONE]\n\n")
     assert len(provider.requests) == 1
 
@@ -543,8 +568,10 @@ def test_a_client_that_does_not_wait_is_in_the_journal_and_its_answer_recorded(p
 def test_an_answer_that_is_not_recorded_is_not_read_on_for_nobody(pair: Pair) -> None:
     gone = threading.Event()
 
+    heads: List[bytes] = []
+
     def talk(sock: socket.socket) -> None:
-        sock.sendall(EVENTS.replace(b"\r\n\r\n", coding + b"\r\n\r\n"))
+        sock.sendall(heads[-1])
         try:
             while True:
                 sock.sendall(b"1\r\na\r\n")
@@ -556,6 +583,7 @@ def test_an_answer_that_is_not_recorded_is_not_read_on_for_nobody(pair: Pair) ->
         (b"", "its client left, and it did not end within 0 s"),
     ):
         gone.clear()
+        heads.append(EVENTS.replace(b"\r\n\r\n", coding + b"\r\n\r\n"))
         server = pair.to(talk)
         assert server.core.forwarder
         server.core.forwarder.left_seconds = 0.0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
+from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
@@ -257,6 +259,16 @@ def test_the_headers_of_an_answer_are_as_they_came() -> None:
     assert (incoming.headers, incoming.values("a"), incoming.is_over) == (told, ["b", "c"], True)
 
 
+def exchange_of(lines: bytes) -> Any:
+    """An exchange of which the head of the answer is there."""
+    exchange = m.Exchanged.__new__(m.Exchanged)
+    exchange.incoming = m.Incoming("POST")
+    exchange.incoming.feed(OK + lines + b"\r\n\r\n")
+    exchange.request = m.Request("POST", "/")
+    exchange.is_stream = True
+    return exchange
+
+
 def test_an_answer_is_handed_on_as_it_comes_if_it_is_a_stream_or_long() -> None:
     for lines, expected in (
         (b"Content-Length: 262144\r\nContent-Type: application/json", False),
@@ -267,10 +279,64 @@ def test_an_answer_is_handed_on_as_it_comes_if_it_is_a_stream_or_long() -> None:
         (b"Transfer-Encoding: chunked\r\nContent-Type: application/json", True),
         (b"A: b", True),
     ):
-        exchange = m.Exchanged.__new__(m.Exchanged)
-        exchange.incoming = m.Incoming("POST")
-        exchange.incoming.feed(OK + lines + b"\r\n\r\n")
-        assert exchange.comes_in_pieces() is expected, lines
+        assert exchange_of(lines).comes_in_pieces() is expected, lines
+
+
+def test_a_stream_is_cut_at_its_events_as_far_as_they_can_be_seen() -> None:
+    for lines, expected in (
+        (b"Content-Type: text/event-stream", True),
+        (b"Content-Type: text/event-stream\r\nContent-Encoding: gzip", False),
+        (b"Content-Type: application/x-ndjson", False),
+    ):
+        exchange, asked = exchange_of(lines), []  # type: Any, List[bool]
+        exchange.passage = SimpleNamespace(frames=asked.append)
+        exchange.response()
+        assert asked == [expected], lines
+    pieces = list(m.ended_events(b"a\n\nb\r\n\r\nc\r\rd"))
+    assert pieces == [b"a\n\n", b"b\r\n\r\n", b"c\r\r", b"d"]
+
+
+# --- what is kept ---
+
+
+def test_pieces_that_come_at_once_are_one_and_half_a_coding_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    incoming = m.Incoming("GET")
+    incoming.feed(OK + b"\r\n")
+    taken = m.Taken(incoming, 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", iter([1.0, 1.0004, 1.0008, 9.0]).__next__)
+        for piece in (b"a", b"b", b"", b"c", b"d"):
+            taken.add(piece)
+    taken.end()
+    told = [(one.seconds, one.size) for one in taken.arrivals]
+    assert (told, taken.why) == ([(1.0, 2), (1.0008, 3), (9.0, 4)], "")
+    incoming.headers = (("Content-Encoding", "gzip"),)
+    taken = m.Taken(incoming, 0.0)
+    taken.add(gzip.compress(TEXT)[:-4])
+    taken.end()
+    kept = (taken.why, bytes(taken.body), taken.arrivals)
+    assert kept == ("its gzip data ends too early", b"", [])
+
+
+def test_whoever_reads_mocks_is_told_of_each_that_is_saved() -> None:
+    saved: List[str] = []
+    kept: Any = SimpleNamespace(keep=lambda made: (made.mock, ""))
+    already: Any = SimpleNamespace(keep=lambda made: ("", m.ALREADY))
+    wire = m.other_like(m.DEFAULT_SHAPE)
+    request = m.Request("GET", "/x")
+    call = wire.read(request, {}, wire.body(request))
+    for folder, with_errors, status, number in (
+        (kept, False, 200, 1),
+        (already, False, 200, 0),
+        (kept, False, 404, 0),
+        (kept, True, 404, 1),
+    ):
+        saved.clear()
+        recorder = m.Recorder(folder, with_errors, lambda: saved.append(""))
+        name, why = recorder.keep(wire, call, m.Capture(request, status, (), b"x"))
+        assert (len(saved), bool(name)) == (number, bool(number)), why
 
 
 # --- codings, undone ---
@@ -290,6 +356,7 @@ CODED: List[Tuple[List[str], bytes, Any]] = [
     (["deflate"], zlib.compress(TEXT) + b"more", "bytes follow its deflate data"),
     (["br"], TEXT, 'its content coding "br" can\'t be undone'),
     (["gzip"] * 5, TEXT, "it has 5 content codings"),
+    (["gzip", "gzip"], gzip.compress(gzip.compress(b"") * 60_000), "it is longer than 1 MiB"),
     (["gzip"], gzip.compress(b"a" * 2_000_000), "it is longer than 1 MiB"),
     ([], b"a" * 2_000_000, "it is longer than 1 MiB"),
 ]

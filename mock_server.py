@@ -20801,6 +20801,14 @@ class Upstream:
             path = path[first.end() :]
         return self.parts.path + (path or "/") + mark + query
 
+    def repeated(self, target: str) -> str:
+        """What the URL's own path ends with and the rest of a target begins with, as /v1; empty if
+        it is nothing."""
+        own = self.parts.path
+        rest = target[len(own) :]
+        starts = [own[at:] for at, letter in enumerate(own) if letter == "/"]
+        return next((start for start in starts if rest.startswith(start + "/")), "")
+
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
@@ -20890,6 +20898,11 @@ class Upstreams:
 
     def __init__(self, given: Iterable[str]) -> None:
         self.by_name = {name: Upstream(name, url) for name, url in map(name_and_url, given)}
+
+    def told(self) -> str:
+        """All of them, for people."""
+        shown = [f"{one.name} from {one.shown(one.parts.path)}" for one in self.by_name.values()]
+        return ", ".join(shown)
 
     def of(self, wire: WireFormat) -> Optional[Upstream]:
         """Where requests to an API go; None if they are answered here.  A host with OpenAI's format
@@ -36508,6 +36521,7 @@ class MockFiles:
         self.loads = 0  # how often they were read
         self.round = -1  # of the loop, in which they were looked at last
         self.is_stale = False  # as it was seen then
+        self.is_expected = False  # whether somebody else has told what has changed
         self.next_look = 0.0  # of the monotonic clock
         self.last_request = 0.0
         self.look_work = 0.0  # seconds of the processor that the last look for changes took
@@ -36603,9 +36617,10 @@ class MockFiles:
         return not self.is_stale
 
     def look_now(self) -> None:
-        """Have the next request look for changes, however short ago somebody did."""
+        """Have the next request look for changes, however short ago somebody did; who has made them
+        tells of them, too."""
         with self.lock:  # a look that is under way may have been too early
-            self.is_stale = True
+            self.is_stale = self.is_expected = True
 
     def refresh(self) -> None:
         """Read the files again if one has changed."""
@@ -36613,7 +36628,7 @@ class MockFiles:
             if self.seen and self.look():
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
-            self.is_stale = False
+            self.is_stale = self.is_expected = False
 
     def look(self) -> bool:
         """Whether a file has changed."""
@@ -36632,7 +36647,7 @@ class MockFiles:
             for problem in problems:
                 self.say(f"mocks not reloaded, the previous ones stay: {problem}")
         is_new = before != [mock.canonical for mock in self.index.mocks]
-        if not problems and (self.problems or is_new):
+        if not problems and (self.problems or (is_new and not self.is_expected)):
             self.say(f"mocks reloaded: {len(self.index.mocks)}")
         self.problems = problems
 
@@ -40365,9 +40380,12 @@ def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
     if call.operation == OTHER:
         begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
     else:
-        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
+        provider = call.provider
+        if provider == DIALECTS[0]:  # of a host with OpenAI's format its own name
+            provider = call.dialect or provider
         model = slug(scrubber.text(call.model), MOST_OF_MODEL)
-        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
+        api = slug(call.api or call.operation, MOST_OF_API)
+        begun = [slug(provider, MOST_OF_PROVIDER), api, model]
     ending = []
     if call.turn:
         ending.append(f"turn-{min(call.turn, 9999)}")
@@ -41351,6 +41369,10 @@ class Exchanged:
         name = ""
         if not why:
             name, why = self.kept(taken)
+        twice = passage.upstream.repeated(passage.upstream.target(passage.sent))
+        if why and twice and self.incoming.status == 404:
+            told = f"{twice} is in the request's path and in --record {passage.upstream.name}=URL"
+            why = f"{told}: leave it out there; {why}"
         passage.forwarded.recorded, passage.forwarded.reason = name, why
         forwarder.count(passage.forwarded)
         if passage.is_left:  # the log has had its line
@@ -41406,11 +41428,16 @@ def forwarded_elsewhere(
     forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
 ) -> Optional[Work[Answered]]:
     """The same for a path that no provider has with this method; a probe asks this server."""
-    if brought.has_fault or (call.path in PROBES and call.method in ("GET", "HEAD")):
+    if brought.has_fault or is_probe(call):
         return None
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def is_probe(call: Call) -> bool:
+    """Whether a call asks for nothing but whether this server is there."""
+    return call.path in PROBES and call.method in ("GET", "HEAD")
 
 
 def come_back(passage: Passage) -> Answered:
@@ -41809,13 +41836,13 @@ def is_alike(miss: NearMiss) -> bool:
     return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
 
 
-def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+def with_more(refused: Refused, near: Sequence[NearMiss], hint: str) -> Refused:
     """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
-    what kept mocks from being read again."""
+    what else is to be said."""
     message = refused.message
     if near:
         message += f"; the closest mock is {near[0].sentence}"
-    message += not_reloaded
+    message += hint
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
@@ -41980,7 +42007,10 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            told = with_more(refused, near, session.not_reloaded)
+            hint = session.not_reloaded
+            if self.forwarder and not is_probe(call):
+                hint = f"; --record {OTHER_NAME}=URL would forward it{hint}"
+            told = with_more(refused, near, hint)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
@@ -48167,6 +48197,8 @@ examples:
   mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
   mock_server.py --check --data mine    what is wrong with those mocks
   mock_server.py --schema > mock.schema.json
+  mock_server.py 5001 --data mine --record openai=https://api.openai.com
+                                        forward what is new, and record it
   mock_server.py --import a.har --data mine   mocks of what a browser saw
 
 a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
@@ -48178,7 +48210,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
-at the path separator, flags take 1, 0, true or false."""
+at the path separator, RECORD at spaces; flags take 1, 0, true or false."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48542,6 +48574,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     if core.settings.strict:
         for doubt in refused_first(core.mocks.from_files):
             core.log.say(doubt)
+    if core.forwarder:
+        told = core.forwarder.upstreams.told()
+        core.log.say(f"what no mock matches is recorded in {core.settings.record_to}: {told}")
     is_silent = core.settings.fallback == "error" and not core.settings.record
     if not core.mocks.from_files and is_silent:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")

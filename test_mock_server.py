@@ -1253,16 +1253,21 @@ def test_the_mocks_of_the_readmes_questions_come_with_it() -> None:
     assert [json.loads(block) for block in blocks("json", HOW_DO_I)] == examples
 
 
-def test_the_readmes_links_lead_somewhere() -> None:
-    text = re.sub(r"```.+?```", "", README, flags=re.S)
-    titles = re.findall(r"^#+ (.+)$", text, re.M)
-    kept = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
-    assert len(set(kept)) == len(kept)
+def anchors(text: str) -> List[str]:
+    """What links to the chapters of a page end with."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"```.+?```", "", text, flags=re.S), re.M)
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/recording.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    text = re.sub(r"```.+?```", "", (HERE / page).read_text("utf-8"), flags=re.S)
+    assert len(set(anchors(text))) == len(anchors(text))
     for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in kept, target
-        else:
-            assert (HERE / target).exists(), target
+        name, _, anchor = target.partition("#")
+        path = (HERE / page).parent / name if name else HERE / page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path.read_text("utf-8")), target
 
 
 def test_the_readmes_curl_lines_get_the_same_with_any_credential_or_none(

@@ -168,6 +168,9 @@ def test_changed_mocks_and_their_files_count_at_the_next_request(folder: Any, cl
     assert edited.text(recorded, {"b.json": chat_of("changed")}) == "changed"
     edited.text(recorded, {"mocks/b.json": {"response": {"text": "x"}}})
     assert len(edited.mocks.from_files) == 2 and "mocks reloaded: 2" in edited.lines[-1]
+    edited.mocks.files.look_now()  # as a recording does, which the log tells of already
+    edited.text(recorded, {"mocks/c.json": {"response": {"text": "x"}}})
+    assert len(edited.mocks.from_files) == 3 and "mocks reloaded: 2" in edited.lines[-1]
 
 
 def test_a_broken_edit_changes_nothing_and_is_told_once(folder: Any, clock: Any) -> None:

@@ -322,6 +322,20 @@ def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> 
     claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
     status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
     assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
+    server = pair.to(says(WHOLE), record=["groq=http://a.example", "cohere=http://b.example"])
+    for path, is_told in (("/v1/files", True), ("/healthz", False)):
+        status, body = fetch(server.port, "GET", path)
+        assert (status, b"--record other=URL would forward it" in body) == (404, is_told), path
+
+
+def test_a_path_that_the_url_has_already_is_told_where_nothing_is_there(pair: Pair) -> None:
+    provider = pair.server()
+    for url, is_told in (("/v1", True), ("/api/v1", True), ("/api", False)):
+        server = pair.to(provider.url + url, record_to=str(pair.folder))
+        provider.mock(response={"error": {"kind": "not_found"}})
+        assert chat(server.port)[0] == 404
+        told = "/v1 is in the request's path and in --record openai=URL: leave it out there; "
+        assert forwarded(server)["reason"].startswith(told) is is_told, url
 
 
 # --- what goes wrong ---

@@ -328,6 +328,7 @@ KEY = "sk-" + "a1" * 20
         ({"turn": 2}, "openai-chat-gpt-4o-mini-hi-turn-2"),
         ({"turn": 1, "tool_result": ""}, "openai-chat-gpt-4o-mini-hi-turn-1-result"),
         ({"dialect": "mistral"}, "mistral-chat-gpt-4o-mini-hi"),
+        ({"provider": "vertex_ai", "dialect": "gemini"}, "vertex-ai-chat-gpt-4o-mini-hi"),
         ({"model": "../../etc/passwd"}, "openai-chat-etc-passwd-hi"),
         ({"model": "NUL"}, "openai-chat-nul-hi"),
         ({"model": "a/b:c\\d\x00e*?"}, "openai-chat-a-b-c-d-e-hi"),

@@ -34,10 +34,11 @@ from .outcomes import Outcome, Usually
 from .passing import (
     forwarded_elsewhere,
     forwarded_to,
+    is_probe,
     let_go_of_raw,
 )
 from .recording.forwarding import Forwarder
-from .recording.upstreams import ANSWERED_HERE
+from .recording.upstreams import ANSWERED_HERE, OTHER_NAME
 from .records import replace
 from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
@@ -190,7 +191,10 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            told = with_more(refused, near, session.not_reloaded)
+            hint = session.not_reloaded
+            if self.forwarder and not is_probe(call):
+                hint = f"; --record {OTHER_NAME}=URL would forward it{hint}"
+            told = with_more(refused, near, hint)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)

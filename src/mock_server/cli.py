@@ -312,6 +312,9 @@ def warn(core: Core, notes: Sequence[str]) -> None:
     if core.settings.strict:
         for doubt in refused_first(core.mocks.from_files):
             core.log.say(doubt)
+    if core.forwarder:
+        told = core.forwarder.upstreams.told()
+        core.log.say(f"what no mock matches is recorded in {core.settings.record_to}: {told}")
     is_silent = core.settings.fallback == "error" and not core.settings.record
     if not core.mocks.from_files and is_silent:
         core.log.say("no mocks: put them in mocks/ of a --data directory, or try --fallback echo")

@@ -64,11 +64,16 @@ def forwarded_elsewhere(
     forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
 ) -> Optional[Work[Answered]]:
     """The same for a path that no provider has with this method; a probe asks this server."""
-    if brought.has_fault or (call.path in PROBES and call.method in ("GET", "HEAD")):
+    if brought.has_fault or is_probe(call):
         return None
     owner = wire.shape if refused.status == UNKNOWN_METHOD else None
     upstream = forwarder.upstreams.of_other(call.path, owner)
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
+
+
+def is_probe(call: Call) -> bool:
+    """Whether a call asks for nothing but whether this server is there."""
+    return call.path in PROBES and call.method in ("GET", "HEAD")
 
 
 def come_back(passage: Passage) -> Answered:

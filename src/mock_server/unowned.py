@@ -27,13 +27,13 @@ def is_alike(miss: NearMiss) -> bool:
     return bool(miss.differences) and likeness(miss.differences[0]) > ALIKE
 
 
-def with_more(refused: Refused, near: Sequence[NearMiss], not_reloaded: str) -> Refused:
+def with_more(refused: Refused, near: Sequence[NearMiss], hint: str) -> Refused:
     """Why there is no answer on a path of no provider, with the mock that nearly had one, and with
-    what kept mocks from being read again."""
+    what else is to be said."""
     message = refused.message
     if near:
         message += f"; the closest mock is {near[0].sentence}"
-    message += not_reloaded
+    message += hint
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 

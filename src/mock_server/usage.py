@@ -28,6 +28,8 @@ examples:
   mock_server.py 5001 5002 --data mine  two upstreams, the mocks of mine/mocks/
   mock_server.py --check --data mine    what is wrong with those mocks
   mock_server.py --schema > mock.schema.json
+  mock_server.py 5001 --data mine --record openai=https://api.openai.com
+                                        forward what is new, and record it
   mock_server.py --import a.har --data mine   mocks of what a browser saw
 
 a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
@@ -39,7 +41,7 @@ a mock, one of an array in DIR/mocks/*.json; the first that matches answers:
             fault; and status, headers, delay, pace, keepalive, gzip, wire, gate
 
 Each option can also be set as MOCK_SERVER_<OPTION>; repeatable ones are split
-at the path separator, flags take 1, 0, true or false."""
+at the path separator, RECORD at spaces; flags take 1, 0, true or false."""
 
 
 def parser() -> argparse.ArgumentParser:

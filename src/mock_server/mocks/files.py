@@ -46,6 +46,7 @@ class MockFiles:
         self.loads = 0  # how often they were read
         self.round = -1  # of the loop, in which they were looked at last
         self.is_stale = False  # as it was seen then
+        self.is_expected = False  # whether somebody else has told what has changed
         self.next_look = 0.0  # of the monotonic clock
         self.last_request = 0.0
         self.look_work = 0.0  # seconds of the processor that the last look for changes took
@@ -141,9 +142,10 @@ class MockFiles:
         return not self.is_stale
 
     def look_now(self) -> None:
-        """Have the next request look for changes, however short ago somebody did."""
+        """Have the next request look for changes, however short ago somebody did; who has made them
+        tells of them, too."""
         with self.lock:  # a look that is under way may have been too early
-            self.is_stale = True
+            self.is_stale = self.is_expected = True
 
     def refresh(self) -> None:
         """Read the files again if one has changed."""
@@ -151,7 +153,7 @@ class MockFiles:
             if self.seen and self.look():
                 before = [mock.canonical for mock in self.index.mocks]
                 self.report(self.load(), before)
-            self.is_stale = False
+            self.is_stale = self.is_expected = False
 
     def look(self) -> bool:
         """Whether a file has changed."""
@@ -170,6 +172,6 @@ class MockFiles:
             for problem in problems:
                 self.say(f"mocks not reloaded, the previous ones stay: {problem}")
         is_new = before != [mock.canonical for mock in self.index.mocks]
-        if not problems and (self.problems or is_new):
+        if not problems and (self.problems or (is_new and not self.is_expected)):
             self.say(f"mocks reloaded: {len(self.index.mocks)}")
         self.problems = problems

@@ -263,6 +263,10 @@ class Exchanged:
         name = ""
         if not why:
             name, why = self.kept(taken)
+        twice = passage.upstream.repeated(passage.upstream.target(passage.sent))
+        if why and twice and self.incoming.status == 404:
+            told = f"{twice} is in the request's path and in --record {passage.upstream.name}=URL"
+            why = f"{told}: leave it out there; {why}"
         passage.forwarded.recorded, passage.forwarded.reason = name, why
         forwarder.count(passage.forwarded)
         if passage.is_left:  # the log has had its line

@@ -9,7 +9,7 @@ from typing import Mapping
 
 from ..formats.all import OTHER
 from ..jsons import sorted_compact, utf8
-from ..limits import Json
+from ..limits import DIALECTS, Json
 from ..values import Call
 from .scrubbing import Scrubber
 
@@ -26,9 +26,12 @@ def name_of(call: Call, match: Mapping[str, Json], scrubber: Scrubber) -> str:
     if call.operation == OTHER:
         begun = [OTHER, call.method, slug(scrubber.text(call.path), MOST_OF_TEXT)]
     else:
-        provider = slug(call.dialect or call.provider, MOST_OF_PROVIDER)
+        provider = call.provider
+        if provider == DIALECTS[0]:  # of a host with OpenAI's format its own name
+            provider = call.dialect or provider
         model = slug(scrubber.text(call.model), MOST_OF_MODEL)
-        begun = [provider, slug(call.api or call.operation, MOST_OF_API), model]
+        api = slug(call.api or call.operation, MOST_OF_API)
+        begun = [slug(provider, MOST_OF_PROVIDER), api, model]
     ending = []
     if call.turn:
         ending.append(f"turn-{min(call.turn, 9999)}")

@@ -74,6 +74,14 @@ class Upstream:
             path = path[first.end() :]
         return self.parts.path + (path or "/") + mark + query
 
+    def repeated(self, target: str) -> str:
+        """What the URL's own path ends with and the rest of a target begins with, as /v1; empty if
+        it is nothing."""
+        own = self.parts.path
+        rest = target[len(own) :]
+        starts = [own[at:] for at, letter in enumerate(own) if letter == "/"]
+        return next((start for start in starts if rest.startswith(start + "/")), "")
+
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
@@ -163,6 +171,11 @@ class Upstreams:
 
     def __init__(self, given: Iterable[str]) -> None:
         self.by_name = {name: Upstream(name, url) for name, url in map(name_and_url, given)}
+
+    def told(self) -> str:
+        """All of them, for people."""
+        shown = [f"{one.name} from {one.shown(one.parts.path)}" for one in self.by_name.values()]
+        return ", ".join(shown)
 
     def of(self, wire: WireFormat) -> Optional[Upstream]:
         """Where requests to an API go; None if they are answered here.  A host with OpenAI's format

@@ -40506,14 +40506,16 @@ class Keeping:
 
 def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an exchange, nothing secret in it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     match = match_of(wire, call, scrubber)
     if call.method == "HEAD":  # of which the answer has no body, and none for GET
         match["method"] = call.method
     return made_with(match, wire, call, capture, scrubber)
+
+
+def scrubber_of(capture: Capture) -> Scrubber:
+    """What takes secrets out of an exchange: those of its request, if that is known, too."""
+    return Scrubber(own_secrets(capture.request) if capture.request else ())
 
 
 def made_with(
@@ -45749,10 +45751,7 @@ def made_of_answer(capture: Capture) -> Made:
 
 def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     match: Dict[str, Json] = {"provider": call.provider}
     if call.operation == OTHER:
         match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}

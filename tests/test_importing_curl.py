@@ -245,12 +245,36 @@ def test_the_api_is_told_by_a_path_or_by_the_answer_itself() -> None:
         assert asked["stream"] == answered.call.stream
 
 
+def test_an_answer_alone_is_of_whoever_its_head_and_its_members_name() -> None:
+    claude = b'{"id": "msg_1", "type": "message", "content": []}'
+    chat = b'{"object": "chat.completion"}'
+    google = b'[{"candidates": []}\n,\r\n{"candidates": [], "createTime": "t"}\n]'
+    for header, body, expected in (
+        ("x", claude, "anthropic messages"),
+        ("x-amzn-RequestId", claude, "bedrock invoke"),
+        ("x", claude.replace(b"msg_", b"msg_vrtx_"), "vertex_ai messages"),
+        ("x", chat, "openai chat"),
+        ("apim-request-id", chat, "azure chat"),
+        ("x", b"[%s]" % chat, ""),
+        ("x", google, "gemini generateContent"),
+        ("x", google.replace(b"[]}", b'[], "createTime": "t"}'), "vertex_ai generateContent"),
+    ):
+        headers = (("Content-Type", "application/json"), (header, "1"))
+        capture = m.Capture(None, 200, headers, body)
+        wire = m.api_of(capture)
+        assert (wire and f"{wire.provider} {wire.api}" or "") == expected, body
+        assert m.is_streamed(capture) is (b"candidates" in body)
+
+
 def test_errors_are_kept_where_errors_are_wanted() -> None:
     data = b'{"error": {"message": "slow down", "type": "requests", "code": null}}'
     head = HEAD.replace(b"Content-Length: 82", b"retry-after: 3").replace(b"200 OK", b"429 Busy")
     (find,) = finds(head + data)
     assert "--record-errors" in m.made_of_find(find).reason
     made = m.made_of_find(find, keeps_errors=True)
+    # Of any of its APIs, behind all that asks for more.
+    assert json.loads(made.files[made.mock])["match"] == {"provider": "openai"}
+    assert made.name.startswith("zzz-any-")
     for stream in (False, True):
         response = replayed(made, any_text(stream))
         assert (response.status, bytes_of(response)) == (429, data)

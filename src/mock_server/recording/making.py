@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Tuple, Union
 
 from ..codings import content_type_in
 from ..errors import BadMock, http_phrase
@@ -97,14 +97,16 @@ class Keeping:
 
 def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an exchange, nothing secret in it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     match = match_of(wire, call, scrubber)
     if call.method == "HEAD":  # of which the answer has no body, and none for GET
         match["method"] = call.method
     return made_with(match, wire, call, capture, scrubber)
+
+
+def scrubber_of(capture: Capture) -> Scrubber:
+    """What takes secrets out of an exchange: those of its request, if that is known, too."""
+    return Scrubber(own_secrets(capture.request) if capture.request else ())
 
 
 def made_with(

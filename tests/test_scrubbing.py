@@ -45,6 +45,10 @@ def test_what_a_client_brings_is_known() -> None:
             {"authorization": "AWS4-HMAC-SHA256 " + signed},
             ["AKIAX/2026/us/bedrock/aws4_request", "0a1b2c", "AKIAX"],
         ),
+        (
+            {"authorization": 'Digest username="me", realm="all", uri="/v1", response="6629fae4"'},
+            ["6629fae4", "me"],
+        ),
         ({"x-amz-security-token": "IQoJb3"}, ["IQoJb3"]),
         ({"cookie": "a=first; b=second"}, ["second", "first"]),
         ({"openai-organization": "org-a", "openai-project": "proj_b"}, ["proj_b", "org-a"]),

@@ -2497,6 +2497,45 @@ def speaker_of(message: Json) -> str:
     return "assistant"
 
 
+def answers_in_one(messages: Sequence[Json]) -> List[Json]:
+    """Messages in which what Google's model said in pieces is one text: its clients send a streamed
+    answer back as it came, a part or even a message a chunk."""
+    found: List[Json] = []
+    for message in messages:
+        parts = parts_of_answer(message)
+        if not parts:
+            found.append(message)
+            continue
+        if found and parts_of_answer(found[-1]):
+            parts = [*found.pop()["parts"], *parts]
+        found.append({**message, "parts": texts_in_one(parts)})
+    return found
+
+
+def parts_of_answer(message: Json) -> List[Json]:
+    """The parts of what Google's model said."""
+    parts = within(message, "parts")
+    if isinstance(parts, list) and speaker_of(message) == "assistant":
+        return parts
+    return []
+
+
+def texts_in_one(parts: Sequence[Json]) -> List[Json]:
+    """Parts, with those that are nothing but texts and follow each other as one."""
+    found: List[Json] = []
+    for part in parts:
+        if found and is_text_alone(part) and is_text_alone(found[-1]):
+            found[-1] = {"text": found[-1]["text"] + part["text"]}
+        else:
+            found.append(part)
+    return found
+
+
+def is_text_alone(part: Json) -> bool:
+    """Whether a part of Google's is a text and nothing else."""
+    return isinstance(part, dict) and part.keys() == {"text"} and isinstance(part["text"], str)
+
+
 class Remembered:
     """What messages say, without what may change and mean nothing.  The id of a call is the number
     of the call, by which its result is known."""
@@ -2518,7 +2557,8 @@ class Remembered:
                 said[-1][1].extend(pieces)
             else:
                 said.append((speaker, pieces))
-        return [[speaker, run_together(pieces, speaker)] for speaker, pieces in said]
+        # Keys are looked for once all is together: they may be cut over pieces.
+        return [[speaker, keyless(run_together(pieces, speaker))] for speaker, pieces in said]
 
     def pieces(self, message: Json) -> Iterator[Json]:
         """The parts of a message, and what else it has."""
@@ -2575,7 +2615,7 @@ class Remembered:
         if isinstance(value, list):
             found = [self.member("", one) for one in value]
             return [one for one in found if not is_empty(one)]
-        return keyless(value)
+        return value
 
 
 def is_empty(value: Json) -> bool:
@@ -40221,7 +40261,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # OpenAI's own too: another host's answer to the same request is none of its.
+    if call.dialect == "openai" or call.dialect not in ("", call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -40301,7 +40342,8 @@ def replayed_history(asking: Asking) -> Optional[str]:
     client's own key is scrubbed, too."""
     _, messages = conversation_in(asking.call.body)
     replayed = [
-        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
+        for one in answers_in_one(messages)
     ]
     return history_of({"messages": replayed})
 
@@ -42356,7 +42398,10 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        return "".join([printable(told) + "\n" for told in request_lines(line)])
+        lines = request_lines(line)
+        if line.asked.forwarded:
+            lines = map(without_keys, lines)
+        return "".join([printable(told) + "\n" for told in lines])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
@@ -42438,7 +42483,8 @@ def json_line(value: Dict[str, Json]) -> str:
 
 
 def logged(entry: Entry) -> Dict[str, Json]:
-    """What a line of JSON says of a request, of all that the journal knows."""
+    """What a line of JSON says of a request, of all that the journal knows; of one that was
+    forwarded no more than its recording, which has no keys."""
     asked, sent = entry.asked, entry.sent
     known: Dict[str, Json] = {
         "time": timestamp(entry.moment),
@@ -42463,6 +42509,8 @@ def logged(entry: Entry) -> Dict[str, Json]:
     for name in ("model", "mock", "note"):
         if known[name]:
             known[name] = known[name][:TEXT_LIMIT]
+    if asked.forwarded:
+        return {name: Scrubber().value(value) for name, value in known.items()}
     return known
 
 

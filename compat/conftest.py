@@ -28,7 +28,19 @@ import sys
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Mapping, NamedTuple, Sequence, Set, Tuple
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -223,8 +235,11 @@ def free_port() -> str:
 
 
 @contextmanager
-def serving(*options: str, ports: Sequence[str] = ("0",)) -> Iterator[str]:
-    """A server process; the address of its first port.  It ends when its standard input closes."""
+def serving(
+    *options: str, ports: Sequence[str] = ("0",), errors: Optional[IO[str]] = None
+) -> Iterator[str]:
+    """A server process; the address of its first port.  It ends when its standard input closes.
+    What it logs, if an option says that it does, goes to `errors`."""
     command = [
         sys.executable,
         "-B",
@@ -235,7 +250,9 @@ def serving(*options: str, ports: Sequence[str] = ("0",)) -> Iterator[str]:
         "--exit-on-stdin-close",
         *options,
     ]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+    )
     assert process.stdin and process.stdout
     try:
         lines = [process.stdout.readline() for _ in ports]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 import openai
+from conftest import serving
 
 KEY = "sk-gateway"
 TEXT = "Hello — wörld <b> & more"
@@ -172,3 +173,20 @@ def streamed(client: openai.OpenAI, model: str, user: str) -> Heard:
         "".join(choice.finish_reason or "" for choice in choices),
         [chunk.usage for chunk in chunks if chunk.usage][-1],
     )
+
+
+def replayed(client: openai.OpenAI, model: str, server: str, port: str, folder: Path) -> None:
+    """That a gateway which asks a port tells a client the same whether the server is recorded there
+    or replayed: from then on the server is asked nothing."""
+    said: List[Any] = []
+    for options in (["--record", f"openai={server}"], []):
+        with serving("--data", str(folder), *options, ports=(port,)):
+            heard = [
+                hear(client, model, user)
+                for user in ("hello", "call")
+                for hear in (whole, streamed)
+            ]
+            said.append(heard)
+    assert said[0] == said[1]
+    assert [one.text for one in said[0][:2]] == [TEXT, TEXT]
+    assert len(asked_of(server, api="chat")) == len(said[0])

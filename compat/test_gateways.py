@@ -31,6 +31,7 @@ from gateways import (  # noqa: E402
     THOUGHTS,
     ask,
     asked_of,
+    replayed,
     running,
     service_account,
     streamed,
@@ -96,6 +97,7 @@ VERTEX = {
 }
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 PAINTED = {"message": {"images": [{"type": "image_url", "image_url": {"url": PICTURE}}]}}
+RECORDER = free_port()  # of the server that a test records with
 MOCKS: List[Any] = list(ANSWERS)
 MOCKS += [
     {"dialect": host, "match": {"user": f"{user} in {host}"}, "response": response}
@@ -158,6 +160,7 @@ class Config:
         """Whatever else there is."""
         for model in VERTEX:
             self.add(model, f"vertex_ai/{model}", **self.google)
+        self.add("recorded", "openai/m", api_base=f"http://127.0.0.1:{RECORDER}/v1")
         self.add("moderation", "openai/omni-moderation-latest", "/v1")
         self.add("ocr", "mistral/mistral-ocr-latest", "/mistral/v1")
         self.add("embed", "mistral/mistral-embed", "/mistral/v1")
@@ -592,3 +595,7 @@ def test_what_the_gateway_has_no_route_for_passes_as_it_is(gateway: Gateway, pat
     method = "GET" if body is None else "POST"
     status, found = told(gateway.url, method, "/through" + path, body)
     assert status == 200 and check(found)
+
+
+def test_what_the_gateway_asks_is_recorded_and_replayed(gateway: Gateway, tmp_path: Path) -> None:
+    replayed(gateway.client, "recorded", gateway.server, RECORDER, tmp_path)

@@ -25,6 +25,7 @@ from gateways import (  # noqa: E402
     THOUGHTS,
     ask,
     asked_of,
+    replayed,
     running,
     streamed,
     told,
@@ -218,3 +219,9 @@ def test_verdicts_and_tokens_pass_the_gateway(gateway: Gateway) -> None:
     body: Dict[str, Any] = {"model": "m", "prompt": "Hi there"}
     counted: Any = server.post("/proxy/tokenize", body=body, cast_to=object)
     assert counted["count"] == 2
+
+
+def test_what_the_gateway_asks_is_recorded_and_replayed(gateway: Gateway, tmp_path: Path) -> None:
+    port = free_port()
+    client = gateway._replace(server=f"http://127.0.0.1:{port}").client("openai", "/v1")
+    replayed(client, "m", gateway.server, port, tmp_path)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import threading
+from pathlib import Path
 from typing import Any, List
 
 import pytest
@@ -49,6 +50,19 @@ def test_a_request_is_a_line_in_the_log_without_its_credentials(capfd: Any, mode
     if mode == "json":
         found = json.loads(line)
         assert (found["status"], found["model"]) == (404, "gpt-4o-mini")
+
+
+@pytest.mark.parametrize("mode", ["text", "json"])
+def test_what_looks_like_a_key_is_not_in_the_line_of_what_is_forwarded(
+    capfd: Any, mode: str, tmp_path: Path
+) -> None:
+    key = "sk-proj-0123456789abcdefABCDEF"  # in the place of the model, and of what is refused
+    with MockServer(fallback="echo") as provider:
+        record = f"openai={provider.url}"
+        with MockServer(log=mode, record=record, record_to=str(tmp_path)) as server:
+            chat(server.port, model=key, tool_choice=key)
+    lines = capfd.readouterr().err
+    assert "recorded" in lines and "tool_choice" in lines and key not in lines
 
 
 @pytest.mark.parametrize("mode", ["text", "json"])

@@ -30,7 +30,7 @@ for (const name of ["HOME", "USERPROFILE", "APPDATA", "XDG_CONFIG_HOME"]) proces
 Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: "true", AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" });
 
 /** A data directory with these mocks. */
-function written(mocks) {
+export function written(mocks) {
   const data = mkdtempSync(join(folder, "data-"));
   mkdirSync(join(data, "mocks"));
   writeFileSync(join(data, "mocks", "compat.json"), JSON.stringify(mocks));
@@ -51,13 +51,17 @@ async function nothingRefused(url) {
   assert.deepEqual(violations.filter(({ rule }) => !(rule in BROKEN)), [], "what the real provider would refuse");
 }
 
-/** A server with these mocks, or with those it comes with, for the suite that asks for it.  It ends when its input closes. */
+/**
+ * A server with these mocks, or with those it comes with, for the suite that asks for it.  It ends when its input closes.
+ * An option that is only known once other servers run is a function.
+ */
 export function serving(mocks, ...options) {
   const server = { url: "" };
   let child, exited;
   before(async () => {
     const data = mocks ? ["--data", written(mocks)] : [];
-    child = spawn(PYTHON, ["-B", SCRIPT, "0", "--log", "off", "--exit-on-stdin-close", ...data, ...options],
+    const asked = options.map(option => typeof option === "function" ? option() : option);
+    child = spawn(PYTHON, ["-B", SCRIPT, "0", "--log", "off", "--exit-on-stdin-close", ...data, ...asked],
       { env: environment, stdio: ["pipe", "pipe", "inherit"] });
     exited = once(child, "exit");
     const { value: line } = await createInterface(child.stdout)[Symbol.asyncIterator]().next();

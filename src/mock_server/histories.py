@@ -114,6 +114,45 @@ def speaker_of(message: Json) -> str:
     return "assistant"
 
 
+def answers_in_one(messages: Sequence[Json]) -> List[Json]:
+    """Messages in which what Google's model said in pieces is one text: its clients send a streamed
+    answer back as it came, a part or even a message a chunk."""
+    found: List[Json] = []
+    for message in messages:
+        parts = parts_of_answer(message)
+        if not parts:
+            found.append(message)
+            continue
+        if found and parts_of_answer(found[-1]):
+            parts = [*found.pop()["parts"], *parts]
+        found.append({**message, "parts": texts_in_one(parts)})
+    return found
+
+
+def parts_of_answer(message: Json) -> List[Json]:
+    """The parts of what Google's model said."""
+    parts = within(message, "parts")
+    if isinstance(parts, list) and speaker_of(message) == "assistant":
+        return parts
+    return []
+
+
+def texts_in_one(parts: Sequence[Json]) -> List[Json]:
+    """Parts, with those that are nothing but texts and follow each other as one."""
+    found: List[Json] = []
+    for part in parts:
+        if found and is_text_alone(part) and is_text_alone(found[-1]):
+            found[-1] = {"text": found[-1]["text"] + part["text"]}
+        else:
+            found.append(part)
+    return found
+
+
+def is_text_alone(part: Json) -> bool:
+    """Whether a part of Google's is a text and nothing else."""
+    return isinstance(part, dict) and part.keys() == {"text"} and isinstance(part["text"], str)
+
+
 class Remembered:
     """What messages say, without what may change and mean nothing.  The id of a call is the number
     of the call, by which its result is known."""
@@ -135,7 +174,8 @@ class Remembered:
                 said[-1][1].extend(pieces)
             else:
                 said.append((speaker, pieces))
-        return [[speaker, run_together(pieces, speaker)] for speaker, pieces in said]
+        # Keys are looked for once all is together: they may be cut over pieces.
+        return [[speaker, keyless(run_together(pieces, speaker))] for speaker, pieces in said]
 
     def pieces(self, message: Json) -> Iterator[Json]:
         """The parts of a message, and what else it has."""
@@ -192,7 +232,7 @@ class Remembered:
         if isinstance(value, list):
             found = [self.member("", one) for one in value]
             return [one for one in found if not is_empty(one)]
-        return keyless(value)
+        return value
 
 
 def is_empty(value: Json) -> bool:

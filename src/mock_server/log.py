@@ -13,7 +13,9 @@ from typing import Dict, Iterator, List, Optional, TextIO, Tuple, Union
 
 from .entries import Entry
 from .ids import timestamp
+from .keys import without_keys
 from .limits import LOG_LINES, LOG_ROOM, Json
+from .recording.scrubbing import Scrubber
 from .violations import that_count
 
 LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
@@ -113,7 +115,10 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        return "".join([printable(told) + "\n" for told in request_lines(line)])
+        lines = request_lines(line)
+        if line.asked.forwarded:
+            lines = map(without_keys, lines)
+        return "".join([printable(told) + "\n" for told in lines])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
@@ -195,7 +200,8 @@ def json_line(value: Dict[str, Json]) -> str:
 
 
 def logged(entry: Entry) -> Dict[str, Json]:
-    """What a line of JSON says of a request, of all that the journal knows."""
+    """What a line of JSON says of a request, of all that the journal knows; of one that was
+    forwarded no more than its recording, which has no keys."""
     asked, sent = entry.asked, entry.sent
     known: Dict[str, Json] = {
         "time": timestamp(entry.moment),
@@ -220,6 +226,8 @@ def logged(entry: Entry) -> Dict[str, Json]:
     for name in ("model", "mock", "note"):
         if known[name]:
             known[name] = known[name][:TEXT_LIMIT]
+    if asked.forwarded:
+        return {name: Scrubber().value(value) for name, value in known.items()}
     return known
 
 

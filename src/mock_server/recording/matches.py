@@ -6,7 +6,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
-from ..histories import conversation_in, history_of, speaker_of
+from ..histories import answers_in_one, conversation_in, history_of, speaker_of
 from ..http import WITH_BODY
 from ..jsons import compact, within
 from ..limits import Json
@@ -52,7 +52,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    if call.dialect not in ("", "openai", call.provider):
+    # OpenAI's own too: another host's answer to the same request is none of its.
+    if call.dialect == "openai" or call.dialect not in ("", call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -132,7 +133,8 @@ def replayed_history(asking: Asking) -> Optional[str]:
     client's own key is scrubbed, too."""
     _, messages = conversation_in(asking.call.body)
     replayed = [
-        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one for one in messages
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
+        for one in answers_in_one(messages)
     ]
     return history_of({"messages": replayed})
 

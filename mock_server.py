@@ -1712,6 +1712,300 @@ def listed(value: Json) -> List[Json]:
     return [value]
 
 
+# === key_places ==============================================================
+# What is a key because of where it stands in a text: behind a name, in a sentence.
+
+# Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
+# bounded length: that takes linear time.
+
+
+Span = Tuple[int, int]  # the start and the end of a piece of a text
+
+
+@functools.lru_cache(maxsize=None)
+def ascii_pattern(text: str) -> "re.Pattern[str]":
+    """A regular expression, compiled when it is first needed: a server starts the sooner."""
+    return re.compile(text, re.ASCII)
+
+
+# --- words ---
+
+ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
+RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
+
+
+def word_begins(text: str, at: int) -> bool:
+    """Whether a word begins here, or something that was escaped once more ends before it."""
+    if not at:
+        return True
+    before = text[at - 1]
+    if before in "-_":
+        return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
+    if before not in ALPHANUMERIC:
+        return True
+    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
+
+
+LONG_RUN = r"[\w-]+"
+
+
+def looks_random(text: str, least: int = 20) -> bool:
+    """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
+    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
+        return False
+    longest = max(re.split("[_-]", text), key=len)
+    if len(longest) < 12 or longest.isdigit() or longest.isalpha():
+        return False
+    is_mixed = longest != longest.lower() and longest != longest.upper()
+    return is_mixed or len(longest) >= 16
+
+
+# --- names ---
+
+CREDENTIALS = frozenset(
+    (
+        *("apikey", "xapikey", "xgoogapikey", "accesskey", "secretkey", "secretaccesskey"),
+        *("privatekey", "privatekeyid", "authkey", "masterkey", "servicekey", "accountkey"),
+        *("sharedaccesskey", "signingkey", "encryptionkey", "subscriptionkey", "accesskeyid"),
+        *("accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken"),
+        *("bearertoken", "apitoken", "bottoken", "csrftoken", "xsrftoken", "devicetoken"),
+        *("authenticationtoken", "authorizationtoken", "webhooksecret", "personalaccesstoken"),
+        *("secret", "clientsecret", "apisecret", "appsecret", "sharedsecret", "consumersecret"),
+        *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
+        *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
+        *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
+        *("clientkeydata", "dbpass", "smtppass", "mailpass", "userpass"),
+    )
+)
+# What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
+KEY_ENDINGS = tuple(
+    sorted(CREDENTIALS - {"secret", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
+)
+IDENTITIES = frozenset(
+    (
+        *("organization", "organizationid", "organisation", "organisationid", "orgid"),
+        *("openaiorganization", "openaiproject", "anthropicorganizationid", "workspaceid"),
+        *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
+    )
+)
+BETWEEN_WORDS = r"[^A-Za-z0-9]+"
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_name(name: str) -> str:
+    """A name without hyphens, underscores and case."""
+    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
+
+
+@functools.lru_cache(maxsize=1024)
+def names_credential(name: str) -> bool:
+    """Whether what is called so is a credential, whatever it looks like."""
+    plain = plain_name(name)
+    return plain in CREDENTIALS or plain.endswith(KEY_ENDINGS)
+
+
+def names_request(name: str) -> bool:
+    """Whether what is called so is the id of one request."""
+    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
+
+
+def names_identity(name: str) -> bool:
+    """Whether what is called so may say whose an account is."""
+    return plain_name(name) in IDENTITIES
+
+
+IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
+SURE_IDENTITY = (
+    r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+)
+NAMES_OF_OTHERS = ("project", "organization", "organisation")  # a company's name has them, too
+PROSE = r"[^0-9=]*[A-Za-z]+ [A-Za-z]+ [^0-9=]*"
+
+
+def is_secret_member(name: str, value: str) -> bool:
+    """Whether the text of a member of an object must go for the name that it has."""
+    plain = plain_name(name)
+    if plain == "secret" and ascii_pattern(PROSE).fullmatch(value):
+        return False
+    if plain in ("cookie", "cookies"):  # what one bakes has none
+        return "=" in value or looks_random(value)
+    if names_credential(name):
+        return not is_named_itself(name, value)
+    if names_request(name):
+        return True
+    if plain in ("key", "token"):
+        return looks_random(value)
+    if plain == "auth":
+        return looks_random(value) or bool(decoded_pair(value))
+    if plain in NAMES_OF_OTHERS:
+        return looks_random(value) or bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
+    # "Red Cross" is no id.
+    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
+
+
+def is_named_itself(name: str, value: str) -> bool:
+    """Whether the value of a name is such a name again, as in `ACCESS_KEY = "AWS_ACCESS_KEY"`."""
+    own, named = plain_name(name), plain_name(value)
+    if own == named:
+        return True
+    if not ascii_pattern(r"[A-Za-z]+(?:_[A-Za-z]+)+").fullmatch(value):
+        return False
+    return own in named or (value.isupper() and names_credential(value))
+
+
+def decoded_pair(encoded: str) -> str:
+    """The user and the password in Base64; empty if there are none."""
+    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair if ":" in pair and pair.isprintable() else ""
+
+
+# --- values behind names ---
+
+# In lower case: the end of a name, what may stand between it and the value.
+SEPARATOR = (
+    r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?\]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
+)
+NAMED_VALUES = (
+    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
+    *("connectionstring", "connection_string", "signature", "credential"),
+    *("key-data", "_pass", '"auth'),  # whole, for they are in many words
+)
+PASSWORDS = ("password", "passwd", "pwd", "pass")  # what names of short secrets end with
+LEAST_SECRET, LEAST_PASSWORD = 8, 6  # characters of such a value that is not quoted
+VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
+REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
+NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
+LONGEST_NAME_OF_KEY = 60
+PLACEHOLDER = (
+    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
+    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
+    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
+    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
+    r"|arn:|https?:|aws4-hmac-sha256"
+)
+
+
+def named_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
+    found: List[Span] = []
+    for word in NAMED_VALUES:
+        if word not in lowered:
+            continue
+        last = 0
+        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
+            if match.end() < last:
+                continue
+            value = ascii_pattern(VALUE).match(text, match.end())
+            assert value
+            end = match.start() + len(word)
+            before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
+            name = before[len(before.rstrip(NAME_CHARACTERS)) :]
+            is_quoted = match.end(1) > 0 or text.startswith("</", value.end())
+            if is_named_key(name, value.group(), text, is_quoted, value.end()):
+                last = rest_of(text, value.end())
+                found.append((value.start(), last))
+    return found
+
+
+def rest_of(text: str, at: int) -> int:
+    """Where a value ends."""
+    match = ascii_pattern(REST_OF_VALUE).match(text, at)
+    assert match
+    return match.end()
+
+
+def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
+    """Whether the value of such a name is a key, and not a word about one."""
+    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
+        return False
+    plain = plain_name(name)
+    if plain == "auth":  # Docker's
+        return is_quoted and bool(decoded_pair(value))
+    if not names_credential(name):
+        return plain in ("key", "token") and looks_random(value)
+    if is_named_itself(name, value) or (plain == "pwd" and "/" in value):  # a directory
+        return False
+    after = text[end : end + 1]
+    if is_quoted:
+        return after in ('"', "'", "`", "\\", ";", "&", "", "<")
+    is_password = plain.endswith(PASSWORDS)
+    before = end - len(value) - len(name) - 2
+    if is_password and after == ";" and before >= 0 and text[before] == ";":
+        return True  # in a connection string
+    # Not a call, and neither a type nor a word of a sentence.
+    has_digit = any(letter.isdigit() for letter in value)
+    has_letter = any(letter.isalpha() for letter in value)
+    least = LEAST_PASSWORD if is_password else LEAST_SECRET
+    return after not in ("(", "[") and len(value) >= least and has_digit and has_letter
+
+
+# --- in sentences ---
+
+PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
+TOLD_KEY = r"[^\s\"'`<>,;]+"
+ABOUT_REQUEST = (
+    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
+)
+ABOUT_OWNER = (
+    r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
+    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
+)
+AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
+RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
+
+
+def told_keys(text: str, lowered: str) -> List[Span]:
+    """Where providers' own sentences name keys, requests and accounts."""
+    found: List[Span] = []
+    if "key: " in lowered or "key provided: " in lowered:
+        found += provided_keys(text, lowered)
+    if "request" in lowered:
+        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
+        found += (one.span(1) for one in told if has_digits(one.group(1)))
+    if "organi" in lowered or "project" in lowered:
+        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
+    if "projects/" in lowered or "subscriptions/" in lowered:
+        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
+    if "arn:aws" in lowered:
+        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
+    return found
+
+
+def provided_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys that were refused."""
+    found: List[Span] = []
+    last = 0
+    for match in ascii_pattern(PROVIDED).finditer(lowered):
+        value = ascii_pattern(TOLD_KEY).match(text, match.end())
+        if match.end() < last or not value:
+            continue
+        last = value.end()
+        told = value.group().rstrip(".)!?")
+        if is_told_key(told, "provided" in match.group()):
+            found.append((value.start(), value.start() + len(told)))
+    return found
+
+
+def is_told_key(value: str, is_provided: bool) -> bool:
+    """Whether what follows `API key:` is a key, hidden or not."""
+    shown = value.strip("*")
+    if not shown:
+        return False
+    return is_provided or "**" in value[:-2] or looks_random(shown)
+
+
+def has_digits(value: str) -> bool:
+    """Whether this is no word."""
+    is_id = value.startswith("req_") and not value.startswith("req_id")  # a variable's name
+    return is_id or any(letter.isdigit() for letter in value)
+
+
 # === secrets =================================================================
 # What is a credential, and how it is masked.  Touches nothing.
 
@@ -1801,248 +2095,13 @@ def scheme_key(value: str, schemes: Sequence[str]) -> str:
     return key.strip()
 
 
-# === key_places ==============================================================
-# What is a key because of where it stands in a text: behind a name, in a URL, in a sentence.
+# === key_lines ===============================================================
+# What is a key because of where it is sent or typed: a line of a head, a URL, a command.
 
-# Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
-# bounded length: that takes linear time.
-
-
-Span = Tuple[int, int]  # the start and the end of a piece of a text
+# Touches nothing; takes linear time, as `key_places` does.
 
 
-@functools.lru_cache(maxsize=None)
-def ascii_pattern(text: str) -> "re.Pattern[str]":
-    """A regular expression, compiled when it is first needed: a server starts the sooner."""
-    return re.compile(text, re.ASCII)
-
-
-# --- words ---
-
-ALPHANUMERIC = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-ESCAPE_BEFORE = r"(?:\\[nrtbf]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z"
-RANDOM_BEFORE = 24  # characters before a hyphen that may be random ones: then it is one of them
-
-
-def word_begins(text: str, at: int) -> bool:
-    """Whether a word begins here, or something that was escaped once more ends before it."""
-    if not at:
-        return True
-    before = text[at - 1]
-    if before in "-_":
-        return not looks_random(text[max(0, at - RANDOM_BEFORE) : at], RANDOM_BEFORE)
-    if before not in ALPHANUMERIC:
-        return True
-    return bool(ascii_pattern(ESCAPE_BEFORE).search(text, max(0, at - 6), at))
-
-
-LONG_RUN = r"[\w-]+"
-
-
-def looks_random(text: str, least: int = 20) -> bool:
-    """Whether a text is one long run of letters and digits, as keys are, and made up by nobody."""
-    if len(text) < least or not ascii_pattern(LONG_RUN).fullmatch(text):
-        return False
-    longest = max(re.split("[_-]", text), key=len)
-    if len(longest) < 12 or longest.isdigit() or longest.isalpha():
-        return False
-    is_mixed = longest != longest.lower() and longest != longest.upper()
-    return is_mixed or len(longest) >= 16
-
-
-# --- names ---
-
-CREDENTIALS = frozenset(
-    (
-        *("apikey", "xapikey", "xgoogapikey", "accesskey", "secretkey", "secretaccesskey"),
-        *("privatekey", "privatekeyid", "authkey", "masterkey", "servicekey", "accountkey"),
-        *("sharedaccesskey", "signingkey", "encryptionkey", "subscriptionkey", "accesskeyid"),
-        *("accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken", "securitytoken"),
-        *("bearertoken", "apitoken", "bottoken", "csrftoken", "xsrftoken", "devicetoken"),
-        *("authenticationtoken", "authorizationtoken", "webhooksecret", "personalaccesstoken"),
-        *("secret", "clientsecret", "apisecret", "appsecret", "sharedsecret", "consumersecret"),
-        *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
-        *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
-        *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
-    )
-)
-# What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
-KEY_ENDINGS = tuple(
-    sorted(CREDENTIALS - {"secret", "pwd", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
-)
-IDENTITIES = frozenset(
-    (
-        *("organization", "organizationid", "organisation", "organisationid", "orgid"),
-        *("openaiorganization", "openaiproject", "anthropicorganizationid", "workspaceid"),
-        *("project", "projectid", "projectnumber", "accountid", "tenantid", "subscriptionid"),
-    )
-)
-BETWEEN_WORDS = r"[^A-Za-z0-9]+"
-
-
-@functools.lru_cache(maxsize=1024)
-def plain_name(name: str) -> str:
-    """A name without hyphens, underscores and case."""
-    return ascii_pattern(BETWEEN_WORDS).sub("", name).lower()
-
-
-@functools.lru_cache(maxsize=1024)
-def names_credential(name: str) -> bool:
-    """Whether what is called so is a credential, whatever it looks like."""
-    plain = plain_name(name)
-    return plain in CREDENTIALS or plain.endswith(KEY_ENDINGS)
-
-
-def names_request(name: str) -> bool:
-    """Whether what is called so is the id of one request."""
-    return plain_name(name).endswith(("requestid", "correlationid", "invocationid"))
-
-
-def names_identity(name: str) -> bool:
-    """Whether what is called so may say whose an account is."""
-    return plain_name(name) in IDENTITIES
-
-
-IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
-SURE_IDENTITY = r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
-
-
-def is_secret_member(name: str, value: str) -> bool:
-    """Whether the text of a member of an object must go for the name that it has."""
-    if names_credential(name) or names_request(name):
-        return True
-    if plain_name(name) in ("key", "token", "auth"):
-        return looks_random(value)
-    if plain_name(name) == "project":
-        return bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
-    # "Red Cross" is no id.
-    return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
-
-
-# --- values behind names ---
-
-# In lower case: the end of a name, what may stand between it and the value.
-SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
-NAMED_VALUES = (
-    *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-    *("cookie", "connectionstring", "connection_string", "signature", "credential"),
-)
-VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
-REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
-NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
-LONGEST_NAME_OF_KEY = 60
-PLACEHOLDER = (
-    r"(?i)[\w-]{0,20}\.{3}|[\w-]{0,12}x{3}|\$|%|\{|<|\.\.|\*+\Z"
-    r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
-    r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
-    r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
-)
-
-
-def named_keys(text: str, lowered: str) -> List[Span]:
-    """Where there are keys behind a name that says so: `api_key=...`, `"password": "..."`."""
-    found: List[Span] = []
-    for word in NAMED_VALUES:
-        if word not in lowered:
-            continue
-        last = 0
-        for match in ascii_pattern(word + SEPARATOR).finditer(lowered):
-            if match.end() < last:
-                continue
-            value = ascii_pattern(VALUE).match(text, match.end())
-            assert value
-            end = match.start() + len(word)
-            before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
-            name = before[len(before.rstrip(NAME_CHARACTERS)) :]
-            if is_named_key(name, value.group(), text, match.end(1) > 0, value.end()):
-                last = rest_of(text, value.end())
-                found.append((value.start(), last))
-    return found
-
-
-def rest_of(text: str, at: int) -> int:
-    """Where a value ends."""
-    match = ascii_pattern(REST_OF_VALUE).match(text, at)
-    assert match
-    return match.end()
-
-
-def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) -> bool:
-    """Whether the value of such a name is a key, and not a word about one."""
-    if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
-        return False
-    if not names_credential(name):
-        return plain_name(name) in ("key", "token") and looks_random(value)
-    after = text[end : end + 1]
-    if is_quoted:
-        return after in ('"', "'", "`", "\\", ";", "&", "")
-    # Not a call, and neither a type nor a word of a sentence.
-    has_digit = any(letter.isdigit() for letter in value)
-    has_letter = any(letter.isalpha() for letter in value)
-    return after not in ("(", "[") and len(value) >= 8 and has_digit and has_letter
-
-
-# --- in sentences ---
-
-PROVIDED = r"key(?: provided)?: {0,2}[\"'`]?(?=\S)"
-TOLD_KEY = r"[^\s\"'`<>,;]+"
-ABOUT_REQUEST = (
-    r"request[ _-]?id(?:entifier)?(?: is)?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}(?=([\w-]{6,200}))"
-)
-ABOUT_OWNER = (
-    r"(?:organi[sz]ation|project)(?:[_ -]?(?:id|number))?[\"'`]?[:= ]{1,3}[\"'`(]{0,2}"
-    r"(?=((?:org|proj)[-_][\w-]{3,200}|[0-9]{6,20}(?![\w.-])))"
-)
-AWS_ACCOUNT = r"(?<=:)[0-9]{12}(?=:)"
-RESOURCE_OWNER = r"(?<=projects/)[0-9]{6,20}(?![\w-])|(?<=subscriptions/)[0-9a-f-]{36}"
-
-
-def told_keys(text: str, lowered: str) -> List[Span]:
-    """Where providers' own sentences name keys, requests and accounts."""
-    found: List[Span] = []
-    if "key: " in lowered or "key provided: " in lowered:
-        found += provided_keys(text, lowered)
-    if "request" in lowered:
-        told = ascii_pattern(ABOUT_REQUEST).finditer(lowered)
-        found += (one.span(1) for one in told if has_digits(one.group(1)))
-    if "organi" in lowered or "project" in lowered:
-        found += (one.span(1) for one in ascii_pattern(ABOUT_OWNER).finditer(lowered))
-    if "projects/" in lowered or "subscriptions/" in lowered:
-        found += (one.span() for one in ascii_pattern(RESOURCE_OWNER).finditer(lowered))
-    if "arn:aws" in lowered:
-        found += (one.span() for one in ascii_pattern(AWS_ACCOUNT).finditer(lowered))
-    return found
-
-
-def provided_keys(text: str, lowered: str) -> List[Span]:
-    """Where there are keys that were refused."""
-    found: List[Span] = []
-    last = 0
-    for match in ascii_pattern(PROVIDED).finditer(lowered):
-        value = ascii_pattern(TOLD_KEY).match(text, match.end())
-        if match.end() < last or not value:
-            continue
-        last = value.end()
-        told = value.group().rstrip(".)!?")
-        if is_told_key(told, "provided" in match.group()):
-            found.append((value.start(), value.start() + len(told)))
-    return found
-
-
-def is_told_key(value: str, is_provided: bool) -> bool:
-    """Whether what follows `API key:` is a key, hidden or not."""
-    shown = value.strip("*")
-    if not shown:
-        return False
-    return is_provided or "**" in value[:-2] or looks_random(shown)
-
-
-def has_digits(value: str) -> bool:
-    """Whether this is no word."""
-    return value.startswith("req_") or any(letter.isdigit() for letter in value)
-
-
-# --- in headers and URLs ---
+# --- bearers, and what is in URLs ---
 
 BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
 BEARER_REST = r"[\w.~+/=-]*"
@@ -2061,7 +2120,8 @@ def sent_keys(text: str, lowered: str) -> List[Span]:
             if is_bearer(value):
                 found.append(ended(text, match.end(), BEARER_REST))
     if "://" in text and "@" in text:
-        found += (one.span(1) for one in ascii_pattern(USERS).finditer(text))
+        users = ascii_pattern(USERS).finditer(text)
+        found += (one.span(1) for one in users if not is_example_user(one.group(1)))
         found += (
             one.span(1)
             for one in ascii_pattern(TOKEN_USERS).finditer(text)
@@ -2072,6 +2132,17 @@ def sent_keys(text: str, lowered: str) -> List[Span]:
             if is_query_secret(match.group(1), match.group(2)):
                 found.append(ended(text, match.end(), QUERY_REST))
     return found
+
+
+EXAMPLE_USER = r"(?i)(?:user(?:name)?|usr|login|name):(?:pass(?:word|wd)?|pwd?)|\*+:\*+"
+
+
+def is_example_user(pair: str) -> bool:
+    """Whether a user and a password stand for those of others, or are still to be put in."""
+    if ascii_pattern(EXAMPLE_USER).fullmatch(pair):
+        return True
+    password = pair.partition(":")[2]
+    return password[:1] in "{$%<[" or ascii_pattern(r"\*+").fullmatch(password) is not None
 
 
 def ended(text: str, start: int, rest: str) -> Span:
@@ -2095,6 +2166,114 @@ def is_query_secret(name: str, value: str) -> bool:
     return looks_random(value) and bool(SECRET.fullmatch(name))
 
 
+COOKIES = r"cookie2?\\{0,3}[\"'`]?[ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"'`]?(?=[\w.-]{1,60}=)"
+COOKIE = r"([\w.-]{1,60})=([^\s;,\"'`<>\\]*)(?:;[ \t]{0,2})?"
+COOKIE_ENDS = ("session", "sessionid", "sid", "sess", "token", "auth", "csrf", "jwt")
+ATTRIBUTES = frozenset(("path", "expires", "maxage", "domain", "samesite", "version"))
+MOST_COOKIES = 50  # of one header
+
+
+def cookies_sent(text: str, lowered: str) -> List[Span]:
+    """Where there are cookies in a head's line, their names aside."""
+    found: List[Span] = []
+    at = 0
+    for match in ascii_pattern(COOKIES).finditer(lowered):
+        if match.end() < at:
+            continue
+        at = match.end()
+        for _ in range(MOST_COOKIES):
+            one = ascii_pattern(COOKIE).match(text, at)
+            if not one:
+                break
+            if is_cookie(one.group(1), one.group(2)):
+                found.append(one.span(2))
+            at = one.end()
+    return found
+
+
+def is_cookie(name: str, value: str) -> bool:
+    """Whether this is the secret of a cookie, and no attribute of one."""
+    plain = plain_name(name)
+    if plain in ATTRIBUTES or ascii_pattern(PLACEHOLDER).match(value):
+        return False
+    if plain.endswith(COOKIE_ENDS):
+        return len(value) >= 3
+    return len(value) >= 16 or (len(value) >= 6 and has_digits(value))
+
+
+OPTION = (
+    r"(?<![\w-])--?([a-z-]{0,30}(?:key|token|secret|password|passwd))[ \t]{1,4}[\"']?"
+    r"(?=([^\s\"'`<>|;&]{8,400}))"
+)
+USER_OPTION = (
+    r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
+)
+# Of a netrc.
+LOGIN = r"login[ \t\n]{1,4}\S{1,100}[ \t\n]{1,4}password[ \t\n]{1,4}(?=([^\s\"'{}\\]{4,200}))"
+
+
+TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"
+
+
+def typed_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys in what is typed at a prompt, or read by programs in its place."""
+    found: List[Span] = []
+    if "--" in text:
+        for match in ascii_pattern(OPTION).finditer(lowered):
+            value = text[match.start(2) : match.end(2)]
+            is_word = ascii_pattern(PLACEHOLDER).match(value) or value.startswith("-")
+            if not is_word and is_option_secret(match.group(1), value):
+                found.append(ended(text, match.start(2), TYPED_REST))
+    if "curl" in lowered:
+        users = ascii_pattern(USER_OPTION).finditer(text)
+        starts = (one.start(1) for one in users if not is_example_user(one.group(1)))
+        found += (ended(text, start, TYPED_REST) for start in starts)
+    if "login" in lowered and "password" in lowered:
+        logins = ascii_pattern(LOGIN).finditer(lowered)
+        found += (ended(text, one.start(1), TYPED_REST) for one in logins)
+    return found
+
+
+def is_option_secret(name: str, value: str) -> bool:
+    """Whether what follows an option is a key, and not the next page or a file's name."""
+    if names_credential(name):
+        return has_digits(value)
+    return plain_name(name) in ("key", "token") and (looks_random(value) or value[:4] == "tok_")
+
+
+SIGNED = r"signature=(?=([0-9a-f]{64}))"
+SCHEMED = r"authorization[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"'`]?[a-z]{3,20} (?=([\w.~+/=-]{8,400}))"
+
+
+def authorized_keys(text: str, lowered: str) -> List[Span]:
+    """Where there are keys behind the scheme of a header, whatever that is."""
+    found: List[Span] = []
+    if "aws4-hmac-sha256" in lowered:
+        found += (one.span(1) for one in ascii_pattern(SIGNED).finditer(lowered))
+    for match in ascii_pattern(SCHEMED).finditer(lowered):
+        value = text[match.start(1) : match.end(1)]
+        is_word = value.isalpha() or "_" in value or ascii_pattern(PLACEHOLDER).match(value)
+        if has_digits(value) or not is_word:
+            found.append(ended(text, match.start(1), BEARER_REST))
+    return found
+
+
+# Parameters of a query that are as good as a credential, or say whose it is.
+SECRET_PARAMETERS = frozenset(
+    (
+        *("code", "session", "sessionid", "sid", "hmac", "ticket", "otp", "awsaccesskeyid"),
+        *("googleaccessid", "clientid", "appid"),
+    )
+)
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Whether a parameter of a query is kept nowhere."""
+    if SECRET.fullmatch(name) or names_credential(name) or names_identity(name):
+        return True
+    return plain_name(name) in SECRET_PARAMETERS
+
+
 # --- all of them ---
 
 
@@ -2103,7 +2282,12 @@ def placed_keys(text: str) -> List[Span]:
     lowered = text.lower()
     if len(lowered) != len(text):  # the one letter that becomes two
         lowered = text.replace("\u0130", "I").lower()
-    return named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)
+    found = named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)
+    if "cookie" in lowered:
+        found += cookies_sent(text, lowered)
+    if "authorization" in lowered:
+        found += authorized_keys(text, lowered)
+    return found + typed_keys(text, lowered)
 
 
 # === keys ====================================================================
@@ -2136,7 +2320,7 @@ RUNS_16 = (
     *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
     *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
 )
-IDS = ("org-", "org_", "proj_", "req_")
+IDS = ("org-", "org_", "proj_", "req_", "req_vrtx_")
 OTHERS = (
     # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
     # "sk-learn-based-classification" is none.
@@ -2151,9 +2335,10 @@ OTHERS = (
     ("xox", r"[a-z]-(?=[\w-]{10})"),
     ("xapp-", r"(?=[\w-]{10})"),
     # No keys, but whose they are, and of which request.
-    *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
+    *((begin, r"(?=[A-Za-z0-9]{16})(?=[A-Za-z]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
     ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
 )
+STANDS_FOR_ONE = r"(?i)your[-_]|x{8}"  # `sk-proj-your-key`, `sk-xxxxxxxx`
 RUN = r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*"
 DOTTED = r"[\w-]*(?:\.[\w-]+)*"
 BASE64 = r"[\w+/=-]*"
@@ -2171,6 +2356,13 @@ def kinds_of_keys() -> Tuple[Tuple[str, Tuple[KindOfKey, ...]], ...]:
     return tuple((sign, tuple(of_sign)) for sign, of_sign in found.items())
 
 
+# `-----BEGIN PRIVATE KEY` and the like in Base64, as in a kubeconfig.
+PACKED_PEM = (
+    *("LS0tLS1CRUdJTiBQUklWQVRFIEtFWS", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt"),
+    *("LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS", "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZ"),
+)
+
+
 def kinds() -> Iterator[KindOfKey]:
     """Keys that are known by what they begin with."""
     for begin in LETTERS_20:
@@ -2183,7 +2375,8 @@ def kinds() -> Iterator[KindOfKey]:
         yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
     yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
-    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
+    aws = ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-")
+    for begin in (*aws, *PACKED_PEM):
         yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
@@ -2279,6 +2472,8 @@ def beginning_keys(text: str, runs: str, kind: KindOfKey) -> List[Span]:
         start = match.start()
         if start < last or not word_begins(text, start):
             continue
+        if ascii_pattern(STANDS_FOR_ONE).match(text, match.end()):
+            continue
         last = run_end(rest, text, match.end())
         found.append((start, last))
     return found
@@ -2293,7 +2488,9 @@ def run_end(rest: str, text: str, at: int) -> int:
 
 # A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
 SHAPED = (
-    (":AA", r"[0-9]{8,10}:AA[\w-]{32,40}"),
+    (":AA", r"(?:bot)?[0-9]{8,10}:AA[\w-]{32,40}"),
+    ("hooks.slack.com", r"(?<=hooks\.slack\.com/services/)[\w/-]{20,}"),
+    ("/webhooks/", r"(?<=/webhooks/)[0-9]{16,20}/[\w-]{60,}"),
     ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}"),
     ("Q~", r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),
 )
@@ -2362,32 +2559,35 @@ PEM_TAIL = r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 PEM_LINES = r"[\w+/=\s\\:,-]*"
 
 
+LONGEST_PEM = 32 * 1024  # characters between its head and its tail
+PEM_DATA = r"[A-Za-z0-9+/=]{16,}"
+
+
 def private_keys(text: str) -> List[Span]:
     """Where there are private keys in PEM (RFC 7468)."""
     found: List[Span] = []
-    last = 0
-    has_tail = True
-    for match in ascii_pattern(PEM_HEAD).finditer(text):
-        if match.start() < last:
+    heads = list(ascii_pattern(PEM_HEAD).finditer(text))
+    ends = [*(match.start() for match in heads[1:]), len(text)]
+    for match, next_head in zip(heads, ends):
+        until = min(next_head, match.end() + LONGEST_PEM)
+        tail = ascii_pattern(PEM_TAIL).search(text, match.end(), until)
+        if tail and is_key_data(text[match.end() : tail.start()]):
+            found.append((match.start(), tail.end()))
             continue
-        tail = ascii_pattern(PEM_TAIL).search(text, match.end()) if has_tail else None
-        has_tail = tail is not None
-        last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
-        found.append((match.start(), last))
+        data = ascii_pattern(PEM_LINES).match(text, match.end(), until)
+        if data and is_key_data(data.group()):
+            found.append((match.start(), data.end()))
     return found
 
 
+def is_key_data(text: str) -> bool:
+    """Whether this is more of a key than a sentence about one."""
+    if len(ascii_pattern(r"[A-Za-z]+[ ,.]").findall(text)) <= 3:
+        return bool(ascii_pattern(r"\w{6}").search(text))
+    return sum(map(len, ascii_pattern(PEM_DATA).findall(text))) > len(text) // 2
+
+
 BASIC = r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))"
-
-
-def decoded_pair(encoded: str) -> str:
-    """The user and the password in Base64; empty if there are none."""
-    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return pair if ":" in pair and pair.isprintable() else ""
 
 
 # === histories ===============================================================
@@ -20198,6 +20398,10 @@ def compiled(node: Node, pattern: str) -> "re.Pattern[str]":
 # Matchers: what a mock asks of a call; a match is an empty list of differences.  Pure.
 
 
+ALL_OTHERS = "*"  # stands for the parameters of a query that are not named
+UNASKED_QUERY = frozenset(("api-version", "key"))  # of which no recording asks
+
+
 @record
 class Condition:
     """One thing that a mock asks of a call: `holds` of what `get` finds."""
@@ -20365,7 +20569,23 @@ def match_named(node: Node) -> List[Condition]:
     if key == "query" and node.is_a("a string"):
         node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
-    return [named_condition(key, name, inner) for name, inner in node.members()]
+    found = []
+    for name, inner in node.members():
+        if key == "query" and name == ALL_OTHERS and inner.value is None:
+            found.append(others_condition(frozenset(node.value)))
+        else:
+            found.append(named_condition(key, name, inner))
+    return found
+
+
+def others_condition(names: FrozenSet[str]) -> Condition:
+    """That a query has no parameters beside these, but for credentials and versions."""
+
+    def get(call: Call) -> Optional[str]:
+        told = [one for one in call.query if one not in names and one not in UNASKED_QUERY]
+        return ", ".join(one for one in told if not is_secret_parameter(one)) or None
+
+    return Condition(f"query.{ALL_OTHERS}", MISSING, get, is_none)
 
 
 def named_condition(key: str, name: str, node: Node) -> Condition:
@@ -20852,7 +21072,8 @@ class Upstream:
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
-        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+        masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
+        return without_keys(PARAMETER.sub(shown_parameter, masked))
 
     def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
         """Head and body of a request as it is sent there."""
@@ -20860,6 +21081,13 @@ class Upstream:
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def shown_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it is shown, what a `code` or a `session` is aside."""
+    before, name, value = match.groups()
+    is_hidden = not value.startswith(SCRUBBED) and is_secret_parameter(name)
+    return f"{before}{name}={SCRUBBED}" if is_hidden else match.group()
 
 
 def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:
@@ -21012,11 +21240,12 @@ class Passage(Gate):
 
     The thread that forwards it gives an answer, pieces of its body, and an end; the loop's thread
     takes them, and says when its client has left.  `ready` opens with the answer's head, with all
-    of it if it is whole, or with why there is none."""
+    of it if it is whole, or with why there is none.  `unread` says why it is not recorded, if that
+    is known before."""
 
-    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call) -> None:
+    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call, unread: str = "") -> None:
         super().__init__()
-        self.upstream, self.wire, self.call = upstream, wire, call
+        self.upstream, self.wire, self.call, self.unread = upstream, wire, call, unread
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
@@ -38848,7 +39077,7 @@ def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
 HTTP_BEGINNING = b"HTTP/1."
-SHOWN_BYTES = 40  # of what is no HTTP
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
 
@@ -38950,6 +39179,17 @@ class Incoming:
                 raise Unanswered(BAD_ANSWER, "the Content-Length of its answer is malformed")
             self.length = int(length)
         self.is_over = self.length == 0
+
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where the body ends."""
+        return self.length is None and not self.chunks
 
     def values(self, name: str) -> List[str]:
         """The items of a header, by its lower-case name."""
@@ -39605,8 +39845,8 @@ def kept_headers(headers: Headers) -> Headers:
 
 # Google's and Azure's ids of a request that a client makes up itself, and whose it is.
 OWNER_HEADER = re.compile(
-    r"(?:openai|anthropic|x-goog|x-google|x-portkey|groq)-.*"
-    r"(?:organi[sz]ation|project|workspace|account)(?:-?id)?"
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
 )
 SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
 QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
@@ -39618,13 +39858,14 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     found: List[str] = []
     for name, value in request.headers.items():
         if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
             found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
         elif SECRET.fullmatch(name):
             found += header_secrets(value)
         elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
             found.append(value.strip())
     for name, value in request.query.items():
-        if SECRET.fullmatch(name):
+        if is_secret_parameter(name):
             found += [
                 value,
                 value.partition("/")[0],
@@ -39658,6 +39899,9 @@ def header_secrets(value: str) -> List[str]:
 
 def sent_secrets(request: Request) -> Iterator[str]:
     """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
     if "urlencoded" in request.headers.get("content-type", ""):
         pairs = parse_qsl(request.body.decode("latin-1"))
         yield from (value for name, value in pairs if names_credential(name))
@@ -39872,6 +40116,11 @@ def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
         yield path, value
 
 
+def member_name(path: str) -> str:
+    """What the member is called that is at a path; in a list, what the list is called."""
+    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
+
+
 class Asking:
     """What is asked of requests like a call, so far."""
 
@@ -39911,6 +40160,8 @@ class Asking:
         if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
+            if is_secret_member(member_name(path), value):
+                return  # a short one is not known by itself
             value = self.matcher(value, longest)
         self.fields[path] = value
 
@@ -39919,13 +40170,17 @@ class Asking:
         for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
             self.leaf(inner, leaf, longest)
 
+    def is_whole(self, value: Json, name: str) -> bool:
+        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
+        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
+
     def whole(self, path: str) -> None:
         """Ask for what is at a place in the body, whatever that is."""
         value = walked(self.call.said, path)
         if not isinstance(value, (dict, list)):
             self.leaf(path, value)
         # An object of the body may have more members, so that an empty one asks for little.
-        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+        elif self.is_whole(value, member_name(path)):
             *outer, name = path.split(".")
             around = self.body
             for step in outer:
@@ -40240,16 +40495,17 @@ def is_told(path: str, leaf: Json) -> bool:
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.
+# Parameters that lead to another page of a list: without them it is the first.  Where nobody
+# knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
     "openai stored": ("after",),
     "azure stored": ("after",),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
-    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+    f" {OTHER}": (ALL_OTHERS,),
 }
-UNASKED_QUERY = frozenset(("api-version", "key"))
+SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
@@ -40271,8 +40527,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    # OpenAI's own too: another host's answer to the same request is none of its.
-    if call.dialect == "openai" or call.dialect not in ("", call.provider):
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -40298,11 +40554,26 @@ def tell_path(asking: Asking) -> None:
     if call.operation == OTHER:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
+        tell_no_more(asking)
     elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
         tell_text_or_list(asking)
+
+
+def tell_no_more(asking: Asking) -> None:
+    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
+    would change.  Not where something is left out, for that may be another one each time."""
+    call, said = asking.call, asking.call.said
+    if (
+        call.operation != OTHER
+        or call.request.form is not None
+        or asking.scrubber.value(said) != said
+    ):
+        return
+    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
+        asking.keys["body_sha256"] = call.body_sha256
 
 
 def tell_text_or_list(asking: Asking) -> None:
@@ -41114,6 +41385,10 @@ class Undoing:
 # What of an answer is kept while it passes, and whether it becomes a mock.  May ask the clock.
 
 
+EVENT_STREAM = "text/event-stream"
+LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+ENDS_OF_EVENTS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+LAST_OF_ALL = b"[DONE]"  # some leave out the blank line behind it
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
@@ -41152,6 +41427,12 @@ class Taken:
         except NotUndone as wrong:
             self.give_up(str(wrong))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended with its connection, in the middle of what it says."""
+        incoming = self.incoming
+        return incoming.ends_with_connection and is_half(incoming.content_type, bytes(self.body))
+
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
@@ -41163,6 +41444,22 @@ class Taken:
         incoming = self.incoming
         arrivals = tuple(self.arrivals)
         return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
+
+
+def is_half(content_type: str, body: bytes) -> bool:
+    """Whether a body of a type, without parameters, breaks off in the middle of what it says."""
+    told = body.rstrip()
+    if content_type == EVENT_STREAM:
+        return not (body.endswith(ENDS_OF_EVENTS) or told.endswith(LAST_OF_ALL))
+    if content_type in LINES_TYPES:
+        told = told.rpartition(b"\n")[2]
+    elif not is_json_type(content_type) or not content_type:
+        return False
+    try:
+        parse_json(told)
+    except ValueError:
+        return True
+    return False
 
 
 class Recorder:
@@ -41189,7 +41486,6 @@ class Recorder:
 # May touch threading and time.
 
 
-EVENT_STREAM = "text/event-stream"
 PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
 
 
@@ -41334,6 +41630,7 @@ class Exchanged:
         if is_stream:
             passage.answer(self.response())
         taken = Taken(incoming, began)
+        taken.why = passage.unread
         while True:
             taken.add(piece)
             if is_stream and piece:
@@ -41380,20 +41677,14 @@ class Exchanged:
         incoming = self.incoming
         if incoming.length is None or incoming.length > LONG:
             return True
-        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer."""
-        values = self.incoming.values("content-type")
-        return values[0].partition(";")[0].strip().lower() if values else ""
+        return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
     def response(self) -> Response:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
         if self.is_stream:
-            is_events = self.content_type == EVENT_STREAM
+            is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
             return Response(incoming.status, headers, frames=frames, may_gzip=False)
@@ -41420,6 +41711,8 @@ class Exchanged:
             why = "an answer to HEAD has no body"
         elif self.link.is_ragged:
             why = "its TLS ended without a goodbye, so that it may be half an answer"
+        elif not why and taken.is_cut:
+            why = "its connection ended, with no length told, in the middle of what it says"
         name = ""
         if not why:
             name, why = self.kept(taken)
@@ -41442,15 +41735,20 @@ UNKNOWN_METHOD = 405  # of a path that a provider has with another one
 
 
 def passed_on(
-    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+    forwarder: Forwarder,
+    upstream: Upstream,
+    wire: WireFormat,
+    call: Call,
+    brought: Brought,
+    unread: str = "",
 ) -> Work[Answered]:
-    """Work that gives the answer of an upstream.  Refused for what a request brings along that
-    has no effect on that."""
+    """Work that gives the answer of an upstream; `unread` says why it is not to be recorded.
+    Refused for what a request brings along that has no effect on that."""
     if brought.fields:
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
-    passage = Passage(upstream, wire, call)
+    passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
         yield Wanting(passage.ready, forwarder.turn_seconds)
@@ -41478,6 +41776,19 @@ def forwarded_to(
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
 
 
+def forwarded_unread(
+    forwarder: Forwarder, wire: WireFormat, call: Call, seed: int, why: str
+) -> Optional[Work[Answered]]:
+    """The same for a request that can't be read, so that no mock could be for its like."""
+    brought = brought_along(call, seed)
+    if brought.answer or brought.has_fault:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    told = Scrubber(own_secrets(call.request)).text(why)
+    unread = f"its request can't be read: {told}"
+    return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
+
+
 def forwarded_elsewhere(
     forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
 ) -> Optional[Work[Answered]]:
@@ -41492,6 +41803,26 @@ def forwarded_elsewhere(
 def is_probe(call: Call) -> bool:
     """Whether a call asks for nothing but whether this server is there."""
     return call.path in PROBES and call.method in ("GET", "HEAD")
+
+
+def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
+    """What would have a request forwarded that no mock matches, where others are."""
+    if not forwarder or wire.operation in ANSWERED_HERE:
+        return ""
+    told = f"; --record {wire.provider}=URL would forward it"
+    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
+    if wire.provider == DIALECTS[0] and hosts:
+        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
+    return told
+
+
+def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
+    """Why there is no answer on a path of no provider; where others are recorded, how it could be
+    forwarded."""
+    if not forwarder or refused.status == UNKNOWN_METHOD or path in PROBES:
+        return refused
+    message = f"{refused.message}; --record {OTHER_NAME}=URL would forward it"
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def come_back(passage: Passage) -> Answered:
@@ -42017,25 +42348,40 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
-            call = wire.read(request, params, self.body(wire, request))
+            try:
+                call = wire.read(request, params, self.body(wire, request))
+            except (BadField, Refused) as wrong:
+                return (yield from self.unread(wire, request, params, wrong, self.forwarder))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
-        except BadField as wrong:
-            return self.unread(wire, request, params, wrong)
+        except BadField as wrong:  # which an answer can't be made of
+            return (yield from self.unread(wire, request, params, wrong, None))
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
 
     def unread(
-        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
-    ) -> Answered:
-        """The error for a request with a field that can't be read: the server's own sentence, or
-        that of the rule that it breaks where what the provider refuses is refused."""
+        self,
+        wire: WireFormat,
+        request: Request,
+        params: Mapping[str, str],
+        wrong: Union[BadField, Refused],
+        forwarder: Optional[Forwarder],
+    ) -> Work[Answered]:
+        """Work that gives the answer to a request that can't be read: the rule's that it breaks,
+        where that is refused; the provider's, who may be able to; or the server's own."""
         call = wire.begun(request, params)
-        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
-        if self.settings.strict and that_count(call.violations):
-            return against_rules(wire, call, Delivery())
+        if isinstance(wrong, BadField):
+            call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+            if self.settings.strict and that_count(call.violations):
+                return against_rules(wire, call, Delivery())
+        if forwarder:
+            sent = forwarded_unread(forwarder, wire, call, self.settings.seed, str(wrong))
+            if sent:
+                return (yield from sent)
+        if isinstance(wrong, Refused):
+            raise wrong
         return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
@@ -42061,10 +42407,8 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            hint = session.not_reloaded
-            if self.forwarder and not is_probe(call):
-                hint = f"; --record {OTHER_NAME}=URL would forward it{hint}"
-            told = with_more(refused, near, hint)
+            told = with_more(refused, near, session.not_reloaded)
+            told = with_a_way(self.forwarder, told, request.path)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
@@ -42261,9 +42605,7 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        hint = session.hint
-        if self.forwarder and wire.operation not in ANSWERED_HERE:
-            hint += f"; --record {wire.provider}=URL would forward it"
+        hint = session.hint + way_of(self.forwarder, wire)
         missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]
@@ -42408,16 +42750,13 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        lines = request_lines(line)
-        if line.asked.forwarded:
-            lines = map(without_keys, lines)
-        return "".join([printable(told) + "\n" for told in lines])
+        return "".join([printable(told) + "\n" for told in request_lines(line)])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
         if self.mode == "json":
-            return json_line({"time": timestamp(moment), "message": message})
-        return printable(message) + "\n"
+            return json_line({"time": timestamp(moment), "message": without_keys(message)})
+        return printable(without_keys(message)) + "\n"
 
     def write(self, lines: List[str]) -> None:
         """Write lines, and how many were not."""
@@ -42511,17 +42850,26 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
         "ended": entry.ended,
-        "violations": [one.json() for one in asked.violations],
+        "violations": [unkeyed_values(one.json()) for one in asked.violations],
         "note": asked.note,
         "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
-    for name in ("model", "mock", "note"):
+    for name in ("path", "session", "model", "mock", "note"):
         if known[name]:
-            known[name] = known[name][:TEXT_LIMIT]
-    if asked.forwarded:
-        return {name: Scrubber().value(value) for name, value in known.items()}
+            known[name] = loggable(known[name])
     return known
+
+
+@functools.lru_cache(maxsize=256)
+def loggable(text: str) -> str:
+    """What a request names, as it may stand in the log: the same words come over and over."""
+    return without_keys(text)[:TEXT_LIMIT]
+
+
+def unkeyed_values(told: Dict[str, Json]) -> Dict[str, Json]:
+    """The texts of an object without keys: places and messages name what was sent."""
+    return {name: without_keys(one) if isinstance(one, str) else one for name, one in told.items()}
 
 
 def printable(text: str) -> str:
@@ -42543,7 +42891,7 @@ def request_lines(entry: Entry) -> Iterator[str]:
     if len(violations) > 1:
         others = ", ".join(one.rule for one in violations if one is not first)
         told = f"{told[:TEXT_LIMIT]} (and {others})"
-    yield told[: 2 * TEXT_LIMIT]
+    yield without_keys(told)[: 2 * TEXT_LIMIT]
 
 
 def request_line(entry: Entry) -> str:
@@ -42552,6 +42900,7 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
+    path = loggable(path)
     status = str(entry.status or "-")
     words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
@@ -42563,10 +42912,10 @@ def request_line(entry: Entry) -> str:
     if asked.call:
         if asked.call.dialect not in ("", asked.provider):
             words[-1] += f"/{asked.call.dialect}"
-        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
+        words += [asked.call.api, loggable(asked.call.model)]
     if asked.mock:
-        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
-    words.append(asked.note[:TEXT_LIMIT])
+        words.append(f'"{loggable(asked.mock)}"')
+    words.append(loggable(asked.note))
     if asked.forwarded:
         words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)
@@ -46720,7 +47069,10 @@ MATCH_ROWS: Rows = {
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
-    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "query": (
+        NAMED_MATCHERS,
+        "Query parameters by name; null for absent; * of null for no others.",
+    ),
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),
@@ -48387,6 +48739,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_together(values, spelled)
     check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
+        values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
     return values
 
@@ -48465,13 +48818,25 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    """The data directories asked for; else the usual one, if it is there."""
     if options["data"]:
         return list(options["data"])
+    found = usual_directory()
+    return [found] if os.path.isdir(found) else []
+
+
+def usual_directory() -> str:
+    """data/ beside the script or, for a module, right here."""
     found = "data"
     if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
         found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
-    return [found] if os.path.isdir(found) else []
+    return found
+
+
+def place_of_recordings(options: Mapping[str, Any]) -> str:
+    """Where recordings go; a directory that is not there is made for the first of them."""
+    told = [options["record_to"], *data_directories(options), usual_directory()]
+    return str(next(filter(None, told)))
 
 
 def none_in(directory: str) -> str:
@@ -48521,9 +48886,7 @@ def shortened_list(lines: Sequence[str], most: int) -> List[str]:
 def import_into(options: Mapping[str, Any]) -> int:
     """Make mocks of files, check what is then in their data directory, and print what became of
     all; the exit status."""
-    root = options["record_to"] or next(iter(data_directories(options)), "")
-    if not root:
-        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    root = place_of_recordings(options)
     imported = import_files(options["import"], root, options["record_errors"])
     complain("\n".join(imported.lines))
     if imported.problem:

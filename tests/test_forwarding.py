@@ -224,6 +224,22 @@ def test_an_answer_may_end_in_any_way_that_http_has(pair: Pair) -> None:
         assert forwarded(server) is None and server.requests[-1]["mock"], name
 
 
+def test_what_only_the_end_of_its_connection_ends_is_recorded_if_it_says_all(pair: Pair) -> None:
+    for kind, whole, halves in (
+        ("application/json", (b'{"a": [1]}\n',), (b'{"a": [1', b"")),
+        ("text/event-stream", (b"data: 1\n\n", b"data: [DONE]\n"), (b"data: 1\n\ndata: {", b"")),
+        ("application/x-ndjson", (b'{"a": 1}\n', b'{"a": 1}\n{}'), (b'{"a": 1}\n{"b', b"")),
+        ("text/plain", (b"", b"any"), ()),
+    ):
+        assert [m.is_half(kind, one) for one in (*whole, *halves)] == (
+            [False] * len(whole) + [True] * len(halves)
+        )
+    server = pair.to(says(OK + b'\r\n{"choices": ['))
+    body = post().partition(b"\r\n\r\n")[2]
+    assert fetch(server.port, "POST", CHAT, body) == (200, b'{"choices": [')
+    assert "in the middle" in forwarded(server)["reason"] and pair.saved == []
+
+
 def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair) -> None:
     provider = pair.server()
     raw = {"raw": {"base64": "/wD+"}, "headers": {"content-type": "audio/mpeg", "etag": "1"}}
@@ -284,9 +300,9 @@ def test_with_credentials_a_wrong_one_is_refused_and_a_right_one_forwarded(pair:
     ]
 
 
-def test_what_can_not_be_read_or_is_refused_is_not_forwarded(pair: Pair) -> None:
+def test_what_breaks_a_rule_or_brings_its_answer_is_not_forwarded(pair: Pair) -> None:
     server = pair.to(says(WHOLE), strict=True)
-    for body in (b"{", b"{}", b'{"model": "m", "messages": []}'):
+    for body in (b"{}", b'{"model": "m", "messages": []}'):
         assert pair.client(server).send(post(body)).head()[0] == 400
     for brought, status in (
         ({"delay": 1}, 400),
@@ -317,11 +333,40 @@ def test_what_is_stored_here_is_not_asked_for_elsewhere_and_no_bytes_are_remembe
     assert [call and call.request.raw for call in calls] == [None] * 3
 
 
+def test_what_can_not_be_read_is_forwarded_and_not_recorded(pair: Pair) -> None:
+    server = pair.to(says(WHOLE))
+    for body, why in (
+        (b"{", "JSON"),
+        (b"{}", "model: expected a string"),
+        (
+            b'{"model": "m", "messages": [], "n": "sk-proj-abcdefghij0123456789ABCDEFGHIJ"}',
+            "n: expected",
+        ),
+    ):
+        assert pair.client(server).send(post(body)).response()[::2] == (200, BODY)
+        assert pair.upstream.requests[-1].endswith(body)
+        told = forwarded(server)
+        assert told["status"] == 200 and told["recorded"] is None
+        assert why in told["reason"] and "abcdefghij" not in told["reason"]
+        assert not pair.saved and server.verify() is None
+    for brought in ({"text": "own"}, {"status": 418, "error": "x"}):
+        own = ["X-Mock-Response: " + json.dumps(brought)]
+        assert pair.client(server).send(post(b"{", headers=own)).head()[0] == 400
+    assert pair.client(server).send(post(b"{", "/v1/messages")).head()[0] == 400
+    assert len(pair.upstream.requests) == 3
+
+
 def test_a_provider_that_is_not_recorded_is_told_how_it_would_be(pair: Pair) -> None:
     server = pair.to(says(WHOLE))
     claude = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
     status, body = fetch(server.port, "POST", "/v1/messages", json.dumps(claude).encode())
     assert (status, b"; --record anthropic=URL would forward it" in body) == (404, True)
+    groq = pair.to(says(WHOLE), record="groq=http://a.invalid")
+    told = "; --record openai=URL would forward it, and a path that begins with /groq/ is forwarded"
+    assert told in chat(groq.port)[1].decode()
+    two = pair.to(says(WHOLE), record=["openai=http://a.invalid", "cohere=http://b.invalid"])
+    status, body = fetch(two.port, "GET", "/nobody/has/it")
+    assert (status, b"; --record other=URL would forward it" in body) == (404, True)
     server = pair.to(says(WHOLE), record=["groq=http://a.example", "cohere=http://b.example"])
     for path, is_told in (("/v1/files", True), ("/healthz", False)):
         status, body = fetch(server.port, "GET", path)
@@ -362,6 +407,7 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
         (lambda sock: silent.wait(PATIENCE), 504, "it said nothing for 0.05 s"),
         (says(WHOLE[:-3]), 502, "it closed the connection after 12 of 15 bytes of its answer"),
         (says(b"SSH-2.0-OpenSSH\r\n"), 502, 'not HTTP/1: it begins with \\"SSH-2.0-OpenSSH'),
+        (says(b"POST /v1/a?key=planted\r\n"), 502, 'it begins with \\"POST /v1/a?key=p\\"'),
         (says(), 502, "it closed the connection without an answer"),
         (says(OK + b"A: " + b"b" * 70000), 502, "longer than 65536 bytes"),
     ):

@@ -56,6 +56,7 @@ KEYS = {
     "a project": "proj_" + A40[:24],
     "a request": "req_" + HEX32,
     "Anthropic's request": "req_011CSHoEeqs5C35K2UUqR7Fy",
+    "the same at Vertex": "req_vrtx_011CSHoEeqs5C35K2UUqR7Fy",
 }
 
 # What a text becomes.
@@ -84,6 +85,26 @@ BECOMES = {
     f"\\nsk-proj-{A40}\\n": "\\n***\\n",
     f"key%3Dsk-proj-{A40}": "key%3D***",
     f"**sk-proj-{A40}**": "**" + "***" + "**",
+    "DB_PASSWORD=hunter2\nSMTP_PASS=hunter22": "DB_PASSWORD=***\nSMTP_PASS=***",
+    "<password>hunter2</password>": "<password>***</password>",
+    "Server=x;Password=P@ss;Encrypt=true": "Server=x;Password=***;Encrypt=true",
+    "os.environ['X_API_KEY'] = 'planted-value'": "os.environ['X_API_KEY'] = '***'",
+    "x --api-key planted-42a --token tok_a1b2c3": "x --api-key *** --token ***",
+    "curl -u alice:opensesame x": "curl -u *** x",
+    "machine x login me password hunter2z": "machine x login me password ***",
+    "Cookie: session=abc; csrftoken=xyz789; a=b": "Cookie: session=***; csrftoken=***; a=b",
+    "Set-Cookie: id=abc123; Path=/": "Set-Cookie: id=***; Path=/",
+    '{"Authorization":"Token abc-def-ghi"}': '{"Authorization":"Token ***"}',
+    f"Authorization: AWS4-HMAC-SHA256 Credential=a, Signature={HEX32 * 2}": (
+        "Authorization: AWS4-HMAC-SHA256 Credential=a, Signature=***"
+    ),
+    f"client-key-data: LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt{A40}==": "client-key-data: ***",
+    f'{{"auth": "{USER}"}}': '{"auth": "***"}',
+    f"/bot123456789:AA{A40[:33]}/send": "/***/send",
+    f"https://hooks.slack.com/services/T0/B0/{A40[:24]}": "https://hooks.slack.com/services/***",
+    f"https://discord.com/api/webhooks/{'1' * 18}/{A40}{A40[:28]}": (
+        "https://discord.com/api/webhooks/***"
+    ),
 }
 
 STAY = [
@@ -104,6 +125,15 @@ STAY = [
     "https://example.com/a?key=value&page_token=2#x http://a:8080/b@c user@example.com",
     "A key: the thing that opens a door. API key: get one from the console.",
     "Incorrect API key provided: ***.",
+    'ACCESS_KEY = "AWS_ACCESS_KEY_ID"; password: "Password", {"api_key": "api_key"}',
+    "PWD=/home/me/project1; docker run -u 1000:1000; request_id = req_id; req_x509_extensions_all",
+    "postgres://{user}:{password}@{host}/x https://user:password@host/ redis://:${PASSWORD}@h",
+    "a file with -----BEGIN RSA PRIVATE KEY----- and then -----END RSA PRIVATE KEY-----",
+    '"encryptionKey": "arn:aws:kms:us-west-2::alias/aws/s3", Authorization: AWS4-HMAC-SHA256',
+    'OpenAI(api_key="sk-xxxxxxxxxxxxxxxxxxxxxxxx"), OPENAI_API_KEY=sk-proj-your-key',
+    "aws s3 get --key doc1.rtf --next-token eyJhd3NBY2Nv --client-token 550e8400-e29b-41d4",
+    "Set-Cookie: name=value; Path=/; Max-Age=3600, cookie: chocolate",
+    "machine {host} login token password {auth_token}",
 ]
 
 

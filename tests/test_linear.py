@@ -53,7 +53,9 @@ def route(path: str) -> Any:
 
 
 LIKE_KEYS = ("sk-", "eyJ", "eyJ.", "Bearer ", "key=", "://a:", "?key=", "sk-a**", "key: a", "a-")
-LIKE_KEYS += ("-----BEGIN PRIVATE KEY-----", "Basic ", "***", "request id: ")
+LIKE_KEYS += ("-----BEGIN PRIVATE KEY-----", "Basic ", "***", "request id: ", "Cookie: a=b; ")
+LIKE_KEYS += ("--api-key ", "curl -u a:", "login a password ", "a;password=b;", "signature=aws4")
+LIKE_KEYS += ("-----BEGIN PRIVATE KEY-----a a ", "authorization: ab ", "--user", "cookie: ")
 
 CASES: Dict[str, Callable[[], Any]] = {
     "a template that does not end": lambda: template("{{" + " " * LONG),

@@ -44,7 +44,18 @@ def test_a_request_is_a_line_in_the_log_without_its_credentials(capfd: Any, mode
         path = "/v1/chat/completions?key=sk-a"
         headers = {"Authorization": "Bearer sk-b"}
         fetch(server.port, "POST", path, json.dumps(CHAT).encode(), headers)
-    line = capfd.readouterr().err
+        # Neither what only looks like one, in a path, a name or what the provider refuses.
+        key = "sk-proj-" + "a1" * 16
+        told = {**CHAT, "model": key, "metadata": {key: 5}}
+        fetch(
+            server.port,
+            "POST",
+            f"/openai/deployments/{key}/chat/completions",
+            json.dumps(told).encode(),
+            headers,
+        )
+    line, *others = capfd.readouterr().err.splitlines(keepends=True)
+    assert "a1a1" not in "".join(others) and "***" in others[0]
     assert "/v1/chat/completions" in line and "404" in line and "no mock matches" in line
     assert line.count("\n") == 1 and "sk-" not in line
     if mode == "json":

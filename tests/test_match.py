@@ -125,6 +125,7 @@ def test_a_body_matches_if_it_contains_the_json(
         ({"headers": {"x-other": None}}, []),
         ({"query": {"api-version": {"regex": r"\d"}}}, []),
         ({"query": {"API-VERSION": None}}, []),
+        ({"query": {"*": None}}, []),  # but for those of no account
         ({"provider": ["azure", "openai"]}, []),
         ({"tools": "f"}, []),
         ({"tools": ["f", "h"]}, ["tools"]),

@@ -534,10 +534,11 @@ APART: Mapping[type, List[Any]] = {
 PATHS = [
     *(("GET", path, {}, b"") for path in ("/v1/models", "/v1/models/a", "/v1beta/models")),
     *(("GET", "/v1/responses/resp_1", {"include": one}, b"") for one in "xy"),
-    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"})),
+    *(("GET", "/zy", query, b"") for query in ({}, {"page": "2"}, {"q": ""})),
     *(("GET", "/v1/responses/resp_1/input_items", query, b"") for query in ({}, {"after": "m"})),
     ("DELETE", "/v1/responses/resp_1", {}, b""),
-    *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b'{"a": 1}', b'{"a": 2}', b"[1]")),
+    *(("POST", "/zz", {}, body) for body in (b"", b"a", b"b", b"{}", b"[1]")),
+    *(("POST", "/zz", {}, b'{"a": %s}' % body) for body in (b"1", b"2", b'1, "b": 3', b'{"c": 1}')),
     *(("POST", "/zz", {}, b"x" * 70_000 + end) for end in (b"a", b"b")),
     *(("GET", "/zz", query, b"") for query in ({"a": "1"}, {"a": "2"})),
     *(("PUT", path, {}, b"") for path in ("/zz", "/zz/1")),
@@ -644,6 +645,20 @@ def with_keys(form: Chat, keys: Tuple[str, ...], again: bool = False) -> List[m.
         request = request_of(form.kind, body=body, headers=HEADERS)
         calls.append(read(request))
     return calls
+
+
+def test_a_password_that_is_a_plain_word_is_in_no_match() -> None:
+    told = {"password": "opensesame", "x": {"api_key": ["opensesame"]}, "n": "told"}
+    form = b'--b\r\nContent-Disposition: form-data; name="password"\r\n\r\nopensesame\r\n--b--'
+    for kind, body in (
+        ("application/json", json.dumps(told).encode()),
+        ("multipart/form-data; boundary=b", form + b"\r\n"),
+    ):
+        query = {"code": "opensesame", "page": "2"}
+        call = read(m.Request("POST", "/v9/x", query, {"content-type": kind}, body))
+        match = json.dumps(matched(call))
+        assert "opensesame" not in match and '"page": "2"' in match
+        assert answers(recorded(call), call)
 
 
 def test_no_secret_is_in_a_match_and_the_request_that_brought_it_still_matches() -> None:

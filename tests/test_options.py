@@ -344,9 +344,14 @@ def test_what_is_recorded_goes_into_one_of_the_data_directories(tmp_path: Path) 
         MockServer(record="openai=http://a", record_to=str(tmp_path / "file"))
 
 
-def test_the_command_line_records_beside_its_mocks_unless_it_is_told_where(tmp_path: Path) -> None:
+def test_the_command_line_records_beside_its_mocks_unless_it_is_told_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = ["--record", "openai=http://a", "--data", str(tmp_path)]
     assert m.parse_arguments(asked, {})["record_to"] == str(tmp_path)
+    monkeypatch.chdir(tmp_path)  # for the script it is the directory that it is in
+    options = m.parse_arguments(asked[:2], {})
+    assert (options["record_to"], options["data"]) == ("data", ["data"])
     options = m.parse_arguments([*asked, "--record-to", "not/yet"], {})
     assert options["data"] == [str(tmp_path), "not/yet"]
     assert m.parse_arguments([], {})["data"] == []

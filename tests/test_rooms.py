@@ -24,7 +24,16 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 # A room imports from its own layer and those above it.
 LAYERS = {
-    "words": ["limits", "errors", "secrets", "key_places", "keys", "records", "trimming"],
+    "words": [
+        "limits",
+        "errors",
+        "secrets",
+        "key_places",
+        "key_lines",
+        "keys",
+        "records",
+        "trimming",
+    ],
     "JSON": ["jsons", "ids", "node", "sizes"],
     "options": ["credential_pairs", "option_kinds", "options", "environment"],
     "values": [

@@ -50,7 +50,9 @@ def test_what_a_client_brings_is_known() -> None:
             ["6629fae4", "me"],
         ),
         ({"x-amz-security-token": "IQoJb3"}, ["IQoJb3"]),
-        ({"cookie": "a=first; b=second"}, ["second", "first"]),
+        ({"cookie": "a=first; b=second; third"}, ["second", "first", "third"]),
+        ({"x-session-id": "s-1", "x-org-id": "o-22", "x-tenant": "t"}, ["o-22", "s-1", "t"]),
+        ({"x-mock-session": "a", "x-goog-api-client": "b", "x-stainless-lang": "c"}, []),
         ({"openai-organization": "org-a", "openai-project": "proj_b"}, ["proj_b", "org-a"]),
         ({"x-goog-user-project": "p-1", "x-client-request-id": "r-22"}, ["r-22", "p-1"]),
         ({"content-type": "application/json", "user-agent": "x", "idempotency-key": "y"}, []),
@@ -58,6 +60,9 @@ def test_what_a_client_brings_is_known() -> None:
     for headers, expected in cases:
         assert list(asked(headers)) == sorted(expected, key=lambda one: (-len(one), one)), headers
     assert asked(query={"key": "AIzaX", "alt": "sse"}) == ("AIzaX",)
+    assert asked(query={"code": "c-1", "session": "s-22", "after": "a"}) == ("s-22", "c-1")
+    parts = b'--b\r\nContent-Disposition: form-data; name="api_key"\r\n\r\nk-1\r\n--b--\r\n'
+    assert asked({"content-type": "multipart/form-data; boundary=b"}, body=parts) == ("k-1",)
     assert "projects/my-own" in asked(path="/v1/projects/my-own/locations/x")
     tool = b'{"tools": [{"type": "mcp", "headers": {"Authorization": "Bearer tool-key-1"}}]}'
     assert asked(body=tool) == ("tool-key-1",)
@@ -104,6 +109,9 @@ BODIES = {
     '{"access_token": "abc", "expires_in": 5}': '{"access_token": "***", "expires_in": 5}',
     '{"apiKey": ["a", "b"], "key": "a"}': '{"apiKey": ["***", "***"], "key": "a"}',
     '{"request_id": "abc", "id": "abc"}': '{"request_id": "***", "id": "abc"}',
+    '{"organization": "12345678-1234-1234-1234-123456789abc", "auth": "dXNlcjpvcGVu"}': (
+        '{"organization": "***", "auth": "***"}'
+    ),
     '{"organization": "org-abc", "usage": {"total_tokens": 5}}': (
         '{"organization": "***", "usage": {"total_tokens": 5}}'
     ),
@@ -120,6 +128,8 @@ HARMLESS = [
     '{"properties": {"password": {"type": "string"}}, "required": ["password"]}',
     '{"signature": "EqQBCkYIBBgCIkD5kFx0", "thoughtSignature": "CpcBAcu98P", "data": "sk-"}',
     '{"password": "", "api_key": null, "secret": 5, "a": 1e999, "a": -0.0}',
+    '{"cookies": "chocolate chip", "secret": "It is love, not butter", "organization": "3M"}',
+    '{"organization": "Acme-Corp", "project": "Apollo 11", "password": "Password"}',
     "{'not': JSON}",
     "",
     "[" * 3000,

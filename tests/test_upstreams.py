@@ -168,6 +168,7 @@ def test_the_url_that_is_shown_has_no_key() -> None:
         "http://up:81/base/v1?key=*** (sha256"
     )
     assert "sk-" not in UP.shown("/base/sk-abcdefghijklmnopqrstuvwx/v1")
+    assert UP.shown("/v1?code=4a&a=b").endswith("/v1?code=***&a=b")
 
 
 def test_the_log_says_what_became_of_a_recording_where_the_answer_does_not() -> None:

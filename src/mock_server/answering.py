@@ -4,7 +4,7 @@ provider."""
 from __future__ import annotations
 
 from functools import partial
-from typing import List, Mapping, Optional, Tuple
+from typing import List, Mapping, Optional, Tuple, Union
 
 from .answered import Answered, control_refusal
 from .brought import HEADER, Brought, brought_along
@@ -34,11 +34,12 @@ from .outcomes import Outcome, Usually
 from .passing import (
     forwarded_elsewhere,
     forwarded_to,
-    is_probe,
+    forwarded_unread,
     let_go_of_raw,
+    way_of,
+    with_a_way,
 )
 from .recording.forwarding import Forwarder
-from .recording.upstreams import ANSWERED_HERE, OTHER_NAME
 from .records import replace
 from .routing import other_like, route, shape_of
 from .rules.responses_stored import searches_stored
@@ -147,25 +148,40 @@ class Answerer:
             if self.settings.require_auth and wire.credentials and not wire.credential(request):
                 failure = wire.unauthorized(request)
                 return self.fail(wire, wire.begun(request, params), failure)
-            call = wire.read(request, params, self.body(wire, request))
+            try:
+                call = wire.read(request, params, self.body(wire, request))
+            except (BadField, Refused) as wrong:
+                return (yield from self.unread(wire, request, params, wrong, self.forwarder))
             if len(call.inputs) > MANY_INPUTS or call.schema is not None:
                 yield ASIDE
             return (yield from self.reply(wire, call, session))
-        except BadField as wrong:
-            return self.unread(wire, request, params, wrong)
+        except BadField as wrong:  # which an answer can't be made of
+            return (yield from self.unread(wire, request, params, wrong, None))
         except Refused as refused:
             # The next use of the mock, or what the session remembers then, may be no reason to.
             return replace(self.refuse(request, refused), is_repeatable=False)
 
     def unread(
-        self, wire: WireFormat, request: Request, params: Mapping[str, str], wrong: BadField
-    ) -> Answered:
-        """The error for a request with a field that can't be read: the server's own sentence, or
-        that of the rule that it breaks where what the provider refuses is refused."""
+        self,
+        wire: WireFormat,
+        request: Request,
+        params: Mapping[str, str],
+        wrong: Union[BadField, Refused],
+        forwarder: Optional[Forwarder],
+    ) -> Work[Answered]:
+        """Work that gives the answer to a request that can't be read: the rule's that it breaks,
+        where that is refused; the provider's, who may be able to; or the server's own."""
         call = wire.begun(request, params)
-        call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
-        if self.settings.strict and that_count(call.violations):
-            return against_rules(wire, call, Delivery())
+        if isinstance(wrong, BadField):
+            call, _ = judged(wire, call, self.body(wire, request), self.settings.strict, None)
+            if self.settings.strict and that_count(call.violations):
+                return against_rules(wire, call, Delivery())
+        if forwarder:
+            sent = forwarded_unread(forwarder, wire, call, self.settings.seed, str(wrong))
+            if sent:
+                return (yield from sent)
+        if isinstance(wrong, Refused):
+            raise wrong
         return self.fail(wire, call, wire.complaint(wrong))
 
     def elsewhere(self, request: Request, session: Session, refused: Refused) -> Work[Answered]:
@@ -191,10 +207,8 @@ class Answerer:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
             near = [miss for miss in near if is_alike(miss)]
-            hint = session.not_reloaded
-            if self.forwarder and not is_probe(call):
-                hint = f"; --record {OTHER_NAME}=URL would forward it{hint}"
-            told = with_more(refused, near, hint)
+            told = with_more(refused, near, session.not_reloaded)
+            told = with_a_way(self.forwarder, told, request.path)
             answered = self.refuse(request, told)
             misses = tuple(miss.json() for miss in near)
             answered = replace(answered, call=call, wire=wire, near=misses, unmatched=True)
@@ -391,9 +405,7 @@ class Answerer:
         provider's members lie the near misses."""
         near = yield from self.near(wire, call, session)
         why = session.explain(near)
-        hint = session.hint
-        if self.forwarder and wire.operation not in ANSWERED_HERE:
-            hint += f"; --record {wire.provider}=URL would forward it"
+        hint = session.hint + way_of(self.forwarder, wire)
         missed = Refused(404, f"{why}; {hint}", code="mock_not_found")
         failure = wire.completed(call, own_failure(wire, missed))
         misses = [miss.json() for miss in near]

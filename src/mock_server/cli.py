@@ -68,6 +68,7 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
     check_together(values, spelled)
     check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
     if values["record"]:
+        values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
     return values
 
@@ -146,13 +147,25 @@ def option_value(option: Option, given: Any, environment: Mapping[str, str]) -> 
 
 
 def data_directories(options: Mapping[str, Any]) -> List[str]:
-    """The data directories asked for; else data/ beside the script or, for a module, right here."""
+    """The data directories asked for; else the usual one, if it is there."""
     if options["data"]:
         return list(options["data"])
+    found = usual_directory()
+    return [found] if os.path.isdir(found) else []
+
+
+def usual_directory() -> str:
+    """data/ beside the script or, for a module, right here."""
     found = "data"
     if __spec__ is None:  # a script, which may be a link: its mocks are where it points to
         found = os.path.join(os.path.dirname(os.path.realpath(__file__)), "data")
-    return [found] if os.path.isdir(found) else []
+    return found
+
+
+def place_of_recordings(options: Mapping[str, Any]) -> str:
+    """Where recordings go; a directory that is not there is made for the first of them."""
+    told = [options["record_to"], *data_directories(options), usual_directory()]
+    return str(next(filter(None, told)))
 
 
 def none_in(directory: str) -> str:
@@ -202,9 +215,7 @@ def shortened_list(lines: Sequence[str], most: int) -> List[str]:
 def import_into(options: Mapping[str, Any]) -> int:
     """Make mocks of files, check what is then in their data directory, and print what became of
     all; the exit status."""
-    root = options["record_to"] or next(iter(data_directories(options)), "")
-    if not root:
-        raise BadOption("--import has no directory to write to; name one with --data DIR")
+    root = place_of_recordings(options)
     imported = import_files(options["import"], root, options["record_errors"])
     complain("\n".join(imported.lines))
     if imported.problem:

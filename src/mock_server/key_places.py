@@ -1,4 +1,4 @@
-"""What is a key because of where it stands in a text: behind a name, in a URL, in a sentence.
+"""What is a key because of where it stands in a text: behind a name, in a sentence.
 
 Touches nothing.  What is looked for begins with letters that are searched for as such, and has a
 bounded length: that takes linear time.
@@ -6,11 +6,10 @@ bounded length: that takes linear time.
 
 from __future__ import annotations
 
+import binascii
 import functools
 import re
 from typing import List, Tuple
-
-from .secrets import SECRET
 
 Span = Tuple[int, int]  # the start and the end of a piece of a text
 
@@ -68,11 +67,12 @@ CREDENTIALS = frozenset(
         *("password", "passwd", "pwd", "passphrase", "authorization", "proxyauthorization"),
         *("cookie", "cookies", "setcookie", "clientassertion", "connectionstring", "jwt"),
         *("xamzsecuritytoken", "xamzsignature", "xamzcredential", "ocpapimsubscriptionkey"),
+        *("clientkeydata", "dbpass", "smtppass", "mailpass", "userpass"),
     )
 )
 # What a name with something before it ends with, too: OPENAI_API_KEY, aws_secret_access_key.
 KEY_ENDINGS = tuple(
-    sorted(CREDENTIALS - {"secret", "pwd", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
+    sorted(CREDENTIALS - {"secret", "jwt", "cookie", "cookies", "passphrase", "idtoken"})
 )
 IDENTITIES = frozenset(
     (
@@ -108,29 +108,68 @@ def names_identity(name: str) -> bool:
 
 
 IDENTITY = r"[\w.:@/-]*[0-9_-][\w.:@/-]*"
-SURE_IDENTITY = r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
+SURE_IDENTITY = (
+    r"org[-_][\s\S]+|proj_[\s\S]+|[0-9]{6,}"
+    r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+)
+NAMES_OF_OTHERS = ("project", "organization", "organisation")  # a company's name has them, too
+PROSE = r"[^0-9=]*[A-Za-z]+ [A-Za-z]+ [^0-9=]*"
 
 
 def is_secret_member(name: str, value: str) -> bool:
     """Whether the text of a member of an object must go for the name that it has."""
-    if names_credential(name) or names_request(name):
+    plain = plain_name(name)
+    if plain == "secret" and ascii_pattern(PROSE).fullmatch(value):
+        return False
+    if plain in ("cookie", "cookies"):  # what one bakes has none
+        return "=" in value or looks_random(value)
+    if names_credential(name):
+        return not is_named_itself(name, value)
+    if names_request(name):
         return True
-    if plain_name(name) in ("key", "token", "auth"):
+    if plain in ("key", "token"):
         return looks_random(value)
-    if plain_name(name) == "project":
-        return bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
+    if plain == "auth":
+        return looks_random(value) or bool(decoded_pair(value))
+    if plain in NAMES_OF_OTHERS:
+        return looks_random(value) or bool(ascii_pattern(SURE_IDENTITY).fullmatch(value))
     # "Red Cross" is no id.
     return names_identity(name) and bool(ascii_pattern(IDENTITY).fullmatch(value))
+
+
+def is_named_itself(name: str, value: str) -> bool:
+    """Whether the value of a name is such a name again, as in `ACCESS_KEY = "AWS_ACCESS_KEY"`."""
+    own, named = plain_name(name), plain_name(value)
+    if own == named:
+        return True
+    if not ascii_pattern(r"[A-Za-z]+(?:_[A-Za-z]+)+").fullmatch(value):
+        return False
+    return own in named or (value.isupper() and names_credential(value))
+
+
+def decoded_pair(encoded: str) -> str:
+    """The user and the password in Base64; empty if there are none."""
+    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return pair if ":" in pair and pair.isprintable() else ""
 
 
 # --- values behind names ---
 
 # In lower case: the end of a name, what may stand between it and the value.
-SEPARATOR = r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
+SEPARATOR = (
+    r"(?:[_-]?[0-9]{1,3})?\\{0,3}[\"'`]?\]?[ \t]{0,4}(?:=>|:=|[:=>])[ \t]{0,4}(\\{0,3}[\"'`])?"
+)
 NAMED_VALUES = (
     *("key", "token", "secret", "password", "passwd", "pwd", "passphrase", "authorization"),
-    *("cookie", "connectionstring", "connection_string", "signature", "credential"),
+    *("connectionstring", "connection_string", "signature", "credential"),
+    *("key-data", "_pass", '"auth'),  # whole, for they are in many words
 )
+PASSWORDS = ("password", "passwd", "pwd", "pass")  # what names of short secrets end with
+LEAST_SECRET, LEAST_PASSWORD = 8, 6  # characters of such a value that is not quoted
 VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]{0,400}={0,2}"
 REST_OF_VALUE = r"[^\s\"'`<>,;&=(){}\[\]|\\]*={0,2}"
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
@@ -140,6 +179,7 @@ PLACEHOLDER = (
     r"|(?:your|my|some|the|insert|enter|replace|change|example|string|str|required|optional"
     r"|null|none|nil|undefined|true|false|env|process|os|self|config|settings|secrets?"
     r"|redacted|hidden|masked|any|text|value|todo|tbd)(?![a-z0-9])"
+    r"|arn:|https?:|aws4-hmac-sha256"
 )
 
 
@@ -158,7 +198,8 @@ def named_keys(text: str, lowered: str) -> List[Span]:
             end = match.start() + len(word)
             before = text[max(0, end - LONGEST_NAME_OF_KEY) : end]
             name = before[len(before.rstrip(NAME_CHARACTERS)) :]
-            if is_named_key(name, value.group(), text, match.end(1) > 0, value.end()):
+            is_quoted = match.end(1) > 0 or text.startswith("</", value.end())
+            if is_named_key(name, value.group(), text, is_quoted, value.end()):
                 last = rest_of(text, value.end())
                 found.append((value.start(), last))
     return found
@@ -175,15 +216,25 @@ def is_named_key(name: str, value: str, text: str, is_quoted: bool, end: int) ->
     """Whether the value of such a name is a key, and not a word about one."""
     if len(value) < 4 or ascii_pattern(PLACEHOLDER).match(value):
         return False
+    plain = plain_name(name)
+    if plain == "auth":  # Docker's
+        return is_quoted and bool(decoded_pair(value))
     if not names_credential(name):
-        return plain_name(name) in ("key", "token") and looks_random(value)
+        return plain in ("key", "token") and looks_random(value)
+    if is_named_itself(name, value) or (plain == "pwd" and "/" in value):  # a directory
+        return False
     after = text[end : end + 1]
     if is_quoted:
-        return after in ('"', "'", "`", "\\", ";", "&", "")
+        return after in ('"', "'", "`", "\\", ";", "&", "", "<")
+    is_password = plain.endswith(PASSWORDS)
+    before = end - len(value) - len(name) - 2
+    if is_password and after == ";" and before >= 0 and text[before] == ";":
+        return True  # in a connection string
     # Not a call, and neither a type nor a word of a sentence.
     has_digit = any(letter.isdigit() for letter in value)
     has_letter = any(letter.isalpha() for letter in value)
-    return after not in ("(", "[") and len(value) >= 8 and has_digit and has_letter
+    least = LEAST_PASSWORD if is_password else LEAST_SECRET
+    return after not in ("(", "[") and len(value) >= least and has_digit and has_letter
 
 
 # --- in sentences ---
@@ -243,68 +294,5 @@ def is_told_key(value: str, is_provided: bool) -> bool:
 
 def has_digits(value: str) -> bool:
     """Whether this is no word."""
-    return value.startswith("req_") or any(letter.isdigit() for letter in value)
-
-
-# --- in headers and URLs ---
-
-BEARER_KEY = r"bearer[ \t]{1,4}(?:bearer[ \t]{1,4}){0,2}(?=([\w.~+/=-]{8,400}))"
-BEARER_REST = r"[\w.~+/=-]*"
-USERS = r"://(?=([^/?#\s\"'<>@:\\`]{0,200}:[^/?#\s\"'<>@\\`]{1,400})@)"
-TOKEN_USERS = r"://(?=([\w.~+=-]{16,400})@)"
-QUERY_SECRET = r"[?&;]([A-Za-z0-9_.-]{1,60})=(?=([^?&#\s\"'`<>\\)\]}]{1,400}))"
-QUERY_REST = r"[^&#\s\"'`<>\\)\]}]*"
-
-
-def sent_keys(text: str, lowered: str) -> List[Span]:
-    """Where there are keys in the lines of a head, in URLs and their queries."""
-    found: List[Span] = []
-    if "bearer" in lowered:
-        for match in ascii_pattern(BEARER_KEY).finditer(lowered):
-            value = text[match.start(1) : match.end(1)]
-            if is_bearer(value):
-                found.append(ended(text, match.end(), BEARER_REST))
-    if "://" in text and "@" in text:
-        found += (one.span(1) for one in ascii_pattern(USERS).finditer(text))
-        found += (
-            one.span(1)
-            for one in ascii_pattern(TOKEN_USERS).finditer(text)
-            if has_digits(one.group(1))
-        )
-    if "=" in text and ("?" in text or "&" in text):
-        for match in ascii_pattern(QUERY_SECRET).finditer(text):
-            if is_query_secret(match.group(1), match.group(2)):
-                found.append(ended(text, match.end(), QUERY_REST))
-    return found
-
-
-def ended(text: str, start: int, rest: str) -> Span:
-    """Where something is that begins here, but for the full stop of a sentence behind it."""
-    match = ascii_pattern(rest).match(text, start)
-    assert match
-    return start, start + len(match.group().rstrip(".,"))
-
-
-def is_bearer(value: str) -> bool:
-    """Whether what follows `Bearer` is a token, and not a word."""
-    return has_digits(value) or (len(value) >= 16 and not value.isupper() and "_" not in value)
-
-
-def is_query_secret(name: str, value: str) -> bool:
-    """Whether a parameter of a URL is a credential."""
-    if ascii_pattern(PLACEHOLDER).match(value):
-        return False
-    if names_credential(name) or plain_name(name) in ("key", "token", "sig", "signature"):
-        return len(value) >= 4 and (has_digits(value) or len(value) >= 12)
-    return looks_random(value) and bool(SECRET.fullmatch(name))
-
-
-# --- all of them ---
-
-
-def placed_keys(text: str) -> List[Span]:
-    """Where there are keys that their surroundings give away."""
-    lowered = text.lower()
-    if len(lowered) != len(text):  # the one letter that becomes two
-        lowered = text.replace("\u0130", "I").lower()
-    return named_keys(text, lowered) + told_keys(text, lowered) + sent_keys(text, lowered)
+    is_id = value.startswith("req_") and not value.startswith("req_id")  # a variable's name
+    return is_id or any(letter.isdigit() for letter in value)

@@ -7,12 +7,12 @@ is passed over once.
 
 from __future__ import annotations
 
-import binascii
 import functools
 import re
 from typing import Dict, Iterable, Iterator, List, Tuple
 
-from .key_places import Span, ascii_pattern, placed_keys, word_begins
+from .key_lines import placed_keys
+from .key_places import Span, ascii_pattern, decoded_pair, word_begins
 
 SCRUBBED = "***"  # what stands where a key was; it looks like none itself
 MOST_PASSES = 8  # over one text; the second finds nothing but in texts that were made for it
@@ -36,7 +36,7 @@ RUNS_16 = (
     *("glpat-", "gldt-", "glrt-", "glptt-", "glcbt-", "glft-", "glimt-", "glagent-", "gloas-"),
     *("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_", "whsec_"),
 )
-IDS = ("org-", "org_", "proj_", "req_")
+IDS = ("org-", "org_", "proj_", "req_", "req_vrtx_")
 OTHERS = (
     # OpenAI's without such a word, DeepSeek's, Moonshot's: a digit, or letters without an end;
     # "sk-learn-based-classification" is none.
@@ -51,9 +51,10 @@ OTHERS = (
     ("xox", r"[a-z]-(?=[\w-]{10})"),
     ("xapp-", r"(?=[\w-]{10})"),
     # No keys, but whose they are, and of which request.
-    *((begin, r"(?=\w{16})(?=[A-Za-z_]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
+    *((begin, r"(?=[A-Za-z0-9]{16})(?=[A-Za-z]{0,40}[0-9]|[A-Za-z]{20})") for begin in IDS),
     ("user_2", r"(?=[A-Za-z0-9]{24})"),  # OpenRouter's accounts
 )
+STANDS_FOR_ONE = r"(?i)your[-_]|x{8}"  # `sk-proj-your-key`, `sk-xxxxxxxx`
 RUN = r"[\w-]*(?:(?:\*+|\.{3}|\u2026)(?=[\w-])[\w-]+)*"
 DOTTED = r"[\w-]*(?:\.[\w-]+)*"
 BASE64 = r"[\w+/=-]*"
@@ -71,6 +72,13 @@ def kinds_of_keys() -> Tuple[Tuple[str, Tuple[KindOfKey, ...]], ...]:
     return tuple((sign, tuple(of_sign)) for sign, of_sign in found.items())
 
 
+# `-----BEGIN PRIVATE KEY` and the like in Base64, as in a kubeconfig.
+PACKED_PEM = (
+    *("LS0tLS1CRUdJTiBQUklWQVRFIEtFWS", "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVkt"),
+    *("LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS", "LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUgS0VZ"),
+)
+
+
 def kinds() -> Iterator[KindOfKey]:
     """Keys that are known by what they begin with."""
     for begin in LETTERS_20:
@@ -83,7 +91,8 @@ def kinds() -> Iterator[KindOfKey]:
         yield begin, re.escape(begin) + follows, RUN
     # SendGrid's, and tokens of sessions and keys of Bedrock at AWS, which are Base64.
     yield "SG.", r"SG\.(?=[\w-]{16,64}\.[\w-]{16})", DOTTED
-    for begin in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-"):
+    aws = ("IQoJb3JpZ2lu", "FwoGZXIvYXdz", "AQoDYXdz", "ABSK", "bedrock-api-key-")
+    for begin in (*aws, *PACKED_PEM):
         yield begin, re.escape(begin) + r"(?=[\w+/=-]{24})", BASE64
 
 
@@ -179,6 +188,8 @@ def beginning_keys(text: str, runs: str, kind: KindOfKey) -> List[Span]:
         start = match.start()
         if start < last or not word_begins(text, start):
             continue
+        if ascii_pattern(STANDS_FOR_ONE).match(text, match.end()):
+            continue
         last = run_end(rest, text, match.end())
         found.append((start, last))
     return found
@@ -193,7 +204,9 @@ def run_end(rest: str, text: str, at: int) -> int:
 
 # A bot's number and its token; keys of Azure's newer kind; secrets of Entra's applications.
 SHAPED = (
-    (":AA", r"[0-9]{8,10}:AA[\w-]{32,40}"),
+    (":AA", r"(?:bot)?[0-9]{8,10}:AA[\w-]{32,40}"),
+    ("hooks.slack.com", r"(?<=hooks\.slack\.com/services/)[\w/-]{20,}"),
+    ("/webhooks/", r"(?<=/webhooks/)[0-9]{16,20}/[\w-]{60,}"),
     ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{40,60}JQQJ99[A-Za-z0-9]{16,40}"),
     ("Q~", r"(?<![\w~.-])[A-Za-z0-9]{3}[0-9]Q~[\w~.-]{31,34}(?![\w~-])"),
 )
@@ -262,29 +275,32 @@ PEM_TAIL = r"-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 PEM_LINES = r"[\w+/=\s\\:,-]*"
 
 
+LONGEST_PEM = 32 * 1024  # characters between its head and its tail
+PEM_DATA = r"[A-Za-z0-9+/=]{16,}"
+
+
 def private_keys(text: str) -> List[Span]:
     """Where there are private keys in PEM (RFC 7468)."""
     found: List[Span] = []
-    last = 0
-    has_tail = True
-    for match in ascii_pattern(PEM_HEAD).finditer(text):
-        if match.start() < last:
+    heads = list(ascii_pattern(PEM_HEAD).finditer(text))
+    ends = [*(match.start() for match in heads[1:]), len(text)]
+    for match, next_head in zip(heads, ends):
+        until = min(next_head, match.end() + LONGEST_PEM)
+        tail = ascii_pattern(PEM_TAIL).search(text, match.end(), until)
+        if tail and is_key_data(text[match.end() : tail.start()]):
+            found.append((match.start(), tail.end()))
             continue
-        tail = ascii_pattern(PEM_TAIL).search(text, match.end()) if has_tail else None
-        has_tail = tail is not None
-        last = tail.end() if tail else run_end(PEM_LINES, text, match.end())
-        found.append((match.start(), last))
+        data = ascii_pattern(PEM_LINES).match(text, match.end(), until)
+        if data and is_key_data(data.group()):
+            found.append((match.start(), data.end()))
     return found
 
 
+def is_key_data(text: str) -> bool:
+    """Whether this is more of a key than a sentence about one."""
+    if len(ascii_pattern(r"[A-Za-z]+[ ,.]").findall(text)) <= 3:
+        return bool(ascii_pattern(r"\w{6}").search(text))
+    return sum(map(len, ascii_pattern(PEM_DATA).findall(text))) > len(text) // 2
+
+
 BASIC = r"[Bb]asic +(?=([A-Za-z0-9+/_-]{6,400}={0,2})(?![\w+/=-]))"
-
-
-def decoded_pair(encoded: str) -> str:
-    """The user and the password in Base64; empty if there are none."""
-    padded = encoded.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        pair = binascii.a2b_base64(padded + "=" * (-len(padded) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
-    return pair if ":" in pair and pair.isprintable() else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import queue
@@ -15,7 +16,6 @@ from .entries import Entry
 from .ids import timestamp
 from .keys import without_keys
 from .limits import LOG_LINES, LOG_ROOM, Json
-from .recording.scrubbing import Scrubber
 from .violations import that_count
 
 LINE_SIZE = 200  # about how many bytes of memory a line takes beside its text
@@ -115,16 +115,13 @@ class Log:
             return self.said(*line)
         if self.mode == "json":
             return json_line(logged(line))
-        lines = request_lines(line)
-        if line.asked.forwarded:
-            lines = map(without_keys, lines)
-        return "".join([printable(told) + "\n" for told in lines])
+        return "".join([printable(told) + "\n" for told in request_lines(line)])
 
     def said(self, moment: float, message: str) -> str:
         """A line that is about no request."""
         if self.mode == "json":
-            return json_line({"time": timestamp(moment), "message": message})
-        return printable(message) + "\n"
+            return json_line({"time": timestamp(moment), "message": without_keys(message)})
+        return printable(without_keys(message)) + "\n"
 
     def write(self, lines: List[str]) -> None:
         """Write lines, and how many were not."""
@@ -218,17 +215,26 @@ def logged(entry: Entry) -> Dict[str, Json]:
         "bytes_sent": max(0, sent.bytes),
         "events_sent": sent.events,
         "ended": entry.ended,
-        "violations": [one.json() for one in asked.violations],
+        "violations": [unkeyed_values(one.json()) for one in asked.violations],
         "note": asked.note,
         "forwarded": asked.forwarded and asked.forwarded.json(),
     }
     del known["user"]
-    for name in ("model", "mock", "note"):
+    for name in ("path", "session", "model", "mock", "note"):
         if known[name]:
-            known[name] = known[name][:TEXT_LIMIT]
-    if asked.forwarded:
-        return {name: Scrubber().value(value) for name, value in known.items()}
+            known[name] = loggable(known[name])
     return known
+
+
+@functools.lru_cache(maxsize=256)
+def loggable(text: str) -> str:
+    """What a request names, as it may stand in the log: the same words come over and over."""
+    return without_keys(text)[:TEXT_LIMIT]
+
+
+def unkeyed_values(told: Dict[str, Json]) -> Dict[str, Json]:
+    """The texts of an object without keys: places and messages name what was sent."""
+    return {name: without_keys(one) if isinstance(one, str) else one for name, one in told.items()}
 
 
 def printable(text: str) -> str:
@@ -250,7 +256,7 @@ def request_lines(entry: Entry) -> Iterator[str]:
     if len(violations) > 1:
         others = ", ".join(one.rule for one in violations if one is not first)
         told = f"{told[:TEXT_LIMIT]} (and {others})"
-    yield told[: 2 * TEXT_LIMIT]
+    yield without_keys(told)[: 2 * TEXT_LIMIT]
 
 
 def request_line(entry: Entry) -> str:
@@ -259,6 +265,7 @@ def request_line(entry: Entry) -> str:
     path = asked.path
     if asked.session:
         path = f"/@{asked.session}{path}"
+    path = loggable(path)
     status = str(entry.status or "-")
     words = [timestamp(entry.moment), str(asked.port), asked.method, path, status]
     if entry.ended != "complete":
@@ -270,10 +277,10 @@ def request_line(entry: Entry) -> str:
     if asked.call:
         if asked.call.dialect not in ("", asked.provider):
             words[-1] += f"/{asked.call.dialect}"
-        words += [asked.call.api, asked.call.model[:TEXT_LIMIT]]
+        words += [asked.call.api, loggable(asked.call.model)]
     if asked.mock:
-        words.append(f'"{asked.mock[:TEXT_LIMIT]}"')
-    words.append(asked.note[:TEXT_LIMIT])
+        words.append(f'"{loggable(asked.mock)}"')
+    words.append(loggable(asked.note))
     if asked.forwarded:
         words.append(asked.forwarded.outcome()[:TEXT_LIMIT])
     return " ".join(word for word in words if word)

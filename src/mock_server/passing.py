@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Optional
 
 from .answered import PROBES, Answered
-from .brought import HEADER, Brought
+from .brought import HEADER, Brought, brought_along
 from .deliveries import Delivery
 from .errors import Refused
 from .formats.base import WireFormat
 from .formats.other import Other
 from .gates import Abandoned, Wanting, Work
-from .limits import WAIT_SECONDS
+from .limits import DIALECTS, WAIT_SECONDS
 from .recording.forwarding import Forwarder
 from .recording.passages import Passage
-from .recording.upstreams import Upstream
+from .recording.scrubbing import Scrubber, own_secrets
+from .recording.upstreams import ANSWERED_HERE, OTHER_NAME, Upstream
 from .records import replace
 from .state import State
 from .values import Call, Failure, Response
@@ -24,15 +25,20 @@ UNKNOWN_METHOD = 405  # of a path that a provider has with another one
 
 
 def passed_on(
-    forwarder: Forwarder, upstream: Upstream, wire: WireFormat, call: Call, brought: Brought
+    forwarder: Forwarder,
+    upstream: Upstream,
+    wire: WireFormat,
+    call: Call,
+    brought: Brought,
+    unread: str = "",
 ) -> Work[Answered]:
-    """Work that gives the answer of an upstream.  Refused for what a request brings along that
-    has no effect on that."""
+    """Work that gives the answer of an upstream; `unread` says why it is not to be recorded.
+    Refused for what a request brings along that has no effect on that."""
     if brought.fields:
         told = f"{HEADER} can't change an answer that is forwarded"
         message = f"{told}, as {upstream.name} is with --record; a mock's answer it can"
         raise Refused(400, message, code="bad_mock_response")
-    passage = Passage(upstream, wire, call)
+    passage = Passage(upstream, wire, call, unread)
     forwarder.begin(passage)
     try:
         yield Wanting(passage.ready, forwarder.turn_seconds)
@@ -60,6 +66,19 @@ def forwarded_to(
     return passed_on(forwarder, upstream, wire, call, brought) if upstream else None
 
 
+def forwarded_unread(
+    forwarder: Forwarder, wire: WireFormat, call: Call, seed: int, why: str
+) -> Optional[Work[Answered]]:
+    """The same for a request that can't be read, so that no mock could be for its like."""
+    brought = brought_along(call, seed)
+    if brought.answer or brought.has_fault:
+        return None
+    upstream = forwarder.upstreams.of(wire)
+    told = Scrubber(own_secrets(call.request)).text(why)
+    unread = f"its request can't be read: {told}"
+    return passed_on(forwarder, upstream, wire, call, brought, unread) if upstream else None
+
+
 def forwarded_elsewhere(
     forwarder: Forwarder, wire: Other, call: Call, refused: Refused, brought: Brought
 ) -> Optional[Work[Answered]]:
@@ -74,6 +93,26 @@ def forwarded_elsewhere(
 def is_probe(call: Call) -> bool:
     """Whether a call asks for nothing but whether this server is there."""
     return call.path in PROBES and call.method in ("GET", "HEAD")
+
+
+def way_of(forwarder: Optional[Forwarder], wire: WireFormat) -> str:
+    """What would have a request forwarded that no mock matches, where others are."""
+    if not forwarder or wire.operation in ANSWERED_HERE:
+        return ""
+    told = f"; --record {wire.provider}=URL would forward it"
+    hosts = [name for name in forwarder.upstreams.by_name if name in DIALECTS]
+    if wire.provider == DIALECTS[0] and hosts:
+        told += f", and a path that begins with /{hosts[0]}/ is forwarded to {hosts[0]}"
+    return told
+
+
+def with_a_way(forwarder: Optional[Forwarder], refused: Refused, path: str) -> Refused:
+    """Why there is no answer on a path of no provider; where others are recorded, how it could be
+    forwarded."""
+    if not forwarder or refused.status == UNKNOWN_METHOD or path in PROBES:
+        return refused
+    message = f"{refused.message}; --record {OTHER_NAME}=URL would forward it"
+    return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
 def come_back(passage: Passage) -> Answered:

@@ -131,7 +131,10 @@ MATCH_ROWS: Rows = {
     "tools": (either(STRING, list_of(STRING, 1)), "Tools, all of which the request must offer."),
     "method": (some_words(METHODS), "The HTTP method."),
     "path": (TEXT_MATCHER, "The path as sent."),
-    "query": (NAMED_MATCHERS, "Query parameters by name; null for absent."),
+    "query": (
+        NAMED_MATCHERS,
+        "Query parameters by name; null for absent; * of null for no others.",
+    ),
     "headers": (NAMED_MATCHERS, "Headers by name; null for absent."),
     "port": (WHOLE, "The port that the request came in on."),
     "session": (STRING, "The session that it came in on; an empty text is none."),

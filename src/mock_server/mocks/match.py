@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 from ..errors import MISSING, Because, shown
 from ..formats.all import APIS, OPERATIONS, OTHER, PROVIDERS
 from ..http import METHODS
+from ..key_lines import is_secret_parameter
 from ..limits import DIALECTS, Difference, Json
 from ..node import Node
 from ..records import record, replace
@@ -19,6 +20,9 @@ from .expressions import Expression, Piece
 from .patterns import WATCHDOG
 from .templates import check_place, walked
 from .text_matchers import TextMatcher, Verdict, text_equal, text_matcher
+
+ALL_OTHERS = "*"  # stands for the parameters of a query that are not named
+UNASKED_QUERY = frozenset(("api-version", "key"))  # of which no recording asks
 
 
 @record
@@ -188,7 +192,23 @@ def match_named(node: Node) -> List[Condition]:
     if key == "query" and node.is_a("a string"):
         node.expected('an object, by the URL\'s parameters; what a rerank asks is "user"')
     asks_something(node)
-    return [named_condition(key, name, inner) for name, inner in node.members()]
+    found = []
+    for name, inner in node.members():
+        if key == "query" and name == ALL_OTHERS and inner.value is None:
+            found.append(others_condition(frozenset(node.value)))
+        else:
+            found.append(named_condition(key, name, inner))
+    return found
+
+
+def others_condition(names: FrozenSet[str]) -> Condition:
+    """That a query has no parameters beside these, but for credentials and versions."""
+
+    def get(call: Call) -> Optional[str]:
+        told = [one for one in call.query if one not in names and one not in UNASKED_QUERY]
+        return ", ".join(one for one in told if not is_secret_parameter(one)) or None
+
+    return Condition(f"query.{ALL_OTHERS}", MISSING, get, is_none)
 
 
 def named_condition(key: str, name: str, node: Node) -> Condition:

@@ -26,10 +26,9 @@ from ..values import Response
 from .incoming import Incoming, Unanswered
 from .links import Link, Trust
 from .passages import Forwarded, Passage
-from .recorder import Recorder, Taken
+from .recorder import EVENT_STREAM, Recorder, Taken
 from .upstreams import Upstreams, passed_headers
 
-EVENT_STREAM = "text/event-stream"
 PASSED_IN_PIECES = (EVENT_STREAM, "application/x-ndjson", "application/vnd.amazon.eventstream")
 
 
@@ -174,6 +173,7 @@ class Exchanged:
         if is_stream:
             passage.answer(self.response())
         taken = Taken(incoming, began)
+        taken.why = passage.unread
         while True:
             taken.add(piece)
             if is_stream and piece:
@@ -220,20 +220,14 @@ class Exchanged:
         incoming = self.incoming
         if incoming.length is None or incoming.length > LONG:
             return True
-        return incoming.length > 0 and self.content_type in PASSED_IN_PIECES
-
-    @property
-    def content_type(self) -> str:
-        """The media type of the answer."""
-        values = self.incoming.values("content-type")
-        return values[0].partition(";")[0].strip().lower() if values else ""
+        return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
     def response(self) -> Response:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
         if self.is_stream:
-            is_events = self.content_type == EVENT_STREAM
+            is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
             return Response(incoming.status, headers, frames=frames, may_gzip=False)
@@ -260,6 +254,8 @@ class Exchanged:
             why = "an answer to HEAD has no body"
         elif self.link.is_ragged:
             why = "its TLS ended without a goodbye, so that it may be half an answer"
+        elif not why and taken.is_cut:
+            why = "its connection ended, with no length told, in the middle of what it says"
         name = ""
         if not why:
             name, why = self.kept(taken)

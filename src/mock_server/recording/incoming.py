@@ -15,7 +15,7 @@ from ..limits import HEAD_LIMIT, Headers
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 ANSWER_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: .*)?")
 HTTP_BEGINNING = b"HTTP/1."
-SHOWN_BYTES = 40  # of what is no HTTP
+SHOWN_BYTES = 16  # of what is no HTTP: it may repeat what was sent
 BAD_ANSWER = 502
 
 
@@ -117,6 +117,17 @@ class Incoming:
                 raise Unanswered(BAD_ANSWER, "the Content-Length of its answer is malformed")
             self.length = int(length)
         self.is_over = self.length == 0
+
+    @property
+    def content_type(self) -> str:
+        """The media type, without parameters."""
+        values = self.values("content-type")
+        return values[0].partition(";")[0].strip().lower() if values else ""
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the connection says where the body ends."""
+        return self.length is None and not self.chunks
 
     def values(self, name: str) -> List[str]:
         """The items of a header, by its lower-case name."""

@@ -9,28 +9,30 @@ from ..formats.base import WireFormat, can_stream
 from ..histories import answers_in_one, conversation_in, history_of, speaker_of
 from ..http import WITH_BODY
 from ..jsons import compact, within
-from ..limits import Json
+from ..key_lines import is_secret_parameter
+from ..limits import DIALECTS, Json
+from ..mocks.match import ALL_OTHERS, UNASKED_QUERY
 from ..mocks.silence import PROMPTED
 from ..mocks.templates import walked
-from ..secrets import SECRET
 from ..values import CONVERSING, Call
-from .deciding import as_spelled, fields_kind, tell_body, tell_form
+from .deciding import PASSED_OVER, as_spelled, fields_kind, tell_body, tell_form
 from .lately import tell_last
 from .scrubbing import Scrubber
 from .wants import LONGEST_TOLD, Asking
 
 # Operations of which the path says what is asked.
 BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list: without them it is the first.
+# Parameters that lead to another page of a list: without them it is the first.  Where nobody
+# knows them, there are to be no others.
 PAGES: Mapping[str, Tuple[str, ...]] = {
     "openai stored": ("after",),
     "azure stored": ("after",),
     "anthropic models": ("after_id", "before_id"),
     "gemini models": ("pageToken",),
     "vertex_ai models": ("pageToken",),
-    f" {OTHER}": ("after", "cursor", "offset", "page", "page_token", "pageToken"),
+    f" {OTHER}": (ALL_OTHERS,),
 }
-UNASKED_QUERY = frozenset(("api-version", "key"))
+SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
@@ -52,8 +54,8 @@ def tell_place(wire: WireFormat, asking: Asking) -> None:
     call, keys = asking.call, asking.keys
     if call.provider:
         keys["provider"] = call.provider
-    # OpenAI's own too: another host's answer to the same request is none of its.
-    if call.dialect == "openai" or call.dialect not in ("", call.provider):
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
         keys["dialect"] = call.dialect
     if call.operation != "generate":
         keys["operation"] = call.operation
@@ -79,11 +81,26 @@ def tell_path(asking: Asking) -> None:
     if call.operation == OTHER:
         asking.keys["method"] = call.method
     asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not SECRET.fullmatch(name)])
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
     if isinstance(call.said, dict):
         tell_body(asking)
+        tell_no_more(asking)
     elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
         tell_text_or_list(asking)
+
+
+def tell_no_more(asking: Asking) -> None:
+    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
+    would change.  Not where something is left out, for that may be another one each time."""
+    call, said = asking.call, asking.call.said
+    if (
+        call.operation != OTHER
+        or call.request.form is not None
+        or asking.scrubber.value(said) != said
+    ):
+        return
+    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
+        asking.keys["body_sha256"] = call.body_sha256
 
 
 def tell_text_or_list(asking: Asking) -> None:

@@ -59,11 +59,12 @@ class Passage(Gate):
 
     The thread that forwards it gives an answer, pieces of its body, and an end; the loop's thread
     takes them, and says when its client has left.  `ready` opens with the answer's head, with all
-    of it if it is whole, or with why there is none."""
+    of it if it is whole, or with why there is none.  `unread` says why it is not recorded, if that
+    is known before."""
 
-    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call) -> None:
+    def __init__(self, upstream: Upstream, wire: WireFormat, call: Call, unread: str = "") -> None:
         super().__init__()
-        self.upstream, self.wire, self.call = upstream, wire, call
+        self.upstream, self.wire, self.call, self.unread = upstream, wire, call, unread
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()

@@ -6,14 +6,19 @@ import time
 from typing import Callable, List, Tuple
 
 from ..formats.base import WireFormat
+from ..jsons import parse_json
 from ..limits import RECORDED_ROOM
 from ..values import Call
 from .captures import Arrival, Capture
 from .folder import Folder
 from .incoming import Incoming
-from .making import made_of
+from .making import is_json_type, made_of
 from .undoing import NotUndone, Undoing
 
+EVENT_STREAM = "text/event-stream"
+LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+ENDS_OF_EVENTS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+LAST_OF_ALL = b"[DONE]"  # some leave out the blank line behind it
 MERGED_SECONDS = 0.0005  # what comes within this came at once
 
 
@@ -52,6 +57,12 @@ class Taken:
         except NotUndone as wrong:
             self.give_up(str(wrong))
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ended with its connection, in the middle of what it says."""
+        incoming = self.incoming
+        return incoming.ends_with_connection and is_half(incoming.content_type, bytes(self.body))
+
     def give_up(self, why: str) -> None:
         """Keep none of it."""
         self.why = why
@@ -63,6 +74,22 @@ class Taken:
         incoming = self.incoming
         arrivals = tuple(self.arrivals)
         return Capture(call.request, incoming.status, incoming.headers, bytes(self.body), arrivals)
+
+
+def is_half(content_type: str, body: bytes) -> bool:
+    """Whether a body of a type, without parameters, breaks off in the middle of what it says."""
+    told = body.rstrip()
+    if content_type == EVENT_STREAM:
+        return not (body.endswith(ENDS_OF_EVENTS) or told.endswith(LAST_OF_ALL))
+    if content_type in LINES_TYPES:
+        told = told.rpartition(b"\n")[2]
+    elif not is_json_type(content_type) or not content_type:
+        return False
+    try:
+        parse_json(told)
+    except ValueError:
+        return True
+    return False
 
 
 class Recorder:

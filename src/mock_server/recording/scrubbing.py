@@ -9,6 +9,7 @@ import re
 from typing import Any, Iterable, Iterator, List, Sequence, Tuple
 from urllib.parse import parse_qsl, quote, quote_plus
 
+from ..key_lines import is_secret_parameter
 from ..key_places import (
     ALPHANUMERIC,
     Span,
@@ -46,8 +47,8 @@ def kept_headers(headers: Headers) -> Headers:
 
 # Google's and Azure's ids of a request that a client makes up itself, and whose it is.
 OWNER_HEADER = re.compile(
-    r"(?:openai|anthropic|x-goog|x-google|x-portkey|groq)-.*"
-    r"(?:organi[sz]ation|project|workspace|account)(?:-?id)?"
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
 )
 SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
 QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
@@ -59,13 +60,14 @@ def own_secrets(request: Request) -> Tuple[str, ...]:
     found: List[str] = []
     for name, value in request.headers.items():
         if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
             found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
         elif SECRET.fullmatch(name):
             found += header_secrets(value)
         elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
             found.append(value.strip())
     for name, value in request.query.items():
-        if SECRET.fullmatch(name):
+        if is_secret_parameter(name):
             found += [
                 value,
                 value.partition("/")[0],
@@ -99,6 +101,9 @@ def header_secrets(value: str) -> List[str]:
 
 def sent_secrets(request: Request) -> Iterator[str]:
     """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
     if "urlencoded" in request.headers.get("content-type", ""):
         pairs = parse_qsl(request.body.decode("latin-1"))
         yield from (value for name, value in pairs if names_credential(name))

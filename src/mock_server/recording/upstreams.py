@@ -8,10 +8,12 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
 from ..http import ABSOLUTE, WITH_BODY, masked_target
-from ..keys import without_keys
+from ..key_lines import is_secret_parameter
+from ..keys import SCRUBBED, without_keys
 from ..limits import DIALECTS, Headers
 from ..option_kinds import name_and_url
 from ..records import found_once, record
+from ..secrets import PARAMETER
 from ..values import ISSUING, AsSent, Request
 
 OTHER_NAME = "other"  # paths of no provider
@@ -85,7 +87,8 @@ class Upstream:
     def shown(self, target: str) -> str:
         """The URL of a target, without keys."""
         parts = self.parts
-        return without_keys(masked_target(f"{parts.scheme}://{parts.netloc}{target}"))
+        masked = masked_target(f"{parts.scheme}://{parts.netloc}{target}")
+        return without_keys(PARAMETER.sub(shown_parameter, masked))
 
     def request_bytes(self, method: str, sent: AsSent) -> Tuple[bytes, bytes]:
         """Head and body of a request as it is sent there."""
@@ -93,6 +96,13 @@ class Upstream:
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
         return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+
+
+def shown_parameter(match: "re.Match[str]") -> str:
+    """A parameter of a URL as it is shown, what a `code` or a `session` is aside."""
+    before, name, value = match.groups()
+    is_hidden = not value.startswith(SCRUBBED) and is_secret_parameter(name)
+    return f"{before}{name}={SCRUBBED}" if is_hidden else match.group()
 
 
 def sent_lines(sent: AsSent, host: str, has_length: bool) -> List[bytes]:

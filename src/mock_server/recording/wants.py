@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, Optional, Tuple
 
 from ..histories import PACKED_DATA
 from ..jsons import compact
+from ..key_places import is_secret_member
 from ..limits import Json
 from ..mocks.match import MATCH_KEYS
 from ..mocks.templates import BRACKETS, walked
@@ -51,6 +52,11 @@ def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
         yield path, value
 
 
+def member_name(path: str) -> str:
+    """What the member is called that is at a path; in a list, what the list is called."""
+    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
+
+
 class Asking:
     """What is asked of requests like a call, so far."""
 
@@ -90,6 +96,8 @@ class Asking:
         if self.scrubber.text(path) != path:
             return
         if isinstance(value, str):
+            if is_secret_member(member_name(path), value):
+                return  # a short one is not known by itself
             value = self.matcher(value, longest)
         self.fields[path] = value
 
@@ -98,13 +106,17 @@ class Asking:
         for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
             self.leaf(inner, leaf, longest)
 
+    def is_whole(self, value: Json, name: str) -> bool:
+        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
+        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
+
     def whole(self, path: str) -> None:
         """Ask for what is at a place in the body, whatever that is."""
         value = walked(self.call.said, path)
         if not isinstance(value, (dict, list)):
             self.leaf(path, value)
         # An object of the body may have more members, so that an empty one asks for little.
-        elif self.scrubber.value(value) == value and len(compact(value)) <= LONGEST_BODY:
+        elif self.is_whole(value, member_name(path)):
             *outer, name = path.split(".")
             around = self.body
             for step in outer:

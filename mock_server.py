@@ -3197,6 +3197,7 @@ class Turn:
 
 
 CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
+ISSUING = frozenset(("token", "metadata"))  # operations that give out credentials
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 
@@ -5866,6 +5867,7 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 
 
 NO_BODY = (204, 304)  # statuses
+WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests have one, of no bytes too
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -21216,7 +21218,7 @@ REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
 
 OTHER_NAME = "other"  # paths of no provider
 # What only this server has: its own identities, and the picture of its own address.
-ANSWERED_HERE = frozenset(("token", "metadata", "picture"))
+ANSWERED_HERE = ISSUING | {"picture"}
 
 # What is said of one connection and not of what goes through it (RFC 9110, 7.6.1); and Expect, for
 # the body is there already.
@@ -21224,7 +21226,6 @@ ONE_HOP = frozenset(
     ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect")
 )
 UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a recording undoes
-WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests say a length in any case
 # Of an answer: what is said of it anew, and another way to the provider.
 SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
 SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))
@@ -36278,7 +36279,11 @@ function show(entry) {
   what.append(more);
   cell(row, entry.model);
   cell(row, entry.status);
-  cell(row, entry.mock ?? entry.note);
+  const { status, recorded, reason } = entry.forwarded ?? {};
+  const kept = recorded ? " (recorded as " + recorded + ")" : "";
+  // Without a status the note is the reason.
+  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
+  cell(row, (entry.mock ?? entry.note) + kept + lost);
   const broken = cell(row, "");
   for (const one of entry.violations) {
     const line = document.createElement("div");
@@ -39326,6 +39331,7 @@ def read_answer_head(data: bytes) -> Tuple[int, Headers]:
 LINK_PIECE = 64 * 1024  # bytes that are read or written at once
 LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
 BROKEN, LATE = 502, 504
+IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF (ssl.h), which ssl names since 3.10
 # OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
 UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
 
@@ -39355,6 +39361,8 @@ def new_context(authority: Optional[str]) -> "ssl.SSLContext":
 
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
+    # Python 3.8 and 3.9 have OpenSSL 3 take half an answer for a whole one.
+    context.options &= ~IGNORE_UNEXPECTED_EOF
     if authority is None:
         return context
     try:
@@ -39487,7 +39495,7 @@ class Link:
             told = f"it said nothing for {self.silent_seconds:g} s"
             raise Unanswered(LATE, told) from None
         except (OSError, ValueError) as error:
-            if type(error).__name__ == "SSLEOFError":  # there may be no ssl to ask
+            if is_ragged_end(error):
                 self.is_ragged = True
                 return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
@@ -39517,6 +39525,13 @@ def quietly(action: Callable[[], object]) -> None:
         action()
     except OSError:
         pass
+
+
+def is_ragged_end(error: Exception) -> bool:
+    """Whether TLS ended without a goodbye, whatever Python calls that.  ssl may not be there."""
+    if type(error).__name__ == "SSLEOFError":
+        return True
+    return getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def reason_told(error: Exception) -> str:
@@ -39637,9 +39652,7 @@ def json_texts(text: str) -> Optional[List[JsonText]]:
     ]
 
 
-def collect(
-    value: Any, name: str, path: WayTo, found: List[Tuple[str, str, Optional[WayTo]]]
-) -> None:
+def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
     """Gather the texts in a value, with the names of the members that they are in, and paths."""
     if isinstance(value, str):
         found.append((value, name, path))
@@ -39930,7 +39943,6 @@ def changed(written: str, changes: Sequence[Change]) -> str:
 # --- reading ---
 
 LINE = re.compile(r"[^\r\n]+")
-FIELD_VALUE = re.compile(r"data: ?|[^:]*:? ?")
 
 
 def text_coding(data: bytes) -> str:
@@ -40768,7 +40780,6 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     f" {OTHER}": (ALL_OTHERS,),
 }
 SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
-BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
@@ -40821,7 +40832,7 @@ def tell_path(asking: Asking) -> None:
     if isinstance(call.said, dict):
         tell_body(asking)
         tell_no_more(asking)
-    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
         tell_text_or_list(asking)
 
 
@@ -41038,8 +41049,6 @@ def times_file(times: Sequence[float]) -> bytes:
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
 
-ISSUING = ("token", "metadata")  # operations of token endpoints
-
 JSON_TYPES = ("application/json", "text/json")
 
 # What files are called that no form but `raw` sends.
@@ -41107,10 +41116,7 @@ class Keeping:
 
 def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an exchange, nothing secret in it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     try:
         match = match_of(wire, call, scrubber)
         if call.method == "HEAD":  # of which the answer has no body, and none for GET
@@ -41118,6 +41124,11 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
         return made_with(match, wire, call, capture, scrubber)
     except TooManySigns as error:
         return Made("", reason=str(error))
+
+
+def scrubber_of(capture: Capture) -> Scrubber:
+    """What takes secrets out of an exchange: those of its request, if that is known, too."""
+    return Scrubber(own_secrets(capture.request) if capture.request else ())
 
 
 def made_with(
@@ -41827,7 +41838,7 @@ class Forwarder:
     # What tests may have otherwise.
     connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
     turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
-    closing_seconds = CLOSING_SECONDS
+    closing_seconds, left_seconds = CLOSING_SECONDS, LEFT_SECONDS
 
     def __init__(
         self,
@@ -41998,8 +42009,9 @@ class Exchanged:
             return
         if unsaved_why:
             raise Unanswered(502, unsaved_why)
-        if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
-            told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
+        seconds = self.forwarder.left_seconds
+        if time.monotonic() > self.passage.left_at + seconds:
+            told = f"its client left, and it did not end within {seconds:g} s"
             raise Unanswered(502, told)
 
     def read(self, unsent: Optional[OSError]) -> bytes:
@@ -44340,13 +44352,12 @@ TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
 
 @record
 class Find:
-    """One entry of a file: a capture, a mock that is written already, or why it can't be used.
+    """One entry of a file: a capture, or why it can't be used.
 
     `place` is how it is told, such as `a.har: entry 3`."""
 
     place: str
     capture: Optional[Capture] = None
-    mock: Json = None
     reason: str = ""
     lacks_body: bool = False  # whether the request of the capture had a body that is not in it
     is_other: bool = False  # whether the reason is that it has nothing to do with a provider
@@ -45403,9 +45414,6 @@ API_HOSTS = (
 API_HOST_ENDS = (".openai.azure.com", "-aiplatform.googleapis.com", ".services.ai.azure.com")
 BEDROCK_HOSTS = ("bedrock-runtime.", "bedrock-agent-runtime.", "bedrock-mantle.")
 
-NO_BODY_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE")  # as a rule
-NEVER_KEPT = ("token", "metadata")  # operations that give out credentials
-
 UNRELATED = "has nothing to do with a provider"
 
 
@@ -45456,7 +45464,7 @@ def wire_of(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
         if request.method in ("OPTIONS", "CONNECT") or not is_api_host(request):
             raise Unusable(UNRELATED, is_other=True) from None
         return other_like(shape_of(request)), {}
-    if wire.operation in NEVER_KEPT:
+    if wire.operation in ISSUING:
         raise Unusable("gives out credentials, which are never kept", is_other=True)
     # Any site may have a page /health or /version.
     if wire.operation == "server" and request.method in ("GET", "HEAD"):
@@ -46289,7 +46297,7 @@ def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, .
         times = [gap * number / 1000 for number in range(len(frames))]
         if len(frames) == 1:
             times = [receive / 1000]
-    sizes = running_sizes(frames)
+    sizes = itertools.accumulate(map(len, frames))
     return tuple(Arrival(wait / 1000 + time, size) for time, size in zip(times, sizes))
 
 
@@ -46301,14 +46309,6 @@ def frames_of(content_type: str, body: bytes) -> List[bytes]:
         return TEXT_CUTS[framing_of(body)](body) or [body]
     except (KeyError, ValueError):
         return [body]
-
-
-def running_sizes(frames: Sequence[bytes]) -> List[int]:
-    """How many bytes there are with each frame."""
-    sizes: List[int] = []
-    for frame in frames:
-        sizes.append(len(frame) + sum(sizes[-1:]))
-    return sizes
 
 
 def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:
@@ -46429,22 +46429,10 @@ def values_of_answer(capture: Capture) -> Iterator[Json]:
 def holds_sign(value: Json, sign: Sign) -> bool:
     """Whether a value has all members of a sign."""
     for path, allowed in sign.items():
-        found = member(value, path)
+        found = walked(value, path)
         if found is None or (allowed and found not in allowed):
             return False
     return True
-
-
-def member(value: Json, path: str) -> Json:
-    """What a path such as data.0.object leads to; None where there is nothing."""
-    for name in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def host_of(
@@ -46456,9 +46444,9 @@ def host_of(
     if provider == "anthropic" and api == "messages":
         if any(map(capture.header, AWS_HEADERS)):
             return "bedrock", operation, "invoke"
-        if str(member(value, "id")).startswith(VERTEX_CLAUDE_ID):
+        if str(walked(value, "id")).startswith(VERTEX_CLAUDE_ID):
             provider = "vertex_ai"
-    if provider == "gemini" and any(member(value, path) is not None for path in VERTEX_MEMBERS):
+    if provider == "gemini" and any(walked(value, path) is not None for path in VERTEX_MEMBERS):
         provider = "vertex_ai"
     return provider, operation, api
 
@@ -46484,7 +46472,7 @@ NOBODYS_FORM = (
 def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
     """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
     if find.capture is None:
-        return Made("", reason=find.reason or "holds nothing that was answered")
+        return Made("", reason=find.reason)
     try:
         check_status(find.capture.status, keeps_errors)
         check_json(find.capture)
@@ -46570,10 +46558,7 @@ def made_of_answer(capture: Capture) -> Made:
 
 def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     match: Dict[str, Json] = {"provider": call.provider}
     if call.operation == OTHER:
         match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}
@@ -46822,7 +46807,7 @@ class Import:
                     raise Unusable("there is nothing in it that can be imported")
             except Unusable as error:
                 self.bad += 1
-                self.lines.append(f"{told_path(word)}: {error}")
+                self.lines.append(f"{without_keys(word)}: {error}")
         self.save_fixtures()
         if any(found.has_turns for _, found in self.fixtures):
             self.lines.append(EXACT_TURNS)
@@ -46834,7 +46819,7 @@ class Import:
         try:
             is_used = self.take_content(source, content_of_source(source.path))
         except Unusable as error:
-            self.lines.append(f"{told_path(source.path)}: {error}")
+            self.lines.append(f"{without_keys(source.path)}: {error}")
             is_used = False
         self.bad += not (is_used or source.found)
         return is_used
@@ -46857,9 +46842,7 @@ class Import:
         unused: List[str] = []
         others = 0
         for find in finds:
-            made = Made("", reason=find.reason)
-            if not find.reason:
-                made = made_of_find(find, self.keeps_errors)
+            made = made_of_find(find, self.keeps_errors)
             file, reason = "", made.reason
             if not reason:
                 file, reason = self.folder.placed(made)
@@ -46877,7 +46860,7 @@ class Import:
             else:
                 unused.append(f"{place}: {reason}")
         count = len(saved) + len(unused)
-        told = f"{told_path(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
+        told = f"{without_keys(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
         if others:
             told += f", and {counted_as(others, 'other')} that no provider has to do with"
         self.lines.append(told)
@@ -46900,7 +46883,7 @@ class Import:
         """Write the mocks of fixtures, those of a file into one, so that their order stays."""
         names = ordered_names([source.name for source, _ in self.fixtures])
         for name, (source, found) in zip(names, self.fixtures):
-            path = told_path(source.path)
+            path = without_keys(source.path)
             count = found.used + len(found.unusable)
             self.lines.append(f"{path}: {found.used} of {counted_as(count, 'fixture')} of aimock")
             if found.mocks:
@@ -46974,11 +46957,6 @@ def has_content(path: str, data: bytes) -> bool:
             return file.read(len(data) + 1) == data
     except OSError:
         return False
-
-
-def told_path(path: str) -> str:
-    """A path for a message."""
-    return without_keys(path)
 
 
 def ordered_names(names: Sequence[str]) -> List[str]:

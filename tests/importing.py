@@ -1,4 +1,4 @@
-"""What tests of imports share: finds made into recordings, loaded, and asked."""
+"""What tests of recordings and imports share: what is made is loaded, and asked."""
 
 from __future__ import annotations
 

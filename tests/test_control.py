@@ -338,6 +338,7 @@ def test_control_requests_that_are_refused_early_are_control_requests_too(
 def test_the_inspector_is_a_page_that_needs_nothing_else() -> None:
     found = asked(answerer(), "GET", "")
     assert found.status == 200 and b"requests/live" in found.body
+    assert b"entry.forwarded" in found.body
     assert not re.search(rb"(?:src|href)=", found.body)
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -147,7 +148,15 @@ def test_what_keeps_it_from_being_saved_is_said_once(
     def full(*given: Any, **named: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    before = files_in(tmp_path)
+    def full_for_mocks(path: str, *more: Any, **named: Any) -> int:
+        return full() or 0 if "mocks" in path else opened(path, *more, **named)
+
+    opened, before = os.open, files_in(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full_for_mocks)
+        assert "No space left" in saving.save(made("c"))
+    assert files_in(tmp_path) == before  # nor what the mock would have named
+    saving.folder.said.clear()
     for failing in (("link", "rename"), ("open",), ("mkdir",), ("makedirs",)):
         with monkeypatch.context() as patch:
             for name in failing:
@@ -155,7 +164,13 @@ def test_what_keeps_it_from_being_saved_is_said_once(
             reason = saving.save(made("c"))
         assert reason == f"recordings can't be saved in {tmp_path}: No space left on device"
         assert files_in(tmp_path) == before
-    assert saving.said[1:] == [f"{reason}; answers are passed on all the same"]
+    assert saving.said[2:] == [f"{reason}; answers are passed on all the same"]
+    # What was mended and is wrong again is said again.
+    assert saving.save(made("c")) == ""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "makedirs", full)
+        assert saving.save(made("d")) == reason
+    assert len(saving.said) == 4
 
 
 def test_where_there_are_no_links_and_no_locks_nothing_is_overwritten_either(
@@ -168,6 +183,25 @@ def test_where_there_are_no_links_and_no_locks_nothing_is_overwritten_either(
     assert saving.save(made(user="Ho")) == ""
     assert saving.save(made(user="Ho")) == "recorded already"
     assert len(files_in(tmp_path)) == 6 and saving.said == []
+    # Somebody took the mock away, and left what it names.
+    os.unlink(tmp_path / "mocks/recorded/a.json")
+    assert saving.save(made(text="data: 2\n\n")) == ""
+    assert (tmp_path / "recordings/a.sse").read_bytes() == b"data: 1\n\n"
+
+
+def test_a_process_that_keeps_its_turn_for_ever_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: List[int] = []
+
+    def lock() -> None:
+        tried.append(1)
+        raise BlockingIOError
+
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(time, "monotonic", iter([0.0, 1.0, 1.9, 2.1]).__next__)
+    m.take_turn(lock)
+    assert len(tried) == 2
 
 
 def test_the_umask_says_who_may_read_a_recording(tmp_path: Path) -> None:

@@ -254,6 +254,7 @@ def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair
     assert fetch(server.port, "GET", "/@me/v1/files/a%2Fb?q=%2f&q") == (200, b"\xff\0\xfe")
     assert provider.requests[-1]["target"] == "/v1/files/a%2Fb?q=%2f&q"
     assert fetch(server.port, "HEAD", "/v1/files/a%2Fb") == (200, b"")
+    assert forwarded(server)["reason"] == "an answer to HEAD has no body"
     assert fetch(server.port, "OPTIONS", "/v1/files/a%2Fb")[0] == 200
     assert fetch(server.port, "GET", "/go") == (302, b"")
     assert fetch(server.port, "PUT", "/none", b"x") == (204, b"")
@@ -264,7 +265,8 @@ def test_paths_of_no_provider_and_answers_of_any_status_are_passed_on(pair: Pair
         "an answer of status 503 is never saved",
     ]
     assert fetch(server.port, "GET", "/")[1] == b'{"status":"healthy","service":"mock-provider"}'
-    assert len(provider.requests) == 6
+    assert fetch(server.port, "POST", "/health")[0] == 405  # which is no probe
+    assert len(provider.requests) == 7
     metrics = fetch(server.port, "GET", "/__mock__/metrics")[1].decode()
     for line in ('forwarded_total{status="200"} 3', 'forwarded_total{status="503"} 1'):
         assert f"mock_server_{line}\n" in metrics
@@ -314,6 +316,24 @@ def test_what_breaks_a_rule_or_brings_its_answer_is_not_forwarded(pair: Pair) ->
     with pytest.raises(OSError):
         chat(server.port, headers={"X-Mock-Response": '{"fault": "close"}'})
     assert pair.upstream.requests == []
+
+
+def test_what_is_stored_here_is_not_asked_for_elsewhere_and_no_bytes_are_remembered(
+    pair: Pair,
+) -> None:
+    server = pair.to(says(WHOLE))
+    server.mock(match={"api": "responses"}, response={"text": "stored"})
+    body = json.dumps({"model": "m", "input": "Hi"}).encode()
+    stored = json.loads(fetch(server.port, "POST", "/v1/responses", body)[1])
+    status, found = fetch(server.port, "GET", f"/v1/responses/{stored['id']}")
+    assert (status, b"stored" in found, pair.upstream.requests) == (200, True, [])
+    assert fetch(server.port, "GET", "/v1/responses/resp_other") == (200, BODY)
+    # The path is OpenAI's, whatever is asked there.
+    url = pair.upstream.url
+    other = pair.to(pair.upstream, record=[f"openai={url}", "gemini=http://127.0.0.1:9"])
+    assert fetch(other.port, "PATCH", CHAT) == (200, BODY)
+    calls = [entry.asked.call for entry in server.core.journal.entries("")]
+    assert [call and call.request.raw for call in calls] == [None] * 3
 
 
 def test_what_can_not_be_read_is_forwarded_and_not_recorded(pair: Pair) -> None:
@@ -396,7 +416,8 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
     ):
         server = pair.to(upstream)
         assert server.core.forwarder
-        server.core.forwarder.silent_seconds = 0.05
+        if status == 504:
+            server.core.forwarder.silent_seconds = 0.05
         found, body = fetch(
             server.port, "POST", CHAT + "?key=AIzaSy0", post().partition(b"\r\n\r\n")[2]
         )
@@ -405,6 +426,8 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
         url = server.core.settings.record[0].partition("=")[2] + CHAT + "?key=***"
         assert message.startswith(f"the request could not be forwarded to {url}")
         assert "AIza" not in json.dumps(server.requests)
+        counted = {"200": 1} if "12 of 15" in told else {"none": 1}
+        assert server.core.journal.counters.forwarded == counted
     assert pair.saved == []
 
 
@@ -420,7 +443,56 @@ def test_where_an_answer_breaks_off_its_client_sees_that(pair: Pair) -> None:
         assert client.file.read() == b""
         wait_until(lambda server=server: server.requests[-1]["ended"] == "fault")
         assert forwarded(server)["reason"]
+        assert "internal error" not in json.dumps(server.requests)
     assert pair.saved == []
+
+
+def test_a_bug_costs_the_recording_and_not_the_answer(pair: Pair) -> None:
+    def keep(*given: Any) -> Any:
+        raise ZeroDivisionError("sk-secret")
+
+    for answer, asked in ((WHOLE, post()), (EVENTS + b"1\r\na\r\n0\r\n\r\n", post(STREAMING))):
+        server = pair.to(says(answer))
+        assert server.core.forwarder
+        server.core.forwarder.recorder.keep = keep  # type: ignore[method-assign]
+        client = pair.client(server).send(asked)
+        assert client.response()[0] == 200
+        wait_until(lambda server=server: server.requests[-1]["ended"] == "complete")
+        assert forwarded(server)["reason"].startswith("internal error: ZeroDivisionError (line ")
+
+
+def test_no_connection_is_told_by_what_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error, status, told in (
+        (socket.timeout("timed out"), 504, "nobody accepted the connection within 3 s"),
+        (OSError(101, "Network is unreachable"), 502, "no connection: Network is unreachable"),
+    ):
+
+        def connect(sock: socket.socket, where: Any, error: OSError = error) -> None:
+            raise error
+
+        link = m.Link(m.Upstream("openai", "http://a"), 3, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "connect", connect)
+            with pytest.raises(m.Unanswered, match=told) as found:
+                link.reach([(socket.AF_INET, ("127.0.0.1", 9))])
+        assert found.value.status == status
+
+
+def test_what_could_not_be_sent_whole_may_have_an_answer_all_the_same() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(WHOLE)
+        theirs.close()
+        link = m.Link(m.Upstream("openai", "http://a"), 1, 1)
+        link.hold(ours)
+        unsent = link.send(b"a" * 1_000_000)
+        assert isinstance(unsent, OSError) and link.receive() == WHOLE
+        link.cut()
+        exchange = m.Exchanged.__new__(m.Exchanged)
+        exchange.link = link
+        for error, told in ((unsent, "it took only some of the request"), (None, "was cut")):
+            with pytest.raises(m.Unanswered, match=told):
+                exchange.read(error)
 
 
 def test_a_server_that_is_its_own_upstream_says_so(pair: Pair) -> None:
@@ -445,6 +517,7 @@ def test_a_request_waits_for_its_turn_but_not_for_ever(pair: Pair) -> None:
     provider.release(provider.requests[-1]["id"], 9)
     list(first.chunks())
     assert chat(server.port, "Ho")[0] == 200
+    assert len(provider.requests) == 2  # what was given up did not go there later
 
 
 def test_a_circle_of_servers_is_found_at_once(pair: Pair) -> None:
@@ -522,6 +595,36 @@ def test_over_tls_an_authority_is_trusted_that_is_named(pair: Pair, tmp_path: Pa
     assert (status, b"its URL begins with http://" in body) == (502, True), body
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl program")
+def test_half_an_answer_over_tls_is_not_recorded(pair: Pair, tmp_path: Path) -> None:
+    provider = pair.server(tls=True)
+    authority = tmp_path / "ca.pem"
+    authority.write_text(provider.tls_cert)
+    assert provider.core.tls
+    provider.core.tls.set_alpn_protocols(["h2", "http/1.1"])
+    spoken: List[Any] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def talk() -> None:
+        sock = provider.core.tls.wrap_socket(listener.accept()[0], server_side=True)
+        spoken.append(sock.selected_alpn_protocol())
+        sock.recv(65536)
+        sock.sendall(OK + b"\r\n" + BODY)
+        sock.close()  # without a goodbye, as nothing tells the length
+
+    thread = threading.Thread(target=talk)
+    with listener:
+        thread.start()
+        port = listener.getsockname()[1]
+        server = pair.to(f"https://127.0.0.1:{port}", record_ca=str(authority))
+        client = pair.client(server).send(post())
+        assert client.response()[2] == BODY
+    thread.join(PATIENCE)
+    wait_until(lambda: server.requests[-1]["ended"] == "complete")
+    assert "its TLS ended without a goodbye" in forwarded(server)["reason"]
+    assert (spoken, pair.saved) == (["http/1.1"], [])
+
+
 def test_a_file_of_authorities_that_can_not_be_used_is_told_at_the_start(tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate")
@@ -546,11 +649,15 @@ def test_a_client_that_leaves_has_its_recording_saved_whole(pair: Pair) -> None:
     provider = pair.server()
     provider.mock(response={"text": "one two three", "gate": True})
     server = pair.to(provider)
+    said: List[str] = []
+    assert server.core.forwarder
+    server.core.forwarder.say = said.append
     client = pair.client(server).send(post(STREAMING))
     client.until_event().close()
     wait_until(lambda: server.requests[-1]["ended"] == "client_closed")
     provider.release(provider.requests[-1]["id"], 99)
-    wait_until(lambda: pair.saved)
+    wait_until(lambda: pair.saved and said)
+    assert said[0].startswith(f"{pair.upstream.url}{CHAT}, whose client left (recorded as mocks/")
     assert chat(server.port, stream=True)[1].endswith(b"data: [DONE]\n\n")
     assert len(provider.requests) == 1
 
@@ -613,8 +720,8 @@ def test_a_head_without_end_is_not_read_on_for_nobody(
         except OSError:
             gone.set()
 
-    # Each in its own room, where that is a module.
-    monkeypatch.setattr(sys.modules[m.Forwarder.__module__], "LEFT_SECONDS", 0.0)
+    # In its own room, where that is a module.
+    monkeypatch.setattr(m.Forwarder, "left_seconds", 0.0)
     monkeypatch.setattr(sys.modules[m.Incoming.__module__], "MOST_INTERIM", 1_000_000)
     client = pair.client(pair.to(talk)).send(post())
     assert begun.wait(PATIENCE)
@@ -625,21 +732,32 @@ def test_a_head_without_end_is_not_read_on_for_nobody(
 def test_an_answer_that_is_not_recorded_is_not_read_on_for_nobody(pair: Pair) -> None:
     gone = threading.Event()
 
+    heads: List[bytes] = []
+
     def talk(sock: socket.socket) -> None:
-        sock.sendall(EVENTS.replace(b"\r\n\r\n", b"\r\nContent-Encoding: br\r\n\r\n"))
+        sock.sendall(heads[-1])
         try:
             while True:
                 sock.sendall(b"1\r\na\r\n")
         except OSError:
             gone.set()
 
-    server = pair.to(talk)
-    client = pair.client(server).send(post(STREAMING))
-    client.head()
-    client.close()
-    assert gone.wait(PATIENCE)
-    wait_until(lambda: server.requests[-1]["ended"])
-    assert forwarded(server)["reason"] == 'its content coding "br" can\'t be undone'
+    for coding, told in (
+        (b"\r\nContent-Encoding: br", 'its content coding "br" can\'t be undone'),
+        (b"", "its client left, and it did not end within 0 s"),
+    ):
+        gone.clear()
+        heads.append(EVENTS.replace(b"\r\n\r\n", coding + b"\r\n\r\n"))
+        server = pair.to(talk)
+        assert server.core.forwarder
+        if not coding:
+            server.core.forwarder.left_seconds = 0.0
+        client = pair.client(server).send(post(STREAMING))
+        client.head()
+        client.close()
+        assert gone.wait(PATIENCE)
+        wait_until(lambda server=server, told=told: forwarded(server)["reason"] == told)
+    assert pair.saved == []
 
 
 def test_a_slow_client_has_the_upstream_wait(pair: Pair) -> None:

@@ -268,8 +268,19 @@ def test_nothing_secret_is_told(run: Run) -> None:
     )
 
 
+def test_other_times_make_no_other_recording(tmp_path: Path) -> None:
+    mock = "mocks/recorded/a.json"
+    spec = {"name": "a", "match": {"user": "Hi"}, "response": {"events": "@recordings/a.sse"}}
+    kept = {"recordings/a.sse": b"x", "recordings/a.times.json": b"[1]", mock: m.mock_file(spec)}
+    assert m.Folder(str(tmp_path), print).keep(m.Made("a", kept, mock)) == (mock, "")
+    for name, expected in (("recordings/a.times.json", True), ("recordings/a.sse", False)):
+        made = m.Made("a", {**kept, name: b"other"}, mock)
+        assert m.Import(str(tmp_path)).is_there(made, mock) is expected, name
+
+
 def test_names_of_files_are_safe_and_keep_their_order() -> None:
     assert m.ordered_names(["a", "b"]) == ["a", "b"]
     assert m.ordered_names(["b", "a"]) == ["1-b", "2-a"]
     assert m.ordered_names(["../É x", "."]) == ["e-x", "fixtures"]
+    assert m.ordered_names(["a", "a"]) == ["1-a", "2-a"]
     assert m.ordered_names(["a", "a-b"]) == ["1-a", "2-a-b"]  # "a-b.json" is before "a.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Iterator, List
 
+import pytest
 from importing import check_replays, loaded, replayed, told
 from samples import SAMPLES, answerer, bytes_of, request_of
 
@@ -224,6 +225,33 @@ def test_trace_ascii_is_read_where_it_has_lost_nothing() -> None:
         assert finds(lost)[0].reason.startswith("was written by --trace-ascii, which loses letters")
 
 
+def test_what_looks_like_another_part_of_a_transcript_is_none() -> None:
+    head = b"< HTTP/1.1 200 OK\r\n< A: b\r\n< \r\n"
+    for dump, size, found in (
+        (b"0000: 61 62 63 \n", 3, (b"abc", True)),
+        (b"0000: 61 62 63 \n", 9, (b"61 62 63 ", False)),  # a text of --trace-ascii
+        (b"0000: a\n0000: b\n", 9, (b"a", False)),  # another dump
+    ):
+        assert m.undumped(dump, 0, size) == found
+    assert m.heads_and_body(head + b"< no header\n")[1].endswith(b"A: b\r\n\r\n< no header\n")
+    for lost in (b'{"a": x}', b'{"a": "b..c"}'):
+        with pytest.raises(m.Unusable, match="which loses letters"):
+            m.restored(lost)
+
+
+def test_a_request_is_read_as_the_server_would_have_read_it() -> None:
+    lines = [(":authority", "h"), (":path", "/"), ("A", " b "), ("a", "c"), ("Host", "other")]
+    cookies = [("Cookie", "x=1"), ("cookie", "y=2")]
+    told = {"host": "h", "a": "b, c", "cookie": "x=1; y=2"}
+    assert m.by_lower_name([*lines, *cookies]) == told
+    chunks = (("Transfer-Encoding", "chunked"),)
+    told_so = m.ToldExchange(0, b"", "POST", "/", chunks, b"2\r\n{}\r\n0\r\n\r\n")
+    assert m.asked_in_transcript(told_so)[0].body == b"{}"
+    # Of times that are not of all of it nothing is known.
+    partly = m.ToldExchange(0, HEAD + ANSWER, blocks=((0.1, 5),))
+    assert m.arrivals_in(partly, False, len(ANSWER)) == ()
+
+
 def answers() -> Iterator[Any]:
     """What each API that generates answers, and to what."""
     for kind, (_, _, stream_path, _) in SAMPLES.items():
@@ -254,12 +282,36 @@ def test_the_api_is_told_by_a_path_or_by_the_answer_itself() -> None:
         assert asked["stream"] == answered.call.stream
 
 
+def test_an_answer_alone_is_of_whoever_its_head_and_its_members_name() -> None:
+    claude = b'{"id": "msg_1", "type": "message", "content": []}'
+    chat = b'{"object": "chat.completion"}'
+    google = b'[{"candidates": []}\n,\r\n{"candidates": [], "createTime": "t"}\n]'
+    for header, body, expected in (
+        ("x", claude, "anthropic messages"),
+        ("x-amzn-RequestId", claude, "bedrock invoke"),
+        ("x", claude.replace(b"msg_", b"msg_vrtx_"), "vertex_ai messages"),
+        ("x", chat, "openai chat"),
+        ("apim-request-id", chat, "azure chat"),
+        ("x", b"[%s]" % chat, ""),
+        ("x", google, "gemini generateContent"),
+        ("x", google.replace(b"[]}", b'[], "createTime": "t"}'), "vertex_ai generateContent"),
+    ):
+        headers = (("Content-Type", "application/json"), (header, "1"))
+        capture = m.Capture(None, 200, headers, body)
+        wire = m.api_of(capture)
+        assert (wire and f"{wire.provider} {wire.api}" or "") == expected, body
+        assert m.is_streamed(capture) is (b"candidates" in body)
+
+
 def test_errors_are_kept_where_errors_are_wanted() -> None:
     data = b'{"error": {"message": "slow down", "type": "requests", "code": null}}'
     head = HEAD.replace(b"Content-Length: 82", b"retry-after: 3").replace(b"200 OK", b"429 Busy")
     (find,) = finds(head + data)
     assert "--record-errors" in m.made_of_find(find).reason
     made = m.made_of_find(find, keeps_errors=True)
+    # Of any of its APIs, behind all that asks for more.
+    assert json.loads(made.files[made.mock])["match"] == {"provider": "openai"}
+    assert made.name.startswith("zzz-any-")
     for stream in (False, True):
         response = replayed(made, any_text(stream))
         assert (response.status, bytes_of(response)) == (429, data)

@@ -7,6 +7,7 @@ import re
 from typing import Any, Dict, Iterable, List, Tuple
 
 import pytest
+from importing import loaded, replayed
 from samples import SAMPLES, answerer, bytes_of, request_of, wire_of
 
 import mock_server as m
@@ -75,27 +76,6 @@ def made(request: m.Request, body: bytes, kind: str = "", status: int = 200, **m
     headers = (("Content-Type", kind),) if kind else ()
     wire, call = read_call(request)
     return m.made_of(wire, call, m.Capture(request, status, (*headers, *KEPT), body, **more))
-
-
-def loaded(recording: m.Made) -> m.Mock:
-    """A recording as it is read from files."""
-
-    def read(name: str) -> bytes:
-        if name not in recording.files:
-            raise FileNotFoundError(name)
-        return recording.files[name]
-
-    spec = json.loads(recording.files[recording.mock])
-    return m.parse_mock(m.MockNode.whole(spec, recording.mock, read))
-
-
-def replayed(recording: m.Made, request: m.Request, **settings: Any) -> m.Response:
-    """What the mock of a recording answers to a request."""
-    answers = answerer(**settings)
-    answers.mocks.files.index = m.Index([loaded(recording)])
-    answered = answers.answer(request)
-    assert answered.mock == recording.name, answered.note
-    return answered.response
 
 
 def type_in(response: m.Response) -> str:
@@ -396,6 +376,15 @@ def test_times_are_of_whole_events_and_add_up() -> None:
         told = [m.Arrival(*one) for one in arrivals]
         assert m.times_of(frames, told) == times
     assert m.times_file([0.123, 0.0]) == b"[0.123, 0.0]\n"
+
+
+def test_times_that_no_mock_may_have_are_left_out() -> None:
+    body = b"data: 1\n\ndata: 2\n\n"
+    for seconds, has_times in ((3600.0, True), (3601.0, False)):
+        arrivals = (m.Arrival(1.0, 9), m.Arrival(1 + seconds, len(body)))
+        recording = made(STREAMED, body, GOES, arrivals=arrivals)
+        check_same(recording, STREAMED, 200, GOES, body)
+        assert any(name.endswith(".times.json") for name in recording.files) is has_times
 
 
 def test_a_secret_that_is_repeated_is_in_no_file() -> None:

@@ -680,3 +680,19 @@ def test_no_secret_is_in_a_match_and_the_request_that_brought_it_still_matches()
             assert differing(recorded(call), again) == [], form.kind
             if not call.history:  # which is of texts with another own key
                 assert differing(recorded(call), other) == [], form.kind
+
+
+def test_no_secret_is_in_the_match_of_a_path_either() -> None:
+    key = KEYS[1]
+    for method, query, body in (
+        ("GET", {"access_token": OWN, "a": "1"}, b""),
+        ("GET", {"a": f"it is {key}"}, b""),
+        ("POST", {}, f"it is {key}".encode()),
+        ("POST", {}, json.dumps([key]).encode()),
+        ("POST", {}, json.dumps({"a": {"b": f"it is {key}"}, key: "c"}).encode()),
+    ):
+        call = read(m.Request(method, f"/zz/{key}", query, HEADERS, body))
+        told = json.dumps(matched(call))
+        assert not [one for one in KEYS if one in told], told
+        assert differing(recorded(call), call) == [], told
+        assert "access_token" not in told  # which another client may not send

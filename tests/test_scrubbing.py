@@ -45,6 +45,10 @@ def test_what_a_client_brings_is_known() -> None:
             {"authorization": "AWS4-HMAC-SHA256 " + signed},
             ["AKIAX/2026/us/bedrock/aws4_request", "0a1b2c", "AKIAX"],
         ),
+        (
+            {"authorization": 'Digest username="me", realm="all", uri="/v1", response="6629fae4"'},
+            ["6629fae4", "me"],
+        ),
         ({"x-amz-security-token": "IQoJb3"}, ["IQoJb3"]),
         ({"cookie": "a=first; b=second; third"}, ["second", "first", "third"]),
         ({"x-session-id": "s-1", "x-org-id": "o-22", "x-tenant": "t"}, ["o-22", "s-1", "t"]),
@@ -75,6 +79,16 @@ def test_a_key_that_is_a_plain_word_destroys_no_text(own: str) -> None:
 def test_a_short_key_goes_as_a_word_of_its_own() -> None:
     scrubber = m.Scrubber(["sk-test"])
     assert scrubber.text("sk-test, task-tests and 'sk-test'") == "***, task-tests and '***'"
+    # A long one is nobody's word, wherever it stands.
+    assert m.Scrubber(["Kz7-Qw9-Lm3-Rt"]).text("aKz7-Qw9-Lm3-Rtb") == "a***b"
+
+
+def test_of_a_very_long_text_a_matcher_holds_the_ends() -> None:
+    text = "a" * 50_000 + "b" * 50_000
+    pattern = m.literal(text)
+    assert len(pattern) < 3000 and re.fullmatch(pattern, text)
+    for other in (text[1:], text + "b", "c" + text[1:], text[:-1] + "c"):
+        assert not re.fullmatch(pattern, other)
 
 
 def test_an_own_key_goes_however_it_is_written() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import time
 import zlib
+from types import SimpleNamespace
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
@@ -139,7 +141,14 @@ LINES: List[Tuple[str, bytes, List[str], List[str]]] = [
     (
         "GET",
         b"",
-        ["Host: me", "Connection: close, x-hop", "X-Hop: 1", "X-Mock-Session: s", "X-Mocked: 1"],
+        [
+            "Host: me",
+            "Connection: keep-alive, x-hop",
+            "X-Hop: 1",
+            "X-Mock-Session: s",
+            "X-Mocked: 1",
+        ]
+        + ["Keep-Alive: 5"],
         ["Host: up:81", "X-Mocked: 1"],
     ),
     ("GET", b"", ["A: b"], ["Host: up:81", "A: b"]),
@@ -188,6 +197,19 @@ def test_the_url_that_is_shown_has_no_key() -> None:
     assert UP.shown("/v1?code=4a&a=b").endswith("/v1?code=***&a=b")
 
 
+def test_the_log_says_what_became_of_a_recording_where_the_answer_does_not() -> None:
+    for status, recorded, reason, told in (
+        (None, "", "", ""),
+        (None, "", "refused", ""),
+        (200, "", "", ""),
+        (200, "", "why", "(not recorded: why)"),
+        (200, "a.json", "", "(recorded as a.json)"),
+    ):
+        one = m.Forwarded("http://a/")
+        one.status, one.recorded, one.reason = status, recorded, reason
+        assert one.outcome() == told
+
+
 def test_an_answer_is_passed_on_without_what_is_said_anew_or_of_one_connection() -> None:
     headers = (
         *(("Content-Type", "a/b"), ("Set-Cookie", "1"), ("Set-Cookie", "2"), ("Date", "now")),
@@ -215,6 +237,7 @@ ANSWERS: List[Tuple[str, bytes, Any]] = [
         b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 X\r\nA: b\r\n\r\n" + CHUNKED + b"0\r\n\r\n",
         (200, b""),
     ),
+    ("GET", CHUNKED + b"1\r\nc\r\n0\r\n\r\nmore", (200, b"c")),
     ("HEAD", OK + b"Content-Length: 3\r\n\r\n", (200, b"")),
     ("GET", b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", (204, b"")),
     ("GET", b"HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n", (304, b"")),
@@ -259,6 +282,93 @@ def test_an_answer_is_read_in_whatever_pieces_it_comes(size: int) -> None:
         assert expected in found if isinstance(expected, str) else expected == found, data
 
 
+def test_the_headers_of_an_answer_are_as_they_came() -> None:
+    incoming = m.Incoming("GET")
+    incoming.feed(OK + b"A:  b \r\na: c\r\nD: e\r\n \tf\r\nContent-Length: 0\r\n\r\n")
+    told = (("A", "b"), ("a", "c"), ("D", "e f"), ("Content-Length", "0"))
+    assert (incoming.headers, incoming.values("a"), incoming.is_over) == (told, ["b", "c"], True)
+
+
+def exchange_of(lines: bytes) -> Any:
+    """An exchange of which the head of the answer is there."""
+    exchange = m.Exchanged.__new__(m.Exchanged)
+    exchange.incoming = m.Incoming("POST")
+    exchange.incoming.feed(OK + lines + b"\r\n\r\n")
+    exchange.request = m.Request("POST", "/")
+    exchange.is_stream = True
+    return exchange
+
+
+def test_an_answer_is_handed_on_as_it_comes_if_it_is_a_stream_or_long() -> None:
+    for lines, expected in (
+        (b"Content-Length: 262144\r\nContent-Type: application/json", False),
+        (b"Content-Length: 262145\r\nContent-Type: application/json", True),
+        (b"Content-Length: 9\r\nContent-Type: Text/Event-Stream; charset=utf-8", True),
+        (b"Content-Length: 0\r\nContent-Type: text/event-stream", False),
+        (b"Content-Length: 9", False),
+        (b"Transfer-Encoding: chunked\r\nContent-Type: application/json", True),
+        (b"A: b", True),
+    ):
+        assert exchange_of(lines).comes_in_pieces() is expected, lines
+
+
+def test_a_stream_is_cut_at_its_events_as_far_as_they_can_be_seen() -> None:
+    for lines, expected in (
+        (b"Content-Type: text/event-stream", True),
+        (b"Content-Type: text/event-stream\r\nContent-Encoding: gzip", False),
+        (b"Content-Type: application/x-ndjson", False),
+    ):
+        exchange, asked = exchange_of(lines), []  # type: Any, List[bool]
+        exchange.passage = SimpleNamespace(frames=asked.append)
+        exchange.response()
+        assert asked == [expected], lines
+    pieces = list(m.ended_events(b"a\n\nb\r\n\r\nc\r\rd"))
+    assert pieces == [b"a\n\n", b"b\r\n\r\n", b"c\r\r", b"d"]
+
+
+# --- what is kept ---
+
+
+def test_pieces_that_come_at_once_are_one_and_half_a_coding_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    incoming = m.Incoming("GET")
+    incoming.feed(OK + b"\r\n")
+    taken = m.Taken(incoming, 0.0, m.Room(1000))
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", iter([1.0, 1.0004, 1.0008, 9.0]).__next__)
+        for piece in (b"a", b"b", b"", b"c", b"d"):
+            taken.add(piece)
+    taken.end()
+    told = [(one.seconds, one.size) for one in taken.arrivals]
+    assert (told, taken.why) == ([(1.0, 2), (1.0008, 3), (9.0, 4)], "")
+    incoming.headers = (("Content-Encoding", "gzip"),)
+    taken = m.Taken(incoming, 0.0, m.Room(1000))
+    taken.add(gzip.compress(TEXT)[:-4])
+    taken.end()
+    kept = (taken.why, bytes(taken.body), taken.arrivals)
+    assert kept == ("its gzip data ends too early", b"", [])
+
+
+def test_whoever_reads_mocks_is_told_of_each_that_is_saved() -> None:
+    saved: List[str] = []
+    kept: Any = SimpleNamespace(keep=lambda made: (made.mock, ""))
+    already: Any = SimpleNamespace(keep=lambda made: ("", m.ALREADY))
+    wire = m.other_like(m.DEFAULT_SHAPE)
+    request = m.Request("GET", "/x")
+    call = wire.read(request, {}, wire.body(request))
+    for folder, with_errors, status, number in (
+        (kept, False, 200, 1),
+        (already, False, 200, 0),
+        (kept, False, 404, 0),
+        (kept, True, 404, 1),
+    ):
+        saved.clear()
+        recorder = m.Recorder(folder, with_errors, lambda: saved.append(""))
+        name, why = recorder.keep(wire, call, m.Capture(request, status, (), b"x"))
+        assert (len(saved), bool(name)) == (number, bool(number)), why
+
+
 # --- codings, undone ---
 
 TEXT = b"some text, " * 40
@@ -276,6 +386,7 @@ CODED: List[Tuple[List[str], bytes, Any]] = [
     (["deflate"], zlib.compress(TEXT) + b"more", "bytes follow its deflate data"),
     (["br"], TEXT, 'its content coding "br" can\'t be undone'),
     (["gzip"] * 5, TEXT, "it has 5 content codings"),
+    (["gzip", "gzip"], gzip.compress(gzip.compress(b"") * 60_000), "it is longer than 1 MiB"),
     (["gzip"], gzip.compress(b"a" * 2_000_000), "it is longer than 1 MiB"),
     ([], b"a" * 2_000_000, "it is longer than 1 MiB"),
 ]

@@ -23,6 +23,7 @@ FRAMING_HEADERS = ("content-length", "transfer-encoding", "connection")
 
 
 NO_BODY = (204, 304)  # statuses
+WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests have one, of no bytes too
 
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"

@@ -76,6 +76,7 @@ class Turn:
 
 
 CONVERSING = frozenset(("generate", "count_tokens"))  # operations whose requests have messages
+ISSUING = frozenset(("token", "metadata"))  # operations that give out credentials
 STREAM_FIELDS = ("stream", "stream_options")  # which change no id
 
 

@@ -9,7 +9,7 @@ from ..errors import Refused
 from ..formats.base import WireFormat
 from ..http import ABSOLUTE, Head
 from ..routing import other_like, route, shape_of
-from ..values import Request
+from ..values import ISSUING, Request
 from .finds import LARGEST_FILE, Unusable
 
 # Hosts of which every path is an API's, those without a route of ours, too.
@@ -20,9 +20,6 @@ API_HOSTS = (
 )
 API_HOST_ENDS = (".openai.azure.com", "-aiplatform.googleapis.com", ".services.ai.azure.com")
 BEDROCK_HOSTS = ("bedrock-runtime.", "bedrock-agent-runtime.", "bedrock-mantle.")
-
-NO_BODY_METHODS = ("GET", "HEAD", "OPTIONS", "DELETE", "TRACE")  # as a rule
-NEVER_KEPT = ("token", "metadata")  # operations that give out credentials
 
 UNRELATED = "has nothing to do with a provider"
 
@@ -74,7 +71,7 @@ def wire_of(request: Request) -> Tuple[WireFormat, Mapping[str, str]]:
         if request.method in ("OPTIONS", "CONNECT") or not is_api_host(request):
             raise Unusable(UNRELATED, is_other=True) from None
         return other_like(shape_of(request)), {}
-    if wire.operation in NEVER_KEPT:
+    if wire.operation in ISSUING:
         raise Unusable("gives out credentials, which are never kept", is_other=True)
     # Any site may have a page /health or /version.
     if wire.operation == "server" and request.method in ("GET", "HEAD"):

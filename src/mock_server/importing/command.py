@@ -65,7 +65,7 @@ class Import:
                     raise Unusable("there is nothing in it that can be imported")
             except Unusable as error:
                 self.bad += 1
-                self.lines.append(f"{told_path(word)}: {error}")
+                self.lines.append(f"{without_keys(word)}: {error}")
         self.save_fixtures()
         if any(found.has_turns for _, found in self.fixtures):
             self.lines.append(EXACT_TURNS)
@@ -77,7 +77,7 @@ class Import:
         try:
             is_used = self.take_content(source, content_of_source(source.path))
         except Unusable as error:
-            self.lines.append(f"{told_path(source.path)}: {error}")
+            self.lines.append(f"{without_keys(source.path)}: {error}")
             is_used = False
         self.bad += not (is_used or source.found)
         return is_used
@@ -100,9 +100,7 @@ class Import:
         unused: List[str] = []
         others = 0
         for find in finds:
-            made = Made("", reason=find.reason)
-            if not find.reason:
-                made = made_of_find(find, self.keeps_errors)
+            made = made_of_find(find, self.keeps_errors)
             file, reason = "", made.reason
             if not reason:
                 file, reason = self.folder.placed(made)
@@ -120,7 +118,7 @@ class Import:
             else:
                 unused.append(f"{place}: {reason}")
         count = len(saved) + len(unused)
-        told = f"{told_path(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
+        told = f"{without_keys(path)}: {len(saved)} of {counted_as(count, 'exchange')} of a {kind}"
         if others:
             told += f", and {counted_as(others, 'other')} that no provider has to do with"
         self.lines.append(told)
@@ -143,7 +141,7 @@ class Import:
         """Write the mocks of fixtures, those of a file into one, so that their order stays."""
         names = ordered_names([source.name for source, _ in self.fixtures])
         for name, (source, found) in zip(names, self.fixtures):
-            path = told_path(source.path)
+            path = without_keys(source.path)
             count = found.used + len(found.unusable)
             self.lines.append(f"{path}: {found.used} of {counted_as(count, 'fixture')} of aimock")
             if found.mocks:
@@ -217,11 +215,6 @@ def has_content(path: str, data: bytes) -> bool:
             return file.read(len(data) + 1) == data
     except OSError:
         return False
-
-
-def told_path(path: str) -> str:
-    """A path for a message."""
-    return without_keys(path)
 
 
 def ordered_names(names: Sequence[str]) -> List[str]:

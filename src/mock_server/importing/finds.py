@@ -6,7 +6,6 @@ import codecs
 from typing import Optional
 
 from ..keys import without_keys
-from ..limits import Json
 from ..recording.captures import Capture
 from ..records import record
 from ..secrets import unkeyed
@@ -17,13 +16,12 @@ TOLD_BY = 64 * 1024  # bytes of one by which it is told what it is
 
 @record
 class Find:
-    """One entry of a file: a capture, a mock that is written already, or why it can't be used.
+    """One entry of a file: a capture, or why it can't be used.
 
     `place` is how it is told, such as `a.har: entry 3`."""
 
     place: str
     capture: Optional[Capture] = None
-    mock: Json = None
     reason: str = ""
     lacks_body: bool = False  # whether the request of the capture had a body that is not in it
     is_other: bool = False  # whether the reason is that it has nothing to do with a provider

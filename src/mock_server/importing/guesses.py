@@ -9,6 +9,7 @@ from ..framings import NDJSON, SSE, EventStream, JsonArray
 from ..jsons import parse_json
 from ..limits import Json
 from ..mocks.stream_texts import TEXT_CUTS, framing_of_answer
+from ..mocks.templates import walked
 from ..outcomes import Original
 from ..recording.captures import Capture
 
@@ -117,22 +118,10 @@ def values_of_answer(capture: Capture) -> Iterator[Json]:
 def holds_sign(value: Json, sign: Sign) -> bool:
     """Whether a value has all members of a sign."""
     for path, allowed in sign.items():
-        found = member(value, path)
+        found = walked(value, path)
         if found is None or (allowed and found not in allowed):
             return False
     return True
-
-
-def member(value: Json, path: str) -> Json:
-    """What a path such as data.0.object leads to; None where there is nothing."""
-    for name in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdecimal() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def host_of(
@@ -144,9 +133,9 @@ def host_of(
     if provider == "anthropic" and api == "messages":
         if any(map(capture.header, AWS_HEADERS)):
             return "bedrock", operation, "invoke"
-        if str(member(value, "id")).startswith(VERTEX_CLAUDE_ID):
+        if str(walked(value, "id")).startswith(VERTEX_CLAUDE_ID):
             provider = "vertex_ai"
-    if provider == "gemini" and any(member(value, path) is not None for path in VERTEX_MEMBERS):
+    if provider == "gemini" and any(walked(value, path) is not None for path in VERTEX_MEMBERS):
         provider = "vertex_ai"
     return provider, operation, api
 

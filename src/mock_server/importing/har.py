@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Iterator, List, Optional, Sequence, Tuple
 from urllib.parse import urlencode
@@ -270,7 +271,7 @@ def arrivals_of(entry: Json, content_type: str, body: bytes) -> Tuple[Arrival, .
         times = [gap * number / 1000 for number in range(len(frames))]
         if len(frames) == 1:
             times = [receive / 1000]
-    sizes = running_sizes(frames)
+    sizes = itertools.accumulate(map(len, frames))
     return tuple(Arrival(wait / 1000 + time, size) for time, size in zip(times, sizes))
 
 
@@ -282,14 +283,6 @@ def frames_of(content_type: str, body: bytes) -> List[bytes]:
         return TEXT_CUTS[framing_of(body)](body) or [body]
     except (KeyError, ValueError):
         return [body]
-
-
-def running_sizes(frames: Sequence[bytes]) -> List[int]:
-    """How many bytes there are with each frame."""
-    sizes: List[int] = []
-    for frame in frames:
-        sizes.append(len(frame) + sum(sizes[-1:]))
-    return sizes
 
 
 def event_seconds(entry: Json, frames: Sequence[bytes]) -> List[float]:

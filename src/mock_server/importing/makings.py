@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Sequence
+from typing import Dict
 
 from ..answering import Answerer
 from ..errors import BadField, Refused
@@ -12,8 +12,8 @@ from ..formats.other import Other
 from ..jsons import parse_json
 from ..limits import Json
 from ..recording.captures import Capture
-from ..recording.making import Made, made_of, made_with, mock_file, renamed
-from ..recording.scrubbing import Scrubber, TooManySigns, own_secrets
+from ..recording.making import Made, made_of, made_with, mock_file, renamed, scrubber_of
+from ..recording.scrubbing import TooManySigns
 from ..records import replace
 from ..routing import owners, route
 from ..values import Call, Request
@@ -30,7 +30,7 @@ NOBODYS_FORM = (
 def made_of_find(find: Find, keeps_errors: bool = False) -> Made:
     """The recording of a capture, or why there is none; answers of 4xx are kept if errors are."""
     if find.capture is None:
-        return Made("", reason=find.reason or "holds nothing that was answered")
+        return Made("", reason=find.reason)
     try:
         check_status(find.capture.status, keeps_errors)
         check_json(find.capture)
@@ -116,10 +116,7 @@ def made_of_answer(capture: Capture) -> Made:
 
 def made_for_any(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an answer for whatever is asked of an API, as far as its path tells it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     match: Dict[str, Json] = {"provider": call.provider}
     if call.operation == OTHER:
         match = {"operation": OTHER, "path": scrubber.matcher(call.path), "method": call.method}

@@ -42,7 +42,7 @@ class Forwarder:
     # What tests may have otherwise.
     connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
     turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
-    closing_seconds = CLOSING_SECONDS
+    closing_seconds, left_seconds = CLOSING_SECONDS, LEFT_SECONDS
 
     def __init__(
         self,
@@ -213,8 +213,9 @@ class Exchanged:
             return
         if unsaved_why:
             raise Unanswered(502, unsaved_why)
-        if time.monotonic() > self.passage.left_at + LEFT_SECONDS:
-            told = f"its client left, and it did not end within {LEFT_SECONDS:g} s"
+        seconds = self.forwarder.left_seconds
+        if time.monotonic() > self.passage.left_at + seconds:
+            told = f"its client left, and it did not end within {seconds:g} s"
             raise Unanswered(502, told)
 
     def read(self, unsent: Optional[OSError]) -> bytes:

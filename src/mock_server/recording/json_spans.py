@@ -61,9 +61,7 @@ def json_texts(text: str) -> Optional[List[JsonText]]:
     ]
 
 
-def collect(
-    value: Any, name: str, path: WayTo, found: List[Tuple[str, str, Optional[WayTo]]]
-) -> None:
+def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
     """Gather the texts in a value, with the names of the members that they are in, and paths."""
     if isinstance(value, str):
         found.append((value, name, path))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LINK_PIECE = 64 * 1024  # bytes that are read or written at once
 LAST_LOOK_SECONDS = 1.0  # for an answer to what an upstream does not take
 BROKEN, LATE = 502, 504
+IGNORE_UNEXPECTED_EOF = 0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF (ssl.h), which ssl names since 3.10
 # OpenSSL's numbers for an authority that is not known (x509_vfy.h: 2, 18 to 21).
 UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)
 
@@ -48,6 +49,8 @@ def new_context(authority: Optional[str]) -> "ssl.SSLContext":
 
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
+    # Python 3.8 and 3.9 have OpenSSL 3 take half an answer for a whole one.
+    context.options &= ~IGNORE_UNEXPECTED_EOF
     if authority is None:
         return context
     try:
@@ -180,7 +183,7 @@ class Link:
             told = f"it said nothing for {self.silent_seconds:g} s"
             raise Unanswered(LATE, told) from None
         except (OSError, ValueError) as error:
-            if type(error).__name__ == "SSLEOFError":  # there may be no ssl to ask
+            if is_ragged_end(error):
                 self.is_ragged = True
                 return b""
             raise Unanswered(BROKEN, f"the connection broke: {reason_told(error)}") from None
@@ -210,6 +213,13 @@ def quietly(action: Callable[[], object]) -> None:
         action()
     except OSError:
         pass
+
+
+def is_ragged_end(error: Exception) -> bool:
+    """Whether TLS ended without a goodbye, whatever Python calls that.  ssl may not be there."""
+    if type(error).__name__ == "SSLEOFError":
+        return True
+    return getattr(error, "reason", None) == "UNEXPECTED_EOF_WHILE_READING"
 
 
 def reason_told(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import Dict, Iterator, List, Mapping, Tuple, Union
 
 from ..codings import content_type_in
 from ..errors import BadMock, http_phrase
@@ -21,7 +21,7 @@ from ..mocks.recordings import MockNode, ReadFile
 from ..mocks.stream_texts import STREAM_TYPES, TEXT_CUTS, framing_of_answer
 from ..outcomes import Original, Raw, Recorded
 from ..records import record
-from ..values import Call
+from ..values import ISSUING, Call
 from .captures import Capture
 from .matches import match_of
 from .names import name_of
@@ -29,8 +29,6 @@ from .rhythm import times_file, times_of
 from .scrubbing import Scrubber, TooManySigns, kept_headers, own_secrets
 
 MOCKS_FOLDER, RECORDINGS_FOLDER = "mocks/recorded", "recordings"
-
-ISSUING = ("token", "metadata")  # operations of token endpoints
 
 JSON_TYPES = ("application/json", "text/json")
 
@@ -99,10 +97,7 @@ class Keeping:
 
 def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
     """The recording of an exchange, nothing secret in it."""
-    secrets: Sequence[str] = ()
-    if capture.request:
-        secrets = own_secrets(capture.request)
-    scrubber = Scrubber(secrets)
+    scrubber = scrubber_of(capture)
     try:
         match = match_of(wire, call, scrubber)
         if call.method == "HEAD":  # of which the answer has no body, and none for GET
@@ -110,6 +105,11 @@ def made_of(wire: WireFormat, call: Call, capture: Capture) -> Made:
         return made_with(match, wire, call, capture, scrubber)
     except TooManySigns as error:
         return Made("", reason=str(error))
+
+
+def scrubber_of(capture: Capture) -> Scrubber:
+    """What takes secrets out of an exchange: those of its request, if that is known, too."""
+    return Scrubber(own_secrets(capture.request) if capture.request else ())
 
 
 def made_with(

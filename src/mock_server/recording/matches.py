@@ -7,6 +7,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 from ..formats.all import OTHER
 from ..formats.base import WireFormat, can_stream
 from ..histories import answers_in_one, conversation_in, history_of, speaker_of
+from ..http import WITH_BODY
 from ..jsons import compact, within
 from ..key_lines import is_secret_parameter
 from ..limits import DIALECTS, Json
@@ -32,7 +33,6 @@ PAGES: Mapping[str, Tuple[str, ...]] = {
     f" {OTHER}": (ALL_OTHERS,),
 }
 SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
-BODIED = ("POST", "PUT", "PATCH")  # methods of which no body says something, too
 
 
 def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
@@ -85,7 +85,7 @@ def tell_path(asking: Asking) -> None:
     if isinstance(call.said, dict):
         tell_body(asking)
         tell_no_more(asking)
-    elif call.request.body or (call.operation == OTHER and call.method in BODIED):
+    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
         tell_text_or_list(asking)
 
 

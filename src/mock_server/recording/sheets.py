@@ -145,7 +145,6 @@ def changed(written: str, changes: Sequence[Change]) -> str:
 # --- reading ---
 
 LINE = re.compile(r"[^\r\n]+")
-FIELD_VALUE = re.compile(r"data: ?|[^:]*:? ?")
 
 
 def text_coding(data: bytes) -> str:

@@ -8,18 +8,18 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..formats.base import WireFormat
 from ..formats.dialects import speaks_dialects
-from ..http import ABSOLUTE, Head, masked_target
+from ..http import ABSOLUTE, WITH_BODY, Head, masked_target
 from ..key_lines import is_secret_parameter
 from ..keys import SCRUBBED, without_keys
 from ..limits import CONTROL_PREFIX, DIALECTS, Headers
 from ..option_kinds import name_and_url
 from ..records import found_once, record
 from ..secrets import PARAMETER
-from ..values import AsSent, Request
+from ..values import ISSUING, AsSent, Request
 
 OTHER_NAME = "other"  # paths of no provider
 # What only this server has: its own identities, and the picture of its own address.
-ANSWERED_HERE = frozenset(("token", "metadata", "picture"))
+ANSWERED_HERE = ISSUING | {"picture"}
 
 # What is said of one connection and not of what goes through it (RFC 9110, 7.6.1); and Expect, for
 # the body is there already.
@@ -27,7 +27,6 @@ ONE_HOP = frozenset(
     ("connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect")
 )
 UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a recording undoes
-WITH_BODY = ("POST", "PUT", "PATCH")  # methods whose requests say a length in any case
 # Of an answer: what is said of it anew, and another way to the provider.
 SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
 SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))

@@ -231,6 +231,17 @@ LIMITS = dict(KEPT)
             {"events": "@.http", "pace": "recorded"},
             [".http", ".times.json"],
         ),
+        *(
+            (
+                request_of(m.GeminiGenerate, True, query=query),
+                b'[{"a": 1}\n,\r\n{"b": 2}]',
+                JSON,
+                200,
+                {"events": "@.http", "pace": "recorded"},
+                [".http", ".times.json"],
+            )
+            for query in ({}, {"alt": "json"})
+        ),
         (
             CHATTED,
             b"data: 1\n\n",

@@ -8,7 +8,7 @@ from ..codings import content_type_in
 from ..errors import BadMock, http_phrase
 from ..formats.all import OTHER
 from ..formats.base import WireFormat
-from ..framings import SSE
+from ..framings import SSE, JsonArray
 from ..http import HEADER_NAME, NO_BODY
 from ..jsons import indented, parse_json, utf8, within
 from ..limits import Headers, Json
@@ -243,10 +243,11 @@ def stream_kind(wire: WireFormat, call: Call, capture: Capture) -> str:
         return ""
     if capture.content_type in STREAM_TYPES:
         return STREAM_TYPES[capture.content_type]
-    # Of another type only what the API itself sends so is a stream: Google's array is of JSON's.
-    original = Original(capture.status, capture.headers, capture.body)
-    if not is_other and framing_of_answer(original) == wire.framing(call).title:
-        return wire.framing(call).title
+    # Of another type only what the API itself sends so is a stream.  Google's array is of JSON's
+    # type, and is sent to whoever says no `alt`, too (recorded), where a mock sends events.
+    kind = framing_of_answer(Original(capture.status, capture.headers, capture.body))
+    if not is_other and kind in (wire.framing(call).title, JsonArray.title):
+        return kind
     return ""
 
 

@@ -501,6 +501,7 @@ MOST_FORWARDED = 64  # requests at once, each with a thread; others wait for the
 FORWARD_TURN_SECONDS = 30.0  # and no longer than this
 CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
 SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
+HELD_SECONDS = 1.0  # for which the beginning of a whole answer waits for its end
 LEFT_SECONDS = 300.0  # that an answer may take to its end, for its recording alone
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded
@@ -41840,6 +41841,7 @@ class Forwarder:
     connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
     turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
     closing_seconds, left_seconds = CLOSING_SECONDS, LEFT_SECONDS
+    held_seconds = HELD_SECONDS
 
     def __init__(
         self,
@@ -41975,9 +41977,8 @@ class Exchanged:
             self.check_use("")
             piece = self.read(unsent)
         passage.forwarded.status = incoming.status
-        is_stream = self.is_stream = self.comes_in_pieces()
-        if is_stream:
-            passage.answer(self.response())
+        if self.comes_in_pieces() and not self.may_be_held():
+            self.begin_to_hand_on()
         taken = Taken(incoming, began, forwarder.recorder.room)
         taken.why = passage.unread
         try:
@@ -41985,22 +41986,42 @@ class Exchanged:
             self.keep(taken)
         finally:
             taken.clear()
-        if is_stream:
+        if self.is_stream:
             passage.end()
         else:
             passage.answer(self.response())
 
+    def begin_to_hand_on(self) -> None:
+        """Hand on what has come so far, and what comes as it comes."""
+        self.is_stream = True
+        self.passage.answer(self.response())
+        for piece in self.pieces:
+            self.passage.put(piece)
+        self.pieces.clear()
+
+    def may_be_held(self) -> bool:
+        """Whether an answer that nobody knows the end of is held back for a while: JSON that is no
+        stream, of which half would be of no use, so that its client is told when it breaks off."""
+        content_type = self.incoming.content_type
+        is_json = bool(content_type) and is_json_type(content_type)
+        return self.incoming.length is None and is_json and not self.passage.call.stream
+
     def pass_body(self, taken: Taken, piece: bytes) -> None:
         """Hand on the body, of which this is the first piece, and take it."""
         passage, incoming = self.passage, self.incoming
+        until, size = time.monotonic() + self.forwarder.held_seconds, 0
         while True:
             taken.add(piece)
+            size += len(piece)
             if self.is_stream and piece:
                 passage.put(piece)
             elif piece:
                 self.pieces.append(piece)
             if incoming.is_over:
                 return
+            # Blank lines that keep a connection alive are to do so for the client, too.
+            if not self.is_stream and incoming.length is None and is_due(until, size):
+                self.begin_to_hand_on()
             self.check_use(taken.why)
             piece = self.read(None)
 
@@ -42089,6 +42110,11 @@ class Exchanged:
             why = f"internal error: {type(error).__name__} (line {line_of(error)})"
         forwarder.say(f"{passage.forwarded.url} was not recorded: {why}")
         return "", why
+
+
+def is_due(until: float, size: int) -> bool:
+    """Whether what was held back so long, or has become so long, is to go on."""
+    return size > LONG or time.monotonic() > until
 
 
 # === passing =================================================================

@@ -23,6 +23,7 @@ CHAT = "/v1/chat/completions"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 BODY = b'{"choices": []}'
 WHOLE = OK + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 Talk = Callable[[socket.socket], None]
@@ -409,6 +410,7 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
         ("http://nobody.example", 502, "the address of nobody.example is not known: Name or"),
         (lambda sock: silent.wait(PATIENCE), 504, "it said nothing for 0.05 s"),
         (says(WHOLE[:-3]), 502, "it closed the connection after 12 of 15 bytes of its answer"),
+        (says(CHUNKED + b"8\r\n" + BODY[:8] + b"\r\n"), 502, "closed the connection in the middle"),
         (says(b"SSH-2.0-OpenSSH\r\n"), 502, 'not HTTP/1: it begins with \\"SSH-2.0-OpenSSH'),
         (says(b"POST /v1/a?key=planted\r\n"), 502, 'it begins with \\"POST /v1/a?key=p\\"'),
         (says(), 502, "it closed the connection without an answer"),
@@ -426,7 +428,8 @@ def test_an_upstream_that_fails_is_told_in_the_shape_of_the_provider(
         url = server.core.settings.record[0].partition("=")[2] + CHAT + "?key=***"
         assert message.startswith(f"the request could not be forwarded to {url}")
         assert "AIza" not in json.dumps(server.requests)
-        counted = {"200": 1} if "12 of 15" in told else {"none": 1}
+        is_half = "12 of 15" in told or "in the middle" in told
+        counted = {"200": 1} if is_half else {"none": 1}
         assert server.core.journal.counters.forwarded == counted
     assert pair.saved == []
 
@@ -445,6 +448,21 @@ def test_where_an_answer_breaks_off_its_client_sees_that(pair: Pair) -> None:
         assert forwarded(server)["reason"]
         assert "internal error" not in json.dumps(server.requests)
     assert pair.saved == []
+
+
+def test_a_whole_answer_that_takes_its_time_goes_on_as_it_comes(pair: Pair) -> None:
+    begun = threading.Event()
+    # OpenRouter, DeepSeek: empty lines keep a connection alive.
+    server = pair.to(in_two(CHUNKED + b"1\r\n\n\r\n", begun, b"f\r\n" + BODY + b"\r\n0\r\n\r\n"))
+    assert server.core.forwarder
+    server.core.forwarder.held_seconds = 0.0
+    client = pair.client(server).send(post())
+    assert client.head()[0] == 200
+    assert client.file.read(6) == b"1\r\n\n\r\n"
+    begun.set()
+    assert client.file.read(21) == b"f\r\n" + BODY + b"\r\n0"
+    wait_until(lambda: pair.saved)
+    assert forwarded(server)["recorded"]
 
 
 def test_a_bug_costs_the_recording_and_not_the_answer(pair: Pair) -> None:

@@ -44,6 +44,7 @@ MOST_FORWARDED = 64  # requests at once, each with a thread; others wait for the
 FORWARD_TURN_SECONDS = 30.0  # and no longer than this
 CONNECT_SECONDS = 10.0  # that an upstream may take to accept a connection
 SILENT_SECONDS = 60.0  # an upstream that says nothing for this long is given up
+HELD_SECONDS = 1.0  # for which the beginning of a whole answer waits for its end
 LEFT_SECONDS = 300.0  # that an answer may take to its end, for its recording alone
 PASSAGE_ROOM = 1024 * 1024  # bytes of an answer that wait for a slow client
 RECORDED_ROOM = 64 * 1024 * 1024  # bytes of a body that are recorded

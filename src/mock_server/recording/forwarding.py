@@ -17,6 +17,7 @@ from ..limits import (
     CLOSING_SECONDS,
     CONNECT_SECONDS,
     FORWARD_TURN_SECONDS,
+    HELD_SECONDS,
     LEFT_SECONDS,
     LONG,
     MOST_FORWARDED,
@@ -27,6 +28,7 @@ from ..steps import Cut
 from ..values import Request, Response
 from .incoming import Incoming, Unanswered
 from .links import BROKEN, LATE, Link, Trust
+from .making import is_json_type
 from .passages import Forwarded, Passage
 from .recorder import EVENT_STREAM, Recorder, Taken
 from .upstreams import Upstreams, passed_headers
@@ -43,6 +45,7 @@ class Forwarder:
     connect_seconds, silent_seconds = CONNECT_SECONDS, SILENT_SECONDS
     turn_seconds, most = FORWARD_TURN_SECONDS, MOST_FORWARDED
     closing_seconds, left_seconds = CLOSING_SECONDS, LEFT_SECONDS
+    held_seconds = HELD_SECONDS
 
     def __init__(
         self,
@@ -178,9 +181,8 @@ class Exchanged:
             self.check_use("")
             piece = self.read(unsent)
         passage.forwarded.status = incoming.status
-        is_stream = self.is_stream = self.comes_in_pieces()
-        if is_stream:
-            passage.answer(self.response())
+        if self.comes_in_pieces() and not self.may_be_held():
+            self.begin_to_hand_on()
         taken = Taken(incoming, began, forwarder.recorder.room)
         taken.why = passage.unread
         try:
@@ -188,22 +190,42 @@ class Exchanged:
             self.keep(taken)
         finally:
             taken.clear()
-        if is_stream:
+        if self.is_stream:
             passage.end()
         else:
             passage.answer(self.response())
 
+    def begin_to_hand_on(self) -> None:
+        """Hand on what has come so far, and what comes as it comes."""
+        self.is_stream = True
+        self.passage.answer(self.response())
+        for piece in self.pieces:
+            self.passage.put(piece)
+        self.pieces.clear()
+
+    def may_be_held(self) -> bool:
+        """Whether an answer that nobody knows the end of is held back for a while: JSON that is no
+        stream, of which half would be of no use, so that its client is told when it breaks off."""
+        content_type = self.incoming.content_type
+        is_json = bool(content_type) and is_json_type(content_type)
+        return self.incoming.length is None and is_json and not self.passage.call.stream
+
     def pass_body(self, taken: Taken, piece: bytes) -> None:
         """Hand on the body, of which this is the first piece, and take it."""
         passage, incoming = self.passage, self.incoming
+        until, size = time.monotonic() + self.forwarder.held_seconds, 0
         while True:
             taken.add(piece)
+            size += len(piece)
             if self.is_stream and piece:
                 passage.put(piece)
             elif piece:
                 self.pieces.append(piece)
             if incoming.is_over:
                 return
+            # Blank lines that keep a connection alive are to do so for the client, too.
+            if not self.is_stream and incoming.length is None and is_due(until, size):
+                self.begin_to_hand_on()
             self.check_use(taken.why)
             piece = self.read(None)
 
@@ -292,3 +314,8 @@ class Exchanged:
             why = f"internal error: {type(error).__name__} (line {line_of(error)})"
         forwarder.say(f"{passage.forwarded.url} was not recorded: {why}")
         return "", why
+
+
+def is_due(until: float, size: int) -> bool:
+    """Whether what was held back so long, or has become so long, is to go on."""
+    return size > LONG or time.monotonic() > until

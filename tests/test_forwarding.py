@@ -158,7 +158,7 @@ def test_what_no_mock_matches_is_forwarded_as_it_was_sent_and_answered_from_the_
         "content-length",
         "authorization",
         "x-own",
-        "via",
+        "connection",
         "connection",
     ]
     first, second = server.requests[1:]
@@ -546,6 +546,12 @@ def test_a_circle_of_servers_is_found_at_once(pair: Pair) -> None:
     status, body = chat(second.port)
     assert (status, b"leads in a circle" in body) == (502, True)
     assert (len(first.requests), len(second.requests)) == (1, 2)
+    # Marks are found behind several servers, too.
+    sent = m.AsSent(CHAT, b"Connection: mock-server-%016x\r\n" % 7)
+    head = m.Upstream("openai", "http://a").request_bytes("POST", sent, "mock-server-" + "a" * 16)[
+        0
+    ]
+    assert b"\r\nConnection: close\r\nConnection: mock-server-%016x, mock-server-a" % 7 in head
 
 
 def test_the_control_api_of_an_upstream_is_not_reached(pair: Pair) -> None:

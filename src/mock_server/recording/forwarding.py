@@ -69,7 +69,7 @@ class Forwarder:
 
     def has_sent(self, request: Request) -> bool:
         """Whether a request has been forwarded from here already, and has come back."""
-        return self.mark in request.headers.get("via", "")
+        return self.mark in request.headers.get("connection", "")
 
     def begin(self, passage: Passage) -> None:
         """Forward a request, now or when it is its turn."""
@@ -172,8 +172,8 @@ class Exchanged:
         """Send the request and hand on the answer."""
         forwarder, passage, link, incoming = self.forwarder, self.passage, self.link, self.incoming
         link.connect(forwarder.trust, forwarder.own_ports)
-        via = f"1.1 {forwarder.mark}" if link.is_near else ""
-        head, body = passage.upstream.request_bytes(self.request.method, passage.sent, via)
+        mark = forwarder.mark if link.is_near else ""
+        head, body = passage.upstream.request_bytes(self.request.method, passage.sent, mark)
         unsent = link.send(head + body)
         began = time.monotonic()
         piece = b""

@@ -30,6 +30,9 @@ UNDONE = frozenset(("gzip", "x-gzip", "deflate", "identity"))  # codings that a 
 # Of an answer: what is said of it anew, and another way to the provider.
 SAID_ANEW = frozenset(("content-length", "date", "alt-svc", "x-mock-request-id"))
 SAID_TO_PAGES = frozenset(("access-control-allow-origin", "access-control-expose-headers"))
+# The marks of servers like this one, among what is said of a connection.
+MARK = re.compile(rb"mock-server-[0-9a-f]{16}")
+MOST_MARKS = 100
 SESSION_START = re.compile(r"/+(?:@|%40)[^/]+")
 FIRST_SEGMENT = re.compile(r"/+([^/]+)(?=/)")
 
@@ -96,14 +99,17 @@ class Upstream:
         whoever asks from its own machine, and so does not know who asks here."""
         return Head("GET", self.target(sent), 1, {}).path.startswith(CONTROL_PREFIX)
 
-    def request_bytes(self, method: str, sent: AsSent, via: str = "") -> Tuple[bytes, bytes]:
-        """Head and body of a request as it is sent there; `via` is told if it is not empty."""
+    def request_bytes(self, method: str, sent: AsSent, mark: str = "") -> Tuple[bytes, bytes]:
+        """Head and body of a request as it is sent there.  A server's `mark`, if there is one, goes
+        with those of the servers before it, where nobody takes it for the client's."""
         target = self.target(sent)
         lines = [f"{method} {target} HTTP/1.1".encode("latin-1")]
         lines += sent_lines(sent, self.parts.netloc, bool(sent.body) or method in WITH_BODY)
-        if via:
-            lines.append(b"Via: " + via.encode())
-        return b"\r\n".join([*lines, b"Connection: close", b"", b""]), sent.body
+        lines.append(b"Connection: close")
+        if mark:
+            marks = [*MARK.findall(sent.lines), mark.encode()]
+            lines.append(b"Connection: " + b", ".join(marks[-MOST_MARKS:]))
+        return b"\r\n".join([*lines, b"", b""]), sent.body
 
 
 def shown_parameter(match: "re.Match[str]") -> str:

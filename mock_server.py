@@ -2229,6 +2229,7 @@ OPTION = (
     r"(?<![\w-])--?([a-z-]{0,30}(?:key|token|secret|password|passwd))[ \t]{1,4}[\"']?"
     r"(?=([^\s\"'`<>|;&]{8,400}))"
 )
+OPTION_WORDS = ("key", "token", "secret", "passw")
 USER_OPTION = (
     r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
 )
@@ -2242,7 +2243,7 @@ TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"
 def typed_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys in what is typed at a prompt, or read by programs in its place."""
     found: List[Span] = []
-    if "--" in text:
+    if "-" in text and any(word in lowered for word in OPTION_WORDS):
         for match in ascii_pattern(OPTION).finditer(lowered):
             value = text[match.start(2) : match.end(2)]
             is_word = ascii_pattern(PLACEHOLDER).match(value) or value.startswith("-")
@@ -20626,7 +20627,9 @@ def match_named(node: Node) -> List[Condition]:
     asks_something(node)
     found = []
     for name, inner in node.members():
-        if key == "query" and name == ALL_OTHERS and inner.value is None:
+        if name == ALL_OTHERS and (key != "query" or inner.value is not None):
+            inner.fail('is null, and of "query" alone: that there are no other parameters')
+        if name == ALL_OTHERS:
             found.append(others_condition(frozenset(node.value)))
         else:
             found.append(named_condition(key, name, inner))
@@ -21172,7 +21175,7 @@ def checked_record(node: OptionNode) -> str:
     name, equals, url = text.partition("=")
     if not equals or "://" in name:
         node.replaced(MISSING).fail(
-            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
         )
     OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
     check_url(OptionNode(url, node.source, written=url))
@@ -32367,6 +32370,8 @@ def parse_pace(node: Node) -> Optional[Pace]:
         if not node.value:
             node.fail("has no gap; the first is the one after the first event")
         return Pace(gaps=tuple(gap.seconds() for gap in node.items()))
+    if isinstance(node.value, str) and nearest(node.value, (RECORDED,)).startswith("did you mean"):
+        node.choice((RECORDED,))
     if not isinstance(node.value, dict):
         return Pace(between=node.seconds())
     node.only(PACE_KEYS)

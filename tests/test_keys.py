@@ -89,6 +89,7 @@ BECOMES = {
     "<password>hunter2</password>": "<password>***</password>",
     "Server=x;Password=P@ss;Encrypt=true": "Server=x;Password=***;Encrypt=true",
     "os.environ['X_API_KEY'] = 'planted-value'": "os.environ['X_API_KEY'] = '***'",
+    "java -jar a.jar -token tok_a1b2c3": "java -jar a.jar -token ***",
     "x --api-key planted-42a --token tok_a1b2c3": "x --api-key *** --token ***",
     "curl -u alice:opensesame x": "curl -u *** x",
     "machine x login me password hunter2z": "machine x login me password ***",

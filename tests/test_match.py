@@ -208,6 +208,8 @@ BAD_MATCHES = [
     ({"fields": {}}, "match.fields: asks for nothing; leave it out"),
     ({"headers": {}}, "match.headers: asks for nothing"),
     ({"query": {}}, "match.query: asks for nothing"),
+    ({"query": {"*": "a"}}, 'match.query.*: is null, and of "query" alone'),
+    ({"headers": {"*": None}}, 'match.headers.*: is null, and of "query" alone'),
     ({"tools": []}, "match.tools: asks for nothing"),
     (
         {"fields": {"messages[0].content": "x"}},

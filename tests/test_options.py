@@ -54,7 +54,7 @@ GOOD: List[Tuple[str, str, Any]] = [
 ]
 
 PORT_AND_NAME = "expected PORT=NAME, such as 5001=mistral, with a port from 1 to 65535, found {}"
-NAME_AND_URL = "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+NAME_AND_URL = "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
 URL = "expected http:// or https://, a host, and maybe a port and a path"
 WITH_USER = "has a user in its URL; the credentials of each client are forwarded"
 WITH_QUERY = "has a query or a fragment in its URL; the query of each request is forwarded"

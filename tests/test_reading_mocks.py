@@ -32,6 +32,11 @@ WRONG: Dict[str, Any] = {
         ("response.pace", "seconds from 0 to 3600", "slow"),
         'expected seconds from 0 to 3600, found "slow"',
     ),
+    "pace that is nearly a word": (
+        {"response": {"events": "data: 1\n\n", "pace": "recorde"}},
+        ("response.pace", "recorded", "recorde"),
+        'found "recorde"; did you mean "recorded"?',
+    ),
     "pace of one of several": (
         {"responses": [{"text": "a"}, {"text": "b"}, {"text": "c", "pace": {"first": -1}}]},
         ("responses[2].pace.first", "seconds from 0 to 3600", -1),

@@ -125,6 +125,7 @@ OPTION = (
     r"(?<![\w-])--?([a-z-]{0,30}(?:key|token|secret|password|passwd))[ \t]{1,4}[\"']?"
     r"(?=([^\s\"'`<>|;&]{8,400}))"
 )
+OPTION_WORDS = ("key", "token", "secret", "passw")
 USER_OPTION = (
     r"(?<![\w-])(?:-u|--user|--proxy-user)[ =]{1,4}[\"']?(?=([^\s\"':]{1,100}:[^\s\"']{4,200}))"
 )
@@ -138,7 +139,7 @@ TYPED_REST = r"[^\s\"'`<>|;&{}\\]*"
 def typed_keys(text: str, lowered: str) -> List[Span]:
     """Where there are keys in what is typed at a prompt, or read by programs in its place."""
     found: List[Span] = []
-    if "--" in text:
+    if "-" in text and any(word in lowered for word in OPTION_WORDS):
         for match in ascii_pattern(OPTION).finditer(lowered):
             value = text[match.start(2) : match.end(2)]
             is_word = ascii_pattern(PLACEHOLDER).match(value) or value.startswith("-")

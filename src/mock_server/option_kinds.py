@@ -157,7 +157,7 @@ def checked_record(node: OptionNode) -> str:
     name, equals, url = text.partition("=")
     if not equals or "://" in name:
         node.replaced(MISSING).fail(
-            "expected PROVIDER=URL, such as openai=https://api.openai.com, found neither"
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
         )
     OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
     check_url(OptionNode(url, node.source, written=url))

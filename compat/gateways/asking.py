@@ -140,9 +140,7 @@ def told_headers(response: HTTPResponse) -> Dict[str, str]:
     """The headers that say something about the answer."""
     pairs = [(name.lower(), value) for name, value in response.getheaders()]
     return {
-        name: value
-        for name, value in pairs
-        if name in OWN_HEADERS or name.startswith(OWN_PREFIXES)
+        name: value for name, value in pairs if name in OWN_HEADERS or name.startswith(OWN_PREFIXES)
     }
 
 

@@ -7,7 +7,6 @@ requests that overtake it (`overtaken`)."""
 from __future__ import annotations
 
 import hashlib
-import json
 import socket
 import struct
 import time
@@ -32,6 +31,8 @@ CONTENT: Dict[str, Any] = {
 }
 WORDS = ("first", "second", "third", "fourth", "fifth")
 SAID = " ".join(WORDS)
+# The others touch the content or its coding alone.
+TEARING = [name for name in FAULTS if name not in ("drip", "bad_gzip", "malformed")]
 # In mid-stream a fault waits until the client has the first word: else a gateway may see both at
 # once, or may not.
 LATER = {"after_pieces": 2}
@@ -57,11 +58,11 @@ def mocks(first: int) -> List[Any]:
     said.update({f"error {kind}": {"error": {"kind": kind}} for kind in ERROR_KINDS})
     said.update({f"plan {name}": {"text": TEXT, "wire": name} for name in WIRE_PLANS})
     said.update({f"fault {name}": {"text": SAID, "fault": name} for name in FAULTS})
-    for name in FAULTS:
-        if name not in ("drip", "bad_gzip", "malformed"):
-            said[f"fault {name} later"] = {"text": SAID, "fault": name, "gate": 1, **LATER}
+    for name in TEARING:
+        said[f"fault {name} later"] = {"text": SAID, "fault": name, "gate": 1, **LATER}
     broken = {"text": SAID, "error": {"kind": "overloaded"}, "after_pieces": 2}
-    said.update({"broken": broken, "gate": {"text": SAID, "gate": 1}, "late": {"text": SAID, "delay": 3600}})
+    said.update({"broken": broken, "gate": {"text": SAID, "gate": 1}})
+    said["late"] = {"text": SAID, "delay": 3600}
     found = [{"match": {"user": user}, "response": response} for user, response in said.items()]
     for name, failure in FAILURES.items():
         match = {"user": f"fail {name}", "port": first}
@@ -103,9 +104,7 @@ def content() -> Dict[str, Case]:
 
 def errors() -> Dict[str, Case]:
     """Every kind of error: status, body, `retry-after`; and one in mid-stream."""
-    found: Dict[str, Case] = {
-        kind: partial(all_ways, user=f"error {kind}") for kind in ERROR_KINDS
-    }
+    found: Dict[str, Case] = {kind: partial(all_ways, user=f"error {kind}") for kind in ERROR_KINDS}
     found["in mid-stream"] = streams_of("broken")
     return found
 
@@ -138,20 +137,22 @@ def plans() -> Dict[str, Case]:
 
 
 def faults() -> Dict[str, Case]:
-    """Every fault: what a client sees of it."""
+    """Every fault: what a client sees of it, whole and streamed, and in mid-stream."""
 
-    def case(site: Site, user: str, stream: bool) -> str:
-        coding = "gzip" if "gzip" in user else "identity"
-        return both(site, site.apis["chat"], user, stream, accept_encoding=coding)
+    def case(site: Site, fault: str) -> str:
+        coding = "gzip" if fault == "bad_gzip" else "identity"
+        chat = site.apis["chat"]
+        return joined(
+            {
+                way: both(site, chat, f"fault {fault}", stream, accept_encoding=coding)
+                for way, stream in ways(chat)
+            }
+        )
 
-    found: Dict[str, Case] = {"hang": hanging, "hang later": hanging_later}
-    for name in FAULTS:
-        if name == "hang":
-            continue
-        found[f"{name} whole"] = partial(case, user=f"fault {name}", stream=False)
-        found[f"{name} stream"] = partial(case, user=f"fault {name}", stream=True)
-        if name not in ("drip", "bad_gzip", "malformed"):
-            found[f"{name} later"] = partial(broken_later, user=f"fault {name} later")
+    found: Dict[str, Case] = {name: partial(case, fault=name) for name in FAULTS}
+    for name in TEARING:
+        found[f"{name} in mid-stream"] = partial(broken_later, user=f"fault {name} later")
+    found.update({"hang": hanging, "hang in mid-stream": hanging_later})
     return found
 
 

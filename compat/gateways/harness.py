@@ -1,7 +1,9 @@
 """Gateways: how one is started, and how what it does is held against its table.
 
 A gateway is a class with its program, its configuration, and `SEEN`: of which cases it makes
-something else than what comes without it.  The checks are those of all gateways (checks.py)."""
+something else than what comes without it.  The checks are those of all gateways (checks.py).  One
+that is no plain proxy says in `apis` which APIs its clients ask, has a Door of its own, which gives
+what answers mean, and names in `lacks` the checks that have nothing to do there."""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class Site:
     """A server with three ports, and a gateway in front of two of them: clients ask the server
     itself on the first, and by the gateway the second, which fails over to the third."""
 
-    def __init__(self, ports: Sequence[str], apis: Mapping[str, Api], doors: Sequence[Door]) -> None:
+    def __init__(
+        self, ports: Sequence[str], apis: Mapping[str, Api], doors: Sequence[Door]
+    ) -> None:
         self.server = f"http://127.0.0.1:{ports[0]}"
         self.first, self.second = int(ports[1]), int(ports[2])
         self.apis = apis
@@ -84,6 +88,8 @@ class Gateway:
     config = ""  # a file of this folder, with the ports 8080, 8081, 5001 and 5002
     version_of = ("--version",)
     version_in = r"(\d+\.\d+\.\d+)"
+    health = "/"  # what is 200 once it is ready
+    environment: Mapping[str, str] = {}
     tested = ("", "")  # the version and the day of the table
     apis: Mapping[str, Api] = APIS
     lacks: Mapping[str, str] = {}  # checks that it has nothing for, and why
@@ -104,8 +110,9 @@ class Gateway:
         assert match, f"{command} says {done.stdout + done.stderr!r}"
         return match.group(1)
 
-    def command(self, config: Path) -> List[str]:
-        """How it is started, in the folder of its configuration."""
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
+        """How it is started, in the folder of its configuration.  `ports` are those of this test,
+        by the usual ones."""
         raise NotImplementedError
 
     def configured(self, folder: Path, ports: Mapping[str, str]) -> Path:
@@ -132,10 +139,11 @@ class Gateway:
             for left in reversed(range(STARTS)):
                 ports = {"8080": free_port(), "8081": free_port()}
                 ports.update(zip(("5001", "5002"), upstreams))
-                command = self.command(self.configured(folder, ports))
+                command = self.command(self.configured(folder, ports), ports)
                 urls = self.urls(ports)
+                process = running(command, urls[0], self.health, folder, **self.environment)
                 try:
-                    stack.enter_context(running(command, urls[0], "/", folder))
+                    stack.enter_context(process)
                     break
                 except AssertionError:
                     if not left:
@@ -262,7 +270,8 @@ def differing(through: Any, direct: Any) -> str:
     if through.body != direct.body:
         return "another body"
     if through.headers != direct.headers:
-        return f"other headers: {sorted(set(through.headers.items()) ^ set(direct.headers.items()))}"
+        changed = set(through.headers.items()) ^ set(direct.headers.items())
+        return f"other headers: {sorted(changed)}"
     return SAME
 
 
@@ -274,5 +283,3 @@ def joined(outcomes: Mapping[str, str]) -> str:
     if len(other) == len(outcomes) and len(set(other.values())) == 1:
         return next(iter(other.values()))
     return "; ".join(f"{name}: {said}" for name, said in other.items())
-
-

@@ -11,16 +11,15 @@ from harness import Gateway, Seen
 SEEN_ON = "2026-11-26"
 # What every proxy does, and has to: without an answer of the upstream it makes one.
 NO_ANSWER = "there is no answer to hand on"
-NO_HTTP = "it reads what it hands on"
+NO_HTTP = "it hands on no answer that is no HTTP"
 TRAILERS = "it reads the trailer fields and leaves them out"
 
 
 def unanswered(status: str, *faults: str) -> Dict[str, Seen]:
     """The rows of faults that a client gets an error of the proxy's own for."""
     return {
-        f"faults: {fault} {way}": Seen(status, NO_HTTP if fault == "garbage" else NO_ANSWER)
+        f"faults: {fault}": Seen(status, NO_HTTP if fault == "garbage" else NO_ANSWER)
         for fault in faults
-        for way in ("whole", "stream")
     }
 
 
@@ -38,7 +37,7 @@ class Nginx(Gateway):
         "http: trailers *": Seen("dropped", TRAILERS),
     }
 
-    def command(self, config: Path) -> List[str]:
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """Its workers stay with the user that starts it, for the test's folder is closed to
         others."""
         user = f"user {getpass.getuser()};"
@@ -76,7 +75,7 @@ class HAProxy(Gateway):
         "failover: 429 *": Seen("429: first", "its retry-on knows no 429"),
     }
 
-    def command(self, config: Path) -> List[str]:
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """In the foreground."""
         return [self.found(), "-db", "-f", str(config)]
 
@@ -98,7 +97,7 @@ class Envoy(Gateway):
         ),
     }
 
-    def command(self, config: Path) -> List[str]:
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """One worker; several may run on one machine."""
         more: Sequence[str] = ("--concurrency", "1", "--use-dynamic-base-id", "-l", "error")
         return [self.found(), "-c", str(config), *more]
@@ -120,7 +119,7 @@ class Caddy(Gateway):
         ),
     }
 
-    def command(self, config: Path) -> List[str]:
+    def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """In the foreground."""
         return [self.found(), "run", "--config", str(config), "--adapter", "caddyfile"]
 

@@ -4,9 +4,7 @@ fails without them."""
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import Iterator
 
 import pytest

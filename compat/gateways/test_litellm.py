@@ -32,12 +32,12 @@ from by_openai import (  # noqa: E402
     ask,
     asked_of,
     replayed,
-    running,
     service_account,
     streamed,
     told,
     whole,
 )
+from harness import running  # noqa: E402
 
 
 class Host(NamedTuple):

@@ -26,11 +26,11 @@ from by_openai import (  # noqa: E402
     ask,
     asked_of,
     replayed,
-    running,
     streamed,
     told,
     whole,
 )
+from harness import running  # noqa: E402
 
 PROGRAM = "node_modules/@portkey-ai/gateway/build/start-server.js"
 MOCKS = ANSWERS

@@ -22,6 +22,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Sequence
 
+import pytest
 from asking import APIS, Api, Door, fetched
 from conftest import free_port, serving
 
@@ -164,6 +165,18 @@ class Gateway:
             yield Site(ports, self.apis, doors)
             for door in doors:
                 door.close()
+
+
+ASKED_FOR = [name for name in os.environ.get("GATEWAYS", "").split(",") if name]
+
+
+def installed(gateway: Gateway) -> None:
+    """Skip a test without its gateway, unless GATEWAYS asks for it."""
+    if ASKED_FOR and gateway.name not in ASKED_FOR:
+        pytest.skip(f"{gateway.name} is not asked for")
+    if not gateway.found():
+        assert gateway.name not in ASKED_FOR, f"{gateway.name} is not installed"
+        pytest.skip(f"{gateway.name} is not installed")
 
 
 # --- processes ---

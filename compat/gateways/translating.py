@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 from asking import Api, Door
 from harness import Gateway, Seen
 from translated import NATIVE, by
+
+from mock_server import WIRE_PLANS
 
 SEEN_ON = "2026-11-26"
 KEY = "sk-gateway"
@@ -19,8 +22,214 @@ COMPLETIONS = "/v1/chat/completions"
 LOCAL = ("MODEL_COST_MAP", "ANTHROPIC_BETA_HEADERS", "BLOG_POSTS", "POLICY_TEMPLATES")
 
 
+class Row(NamedTuple):
+    """What a gateway makes of cases of a group, with some providers, and why."""
+
+    group: str
+    cases: Sequence[str]
+    providers: Sequence[str]  # none if the cases are of no one's
+    seen: Seen
+
+
+def row(cases: str, providers: str, outcome: str, why: str) -> Row:
+    """A row: `group: case|case`, and providers in the same way."""
+    group, _, names = cases.partition(": ")
+    return Row(group, names.split("|"), providers.split("|"), Seen(outcome, why))
+
+
+def table(rows: Sequence[Row]) -> Dict[str, Seen]:
+    """The rows by the names of cases."""
+    return {
+        f"{one.group}: {case}, {provider}": one.seen
+        for one in rows
+        for case in one.cases
+        for provider in one.providers
+    }
+
+
+LITELLMS = [name for name in NATIVE if name not in ("vertex", "ollama-v1")]
+PORTKEYS = [name for name in NATIVE if name not in ("responses", "ollama")]
+STATUS = "its exceptions have a status of their own"
+MEMBERS = "it undoes the first member of gzip alone"
+MADE_UP = "it makes up a finish_reason"
+CACHED = "cached tokens are left out"
+SPLIT = "it cuts streams at the provider's usual blank line, and reads `data: ` alone"
+CLEANLY = "when the upstream's stream breaks it ends its own cleanly"
+LITELLM: Sequence[Row] = (
+    row(
+        "content: text",
+        "cohere",
+        "whole: other usage; stream: can't be read",
+        "cached_tokens are left out; of a stream it reads lines of bare JSON, not events",
+    ),
+    row(
+        "content: reasoning",
+        "cohere",
+        "whole: other thoughts; stream: can't be read",
+        "thinking is left out",
+    ),
+    row(
+        "content: tools",
+        "cohere",
+        "whole: other finish, usage; stream: can't be read",
+        "finish_reason is stop beside calls",
+    ),
+    row("errors: authentication", "gemini", "whole: 401, not 400", STATUS),
+    row("errors: timeout", "anthropic", "408, not 504", STATUS),
+    row("errors: rate_limit", "openai|responses|anthropic", "no retry-after", "it is left out"),
+    row(
+        "errors: rate_limit",
+        "azure",
+        "whole: 500, not 429; stream: no retry-after",
+        "what comes with gzip it fails to read, and is no 429 then",
+    ),
+    row("errors: server_error", "bedrock", "503, not 500", STATUS),
+    row("errors: overloaded", "gemini", "whole: 500, not 503", STATUS),
+    row("errors: overloaded", "anthropic", "500, not 529", STATUS),
+    row("errors: content_filter", "cohere", "stream: 500, not 200", "the stream can't be read"),
+    row(
+        "plans: " + "|".join(name for name in WIRE_PLANS if name != "gzip-members"),
+        "cohere",
+        "stream: an error",
+        "the stream can't be read",
+    ),
+    row("plans: comments", "gemini", "stream: nothing", "it takes a comment for the end"),
+    row(
+        "plans: gzip-members",
+        "openai|azure|anthropic|bedrock|mistral",
+        "whole: an error; stream: nothing",
+        MEMBERS,
+    ),
+    row(
+        "plans: gzip-members",
+        "gemini|ollama",
+        "whole: an error; stream: ends as if it were whole",
+        MEMBERS,
+    ),
+    row("plans: gzip-members", "responses|cohere", "an error", MEMBERS),
+    row(
+        "faults: truncate",
+        "openai|azure|gemini|anthropic|bedrock|mistral|ollama",
+        "stream: ends as if it were whole",
+        MADE_UP,
+    ),
+    row(
+        "faults: truncate later",
+        "openai|azure|gemini|anthropic|bedrock|mistral|ollama",
+        "ends as if it were whole",
+        MADE_UP,
+    ),
+    row(
+        "faults: malformed",
+        "responses|gemini|anthropic|mistral|ollama",
+        "stream: ends as if it were whole",
+        "an event that it can't read is left out",
+    ),
+    row("faults: drip", "cohere", "stream: an error", "the stream can't be read"),
+    row("gates: every word", "cohere", "ends before 'first'", "the stream can't be read"),
+    row(
+        "cancellation: whole",
+        "|".join(LITELLMS),
+        "the server is not told",
+        "before the answer begins it does not look whether the client is there",
+    ),
+    row(
+        "cancellation: stream",
+        "cohere",
+        "nothing comes before it leaves",
+        "the stream can't be read",
+    ),
+)
+PORTKEY: Sequence[Row] = (
+    row(
+        "content: text|tools",
+        "anthropic",
+        "other usage",
+        "prompt_tokens leave out what was cached",
+    ),
+    row("content: text", "gemini|vertex", "other usage", "completion_tokens leave out thoughts"),
+    row("content: text", "cohere", "other usage", CACHED),
+    row("content: text|tools", "mistral", "whole: other usage", CACHED),
+    row("content: text|tools", "ollama-v1", "stream: other usage", "a stream has none"),
+    row(
+        "content: reasoning",
+        "gemini|vertex|anthropic|bedrock|cohere",
+        "other thoughts",
+        "they are left out unless strict_open_ai_compliance is off",
+    ),
+    row(
+        "content: reasoning",
+        "mistral",
+        "whole: other text, thoughts; stream: can't be read",
+        "content stays a list of parts",
+    ),
+    row(
+        "content: tools",
+        "gemini|vertex",
+        "whole: other finish, usage; stream: other calls, finish, usage",
+        "all calls of a stream have index 0; finish_reason is stop beside calls",
+    ),
+    row(
+        "content: tools",
+        "cohere",
+        "whole: other usage; stream: can't be read",
+        "tool_calls of a stream are no list",
+    ),
+    row("errors: not_found", "azure", "another message", "it reads JSON without its type as HTML"),
+    row(
+        "errors: in mid-stream",
+        "gemini|vertex|bedrock|mistral|ollama-v1",
+        "just ends",
+        "the event is left out",
+    ),
+    row(
+        "errors: in mid-stream",
+        "anthropic",
+        "finish_reason is overloaded_error",
+        "the message is left out",
+    ),
+    row("errors: in mid-stream", "cohere", "ends as if it were whole", "finish_reason is stop"),
+    row("plans: crlf", "anthropic|cohere|mistral|ollama-v1", "stream: nothing", SPLIT),
+    row(
+        "plans: cr|comments|no_space",
+        "gemini|vertex|anthropic|cohere|mistral|ollama-v1",
+        "stream: nothing",
+        SPLIT,
+    ),
+    row("faults: truncate", "|".join(PORTKEYS), "stream: just ends", "it ends cleanly, too"),
+    row("faults: bad_gzip", "|".join(PORTKEYS), "stream: just ends", CLEANLY),
+    row(
+        "faults: reset later|close later|garbage later|truncate later",
+        "|".join(PORTKEYS),
+        "just ends",
+        CLEANLY,
+    ),
+    row(
+        "faults: malformed",
+        "gemini|vertex|anthropic|bedrock|cohere|mistral|ollama-v1",
+        "stream: just ends",
+        CLEANLY,
+    ),
+    row(
+        "requests: rules that are broken",
+        "anthropic",
+        "anthropic/beta-header",
+        "it names a beta that is over: messages-2023-12-15",
+    ),
+    row(
+        "cancellation: whole|stream",
+        "|".join(PORTKEYS),
+        "the server is not told",
+        "it reads each answer to its end",
+    ),
+)
+
+
 class Translating(Gateway):
     """It asks providers, each with an API of its own; clients say which one by `apis`."""
+
+    providers: Sequence[str] = ()
+    ROWS: Sequence[Row] = ()
 
     def doors(self, server: str, urls: Any) -> List[Door]:
         """A fallback is a matter of the request."""
@@ -32,9 +241,8 @@ def by_model(authorization: str) -> Mapping[str, Api]:
     how many seconds they wait."""
     patient = {"authorization": authorization}
     impatient = {**patient, "x-litellm-timeout": "1"}
-    names = [name for name in NATIVE if name != "vertex"]
-    found = {name: by(COMPLETIONS, name, patient) for name in names}
-    found.update({f"impatient {name}": by(COMPLETIONS, name, impatient) for name in names})
+    found = {name: by(COMPLETIONS, name, patient) for name in LITELLMS}
+    found.update({f"impatient {name}": by(COMPLETIONS, name, impatient) for name in LITELLMS})
     return {**found, "chat": found["openai"], "failover": by(COMPLETIONS, "first", impatient)}
 
 
@@ -45,15 +253,20 @@ class LiteLLM(Translating):
     program = "litellm"
     config = "litellm.yaml"
     health = "/health/liveliness"
-    version_in = r"(\d+\.\d+\.\d+)"
     tested = ("1.108.7", SEEN_ON)
+    providers = LITELLMS
     environment = {
         "LITELLM_MASTER_KEY": KEY,
         **{f"LITELLM_LOCAL_{name}": "True" for name in (*LOCAL, "AUTOROUTER_PRESETS")},
     }
-    SEEN: Mapping[str, Seen] = {}
+    ROWS = LITELLM
+    SEEN = table(ROWS)
 
     apis = by_model(f"Bearer {KEY}")
+
+    def version(self) -> str:
+        """As pip knows it: its program takes seconds to say so."""
+        return metadata.version("litellm")
 
     def command(self, config: Path, ports: Mapping[str, str]) -> List[str]:
         """By its own program."""
@@ -68,6 +281,7 @@ class Portkey(Translating):
     program = "portkey"
     config = "portkey.json"
     tested = ("1.15.2", SEEN_ON)
+    providers = PORTKEYS
     environment = {"NODE_ENV": "production"}
     models = {
         "anthropic": "claude-sonnet-4-5",
@@ -76,9 +290,10 @@ class Portkey(Translating):
         "vertex": "gemini-2.5-flash",
         "cohere": "command-a-03-2025",
         "mistral": "mistral-large-latest",
-        "ollama": "llama3.2",
+        "ollama-v1": "llama3.2",
     }
-    SEEN: Mapping[str, Seen] = {}
+    ROWS = PORTKEY
+    SEEN = table(ROWS)
 
     def found(self) -> str:
         """In the folder that PORTKEY names."""

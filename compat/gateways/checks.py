@@ -45,6 +45,7 @@ FAILURES: Dict[str, Any] = {
     "garbage": {"fault": "garbage"},
     "hang": {"fault": "hang"},
 }
+OF_CONNECTIONS = ("connection", "date", "x-mock-request-id", "transfer-encoding", "content-length")
 OVERTAKING = 100  # requests that go through a gateway while another is held
 MEBI = 1 << 20
 BOUNDARY = "b-o-u-n-d-a-r-y"
@@ -451,11 +452,29 @@ def reused(site: Site) -> str:
     return SAME if site.through.kept.sock is kept else "the client's ends, too"
 
 
+def answer_headers(site: Site) -> str:
+    """Which headers of an answer the gateway adds, changes or loses, those of its connection
+    aside."""
+    path, body = site.apis["chat"].asks("hello", False)
+    found = []
+    for url in (site.server, site.through.url):
+        opened = Open(url, path, body, {"content-type": "application/json", "connection": "close"})
+        lines = opened.rest().partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+        opened.leave()
+        pairs = [line.lower().partition(": ") for line in lines]
+        found.append({name: value for name, _, value in pairs if name not in OF_CONNECTIONS})
+    direct, through = found
+    more = sorted(name for name in through if through[name] != direct.get(name))
+    lost = [f"no {name}" for name in sorted(set(direct) - set(through))]
+    return ", ".join([*more, *lost]) or SAME
+
+
 def http() -> Dict[str, Case]:
     """What HTTP allows: trailers, large bodies, 100-continue, connections that end."""
     large = 16 * MEBI
     return {
         "trailers of an answer": trailer,
+        "headers of an answer": answer_headers,
         "16 MiB": partial(upload, size=large, chunked=False, expect=False),
         "16 MiB in chunks": partial(upload, size=large, chunked=True, expect=False),
         "Expect: 100-continue": partial(upload, size=4096, chunked=False, expect=True),

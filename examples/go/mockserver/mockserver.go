@@ -28,8 +28,8 @@ func Start(script string, options ...string) (*Server, error) {
 	if python == "" {
 		python = "python3"
 	}
-	options = append([]string{script, "0", "--log", "off", "--exit-on-stdin-close"}, options...)
-	command := exec.Command(python, options...)
+	options = append([]string{script, "0"}, options...)
+	command := exec.Command(python, append(options, "--log", "off", "--exit-on-stdin-close")...)
 	var complaint bytes.Buffer
 	command.Stderr = &complaint
 	// The server ends when this pipe closes: with Stop, and also when the test is killed.

@@ -56,7 +56,7 @@ func TestAServerThatDoesNotStartSaysWhy(t *testing.T) {
 		said           string
 	}{
 		"a bad mock":   {"", script(), []string{"--data", bad}, "usr"},
-		"a busy port":  {"", script(), []string{port}, port},
+		"a busy port":  {"", script(), []string{port}, "in use"},
 		"a bad option": {"", script(), []string{"--datta", bad}, "--datta"},
 		"no script":    {"", "no_such_server.py", nil, "no_such_server.py"},
 		"no Python":    {"no-such-python", script(), nil, "no-such-python"},

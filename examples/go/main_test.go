@@ -6,13 +6,14 @@ import (
 	"example/mockserver"
 	"log"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
 // patience is for what takes milliseconds: only what is broken takes as long.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // object is a JSON object.
 type object = map[string]any
@@ -192,5 +193,16 @@ func TestAStreamThatBreaksOffIsAnError(t *testing.T) {
 	_, client := begin(t, object{"response": object{"text": "Cut in the middle.", "fault": "close", "after_events": 2}})
 	if err := client.Stream(limited(t), "Hello?", func(string) {}); err == nil {
 		t.Error("nobody noticed")
+	}
+}
+
+func TestTheProgramPrintsTheAnswer(t *testing.T) {
+	_, client := begin(t)
+	command := exec.CommandContext(limited(t), "go", "run", ".", "Hello")
+	command.Env = append(os.Environ(), "OPENAI_BASE_URL="+client.BaseURL)
+	printed, err := command.CombinedOutput()
+	check(t, err)
+	if string(printed) != "Hello from testdata.\n" {
+		t.Errorf("it prints %q", printed)
 	}
 }

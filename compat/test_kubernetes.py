@@ -16,6 +16,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
@@ -81,8 +82,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for line in lines_of("sh"):
         if line.startswith(("python3 ", "openssl ")):
             run(line.replace("python3", sys.executable), folder)
-    for path in [folder, *folder.rglob("*")]:  # for nobody, too, to read
-        path.chmod(0o755 if path.is_dir() else 0o644)
     return folder
 
 
@@ -202,10 +201,11 @@ def test_overlays_say_how_many_pods_there_are_and_on_which_port(
 # --- What is run ---
 
 
-def exists_for(user: Optional[int], python: str) -> bool:
-    """Whether a user can run a Python."""
+def works_for(user: Optional[int], python: str, folder: Path) -> bool:
+    """Whether a user can run a Python, and read a folder."""
+    look = ["-c", "import os, sys; os.listdir(sys.argv[1])", str(folder)]
     try:
-        done = subprocess.run([python, "-c", ""], **as_user(user), env={}, cwd="/")
+        done = subprocess.run([python, *look], **as_user(user), env={}, cwd="/")
     except OSError:
         return False
     return done.returncode == 0
@@ -216,11 +216,11 @@ def as_user(user: Optional[int]) -> Dict[str, Any]:
     return {} if user is None else {"user": user, "group": user, "extra_groups": []}
 
 
-def who_and_what() -> Tuple[Optional[int], str]:
+def who_and_what(root: Path) -> Tuple[Optional[int], str]:
     """The user of the container and a Python for it; whoever we are, where that can't be had."""
     if os.getuid() == 0:
         for python in (sys.executable, "/usr/bin/python3"):
-            if exists_for(NOBODY, python):
+            if works_for(NOBODY, python, root):
                 return NOBODY, python
     return None, sys.executable
 
@@ -320,7 +320,7 @@ def running(
     def here(text: str) -> str:
         return re.sub(rf"^(?={places}|/data)(?=/)", str(root), text)
 
-    user, python = who_and_what()
+    user, python = who_and_what(root)
     command = [here(word) for word in [*container["command"], *container["args"]]]
     command[0] = {"python3": python}[command[0]]
     command[command.index("8080")] = "0"
@@ -350,12 +350,13 @@ def running(
 
 
 @pytest.fixture
-def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in place of a container's root, of which nobody may read, and write nothing."""
-    folder = tmp_path_factory.mktemp("root")
-    for path in (folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    yield folder
+def root() -> Iterator[Path]:
+    """A folder in place of a container's root, which nobody may read, and may not write.
+
+    It is none of pytest's: those are closed to others, by each run of pytest anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
 
 
 def secrets_of(checkout: Path) -> Dict[str, Dict[str, bytes]]:

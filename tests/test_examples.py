@@ -41,7 +41,11 @@ def test_the_dockerfile_starts_the_server_as_nobody(tmp_path: Path) -> None:
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, tmp_path / "mock", dirs_exist_ok=True)
     python, script, *arguments = json.loads(lines["ENTRYPOINT"])
-    assert (python, script, "mock_server.py" in sources) == ("python3", "/mock/mock_server.py", True)
+    assert (python, script, "mock_server.py" in sources) == (
+        "python3",
+        "/mock/mock_server.py",
+        True,
+    )
     assert arguments[:2] == ["--host", "0.0.0.0"]
     here = [word.replace("/mock", str(tmp_path / "mock")) for word in arguments[2:]]
     (server,) = m.serve(m.parse_arguments(["0", *here], {}))

@@ -15,19 +15,20 @@ import shutil
 import subprocess
 import time
 from email.message import Message
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Tuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 from clients import PATIENCE, Raw, fetch, post
+from pages import blocks, page
 from readers import events_of
 
 import mock_server as m
 from mock_server import MockServer
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "cookbook.md").read_text("utf-8")
+PAGE = page("cookbook")
+BEGINNING = PAGE.split("\n### ")[0]
 HERE = "http://127.0.0.1:5001"
 CONVERSE = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1:0/converse"
 Gateway = Callable[[str, Any], Any]  # what the page calls `send`
@@ -147,6 +148,14 @@ def test_curl_prints_what_the_page_shows(upstream: Upstream) -> None:
             out = run(session, command).decode("utf-8", "replace")
             pattern = ".*?".join(map(re.escape, printed.split("…")))
             assert re.match(pattern, out, re.S), (case.heading, out)
+
+
+def test_the_mock_of_a_case_is_added_as_shown(upstream: Upstream) -> None:
+    (command,), (printed,) = blocks("sh", BEGINNING), blocks("text", BEGINNING)
+    mock = CASES[0].of("json")[0]
+    session = upstream.first.session("beginning")
+    out = asked(session, command.replace("@mock.json", shlex.quote(mock)))
+    assert out.decode().startswith(printed)
 
 
 def test_each_case_is_whole_and_the_contents_lead_to_it() -> None:
@@ -419,8 +428,7 @@ def named(session: Any, **more: Any) -> Dict[str, Any]:
     names: Dict[str, Any] = {"MockServer": Server, "start_gateway": lambda upstream: upstream}
     names.update(json=json, gzip=gzip, pytest=pytest, urlopen=urlopen, Request=Request)
     names.update(HTTPError=HTTPError, read_answer=read_whole, **more)
-    (beginning,) = re.findall(r"```python\n(.+?)\n```", PAGE.split("\n### ")[0], re.S)
-    exec(beginning, names)  # noqa: S102
+    exec(blocks("python", BEGINNING)[0], names)  # noqa: S102
     return names
 
 

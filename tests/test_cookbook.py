@@ -594,7 +594,7 @@ READERS: Dict[str, Tuple[Reader, Any, Reader, Any]] = {
         calls_by(lambda call, place: call.get("index", place)),
         {0: '{"city":"Oslo"}', 1: '{"city":"Rome"}'},
     ),
-    "Thoughts are lost, because the field has another name": (
+    "Reasoning is lost, because the field has another name": (
         thoughts("reasoning_content"),
         "",
         thoughts("reasoning_content", "reasoning"),

@@ -499,6 +499,16 @@ def test_gateways_are_pointed_at_the_service(variants: Dict[str, List[Any]]) -> 
     assert addresses == [(HOST, str(plain)), (HOST, str(plain)), (HOST, str(secure))]
 
 
+def test_a_gateway_trusts_the_certificate_of_the_service(variants: Dict[str, List[Any]]) -> None:
+    (policy,) = (one for one in yaml_blocks() if one["kind"] == "BackendTLSPolicy")
+    (target,) = policy["spec"]["targetRefs"]
+    named(variants["overlays/tls"], target["kind"], target["name"])
+    (trusted,) = policy["spec"]["validation"]["caCertificateRefs"]
+    created = [shlex.split(line) for line in lines_of("sh") if "create configmap" in line]
+    assert [words[5] for words in created] == [trusted["name"]]
+    assert policy["spec"]["validation"]["hostname"] == HOST  # for which the pods are asked here
+
+
 def test_the_control_api_is_asked_as_the_page_says(
     variants: Dict[str, List[Any]], root: Path
 ) -> None:

@@ -29,7 +29,7 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("docs/go.md", "sh"): (2, "tests/test_examples.py"),
     ("docs/go.md", "text"): (1, "tests/test_examples.py"),
     ("docs/kubernetes.md", "sh"): (10, "compat/test_kubernetes.py"),
-    ("docs/kubernetes.md", "yaml"): (4, "compat/test_kubernetes.py"),
+    ("docs/kubernetes.md", "yaml"): (5, "compat/test_kubernetes.py"),
     ("docs/providers.md", "sh"): (1, "test_mock_server.py"),
     ("docs/python.md", "python"): (2, "test_mock_server.py"),
     ("docs/recording.md", "json"): (2, "tests/test_recording_page.py"),

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Dict, List, Tuple
 
@@ -136,8 +137,6 @@ def test_probes_ask_for_what_answers() -> None:
 
 
 def test_the_script_fits_into_a_config_map_as_a_zip_alone(tmp_path: Path) -> None:
-    import zipfile
-
     script, packed = ROOT / "mock_server.py", tmp_path / "mock_server.zip"
     zipfile.main(["-c", str(packed), str(script)])  # as the page says it
     assert script.stat().st_size > LARGEST_CONFIG_MAP

@@ -85,7 +85,7 @@ def test_what_the_page_of_go_says_of_a_bad_mock_is_said(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_the_page_of_go_are_those_that_ci_runs() -> None:
-    lines = "\n".join(blocks("sh", page("go"))).split("\n")
+    lines = [line for block in blocks("sh", page("go")) for line in block.split("\n")]
     steps = (ROOT / ".ci" / "run").read_text("utf-8")
     program = (EXAMPLES / "go" / "main_test.go").read_text("utf-8")
     for line in lines:

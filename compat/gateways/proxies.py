@@ -42,7 +42,8 @@ class Nginx(Gateway):
         """Its workers stay with the user that starts it, for the test's folder is closed to
         others."""
         user = f"user {getpass.getuser()};"
-        return [self.found(), "-p", str(config.parent), "-c", str(config), "-g", user]
+        where = ["-e", "stderr", "-p", str(config.parent), "-c", str(config)]
+        return [self.found(), *where, "-g", user]
 
 
 class BufferingNginx(Nginx):

@@ -45,9 +45,11 @@ FAILURES: Dict[str, Any] = {
     "garbage": {"fault": "garbage"},
     "hang": {"fault": "hang"},
 }
+OF_CONNECTIONS = ("connection", "date", "x-mock-request-id", "transfer-encoding", "content-length")
 OVERTAKING = 100  # requests that go through a gateway while another is held
 MEBI = 1 << 20
 BOUNDARY = "b-o-u-n-d-a-r-y"
+Apis = Mapping[str, Api]  # those that clients of a gateway ask, by name; each has "chat"
 ALWAYS = {"operation": ["generate", "embed"]}
 
 
@@ -86,6 +88,11 @@ def ways(one: Api) -> List[Tuple[str, bool]]:
     return [("whole", False), ("stream", True)][: 2 if one.stream_path else 1]
 
 
+def streaming(apis: Apis) -> List[str]:
+    """The APIs that stream."""
+    return [name for name, one in apis.items() if one.stream_path]
+
+
 def all_ways(site: Site, user: str, name: str = "") -> str:
     """The outcome at each API, or at one, whole and streamed."""
     found = {
@@ -97,12 +104,12 @@ def all_ways(site: Site, user: str, name: str = "") -> str:
     return joined(found)
 
 
-def content() -> Dict[str, Case]:
+def content(apis: Apis) -> Dict[str, Case]:
     """Text, thoughts, calls of tools and usage, at every API."""
     return {name: partial(all_ways, user=f"content {name}") for name in CONTENT}
 
 
-def errors() -> Dict[str, Case]:
+def errors(apis: Apis) -> Dict[str, Case]:
     """Every kind of error: status, body, `retry-after`; and one in mid-stream."""
     found: Dict[str, Case] = {kind: partial(all_ways, user=f"error {kind}") for kind in ERROR_KINDS}
     found["in mid-stream"] = streams_of("broken")
@@ -113,13 +120,13 @@ def streams_of(user: str) -> Case:
     """What comes of the stream of each API."""
 
     def case(site: Site) -> str:
-        streaming = [one for one in site.apis.values() if one.stream_path]
-        return joined({one.name: both(site, one, user, True) for one in streaming})
+        found = {name: both(site, site.apis[name], user, True) for name in streaming(site.apis)}
+        return joined(found)
 
     return case
 
 
-def plans() -> Dict[str, Case]:
+def plans(apis: Apis) -> Dict[str, Case]:
     """Every wire plan, whole and streamed, asking for gzip and not: what is decoded is the same."""
 
     def case(site: Site, plan: str) -> str:
@@ -136,7 +143,7 @@ def plans() -> Dict[str, Case]:
     return {name: partial(case, plan=name) for name in WIRE_PLANS}
 
 
-def faults() -> Dict[str, Case]:
+def faults(apis: Apis) -> Dict[str, Case]:
     """Every fault: what a client sees of it, whole and streamed, and in mid-stream."""
 
     def case(site: Site, fault: str) -> str:
@@ -236,7 +243,7 @@ def hanging_later(site: Site) -> str:
     return SAME if gone(site, user) == "the server sees it" else "the server is not told"
 
 
-def cancellation() -> Dict[str, Case]:
+def cancellation(apis: Apis) -> Dict[str, Case]:
     """A client leaves: what the server sees."""
 
     def case(site: Site, name: str, stream: bool, hard: bool) -> str:
@@ -253,7 +260,7 @@ def cancellation() -> Dict[str, Case]:
         return gone(site, user)
 
     found: Dict[str, Case] = {}
-    for name in ("chat", "messages", "bedrock", "ollama"):
+    for name in streaming(apis):
         found[f"{name} stream"] = partial(case, name=name, stream=True, hard=False)
     found["chat stream, reset"] = partial(case, name="chat", stream=True, hard=True)
     found["chat whole"] = partial(case, name="chat", stream=False, hard=False)
@@ -261,7 +268,7 @@ def cancellation() -> Dict[str, Case]:
     return found
 
 
-def gates() -> Dict[str, Case]:
+def gates(apis: Apis) -> Dict[str, Case]:
     """A stream is held behind its first word: whether the client has that word, and each following
     one as soon as it is released."""
 
@@ -281,7 +288,7 @@ def gates() -> Dict[str, Case]:
         f"chat, {coding}": partial(case, name="chat", coding=coding)
         for coding in ("identity", "gzip")
     }
-    others = ("responses", "messages", "gemini", "bedrock", "ollama")
+    others = [name for name in streaming(apis) if name != "chat"]
     return {**chat, **{name: partial(case, name=name, coding="identity") for name in others}}
 
 
@@ -304,7 +311,7 @@ def stepped(site: Site, opened: Open, entry: Any) -> str:
 # --- failover ---
 
 
-def failover() -> Dict[str, Case]:
+def failover(apis: Apis) -> Dict[str, Case]:
     """The first server fails, the second one answers: the order in the one journal."""
 
     def case(site: Site, failure: str, stream: bool) -> str:
@@ -341,7 +348,7 @@ def first_answers(site: Site) -> None:
 # --- HTTP ---
 
 
-def sessions() -> Dict[str, Case]:
+def sessions(apis: Apis) -> Dict[str, Case]:
     """How a test pins itself to a session through the gateway."""
 
     def case(site: Site, prefix: str, header: str, name: str) -> str:
@@ -452,11 +459,29 @@ def reused(site: Site) -> str:
     return SAME if site.through.kept.sock is kept else "the client's ends, too"
 
 
-def http() -> Dict[str, Case]:
+def answer_headers(site: Site) -> str:
+    """Which headers of an answer the gateway adds, changes or loses, those of its connection
+    aside."""
+    path, body = site.apis["chat"].asks("hello", False)
+    found = []
+    for url in (site.server, site.through.url):
+        opened = Open(url, path, body, {"content-type": "application/json", "connection": "close"})
+        lines = opened.rest().partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+        opened.leave()
+        pairs = [line.lower().partition(": ") for line in lines]
+        found.append({name: value for name, _, value in pairs if name not in OF_CONNECTIONS})
+    direct, through = found
+    more = sorted(name for name in through if through[name] != direct.get(name))
+    lost = [f"no {name}" for name in sorted(set(direct) - set(through))]
+    return ", ".join([*more, *lost]) or SAME
+
+
+def http(apis: Apis) -> Dict[str, Case]:
     """What HTTP allows: trailers, large bodies, 100-continue, connections that end."""
     large = 16 * MEBI
     return {
         "trailers of an answer": trailer,
+        "headers of an answer": answer_headers,
         "16 MiB": partial(upload, size=large, chunked=False, expect=False),
         "16 MiB in chunks": partial(upload, size=large, chunked=True, expect=False),
         "Expect: 100-continue": partial(upload, size=4096, chunked=False, expect=True),
@@ -500,12 +525,12 @@ def violations(site: Site) -> str:
     return ", ".join(sorted(rules)) or SAME
 
 
-def requests() -> Dict[str, Case]:
+def requests(apis: Apis) -> Dict[str, Case]:
     """What the upstream gets."""
     return {"headers that are added": added, "rules that are broken": violations}
 
 
-GROUPS: Mapping[str, Callable[[], Dict[str, Case]]] = {
+GROUPS: Mapping[str, Callable[[Apis], Dict[str, Case]]] = {
     "content": content,
     "errors": errors,
     "plans": plans,

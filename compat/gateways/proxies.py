@@ -33,6 +33,7 @@ class Nginx(Gateway):
     tested = ("1.22.1", SEEN_ON)
     SEEN = {
         **unanswered("502", "reset", "close"),
+        "http: headers *": Seen("server", "it says that itself is the server"),
         "failover: garbage *": Seen("no HTTP: first", "it takes what is no HTTP for HTTP/0.9"),
         "http: trailers *": Seen("dropped", TRAILERS),
     }
@@ -41,7 +42,8 @@ class Nginx(Gateway):
         """Its workers stay with the user that starts it, for the test's folder is closed to
         others."""
         user = f"user {getpass.getuser()};"
-        return [self.found(), "-p", str(config.parent), "-c", str(config), "-g", user]
+        where = ["-e", "stderr", "-p", str(config.parent), "-c", str(config)]
+        return [self.found(), *where, "-g", user]
 
 
 class BufferingNginx(Nginx):
@@ -52,6 +54,7 @@ class BufferingNginx(Nginx):
     lacks = {"failover": "its file has one upstream"}
     SEEN = {
         **unanswered("502", "reset", "close"),
+        "http: headers *": Seen("server", "it says that itself is the server"),
         "gates: chat, gzip": Seen("held back", "its gzip waits for more to compress"),
         "http: trailers *": Seen("dropped", TRAILERS),
         "requests: headers *": Seen("connection", "it says close to every upstream"),
@@ -91,6 +94,9 @@ class Envoy(Gateway):
     SEEN = {
         **unanswered("503", "reset", "close"),
         **unanswered("502", "garbage"),
+        "http: headers *": Seen(
+            "server, x-envoy-upstream-service-time", "it says that itself is the server"
+        ),
         "http: trailers *": Seen("dropped", TRAILERS + " unless enable_trailers is set"),
         "requests: headers *": Seen(
             "x-forwarded-proto, x-request-id", "it says who asked, and numbers requests"
@@ -114,6 +120,7 @@ class Caddy(Gateway):
     tested = ("2.11.9", SEEN_ON)
     SEEN = {
         **unanswered("502", "reset", "close", "garbage"),
+        "http: headers *": Seen("via", "it says that it was there"),
         "requests: headers *": Seen(
             "via, x-forwarded-for, x-forwarded-host, x-forwarded-proto", "it says who asked"
         ),

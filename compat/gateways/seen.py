@@ -1,5 +1,8 @@
-"""The tables of gateways as docs/behind-a-gateway.md shows them.  `python3 seen.py` in this folder,
-with the paths of pytest.ini, writes them into the page; test_page.py holds them there."""
+"""The tables of gateways as docs/behind-a-gateway.md shows them.  This writes them into the page,
+and test_page.py holds them there:
+
+    PYTHONPATH=compat:compat/gateways:tests:. python3 compat/gateways/seen.py
+"""
 
 from __future__ import annotations
 
@@ -68,6 +71,6 @@ def written(gateways: Sequence[Gateway]) -> str:
 
 
 if __name__ == "__main__":
-    from proxies import PROXIES
+    from rows import GATEWAYS
 
-    PAGE.write_text(written(PROXIES), encoding="utf-8")
+    PAGE.write_text(written(GATEWAYS), encoding="utf-8")

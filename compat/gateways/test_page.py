@@ -12,7 +12,7 @@ import pytest
 from conftest import free_port, serving
 from harness import HERE, Gateway
 from pages import blocks, page
-from proxies import PROXIES
+from rows import GATEWAYS
 from seen import PAGE, written
 
 CONFIGS = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "yaml": "envoy.yaml"}
@@ -33,10 +33,10 @@ def test_the_picture_has_the_upstreams_of_the_configurations() -> None:
 
 
 def test_the_page_has_the_tables_of_the_gateways() -> None:
-    assert PAGE.read_text(encoding="utf-8") == written(PROXIES), "python3 seen.py writes them"
+    assert PAGE.read_text(encoding="utf-8") == written(GATEWAYS), "seen.py writes them"
 
 
-@pytest.mark.parametrize("gateway", PROXIES, ids=lambda gateway: gateway.name)
+@pytest.mark.parametrize("gateway", GATEWAYS, ids=lambda gateway: gateway.name)
 def test_the_proofs_of_the_page_hold(gateway: Gateway) -> None:
     if not gateway.found():
         pytest.skip(f"{gateway.name} is not installed")

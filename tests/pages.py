@@ -20,13 +20,14 @@ ALL = "\n".join(PAGES.values())
 # blocks there are, and where their test is.  Whoever adds one adds its test, and counts it here.
 RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("README.md", "sh"): (2, ".ci/run"),
-    ("README.md", "python"): (1, "compat/test_judged.py"),
-    ("README.md", "text"): (1, "compat/test_judged.py"),
+    ("README.md", "python"): (1, "compat/gateways/test_judged.py"),
+    ("README.md", "text"): (1, "compat/gateways/test_judged.py"),
     ("docs/behind-a-gateway.md", "haproxy"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "nginx"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "python"): (4, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "text"): (1, "compat/gateways/test_page.py"),
-    ("docs/behind-a-gateway.md", "yaml"): (1, "compat/gateways/test_page.py"),
+    ("docs/behind-a-gateway.md", "json"): (1, "compat/gateways/test_page.py"),
+    ("docs/behind-a-gateway.md", "yaml"): (2, "compat/gateways/test_page.py"),
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
     ("docs/cookbook.md", "python"): (17, "tests/test_cookbook.py"),
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),

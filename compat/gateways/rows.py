@@ -6,5 +6,7 @@ from typing import Sequence
 
 from harness import Gateway
 from proxies import PROXIES
+from translating import LiteLLM, Portkey, Translating
 
 GATEWAYS: Sequence[Gateway] = (*PROXIES,)
+TRANSLATING: Sequence[Translating] = (LiteLLM(), Portkey())

@@ -9,8 +9,9 @@ from typing import Iterator
 import conftest
 import pytest
 from harness import Site, compare, installed
+from rows import TRANSLATING
 from translated import GROUPS, IN_PARALLEL, at_once, mocks
-from translating import TRANSLATING, Translating
+from translating import Translating
 
 
 @pytest.fixture(scope="module", params=TRANSLATING, ids=lambda gateway: gateway.name)
@@ -38,9 +39,7 @@ def site(gateway: Translating, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_a_gateway_breaks_what_its_table_says(
-    gateway: Translating, site: Site, group: str
-) -> None:
+def test_a_gateway_breaks_what_its_table_says(gateway: Translating, site: Site, group: str) -> None:
     cases = GROUPS[group](gateway.providers)
     if group in IN_PARALLEL:
         cases = at_once(site, cases)

@@ -52,9 +52,7 @@ NATIVE: Mapping[str, Api] = {
 MEANT: Mapping[str, Meaning] = {
     "text": Meaning(TEXT, "", (), "stop"),
     "reasoning": Meaning(TEXT, "Let me see.", (), "stop"),
-    "tools": Meaning(
-        "", "", tuple((one["name"], one["arguments"]) for one in CALLS), "tool_calls"
-    ),
+    "tools": Meaning("", "", tuple((one["name"], one["arguments"]) for one in CALLS), "tool_calls"),
 }
 COUNTED = {
     "prompt": USAGE["input_tokens"],
@@ -355,7 +353,10 @@ def requests(names: Sequence[str]) -> Cases:
         for _, stream in WAYS:
             site.through.ask(site.apis[name], "is it right?", stream)
         entries = site.journal(user="is it right?", port=site.first, count=len(WAYS))
-        return ", ".join(sorted({one["rule"] for entry in entries for one in entry["violations"]})) or SAME
+        return (
+            ", ".join(sorted({one["rule"] for entry in entries for one in entry["violations"]}))
+            or SAME
+        )
 
     return each(names, "rules that are broken", check)
 

@@ -155,7 +155,7 @@ PORTKEY: Sequence[Row] = (
         "content: reasoning",
         "gemini|vertex|anthropic|bedrock|cohere",
         "other thoughts",
-        "they are left out unless strict_open_ai_compliance is off",
+        "OpenAI's format has no place for them, so they are left out",
     ),
     row(
         "content: reasoning",
@@ -325,6 +325,3 @@ class Portkey(Translating):
         self.apis = self.by_header(json.loads(config.read_text(encoding="utf-8")))
         program = str(Path(self.found(), "build/start-server.js"))
         return ["node", program, "--headless", f"--port={ports['8080']}"]
-
-
-TRANSLATING = (LiteLLM(), Portkey())

@@ -87,6 +87,8 @@ def summary(gateways: Sequence[Translating]) -> str:
 
 def right(gateway: Translating, group: str) -> str:
     """The providers with which all cases of a group are right."""
+    if group in gateway.lacks:
+        return "–"
     wrong = {name for row in gateway.ROWS if row.group == group for name in row.providers}
     names = [name for name in gateway.providers if name not in wrong]
     return "✔" if not wrong else ", ".join(names) or "none"

@@ -93,7 +93,12 @@ LITELLM: Sequence[Row] = (
         "stream: an error",
         "the stream can't be read",
     ),
-    row("plans: comments", "gemini", "stream: nothing", "it takes a comment for the end"),
+    row(
+        "plans: comments",
+        "gemini",
+        "stream: nothing",
+        "it takes a comment for the beginning of JSON, and waits for the rest",
+    ),
     row(
         "plans: gzip-members",
         "openai|azure|anthropic|bedrock|mistral",

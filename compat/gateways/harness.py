@@ -38,7 +38,7 @@ STARTS = 3  # tries: another process may take a port that was free
 
 
 class Seen(NamedTuple):
-    """What a gateway makes of a case, and why."""
+    """What a gateway makes of a case, and why.  `this or that` is what comes out now so, now so."""
 
     outcome: str
     why: str
@@ -255,7 +255,7 @@ def compare(gateway: Gateway, site: Site, group: str, cases: Mapping[str, Case])
     wrong: List[str] = []
     for name, found in seen.items():
         row = expected(gateway, name)
-        if found != row.outcome:
+        if found not in row.outcome.split(" or "):
             wrong.append(f"{name!r} is {found!r}, expected {row.outcome!r} {row.why}".rstrip())
     unused = [
         f"the row {row!r} matches no case"

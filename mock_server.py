@@ -79,7 +79,7 @@ from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from sys import getsizeof
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType, TracebackType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -31513,6 +31513,150 @@ def rules_json() -> List[Dict[str, Json]]:
     return list(found.values())
 
 
+# === mocks/functions =========================================================
+# Functions that answer: what they are called, what they are given.  May touch os.
+
+
+# Of a coroutine function, an asynchronous generator and a generator (inspect, CO_…).
+WRONG_KINDS: Mapping[int, str] = {
+    0x80: "is a coroutine function, and the server has no event loop to run it in",
+    0x200: "is an asynchronous generator, and one answer is returned, not yielded",
+    0x20: "is a generator, and one answer is returned, not yielded",
+}
+
+
+@record
+class MockRequest:
+    """A request, as a function that answers is given it: what `match` can look at, by the same
+    names, and what matching found.  It is a copy: what is done to it changes nothing else."""
+
+    provider: str
+    dialect: str
+    operation: str
+    api: str
+    model: str
+    stream: bool
+    user: str  # the last user message
+    system: str
+    tool_result: Optional[str]  # the newest
+    tool_call_id: Optional[str]  # of the call that it answers
+    turn: int  # how many answers came before
+    history: Optional[str]
+    tools: Tuple[str, ...]
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # by lower-case name
+    port: int
+    session: str
+    valid: bool
+    body: Json  # as JSON, or the fields of a form
+    body_sha256: str
+    inputs: Tuple[str, ...]  # what is embedded, completed, moderated or ranked
+    groups: Mapping[str, str]  # what the named groups of the mock's regular expressions found
+    use: int  # how often the mock was used before
+
+    def __repr__(self) -> str:  # without headers, which hold credentials
+        return f"<MockRequest {self.method} {self.path} {self.model}>"
+
+
+def request_view(call: Call, groups: Mapping[str, str], use: int) -> MockRequest:
+    """What a function is given of a call."""
+    body = None
+    if call.said is not MISSING:
+        body = parse_json(utf8(compact(call.said)))
+    return MockRequest(
+        call.provider,
+        call.dialect,
+        call.operation,
+        call.api,
+        call.model,
+        call.stream,
+        call.user,
+        call.system,
+        call.tool_result,
+        call.tool_call_id,
+        call.turn,
+        call.history,
+        call.tools,
+        call.method,
+        call.path,
+        MappingProxyType(dict(call.query)),
+        MappingProxyType(dict(call.headers)),
+        call.port,
+        call.session,
+        call.valid,
+        body,
+        call.body_sha256,
+        call.inputs,
+        MappingProxyType(dict(groups)),
+        use,
+    )
+
+
+@record
+class Function:
+    """A function that answers: `told` is its name and its place, `file` where it is written."""
+
+    run: Callable[[MockRequest], Any]
+    told: str
+    file: str = ""
+
+
+def parse_function(node: Node) -> Function:
+    """A function in place of a response; BadMock if it can't be one that answers."""
+    function = node.value
+    code = code_run_by(function)
+    told, file = told_name(function), getattr(code, "co_filename", "")
+    if isinstance(file, str) and file:
+        told += f" ({told_place(file, getattr(code, 'co_firstlineno', 0))})"
+    for flag, problem in WRONG_KINDS.items():
+        if getattr(code, "co_flags", 0) & flag:
+            node.fail(f"{told} {problem}; write a plain function of the request")
+    # A function of our own: what it takes of memory is not ours to weigh.
+    return Function(lambda request: function(request), told, file)
+
+
+def whole_function(function: Any) -> Any:
+    """The function of which one is that has some arguments already."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def code_run_by(function: Any) -> Any:
+    """The code that is run for a call, or what plays it (unittest.mock's AsyncMock); None of what
+    is written in C."""
+    function = whole_function(function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(type(function).__call__, "__code__", None)
+    return code
+
+
+def told_name(function: Any) -> str:
+    """What a function is called in messages."""
+    function = whole_function(function)
+    name = getattr(function, "__qualname__", "")
+    if not isinstance(name, str) or not name:
+        return f"an object of {type(function).__name__}"
+    name = name.rpartition("<locals>.")[2]
+    return "lambda" if name.endswith("<lambda>") else f"function {name}"
+
+
+def told_place(file: str, line: int) -> str:
+    """A place in a file, whose path is told from here, if it is below."""
+    below = os.path.relpath(file) if os.path.isabs(file) and same_drive(file) else file
+    if below.startswith(os.pardir):
+        below = file
+    return f"{below}:{line}"
+
+
+def same_drive(file: str) -> bool:
+    """Whether there is a way from here to a file: on Windows it may be on another drive."""
+    return os.path.splitdrive(file)[0] == os.path.splitdrive(os.getcwd())[0]
+
+
 # === mocks/stream_texts ======================================================
 # Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
 
@@ -31841,6 +31985,7 @@ class Answer:
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
     probability: float = 1.0  # of an error, that it is the answer at all
+    function: Optional[Function] = None  # that makes the answer, of which nothing else is known
 
     @property
     def custom_calls(self) -> Tuple[str, ...]:
@@ -31857,7 +32002,7 @@ class Answer:
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
             return self.lacks_recording(self.form, wire, call)
-        if isinstance(self.form, Usual):
+        if isinstance(self.form, Usual) and not self.function:
             return self.lacks_content(wire, call)
         return None
 
@@ -33061,7 +33206,9 @@ def some(names: Sequence[str]) -> str:
 
 
 def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
-    """The same of one `response`."""
+    """The same of one `response`; what a function makes of a call is looked at then."""
+    if answer.function:
+        return
     # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
     # of them are read at start.
     wrong = what_is_vain(response, answer, ways[:2])
@@ -33760,6 +33907,8 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    if callable(response.value):
+        return Answer(Usual(), 200, Delivery(), function=parse_function(response))
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
@@ -34146,6 +34295,7 @@ class Found:
     call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
+    problem: str = ""  # of the function that was to answer
 
 
 @record
@@ -34185,7 +34335,7 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
-        if self.answers[0].probability < 1:
+        if self.answers[0].probability < 1 or self.answers[0].function:
             return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
@@ -34289,9 +34439,6 @@ def parse_mock(node: MockNode) -> Mock:
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name = node.get("name").text(node.source)
-    if spec.get("name") == "":
-        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -34301,6 +34448,8 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    if any(answer.function for answer in answers):
+        spec = without_functions(spec, answers)
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
@@ -34310,17 +34459,45 @@ def parse_mock(node: MockNode) -> Mock:
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
     return Mock(
-        name,
+        parse_name(node.get("name"), answers),
         node.source,
         asked,
         answers,
         parse_cycle(node.get("cycle"), responses, times),
         times,
-        sorted_compact(spec),
+        canonical_json(node, spec),
         parse_limit(node.get("limit")),
         dialect,
         strict,
     )
+
+
+def parse_name(node: Node, answers: Sequence[Answer]) -> str:
+    """What the log and the journal call a mock: if it says nothing, its function, or its place."""
+    if node.value == "":
+        node.fail("is empty, and so would tell nothing in the log and the journal")
+    usual = node.source
+    if len(answers) == 1 and answers[0].function:
+        usual = answers[0].function.told
+    name: str = node.text(usual)
+    return name
+
+
+def without_functions(spec: Dict[str, Json], answers: Sequence[Answer]) -> Dict[str, Json]:
+    """A mock's JSON, which has functions by what is told of them."""
+    told = [one.function.told if one.function else None for one in answers]
+    if "response" in spec:
+        return {**spec, "response": told[0]}
+    responses = [name or one for name, one in zip(told, spec["responses"])]
+    return {**spec, "responses": responses}
+
+
+def canonical_json(node: Node, spec: Dict[str, Json]) -> str:
+    """A mock's JSON with sorted keys; BadMock for what a Python program may put in and is none."""
+    try:
+        return sorted_compact(spec)
+    except (TypeError, ValueError, RecursionError) as error:
+        node.fail(f"holds what is no JSON: {error}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
@@ -39014,6 +39191,104 @@ class Memory:
         self.used += size
 
 
+# === mocks/computing =========================================================
+# What a function answers to one call: it is run, and what it returns is read as any response is.
+
+# Whoever calls this does it aside: a function may take its time.
+
+
+FUNCTION_FAILED = "mock_function_failed"  # the code of the error that the client gets
+WHAT_IT_RETURNS = 'a response, such as {"text": "…"}, or a text'
+
+
+def computed(found: Found, files: MockFiles) -> Found:
+    """What a function makes of a call; if it goes wrong, an error that says so, and a problem."""
+    function, mock = found.answer.function, found.mock
+    assert function
+    try:
+        value = returned(function, found)
+        answer = read_answer(mock, function, value, reader(files.libraries()))
+        lacking = answer.lacks(found.wire, found.call)
+        if lacking:
+            raise BadMock(f"{function.told}: can't answer this request: {explained(lacking)}")
+    except BadMock as error:
+        whose = ""
+        if mock.name != function.told:
+            whose = f'mock "{mock.name}": '
+        return failed_function(found, f"{whose}{error}")
+    return replace(found, answer=answer)
+
+
+def failed_function(found: Found, problem: str) -> Found:
+    """The error of a function that gave no answer."""
+    failure = Failure(500, problem.replace("{{", "{{{{"), code=FUNCTION_FAILED)
+    if found.wire.has_status:  # where clients read a number (verified for OpenRouter's SDK)
+        failure = replace(failure, code=None)
+    return replace(found, answer=Answer(failure, 500, Delivery()), problem=problem)
+
+
+def returned(function: Function, found: Found) -> Mapping[str, Json]:
+    """What a function returns for a call, as JSON; BadMock says what is wrong with it, or that it
+    raised an error, and where."""
+    request = request_view(found.call, found.groups, found.used)
+    try:
+        value: Any = function.run(request)
+    except BaseException as error:  # noqa: BLE001  pytest.fail() and SystemExit end no worker
+        raise BadMock(f"{function.told} raised {raised(error, function)}") from None
+    if isinstance(value, str):
+        return {"text": value}
+    if hasattr(value, "__await__"):
+        if hasattr(value, "close"):
+            value.close()  # so that Python says no more of it
+        raise BadMock(f"{function.told} returned a coroutine, expected {WHAT_IT_RETURNS}")
+    if not isinstance(value, Mapping):
+        what = "None" if value is None else shown(value)
+        raise BadMock(f"{function.told} returned {what}, expected {WHAT_IT_RETURNS}")
+    try:
+        # A copy: what is done later to what was returned is no part of this answer.
+        copy: Mapping[str, Json] = parse_json(utf8(compact(dict(value))))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadMock(f"{function.told} returned what is no JSON: {error}") from None
+    return copy
+
+
+def read_answer(
+    mock: Mock, function: Function, value: Mapping[str, Json], read: ReadFile
+) -> Answer:
+    """The answer that a returned response stands for, held to what its mock asks for; BadMock if it
+    is none."""
+    spec = {**parse_json(utf8(mock.canonical)), "response": value}
+    spec.pop("responses", None)
+    node = MockNode.whole(spec, function.told, read)
+    response = node.get("response")
+    groups = [name for condition in mock.conditions for name in condition.group_names]
+    answer = parse_answer(response, groups)
+    if answer.probability < 1:
+        response.get("probability").fail("is drawn once a function has answered; draw in there")
+    check_reach(node, mock.conditions, [response], [answer])
+    return answer
+
+
+def raised(error: BaseException, function: Function) -> str:
+    """An error in a line, and the line of the function's own file at which it was raised."""
+    text = " ".join(str(error).split())
+    told = type(error).__name__ + (f": {text}" if text else "")
+    line = line_in(error.__traceback__, function.file)
+    if line:
+        told += f", at {told_place(function.file, line)}"
+    return told
+
+
+def line_in(traceback: Optional[TracebackType], file: str) -> int:
+    """The innermost line of a traceback that is in a file; 0 if there is none."""
+    line = 0
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == file:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
 # === bodies ==================================================================
 # Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
 
@@ -42649,14 +42924,31 @@ def options_response(request: Request) -> Response:
     return Response(204, headers, may_gzip=False)
 
 
+# === weighing ================================================================
+# What may take long to write.  Pure.
+
+
+HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+ECHO_TEMPLATE = "{{user}}"  # what an echo is
+
+
+def is_heavy(found: Found, call: Call) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
+
+
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
+    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
+
+
 # === answering ===============================================================
 # A request becomes a response: credentials, mocks, fallback, errors in the shape of the
 # provider.
 
 
 MANY_INPUTS = 16  # to embed
-HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
@@ -42921,7 +43213,10 @@ class Answerer:
         call = found.call
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
-        if is_heavy(found, call):
+        if found.answer.function:
+            yield ASIDE
+            found = computed(found, self.mocks.files)
+        elif is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -42997,10 +43292,19 @@ class Answerer:
         if found.limit:
             headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
-        note = unfit(call, outcome)
+        note = found.problem or unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
         is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
-        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
+        return Answered(
+            response,
+            call,
+            found.mock.name,
+            note,
+            wire,
+            found.uses,
+            is_repeatable,
+            unmatched=bool(found.problem),
+        )
 
     def miss(
         self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
@@ -43040,17 +43344,6 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
-
-
-def is_heavy(found: Found, call: Call) -> bool:
-    """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
-
-
-def heavy(answer: str, request: Request, choices: int = 1) -> bool:
-    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request, and all of its choices say it."""
-    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 # === log =====================================================================

@@ -61,7 +61,7 @@ LAYERS = {
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
         "operations",
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
-        *("judging", "unowned", "passing", "answering"),
+        *("judging", "unowned", "passing", "weighing", "answering"),
     ],
     "importing": ["importing/*"],
     "sockets": [

@@ -85,6 +85,7 @@ class Found:
     call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
+    problem: str = ""  # of the function that was to answer
 
 
 @record
@@ -124,7 +125,7 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
-        if self.answers[0].probability < 1:
+        if self.answers[0].probability < 1 or self.answers[0].function:
             return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
@@ -228,9 +229,6 @@ def parse_mock(node: MockNode) -> Mock:
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name = node.get("name").text(node.source)
-    if spec.get("name") == "":
-        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -240,6 +238,8 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    if any(answer.function for answer in answers):
+        spec = without_functions(spec, answers)
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
@@ -249,17 +249,45 @@ def parse_mock(node: MockNode) -> Mock:
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
     return Mock(
-        name,
+        parse_name(node.get("name"), answers),
         node.source,
         asked,
         answers,
         parse_cycle(node.get("cycle"), responses, times),
         times,
-        sorted_compact(spec),
+        canonical_json(node, spec),
         parse_limit(node.get("limit")),
         dialect,
         strict,
     )
+
+
+def parse_name(node: Node, answers: Sequence[Answer]) -> str:
+    """What the log and the journal call a mock: if it says nothing, its function, or its place."""
+    if node.value == "":
+        node.fail("is empty, and so would tell nothing in the log and the journal")
+    usual = node.source
+    if len(answers) == 1 and answers[0].function:
+        usual = answers[0].function.told
+    name: str = node.text(usual)
+    return name
+
+
+def without_functions(spec: Dict[str, Json], answers: Sequence[Answer]) -> Dict[str, Json]:
+    """A mock's JSON, which has functions by what is told of them."""
+    told = [one.function.told if one.function else None for one in answers]
+    if "response" in spec:
+        return {**spec, "response": told[0]}
+    responses = [name or one for name, one in zip(told, spec["responses"])]
+    return {**spec, "responses": responses}
+
+
+def canonical_json(node: Node, spec: Dict[str, Json]) -> str:
+    """A mock's JSON with sorted keys; BadMock for what a Python program may put in and is none."""
+    try:
+        return sorted_compact(spec)
+    except (TypeError, ValueError, RecursionError) as error:
+        node.fail(f"holds what is no JSON: {error}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:

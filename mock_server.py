@@ -35781,6 +35781,9 @@ def keyword_default(name: str) -> Any:
     return BY_NAME[name].keyword_default
 
 
+SECRET_SETTINGS = ("control_token", "credential", "record")  # whose URLs may hold keys
+
+
 @record
 class Settings:
     """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
@@ -35808,6 +35811,12 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    def __repr__(self) -> str:
+        told = {name: getattr(self, name) for name in field_names(type(self))}
+        for name in SECRET_SETTINGS:
+            told[name] = "***" if told[name] else told[name]
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     @found_once
     def ports(self) -> Dict[int, str]:
@@ -48029,6 +48038,31 @@ def mock_schema() -> Json:
     }
 
 
+# === callers =================================================================
+# Errors of a program that uses the server, told in few lines: the caller's own, and one of ours.
+
+# Touches nothing.
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+# What a caller did wrong, or asked for and did not get.  With another the whole way is told.
+CALLERS = (ValueError, KeyError, AssertionError, OSError, RuntimeError)
+
+
+def brief(method: Method) -> Method:
+    """The same method, whose errors hide how far inside they came up."""
+
+    @functools.wraps(method)
+    def told_briefly(*arguments: Any, **more: Any) -> Any:
+        __tracebackhide__ = True  # pytest shows the test's line instead of this one
+        try:
+            return method(*arguments, **more)
+        except CALLERS as error:
+            raise error.with_traceback(None) from None
+
+    return cast(Method, told_briefly)
+
+
 # === channel =================================================================
 # A connection's socket as a task sees it: bytes in, bytes out, waits that end with its client.
 
@@ -49005,6 +49039,7 @@ class SessionMethods:
         """All mocks in matching order, with how often they were used."""
         return self.operations.mocks_json()
 
+    @brief
     def mock(
         self,
         match: Optional[Mapping[str, Json]] = None,
@@ -49017,6 +49052,7 @@ class SessionMethods:
         given = {key: value for key, value in spec.items() if value is not None}
         return self.operations.add([{**given, **more}])[0].name
 
+    @brief
     def wait_for(
         self,
         match: Optional[Mapping[str, Json]] = None,
@@ -49039,6 +49075,7 @@ class SessionMethods:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
 
+    @brief
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read or broke a rule of its provider."""
@@ -49047,12 +49084,14 @@ class SessionMethods:
         if left.sentences:
             raise AssertionError("\n".join(left.sentences))
 
+    @brief
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
         such stream, ValueError for a number that is none."""
         asked = Given({"events": events}, "release")
         self.operations.release(str(number), asked.get("events").whole(1))
 
+    @brief
     def set_metric(
         self,
         name: str,
@@ -49075,6 +49114,7 @@ class SessionMethods:
         ports = self.operations.mocks.ports
         self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
+    @brief
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that
         were set."""
@@ -49085,7 +49125,25 @@ class SessionMethods:
 # The server: ports and their life.
 
 
-class MockServer(SessionMethods, ThreadingHTTPServer):
+class Presented(type):
+    """A class whose help and completions are of what users use, not of what that is made of."""
+
+    def __dir__(cls) -> List[str]:
+        return PRESENTED
+
+
+# What is special about every object, what a session has, and what a server has beside that.
+PRESENTED = sorted(
+    {
+        *dir(object),
+        *(name for name in dir(SessionMethods) if name[0] != "_"),
+        *("__enter__", "__exit__", "url", "host", "port", "tls_cert", "session"),
+        *("start", "serve_forever", "close"),
+    }
+)
+
+
+class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
     """A mock LLM server on one port.
 
     `port` 0 takes a free one.  `data` names one or several data directories; without it there are
@@ -49104,6 +49162,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stopping = False
     clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
+    @brief
     def __init__(
         self,
         port: int = 0,
@@ -49154,6 +49213,14 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
                 self.core.close()
             raise no_listening(host, port, error) from None
 
+    def __repr__(self) -> str:
+        if "port" not in vars(self):  # it could not listen
+            return "<MockServer>"
+        return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
+
+    def __dir__(self) -> List[str]:
+        return PRESENTED
+
     @property
     def url(self) -> str:
         """`http://host:port`, or `https://…`, without a slash at its end."""
@@ -49166,6 +49233,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """The certificate as PEM, for clients to trust; empty without TLS."""
         return self.core.tls_cert
 
+    @brief
     def session(self, name: str) -> "SessionView":
         """A session: its own address, mocks and journal.  ValueError for a name that is none."""
         if not good_session(name):
@@ -49188,6 +49256,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 
+    @brief
     def start(self) -> "MockServer":
         """Serve in the background.  RuntimeError for a server that is closed, or one more port of
         servers that all are."""
@@ -49324,6 +49393,10 @@ class SessionView(SessionMethods):
         if not self.name:
             return self.server.url
         return f"{self.server.url}/@{quote(self.name, safe='')}"
+
+    def __repr__(self) -> str:
+        closed = " (closed)" if self.server.stopping else ""
+        return f"<SessionView {self.url}{closed}>"
 
 
 # === usage ===================================================================

@@ -66,7 +66,7 @@ LAYERS = {
     "importing": ["importing/*"],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
-        *("connection", "listener", "core", "session_methods", "server"),
+        *("connection", "listener", "core", "callers", "session_methods", "server"),
     ],
     "command line": ["usage", "cli", "__main__"],
 }

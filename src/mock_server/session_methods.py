@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional, Sequence, Union
 
+from .callers import brief
 from .control_requests import Given
 from .gates import done_here
 from .limits import Json
@@ -25,6 +26,7 @@ class SessionMethods:
         """All mocks in matching order, with how often they were used."""
         return self.operations.mocks_json()
 
+    @brief
     def mock(
         self,
         match: Optional[Mapping[str, Json]] = None,
@@ -37,6 +39,7 @@ class SessionMethods:
         given = {key: value for key, value in spec.items() if value is not None}
         return self.operations.add([{**given, **more}])[0].name
 
+    @brief
     def wait_for(
         self,
         match: Optional[Mapping[str, Json]] = None,
@@ -59,6 +62,7 @@ class SessionMethods:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
 
+    @brief
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read or broke a rule of its provider."""
@@ -67,12 +71,14 @@ class SessionMethods:
         if left.sentences:
             raise AssertionError("\n".join(left.sentences))
 
+    @brief
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
         such stream, ValueError for a number that is none."""
         asked = Given({"events": events}, "release")
         self.operations.release(str(number), asked.get("events").whole(1))
 
+    @brief
     def set_metric(
         self,
         name: str,
@@ -95,6 +101,7 @@ class SessionMethods:
         ports = self.operations.mocks.ports
         self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
+    @brief
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that
         were set."""

@@ -47,10 +47,10 @@ def test_an_error_of_the_callers_shows_its_line_and_one_of_ours() -> None:
 
 
 def test_a_server_and_a_session_say_where_they_are_and_whether_they_are_closed() -> None:
-    server = MockServer(control_token="my-token", credential="openai=sk-mine", host="::1")
+    server = MockServer(control_token="my-token", credential="openai=sk-mine")
     session = server.session("a b")
-    assert repr(server) == f"<MockServer http://[::1]:{server.port}>"
-    assert repr(session) == f"<SessionView http://[::1]:{server.port}/@a%20b>"
+    assert repr(server) == f"<MockServer http://127.0.0.1:{server.port}>"
+    assert repr(session) == f"<SessionView http://127.0.0.1:{server.port}/@a%20b>"
     server.close()
     assert repr(server).endswith(" (closed)>") and repr(session).endswith("/@a%20b (closed)>")
     assert repr(MockServer.__new__(MockServer)) == "<MockServer>"

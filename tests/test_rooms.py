@@ -68,7 +68,7 @@ LAYERS = {
         *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
         *("connection", "listener", "core", "callers", "session_methods", "server"),
     ],
-    "command line": ["usage", "cli", "__main__"],
+    "command line": ["usage", "cli", "pytest_plugin", "__main__"],
 }
 
 

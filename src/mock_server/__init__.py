@@ -38,23 +38,36 @@ if (
 
 __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 
-from .cli import main  # noqa: F401
-from .errors import BadMock
-from .limits import __version__
-from .server import MockServer, SessionView
+# === the package: to here the file is the same, and then it has the rooms ===
 
-# Type checkers take this for true: to them a name that is not imported above is an error.
+# Type checkers take this for true: to them a name that is not imported here is an error.
 TYPE_CHECKING = False
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from .cli import main  # noqa: F401
+    from .errors import BadMock
+    from .limits import __version__
+    from .server import MockServer, SessionView
+else:
+    from importlib import import_module
+
     OWN = __name__ + "."
     ROOM_OF: dict = {}  # by name, once it was asked for
 
     def __getattr__(name: str) -> object:
-        """Any name that a room defines, so that the package gives the same names as the file."""
-        if name not in ROOM_OF:
+        """Any name that a room defines, so that the package gives the same names as the file.
+
+        The rooms are imported when the first one is asked for: pytest imports a plugin, which is
+        one of them, for each of its runs, and few need the server."""
+        is_special = name.startswith("__") and name not in __all__
+        if name not in ROOM_OF and not is_special:
+            for root in ("cli", "pytest_plugin"):
+                import_module(OWN + root)
             rooms = [room for path, room in list(sys.modules.items()) if path.startswith(OWN)]
             found = [room for room in rooms if name in vars(room)]
-            if not found:
-                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-            ROOM_OF[name] = found[0]
+            if name in globals():  # a room
+                return globals()[name]
+            if found:
+                ROOM_OF[name] = found[0]
+        if name not in ROOM_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return vars(ROOM_OF[name])[name]

@@ -180,6 +180,7 @@ class Operations:
         self.mocks = mocks
         self.journal = journal
         self.session = session
+        self.is_verified = False  # by a test itself
 
     def sessions(self) -> List[Session]:
         """The sessions that are meant."""

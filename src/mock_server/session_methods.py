@@ -66,6 +66,7 @@ class SessionMethods:
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read or broke a rule of its provider."""
+        self.operations.is_verified = True
         asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
         left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:

@@ -14,7 +14,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
 The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
-change the rooms, not mock_server.py.  A room uses only what stands above it.
+change the rooms, not mock_server.py.  A room uses only what stands above it.  To pytest, of which
+it is a plugin: PYTEST_DONT_REWRITE, for it holds no tests.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ if TYPE_CHECKING:
 
 
 LLM_PLUGIN = "mock_llm"  # so pytest calls it, whoever brings it
+LLM_KEYWORDS = ("unused", "unmatched", "invalid")
 LLM_MARKER = (
     "llm(unused=True, unmatched=True, invalid=False): what the fixture llm looks for at the end of "
     "a test, as llm.verify() does"
@@ -180,8 +182,14 @@ def llm_options() -> Dict[str, Any]:
 
 def llm_server(llm_options: Dict[str, Any]) -> Iterator[Any]:
     """The server that all tests share, from when the first one needs it to the end."""
+    import pytest
+
     home = re.sub(r"\.pytest_plugin$", "", __name__)  # the package, or the file
-    with importlib.import_module(home).MockServer(**llm_options) as server:
+    try:
+        server = importlib.import_module(home).MockServer(**llm_options)
+    except (TypeError, ValueError, OSError) as error:
+        pytest.fail(f"llm_options: {error}", pytrace=False)
+    with server:
         yield server
 
 
@@ -190,6 +198,7 @@ def llm(request: Any, llm_server: Any) -> Iterator[Any]:
     test fails for a request that no mock answered and for a mock that was never used, unless it has
     called llm.verify() itself."""
     item = request.node
+    check_marker(item)
     session = llm_server.session(name_of_session(item.name, next(LLM_NUMBERS)))
     LLM_SESSIONS[item] = session
     try:
@@ -223,10 +232,25 @@ def tell_leftovers(item: Any, call: Any) -> None:
         item.add_report_section("call", "llm", left)
 
 
+def asked_by_marker(item: Any) -> Dict[str, Any]:
+    """What a test's marker says is to be looked for."""
+    marker = item.get_closest_marker("llm")
+    return dict(marker.kwargs) if marker else {}
+
+
+def check_marker(item: Any) -> None:
+    """Have the test fail at once whose marker says what can't be followed."""
+    import pytest
+
+    for name, value in asked_by_marker(item).items():
+        if name not in LLM_KEYWORDS or not isinstance(value, bool):
+            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
+            pytest.fail(told, pytrace=False)
+
+
 def leftovers_of(session: Any, item: Any, **more: bool) -> str:
     """What a session has left over, of what a test's marker asks for; empty for nothing."""
-    marker = item.get_closest_marker("llm")
-    asked = dict(marker.kwargs) if marker else {}
+    asked = asked_by_marker(item)
     try:
         session.verify(**{**asked, **more})
     except AssertionError as error:

@@ -13,7 +13,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
 The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
-change the rooms, not mock_server.py.  A room uses only what stands above it.
+change the rooms, not mock_server.py.  A room uses only what stands above it.  To pytest, of which
+it is a plugin: PYTEST_DONT_REWRITE, for it holds no tests.
 """
 
 from __future__ import annotations

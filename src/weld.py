@@ -10,7 +10,6 @@ from typing import Dict, List, Set, Tuple
 
 ROOMS = Path(__file__).resolve().parent / "mock_server"
 WELDED = ROOMS.parent.parent / "mock_server.py"
-ROOTS = ("pytest_plugin", "__main__")  # what the others are there for; the last one is started
 # A room is its docstring, its imports (lines that begin like these, or are empty), and its code.
 HEAD = r"(?:(?:from |import |if TYPE_CHECKING:|    |\))[^\n]*\n|\n)*"
 ROOM = re.compile(rf'(?s)"""(.+?)"""\n\nfrom __future__ import annotations\n({HEAD})(.+)')
@@ -62,8 +61,7 @@ def import_block(imports: Imports) -> str:
 if __name__ == "__main__":
     rooms: Rooms = {}
     imports: Imports = defaultdict(set)
-    for room in ROOTS:
-        add_room(room, rooms, imports)
+    add_room("__main__", rooms, imports)
     head = (ROOMS / "__init__.py").read_text("utf-8").partition("\n# === the package")[0]
     imports["", ""].difference_update(re.findall(r"(?m)^import (\w+)$", head))
     top = f"#!/usr/bin/env python3\n{head}\n{import_block(imports)}".rstrip().split("\n")

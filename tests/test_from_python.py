@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import pydoc
 import re
 import traceback
+import typing
 from typing import Any, Callable, List
 
 import pytest
@@ -72,3 +74,47 @@ def test_dir_and_help_tell_what_users_use() -> None:
     assert not re.search("process_request|begin_to_close|request_queue_size", text)
     assert all(re.search(rf"\b{name}\b", text) for name in public if name not in ("host", "port"))
     assert m.Presented.__dir__(MockServer) == m.PRESENTED
+
+
+def keys_of(kind: Any) -> List[str]:
+    """The keys of a TypedDict, as a type checker sees them."""
+    return list(kind.__annotations__)
+
+
+def test_the_types_have_the_keys_of_the_tables() -> None:
+    tables = [
+        (m.Match, m.MATCH_ROWS),
+        (m.Mock, m.MOCK_ROWS),
+        (m.Response, m.RESPONSE_ROWS),
+        (m.TextMatch, m.TEXT_MATCHER_ROWS),
+        (m.AnswerPart, m.PART_ROWS),
+        (m.CalledTool, m.TOOL_CALL_ROWS),
+        (m.TokenCounts, m.USAGE_ROWS),
+        (m.AnswerError, m.ERROR_ROWS),
+        (m.AnswerPace, m.PACE_ROWS),
+        (m.AnswerWire, m.WIRE_ROWS),
+        (m.AnswerKeepalive, m.KEEPALIVE_ROWS),
+        (m.MockLimit, m.LIMIT_ROWS),
+    ]
+    for kind, rows in tables:
+        assert sorted(keys_of(kind)) == sorted(rows), kind
+    assert set(keys_of(m.Match)) == set(m.MATCH_KEYS)
+    assert set(keys_of(m.Response)) == set(m.RESPONSE_KEYS)
+    assert set(keys_of(m.Mock)) == {*m.MOCK_KEYS, *m.NOTE_KEYS}
+
+
+def test_a_type_makes_a_dict_and_its_hints_can_be_looked_up() -> None:
+    asked = m.Match(user="ping")
+    assert asked == {"user": "ping"} and type(asked) is dict
+    assert type(m.Mock(name="a")) is dict and m.Mock.__name__ == "Mock"
+    for kind in (m.Match, m.Mock, m.Response, m.TextMatch):
+        assert set(typing.get_type_hints(kind)) == set(keys_of(kind))
+
+
+def test_mock_takes_each_key_as_a_keyword_and_none_is_as_if_it_were_left_out() -> None:
+    keywords = set(inspect.signature(MockServer.mock).parameters) - {"self", "unknown"}
+    assert keywords == set(m.MOCK_KEYS)
+    with MockServer() as server:
+        nothing: Any = dict.fromkeys(keywords - {"response"})
+        name = server.mock(response={"text": "x"}, **nothing)
+        assert server.mocks[0]["source"] == {"response": {"text": "x"}} and name == "added-1"

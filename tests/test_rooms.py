@@ -66,7 +66,7 @@ LAYERS = {
     "importing": ["importing/*"],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
-        *("connection", "listener", "core", "callers", "session_methods", "server"),
+        *("connection", "listener", "core", "callers", "dict_types", "session_methods", "server"),
     ],
     "command line": ["usage", "cli", "pytest_plugin", "__main__"],
 }

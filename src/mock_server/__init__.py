@@ -37,7 +37,16 @@ if (
     # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
-__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+__all__ = [
+    "BadMock",
+    "Match",
+    "Mock",
+    "MockRequest",
+    "MockServer",
+    "Response",
+    "SessionView",
+    "__version__",
+]
 
 # === the package: to here the file is the same, and then it has the rooms ===
 
@@ -45,8 +54,10 @@ __all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .cli import main  # noqa: F401
+    from .dict_types import Match, Mock, Response
     from .errors import BadMock
     from .limits import __version__
+    from .mocks.functions import MockRequest
     from .server import MockServer, SessionView
 else:
     from importlib import import_module

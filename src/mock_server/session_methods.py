@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Optional, Sequence, Union
+from typing import Dict, List, Mapping, NoReturn, Optional, Sequence, Union
 
 from .callers import brief
 from .control_requests import Given
+from .dict_types import Answering, Match, MockLimit
 from .gates import done_here
 from .limits import Json
 from .operations import Operations, read_gauge, read_verify, read_wait
@@ -29,20 +30,31 @@ class SessionMethods:
     @brief
     def mock(
         self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
+        match: Optional[Match] = None,
+        response: Optional[Answering] = None,
+        *,
+        responses: Optional[List[Answering]] = None,
+        name: Optional[str] = None,
+        times: Optional[int] = None,
+        cycle: Optional[bool] = None,
+        limit: Optional[MockLimit] = None,
+        dialect: Optional[str] = None,
+        strict: Optional[bool] = None,
+        **unknown: NoReturn,
     ) -> str:
-        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and
-        the like.  ValueError says what is wrong with it."""
-        spec = {"match": match, "response": response}
+        """Add a mock in front of all others and give its name.  A response, or one of several, may
+        be a function: it is given the request and returns a response, or a text.  ValueError says
+        what is wrong with a mock."""
+        spec: Dict[str, Json] = {"match": match, "response": response, "responses": responses}
+        spec.update(name=name, times=times, cycle=cycle, limit=limit)
+        spec.update(dialect=dialect, strict=strict)
         given = {key: value for key, value in spec.items() if value is not None}
-        return self.operations.add([{**given, **more}])[0].name
+        return self.operations.add([{**given, **unknown}])[0].name
 
     @brief
     def wait_for(
         self,
-        match: Optional[Mapping[str, Json]] = None,
+        match: Optional[Match] = None,
         count: int = 1,
         ended: Union[None, bool, str, Sequence[str]] = None,
         timeout: float = 5.0,

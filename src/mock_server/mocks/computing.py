@@ -18,7 +18,7 @@ from .differences import explained
 from .files import MockFiles
 from .functions import Function, request_view, told_place
 from .library import reader
-from .mock import Found, Mock
+from .mock import Found, ParsedMock
 from .reach import check_reach
 from .reading import parse_answer
 from .recordings import MockNode, ReadFile
@@ -79,7 +79,7 @@ def returned(function: Function, found: Found) -> Mapping[str, Json]:
 
 
 def read_answer(
-    mock: Mock, function: Function, value: Mapping[str, Json], read: ReadFile
+    mock: ParsedMock, function: Function, value: Mapping[str, Json], read: ReadFile
 ) -> Answer:
     """The answer that a returned response stands for, held to what its mock asks for; BadMock if it
     is none."""

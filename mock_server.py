@@ -50109,7 +50109,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 # Installed, the package names this room as a plugin; the file is one itself, for a conftest.py
 # with `pytest_plugins = ["mock_server"]`.  Neither imports pytest by itself, nor is there a server
-# before a test needs one.
+# before a test needs one.  PYTEST_DONT_REWRITE: nothing is asserted here.
 
 
 LLM_PLUGIN = "mock_llm"  # so pytest calls it, whoever brings it

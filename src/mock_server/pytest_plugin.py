@@ -2,7 +2,7 @@
 
 Installed, the package names this room as a plugin; the file is one itself, for a conftest.py
 with `pytest_plugins = ["mock_server"]`.  Neither imports pytest by itself, nor is there a server
-before a test needs one."""
+before a test needs one.  PYTEST_DONT_REWRITE: nothing is asserted here."""
 
 from __future__ import annotations
 

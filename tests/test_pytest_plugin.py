@@ -15,6 +15,7 @@ pytest_plugins = ["pytester"]
 
 # What brings the plugin: the file, or in the package the room that is its entry point.
 PLUGIN = m.pytest_configure.__module__
+REWRITING = "error::pytest.PytestAssertRewriteWarning"
 
 ASKING = """
 import json, unittest, urllib.error, urllib.request
@@ -131,7 +132,7 @@ def told(report: Any) -> str:
 
 def test_a_test_fails_at_its_end_for_what_is_left_over_in_words(pytester: Any) -> None:
     pytester.makepyfile(test_all=ASKING + TESTS)
-    run = pytester.inline_run("-p", PLUGIN, "--strict-markers", "-W", "error")
+    run = pytester.inline_run("-p", PLUGIN, "--strict-markers", "-W", REWRITING)
     reports: Dict[str, Any] = {
         report.nodeid.rpartition("::")[2]: report
         for report in run.getreports("pytest_runtest_logreport")

@@ -109,7 +109,7 @@ def test_the_example_passes(pytester: Any) -> None:
         text = path.read_text("utf-8")
         text = text.replace('["mock_server"]', f'["{m.pytest_configure.__module__}"]')
         (pytester.path / path.name).write_text(text, "utf-8")
-    run = pytester.runpytest_inprocess("-W", "error")
+    run = pytester.runpytest_inprocess("-W", "error::pytest.PytestAssertRewriteWarning")
     run.assert_outcomes(passed=6)
 
 

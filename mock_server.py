@@ -14,7 +14,8 @@ Bedrock, Cohere, Mistral and Ollama do, whole and streamed, from the mocks in `d
         assert server.requests[-1]["model"] == "gpt-4o-mini"
 
 The sources are rooms, a module each, in src/mock_server/; src/weld.py makes the one file of them:
-change the rooms, not mock_server.py.  A room uses only what stands above it.
+change the rooms, not mock_server.py.  A room uses only what stands above it.  To pytest, of which
+it is a plugin: PYTEST_DONT_REWRITE, for it holds no tests.
 """
 
 from __future__ import annotations
@@ -37,7 +38,16 @@ if (
     # quietly as it does later; but one that only checks mocks has not found them good.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130 if "--check" in sys.argv else 0))
 
-__all__ = ["BadMock", "MockServer", "SessionView", "__version__"]
+__all__ = [
+    "BadMock",
+    "Match",
+    "Mock",
+    "MockRequest",
+    "MockServer",
+    "Response",
+    "SessionView",
+    "__version__",
+]
 
 import base64
 import binascii
@@ -79,7 +89,7 @@ from itertools import chain
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from sys import getsizeof
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, ModuleType, TracebackType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -96,7 +106,6 @@ from typing import (
     List,
     Literal,
     Mapping,
-    Match,
     NamedTuple,
     NoReturn,
     Optional,
@@ -3520,7 +3529,7 @@ class Limit:
 
 
 @record
-class Response:
+class HttpResponse:
     """What goes to the socket, before any coding: either `body`, or `frames` (one an event, with a
     Hold where the stream waits).  `may_gzip` says whether the client's Accept-Encoding is asked.
 
@@ -3713,7 +3722,7 @@ def half_of(steps: Iterable[Step]) -> Iterator[Step]:
 
 
 @a_fault("malformed", "content")
-def tearing(response: Response, fault: Fault, tear: Callable[[bytes], bytes]) -> Response:
+def tearing(response: HttpResponse, fault: Fault, tear: Callable[[bytes], bytes]) -> HttpResponse:
     """Broken JSON: half of a whole body, or one event torn, which is fine but for its data.
 
     `tear` is how the stream's framing does that to a frame."""
@@ -5955,7 +5964,7 @@ def masked_target(target: str) -> str:
     return unkeyed(target[:end]) + TARGET_PAIR.sub(masked_pair, target[end:])
 
 
-def masked_pair(match: "Match[str]") -> str:
+def masked_pair(match: "re.Match[str]") -> str:
     """One parameter of a target as it may be kept."""
     before, name, value = match.groups()
     plain = unquote(value.replace("+", " "))
@@ -21490,7 +21499,7 @@ class Passage(Gate):
         self.sent = call.request.raw or AsSent(call.path, b"", call.request.body)
         self.forwarded = Forwarded(upstream.shown(upstream.target(self.sent)))
         self.ready = Gate()
-        self.response: Optional[Response] = None
+        self.response: Optional[HttpResponse] = None
         self.refused: Optional[Refused] = None
         self.room = threading.Condition()  # of the next three
         self.pieces: Deque[Union[bytes, Cut, None]] = deque()  # None is the end
@@ -21505,7 +21514,7 @@ class Passage(Gate):
 
     # --- from the thread that forwards it ---
 
-    def answer(self, response: Response) -> None:
+    def answer(self, response: HttpResponse) -> None:
         """Hand on an answer: its head, or all of it."""
         self.response = response
         self.ready.release()
@@ -31513,6 +31522,150 @@ def rules_json() -> List[Dict[str, Json]]:
     return list(found.values())
 
 
+# === mocks/functions =========================================================
+# Functions that answer: what they are called, what they are given.  May touch os.
+
+
+# Of a coroutine function, an asynchronous generator and a generator (inspect, CO_…).
+WRONG_KINDS: Mapping[int, str] = {
+    0x80: "is a coroutine function, and the server has no event loop to run it in",
+    0x200: "is an asynchronous generator, and one answer is returned, not yielded",
+    0x20: "is a generator, and one answer is returned, not yielded",
+}
+
+
+@record
+class MockRequest:
+    """A request, as a function that answers is given it: what `match` can look at, by the same
+    names, and what matching found.  It is a copy: what is done to it changes nothing else."""
+
+    provider: str
+    dialect: str
+    operation: str
+    api: str
+    model: str
+    stream: bool
+    user: str  # the last user message
+    system: str
+    tool_result: Optional[str]  # the newest
+    tool_call_id: Optional[str]  # of the call that it answers
+    turn: int  # how many answers came before
+    history: Optional[str]
+    tools: Tuple[str, ...]
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # by lower-case name
+    port: int
+    session: str
+    valid: bool
+    body: Json  # as JSON, or the fields of a form
+    body_sha256: str
+    inputs: Tuple[str, ...]  # what is embedded, completed, moderated or ranked
+    groups: Mapping[str, str]  # what the named groups of the mock's regular expressions found
+    use: int  # how often the mock was used before
+
+    def __repr__(self) -> str:  # without headers, which hold credentials
+        return f"<MockRequest {self.method} {self.path} {self.model}>"
+
+
+def request_view(call: Call, groups: Mapping[str, str], use: int) -> MockRequest:
+    """What a function is given of a call."""
+    body = None
+    if call.said is not MISSING:
+        body = parse_json(utf8(compact(call.said)))
+    return MockRequest(
+        call.provider,
+        call.dialect,
+        call.operation,
+        call.api,
+        call.model,
+        call.stream,
+        call.user,
+        call.system,
+        call.tool_result,
+        call.tool_call_id,
+        call.turn,
+        call.history,
+        call.tools,
+        call.method,
+        call.path,
+        MappingProxyType(dict(call.query)),
+        MappingProxyType(dict(call.headers)),
+        call.port,
+        call.session,
+        call.valid,
+        body,
+        call.body_sha256,
+        call.inputs,
+        MappingProxyType(dict(groups)),
+        use,
+    )
+
+
+@record
+class Function:
+    """A function that answers: `told` is its name and its place, `file` where it is written."""
+
+    run: Callable[[MockRequest], Any]
+    told: str
+    file: str = ""
+
+
+def parse_function(node: Node) -> Function:
+    """A function in place of a response; BadMock if it can't be one that answers."""
+    function = node.value
+    code = code_run_by(function)
+    told, file = told_name(function), getattr(code, "co_filename", "")
+    if isinstance(file, str) and file:
+        told += f" ({told_place(file, getattr(code, 'co_firstlineno', 0))})"
+    for flag, problem in WRONG_KINDS.items():
+        if getattr(code, "co_flags", 0) & flag:
+            node.fail(f"{told} {problem}; write a plain function of the request")
+    # A function of our own: what it takes of memory is not ours to weigh.
+    return Function(lambda request: function(request), told, file)
+
+
+def whole_function(function: Any) -> Any:
+    """The function of which one is that has some arguments already."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+def code_run_by(function: Any) -> Any:
+    """The code that is run for a call, or what plays it (unittest.mock's AsyncMock); None of what
+    is written in C."""
+    function = whole_function(function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        code = getattr(type(function).__call__, "__code__", None)
+    return code
+
+
+def told_name(function: Any) -> str:
+    """What a function is called in messages."""
+    function = whole_function(function)
+    name = getattr(function, "__qualname__", "")
+    if not isinstance(name, str) or not name:
+        return f"an object of {type(function).__name__}"
+    name = name.rpartition("<locals>.")[2]
+    return "lambda" if name.endswith("<lambda>") else f"function {name}"
+
+
+def told_place(file: str, line: int) -> str:
+    """A place in a file, whose path is told from here, if it is below."""
+    below = os.path.relpath(file) if os.path.isabs(file) and same_drive(file) else file
+    if below.startswith(os.pardir):
+        below = file
+    return f"{below}:{line}"
+
+
+def same_drive(file: str) -> bool:
+    """Whether there is a way from here to a file: on Windows it may be on another drive."""
+    return os.path.splitdrive(file)[0] == os.path.splitdrive(os.getcwd())[0]
+
+
 # === mocks/stream_texts ======================================================
 # Texts of streams: in which framing they are, cut into frames, and the JSON in them.  Pure.
 
@@ -31841,6 +31994,7 @@ class Answer:
     failure: Optional[Failure] = None  # what breaks its stream off
     after: Optional[After] = None  # where
     probability: float = 1.0  # of an error, that it is the answer at all
+    function: Optional[Function] = None  # that makes the answer, of which nothing else is known
 
     @property
     def custom_calls(self) -> Tuple[str, ...]:
@@ -31857,7 +32011,7 @@ class Answer:
             return self.form.lacks(wire, call)
         if isinstance(self.form, Recorded):
             return self.lacks_recording(self.form, wire, call)
-        if isinstance(self.form, Usual):
+        if isinstance(self.form, Usual) and not self.function:
             return self.lacks_content(wire, call)
         return None
 
@@ -32058,7 +32212,7 @@ class Route:
         """Its regular expression, compiled when it is first needed: most never are."""
         return re.compile(pattern_of(self.template))
 
-    def match(self, path: str) -> Optional[Match[str]]:
+    def match(self, path: str) -> Optional["re.Match[str]"]:
         """What its placeholders find in a path, if that is one of its own."""
         if path.startswith(self.start) and path.endswith(self.end):
             return self.pattern.fullmatch(path)
@@ -33061,7 +33215,9 @@ def some(names: Sequence[str]) -> str:
 
 
 def check_answer(response: Node, answer: Answer, ways: Sequence[Way]) -> None:
-    """The same of one `response`."""
+    """The same of one `response`; what a function makes of a call is looked at then."""
+    if answer.function:
+        return
     # Nearly all mocks have nothing to say that the most common API would not say, too: thousands
     # of them are read at start.
     wrong = what_is_vain(response, answer, ways[:2])
@@ -33760,6 +33916,8 @@ ERROR_TEXTS = ("message", "type", "param", "kind")
 
 def parse_answer(response: MockNode, group_names: Iterable[str]) -> Answer:
     """One `response`; `group_names` are those of its mock's regular expressions, for templates."""
+    if callable(response.value):
+        return Answer(Usual(), 200, Delivery(), function=parse_function(response))
     response.only(RESPONSE_KEYS, NOT_OF_A_RESPONSE)
     forms = forms_of(response)
     status = response.get("status").integer("a status from 200 to 599", 200, 599, 200)
@@ -34137,7 +34295,7 @@ class Found:
     groups of regular expressions found, the wire format in which it is written, and the call as it
     is judged by that."""
 
-    mock: Mock
+    mock: ParsedMock
     answer: Answer
     used: int
     uses: Uses
@@ -34146,10 +34304,11 @@ class Found:
     call: Call
     limit: Optional[Limit] = None
     is_refusal: bool = False  # because the call breaks a rule of its provider; that is no use
+    problem: str = ""  # of the function that was to answer
 
 
 @record
-class Mock:
+class ParsedMock:
     """Which calls it answers and with what.  `place` is file and position, `canonical` its JSON
     with sorted keys.  How often it was used is each session's own to know."""
 
@@ -34185,7 +34344,7 @@ class Mock:
             return False
         if "{{" in self.canonical and "header." in self.canonical:
             return False
-        if self.answers[0].probability < 1:
+        if self.answers[0].probability < 1 or self.answers[0].function:
             return False
         delivery = self.answers[0].delivery
         has_jitter = bool(delivery.pace and delivery.pace.jitter)
@@ -34283,15 +34442,12 @@ class Mock:
         return Found(self, answer, used, uses, groups, wire, call, limit)
 
 
-def parse_mock(node: MockNode) -> Mock:
+def parse_mock(node: MockNode) -> ParsedMock:
     """A mock from its JSON, at the place that is its source; BadMock says what is wrong with it."""
     spec = without_notes(node.only((*MOCK_KEYS, *NOTE_KEYS), ELSEWHERE_IN_A_MOCK).value)
     if ("response" in spec) == ("responses" in spec):
         found = "both" if "response" in spec else "neither"
         node.fail(f'expected either "response" or "responses", found {found}')
-    name = node.get("name").text(node.source)
-    if spec.get("name") == "":
-        node.get("name").fail("is empty, and so would tell nothing in the log and the journal")
     responses = [node.get("response")]
     if "responses" in spec:
         responses = node.get("responses").items()
@@ -34301,6 +34457,8 @@ def parse_mock(node: MockNode) -> Mock:
     asked = conditions(node.get("match"), usual_operation(responses))
     groups = [group for condition in asked for group in condition.group_names]
     answers = tuple(parse_answer(response, groups) for response in responses)
+    if any(answer.function for answer in answers):
+        spec = without_functions(spec, answers)
     dialect = ""
     if "dialect" in spec:
         dialect = node.get("dialect").choice(DIALECTS)
@@ -34309,18 +34467,46 @@ def parse_mock(node: MockNode) -> Mock:
         strict = bool(node.get("strict").a("a boolean"))
     check_reach(node, asked, responses, answers)
     check_strictness(node, asked)
-    return Mock(
-        name,
+    return ParsedMock(
+        parse_name(node.get("name"), answers),
         node.source,
         asked,
         answers,
         parse_cycle(node.get("cycle"), responses, times),
         times,
-        sorted_compact(spec),
+        canonical_json(node, spec),
         parse_limit(node.get("limit")),
         dialect,
         strict,
     )
+
+
+def parse_name(node: Node, answers: Sequence[Answer]) -> str:
+    """What the log and the journal call a mock: if it says nothing, its function, or its place."""
+    if node.value == "":
+        node.fail("is empty, and so would tell nothing in the log and the journal")
+    usual = node.source
+    if len(answers) == 1 and answers[0].function:
+        usual = answers[0].function.told
+    name: str = node.text(usual)
+    return name
+
+
+def without_functions(spec: Dict[str, Json], answers: Sequence[Answer]) -> Dict[str, Json]:
+    """A mock's JSON, which has functions by what is told of them."""
+    told = [one.function.told if one.function else None for one in answers]
+    if "response" in spec:
+        return {**spec, "response": told[0]}
+    responses = [name or one for name, one in zip(told, spec["responses"])]
+    return {**spec, "responses": responses}
+
+
+def canonical_json(node: Node, spec: Dict[str, Json]) -> str:
+    """A mock's JSON with sorted keys; BadMock for what a Python program may put in and is none."""
+    try:
+        return sorted_compact(spec)
+    except (TypeError, ValueError, RecursionError) as error:
+        node.fail(f"holds what is no JSON: {error}")
 
 
 def without_notes(spec: Dict[str, Json]) -> Dict[str, Json]:
@@ -34492,7 +34678,7 @@ class Pinged:
 # Knows no provider, no socket and no clock.
 
 
-def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def answer_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket, faults included."""
     intact = intact_steps(response, exchange)
     fault = response.delivery.fault
@@ -34507,7 +34693,7 @@ def answer_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     return joined(broken(fault, "steps", intact, ending))
 
 
-def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def intact_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response as what happens on the socket if nothing goes wrong there."""
     answer: Iterable[Step]
     if response.frames is None or response.status in NO_BODY:
@@ -34524,7 +34710,7 @@ def intact_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
 # --- codings ---
 
 
-def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
+def coding_of(response: HttpResponse, accept: Optional[str]) -> Optional[str]:
     """How a response is coded: one of the codings of an Exchange.
 
     `accept` is the client's Accept-Encoding.  None if it takes neither gzip nor identity."""
@@ -34544,13 +34730,13 @@ def coding_of(response: Response, accept: Optional[str]) -> Optional[str]:
     return coding
 
 
-def negotiates(response: Response) -> bool:
+def negotiates(response: HttpResponse) -> bool:
     """Whether the client's Accept-Encoding is asked."""
     delivery = response.delivery
     return delivery.gzip == "auto" and (response.may_gzip or bool(delivery.plan.gzip))
 
 
-def coding_headers(response: Response, coding: str, says_gzip: bool) -> Headers:
+def coding_headers(response: HttpResponse, coding: str, says_gzip: bool) -> Headers:
     """What the head says of the coding; one that `says_gzip` may lie."""
     headers: Headers = ()
     # Another Accept-Encoding might have got other bytes (RFC 9110, 12.5.5).
@@ -34573,7 +34759,7 @@ def chunked_headers(plan: Plan) -> Headers:
 
 
 def complete_head(
-    response: Response, exchange: Exchange, headers: Headers, keep_alive: bool
+    response: HttpResponse, exchange: Exchange, headers: Headers, keep_alive: bool
 ) -> bytes:
     """The head of a response; `headers` are those that are only true of this one."""
     if not keep_alive or response.delivery.plan.close:
@@ -34592,7 +34778,7 @@ def complete_head(
 # --- whole answers ---
 
 
-def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
+def whole_steps(response: HttpResponse, exchange: Exchange) -> Iterable[Step]:
     """A response without a stream, as one write unless its plan cuts it."""
     body, says_gzip = whole_body(response, exchange.coding)
     plan = response.delivery.plan
@@ -34616,13 +34802,13 @@ def whole_steps(response: Response, exchange: Exchange) -> Iterable[Step]:
     )
 
 
-def goes_chunked(response: Response, exchange: Exchange) -> bool:
+def goes_chunked(response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a whole body is sent in chunks."""
     # Where there can be none it is sent as it always is (RFC 9112, 6.1).
     return response.delivery.plan.chunked and exchange.minor > 0 and response.status not in NO_BODY
 
 
-def may_break_inside(fault: Fault, response: Response, exchange: Exchange) -> bool:
+def may_break_inside(fault: Fault, response: HttpResponse, exchange: Exchange) -> bool:
     """Whether a fault has a place inside a whole answer: one in a single write has none."""
     if fault.after is None or fault.after.pieces or exchange.head_only:
         return False
@@ -34641,7 +34827,7 @@ def body_steps(pieces: Iterable[Frame], plan: Plan, chunked: bool) -> Iterator[S
         yield Send(chunk(b"", plan), last=True, alone=alone)
 
 
-def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
+def whole_body(response: HttpResponse, coding: str) -> Tuple[bytes, bool]:
     """The body of a whole answer as it is sent, and whether its head calls it gzip."""
     body, mode = response.body, response.delivery.plan.gzip
     if response.status in NO_BODY:
@@ -34661,7 +34847,9 @@ def whole_body(response: Response, coding: str) -> Tuple[bytes, bool]:
 # --- streams ---
 
 
-def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]) -> Iterator[Step]:
+def stream_steps(
+    response: HttpResponse, exchange: Exchange, frames: Iterable[Frame]
+) -> Iterator[Step]:
     """The head of a streamed response, then its events as its pace and its plan will have them."""
     delivery = response.delivery
     says_gzip = exchange.coding != "identity" or breaks(delivery.fault, "coding")
@@ -34688,7 +34876,7 @@ def stream_steps(response: Response, exchange: Exchange, frames: Iterable[Frame]
 
 
 def planned_chunks(
-    response: Response, coding: str, frames: Iterable[Frame], chunked: bool
+    response: HttpResponse, coding: str, frames: Iterable[Frame], chunked: bool
 ) -> Iterator[Step]:
     """The events of a stream as gate, fault, plan, pace and coding will have them."""
     delivery = response.delivery
@@ -34924,7 +35112,7 @@ class Answered:
     it runs, `forwarded` tells where the request went, `control` marks the control API's own, `auth`
     is what was found of a credential, if that was checked."""
 
-    response: Response
+    response: HttpResponse
     call: Optional[Call] = None
     mock: str = ""
     note: str = ""
@@ -34961,9 +35149,9 @@ class Answered:
         return LONG  # a long stream, as much of it as was there at a time
 
 
-def control_response(status: int, value: Json, headers: Headers = ()) -> Response:
+def control_response(status: int, value: Json, headers: Headers = ()) -> HttpResponse:
     """JSON for a test."""
-    return Response(
+    return HttpResponse(
         status,
         (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers),
         utf8(compact(value) + "\n"),
@@ -35604,6 +35792,9 @@ def keyword_default(name: str) -> Any:
     return BY_NAME[name].keyword_default
 
 
+SECRET_SETTINGS = ("control_token", "credential", "record")  # whose URLs may hold keys
+
+
 @record
 class Settings:
     """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
@@ -35631,6 +35822,12 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    def __repr__(self) -> str:
+        told = {name: getattr(self, name) for name in field_names(type(self))}
+        for name in SECRET_SETTINGS:
+            told[name] = "***" if told[name] else told[name]
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     @found_once
     def ports(self) -> Dict[int, str]:
@@ -36335,7 +36532,7 @@ FEW_MOCKS = 4  # are all tried in the time that the shelves take
 # By these is filed what asks for nothing else.
 FEW_VALUES = ("provider", "operation", "api", "method")
 
-Filed = Tuple[int, Mock]  # with its place in the matching order
+Filed = Tuple[int, ParsedMock]  # with its place in the matching order
 
 
 class Shelf:
@@ -36353,7 +36550,7 @@ class Shelf:
         self.entries.setdefault(letters, []).append(entry)
         self.size += 1
 
-    def take(self, letters: str, gone: Set[Mock]) -> None:
+    def take(self, letters: str, gone: Set[ParsedMock]) -> None:
         """Take mocks away that are filed under the same letters."""
         left = [entry for entry in self.entries[letters] if entry[1] not in gone]
         self.size -= len(self.entries[letters]) - len(left)
@@ -36388,10 +36585,10 @@ class Shelves:
 
     def __init__(self) -> None:
         self.shelves: Dict[Tuple[str, int, bool], Shelf] = {}
-        self.places: Dict[Mock, Tuple[Shelf, str]] = {}
+        self.places: Dict[ParsedMock, Tuple[Shelf, str]] = {}
         self.elsewhere = Shelf(lambda call: "", 0, False)  # what has no such condition
 
-    def put(self, order: int, mock: Mock) -> None:
+    def put(self, order: int, mock: ParsedMock) -> None:
         """File a mock by its rarest piece."""
         best, fewest = (self.elsewhere, ""), len(self.places)
         for shelf, letters in self.choices(mock):
@@ -36404,13 +36601,13 @@ class Shelves:
         shelf.put(letters, (order, mock))
         self.places[mock] = best
 
-    def take(self, gone: Set[Mock]) -> None:
+    def take(self, gone: Set[ParsedMock]) -> None:
         """Take mocks away; thousands may lie in one place, which is looked through once."""
         places = {self.places.pop(mock) for mock in gone}
         for shelf, letters in places:
             shelf.take(letters, gone)
 
-    def choices(self, mock: Mock) -> Iterator[Tuple[Shelf, str]]:
+    def choices(self, mock: ParsedMock) -> Iterator[Tuple[Shelf, str]]:
         """Where a mock may be filed; whole texts first, as they are looked up at once."""
         needed = [(condition, piece) for condition in mock.conditions for piece in condition.pieces]
         telling = [one for one in needed if one[0].key not in FEW_VALUES]
@@ -36450,20 +36647,20 @@ class Index:
     One that is changed is another one, which shares its shelves: a test may add thousands, one
     by one."""
 
-    def __init__(self, mocks: Iterable[Mock] = ()) -> None:
+    def __init__(self, mocks: Iterable[ParsedMock] = ()) -> None:
         self.mocks = tuple(mocks)
         self.first = 0  # the place of the first in the matching order
         self.shelves = Shelves()
         for order, mock in enumerate(self.mocks):
             self.shelves.put(order, mock)
 
-    def changed(self, mocks: Tuple[Mock, ...], first: int) -> Index:
+    def changed(self, mocks: Tuple[ParsedMock, ...], first: int) -> Index:
         """The index of what is on the shelves by now."""
         index = Index()
         index.mocks, index.first, index.shelves = mocks, first, self.shelves
         return index
 
-    def preceded(self, mocks: Iterable[Mock]) -> Index:
+    def preceded(self, mocks: Iterable[ParsedMock]) -> Index:
         """The same with other mocks before them."""
         added = tuple(mocks)
         first = self.first - len(added)
@@ -36471,13 +36668,13 @@ class Index:
             self.shelves.put(order, mock)
         return self.changed((*added, *self.mocks), first)
 
-    def without(self, gone: Set[Mock]) -> Index:
+    def without(self, gone: Set[ParsedMock]) -> Index:
         """The same without some mocks."""
         self.shelves.take(gone)
         left = tuple(itertools.filterfalse(gone.__contains__, self.mocks))
         return self.changed(left, self.first)
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         if len(self.mocks) <= FEW_MOCKS:
             return list(self.mocks)
@@ -36690,7 +36887,9 @@ class FromFile:
 
     __slots__ = ("mocks", "seen", "paths")
 
-    def __init__(self, mocks: List[Mock], seen: Dict[str, Seen], paths: Dict[str, str]) -> None:
+    def __init__(
+        self, mocks: List[ParsedMock], seen: Dict[str, Seen], paths: Dict[str, str]
+    ) -> None:
         self.mocks, self.seen, self.paths = mocks, seen, paths
 
     def is_current(self, root: str, folders: Dict[str, str]) -> bool:
@@ -36777,9 +36976,9 @@ class Library:
         entered.add(real)
         return True
 
-    def load(self) -> Tuple[List[Mock], List[str]]:
+    def load(self) -> Tuple[List[ParsedMock], List[str]]:
         """All mocks, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         try:
             names = self.files()
@@ -36802,7 +37001,7 @@ class Library:
 
     def read_mocks(self, name: str) -> Tuple[FromFile, List[str]]:
         """The mocks in a file, and what is wrong with those that can't be used."""
-        mocks: List[Mock] = []
+        mocks: List[ParsedMock] = []
         problems: List[str] = []
         before, self.seen, self.paths = self.seen, {}, {}
         try:
@@ -36907,7 +37106,7 @@ class MockFiles:
             roots = self.real_directories()
             libraries = [Library(root, self.known.get(root)) for root in roots]
             self.roots = roots
-            loaded: List[Mock] = []
+            loaded: List[ParsedMock] = []
             problems: List[str] = []
             self.counts = []
             for library in libraries:
@@ -36931,7 +37130,7 @@ class MockFiles:
                 self.retry_at = time.monotonic() + LACK_SECONDS
         return problems
 
-    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[Mock], List[Library]]:
+    def parsed(self, placed: Mapping[str, Json]) -> Tuple[List[ParsedMock], List[Library]]:
         """Mocks of JSON, by place, and the libraries that their files were read from; BadMock if
         one is wrong."""
         libraries = self.libraries()
@@ -37038,7 +37237,7 @@ KEY_ORDER = {key: place for place, key in enumerate(MATCH_KEYS)}
 class NearMiss:
     """A mock that nearly matched, and everything that keeps it from it."""
 
-    mock: Mock
+    mock: ParsedMock
     differences: Tuple[Difference, ...]
 
     @property
@@ -37117,7 +37316,7 @@ def bounded(value: Json) -> Json:
     return None if value is MISSING else value
 
 
-def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
+def looked_at(mocks: Sequence[ParsedMock], likely: Iterable[ParsedMock]) -> List[ParsedMock]:
     """The mocks to look at, in matching order: all, unless they are too many, and then the first
     and those that are `likely`, as they have in them what the call has."""
     first = list(mocks[:LOOKED_AT])
@@ -37128,7 +37327,7 @@ def looked_at(mocks: Sequence[Mock], likely: Iterable[Mock]) -> List[Mock]:
 
 
 def near_misses(
-    mocks: Iterable[Mock], call: Call, wire: WireFormat, used: Callable[[Mock], int]
+    mocks: Iterable[ParsedMock], call: Call, wire: WireFormat, used: Callable[[ParsedMock], int]
 ) -> List[NearMiss]:
     """The mocks with the fewest differences, nearest first; `used` says how often one was used."""
     by_rank: Dict[Tuple[int, int], List[NearMiss]] = {}
@@ -37215,12 +37414,12 @@ class NoRoom(Refused, ValueError):
 MIB = 1024 * 1024
 
 
-def names_files(mock: Mock) -> bool:
+def names_files(mock: ParsedMock) -> bool:
     """Whether a mock may name files, and is read again when they change."""
     return '"@' in mock.canonical
 
 
-def sizes_of(mocks: Iterable[Mock]) -> Dict[str, int]:
+def sizes_of(mocks: Iterable[ParsedMock]) -> Dict[str, int]:
     """By place, the bytes of memory that mocks take."""
     return {mock.place: MOCK_SIZE + object_size(mock) for mock in mocks}
 
@@ -37239,11 +37438,11 @@ class Session:
         self.state = State(mocks.archive, mocks.issuer)
 
     @property
-    def mocks(self) -> Tuple[Mock, ...]:
+    def mocks(self) -> Tuple[ParsedMock, ...]:
         """The mocks that were added at run time, in matching order."""
         return self.index.mocks
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others, in their order.  BadMock, and none is added, if one is
         wrong; NoRoom if they take too much memory."""
         numbers, files = self.all_mocks.numbers, self.all_mocks.files
@@ -37267,14 +37466,16 @@ class Session:
         self.all_mocks.has_changed()
         return mocks
 
-    def check_session(self, mock: Mock) -> None:
+    def check_session(self, mock: ParsedMock) -> None:
         """Raise BadMock for a mock that asks for another session, whose requests don't see it."""
         for condition in mock.conditions:
             if condition.key == "session" and condition.expected != self.name:
                 asked, own = shown(condition.expected), shown(self.name)
                 raise BadMock(f"{mock.place}: match.session: is {asked}, but it is added to {own}")
 
-    def hold(self, mocks: List[Mock], placed: Mapping[str, Json], sizes: Mapping[str, int]) -> None:
+    def hold(
+        self, mocks: List[ParsedMock], placed: Mapping[str, Json], sizes: Mapping[str, int]
+    ) -> None:
         """Have mocks in front of all others, which were read from JSON by their places, and take
         so many bytes."""
         with self.all_mocks.lock:
@@ -37316,7 +37517,7 @@ class Session:
 
     def read_again(self, read: ReadFile) -> None:
         """Read the mocks that name files again; one that can't be used any more stays as it was."""
-        changed: Dict[str, Mock] = {}
+        changed: Dict[str, ParsedMock] = {}
         problems: Dict[str, str] = {}
         for place, spec in list(self.specs.items()):
             try:
@@ -37340,11 +37541,11 @@ class Session:
 
     # --- looking ---
 
-    def in_order(self) -> List[Mock]:
+    def in_order(self) -> List[ParsedMock]:
         """Its mocks and those from files, in matching order."""
         return [*self.mocks, *self.all_mocks.from_files]
 
-    def uses_of(self, mock: Mock) -> Uses:
+    def uses_of(self, mock: ParsedMock) -> Uses:
         """How often it has used a mock, to be counted on."""
         uses = self.uses.get(mock.key)
         if uses is None:
@@ -37353,12 +37554,12 @@ class Session:
                 uses = self.uses.setdefault(mock.key, Uses())
         return uses
 
-    def count_of(self, mock: Mock) -> int:
+    def count_of(self, mock: ParsedMock) -> int:
         """How often it has used a mock."""
         uses = self.uses.get(mock.key)
         return uses.count if uses else 0
 
-    def candidates(self, call: Call) -> List[Mock]:
+    def candidates(self, call: Call) -> List[ParsedMock]:
         """The mocks that may match, in order."""
         return self.index.candidates(call) + self.all_mocks.files.index.candidates(call)
 
@@ -37487,7 +37688,7 @@ class Mocks:
             return list(self.sessions)
 
     @property
-    def from_files(self) -> Tuple[Mock, ...]:
+    def from_files(self) -> Tuple[ParsedMock, ...]:
         """The mocks from files, in matching order."""
         return self.files.index.mocks
 
@@ -37719,6 +37920,7 @@ class Operations:
         self.mocks = mocks
         self.journal = journal
         self.session = session
+        self.is_verified = False  # by a test itself
 
     def sessions(self) -> List[Session]:
         """The sessions that are meant."""
@@ -37729,7 +37931,7 @@ class Operations:
 
     # --- mocks ---
 
-    def add(self, specs: Sequence[Json]) -> List[Mock]:
+    def add(self, specs: Sequence[Json]) -> List[ParsedMock]:
         """Add mocks in front of all others of one session; BadMock, and none is added, if one is
         wrong, NoRoom if they take too much memory."""
         return self.mocks.session(self.session).add(specs)
@@ -37865,7 +38067,7 @@ class Operations:
             session.reset()
 
 
-def mock_json(session: Session, mock: Mock) -> Dict[str, Json]:
+def mock_json(session: Session, mock: ParsedMock) -> Dict[str, Json]:
     """What is shown of a mock, with how often a session has used it."""
     return {
         "id": mock.id,
@@ -37891,7 +38093,7 @@ def invalid_sentence(entry: Entry) -> str:
     return told
 
 
-def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
+def unused_sentence(mock: ParsedMock, entries: Sequence[Entry]) -> str:
     """That a mock was never used, and why: a request that it matches was refused, or what differs
     of the request that came nearest to it."""
     place = f" ({mock.id})"
@@ -37934,7 +38136,7 @@ PAGE_HEADERS = (
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
-Reaction = Union[Response, Answered]
+Reaction = Union[HttpResponse, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
@@ -37988,7 +38190,7 @@ class Control:
             return control_refusal(Refused(400, str(error), code="bad_value"))
         except BadMock as error:
             return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
+        if isinstance(answer, HttpResponse):
             return Answered(answer, control=True)
         return answer
 
@@ -37998,11 +38200,11 @@ class Control:
 
     # --- what there is ---
 
-    def page(self, asked: ControlRequest) -> Response:
+    def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
+        return HttpResponse(200, PAGE_HEADERS, utf8(INSPECTOR))
 
-    def health(self, asked: ControlRequest) -> Response:
+    def health(self, asked: ControlRequest) -> HttpResponse:
         """Version, uptime, mocks, problems."""
         return control_response(
             200,
@@ -38016,7 +38218,7 @@ class Control:
             },
         )
 
-    def metrics(self, asked: ControlRequest) -> Response:
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
         """Counts in Prometheus' text format, version 0.0.4."""
         sessions = "Sessions, the nameless one among them."
         families = (
@@ -38027,9 +38229,9 @@ class Control:
             gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
         )
         text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
 
-    def wire_plans(self, asked: ControlRequest) -> Response:
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
         """The named plans with what they change."""
         usual = Plan()
         found = {}
@@ -38038,7 +38240,7 @@ class Control:
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
-    def rules(self, asked: ControlRequest) -> Response:
+    def rules(self, asked: ControlRequest) -> HttpResponse:
         """What each provider refuses, or one alone."""
         wanted, found = asked.query("provider", "session").get("provider"), rules_json()
         if not wanted.is_absent:
@@ -38048,7 +38250,7 @@ class Control:
 
     # --- the journal ---
 
-    def requests(self, asked: ControlRequest) -> Response:
+    def requests(self, asked: ControlRequest) -> HttpResponse:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
@@ -38063,17 +38265,17 @@ class Control:
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
 
-    def forget(self, asked: ControlRequest) -> Response:
+    def forget(self, asked: ControlRequest) -> HttpResponse:
         """Empty the journal."""
         return control_response(200, {"deleted": self.operations(asked).forget()})
 
-    def count(self, asked: ControlRequest) -> Response:
+    def count(self, asked: ControlRequest) -> HttpResponse:
         """How many requests match."""
         body = asked.body("match", "ended")
         wanted, ended = read_conditions(body), read_end(body.get("ended"))
         return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
-    def wait(self, asked: ControlRequest) -> Work[Response]:
+    def wait(self, asked: ControlRequest) -> Work[HttpResponse]:
         """Requests that match, once there are enough."""
         wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
@@ -38088,7 +38290,7 @@ class Control:
         }
         return control_response(408, answer)
 
-    def verify(self, asked: ControlRequest) -> Response:
+    def verify(self, asked: ControlRequest) -> HttpResponse:
         """Whether all mocks were used and all requests answered by one, with what is left."""
         wanted = read_verify(asked.body(*LOOKED_FOR))
         left = self.operations(asked).leftovers(**wanted)
@@ -38102,7 +38304,7 @@ class Control:
         error = {"message": "; ".join(left.sentences), "code": "not_verified"}
         return control_response(409, {"error": error, **answer})
 
-    def release(self, asked: ControlRequest) -> Response:
+    def release(self, asked: ControlRequest) -> HttpResponse:
         """Let events of a gated stream out."""
         events = asked.body("events").get("events").whole(1, 1)
         self.operations(asked).release(asked.params["id"], events)
@@ -38112,16 +38314,16 @@ class Control:
         """An event when a request comes and one when it has ended."""
         feed = self.operations(asked).watch()
         # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        response = HttpResponse(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
     # --- mocks ---
 
-    def mocks_loaded(self, asked: ControlRequest) -> Response:
+    def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
         """All mocks, in matching order."""
         return control_response(200, {"mocks": self.operations(asked).mocks_json()})
 
-    def add(self, asked: ControlRequest) -> Response:
+    def add(self, asked: ControlRequest) -> HttpResponse:
         """Add mocks."""
         value = asked.json()
         one_session(asked, "mocks are added to")
@@ -38129,29 +38331,29 @@ class Control:
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
 
-    def remove_all(self, asked: ControlRequest) -> Response:
+    def remove_all(self, asked: ControlRequest) -> HttpResponse:
         """Remove all that were added at run time."""
         return control_response(200, {"deleted": self.operations(asked).remove_all()})
 
-    def remove(self, asked: ControlRequest) -> Response:
+    def remove(self, asked: ControlRequest) -> HttpResponse:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
 
-    def set_metric(self, asked: ControlRequest) -> Response:
+    def set_metric(self, asked: ControlRequest) -> HttpResponse:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
         given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
-    def unset_metric(self, asked: ControlRequest) -> Response:
+    def unset_metric(self, asked: ControlRequest) -> HttpResponse:
         """Have it told as before it was set."""
         return control_response(
             200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
         )
 
-    def reset(self, asked: ControlRequest) -> Response:
+    def reset(self, asked: ControlRequest) -> HttpResponse:
         """Forget what a session, or for `*` every one, has gathered."""
         self.operations(asked).reset()
         return control_response(200, {"reset": asked.session or None})
@@ -38505,16 +38707,16 @@ def ahead(frames: Iterable[Frame]) -> Iterable[Frame]:
 
 def respond(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """An outcome in the provider's bytes, its content broken if that is what its fault does."""
     intact = written(wire, call, outcome, status, delivery)
-    response: Response = broken(delivery.fault, "content", intact, wire.framing(call).tear)
+    response: HttpResponse = broken(delivery.fault, "content", intact, wire.framing(call).tear)
     return response
 
 
 def written(
     wire: WireFormat, call: Call, outcome: Outcome, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """An outcome in the provider's bytes."""
     outcome, status = settled(wire, call, outcome, status)
     if isinstance(outcome, Failure):
@@ -38537,7 +38739,7 @@ def written(
             usual = (("Content-Type", "text/plain"),)
         headers = laid_over(usual, delivery.headers)
         may_gzip = not is_packed(content_type_in(headers))
-        return Response(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
+        return HttpResponse(status, headers, outcome.body, may_gzip=may_gzip, delivery=delivery)
     if outcome.has_events and goes_streamed(wire, call, outcome):
         return streamed(wire, call, outcome, status, delivery)
     return recorded_whole(wire, call, outcome, status, delivery)
@@ -38589,7 +38791,7 @@ def is_filtered_answer(wire: WireFormat, failure: Failure) -> bool:
 
 def recorded_whole(
     wire: WireFormat, call: Call, recorded: Recorded, status: int, delivery: Delivery
-) -> Response:
+) -> HttpResponse:
     """A recorded body; its gzip twin goes with it only as long as the bytes are those of the
     file."""
     if recorded.whole:
@@ -38609,7 +38811,7 @@ def recorded_whole(
 
 def replayed(
     original: Original, frames: Optional[Iterable[Frame]], delivery: Delivery, may_gzip: bool
-) -> Response:
+) -> HttpResponse:
     """An answer with its own head, over which the mock's own headers go."""
     headers = laid_over(original.headers, delivery.headers)
     # They go before the server's own, as those of a mock do.
@@ -38617,7 +38819,7 @@ def replayed(
     if original.is_coded:  # a request may bring along how it wants its answer to travel
         plan = replace(delivery.plan, gzip="")
         delivery = replace(delivery, gzip="never", plan=plan)
-    return Response(
+    return HttpResponse(
         original.status,
         headers,
         original.body,
@@ -38633,7 +38835,7 @@ def streamed(
     outcome: Union[Reply, Recorded, Broken],
     status: int,
     delivery: Delivery,
-) -> Response:
+) -> HttpResponse:
     """A stream with the provider's headers."""
     framing, stream_type = wire.framing(call), wire.stream_type
     content = outcome.content if isinstance(outcome, Broken) else outcome
@@ -38654,7 +38856,7 @@ def streamed(
         frames = framing.stream(events_of_outcome(wire, call, outcome, content))
     if isinstance(framing, SSE):
         frames = relined(frames, delivery.plan)
-    return Response(
+    return HttpResponse(
         status,
         laid_over(headers, delivery.headers),
         frames=frames,
@@ -38671,7 +38873,7 @@ def replayed_stream(
     outcome: Union[Reply, Recorded, Broken],
     original: Original,
     delivery: Delivery,
-) -> Response:
+) -> HttpResponse:
     """The stream of a transcript, in its own pieces."""
     framing, frames = wire.framing(call), original.frames
     if frames is None:
@@ -38784,11 +38986,11 @@ def whole_response(
     status: int,
     delivery: Delivery,
     twin: Optional[bytes] = None,
-) -> Response:
+) -> HttpResponse:
     """A whole body of this type with the provider's headers."""
     headers = laid_over((("Content-Type", kind), *headers), delivery.headers)
     may_gzip = not is_packed(kind)
-    return Response(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
+    return HttpResponse(status, headers, body, twin=twin, may_gzip=may_gzip, delivery=delivery)
 
 
 def failed(
@@ -38797,12 +38999,12 @@ def failed(
     failure: Failure,
     delivery: Delivery,
     more: Mapping[str, Json] = NOTHING_MORE,
-) -> Response:
+) -> HttpResponse:
     """An error in the provider's shape, with `more` members beside its own."""
     body, headers = wire.failed(call, failure, more)
     headers = (*headers, *wire.headers(call, False, failure.status))
     status = failure.sent_as or failure.status
-    return Response(status, laid_over(headers, delivery.headers), body, delivery=delivery)
+    return HttpResponse(status, laid_over(headers, delivery.headers), body, delivery=delivery)
 
 
 def laid_over(headers: Headers, over: Sequence[Tuple[str, Optional[str]]]) -> Headers:
@@ -39012,6 +39214,104 @@ class Memory:
         self.header_names[place] = names
         self.answers[key] = answered
         self.used += size
+
+
+# === mocks/computing =========================================================
+# What a function answers to one call: it is run, and what it returns is read as any response is.
+
+# Whoever calls this does it aside: a function may take its time.
+
+
+FUNCTION_FAILED = "mock_function_failed"  # the code of the error that the client gets
+WHAT_IT_RETURNS = 'a response, such as {"text": "…"}, or a text'
+
+
+def computed(found: Found, files: MockFiles) -> Found:
+    """What a function makes of a call; if it goes wrong, an error that says so, and a problem."""
+    function, mock = found.answer.function, found.mock
+    assert function
+    try:
+        value = returned(function, found)
+        answer = read_answer(mock, function, value, reader(files.libraries()))
+        lacking = answer.lacks(found.wire, found.call)
+        if lacking:
+            raise BadMock(f"{function.told}: can't answer this request: {explained(lacking)}")
+    except BadMock as error:
+        whose = ""
+        if mock.name != function.told:
+            whose = f'mock "{mock.name}": '
+        return failed_function(found, f"{whose}{error}")
+    return replace(found, answer=answer)
+
+
+def failed_function(found: Found, problem: str) -> Found:
+    """The error of a function that gave no answer."""
+    failure = Failure(500, problem.replace("{{", "{{{{"), code=FUNCTION_FAILED)
+    if found.wire.has_status:  # where clients read a number (verified for OpenRouter's SDK)
+        failure = replace(failure, code=None)
+    return replace(found, answer=Answer(failure, 500, Delivery()), problem=problem)
+
+
+def returned(function: Function, found: Found) -> Mapping[str, Json]:
+    """What a function returns for a call, as JSON; BadMock says what is wrong with it, or that it
+    raised an error, and where."""
+    request = request_view(found.call, found.groups, found.used)
+    try:
+        value: Any = function.run(request)
+    except BaseException as error:  # noqa: BLE001  pytest.fail() and SystemExit end no worker
+        raise BadMock(f"{function.told} raised {raised(error, function)}") from None
+    if isinstance(value, str):
+        return {"text": value}
+    if hasattr(value, "__await__"):
+        if hasattr(value, "close"):
+            value.close()  # so that Python says no more of it
+        raise BadMock(f"{function.told} returned a coroutine, expected {WHAT_IT_RETURNS}")
+    if not isinstance(value, Mapping):
+        what = "None" if value is None else shown(value)
+        raise BadMock(f"{function.told} returned {what}, expected {WHAT_IT_RETURNS}")
+    try:
+        # A copy: what is done later to what was returned is no part of this answer.
+        copy: Mapping[str, Json] = parse_json(utf8(compact(dict(value))))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadMock(f"{function.told} returned what is no JSON: {error}") from None
+    return copy
+
+
+def read_answer(
+    mock: ParsedMock, function: Function, value: Mapping[str, Json], read: ReadFile
+) -> Answer:
+    """The answer that a returned response stands for, held to what its mock asks for; BadMock if it
+    is none."""
+    spec = {**parse_json(utf8(mock.canonical)), "response": value}
+    spec.pop("responses", None)
+    node = MockNode.whole(spec, function.told, read)
+    response = node.get("response")
+    groups = [name for condition in mock.conditions for name in condition.group_names]
+    answer = parse_answer(response, groups)
+    if answer.probability < 1:
+        response.get("probability").fail("is drawn once a function has answered; draw in there")
+    check_reach(node, mock.conditions, [response], [answer])
+    return answer
+
+
+def raised(error: BaseException, function: Function) -> str:
+    """An error in a line, and the line of the function's own file at which it was raised."""
+    text = " ".join(str(error).split())
+    told = type(error).__name__ + (f": {text}" if text else "")
+    line = line_in(error.__traceback__, function.file)
+    if line:
+        told += f", at {told_place(function.file, line)}"
+    return told
+
+
+def line_in(traceback: Optional[TracebackType], file: str) -> int:
+    """The innermost line of a traceback that is in a file; 0 if there is none."""
+    line = 0
+    while traceback:
+        if traceback.tb_frame.f_code.co_filename == file:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
 
 
 # === bodies ==================================================================
@@ -42071,7 +42371,7 @@ class Exchanged:
             return True
         return incoming.length > 0 and incoming.content_type in PASSED_IN_PIECES
 
-    def response(self) -> Response:
+    def response(self) -> HttpResponse:
         """The answer as its client gets it."""
         incoming, passage = self.incoming, self.passage
         headers = passed_headers(incoming.headers, self.request)
@@ -42079,10 +42379,10 @@ class Exchanged:
             is_events = incoming.content_type == EVENT_STREAM
             coded = incoming.values("content-encoding")
             frames = passage.frames(is_events and not coded)
-            return Response(incoming.status, headers, frames=frames, may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=frames, may_gzip=False)
         if self.request.method == "HEAD":  # its length is not known: it goes as chunks would
-            return Response(incoming.status, headers, frames=(), may_gzip=False)
-        return Response(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
+            return HttpResponse(incoming.status, headers, frames=(), may_gzip=False)
+        return HttpResponse(incoming.status, headers, b"".join(self.pieces), may_gzip=False)
 
     def keep(self, taken: Taken) -> None:
         """Have the exchange recorded, if it may be."""
@@ -42252,7 +42552,7 @@ def without_answer(passage: Passage) -> Answered:
     call, forwarded = without_raw(passage.call), passage.forwarded
     note = f"forwarded to {forwarded.url}"
     return Answered(
-        Response(0, ()),
+        HttpResponse(0, ()),
         call,
         note=note,
         wire=passage.wire,
@@ -42615,9 +42915,9 @@ HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
 
 
-def health() -> Response:
+def health() -> HttpResponse:
     """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+    return HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
 
 
 def is_alike(miss: NearMiss) -> bool:
@@ -42635,7 +42935,7 @@ def with_more(refused: Refused, near: Sequence[NearMiss], hint: str) -> Refused:
     return Refused(refused.status, message, code=refused.code, headers=refused.headers)
 
 
-def options_response(request: Request) -> Response:
+def options_response(request: Request) -> HttpResponse:
     """What may be done with a path; to a browser's preflight, that it may."""
     allowed = allow(request.path) or ", ".join(METHODS)
     headers: Headers = (("Allow", allowed),)
@@ -42646,7 +42946,26 @@ def options_response(request: Request) -> Response:
             ("Access-Control-Allow-Headers", wanted),
             ("Access-Control-Max-Age", "86400"),  # a day
         )
-    return Response(204, headers, may_gzip=False)
+    return HttpResponse(204, headers, may_gzip=False)
+
+
+# === weighing ================================================================
+# What may take long to write.  Pure.
+
+
+HEAVY = 16 * 1024  # characters that take long to write: each may be an event
+ECHO_TEMPLATE = "{{user}}"  # what an echo is
+
+
+def is_heavy(found: Found, call: Call) -> bool:
+    """Whether it may take long to write the answer of a mock."""
+    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
+
+
+def heavy(answer: str, request: Request, choices: int = 1) -> bool:
+    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
+    or its templates may ask for much of the request, and all of its choices say it."""
+    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 # === answering ===============================================================
@@ -42655,8 +42974,6 @@ def options_response(request: Request) -> Response:
 
 
 MANY_INPUTS = 16  # to embed
-HEAVY = 16 * 1024  # characters that take long to write: each may be an event
-ECHO_TEMPLATE = "{{user}}"  # what an echo is
 
 
 class Answerer:
@@ -42921,7 +43238,10 @@ class Answerer:
         call = found.call
         if found.is_refusal:
             return self.refused(found.wire, call, brought, is_repeatable), is_repeatable
-        if is_heavy(found, call):
+        if found.answer.function:
+            yield ASIDE
+            found = computed(found, self.mocks.files)
+        elif is_heavy(found, call):
             yield ASIDE
         return self.mocked(wire, call, session, found, brought, is_repeatable), is_repeatable
 
@@ -42956,7 +43276,7 @@ class Answerer:
         outcome: Outcome,
         status: int,
         delivery: Delivery,
-    ) -> Response:
+    ) -> HttpResponse:
         """An outcome in the provider's bytes, and stored, where that can be asked for later."""
         response = respond(wire, call, outcome, status, delivery)
         if wire.stores:
@@ -42997,10 +43317,19 @@ class Answerer:
         if found.limit:
             headers = laid_over(response.headers, found.wire.limit_headers(found.limit))
             response = replace(response, headers=laid_over(headers, delivery.headers))
-        note = unfit(call, outcome)
+        note = found.problem or unfit(call, outcome)
         # What the request itself brings along may draw for each use anew.
         is_repeatable = is_repeatable and not brought.fields and not wire.changes(call)
-        return Answered(response, call, found.mock.name, note, wire, found.uses, is_repeatable)
+        return Answered(
+            response,
+            call,
+            found.mock.name,
+            note,
+            wire,
+            found.uses,
+            is_repeatable,
+            unmatched=bool(found.problem),
+        )
 
     def miss(
         self, wire: WireFormat, call: Call, session: Session, is_repeatable: bool
@@ -43040,17 +43369,6 @@ class Answerer:
         if fault and share(f"{self.settings.seed}/{use}/fault") >= fault.probability:
             fault = None
         return replace(delivery, pace=pace, fault=fault)
-
-
-def is_heavy(found: Found, call: Call) -> bool:
-    """Whether it may take long to write the answer of a mock."""
-    return found.answer.is_long or heavy(found.mock.canonical, call.request, call.choices)
-
-
-def heavy(answer: str, request: Request, choices: int = 1) -> bool:
-    """Whether it may take long to write an answer, of which this is the JSON: it says much itself,
-    or its templates may ask for much of the request, and all of its choices say it."""
-    return choices * (len(answer) + answer.count("{{") * len(request.body)) > HEAVY
 
 
 # === log =====================================================================
@@ -47211,12 +47529,12 @@ LONGEST_TRIED = 1000  # characters of a text, and of a pattern that is tried on 
 Signature = Tuple[str, str]  # a key and what is expected of it, as JSON
 
 
-def doubts_about(mocks: Sequence[Mock]) -> List[str]:
+def doubts_about(mocks: Sequence[ParsedMock]) -> List[str]:
     """What may not be meant."""
     return [*slow_expressions(mocks), *equal_names(mocks), *never_reached(mocks)]
 
 
-def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
+def slow_expressions(mocks: Iterable[ParsedMock]) -> List[str]:
     """Regular expressions that explode."""
     return [
         f"{mock.place}: match.{condition.key}: regex {shown(expression.text)} may take for ever "
@@ -47228,7 +47546,7 @@ def slow_expressions(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def refused_first(mocks: Iterable[Mock]) -> List[str]:
+def refused_first(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that never answer where what breaks a rule is refused."""
     return [
         f"{mock.place}: never answers under --strict, which refuses all that breaks a rule first; "
@@ -47239,7 +47557,7 @@ def refused_first(mocks: Iterable[Mock]) -> List[str]:
     ]
 
 
-def equal_names(mocks: Iterable[Mock]) -> List[str]:
+def equal_names(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks that were given the same name."""
     places: Dict[str, List[str]] = {}
     for mock in mocks:
@@ -47256,7 +47574,7 @@ def equal_names(mocks: Iterable[Mock]) -> List[str]:
 # --- mocks that never answer, because another one always does ---
 
 
-def never_reached(mocks: Iterable[Mock]) -> List[str]:
+def never_reached(mocks: Iterable[ParsedMock]) -> List[str]:
     """Mocks before which another one answers every time."""
     covers = Covers()
     lines = []
@@ -47287,7 +47605,7 @@ class Requirement:
 class Coverage:
     """Which calls a mock answers: in which ways they come, and what else it asks for."""
 
-    def __init__(self, mock: Mock) -> None:
+    def __init__(self, mock: ParsedMock) -> None:
         self.mock = mock
         self.others = [Requirement(one) for one in mock.conditions if one.key not in WAY_KEYS]
         self.by_key = {one.condition.key: one for one in self.others}
@@ -47344,7 +47662,7 @@ class Covers:
             filed = [self.filed.setdefault(one.signature, []) for one in exact]
             min(filed, key=len).append(coverage)
 
-    def covering(self, coverage: Coverage) -> Optional[Mock]:
+    def covering(self, coverage: Coverage) -> Optional[ParsedMock]:
         """The first found that covers a mock."""
         filed = [self.filed.get(one.signature, []) for one in coverage.others]
         for one in itertools.chain(self.loose[:MOST_LOOSE], *filed):
@@ -47734,6 +48052,31 @@ def mock_schema() -> Json:
             "limit": object_of(LIMIT_ROWS, "requests"),
         },
     }
+
+
+# === callers =================================================================
+# Errors of a program that uses the server, told in few lines: the caller's own, and one of ours.
+
+# Touches nothing.
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+# What a caller did wrong, or asked for and did not get.  With another the whole way is told.
+CALLERS = (ValueError, KeyError, AssertionError, OSError, RuntimeError)
+
+
+def brief(method: Method) -> Method:
+    """The same method, whose errors hide how far inside they came up."""
+
+    @functools.wraps(method)
+    def told_briefly(*arguments: Any, **more: Any) -> Any:
+        __tracebackhide__ = True  # pytest shows the test's line instead of this one
+        try:
+            return method(*arguments, **more)
+        except CALLERS as error:
+            raise error.with_traceback(None) from None
+
+    return cast(Method, told_briefly)
 
 
 # === channel =================================================================
@@ -48693,6 +49036,208 @@ class Listener(Member):
             self.spare = None
 
 
+# === dict_types ==============================================================
+# Types of what a Python program hands over: editors complete keys, type checkers find wrong ones.
+
+# A test holds them to the tables of keys.  What values may be is for the parser to say.  To type
+# checkers they are TypedDicts; the program, which would take 6 ms to make a dozen of those, has
+# what does the same: `Match(user="ping")` is a dict, and `Match.__annotations__` has its keys.
+
+
+class DictType:
+    """A type of dicts that are told apart by nobody but type checkers."""
+
+    def __init_subclass__(cls, total: bool = True) -> None:
+        pass
+
+    def __new__(cls, *given: Any, **members: Any) -> Any:
+        """A dict; of DictType itself, a new type, by its name and its keys."""
+        if cls is not DictType:
+            return dict(*given, **members)
+        name, keys = given
+        return type(name, (DictType,), {"__annotations__": keys, "__module__": __name__})
+
+
+if TYPE_CHECKING:
+    from typing import TypedDict
+else:
+    TypedDict = DictType
+
+# `not` is a word of Python's, and `$schema` no name.
+TextMatch = TypedDict(
+    "TextMatch",
+    {"contains": str, "regex": str, "glob": str, "not": "Union[str, TextMatch]"},
+    total=False,
+)
+
+TextOrMatch = Union[str, TextMatch]
+
+
+class Match(TypedDict, total=False):
+    """Which requests are meant: a mock's `match`, and that of `wait_for`."""
+
+    provider: Union[str, List[str]]
+    dialect: Union[str, List[str]]
+    operation: Union[str, List[str]]
+    api: Union[str, List[str]]
+    model: TextOrMatch
+    stream: bool
+    user: Optional[TextOrMatch]
+    system: Optional[TextOrMatch]
+    tool_result: Optional[TextOrMatch]
+    tool_call_id: Optional[TextOrMatch]
+    turn: int
+    history: str
+    tools: Union[str, List[str]]
+    method: Union[str, List[str]]
+    path: TextOrMatch
+    query: Dict[str, Optional[TextOrMatch]]
+    headers: Dict[str, Optional[TextOrMatch]]
+    port: int
+    session: str
+    valid: bool
+    body: Json
+    fields: Dict[str, Union[TextOrMatch, float, bool, None]]
+    body_sha256: str
+
+
+class CalledTool(TypedDict, total=False):
+    """One of a response's `tool_calls`."""
+
+    name: str
+    arguments: Union[Dict[str, Any], str]
+    id: str
+
+
+class AnswerPart(TypedDict, total=False):
+    """One of a response's `parts`, with one of these keys."""
+
+    text: Json
+    reasoning: str
+    refusal: str
+    tool_calls: List[CalledTool]
+    block: Dict[str, Any]
+
+
+class TokenCounts(TypedDict, total=False):
+    """A response's `usage`."""
+
+    input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+
+
+class AnswerError(TypedDict, total=False):
+    """A response's `error`."""
+
+    kind: Optional[str]
+    message: Optional[str]
+    type: Optional[str]
+    code: Union[str, int, None]
+    param: Optional[str]
+
+
+class AnswerPace(TypedDict, total=False):
+    """A response's `pace`."""
+
+    first: float
+    between: float
+    tokens_per_second: float
+    jitter: float
+
+
+class AnswerWire(TypedDict, total=False):
+    """A response's `wire`."""
+
+    split: Union[int, str]
+    coalesce: int
+    eol: str
+    comments: Union[bool, str]
+    no_space: bool
+    chunk_extensions: bool
+    trailers: bool
+    gzip: str
+    chunked: bool
+    close: bool
+
+
+class AnswerKeepalive(TypedDict, total=False):
+    """A response's `keepalive`."""
+
+    every: float
+    comment: str
+
+
+HeaderValue = Union[str, float, None, List[Union[str, float]]]
+
+
+class Response(TypedDict, total=False):
+    """What a mock answers."""
+
+    text: Json
+    tool_calls: List[CalledTool]
+    reasoning: str
+    refusal: str
+    parts: List[AnswerPart]
+    embedding: Union[List[float], List[List[float]]]
+    scores: List[float]
+    finish_reason: str
+    usage: TokenCounts
+    model: str
+    id: str
+    chunk_size: int
+    extra: Dict[str, Any]
+    body: Json
+    events: Union[str, List[Any]]
+    raw: Union[str, Dict[str, str]]
+    error: Union[str, AnswerError]
+    after_events: int
+    after_pieces: int
+    fault: str
+    probability: float
+    status: int
+    headers: Dict[str, HeaderValue]
+    delay: float
+    pace: Union[float, List[float], str, AnswerPace, None]
+    gzip: str
+    wire: Union[str, AnswerWire]
+    gate: Union[bool, int]
+    keepalive: Optional[AnswerKeepalive]
+
+
+# What may stand in place of a response: it is given the request.
+AnswerFunction = Callable[[MockRequest], Union[Response, str]]
+Answering = Union[Response, AnswerFunction]
+
+
+class MockLimit(TypedDict, total=False):
+    """A mock's `limit`."""
+
+    requests: int
+    per: float
+
+
+Mock = TypedDict(
+    "Mock",
+    {
+        "$schema": str,
+        "$comment": Json,
+        "name": str,
+        "match": Match,
+        "response": Answering,
+        "responses": List[Answering],
+        "cycle": bool,
+        "times": Optional[int],
+        "limit": Optional[MockLimit],
+        "dialect": str,
+        "strict": bool,
+    },
+    total=False,
+)
+
+
 # === session_methods =========================================================
 # What a test does with a session from Python: arguments become operations, their results JSON.
 
@@ -48712,21 +49257,34 @@ class SessionMethods:
         """All mocks in matching order, with how often they were used."""
         return self.operations.mocks_json()
 
+    @brief
     def mock(
         self,
-        match: Optional[Mapping[str, Json]] = None,
-        response: Optional[Mapping[str, Json]] = None,
-        **more: Json,
+        match: Optional[Match] = None,
+        response: Optional[Answering] = None,
+        *,
+        responses: Optional[List[Answering]] = None,
+        name: Optional[str] = None,
+        times: Optional[int] = None,
+        cycle: Optional[bool] = None,
+        limit: Optional[MockLimit] = None,
+        dialect: Optional[str] = None,
+        strict: Optional[bool] = None,
+        **unknown: NoReturn,
     ) -> str:
-        """Add a mock in front of all others and give its name; `more` is `responses`, `times` and
-        the like.  ValueError says what is wrong with it."""
-        spec = {"match": match, "response": response}
+        """Add a mock in front of all others and give its name.  A response, or one of several, may
+        be a function: it is given the request and returns a response, or a text.  ValueError says
+        what is wrong with a mock."""
+        spec: Dict[str, Json] = {"match": match, "response": response, "responses": responses}
+        spec.update(name=name, times=times, cycle=cycle, limit=limit)
+        spec.update(dialect=dialect, strict=strict)
         given = {key: value for key, value in spec.items() if value is not None}
-        return self.operations.add([{**given, **more}])[0].name
+        return self.operations.add([{**given, **unknown}])[0].name
 
+    @brief
     def wait_for(
         self,
-        match: Optional[Mapping[str, Json]] = None,
+        match: Optional[Match] = None,
         count: int = 1,
         ended: Union[None, bool, str, Sequence[str]] = None,
         timeout: float = 5.0,
@@ -48746,20 +49304,24 @@ class SessionMethods:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
 
+    @brief
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:
         """AssertionError if a mock that was added was never used, or a request was answered by no
         mock; for `invalid` also if one could not be read or broke a rule of its provider."""
+        self.operations.is_verified = True
         asked = {"unused": unused, "unmatched": unmatched, "invalid": invalid}
         left = self.operations.leftovers(**read_verify(Given(asked, "verify")))
         if left.sentences:
             raise AssertionError("\n".join(left.sentences))
 
+    @brief
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out; `number` is the request's id.  KeyError if there is no
         such stream, ValueError for a number that is none."""
         asked = Given({"events": events}, "release")
         self.operations.release(str(number), asked.get("events").whole(1))
 
+    @brief
     def set_metric(
         self,
         name: str,
@@ -48782,6 +49344,7 @@ class SessionMethods:
         ports = self.operations.mocks.ports
         self.operations.set_metric(name, read_gauge(Given(given, "set_metric"), ports))
 
+    @brief
     def reset(self) -> None:
         """Forget requests, mocks added at run time, how often mocks were used, and metrics that
         were set."""
@@ -48792,7 +49355,25 @@ class SessionMethods:
 # The server: ports and their life.
 
 
-class MockServer(SessionMethods, ThreadingHTTPServer):
+class Presented(type):
+    """A class whose help and completions are of what users use, not of what that is made of."""
+
+    def __dir__(cls) -> List[str]:
+        return PRESENTED
+
+
+# What is special about every object, what a session has, and what a server has beside that.
+PRESENTED = sorted(
+    {
+        *dir(object),
+        *(name for name in dir(SessionMethods) if name[0] != "_"),
+        *("__enter__", "__exit__", "url", "host", "port", "tls_cert", "session"),
+        *("start", "serve_forever", "close"),
+    }
+)
+
+
+class MockServer(SessionMethods, ThreadingHTTPServer, metaclass=Presented):
     """A mock LLM server on one port.
 
     `port` 0 takes a free one.  `data` names one or several data directories; without it there are
@@ -48811,6 +49392,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
     stopping = False
     clock: Tuple[int, str, bytes] = (0, "", b"")  # a second, and its Date
 
+    @brief
     def __init__(
         self,
         port: int = 0,
@@ -48861,6 +49443,14 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
                 self.core.close()
             raise no_listening(host, port, error) from None
 
+    def __repr__(self) -> str:
+        if "port" not in vars(self):  # it could not listen
+            return "<MockServer>"
+        return f"<MockServer {self.url}{' (closed)' if self.stopping else ''}>"
+
+    def __dir__(self) -> List[str]:
+        return PRESENTED
+
     @property
     def url(self) -> str:
         """`http://host:port`, or `https://…`, without a slash at its end."""
@@ -48873,6 +49463,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         """The certificate as PEM, for clients to trust; empty without TLS."""
         return self.core.tls_cert
 
+    @brief
     def session(self, name: str) -> "SessionView":
         """A session: its own address, mocks and journal.  ValueError for a name that is none."""
         if not good_session(name):
@@ -48895,6 +49486,7 @@ class MockServer(SessionMethods, ThreadingHTTPServer):
         self.server_name = str(self.server_address[0])
         self.server_port = int(self.server_address[1])
 
+    @brief
     def start(self) -> "MockServer":
         """Serve in the background.  RuntimeError for a server that is closed, or one more port of
         servers that all are."""
@@ -49031,6 +49623,10 @@ class SessionView(SessionMethods):
         if not self.name:
             return self.server.url
         return f"{self.server.url}/@{quote(self.name, safe='')}"
+
+    def __repr__(self) -> str:
+        closed = " (closed)" if self.server.stopping else ""
+        return f"<SessionView {self.url}{closed}>"
 
 
 # === usage ===================================================================
@@ -49506,6 +50102,142 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except OSError as error:
         complain(f"mock_server.py: {error}")
         return 1
+
+
+# === pytest_plugin ===========================================================
+# The pytest plugin: the fixture `llm`, for each test a session of its own of one server.
+
+# Installed, the package names this room as a plugin; the file is one itself, for a conftest.py
+# with `pytest_plugins = ["mock_server"]`.  Neither imports pytest by itself, nor is there a server
+# before a test needs one.  PYTEST_DONT_REWRITE: nothing is asserted here.
+
+
+LLM_PLUGIN = "mock_llm"  # so pytest calls it, whoever brings it
+LLM_KEYWORDS = ("unused", "unmatched", "invalid")
+LLM_MARKER = (
+    "llm(unused=True, unmatched=True, invalid=False): what the fixture llm looks for at the end of "
+    "a test, as llm.verify() does"
+)
+LLM_HINT = (
+    "(The fixture llm looks for this at the end of a test that has passed; a call of llm.verify() "
+    "in it, or @pytest.mark.llm(unused=False), says otherwise.)"
+)
+LLM_NUMBERS = itertools.count(1)
+LLM_SESSIONS: Dict[Any, Any] = {}  # of tests that are running
+
+
+def pytest_configure(config: Any) -> None:
+    """Bring the fixtures, unless somebody has brought them: the package and a copy of the file may
+    both be there."""
+    plugins = config.pluginmanager
+    if not plugins.has_plugin(LLM_PLUGIN):
+        config.addinivalue_line("markers", LLM_MARKER)
+        plugins.register(llm_plugin(), LLM_PLUGIN)
+
+
+def llm_plugin() -> ModuleType:
+    """What pytest is given: a module of the fixtures and hooks, which only pytest can make."""
+    import pytest
+
+    made: Any = ModuleType(LLM_PLUGIN)
+    made.llm = pytest.fixture()(llm)
+    made.llm_server = pytest.fixture(scope="session")(llm_server)
+    made.llm_options = pytest.fixture(scope="session")(llm_options)
+    # The last of those that are asked to run a test, and only if it has passed.
+    made.pytest_runtest_call = pytest.hookimpl(trylast=True)(check_leftovers)
+    # Before the report is made, which can't be added to later.
+    made.pytest_runtest_makereport = pytest.hookimpl(tryfirst=True)(tell_leftovers)
+    return made  # type: ignore[no-any-return]
+
+
+def llm_options() -> Dict[str, Any]:
+    """Options of the server, as MockServer takes them; a fixture of that name in a conftest.py
+    stands in place of this one."""
+    return {}
+
+
+def llm_server(llm_options: Dict[str, Any]) -> Iterator[Any]:
+    """The server that all tests share, from when the first one needs it to the end."""
+    import pytest
+
+    home = re.sub(r"\.pytest_plugin$", "", __name__)  # the package, or the file
+    try:
+        server = importlib.import_module(home).MockServer(**llm_options)
+    except (TypeError, ValueError, OSError) as error:
+        pytest.fail(f"llm_options: {error}", pytrace=False)
+    with server:
+        yield server
+
+
+def llm(request: Any, llm_server: Any) -> Iterator[Any]:
+    """A session for one test, with an address, mocks and a journal of its own.  At its end the
+    test fails for a request that no mock answered and for a mock that was never used, unless it has
+    called llm.verify() itself."""
+    item = request.node
+    check_marker(item)
+    session = llm_server.session(name_of_session(item.name, next(LLM_NUMBERS)))
+    LLM_SESSIONS[item] = session
+    try:
+        yield session
+    finally:
+        LLM_SESSIONS.pop(item, None)
+        session.reset()
+
+
+def check_leftovers(item: Any) -> None:
+    """Have a test fail that has passed, for what it has left over."""
+    import pytest
+
+    session = LLM_SESSIONS.get(item)
+    if session is None or session.operations.is_verified:
+        return
+    left = leftovers_of(session, item)
+    if left:
+        del LLM_SESSIONS[item]
+        pytest.fail(f"{left}\n{LLM_HINT}", pytrace=False)
+
+
+def tell_leftovers(item: Any, call: Any) -> None:
+    """Tell of a test that has failed by itself which requests no mock had answered: that is often
+    why."""
+    session = LLM_SESSIONS.get(item)
+    if session is None or call.when != "call" or call.excinfo is None:
+        return
+    left = leftovers_of(session, item, unused=False)
+    if left:
+        item.add_report_section("call", "llm", left)
+
+
+def asked_by_marker(item: Any) -> Dict[str, Any]:
+    """What a test's marker says is to be looked for."""
+    marker = item.get_closest_marker("llm")
+    return dict(marker.kwargs) if marker else {}
+
+
+def check_marker(item: Any) -> None:
+    """Have the test fail at once whose marker says what can't be followed."""
+    import pytest
+
+    for name, value in asked_by_marker(item).items():
+        if name not in LLM_KEYWORDS or not isinstance(value, bool):
+            told = f"@pytest.mark.llm: found {name}={value!r}, expected {LLM_MARKER.split(':')[0]}"
+            pytest.fail(told, pytrace=False)
+
+
+def leftovers_of(session: Any, item: Any, **more: bool) -> str:
+    """What a session has left over, of what a test's marker asks for; empty for nothing."""
+    asked = asked_by_marker(item)
+    try:
+        session.verify(**{**asked, **more})
+    except AssertionError as error:
+        return "\n".join(f"llm: {line}" for line in str(error).split("\n"))
+    return ""
+
+
+def name_of_session(name: str, number: int) -> str:
+    """A name for the session of a test, which no other test has."""
+    plain = re.sub("[^A-Za-z0-9_.-]+", "-", name)[:80].strip("-")
+    return f"{plain}-{number}"
 
 
 # === __main__ ================================================================

@@ -36,7 +36,7 @@ from .plans import WIRE_PLANS
 from .prometheus import METRICS_TYPE
 from .routing import pattern_of
 from .rules.judge import rules_json
-from .values import Request, Response
+from .values import HttpResponse, Request
 
 # RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
 STATUS = {
@@ -59,7 +59,7 @@ PAGE_HEADERS = (
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
 
-Reaction = Union[Response, Answered]
+Reaction = Union[HttpResponse, Answered]
 Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
 
 
@@ -113,7 +113,7 @@ class Control:
             return control_refusal(Refused(400, str(error), code="bad_value"))
         except BadMock as error:
             return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
+        if isinstance(answer, HttpResponse):
             return Answered(answer, control=True)
         return answer
 
@@ -123,11 +123,11 @@ class Control:
 
     # --- what there is ---
 
-    def page(self, asked: ControlRequest) -> Response:
+    def page(self, asked: ControlRequest) -> HttpResponse:
         """The inspector."""
-        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
+        return HttpResponse(200, PAGE_HEADERS, utf8(INSPECTOR))
 
-    def health(self, asked: ControlRequest) -> Response:
+    def health(self, asked: ControlRequest) -> HttpResponse:
         """Version, uptime, mocks, problems."""
         return control_response(
             200,
@@ -141,7 +141,7 @@ class Control:
             },
         )
 
-    def metrics(self, asked: ControlRequest) -> Response:
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
         """Counts in Prometheus' text format, version 0.0.4."""
         sessions = "Sessions, the nameless one among them."
         families = (
@@ -152,9 +152,9 @@ class Control:
             gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
         )
         text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
 
-    def wire_plans(self, asked: ControlRequest) -> Response:
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
         """The named plans with what they change."""
         usual = Plan()
         found = {}
@@ -163,7 +163,7 @@ class Control:
             found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
         return control_response(200, found)
 
-    def rules(self, asked: ControlRequest) -> Response:
+    def rules(self, asked: ControlRequest) -> HttpResponse:
         """What each provider refuses, or one alone."""
         wanted, found = asked.query("provider", "session").get("provider"), rules_json()
         if not wanted.is_absent:
@@ -173,7 +173,7 @@ class Control:
 
     # --- the journal ---
 
-    def requests(self, asked: ControlRequest) -> Response:
+    def requests(self, asked: ControlRequest) -> HttpResponse:
         """The journal."""
         query = asked.query("unmatched", "limit", "mock", "session")
         entries = self.operations(asked).entries()
@@ -188,17 +188,17 @@ class Control:
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
 
-    def forget(self, asked: ControlRequest) -> Response:
+    def forget(self, asked: ControlRequest) -> HttpResponse:
         """Empty the journal."""
         return control_response(200, {"deleted": self.operations(asked).forget()})
 
-    def count(self, asked: ControlRequest) -> Response:
+    def count(self, asked: ControlRequest) -> HttpResponse:
         """How many requests match."""
         body = asked.body("match", "ended")
         wanted, ended = read_conditions(body), read_end(body.get("ended"))
         return control_response(200, {"count": self.operations(asked).count(wanted, ended)})
 
-    def wait(self, asked: ControlRequest) -> Work[Response]:
+    def wait(self, asked: ControlRequest) -> Work[HttpResponse]:
         """Requests that match, once there are enough."""
         wait = read_wait(asked.body("match", "count", "ended", "timeout"))
         operations = self.operations(asked)
@@ -213,7 +213,7 @@ class Control:
         }
         return control_response(408, answer)
 
-    def verify(self, asked: ControlRequest) -> Response:
+    def verify(self, asked: ControlRequest) -> HttpResponse:
         """Whether all mocks were used and all requests answered by one, with what is left."""
         wanted = read_verify(asked.body(*LOOKED_FOR))
         left = self.operations(asked).leftovers(**wanted)
@@ -227,7 +227,7 @@ class Control:
         error = {"message": "; ".join(left.sentences), "code": "not_verified"}
         return control_response(409, {"error": error, **answer})
 
-    def release(self, asked: ControlRequest) -> Response:
+    def release(self, asked: ControlRequest) -> HttpResponse:
         """Let events of a gated stream out."""
         events = asked.body("events").get("events").whole(1, 1)
         self.operations(asked).release(asked.params["id"], events)
@@ -237,16 +237,16 @@ class Control:
         """An event when a request comes and one when it has ended."""
         feed = self.operations(asked).watch()
         # Not compressed: curl and EventSource are to show each event when it happens.
-        response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
+        response = HttpResponse(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
     # --- mocks ---
 
-    def mocks_loaded(self, asked: ControlRequest) -> Response:
+    def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
         """All mocks, in matching order."""
         return control_response(200, {"mocks": self.operations(asked).mocks_json()})
 
-    def add(self, asked: ControlRequest) -> Response:
+    def add(self, asked: ControlRequest) -> HttpResponse:
         """Add mocks."""
         value = asked.json()
         one_session(asked, "mocks are added to")
@@ -254,29 +254,29 @@ class Control:
         ids = [mock.id for mock in self.operations(asked).add(specs)]
         return control_response(201, {"ids": ids})
 
-    def remove_all(self, asked: ControlRequest) -> Response:
+    def remove_all(self, asked: ControlRequest) -> HttpResponse:
         """Remove all that were added at run time."""
         return control_response(200, {"deleted": self.operations(asked).remove_all()})
 
-    def remove(self, asked: ControlRequest) -> Response:
+    def remove(self, asked: ControlRequest) -> HttpResponse:
         """Remove one of them."""
         self.operations(asked).remove(asked.params["id"])
         return control_response(200, {"deleted": 1})
 
-    def set_metric(self, asked: ControlRequest) -> Response:
+    def set_metric(self, asked: ControlRequest) -> HttpResponse:
         """Set what the model server of a session tells of itself."""
         one_session(asked, "metrics belong to")
         given = read_gauge(asked.body("value", "labels", "port"), self.mocks.ports)
         name = self.operations(asked).set_metric(asked.params["name"], given)
         return control_response(200, {"name": name, "value": given.gauge.value})
 
-    def unset_metric(self, asked: ControlRequest) -> Response:
+    def unset_metric(self, asked: ControlRequest) -> HttpResponse:
         """Have it told as before it was set."""
         return control_response(
             200, {"deleted": self.operations(asked).unset_metric(asked.params["name"])}
         )
 
-    def reset(self, asked: ControlRequest) -> Response:
+    def reset(self, asked: ControlRequest) -> HttpResponse:
         """Forget what a session, or for `*` every one, has gathered."""
         self.operations(asked).reset()
         return control_response(200, {"reset": asked.session or None})

@@ -67,7 +67,7 @@ import time
 import unicodedata
 import warnings
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -6249,6 +6249,142 @@ def field_lines(headers: Headers) -> bytes:
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
+# === kept ====================================================================
+# What is kept of an answer while it goes out: references to what was written, within bounds.
+
+# May ask the clock.
+
+
+ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory of all answers, of what the journal may take
+MOST_PIECES = 256  # that are kept apart
+PIECE_SIZE = 50  # about what the objects of one take
+MOMENT_SIZE = 120  # and those of a moment
+PORTION = 4096  # bytes by which an answer that is under way may be larger than was told
+SAME_TIME = 0.001  # seconds; what follows sooner went out at the same time, for all who look
+
+Moment = Tuple[int, float]  # so many bytes of an answer were out then, by the monotonic clock
+
+
+class Kept:
+    """What went out of one answer, head and body as they were written: the first 64 KiB.
+
+    Nothing is copied but what is cut off there, or was written in many pieces.  `tell` is told
+    when it has become larger; `holders` are the entries of the journal that show it."""
+
+    __slots__ = (
+        *("pieces", "room", "head", "since", "moments", "size", "told", "tell", "holders"),
+        "is_lent",
+    )
+
+    def __init__(self, since: float = 0.0, tell: Optional[Callable[[Kept], None]] = None) -> None:
+        self.pieces: List[bytes] = []
+        self.room = JOURNAL_BODY
+        self.head = 0  # bytes of what was written that are the answer's head
+        self.since = since  # when the request came, by the monotonic clock
+        self.moments: List[Moment] = []
+        self.size = 0
+        self.told = 0
+        self.tell = tell
+        self.holders = 0
+        self.is_lent = False  # whether somebody else keeps it, too, and counts it
+
+    def add(self, step: Send) -> None:
+        """Keep what is about to be written, as far as there is room."""
+        room = self.room
+        if not room:
+            return
+        data = step.data
+        self.head += step.head
+        if len(data) > room:
+            data = data[:room]
+        pieces = self.pieces
+        pieces.append(data)
+        self.room = room - len(data)
+        self.size += len(data) + PIECE_SIZE
+        if step.ends or len(pieces) > 1:
+            self.note()
+        if self.size > self.told + PORTION and self.tell:
+            self.tell(self)
+
+    def note(self) -> None:
+        """Note when this is written."""
+        if len(self.pieces) > MOST_PIECES:
+            self.size -= PIECE_SIZE * (len(self.pieces) - 1)
+            self.pieces = [b"".join(self.pieces)]
+        out, now, moments = JOURNAL_BODY - self.room, time.monotonic(), self.moments
+        if moments and now - moments[-1][1] < SAME_TIME:
+            moments[-1] = out, moments[-1][1]
+            return
+        moments.append((out, now))
+        self.size += MOMENT_SIZE
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        self.pieces, self.moments = [], []
+        self.room = self.size = self.told = 0
+
+    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
+        """Head and body that were written at this moment in answer to the request with this id, as
+        far as they are kept."""
+        data = b"".join(self.pieces)
+        return data[: self.head], data[self.head :]
+
+
+# Where an answer is shown to nobody.
+NOTHING_KEPT = Kept()
+NOTHING_KEPT.room = 0
+NOTHING_KEPT.is_lent = True
+
+
+class KeptAnswers:
+    """All answers that are kept for the journal, within bounds: the oldest goes first.
+
+    Its users hold the journal's lock."""
+
+    def __init__(self) -> None:
+        self.used = 0  # bytes of memory
+        self.order: Deque[Kept] = deque()  # as they came; those that went may still be in it
+        self.gone = 0  # of those
+
+    def count(self, kept: Kept) -> None:
+        """Count how large an answer has become, if an entry shows it."""
+        if kept.is_lent or not kept.size:
+            return
+        if not kept.holders:
+            kept.drop()
+            return
+        if not kept.told:
+            self.order.append(kept)
+        self.used += kept.size - kept.told
+        kept.told = kept.size
+
+    def let_go(self, kept: Kept) -> None:
+        """Note that an entry that showed an answer is gone."""
+        kept.holders -= 1
+        if kept.holders or kept.is_lent:
+            return
+        self.drop(kept)
+        # Seldom, so that it costs each request next to nothing.
+        if self.gone > len(self.order) // 2 + 1000:
+            self.order = deque(other for other in self.order if other.told)
+            self.gone = 0
+
+    def drop(self, kept: Kept) -> None:
+        """Drop an answer, whoever shows it."""
+        if kept.told:
+            self.used -= kept.told
+            self.gone += 1
+        kept.drop()
+
+    def trim(self, room: int) -> None:
+        """Drop the oldest answers while all of them take more room than this."""
+        while self.used > room and self.order:
+            oldest = self.order.popleft()
+            if oldest.told:
+                self.drop(oldest)
+            self.gone -= 1
 
 
 # === formats/message_content =================================================
@@ -22051,9 +22187,9 @@ class Asked:
 
 class Sent:
     """How far an answer has come: bytes of its body, framing included, events, whether its head has
-    begun to go out, and seconds for which the client took nothing."""
+    begun to go out, seconds for which the client took nothing, and what is kept of it."""
 
-    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since", "kept")
 
     def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
@@ -22061,6 +22197,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+        self.kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -35015,7 +35152,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         and not hides_body(answered)
     ):
         # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 204, 404)
     return asked
 
 
@@ -35931,6 +36068,7 @@ class Journal:
     nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.instance = os.urandom(8).hex()  # of this run of the server; another has another
         self.size = size
         self.room = room
         self.used = 0  # bytes of what is remembered
@@ -35945,14 +36083,17 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.answers = KeptAnswers()
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
+    def add(self, entry: Entry, since: float = 0.0) -> None:
+        """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
+        if self.size:
+            entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -36010,13 +36151,16 @@ class Journal:
         self.order.append(entry)
         self.used += entry.asked.size
         self.remembered += 1
+        entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.answers.used > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest entries of all sessions while they take too much room."""
+        """Drop the oldest answers, and then the oldest entries of all sessions, while they take too
+        much room."""
+        self.answers.trim(min(ANSWERS_ROOM, self.room - self.used))
         while self.order and (self.used > self.room or not self.order[0].is_remembered):
             oldest = self.order.popleft()
             if oldest.is_remembered:
@@ -36029,6 +36173,7 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
+        self.answers.let_go(entry.sent.kept)
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -36043,11 +36188,31 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
+            self.keep(entry.sent.kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def keep(self, kept: Kept) -> None:
+        """Count what is kept of an answer, for who holds the lock."""
+        self.answers.count(kept)
+        if self.answers.used > ANSWERS_ROOM or self.used + self.answers.used > self.room:
+            self.trim()
+
+    def has_grown(self, kept: Kept) -> None:
+        """Count what is kept of an answer that is under way."""
+        with self.lock:
+            self.keep(kept)
+
+    def take_over(self, lent: List[Kept]) -> None:
+        """Count answers that were kept to be repeated, and are not any more."""
+        with self.lock:
+            self.make_entries()  # which may show some of them
+            for kept in lent:
+                kept.is_lent = False
+                self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
@@ -36100,7 +36265,21 @@ class Journal:
             self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
+            self.tell_reset(session)
         return len(dropped)
+
+    def tell_reset(self, session: str) -> None:
+        """Tell those who watch that requests of a session, or of all for `*`, are forgotten."""
+        frame = OPENAI_SSE.frame(compact({"session": session or None}), "reset")
+        for watched, feed in self.feeds:
+            if watched == session or EVERY_SESSION in (watched, session):
+                feed.put(frame)
+
+    def names(self) -> Set[str]:
+        """The sessions of which there are requests."""
+        with self.lock:
+            self.make_entries()
+            return set(self.sessions)
 
     def awaited(self) -> Set[str]:
         """The sessions of which somebody waits for requests, or may release a stream."""
@@ -36246,78 +36425,6 @@ class ControlRequest(NamedTuple):
         value = dict(self.request.query)
         Node(value, "query").only(keys)
         return Given(value)
-
-
-# === inspector ===============================================================
-# The inspector: a page that shows the journal as it grows.
-
-
-INSPECTOR = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
-body{color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
-tr.miss td{background:#fff3f0}
-pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
-summary{cursor:pointer}
-@media(prefers-color-scheme:dark){
-body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
-}
-</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
-<table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
-<th>credential</th><th>ended</th>
-</tr></thead>
-<tbody id="rows"></tbody></table>
-<script>
-const rows = document.getElementById("rows"), state = document.getElementById("state");
-function cell(row, text) {
-  const td = row.insertCell();
-  td.textContent = text ?? "";
-  return td;
-}
-function show(entry) {
-  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
-  row.id = "r" + entry.id;
-  row.replaceChildren();
-  row.className = entry.unmatched ? "miss" : "";
-  cell(row, entry.id);
-  const what = cell(row, ""), more = document.createElement("details");
-  const head = document.createElement("summary"), pre = document.createElement("pre");
-  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
-  pre.textContent = JSON.stringify(entry, null, 2);
-  more.append(head, pre);
-  what.append(more);
-  cell(row, entry.model);
-  cell(row, entry.status);
-  const { status, recorded, reason } = entry.forwarded ?? {};
-  const kept = recorded ? " (recorded as " + recorded + ")" : "";
-  // Without a status the note is the reason.
-  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
-  cell(row, (entry.mock ?? entry.note) + kept + lost);
-  const broken = cell(row, "");
-  for (const one of entry.violations) {
-    const line = document.createElement("div");
-    line.textContent = one.rule + (one.place ? " at " + one.place : "");
-    if (one.default === "jrn") line.textContent += " (noted)";
-    line.title = one.message;
-    broken.append(line);
-  }
-  cell(row, entry.auth);
-  cell(row, entry.ended ?? "…");
-  while (rows.rows.length > 500) rows.deleteRow(-1);
-}
-fetch("requests?session=*")
-  .then(answer => answer.json())
-  .then(found => found.requests.forEach(show));
-const live = new EventSource("requests/live?session=*");
-live.onopen = () => state.textContent = "live";
-live.onerror = () => state.textContent = "disconnected";
-for (const name of ["request", "ended"])
-  live.addEventListener(name, event => show(JSON.parse(event.data)));
-</script></body></html>
-"""
 
 
 # === mocks/index =============================================================
@@ -37557,6 +37664,1277 @@ def near_requests(
     return tuple(found[:TOLD])
 
 
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+        self.wanted = BODY_PIECE
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === recording/json_spans ====================================================
+# The texts in JSON, each with the place where it stands, so that one can be changed and all else
+# stays as it was written.  Pure.
+
+
+WayTo = Tuple[Any, ...]
+FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
+
+
+class JsonText(NamedTuple):
+    """A text in something that was written: `start` and `end` of what stands for it there, `name`
+    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
+    over several events.  A name has no path; what is `is_plain` has no escapes."""
+
+    start: int
+    end: int
+    text: str
+    name: str = ""
+    path: Optional[WayTo] = None
+    is_plain: bool = False
+
+
+class JsonMembers(List[Tuple[str, Any]]):
+    """The members of a JSON object in order, those that stand twice too."""
+
+
+def short_number(digits: str) -> int:
+    """A whole number, if it can be the place of something."""
+    return int(digits) if len(digits) < 10 else -1
+
+
+MEMBERS_DECODER = json.JSONDecoder(
+    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
+)
+WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+# What says which of several texts a piece belongs to, beside the names on the way to it.
+APART = frozenset(
+    (
+        *("index", "output_index", "content_index", "summary_index", "item_id"),
+        *("contentBlockIndex", "jsonPath"),
+    )
+)
+
+
+def json_texts(text: str) -> Optional[List[JsonText]]:
+    """The texts in JSON, names among them, in order; None if it is none."""
+    try:
+        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
+        found: List[FoundText] = []
+        collect(value, "", (), found)
+    except (ValueError, RecursionError):
+        return None
+    # Read twice: once for what they say, once for where they are.
+    return [
+        JsonText(match.start(1), match.end(1), *one)
+        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
+    ]
+
+
+def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
+    """Gather the texts in a value, with the names of the members that they are in, and paths."""
+    if isinstance(value, str):
+        found.append((value, name, path))
+    elif isinstance(value, JsonMembers):
+        apart = tuple(
+            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
+        )
+        for key, inner in value:
+            found.append((key, "", None))
+            collect(inner, key, (*path, apart, key), found)
+    elif isinstance(value, list):
+        # Without the place in the list: a stream's pieces are all at the first.
+        for inner in value:
+            collect(inner, name, path, found)
+
+
+UNIT = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
+    re.DOTALL,
+)
+
+
+def letter_places(written: str) -> List[int]:
+    """Where each character of a text begins in what is written for it, and where that ends."""
+    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
+
+
+# === recording/shapes ========================================================
+# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
+# so that what is known of one need not be found out again.  Pure.
+
+
+LONGEST_SHAPE = 8192  # characters; what is longer comes once
+MOST_SHAPES = 500  # that are remembered; others are read like the first of them
+WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+QUOTES = '""'  # where a text was
+
+ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
+
+
+class Layout(NamedTuple):
+    """Which texts and numbers of something written may say that a piece belongs to another text."""
+
+    apart_texts: Sequence[int]
+    apart_numbers: Sequence[int]
+
+
+class Shapes:
+    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
+    out.  `is_harmless` tells whether nothing in a text must go."""
+
+    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
+        self.is_harmless = is_harmless
+        self.names: Dict[str, Sequence[int]] = {}
+        self.layouts: Dict[Tuple[str, ...], Layout] = {}
+        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
+
+    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
+        """The texts in JSON that begins there in something written; None if it is none."""
+        if len(text) > LONGEST_SHAPE:
+            return moved(json_texts(text), offset)
+        # What is between the texts, and they, in turn.
+        pieces = WRITTEN_TEXT.split(text)
+        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
+        # The same shape, the same letters: it is JSON if the other was.
+        bare = WRITTEN_NUMBER.sub("0", between)
+        head = (bare, *[written[at] for at in self.names.get(bare, ())])
+        layout = self.layouts.get(head)
+        values = None
+        if layout:
+            values = self.values.get((head, *apart_in(layout, between, written)))
+        found = None
+        if values is not None:
+            found = texts_at(values, pieces, offset)
+        if found is None:
+            return self.texts_anew(text, bare, between, written, offset)
+        return found
+
+    def texts_anew(
+        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
+    ) -> Optional[List[JsonText]]:
+        """The same of a shape that is not known, which is then."""
+        texts = json_texts(text)
+        if texts is None:
+            return None
+        names = [at for at, one in enumerate(texts) if one.path is None]
+        told = [written[at] for at in names]
+        # A name that is written otherwise, or that must go itself, is rare.
+        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
+            head = (bare, *told)
+            layout = layout_of(bare, names, written)
+            self.names[bare], self.layouts[head] = names, layout
+            self.values[(head, *apart_in(layout, between, written))] = [
+                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
+            ]
+        return moved(texts, offset)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a name, as it is written, is what it says, and harmless."""
+        return "\\" not in name and self.is_harmless(name)
+
+
+def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
+    """Texts that stand so many characters later."""
+    if not texts or not offset:
+        return texts
+    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
+
+
+def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
+    """The layout of something of which these texts are names."""
+    pieces = bare.split(QUOTES)
+    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
+    apart_texts: List[int] = []
+    apart_numbers: List[int] = []
+    for at in names:
+        if written[at] not in APART:
+            continue
+        if pieces[at + 1].strip() == ":":
+            apart_texts.append(at + 1)
+        else:  # its number is the next one, if it has one
+            apart_numbers.append(numbers[at])
+    return Layout(apart_texts, apart_numbers)
+
+
+def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
+    """What sets pieces of texts apart, as it is written."""
+    found: List[Tuple[str, ...]] = []
+    if layout.apart_texts:
+        found.append(tuple([written[at] for at in layout.apart_texts]))
+    if layout.apart_numbers:
+        numbers = WRITTEN_NUMBER.findall(between)
+        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
+    return found
+
+
+def texts_at(
+    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
+) -> Optional[List[JsonText]]:
+    """The texts of these values; None if one of them is none."""
+    ends = list(itertools.accumulate(map(len, pieces)))
+    found = []
+    for at, name, path in values:
+        text = pieces[2 * at + 1]
+        # Two quotes stand around each.
+        start = ends[2 * at] + 2 * at + 1 + offset
+        end = start + len(text)
+        if "\\" in text:
+            try:
+                text = MEMBERS_DECODER.decode(f'"{text}"')
+            except ValueError:
+                return None
+        found.append(JsonText(start, end, text, name, path))
+    return found
+
+
+# === recording/sheets ========================================================
+# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
+# key is found that is cut over several.  Pure.
+
+
+LEAST_KEY = 6  # characters; in less there is none
+Spans = Callable[[str], List[Span]]  # what must go of a text
+Change = Tuple[int, int, str]
+
+
+class Sheet(NamedTuple):
+    """Something written, the texts in it, and how it becomes bytes again."""
+
+    written: str
+    texts: Sequence[JsonText]
+    rebuilt: Callable[[str], bytes]
+
+
+# --- scrubbing ---
+
+
+class Looks:
+    """Looks at texts, each for itself: most of a stream's come again and again."""
+
+    def __init__(self, spans_of: Spans) -> None:
+        self.spans_of = spans_of
+        self.found: Dict[Tuple[str, str], List[Span]] = {}
+
+    def alone(self, one: JsonText) -> List[Span]:
+        """What must go of a text for itself."""
+        known = self.found.get((one.name, one.text))
+        if known is None:
+            known = self.found[one.name, one.text] = self.look(one)
+        return known
+
+    def look(self, one: JsonText) -> List[Span]:
+        """The same, found out."""
+        if one.text == SCRUBBED:
+            return []
+        if one.name and is_secret_member(one.name, one.text):
+            return [(0, len(one.text))]
+        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
+def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
+    """What is written, without what must go."""
+    looks = Looks(spans_of)
+    changes: List[List[Change]] = [[] for _ in sheets]
+    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
+    for number, sheet in enumerate(sheets):
+        for one in sheet.texts:
+            channels.setdefault(one.path, []).append((number, one))
+    for piece in channels.pop(None, []):
+        scrub_channel([piece], sheets, looks, changes)
+    for pieces in channels.values():
+        scrub_channel(pieces, sheets, looks, changes)
+    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
+
+
+def scrub_channel(
+    pieces: Sequence[Tuple[int, JsonText]],
+    sheets: Sequence[Sheet],
+    looks: Looks,
+    changes: List[List[Change]],
+) -> None:
+    """Take what must go out of the pieces of one text."""
+    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
+    if len(pieces) > 1:
+        joined_parts([one for _, one in pieces], looks.spans_of, parts)
+    if not any(parts):
+        return
+    for (number, one), found in zip(pieces, parts):
+        last = 0
+        for start, end, instead in sorted(found):
+            if start < last:  # it goes with the one before
+                start, instead = last, ""
+            if end > start:
+                changes[number].append(change(sheets[number].written, one, (start, end), instead))
+                last = end
+
+
+def joined_parts(
+    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
+) -> None:
+    """Add the parts of what must go of all pieces together: the first has a mark instead."""
+    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
+    number = 0
+    for begin, end in spans_of("".join(one.text for one in pieces)):
+        while starts[number + 1] <= begin:
+            number += 1
+        found, at = [], number
+        while at < len(pieces) and starts[at] < end:
+            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
+            found.append((at, part))
+            at += 1
+        # Keys that follow each other, as in a list, look like one.
+        if all(is_gone(part, parts[at]) for at, part in found):
+            continue
+        instead = SCRUBBED
+        for at, part in found:
+            if part[0] < part[1]:
+                parts[at].append((*part, instead))
+                instead = ""
+
+
+def is_gone(part: Span, parts: Sequence[Change]) -> bool:
+    """Whether a part of a text goes anyway."""
+    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
+
+
+def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
+    """What stands instead of a piece of a text."""
+    start, end = span
+    piece = written[one.start : one.end]
+    if "\\" in piece and not one.is_plain:
+        units = letter_places(piece)
+        start, end = units[start], units[end]
+    return one.start + start, one.start + end, instead
+
+
+def changed(written: str, changes: Sequence[Change]) -> str:
+    """What is written, with something else in places that do not overlap."""
+    if not changes:
+        return written
+    pieces, at = [], 0
+    for start, end, instead in sorted(changes):
+        pieces += [written[at:start], instead]
+        at = end
+    return "".join([*pieces, written[at:]])
+
+
+# --- reading ---
+
+LINE = re.compile(r"[^\r\n]+")
+
+
+def text_coding(data: bytes) -> str:
+    """How bytes are read, so that they can be written again."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
+def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
+    """A JSON value, or a text that is none."""
+    coding = text_coding(data)
+    written = data.decode(coding)
+    texts = shapes.texts(written)
+    if texts is None:
+        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
+    return Sheet(written, texts, lambda text: text.encode(coding))
+
+
+def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A frame of an event stream; what is not in its data stands for itself."""
+    coding = text_coding(frame)
+    written = frame.decode(coding)
+    data: List["re.Match[str]"] = []
+    others: List["re.Match[str]"] = []
+    for line in LINE.finditer(written):
+        which = data if line.group().startswith("data:") else others
+        which.append(line)
+    if len(data) == 1:  # as nearly always
+        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
+    else:
+        # The data alone, each character where it was.
+        texts = shapes.texts(LINE.sub(data_alone, written))
+    if texts is None:
+        spans = [span_of_data(line) for line in data]
+        texts = [
+            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
+            for start, end in spans
+        ]
+    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
+    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
+
+
+def data_alone(line: "re.Match[str]") -> str:
+    """The data of a line, with spaces for all else."""
+    text = line.group()
+    if not text.startswith("data:"):
+        return " " * len(text)
+    return " " * 5 + text[5:]
+
+
+def span_of_data(line: "re.Match[str]") -> Span:
+    """Where the data of a line is."""
+    start = line.start() + 5
+    if line.group()[5:6] == " ":
+        start += 1
+    return start, line.end()
+
+
+def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A frame of a JSON array: an element, with what is between it and others."""
+    sheet = json_sheet(frame, shapes)
+    opening = re.match(r"\s*[\[,]", sheet.written)
+    start = opening.end() if opening else 0
+    bare = " " * start + sheet.written[start:]
+    for text in (bare, ended_early(bare)):
+        texts = shapes.texts(text)
+        if texts is not None:
+            return sheet._replace(texts=texts)
+    return sheet
+
+
+def ended_early(text: str) -> str:
+    """A text without the bracket at its end."""
+    kept = text.rstrip()
+    return kept[:-1] if kept.endswith("]") else text
+
+
+def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
+    try:
+        ((_, payload),) = EventStream.split(frame)
+    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
+        # A piece of none: what it says can't be changed without breaking it.
+        return Sheet("", (), lambda text: frame)
+    (length,) = struct.unpack_from(">I", frame, 4)
+    headers = frame[12 : 12 + length]
+    outer = json_sheet(payload, shapes)
+    inner = next((one for one in outer.texts if one.name == "bytes"), None)
+    held = decoded_payload(inner)
+    if inner is None or held is None:
+        return outer._replace(
+            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
+        )
+    sheet, place = json_sheet(held, shapes), inner
+
+    def rebuilt(text: str) -> bytes:
+        """The message with another payload in its payload."""
+        packed = base64.b64encode(sheet.rebuilt(text)).decode()
+        whole = outer.written[: place.start] + packed + outer.written[place.end :]
+        return EventStream.message(headers, outer.rebuilt(whole))
+
+    return sheet._replace(rebuilt=rebuilt)
+
+
+def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
+    """The JSON that is encoded in a text; None if there is none."""
+    if one is None:
+        return None
+    try:
+        data = base64.b64decode(one.text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if data[:1] in (b"{", b"[") else None
+
+
+SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
+    SSE.title: event_sheet,
+    JsonArray.title: element_sheet,
+    EventStream.title: message_sheet,
+}
+
+
+# === recording/scrubbing =====================================================
+# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
+
+
+# --- heads ---
+
+# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
+# it took, which version it is, and AWS's and Azure's kinds of errors.
+KEPT_HEADER = re.compile(
+    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
+    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
+    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
+    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
+    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
+    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
+)
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers of an answer that are kept for the client of a replay, but for its type."""
+    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+# --- a client's own credentials ---
+
+# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
+OWNER_HEADER = re.compile(
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
+)
+SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
+QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
+PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, and whose they are, longest first."""
+    found: List[str] = []
+    for name, value in request.headers.items():
+        if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
+            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
+        elif SECRET.fullmatch(name):
+            found += header_secrets(value)
+        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
+            found.append(value.strip())
+    for name, value in request.query.items():
+        if is_secret_parameter(name):
+            found += [
+                value,
+                value.partition("/")[0],
+            ]  # of X-Amz-Credential the key before its scope
+    found += PROJECT_IN_PATH.findall(request.path)
+    found += sent_secrets(request)
+    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
+
+
+def header_secrets(value: str) -> List[str]:
+    """The credentials in the value of a header."""
+    scheme, space, rest = value.strip().partition(" ")
+    scheme = scheme.lower()
+    if not space or scheme not in SCHEMES:
+        return [value.strip()]
+    rest = rest.strip()
+    if scheme == "aws4-hmac-sha256":
+        parts = SIGNED_PART.findall(rest)
+        return [*parts, *(part.partition("/")[0] for part in parts)]
+    if scheme == "digest":
+        return QUOTED_PART.findall(rest)
+    if scheme != "basic":
+        return [rest]
+    try:
+        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return [rest]
+    user, _, password = pair.partition(":")
+    return [rest, pair, user, password]
+
+
+def sent_secrets(request: Request) -> Iterator[str]:
+    """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
+    if "urlencoded" in request.headers.get("content-type", ""):
+        pairs = parse_qsl(request.body.decode("latin-1"))
+        yield from (value for name, value in pairs if names_credential(name))
+        return
+    try:
+        yield from members_called_so(request.json, "")
+    except (ValueError, RecursionError):
+        return
+
+
+def members_called_so(value: Any, name: str) -> Iterator[str]:
+    """The texts in a JSON value whose members' names say that they are credentials."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from members_called_so(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from members_called_so(inner, name)
+    elif isinstance(value, str) and name and names_credential(name):
+        yield from header_secrets(value)
+
+
+LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
+PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
+
+
+def is_telling(secret: str) -> bool:
+    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
+    `ollama`, nor a number."""
+    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
+
+
+def written_forms(secret: str) -> Iterator[str]:
+    """How a credential may be written."""
+    yield secret
+    yield quote(secret, safe="", errors="replace")
+    yield quote(secret, errors="replace")
+    yield quote_plus(secret, errors="replace")
+    for is_ascii in (True, False):
+        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+        yield written
+        yield written.replace("/", "\\/")
+
+
+# --- scrubbing ---
+
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
+TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
+
+
+class Scrubber:
+    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
+    they are repeated."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self.own = tuple(own)
+        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
+        self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
+
+    def spans(self, text: str) -> List[Span]:
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
+        known = self.own_spans(text)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
+        return all_spans(text, known)
+
+    def own_spans(self, text: str) -> List[Span]:
+        """Where a text repeats one of the credentials of the request, in no order."""
+        return [span for form in self.forms if form in text for span in found_places(text, form)]
+
+    def text(self, text: str) -> str:
+        """A text without keys; once more it stays as it is."""
+        return replaced(text, self.spans(text))
+
+    def value(self, value: Json, name: str = "") -> Json:
+        """A JSON value, the texts in it without keys."""
+        if isinstance(value, str):
+            if value and name and is_secret_member(name, value):
+                return SCRUBBED
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one, name) for one in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(one, key) for key, one in value.items()}
+        return value
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """A whole body of a media type, its exact bytes but for what is scrubbed."""
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
+                return self.binary(data)
+        if content_type.lower().startswith(("image/", "audio/", "video/")):
+            return self.binary(data)
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
+
+    def binary(self, data: bytes) -> bytes:
+        """Bytes that are no text, without the credentials themselves."""
+        for form in self.forms:
+            if len(form) >= LONG_SECRET:
+                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
+        return data
+
+    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
+        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
+        over several of them."""
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
+
+    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
+        """Sheets as bytes, each as before where nothing in it is scrubbed."""
+        found = scrubbed_sheets(sheets, self.spans)
+        return [
+            data if text == sheet.written else sheet.rebuilt(text)
+            for sheet, text, data in zip(sheets, found, before)
+        ]
+
+    def matcher(self, text: str) -> Json:
+        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
+        for whatever stands in their places."""
+        spans = self.spans(text)
+        if not spans:
+            return text
+        return {"regex": pattern_around(text, spans)}
+
+
+def found_places(text: str, form: str) -> Iterator[Span]:
+    """Where a credential stands in a text; a short one as a word of its own."""
+    start = text.find(form)
+    while start >= 0:
+        end = start + len(form)
+        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
+        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
+            yield start, end
+        start = text.find(form, end)
+
+
+# --- matching what was scrubbed ---
+
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
+LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
+SHOWN_LITERAL = 1000  # characters at both ends of such a one
+
+
+def pattern_around(text: str, spans: Sequence[Span]) -> str:
+    """A regular expression for a text, whatever stands in these places: it takes linear time."""
+    pieces, at = [r"\A"], 0
+    for start, end in spans:
+        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
+        at = end
+    return "".join([*pieces, literal(text[at:]), r"\Z"])
+
+
+def escaped_text(text: str) -> str:
+    """A regular expression for a text, and no more escaped in it than must be."""
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
+def literal(text: str) -> str:
+    """A regular expression for a text; of a very long one only its ends are compared."""
+    if len(text) <= LONGEST_LITERAL:
+        return escaped_text(text)
+    between = len(text) - 2 * SHOWN_LITERAL
+    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
+
+
+def gap_pattern(secret: str, after: str) -> str:
+    """A regular expression for what stood somewhere, and for what stands there now."""
+    # It may not run over what follows, or there would be many ways to match a text.
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
+        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
+    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
+
+
+# === retold ==================================================================
+# Retold: an answer as people read it, made of what is kept of its bytes.  Pure.
+
+
+ANY_CHUNK = 1 << 60  # bytes that a chunk may say it has
+ELEMENT = re.compile(r"<(\w+)>([^<]+)<")  # of XML, as AWS's Query protocol answers
+
+Masking = Callable[[str], str]
+
+
+class Unchunked(ChunkedBody):
+    """A body in chunks, which may turn out to be none."""
+
+    def __init__(self) -> None:
+        self.begun = 0  # where in `rest` the head of a chunk begins
+        super().__init__(ANY_CHUNK)
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        self.begun = self.at
+        return super().size()
+
+    def taken(self, data: bytes) -> Tuple[bytes, bool]:
+        """What is in some more bytes, and whether they are in chunks; from where they are not, as
+        they are."""
+        try:
+            self.feed(data)
+        except Refused:
+            start = self.begun if self.state == self.size else self.at
+            return bytes(self.pieces) + self.rest[start:], False
+        found = bytes(self.pieces)
+        self.pieces.clear()
+        return found, True
+
+
+class Undone:
+    """A body as it was before its chunks and its coding, as far as they can be undone: a fault may
+    have broken them.  Of what is longer than the journal keeps it is the beginning."""
+
+    def __init__(self, headers: Headers) -> None:
+        named = {name.lower(): value.lower() for name, value in headers}
+        self.chunks: Optional[Unchunked] = None
+        if named.get("transfer-encoding") == "chunked":
+            self.chunks = Unchunked()
+        self.is_packed = named.get("content-encoding") in ("gzip", "x-gzip")
+        self.unpacker = zlib.decompressobj(GZIP)
+        self.plain = bytearray()
+        self.is_cut = False
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        if self.chunks:
+            data, is_chunked = self.chunks.taken(data)
+            if not is_chunked:
+                self.chunks = None
+        while data and self.is_packed and not self.is_cut:
+            data = self.unpacked(data)
+        self.plain += data
+        if len(self.plain) > JOURNAL_BODY:
+            del self.plain[JOURNAL_BODY:]
+            self.is_cut = True
+
+    def unpacked(self, data: bytes) -> bytes:
+        """Take bytes in gzip; those that are left behind its end, or are none."""
+        try:
+            self.plain += self.unpacker.decompress(data, JOURNAL_BODY + 1 - len(self.plain))
+        except zlib.error:
+            self.is_packed = False
+            return data
+        if len(self.plain) > JOURNAL_BODY:
+            self.is_cut = True
+        if not self.unpacker.eof:
+            return b""
+        data, self.unpacker = self.unpacker.unused_data, zlib.decompressobj(GZIP)
+        return data
+
+
+def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
+    """What is shown of the answer to a request, as far as it was sent; None as long as there is
+    none."""
+    sent, asked = entry.sent, entry.asked
+    head, body = sent.kept.written(entry.moment, entry.number)
+    out = max(0, sent.bytes)
+    body = body[:out]
+    if not (sent.has_begun or body):
+        return None
+    headers = headers_in(head)
+    undone = Undone(headers)
+    moments = fed(undone, body, moments_of(entry, len(head)))
+    plain = bytes(undone.plain)
+    is_cut = undone.is_cut or out > len(body)
+    mask = masking_of(entry.asked)
+    told: Dict[str, Json] = {
+        "status": entry.status,
+        "headers": [[name, masked(name, mask(value))] for name, value in headers],
+    }
+    kind = stream_kind_of(asked, headers, plain)
+    if kind:
+        events = TEXT_CUTS[kind](plain)
+        told["events"] = [mask(told_event(kind, event)) for event in events]
+        told["event_times"] = event_times(entry, events, moments)
+    else:
+        told["body"] = told_body(asked, plain, is_cut, mask)
+    told["truncated"] = is_cut
+    return told
+
+
+def headers_in(head: bytes) -> Headers:
+    """Names and values of the headers in a head."""
+    pairs = [line.partition(":") for line in header_lines(head)[1:] if line]
+    return tuple((name, value.strip(" \t")) for name, _, value in pairs)
+
+
+def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
+    """The title of the framing in which an answer is a stream; empty for a whole one."""
+    content_type = content_type_in(headers).partition(";")[0].strip().lower()
+    kind = STREAM_TYPES.get(content_type, "")
+    if kind or asked.events_total == 0 or not (asked.call and asked.call.stream):
+        return kind
+    # Google's arrays have the type of a whole body (wire formats, 7).
+    is_array = framing_of(plain) == JsonArray.title
+    return JsonArray.title if is_array else ""
+
+
+# --- when ---
+
+
+def moments_of(entry: Entry, head: int) -> List[Moment]:
+    """How many bytes of the body were out when, in seconds since the request came."""
+    kept = entry.sent.kept
+    return [(out - head, max(0.0, at - kept.since)) for out, at in list(kept.moments)]
+
+
+def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
+    """Have a body undone, and tell how much of it, undone, was out when."""
+    start, found = 0, []
+    for end, at in moments:
+        if end > start:
+            undone.feed(body[start:end])
+            start = end
+        found.append((len(undone.plain), at))
+    undone.feed(body[start:])
+    return found
+
+
+def event_times(
+    entry: Entry, events: Sequence[bytes], moments: Sequence[Moment]
+) -> List[Optional[float]]:
+    """When each event was out, in seconds since the request came, as far as that is known."""
+    ends = [out for out, _ in moments]
+    end, found = 0, []
+    for event in events:
+        end += len(event)
+        place = bisect_left(ends, end)
+        at = entry.duration
+        if place < len(moments):
+            at = round(moments[place][1], 6)
+        found.append(at)
+    return found
+
+
+# --- what ---
+
+
+def told_event(kind: str, event: bytes) -> str:
+    """One event as text; AWS's as its headers and its payload."""
+    if kind != EventStream.title:
+        return event.decode("utf-8", "replace")
+    try:
+        ((headers, payload),) = EventStream.split(event)
+    except (ValueError, IndexError, struct.error):
+        return f"({len(event)} bytes of a message that is broken, or not whole)"
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = payload.decode("utf-8", "replace")
+    return "\n".join([*lines, "", text, *inner_event(text)])
+
+
+def inner_event(text: str) -> List[str]:
+    """What is in the bytes of a payload, as InvokeModel has them (wire formats, 10)."""
+    try:
+        return [base64.b64decode(parse_json(utf8(text))["bytes"]).decode()]
+    except (ValueError, TypeError, LookupError):
+        return []
+
+
+def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
+    """A body as JSON, as text or, if it is neither, in base64; null for none."""
+    if not plain:
+        return None
+    hides = asked.wire is not None and asked.wire.hides_body
+    try:
+        # What is cut off may end in the middle of a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
+    except ValueError:
+        return HIDDEN if hides else {"base64": base64.b64encode(plain).decode()}
+    text = mask(text)
+    try:
+        value = parse_json(utf8(text))
+    except ValueError:
+        return told_credentials(text) if hides else text
+    return kept_fields(value) if hides else value
+
+
+def told_credentials(text: str) -> str:
+    """What is told of an answer full of credentials that is no JSON: the elements of XML, with
+    those masked."""
+    if not text.lstrip().startswith("<"):
+        return HIDDEN
+    return ELEMENT.sub(masked_element, text)
+
+
+def masked_element(match: "re.Match[str]") -> str:
+    """An element of XML as it may be shown."""
+    name, text = match.groups()
+    return f"<{name}>{masked(name, text)}<"
+
+
+def masking_of(asked: Asked) -> Masking:
+    """What masks the credentials of a request in its answer; and in what came from elsewhere all
+    that looks like one."""
+    own: List[str] = []
+    for name, value in asked.head.headers.items():
+        if SECRET.fullmatch(name):
+            own += header_secrets(value)
+    own += [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
+    scrubber = Scrubber(own)
+
+    def mask(text: str) -> str:
+        """A text without them."""
+        try:
+            if asked.forwarded:
+                return scrubber.text(text)
+            return replaced(text, merged_spans(scrubber.own_spans(text)))
+        except TooManySigns:
+            return HIDDEN
+
+    return mask
+
+
+# === suggestion ==============================================================
+# A suggestion: the mock that somebody would write to have a request answered.  Pure.
+
+
+LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
+LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
+LEAST_PIECE = 20  # of one that is rather taken than what follows it
+LOOKED_THROUGH = 20_000  # characters of a long text
+# What parts the lines of a text, and what does not read well in a file: controls, half characters.
+PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+TEXT_OF: Dict[str, str] = {"token": "a-token-of-the-mock", "metadata": "a-token-of-the-mock"}
+USUAL_TEXT = "Hello from the mock."
+
+
+def suggestion_for(asked: Asked) -> Optional[Dict[str, Json]]:
+    """A mock that would have answered a request; None for one that no mock can answer: it could not
+    be read, or was refused before mocks were asked."""
+    call, wire = asked.call, asked.wire
+    if call is None or wire is None:
+        return None
+    more: Dict[str, Json] = {}
+    # What --strict has refused is refused to every mock that does not say otherwise.
+    if asked.is_invalid and not asked.mock:
+        more["strict"] = False
+    for response in responses_to(wire, call):
+        for match in matches_of(wire, call):
+            spec = {"match": match, "response": response, **more}
+            if would_answer(spec, wire, call):
+                return spec
+    return None
+
+
+def would_answer(spec: Dict[str, Json], wire: WireFormat, call: Call) -> bool:
+    """Whether a mock could be added, and would answer a call."""
+    try:
+        mock = parse_mock(MockNode.whole(spec, "suggestion", nothing_stored))
+    except BadMock:
+        return False
+    return bool(mock.matches(call)) and not mock.answer(0).lacks(wire, call)
+
+
+def nothing_stored(name: str) -> bytes:
+    """What a suggestion says stands in no file."""
+    raise FileNotFoundError(name)
+
+
+# --- responses ---
+
+
+def responses_to(wire: WireFormat, call: Call) -> Iterator[Json]:
+    """What may be said to a call, best first."""
+    if Embedding in wire.speaks:
+        yield {"embedding": [0.1, 0.2, 0.3]}
+    if Scores in wire.speaks:
+        yield {"scores": [0.9, 0.5, 0.1][: max(1, len(call.inputs))]}
+    if Text in wire.speaks and wire.operation != OTHER:
+        yield {"text": TEXT_OF.get(wire.operation, USUAL_TEXT)}
+    yield {"body": {"message": USUAL_TEXT}}
+    yield {"raw": USUAL_TEXT}
+
+
+# --- matches ---
+
+
+def matches_of(wire: WireFormat, call: Call) -> Iterator[Dict[str, Json]]:
+    """What may be asked of a call, best first."""
+    by_path: Dict[str, Json] = {"method": call.method, "path": call.path}
+    if wire.operation == OTHER:
+        yield {**by_path, **query_of(call)}
+        yield by_path
+        return
+    said = last_said(call)
+    if said:
+        yield {**place_of(call), **said}
+    if call.operation != "generate":
+        yield {"operation": call.operation, "path": call.path}
+    yield {**place_of(call), "api": call.api}
+    yield by_path
+
+
+def place_of(call: Call) -> Dict[str, Json]:
+    """Which operation and which model are asked."""
+    found: Dict[str, Json] = {}
+    if call.operation != "generate":
+        found["operation"] = call.operation
+    if call.model and len(call.model) <= LONGEST_TEXT:
+        found["model"] = call.model
+    return found
+
+
+def last_said(call: Call) -> Dict[str, Json]:
+    """What is said last: by a tool, else by the user, else by whoever wrote the system's text."""
+    found = {"user": telling(call.user)}
+    if call.tool_result is not None:
+        found["tool_result"] = telling(call.tool_result)
+    if not any(found.values()):
+        found["system"] = telling(call.system)
+    return {key: matcher for key, matcher in found.items() if matcher}
+
+
+def query_of(call: Call) -> Dict[str, Json]:
+    """The query, as far as somebody would look at it."""
+    query = {
+        name: telling(value)
+        for name, value in call.query.items()
+        if name not in UNASKED_QUERY and not is_secret_parameter(name)
+    }
+    told = {name: matcher for name, matcher in query.items() if matcher}
+    return {"query": told} if told else {}
+
+
+def telling(text: str) -> Json:
+    """A matcher for a text: the whole of a short one, a telling piece of a long one; None if there
+    is nothing to be read in it."""
+    if not text.strip():
+        return None
+    if len(text) <= LONGEST_TEXT and not PARTED.search(text):
+        return text
+    pieces = [piece.strip() for piece in PARTED.split(text[:LOOKED_THROUGH])]
+    long = [piece for piece in pieces if len(piece) >= LEAST_PIECE]
+    piece = long[0] if long else max(pieces, key=len)
+    if len(piece) > LONGEST_PIECE:
+        cut = piece[:LONGEST_PIECE]
+        piece = cut.rpartition(" ")[0] or cut  # no half a word
+    return {"contains": piece} if piece else None
+
+
 # === operations ==============================================================
 # What can be done with a session: its mocks, its journal, its gates.
 
@@ -37762,6 +39140,44 @@ class Operations:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
 
+    def request(self, number: str) -> Dict[str, Json]:
+        """A request with its answer, as far as that was sent, and a mock that would have matched
+        it; Unavailable if the journal has none with this id."""
+        entry = self.known(number)
+        shown = entry.json()
+        return {**shown, "answer": answer_json(entry), "suggestion": suggestion_for(entry.asked)}
+
+    def known(self, number: str) -> Entry:
+        """The request with this id, whatever its session; Unavailable if there is none."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        return entry
+
+    def sessions_json(self) -> List[Json]:
+        """What there is of this session, or of all of them for `*` and the nameless one."""
+        names = [self.session]
+        if self.session in ("", EVERY_SESSION):
+            names = sorted({*self.mocks.names(), *self.journal.names()})
+        return [self.session_json(name) for name in names]
+
+    def session_json(self, name: str) -> Dict[str, Json]:
+        """How much there is of a session."""
+        entries = self.journal.entries(name)
+        session = self.mocks.sessions.get(name)
+        return {
+            "name": name or None,
+            "url": f"/@{quote(name, safe='')}" if name else "",
+            "requests": len(entries),
+            "running": sum(entry.ended is None for entry in entries),
+            "unmatched": sum(entry.asked.unmatched for entry in entries),
+            "mocks": len(session.mocks) if session else 0,
+        }
+
     def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
         """How many requests fulfil conditions and ended as asked."""
         return len(self.journal.matching(Wanted(self.session, wanted, ended)))
@@ -37841,13 +39257,7 @@ class Operations:
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out, whatever its session; `number` is its request's id.
         Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
+        entry = self.known(number)
         if not entry.gate:
             reason = 'has no gate; its mock needs "gate": true'
             raise Unavailable(f"request {number} {reason}", "no_gate")
@@ -37909,159 +39319,49 @@ def unused_sentence(mock: Mock, entries: Sequence[Entry]) -> str:
     return told
 
 
-# === control =================================================================
-# The control API: what tests see and steer, as a table that only translates.
+# === control_journal =========================================================
+# What the control API tells of the journal and of sessions.  Only translates.
 
 
-# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
-STATUS = {
-    "unknown_mock": 404,
-    "unknown_request": 404,
-    "unknown_metric": 404,
-    "not_added": 409,
-    "no_gate": 409,
-    "no_single_value": 409,
-}
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
-    ),
-)
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
-METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
-
-Reaction = Union[Response, Answered]
-Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
-
-
-class ControlRoute(NamedTuple):
-    """One thing that can be done: its template below /__mock__, who does it, and what it is.
-
-    What `is_long` goes through all requests or all mocks."""
-
-    template: str
-    action: Action
-    about: str
-    is_long: bool = False
-
-    @property
-    def method(self) -> str:
-        """GET and the like."""
-        return self.template.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        """The path below /__mock__, with placeholders."""
-        return self.template.partition(" ")[2]
-
-
 YES_AND_NO = ("0", "1", "false", "true")  # of a query
 
 
-class Control:
-    """The control API under /__mock__/ (README, "Control API")."""
+class JournalControl:
+    """The routes of the journal."""
 
-    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+    def __init__(self, mocks: Mocks, journal: Journal) -> None:
         self.mocks = mocks
         self.journal = journal
-        self.settings = settings
-
-    def answering(self, request: Request) -> Work[Answered]:
-        """Work that gives the response to a control request; a refusal says what is wrong."""
-        try:
-            admit(request, self.settings)
-            route, params = control_route(request)
-            if route.is_long:
-                yield ASIDE
-            answer = route.action(self, ControlRequest(request, params))
-            if isinstance(answer, Generator):
-                answer = yield from answer
-        except Refused as refused:
-            return control_refusal(refused)
-        except Unavailable as error:
-            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
-        except BadValue as error:
-            return control_refusal(Refused(400, str(error), code="bad_value"))
-        except BadMock as error:
-            return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, Response):
-            return Answered(answer, control=True)
-        return answer
 
     def operations(self, asked: ControlRequest) -> Operations:
         """What can be done with the session that is meant."""
         return Operations(self.mocks, self.journal, asked.session)
 
-    # --- what there is ---
-
-    def page(self, asked: ControlRequest) -> Response:
-        """The inspector."""
-        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
-
-    def health(self, asked: ControlRequest) -> Response:
-        """Version, uptime, mocks, problems."""
-        return control_response(
-            200,
-            {
-                # The mocks that were there before go on answering.
-                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
-                "version": __version__,
-                "uptime": round(self.journal.uptime(), 3),
-                "mocks": len(self.mocks.session(asked.request.session).in_order()),
-                "load_errors": self.mocks.files.problems,
-            },
-        )
-
-    def metrics(self, asked: ControlRequest) -> Response:
-        """Counts in Prometheus' text format, version 0.0.4."""
-        sessions = "Sessions, the nameless one among them."
-        families = (
-            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
-            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
-            *self.journal.families(),
-            gauge("sessions", sessions, len(self.mocks.sessions)),
-            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
-        )
-        text = "".join(family.text() for family in families)
-        return Response(200, METRICS_HEADERS, utf8(text))
-
-    def wire_plans(self, asked: ControlRequest) -> Response:
-        """The named plans with what they change."""
-        usual = Plan()
-        found = {}
-        for name, plan in WIRE_PLANS.items():
-            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
-            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
-        return control_response(200, found)
-
-    def rules(self, asked: ControlRequest) -> Response:
-        """What each provider refuses, or one alone."""
-        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
-        if not wanted.is_absent:
-            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
-            found = [rule for rule in found if rule["provider"] == name]
-        return control_response(200, {"rules": found})
-
-    # --- the journal ---
-
     def requests(self, asked: ControlRequest) -> Response:
         """The journal."""
-        query = asked.query("unmatched", "limit", "mock", "session")
+        query = asked.query("unmatched", "running", "limit", "mock", "session")
         entries = self.operations(asked).entries()
-        # A query is text.
-        asked_for = query.get("unmatched").text("").lower() or "0"
-        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
+        if is_yes(query.get("unmatched")):
             entries = [entry for entry in entries if entry.asked.unmatched]
+        if is_yes(query.get("running")):
+            entries = [entry for entry in entries if entry.ended is None]
         mock = query.get("mock")
         if not mock.is_absent:
             entries = [entry for entry in entries if entry.asked.mock == mock.value]
         limit = query.get("limit").whole(0, len(entries))
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
+
+    def request(self, asked: ControlRequest) -> Response:
+        """One request, with its answer."""
+        asked.query("session")
+        return control_response(200, self.operations(asked).request(asked.params["id"]))
+
+    def known_sessions(self, asked: ControlRequest) -> Response:
+        """The sessions, or one alone."""
+        asked.query("session")
+        return control_response(200, {"sessions": self.operations(asked).sessions_json()})
 
     def forget(self, asked: ControlRequest) -> Response:
         """Empty the journal."""
@@ -38115,6 +39415,219 @@ class Control:
         response = Response(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
+
+def is_yes(asked: Given) -> bool:
+    """Whether a parameter of a query says yes; one that is not there, or empty, says no."""
+    word = asked.text("").lower() or "0"  # a query is text
+    return asked.replaced(word).choice(YES_AND_NO) in ("1", "true")
+
+
+def shown_entries(entries: List[Entry]) -> List[Json]:
+    """Entries as JSON."""
+    return [entry.json() for entry in entries]
+
+
+# === inspector ===============================================================
+# The inspector: a page that shows the journal as it grows.
+
+
+INSPECTOR = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
+body{color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
+tr.miss td{background:#fff3f0}
+pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
+summary{cursor:pointer}
+@media(prefers-color-scheme:dark){
+body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
+}
+</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
+<table><thead><tr>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
+<th>credential</th><th>ended</th>
+</tr></thead>
+<tbody id="rows"></tbody></table>
+<script>
+const rows = document.getElementById("rows"), state = document.getElementById("state");
+function cell(row, text) {
+  const td = row.insertCell();
+  td.textContent = text ?? "";
+  return td;
+}
+function show(entry) {
+  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
+  row.id = "r" + entry.id;
+  row.replaceChildren();
+  row.className = entry.unmatched ? "miss" : "";
+  cell(row, entry.id);
+  const what = cell(row, ""), more = document.createElement("details");
+  const head = document.createElement("summary"), pre = document.createElement("pre");
+  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
+  pre.textContent = JSON.stringify(entry, null, 2);
+  more.append(head, pre);
+  what.append(more);
+  cell(row, entry.model);
+  cell(row, entry.status);
+  const { status, recorded, reason } = entry.forwarded ?? {};
+  const kept = recorded ? " (recorded as " + recorded + ")" : "";
+  // Without a status the note is the reason.
+  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
+  cell(row, (entry.mock ?? entry.note) + kept + lost);
+  const broken = cell(row, "");
+  for (const one of entry.violations) {
+    const line = document.createElement("div");
+    line.textContent = one.rule + (one.place ? " at " + one.place : "");
+    if (one.default === "jrn") line.textContent += " (noted)";
+    line.title = one.message;
+    broken.append(line);
+  }
+  cell(row, entry.auth);
+  cell(row, entry.ended ?? "…");
+  while (rows.rows.length > 500) rows.deleteRow(-1);
+}
+fetch("requests?session=*")
+  .then(answer => answer.json())
+  .then(found => found.requests.forEach(show));
+const live = new EventSource("requests/live?session=*");
+live.onopen = () => state.textContent = "live";
+live.onerror = () => state.textContent = "disconnected";
+for (const name of ["request", "ended"])
+  live.addEventListener(name, event => show(JSON.parse(event.data)));
+</script></body></html>
+"""
+
+
+# === control =================================================================
+# The control API: what tests see and steer, as a table that only translates.
+
+
+# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
+STATUS = {
+    "unknown_mock": 404,
+    "unknown_request": 404,
+    "unknown_metric": 404,
+    "not_added": 409,
+    "no_gate": 409,
+    "no_single_value": 409,
+}
+# What the journal shows of requests is shown on the page: no other origin's script may run there.
+PAGE_HEADERS = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
+    ),
+)
+METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
+
+Reaction = Union[Response, Answered]
+Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
+
+
+class ControlRoute(NamedTuple):
+    """One thing that can be done: its template below /__mock__, who does it, and what it is.
+
+    What `is_long` goes through all requests or all mocks."""
+
+    template: str
+    action: Action
+    about: str
+    is_long: bool = False
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.template.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path below /__mock__, with placeholders."""
+        return self.template.partition(" ")[2]
+
+
+class Control(JournalControl):
+    """The control API under /__mock__/ (README, "Control API")."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+        super().__init__(mocks, journal)
+        self.settings = settings
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a control request; a refusal says what is wrong."""
+        try:
+            admit(request, self.settings)
+            route, params = control_route(request)
+            if route.is_long:
+                yield ASIDE
+            answer = route.action(self, ControlRequest(request, params))
+            if isinstance(answer, Generator):
+                answer = yield from answer
+        except Refused as refused:
+            return control_refusal(refused)
+        except Unavailable as error:
+            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
+        except BadValue as error:
+            return control_refusal(Refused(400, str(error), code="bad_value"))
+        except BadMock as error:
+            return control_refusal(Refused(400, str(error), code="bad_mock"))
+        if isinstance(answer, Response):
+            return Answered(answer, control=True)
+        return answer
+
+    # --- what there is ---
+
+    def page(self, asked: ControlRequest) -> Response:
+        """The inspector."""
+        return Response(200, PAGE_HEADERS, utf8(INSPECTOR))
+
+    def health(self, asked: ControlRequest) -> Response:
+        """Version, uptime, mocks, problems, and which run of the server it is."""
+        return control_response(
+            200,
+            {
+                # The mocks that were there before go on answering.
+                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
+                "version": __version__,
+                "uptime": round(self.journal.uptime(), 3),
+                "mocks": len(self.mocks.session(asked.request.session).in_order()),
+                "load_errors": self.mocks.files.problems,
+                "instance": self.journal.instance,
+            },
+        )
+
+    def metrics(self, asked: ControlRequest) -> Response:
+        """Counts in Prometheus' text format, version 0.0.4."""
+        sessions = "Sessions, the nameless one among them."
+        families = (
+            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
+            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
+            *self.journal.families(),
+            gauge("sessions", sessions, len(self.mocks.sessions)),
+            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
+        )
+        text = "".join(family.text() for family in families)
+        return Response(200, METRICS_HEADERS, utf8(text))
+
+    def wire_plans(self, asked: ControlRequest) -> Response:
+        """The named plans with what they change."""
+        usual = Plan()
+        found = {}
+        for name, plan in WIRE_PLANS.items():
+            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
+            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
+        return control_response(200, found)
+
+    def rules(self, asked: ControlRequest) -> Response:
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
+
     # --- mocks ---
 
     def mocks_loaded(self, asked: ControlRequest) -> Response:
@@ -38158,26 +39671,54 @@ class Control:
 
     ROUTES: Tuple[ControlRoute, ...] = (
         ControlRoute("GET /", page, "the inspector, a live view for people"),
-        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
+        ControlRoute(
+            "GET /health",
+            health,
+            "version, uptime, mocks, problems with mock files, `instance` of the server",
+        ),
         ControlRoute(
             "GET /requests",
-            requests,
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            JournalControl.requests,
+            "the journal, newest last; `?unmatched=1`, `?running=1`, `?limit=N`, `?mock=NAME`",
             is_long=True,
         ),
-        ControlRoute("DELETE /requests", forget, "empty the journal"),
+        ControlRoute("DELETE /requests", JournalControl.forget, "empty the journal"),
         ControlRoute(
-            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+            "POST /requests/count",
+            JournalControl.count,
+            '`{"match", "ended"}` → `{"count"}`',
+            is_long=True,
         ),
         ControlRoute(
             "POST /requests/wait",
-            wait,
+            JournalControl.wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408 with what differed",
             is_long=True,
         ),
-        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
-        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
+        ControlRoute(
+            "POST /requests/{id}/release",
+            JournalControl.release,
+            '`{"events"}`: let gated events out',
+        ),
+        ControlRoute(
+            "GET /requests/live",
+            JournalControl.live,
+            "the journal as an event stream: `request`, `ended`, `reset`",
+        ),
+        # Behind the paths that have a word there.
+        ControlRoute(
+            "GET /requests/{id}",
+            JournalControl.request,
+            "one request, with its `answer` and a `suggestion`",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /sessions",
+            JournalControl.known_sessions,
+            "the sessions, with how many requests and mocks each has",
+            is_long=True,
+        ),
         ControlRoute(
             "GET /mocks",
             mocks_loaded,
@@ -38191,7 +39732,7 @@ class Control:
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
             "POST /verify",
-            verify,
+            JournalControl.verify,
             '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
             "used and the requests that no mock answered",
             is_long=True,
@@ -38222,11 +39763,6 @@ def one_session(asked: ControlRequest, what: str) -> None:
     """Refuse what would go to all sessions, which would mean those, too, that begin later."""
     if asked.session == EVERY_SESSION:
         raise Refused(400, f"{what} one session, not to *", code="bad_session")
-
-
-def shown_entries(entries: List[Entry]) -> List[Json]:
-    """Entries as JSON."""
-    return [entry.json() for entry in entries]
 
 
 @functools.lru_cache(maxsize=None)
@@ -39014,158 +40550,6 @@ class Memory:
         self.used += size
 
 
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
-CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
-
-Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-        self.wanted = BODY_PIECE
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
-        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            # Not all of it: it may be a header, or a body whose length was wrong.
-            text = shown(line.decode("latin-1"), room=18)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    # More digits are above any limit, and of thousands int() makes an error.
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
-
-
 # === recording/incoming ======================================================
 # An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
 
@@ -39603,758 +40987,6 @@ class Capture:
     def content_type(self) -> str:
         """The media type of the answer in lower case, without its parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
-
-
-# === recording/json_spans ====================================================
-# The texts in JSON, each with the place where it stands, so that one can be changed and all else
-# stays as it was written.  Pure.
-
-
-WayTo = Tuple[Any, ...]
-FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
-
-
-class JsonText(NamedTuple):
-    """A text in something that was written: `start` and `end` of what stands for it there, `name`
-    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
-    over several events.  A name has no path; what is `is_plain` has no escapes."""
-
-    start: int
-    end: int
-    text: str
-    name: str = ""
-    path: Optional[WayTo] = None
-    is_plain: bool = False
-
-
-class JsonMembers(List[Tuple[str, Any]]):
-    """The members of a JSON object in order, those that stand twice too."""
-
-
-def short_number(digits: str) -> int:
-    """A whole number, if it can be the place of something."""
-    return int(digits) if len(digits) < 10 else -1
-
-
-MEMBERS_DECODER = json.JSONDecoder(
-    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
-)
-WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
-# What says which of several texts a piece belongs to, beside the names on the way to it.
-APART = frozenset(
-    (
-        *("index", "output_index", "content_index", "summary_index", "item_id"),
-        *("contentBlockIndex", "jsonPath"),
-    )
-)
-
-
-def json_texts(text: str) -> Optional[List[JsonText]]:
-    """The texts in JSON, names among them, in order; None if it is none."""
-    try:
-        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
-        found: List[FoundText] = []
-        collect(value, "", (), found)
-    except (ValueError, RecursionError):
-        return None
-    # Read twice: once for what they say, once for where they are.
-    return [
-        JsonText(match.start(1), match.end(1), *one)
-        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
-    ]
-
-
-def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
-    """Gather the texts in a value, with the names of the members that they are in, and paths."""
-    if isinstance(value, str):
-        found.append((value, name, path))
-    elif isinstance(value, JsonMembers):
-        apart = tuple(
-            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
-        )
-        for key, inner in value:
-            found.append((key, "", None))
-            collect(inner, key, (*path, apart, key), found)
-    elif isinstance(value, list):
-        # Without the place in the list: a stream's pieces are all at the first.
-        for inner in value:
-            collect(inner, name, path, found)
-
-
-UNIT = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
-    re.DOTALL,
-)
-
-
-def letter_places(written: str) -> List[int]:
-    """Where each character of a text begins in what is written for it, and where that ends."""
-    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
-
-
-# === recording/shapes ========================================================
-# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
-# so that what is known of one need not be found out again.  Pure.
-
-
-LONGEST_SHAPE = 8192  # characters; what is longer comes once
-MOST_SHAPES = 500  # that are remembered; others are read like the first of them
-WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-QUOTES = '""'  # where a text was
-
-ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
-
-
-class Layout(NamedTuple):
-    """Which texts and numbers of something written may say that a piece belongs to another text."""
-
-    apart_texts: Sequence[int]
-    apart_numbers: Sequence[int]
-
-
-class Shapes:
-    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
-    out.  `is_harmless` tells whether nothing in a text must go."""
-
-    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
-        self.is_harmless = is_harmless
-        self.names: Dict[str, Sequence[int]] = {}
-        self.layouts: Dict[Tuple[str, ...], Layout] = {}
-        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
-
-    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
-        """The texts in JSON that begins there in something written; None if it is none."""
-        if len(text) > LONGEST_SHAPE:
-            return moved(json_texts(text), offset)
-        # What is between the texts, and they, in turn.
-        pieces = WRITTEN_TEXT.split(text)
-        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
-        # The same shape, the same letters: it is JSON if the other was.
-        bare = WRITTEN_NUMBER.sub("0", between)
-        head = (bare, *[written[at] for at in self.names.get(bare, ())])
-        layout = self.layouts.get(head)
-        values = None
-        if layout:
-            values = self.values.get((head, *apart_in(layout, between, written)))
-        found = None
-        if values is not None:
-            found = texts_at(values, pieces, offset)
-        if found is None:
-            return self.texts_anew(text, bare, between, written, offset)
-        return found
-
-    def texts_anew(
-        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
-    ) -> Optional[List[JsonText]]:
-        """The same of a shape that is not known, which is then."""
-        texts = json_texts(text)
-        if texts is None:
-            return None
-        names = [at for at, one in enumerate(texts) if one.path is None]
-        told = [written[at] for at in names]
-        # A name that is written otherwise, or that must go itself, is rare.
-        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
-            head = (bare, *told)
-            layout = layout_of(bare, names, written)
-            self.names[bare], self.layouts[head] = names, layout
-            self.values[(head, *apart_in(layout, between, written))] = [
-                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
-            ]
-        return moved(texts, offset)
-
-    def is_plain(self, name: str) -> bool:
-        """Whether a name, as it is written, is what it says, and harmless."""
-        return "\\" not in name and self.is_harmless(name)
-
-
-def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
-    """Texts that stand so many characters later."""
-    if not texts or not offset:
-        return texts
-    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
-
-
-def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
-    """The layout of something of which these texts are names."""
-    pieces = bare.split(QUOTES)
-    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
-    apart_texts: List[int] = []
-    apart_numbers: List[int] = []
-    for at in names:
-        if written[at] not in APART:
-            continue
-        if pieces[at + 1].strip() == ":":
-            apart_texts.append(at + 1)
-        else:  # its number is the next one, if it has one
-            apart_numbers.append(numbers[at])
-    return Layout(apart_texts, apart_numbers)
-
-
-def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
-    """What sets pieces of texts apart, as it is written."""
-    found: List[Tuple[str, ...]] = []
-    if layout.apart_texts:
-        found.append(tuple([written[at] for at in layout.apart_texts]))
-    if layout.apart_numbers:
-        numbers = WRITTEN_NUMBER.findall(between)
-        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
-    return found
-
-
-def texts_at(
-    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
-) -> Optional[List[JsonText]]:
-    """The texts of these values; None if one of them is none."""
-    ends = list(itertools.accumulate(map(len, pieces)))
-    found = []
-    for at, name, path in values:
-        text = pieces[2 * at + 1]
-        # Two quotes stand around each.
-        start = ends[2 * at] + 2 * at + 1 + offset
-        end = start + len(text)
-        if "\\" in text:
-            try:
-                text = MEMBERS_DECODER.decode(f'"{text}"')
-            except ValueError:
-                return None
-        found.append(JsonText(start, end, text, name, path))
-    return found
-
-
-# === recording/sheets ========================================================
-# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
-# key is found that is cut over several.  Pure.
-
-
-LEAST_KEY = 6  # characters; in less there is none
-Spans = Callable[[str], List[Span]]  # what must go of a text
-Change = Tuple[int, int, str]
-
-
-class Sheet(NamedTuple):
-    """Something written, the texts in it, and how it becomes bytes again."""
-
-    written: str
-    texts: Sequence[JsonText]
-    rebuilt: Callable[[str], bytes]
-
-
-# --- scrubbing ---
-
-
-class Looks:
-    """Looks at texts, each for itself: most of a stream's come again and again."""
-
-    def __init__(self, spans_of: Spans) -> None:
-        self.spans_of = spans_of
-        self.found: Dict[Tuple[str, str], List[Span]] = {}
-
-    def alone(self, one: JsonText) -> List[Span]:
-        """What must go of a text for itself."""
-        known = self.found.get((one.name, one.text))
-        if known is None:
-            known = self.found[one.name, one.text] = self.look(one)
-        return known
-
-    def look(self, one: JsonText) -> List[Span]:
-        """The same, found out."""
-        if one.text == SCRUBBED:
-            return []
-        if one.name and is_secret_member(one.name, one.text):
-            return [(0, len(one.text))]
-        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
-
-
-def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
-    """What is written, without what must go."""
-    looks = Looks(spans_of)
-    changes: List[List[Change]] = [[] for _ in sheets]
-    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
-    for number, sheet in enumerate(sheets):
-        for one in sheet.texts:
-            channels.setdefault(one.path, []).append((number, one))
-    for piece in channels.pop(None, []):
-        scrub_channel([piece], sheets, looks, changes)
-    for pieces in channels.values():
-        scrub_channel(pieces, sheets, looks, changes)
-    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
-
-
-def scrub_channel(
-    pieces: Sequence[Tuple[int, JsonText]],
-    sheets: Sequence[Sheet],
-    looks: Looks,
-    changes: List[List[Change]],
-) -> None:
-    """Take what must go out of the pieces of one text."""
-    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
-    if len(pieces) > 1:
-        joined_parts([one for _, one in pieces], looks.spans_of, parts)
-    if not any(parts):
-        return
-    for (number, one), found in zip(pieces, parts):
-        last = 0
-        for start, end, instead in sorted(found):
-            if start < last:  # it goes with the one before
-                start, instead = last, ""
-            if end > start:
-                changes[number].append(change(sheets[number].written, one, (start, end), instead))
-                last = end
-
-
-def joined_parts(
-    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
-) -> None:
-    """Add the parts of what must go of all pieces together: the first has a mark instead."""
-    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
-    number = 0
-    for begin, end in spans_of("".join(one.text for one in pieces)):
-        while starts[number + 1] <= begin:
-            number += 1
-        found, at = [], number
-        while at < len(pieces) and starts[at] < end:
-            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
-            found.append((at, part))
-            at += 1
-        # Keys that follow each other, as in a list, look like one.
-        if all(is_gone(part, parts[at]) for at, part in found):
-            continue
-        instead = SCRUBBED
-        for at, part in found:
-            if part[0] < part[1]:
-                parts[at].append((*part, instead))
-                instead = ""
-
-
-def is_gone(part: Span, parts: Sequence[Change]) -> bool:
-    """Whether a part of a text goes anyway."""
-    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
-
-
-def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
-    """What stands instead of a piece of a text."""
-    start, end = span
-    piece = written[one.start : one.end]
-    if "\\" in piece and not one.is_plain:
-        units = letter_places(piece)
-        start, end = units[start], units[end]
-    return one.start + start, one.start + end, instead
-
-
-def changed(written: str, changes: Sequence[Change]) -> str:
-    """What is written, with something else in places that do not overlap."""
-    if not changes:
-        return written
-    pieces, at = [], 0
-    for start, end, instead in sorted(changes):
-        pieces += [written[at:start], instead]
-        at = end
-    return "".join([*pieces, written[at:]])
-
-
-# --- reading ---
-
-LINE = re.compile(r"[^\r\n]+")
-
-
-def text_coding(data: bytes) -> str:
-    """How bytes are read, so that they can be written again."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8"
-
-
-def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
-    """A JSON value, or a text that is none."""
-    coding = text_coding(data)
-    written = data.decode(coding)
-    texts = shapes.texts(written)
-    if texts is None:
-        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
-    return Sheet(written, texts, lambda text: text.encode(coding))
-
-
-def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A frame of an event stream; what is not in its data stands for itself."""
-    coding = text_coding(frame)
-    written = frame.decode(coding)
-    data: List["re.Match[str]"] = []
-    others: List["re.Match[str]"] = []
-    for line in LINE.finditer(written):
-        which = data if line.group().startswith("data:") else others
-        which.append(line)
-    if len(data) == 1:  # as nearly always
-        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
-    else:
-        # The data alone, each character where it was.
-        texts = shapes.texts(LINE.sub(data_alone, written))
-    if texts is None:
-        spans = [span_of_data(line) for line in data]
-        texts = [
-            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
-            for start, end in spans
-        ]
-    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
-    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
-
-
-def data_alone(line: "re.Match[str]") -> str:
-    """The data of a line, with spaces for all else."""
-    text = line.group()
-    if not text.startswith("data:"):
-        return " " * len(text)
-    return " " * 5 + text[5:]
-
-
-def span_of_data(line: "re.Match[str]") -> Span:
-    """Where the data of a line is."""
-    start = line.start() + 5
-    if line.group()[5:6] == " ":
-        start += 1
-    return start, line.end()
-
-
-def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A frame of a JSON array: an element, with what is between it and others."""
-    sheet = json_sheet(frame, shapes)
-    opening = re.match(r"\s*[\[,]", sheet.written)
-    start = opening.end() if opening else 0
-    bare = " " * start + sheet.written[start:]
-    for text in (bare, ended_early(bare)):
-        texts = shapes.texts(text)
-        if texts is not None:
-            return sheet._replace(texts=texts)
-    return sheet
-
-
-def ended_early(text: str) -> str:
-    """A text without the bracket at its end."""
-    kept = text.rstrip()
-    return kept[:-1] if kept.endswith("]") else text
-
-
-def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
-    try:
-        ((_, payload),) = EventStream.split(frame)
-    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
-        # A piece of none: what it says can't be changed without breaking it.
-        return Sheet("", (), lambda text: frame)
-    (length,) = struct.unpack_from(">I", frame, 4)
-    headers = frame[12 : 12 + length]
-    outer = json_sheet(payload, shapes)
-    inner = next((one for one in outer.texts if one.name == "bytes"), None)
-    held = decoded_payload(inner)
-    if inner is None or held is None:
-        return outer._replace(
-            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
-        )
-    sheet, place = json_sheet(held, shapes), inner
-
-    def rebuilt(text: str) -> bytes:
-        """The message with another payload in its payload."""
-        packed = base64.b64encode(sheet.rebuilt(text)).decode()
-        whole = outer.written[: place.start] + packed + outer.written[place.end :]
-        return EventStream.message(headers, outer.rebuilt(whole))
-
-    return sheet._replace(rebuilt=rebuilt)
-
-
-def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
-    """The JSON that is encoded in a text; None if there is none."""
-    if one is None:
-        return None
-    try:
-        data = base64.b64decode(one.text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if data[:1] in (b"{", b"[") else None
-
-
-SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
-    SSE.title: event_sheet,
-    JsonArray.title: element_sheet,
-    EventStream.title: message_sheet,
-}
-
-
-# === recording/scrubbing =====================================================
-# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
-
-
-# --- heads ---
-
-# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
-# it took, which version it is, and AWS's and Azure's kinds of errors.
-KEPT_HEADER = re.compile(
-    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
-    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
-    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
-    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
-    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
-    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
-)
-
-
-def kept_headers(headers: Headers) -> Headers:
-    """The headers of an answer that are kept for the client of a replay, but for its type."""
-    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
-
-
-# --- a client's own credentials ---
-
-# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
-OWNER_HEADER = re.compile(
-    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
-    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
-)
-SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
-QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
-PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
-
-
-def own_secrets(request: Request) -> Tuple[str, ...]:
-    """The credentials that a request brings, and whose they are, longest first."""
-    found: List[str] = []
-    for name, value in request.headers.items():
-        if name in ("cookie", "cookie2"):
-            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
-            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
-        elif SECRET.fullmatch(name):
-            found += header_secrets(value)
-        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
-            found.append(value.strip())
-    for name, value in request.query.items():
-        if is_secret_parameter(name):
-            found += [
-                value,
-                value.partition("/")[0],
-            ]  # of X-Amz-Credential the key before its scope
-    found += PROJECT_IN_PATH.findall(request.path)
-    found += sent_secrets(request)
-    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
-
-
-def header_secrets(value: str) -> List[str]:
-    """The credentials in the value of a header."""
-    scheme, space, rest = value.strip().partition(" ")
-    scheme = scheme.lower()
-    if not space or scheme not in SCHEMES:
-        return [value.strip()]
-    rest = rest.strip()
-    if scheme == "aws4-hmac-sha256":
-        parts = SIGNED_PART.findall(rest)
-        return [*parts, *(part.partition("/")[0] for part in parts)]
-    if scheme == "digest":
-        return QUOTED_PART.findall(rest)
-    if scheme != "basic":
-        return [rest]
-    try:
-        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
-    except (binascii.Error, ValueError):
-        return [rest]
-    user, _, password = pair.partition(":")
-    return [rest, pair, user, password]
-
-
-def sent_secrets(request: Request) -> Iterator[str]:
-    """The credentials in the body of a request, as of a server of tools that is to be called."""
-    if request.form is not None:
-        yield from members_called_so(request.form, "")
-        return
-    if "urlencoded" in request.headers.get("content-type", ""):
-        pairs = parse_qsl(request.body.decode("latin-1"))
-        yield from (value for name, value in pairs if names_credential(name))
-        return
-    try:
-        yield from members_called_so(request.json, "")
-    except (ValueError, RecursionError):
-        return
-
-
-def members_called_so(value: Any, name: str) -> Iterator[str]:
-    """The texts in a JSON value whose members' names say that they are credentials."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from members_called_so(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from members_called_so(inner, name)
-    elif isinstance(value, str) and name and names_credential(name):
-        yield from header_secrets(value)
-
-
-LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
-PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
-
-
-def is_telling(secret: str) -> bool:
-    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
-    `ollama`, nor a number."""
-    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
-
-
-def written_forms(secret: str) -> Iterator[str]:
-    """How a credential may be written."""
-    yield secret
-    yield quote(secret, safe="", errors="replace")
-    yield quote(secret, errors="replace")
-    yield quote_plus(secret, errors="replace")
-    for is_ascii in (True, False):
-        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-        yield written
-        yield written.replace("/", "\\/")
-
-
-# --- scrubbing ---
-
-MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
-
-
-class TooManySigns(Exception):
-    """There is more in an exchange that may be a key than is looked at."""
-
-    def __str__(self) -> str:
-        return f"more than {MOST_SIGNS} places in it may be keys"
-
-
-TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
-
-
-class Scrubber:
-    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
-    they are repeated."""
-
-    def __init__(self, own: Iterable[str] = ()) -> None:
-        self.own = tuple(own)
-        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
-        self.forms = sorted(forms, key=lambda form: (-len(form), form))
-        self.signs = 0  # that were looked at
-
-    def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order; TooManySigns if there was too much to look at."""
-        known: List[Span] = []
-        for form in self.forms:
-            if form in text:
-                known += found_places(text, form)
-        if not known and not may_hold_keys(text):
-            return []
-        self.signs += signs_in(text)
-        if self.signs > MOST_SIGNS:
-            raise TooManySigns
-        return all_spans(text, known)
-
-    def text(self, text: str) -> str:
-        """A text without keys; once more it stays as it is."""
-        return replaced(text, self.spans(text))
-
-    def value(self, value: Json, name: str = "") -> Json:
-        """A JSON value, the texts in it without keys."""
-        if isinstance(value, str):
-            if value and name and is_secret_member(name, value):
-                return SCRUBBED
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(one, name) for one in value]
-        if isinstance(value, dict):
-            return {self.text(key): self.value(one, key) for key, one in value.items()}
-        return value
-
-    def body(self, data: bytes, content_type: str) -> bytes:
-        """A whole body of a media type, its exact bytes but for what is scrubbed."""
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
-                return self.binary(data)
-        if content_type.lower().startswith(("image/", "audio/", "video/")):
-            return self.binary(data)
-        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
-
-    def binary(self, data: bytes) -> bytes:
-        """Bytes that are no text, without the credentials themselves."""
-        for form in self.forms:
-            if len(form) >= LONG_SECRET:
-                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
-        return data
-
-    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
-        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
-        over several of them."""
-        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
-        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
-
-    def shapes(self) -> Shapes:
-        """What reads the texts of an answer."""
-        return Shapes(lambda name: not self.spans(name))
-
-    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
-        """Sheets as bytes, each as before where nothing in it is scrubbed."""
-        found = scrubbed_sheets(sheets, self.spans)
-        return [
-            data if text == sheet.written else sheet.rebuilt(text)
-            for sheet, text, data in zip(sheets, found, before)
-        ]
-
-    def matcher(self, text: str) -> Json:
-        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
-        for whatever stands in their places."""
-        spans = self.spans(text)
-        if not spans:
-            return text
-        return {"regex": pattern_around(text, spans)}
-
-
-def found_places(text: str, form: str) -> Iterator[Span]:
-    """Where a credential stands in a text; a short one as a word of its own."""
-    start = text.find(form)
-    while start >= 0:
-        end = start + len(form)
-        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
-        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
-            yield start, end
-        start = text.find(form, end)
-
-
-# --- matching what was scrubbed ---
-
-SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
-LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
-SHOWN_LITERAL = 1000  # characters at both ends of such a one
-
-
-def pattern_around(text: str, spans: Sequence[Span]) -> str:
-    """A regular expression for a text, whatever stands in these places: it takes linear time."""
-    pieces, at = [r"\A"], 0
-    for start, end in spans:
-        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
-        at = end
-    return "".join([*pieces, literal(text[at:]), r"\Z"])
-
-
-def escaped_text(text: str) -> str:
-    """A regular expression for a text, and no more escaped in it than must be."""
-    return SPECIAL.sub(r"\\\g<0>", text)
-
-
-def literal(text: str) -> str:
-    """A regular expression for a text; of a very long one only its ends are compared."""
-    if len(text) <= LONGEST_LITERAL:
-        return escaped_text(text)
-    between = len(text) - 2 * SHOWN_LITERAL
-    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
-
-
-def gap_pattern(secret: str, after: str) -> str:
-    """A regular expression for what stood somewhere, and for what stands there now."""
-    # It may not run over what follows, or there would be many ways to match a text.
-    if (after and after in secret) or any(letter.isspace() for letter in secret):
-        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    excluded = escaped_text(after.strip()).replace("-", "\\-")
-    taken = f"[^\\s{excluded}]+"
-    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
 
 
 # === recording/wants =========================================================
@@ -42613,11 +43245,12 @@ def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> Response:
-    """What the root says."""
-    return Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": Response(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": Response(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:
@@ -42805,8 +43438,8 @@ class Answerer:
             return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
+        elif request.path in OWN_PATHS and request.method in ("GET", "HEAD"):
+            answered = Answered(OWN_PATHS[request.path])
         else:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
@@ -43806,11 +44439,38 @@ MARKED = DATE_MARK.encode() + BETWEEN + NUMBER_MARK.encode()
 PortAndBytes = Tuple[int, bytes]  # the port, and all bytes of the request
 
 
+class Lent(Kept):
+    """An answer that is kept to be repeated, and shown meanwhile; the journal counts it when it is
+    kept for that no longer."""
+
+    __slots__ = ("before", "after", "is_lent")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self.before = before
+        self.after = after
+        self.size = len(before) + len(after) + PIECE_SIZE
+        self.is_lent = True
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        super().drop()
+        self.before = self.after = b""
+
+    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
+        """Head and body that were written at this moment in answer to the request with this id, as
+        far as they are kept."""
+        date = formatdate(int(moment), usegmt=True).encode()
+        data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        head, end, body = data.partition(b"\r\n\r\n")
+        return (head + end, body) if self.size else (b"", b"")
+
+
 class Repeat:
     """The answer to the very same bytes: what goes before its date, and after its number; and what
     the journal says of it."""
 
-    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive")
+    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive", "kept")
 
     def __init__(
         self, before: bytes, after: bytes, step: Send, asked: Asked, answered: Answered
@@ -43821,6 +44481,7 @@ class Repeat:
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
         self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
+        self.kept = self.sent.kept = Lent(before, after)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -43860,13 +44521,18 @@ class Repeats:
     def __init__(self, room: int = REPEATS_ROOM) -> None:
         self.room = room
         self.seen = CameBefore()
+        # Is told of answers that are not kept any more, but may be shown.
+        self.forgot: Callable[[List[Kept]], None] = lambda kept: None
+        self.known: Dict[PortAndBytes, Repeat] = {}
         self.forget(0)
 
     def forget(self, generation: int) -> None:
         """Start over, with mocks of this generation."""
         self.generation = generation
         self.used = 0
-        self.known: Dict[PortAndBytes, Repeat] = {}
+        known, self.known = self.known, {}
+        if known:
+            self.forgot([repeat.kept for repeat in known.values()])
 
     def find(self, port: int, data: bytes, generation: int) -> Optional[Repeat]:
         """The answer to these bytes."""
@@ -44224,6 +44890,7 @@ class Core:
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
+        self.repeats.forgot = self.journal.take_over
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
@@ -48288,12 +48955,14 @@ class Handler(Intake):
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
-        self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.server.core.journal.add(entry, started)
         self.is_busy = True
         ended = "fault"
+        step = repeat.step(data)
+        self.sent.kept.add(step)
         try:
-            yield from self.send_rest(repeat.step(data), taken)
+            yield from self.send_rest(step, taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -48465,7 +49134,7 @@ class Handler(Intake):
         make = functools.partial(told_and_steps, request, head, answered, exchange)
         takes_long = max(len(request.body), len(answered.response.body)) > LONG
         asked, steps = (yield from self.aside(make)) if takes_long else make()
-        entry = self.noted(number, asked, answered)
+        entry = self.noted(number, asked, answered, started)
         ended = "fault"
         try:
             yield from self.perform(steps)
@@ -48493,7 +49162,7 @@ class Handler(Intake):
         self.sent = Sent()
         number = str(next(self.server.core.numbers))
         asked = asked_of(request, head, given_up.answered)
-        entry = self.noted(number, asked, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered, started)
         if entry:
             self.note_end(entry, str(given_up), started)
 
@@ -48531,7 +49200,9 @@ class Handler(Intake):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+    def noted(
+        self, number: str, asked: Optional[Asked], answered: Answered, started: float
+    ) -> Optional[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal; none of one
         that the journal says nothing of."""
         if not asked:
@@ -48539,16 +49210,17 @@ class Handler(Intake):
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
-        self.server.core.journal.add(entry)
+        self.server.core.journal.add(entry, started)
         return entry
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
-        send, sent = self.connection.send, self.sent
+        send, sent, keep = self.connection.send, self.sent, self.sent.kept.add
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
+                keep(step)
                 try:
                     taken = send(step.data, DONT_WAIT)
                 except BlockingIOError:

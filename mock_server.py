@@ -35455,7 +35455,7 @@ class Option(NamedTuple):
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
 
 
-# In the order of --help and of the README's table.
+# In the order of --help and of the docs' table.
 OPTIONS = (
     Option(
         LISTENING,
@@ -38669,7 +38669,7 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     if kind:
         events = TEXT_CUTS[kind](plain)
         told["events"] = [mask(told_event(kind, event)) for event in events]
-        told["event_times"] = event_times(entry, events, moments)
+        told["event_times"] = times_of_events(entry, events, moments)
     else:
         told["body"] = told_body(asked, plain, is_cut, mask)
     told["truncated"] = is_cut
@@ -38714,7 +38714,7 @@ def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
     return found
 
 
-def event_times(
+def times_of_events(
     entry: Entry, events: Sequence[bytes], moments: Sequence[Moment]
 ) -> List[Optional[float]]:
     """When each event was out, in seconds since the request came, as far as that is known."""
@@ -39549,7 +39549,7 @@ class ControlRoute(NamedTuple):
 
 
 class Control(JournalControl):
-    """The control API under /__mock__/ (README, "Control API")."""
+    """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
         super().__init__(mocks, journal)

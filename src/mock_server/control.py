@@ -75,7 +75,7 @@ class ControlRoute(NamedTuple):
 
 
 class Control(JournalControl):
-    """The control API under /__mock__/ (README, "Control API")."""
+    """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
         super().__init__(mocks, journal)

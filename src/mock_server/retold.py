@@ -122,7 +122,7 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     if kind:
         events = TEXT_CUTS[kind](plain)
         told["events"] = [mask(told_event(kind, event)) for event in events]
-        told["event_times"] = event_times(entry, events, moments)
+        told["event_times"] = times_of_events(entry, events, moments)
     else:
         told["body"] = told_body(asked, plain, is_cut, mask)
     told["truncated"] = is_cut
@@ -167,7 +167,7 @@ def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
     return found
 
 
-def event_times(
+def times_of_events(
     entry: Entry, events: Sequence[bytes], moments: Sequence[Moment]
 ) -> List[Optional[float]]:
     """When each event was out, in seconds since the request came, as far as that is known."""

@@ -38763,7 +38763,8 @@ def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
         # What is cut off may end in the middle of a character.
         text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
     except ValueError:
-        return HIDDEN if hides else {"base64": base64.b64encode(plain).decode()}
+        shown = base64.b64encode(plain).decode()
+        return masked("key", shown) if hides else {"base64": shown}
     text = mask(text)
     try:
         value = parse_json(utf8(text))
@@ -38776,7 +38777,7 @@ def told_credentials(text: str) -> str:
     """What is told of an answer full of credentials that is no JSON: the elements of XML, with
     those masked."""
     if not text.lstrip().startswith("<"):
-        return HIDDEN
+        return masked("key", text)
     return ELEMENT.sub(masked_element, text)
 
 
@@ -39430,7 +39431,7 @@ def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
 LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
 LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
 LEAST_PIECE = 20  # of one that is rather taken than what follows it
-LONGEST_BODY = 2000  # of an answer that is suggested as it was
+LONGEST_EXAMPLE = 2000  # of an answer that is suggested as it was
 LOOKED_THROUGH = 20_000  # characters of a long text
 # What parts the lines of a text, and what does not read well in a file: controls, half characters.
 PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -39484,7 +39485,7 @@ def responses_to(wire: WireFormat, call: Call, answer: Json) -> Iterator[Json]:
     # Where nothing but a body can be said, it is easiest to change the one that there was.
     body = within(answer, "body")
     is_good = within(answer, "status") == 200 and isinstance(body, (dict, list))
-    if is_good and len(compact(body)) <= LONGEST_BODY:
+    if is_good and len(compact(body)) <= LONGEST_EXAMPLE:
         yield {"body": body}
     yield {"body": {"message": USUAL_TEXT}}
     yield {"raw": USUAL_TEXT}

@@ -216,7 +216,8 @@ def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
         # What is cut off may end in the middle of a character.
         text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
     except ValueError:
-        return HIDDEN if hides else {"base64": base64.b64encode(plain).decode()}
+        shown = base64.b64encode(plain).decode()
+        return masked("key", shown) if hides else {"base64": shown}
     text = mask(text)
     try:
         value = parse_json(utf8(text))
@@ -229,7 +230,7 @@ def told_credentials(text: str) -> str:
     """What is told of an answer full of credentials that is no JSON: the elements of XML, with
     those masked."""
     if not text.lstrip().startswith("<"):
-        return HIDDEN
+        return masked("key", text)
     return ELEMENT.sub(masked_element, text)
 
 

@@ -21,7 +21,7 @@ from .values import Call, Embedding, Scores, Text
 LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
 LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
 LEAST_PIECE = 20  # of one that is rather taken than what follows it
-LONGEST_BODY = 2000  # of an answer that is suggested as it was
+LONGEST_EXAMPLE = 2000  # of an answer that is suggested as it was
 LOOKED_THROUGH = 20_000  # characters of a long text
 # What parts the lines of a text, and what does not read well in a file: controls, half characters.
 PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -75,7 +75,7 @@ def responses_to(wire: WireFormat, call: Call, answer: Json) -> Iterator[Json]:
     # Where nothing but a body can be said, it is easiest to change the one that there was.
     body = within(answer, "body")
     is_good = within(answer, "status") == 200 and isinstance(body, (dict, list))
-    if is_good and len(compact(body)) <= LONGEST_BODY:
+    if is_good and len(compact(body)) <= LONGEST_EXAMPLE:
         yield {"body": body}
     yield {"body": {"message": USUAL_TEXT}}
     yield {"raw": USUAL_TEXT}

@@ -6254,137 +6254,149 @@ def head_bytes(status: int, headers: Headers) -> bytes:
 # === kept ====================================================================
 # What is kept of an answer while it goes out: references to what was written, within bounds.
 
-# May ask the clock.
+# May ask the clock, and touch threading.
 
 
-ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory of all answers, of what the journal may take
-MOST_PIECES = 256  # that are kept apart
-PIECE_SIZE = 50  # about what the objects of one take
+PORTION_KEPT = 8 * 1024  # bytes of memory of an answer that are kept before they are counted
+SIZE_OF_A_WRITE = 160  # about what the objects of one write take
 MOMENT_SIZE = 120  # and those of a moment
-PORTION = 4096  # bytes by which an answer that is under way may be larger than was told
+MOST_WRITES = 256  # that are kept one by one
 SAME_TIME = 0.001  # seconds; what follows sooner went out at the same time, for all who look
+SETTLING = threading.Lock()  # while what is kept changes its form
 
 Moment = Tuple[int, float]  # so many bytes of an answer were out then, by the monotonic clock
+
+
+class Settled(NamedTuple):
+    """Writes that are kept as their bytes: those, their number, how many are the answer's head, and
+    when how many were out."""
+
+    pieces: Tuple[bytes, ...] = ()
+    out: int = 0
+    head: int = 0
+    moments: Sequence[Moment] = ()
+
+
+class WrittenOut(NamedTuple):
+    """What was written of an answer, as far as it is kept, and when how many bytes of its body were
+    out, in seconds since the request came."""
+
+    head: bytes
+    body: bytes
+    moments: List[Moment]
+
+
+NONE_SETTLED = Settled()
 
 
 class Kept:
     """What went out of one answer, head and body as they were written: the first 64 KiB.
 
-    Nothing is copied but what is cut off there, or was written in many pieces.  `tell` is told
-    when it has become larger; `holders` are the entries of the journal that show it."""
+    Most are never looked at: while it goes out it takes next to no time, and of what is small or in
+    few pieces nothing is copied.  `tell` is told when more of it is kept; `holders` are the entries
+    of the journal that show it."""
 
-    __slots__ = (
-        *("pieces", "room", "head", "since", "moments", "size", "told", "tell", "holders"),
-        "is_lent",
-    )
+    # One is made for every request.
+    __slots__ = ("since", "tell", "steps", "times", "left", "settled", "most", "told", "holders")
+
+    is_lent = False  # whether somebody else keeps it, too, and counts it
 
     def __init__(self, since: float = 0.0, tell: Optional[Callable[[Kept], None]] = None) -> None:
-        self.pieces: List[bytes] = []
-        self.room = JOURNAL_BODY
-        self.head = 0  # bytes of what was written that are the answer's head
         self.since = since  # when the request came, by the monotonic clock
-        self.moments: List[Moment] = []
-        self.size = 0
-        self.told = 0
         self.tell = tell
+        self.steps: List[Send] = []  # that were written last, with the moments
+        self.times: List[float] = []
+        self.left = PORTION_KEPT  # what else may be kept uncounted; below 0 if nothing is kept
+        self.settled = NONE_SETTLED  # what was written before them
+        self.most = PORTION_KEPT  # bytes of memory that it takes with them
+        self.told = 0  # of which somebody has been told
         self.holders = 0
-        self.is_lent = False  # whether somebody else keeps it, too, and counts it
 
     def add(self, step: Send) -> None:
         """Keep what is about to be written, as far as there is room."""
-        room = self.room
-        if not room:
+        left = self.left - len(step.data) - SIZE_OF_A_WRITE
+        if left < 0:
+            self.add_more(step)
             return
-        data = step.data
-        self.head += step.head
-        if len(data) > room:
-            data = data[:room]
-        pieces = self.pieces
-        pieces.append(data)
-        self.room = room - len(data)
-        self.size += len(data) + PIECE_SIZE
-        if step.ends or len(pieces) > 1:
-            self.note()
-        if self.size > self.told + PORTION and self.tell:
+        self.left = left
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+
+    def add_more(self, step: Send) -> None:
+        """Keep what fills a portion, and count it."""
+        if self.left < 0:
+            return
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+        taken = self.settled.out + sum([len(one.data) for one in self.steps])
+        if taken >= JOURNAL_BODY or len(self.steps) > MOST_WRITES:
+            self.settle()
+        self.left = min(PORTION_KEPT, JOURNAL_BODY - taken) if taken < JOURNAL_BODY else -1
+        objects = MOMENT_SIZE * len(self.settled.moments) + SIZE_OF_A_WRITE * len(self.steps)
+        self.most = min(taken, JOURNAL_BODY) + objects + max(0, self.left)
+        if self.tell:
             self.tell(self)
 
-    def note(self) -> None:
-        """Note when this is written."""
-        if len(self.pieces) > MOST_PIECES:
-            self.size -= PIECE_SIZE * (len(self.pieces) - 1)
-            self.pieces = [b"".join(self.pieces)]
-        out, now, moments = JOURNAL_BODY - self.room, time.monotonic(), self.moments
-        if moments and now - moments[-1][1] < SAME_TIME:
-            moments[-1] = out, moments[-1][1]
-            return
-        moments.append((out, now))
-        self.size += MOMENT_SIZE
+    def settle(self) -> None:
+        """Make one piece of what was written last, of as much as there is room for."""
+        before, steps = self.settled, self.steps
+        room = JOURNAL_BODY - before.out
+        data = [step.data for step in steps]
+        piece = data[0] if len(data) == 1 else b"".join(data)
+        if len(piece) > room:
+            piece = piece[:room]
+        head = before.head + sum([step.head for step in steps])
+        moments = moments_of(before, steps, self.times)
+        settled = Settled((*before.pieces, piece), before.out + len(piece), head, moments)
+        with SETTLING:
+            self.settled, self.steps, self.times = settled, [], []
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.most - max(0, self.left)
 
     def drop(self) -> None:
         """Keep none of it any longer."""
-        self.pieces, self.moments = [], []
-        self.room = self.size = self.told = 0
+        self.left = -1
+        self.most = self.told = 0
+        with SETTLING:
+            self.settled, self.steps, self.times = NONE_SETTLED, [], []
 
-    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
-        """Head and body that were written at this moment in answer to the request with this id, as
-        far as they are kept."""
-        data = b"".join(self.pieces)
-        return data[: self.head], data[self.head :]
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        with SETTLING:
+            settled, steps, times = self.settled, list(self.steps), list(self.times)
+        data = b"".join([*settled.pieces, *[step.data for step in steps]])
+        head = settled.head + sum([step.head for step in steps])
+        moments = moments_of(settled, steps, times)
+        since = [(out - head, max(0.0, at - self.since)) for out, at in moments]
+        return WrittenOut(data[:head], data[head:], since)
 
 
-# Where an answer is shown to nobody.
-NOTHING_KEPT = Kept()
-NOTHING_KEPT.room = 0
-NOTHING_KEPT.is_lent = True
+def moments_of(before: Settled, steps: Sequence[Send], times: Sequence[float]) -> List[Moment]:
+    """When how much was out: before, and then with writes at these times."""
+    out, moments = before.out, list(before.moments)
+    for step, now in zip(steps, times):
+        out += len(step.data)
+        if moments and now - moments[-1][1] < SAME_TIME:
+            now = moments.pop()[1]
+        moments.append((out, now))
+    return moments
 
 
-class KeptAnswers:
-    """All answers that are kept for the journal, within bounds: the oldest goes first.
+class NothingKept(Kept):
+    """Of an answer that is shown to nobody."""
 
-    Its users hold the journal's lock."""
+    __slots__ = ()
+    is_lent = True
 
-    def __init__(self) -> None:
-        self.used = 0  # bytes of memory
-        self.order: Deque[Kept] = deque()  # as they came; those that went may still be in it
-        self.gone = 0  # of those
 
-    def count(self, kept: Kept) -> None:
-        """Count how large an answer has become, if an entry shows it."""
-        if kept.is_lent or not kept.size:
-            return
-        if not kept.holders:
-            kept.drop()
-            return
-        if not kept.told:
-            self.order.append(kept)
-        self.used += kept.size - kept.told
-        kept.told = kept.size
-
-    def let_go(self, kept: Kept) -> None:
-        """Note that an entry that showed an answer is gone."""
-        kept.holders -= 1
-        if kept.holders or kept.is_lent:
-            return
-        self.drop(kept)
-        # Seldom, so that it costs each request next to nothing.
-        if self.gone > len(self.order) // 2 + 1000:
-            self.order = deque(other for other in self.order if other.told)
-            self.gone = 0
-
-    def drop(self, kept: Kept) -> None:
-        """Drop an answer, whoever shows it."""
-        if kept.told:
-            self.used -= kept.told
-            self.gone += 1
-        kept.drop()
-
-    def trim(self, room: int) -> None:
-        """Drop the oldest answers while all of them take more room than this."""
-        while self.used > room and self.order:
-            oldest = self.order.popleft()
-            if oldest.told:
-                self.drop(oldest)
-            self.gone -= 1
+NOTHING_KEPT = NothingKept()
+NOTHING_KEPT.drop()
 
 
 # === formats/message_content =================================================
@@ -22197,7 +22209,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
-        self.kept = NOTHING_KEPT  # what went out, where the journal shows it
+        self.kept: Kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -35999,6 +36011,7 @@ class Counters:
 
 
 EVERY_SESSION = "*"
+ANSWERS_ROOM = 16 * 1024 * 1024  # bytes of memory that is kept of answers, of all it may take
 MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
@@ -36083,7 +36096,8 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
-        self.answers = KeptAnswers()
+        self.kept = 0  # bytes of what is kept of answers, which may be a part of the room
+        self.kept_room = min(ANSWERS_ROOM, room // 4)
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
@@ -36154,15 +36168,16 @@ class Journal:
         entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used + self.answers.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.kept > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
-        """Drop the oldest answers, and then the oldest entries of all sessions, while they take too
-        much room."""
-        self.answers.trim(min(ANSWERS_ROOM, self.room - self.used))
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
+        """Drop the oldest entries of all sessions while they take too much room."""
+        while self.order:
+            oldest = self.order[0]
+            if oldest.is_remembered and self.used + self.kept <= self.room:
+                break
+            self.order.popleft()
             if oldest.is_remembered:
                 self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
@@ -36173,7 +36188,11 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
-        self.answers.let_go(entry.sent.kept)
+        kept = entry.sent.kept
+        kept.holders -= 1
+        if not (kept.holders or kept.is_lent):
+            self.kept -= kept.told
+            entry.sent.kept = NOTHING_KEPT
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -36188,7 +36207,9 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
-            self.keep(entry.sent.kept)
+            kept = entry.sent.kept
+            if not kept.is_lent:
+                self.keep(kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
@@ -36197,9 +36218,26 @@ class Journal:
 
     def keep(self, kept: Kept) -> None:
         """Count what is kept of an answer, for who holds the lock."""
-        self.answers.count(kept)
-        if self.answers.used > ANSWERS_ROOM or self.used + self.answers.used > self.room:
+        if not kept.holders:  # its entry is forgotten
+            kept.drop()
+            return
+        weight = kept.weight
+        self.kept += weight - kept.told
+        kept.told = weight
+        if self.kept > self.kept_room:
+            self.drop_answers()
+        if self.used + self.kept > self.room:
             self.trim()
+
+    def drop_answers(self) -> None:
+        """Drop the oldest answers, so many that it has not to be done again soon."""
+        for entry in self.order:
+            kept = entry.sent.kept
+            self.kept -= kept.told
+            if kept.told:
+                kept.drop()
+            if self.kept <= self.kept_room * 3 // 4:
+                break
 
     def has_grown(self, kept: Kept) -> None:
         """Count what is kept of an answer that is under way."""
@@ -36211,7 +36249,7 @@ class Journal:
         with self.lock:
             self.make_entries()  # which may show some of them
             for kept in lent:
-                kept.is_lent = False
+                kept.give()
                 self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
@@ -38650,14 +38688,14 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     """What is shown of the answer to a request, as far as it was sent; None as long as there is
     none."""
     sent, asked = entry.sent, entry.asked
-    head, body = sent.kept.written(entry.moment, entry.number)
     out = max(0, sent.bytes)
+    head, body, moments = sent.kept.written(entry.moment, entry.number)
     body = body[:out]
     if not (sent.has_begun or body):
         return None
     headers = headers_in(head)
     undone = Undone(headers)
-    moments = fed(undone, body, moments_of(entry, len(head)))
+    moments = fed(undone, body, moments)
     plain = bytes(undone.plain)
     is_cut = undone.is_cut or out > len(body)
     mask = masking_of(entry.asked)
@@ -38694,12 +38732,6 @@ def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
 
 
 # --- when ---
-
-
-def moments_of(entry: Entry, head: int) -> List[Moment]:
-    """How many bytes of the body were out when, in seconds since the request came."""
-    kept = entry.sent.kept
-    return [(out - head, max(0.0, at - kept.since)) for out, at in list(kept.moments)]
 
 
 def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
@@ -44455,23 +44487,28 @@ class Lent(Kept):
 
     def __init__(self, before: bytes, after: bytes) -> None:
         super().__init__()
-        self.before = before
-        self.after = after
-        self.size = len(before) + len(after) + PIECE_SIZE
+        self.drop()  # nothing is added to it
+        self.before, self.after = before, after
+        self.most = len(before) + len(after) + SIZE_OF_A_WRITE
         self.is_lent = True
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+        self.is_lent = False
 
     def drop(self) -> None:
         """Keep none of it any longer."""
         super().drop()
         self.before = self.after = b""
 
-    def written(self, moment: float, number: str) -> Tuple[bytes, bytes]:
-        """Head and body that were written at this moment in answer to the request with this id, as
-        far as they are kept."""
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        if not self.most:
+            return WrittenOut(b"", b"", [])
         date = formatdate(int(moment), usegmt=True).encode()
         data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
         head, end, body = data.partition(b"\r\n\r\n")
-        return (head + end, body) if self.size else (b"", b"")
+        return WrittenOut(head + end, body, [])
 
 
 class Repeat:

@@ -216,8 +216,9 @@ def test_no_more_than_64_kib_of_an_answer_are_kept_and_told() -> None:
         entry = entry_of_answer(answered, request, accept)
         found = m.answer_json(entry)
         assert found and found["truncated"]
-        assert sum(map(len, entry.sent.kept.pieces)) <= m.JOURNAL_BODY
-        assert len(entry.sent.kept.pieces) <= m.MOST_PIECES + 1
+        kept = entry.sent.kept
+        assert len(kept.written(0, "").body) <= m.JOURNAL_BODY
+        assert len(kept.steps) <= m.MOST_WRITES and kept.weight < 2 * m.JOURNAL_BODY
         shown = found.get("body") or "".join(found["events"])
         assert isinstance(shown, str) and 1000 < len(shown.encode()) <= m.JOURNAL_BODY
 

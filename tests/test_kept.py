@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict, List, Optional
 
+from clients import ASK, Raw, control, fetch, post
 from mocked import HEAD, requested
 
 import mock_server as m
+from mock_server import MockServer
 
 
 def added(journal: m.Journal, number: int, session: str = "") -> m.Entry:
@@ -142,3 +145,35 @@ def test_repeats_that_nobody_shows_are_not_counted_when_they_go() -> None:
     repeats.find(1, b"0", 1)
     assert journal.kept == 0
     assert [repeat.kept.weight for repeat in kept] == [0] * 5
+
+
+def test_over_a_connection_each_way_of_answering_leaves_its_answer(
+    server: MockServer, raw: Any
+) -> None:
+    server.mock({"user": "gated"}, {"text": "one two three", "gate": True})
+    bodies = [fetch(server.port, "POST", CHAT, ASKING)[1] for _ in range(5)]
+    entries = server.wait_for(count=5, ended=True)
+    # It was worked out, came out of memory, and by its very bytes.
+    for entry, body in zip(entries, bodies):
+        answer = server.answer(entry["id"])
+        assert answer and answer["body"] == json.loads(body)
+        assert ["X-Mock-Request-Id", entry["id"]] in answer["headers"]
+    client: Raw = raw().send(post(json.dumps({**ASK, "stream": True, "messages": GATED}).encode()))
+    client.until_event()
+    (entry,) = server.wait_for({"user": "gated"})
+    status, found = control(server.port, "GET", f"requests/{entry['id']}")
+    assert (status, found["events_sent"], found["ended"]) == (200, 1, None)
+    assert len(found["answer"]["events"]) == len(found["answer"]["event_times"]) == 1
+    assert control(server.port, "GET", "requests?running=1")[1]["requests"] == [
+        {**entry, "blocked": 0.0, "bytes_sent": found["bytes_sent"], "events_sent": 1}
+    ]
+    server.release(entry["id"], 99)
+    server.wait_for({"user": "gated"}, ended="complete")
+    answer = server.answer(entry["id"])
+    assert answer and answer["events"][-1] == "data: [DONE]\n\n" and not answer["truncated"]
+    assert answer["event_times"] == sorted(answer["event_times"])
+
+
+CHAT = "/v1/chat/completions"
+ASKING = json.dumps(ASK).encode()
+GATED = [{"role": "user", "content": "gated"}]

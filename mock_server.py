@@ -38698,11 +38698,14 @@ def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
     moments = fed(undone, body, moments)
     plain = bytes(undone.plain)
     is_cut = undone.is_cut or out > len(body)
-    mask = masking_of(entry.asked)
+    scrubber = Scrubber(brought_by(asked))
+    mask = functools.partial(without_own, scrubber)
     told: Dict[str, Json] = {
         "status": entry.status,
         "headers": [[name, masked(name, mask(value))] for name, value in headers],
     }
+    if asked.forwarded:  # it may tell a key that is none of the client's
+        mask = functools.partial(without_any, scrubber)
     kind = stream_kind_of(asked, headers, plain)
     if kind:
         events = TEXT_CUTS[kind](plain)
@@ -38819,26 +38822,26 @@ def masked_element(match: "re.Match[str]") -> str:
     return f"<{name}>{masked(name, text)}<"
 
 
-def masking_of(asked: Asked) -> Masking:
-    """What masks the credentials of a request in its answer; and in what came from elsewhere all
-    that looks like one."""
+def brought_by(asked: Asked) -> List[str]:
+    """The credentials that a request brought."""
     own: List[str] = []
     for name, value in asked.head.headers.items():
         if SECRET.fullmatch(name):
             own += header_secrets(value)
-    own += [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
-    scrubber = Scrubber(own)
+    return own + [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
 
-    def mask(text: str) -> str:
-        """A text without them."""
-        try:
-            if asked.forwarded:
-                return scrubber.text(text)
-            return replaced(text, merged_spans(scrubber.own_spans(text)))
-        except TooManySigns:
-            return HIDDEN
 
-    return mask
+def without_own(scrubber: Scrubber, text: str) -> str:
+    """A text without the credentials of its request."""
+    return replaced(text, merged_spans(scrubber.own_spans(text)))
+
+
+def without_any(scrubber: Scrubber, text: str) -> str:
+    """A text without these, and without all that looks like one."""
+    try:
+        return scrubber.text(text)
+    except TooManySigns:
+        return HIDDEN
 
 
 # === recording/wants =========================================================

@@ -237,6 +237,9 @@ def test_a_credential_that_an_answer_repeats_is_masked() -> None:
             request, answered = answered_by(spec, headers=where)
             shown = json.dumps(m.answer_json(entry_of_answer(answered, request)))
             assert KEY not in shown and "a=b" not in shown and "***" in shown
+    request, answered = answered_by({"text": f"its key is {KEY}"})
+    answered = m.replace(answered, forwarded=m.Forwarded("http://u/v1"))
+    assert KEY not in json.dumps(m.answer_json(entry_of_answer(answered, request)))
     # Who is no client with that key may read of it, as in the request.
     assert KEY in str(told({"text": KEY}))
 

@@ -77,7 +77,7 @@ import time
 import unicodedata
 import warnings
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from datetime import datetime
 from email.utils import formatdate, parsedate_to_datetime
@@ -6258,6 +6258,154 @@ def field_lines(headers: Headers) -> bytes:
 def head_bytes(status: int, headers: Headers) -> bytes:
     """Status line and headers, without the empty line."""
     return f"HTTP/1.1 {status} {http_phrase(status)}\r\n".encode() + field_lines(headers)
+
+
+# === kept ====================================================================
+# What is kept of an answer while it goes out: references to what was written, within bounds.
+
+# May ask the clock, and touch threading.
+
+
+PORTION_KEPT = 8 * 1024  # bytes of memory of an answer that are kept before they are counted
+SIZE_OF_A_WRITE = 160  # about what the objects of one write take
+MOMENT_SIZE = 120  # and those of a moment
+MOST_WRITES = 256  # that are kept one by one
+SAME_TIME = 0.001  # seconds; what follows sooner went out at the same time, for all who look
+SETTLING = threading.Lock()  # while what is kept changes its form
+
+Moment = Tuple[int, float]  # so many bytes of an answer were out then, by the monotonic clock
+
+
+class Settled(NamedTuple):
+    """Writes that are kept as their bytes: those, their number, how many are the answer's head, and
+    when how many were out."""
+
+    pieces: Tuple[bytes, ...] = ()
+    out: int = 0
+    head: int = 0
+    moments: Sequence[Moment] = ()
+
+
+class WrittenOut(NamedTuple):
+    """What was written of an answer, as far as it is kept, and when how many bytes of its body were
+    out, in seconds since the request came."""
+
+    head: bytes
+    body: bytes
+    moments: List[Moment]
+
+
+NONE_SETTLED = Settled()
+
+
+class Kept:
+    """What went out of one answer, head and body as they were written: the first 64 KiB.
+
+    Most are never looked at: while it goes out it takes next to no time, and of what is small or in
+    few pieces nothing is copied.  `tell` is told when more of it is kept; `holders` are the entries
+    of the journal that show it."""
+
+    # One is made for every request.
+    __slots__ = ("since", "tell", "steps", "times", "left", "settled", "most", "told", "holders")
+
+    is_lent = False  # whether somebody else keeps it, too, and counts it
+
+    def __init__(self, since: float = 0.0, tell: Optional[Callable[[Kept], None]] = None) -> None:
+        self.since = since  # when the request came, by the monotonic clock
+        self.tell = tell
+        self.steps: List[Send] = []  # that were written last, with the moments
+        self.times: List[float] = []
+        self.left = PORTION_KEPT  # what else may be kept uncounted; below 0 if nothing is kept
+        self.settled = NONE_SETTLED  # what was written before them
+        self.most = PORTION_KEPT  # bytes of memory that it takes with them
+        self.told = 0  # of which somebody has been told
+        self.holders = 0
+
+    def add(self, step: Send) -> None:
+        """Keep what is about to be written, as far as there is room."""
+        left = self.left - len(step.data) - SIZE_OF_A_WRITE
+        if left < 0:
+            self.add_more(step)
+            return
+        self.left = left
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+
+    def add_more(self, step: Send) -> None:
+        """Keep what fills a portion, and count it."""
+        if self.left < 0:
+            return
+        self.steps.append(step)
+        self.times.append(time.monotonic())
+        taken = self.settled.out + sum([len(one.data) for one in self.steps])
+        if taken >= JOURNAL_BODY or len(self.steps) > MOST_WRITES:
+            self.settle()
+        self.left = min(PORTION_KEPT, JOURNAL_BODY - taken) if taken < JOURNAL_BODY else -1
+        objects = MOMENT_SIZE * len(self.settled.moments) + SIZE_OF_A_WRITE * len(self.steps)
+        self.most = min(taken, JOURNAL_BODY) + objects + max(0, self.left)
+        if self.tell:
+            self.tell(self)
+
+    def settle(self) -> None:
+        """Make one piece of what was written last, of as much as there is room for."""
+        before, steps = self.settled, self.steps
+        room = JOURNAL_BODY - before.out
+        data = [step.data for step in steps]
+        piece = data[0] if len(data) == 1 else b"".join(data)
+        if len(piece) > room:
+            piece = piece[:room]
+        head = before.head + sum([step.head for step in steps])
+        moments = moments_of(before, steps, self.times)
+        settled = Settled((*before.pieces, piece), before.out + len(piece), head, moments)
+        with SETTLING:
+            self.settled, self.steps, self.times = settled, [], []
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        return self.most - max(0, self.left)
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        self.left = -1
+        self.most = self.told = 0
+        with SETTLING:
+            self.settled, self.steps, self.times = NONE_SETTLED, [], []
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        with SETTLING:
+            settled, steps, times = self.settled, list(self.steps), list(self.times)
+        data = b"".join([*settled.pieces, *[step.data for step in steps]])
+        head = settled.head + sum([step.head for step in steps])
+        moments = moments_of(settled, steps, times)
+        since = [(out - head, max(0.0, at - self.since)) for out, at in moments]
+        return WrittenOut(data[:head], data[head:], since)
+
+
+def moments_of(before: Settled, steps: Sequence[Send], times: Sequence[float]) -> List[Moment]:
+    """When how much was out: before, and then with writes at these times."""
+    out, moments = before.out, list(before.moments)
+    for step, now in zip(steps, times):
+        out += len(step.data)
+        if moments and now - moments[-1][1] < SAME_TIME:
+            now = moments.pop()[1]
+        moments.append((out, now))
+    return moments
+
+
+class NothingKept(Kept):
+    """Of an answer that is shown to nobody."""
+
+    __slots__ = ()
+    is_lent = True
+
+
+NOTHING_KEPT = NothingKept()
+NOTHING_KEPT.drop()
 
 
 # === formats/message_content =================================================
@@ -22060,9 +22208,9 @@ class Asked:
 
 class Sent:
     """How far an answer has come: bytes of its body, framing included, events, whether its head has
-    begun to go out, and seconds for which the client took nothing."""
+    begun to go out, seconds for which the client took nothing, and what is kept of it."""
 
-    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since")
+    __slots__ = ("bytes", "events", "has_begun", "blocked", "blocked_since", "kept")
 
     def __init__(self, bytes: int = 0, events: int = 0, has_begun: bool = False) -> None:
         self.bytes = bytes
@@ -22070,6 +22218,7 @@ class Sent:
         self.has_begun = has_begun
         self.blocked = 0.0
         self.blocked_since: Optional[float] = None  # of the monotonic clock, while it is
+        self.kept: Kept = NOTHING_KEPT  # what went out, where the journal shows it
 
     def blocked_for(self, now: float) -> float:
         """The seconds for which the client took nothing, until now."""
@@ -35203,7 +35352,7 @@ def asked_of(request: Request, head: Head, answered: Answered) -> Asked:
         and not hides_body(answered)
     ):
         # A malformed request may seem to ask for the root, too.
-        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 404)
+        asked.is_probe = request.method in ("GET", "HEAD") and asked.status in (200, 204, 404)
     return asked
 
 
@@ -36059,6 +36208,7 @@ class Counters:
 
 
 EVERY_SESSION = "*"
+ANSWERS_ROOM = 8 * 1024 * 1024  # bytes of memory that is kept of answers, of all it may take
 MOST_UNMADE = 10_000  # entries that are not made yet
 ALL_EVENTS = 10**9  # what a gate releases that is not to hold any more
 
@@ -36128,6 +36278,7 @@ class Journal:
     nothing but a look at each request that comes or ends."""
 
     def __init__(self, size: int = JOURNAL, room: int = JOURNAL_ROOM) -> None:
+        self.instance = os.urandom(8).hex()  # of this run of the server; another has another
         self.size = size
         self.room = room
         self.used = 0  # bytes of what is remembered
@@ -36142,14 +36293,18 @@ class Journal:
         self.started = time.monotonic()
         self.counters = Counters()
         self.repeated: List[Again] = []  # requests whose entries are not made yet
+        self.kept = 0  # bytes of what is kept of answers, which may be a part of the room
+        self.kept_room = min(ANSWERS_ROOM, room // 4)
         self.freed: Callable[[int], None] = lambda size: None  # is told of the memory of what went
 
     # --- what the server tells ---
 
-    def add(self, entry: Entry) -> None:
-        """Remember one request, unless it is a probe."""
+    def add(self, entry: Entry, since: float = 0.0) -> None:
+        """Remember one request, which came then by the monotonic clock, unless it is a probe."""
         if entry.asked.is_probe:
             return
+        if self.size:
+            entry.sent.kept = Kept(since, self.has_grown)
         with self.lock:
             if self.repeated:
                 self.make_entries()
@@ -36207,15 +36362,19 @@ class Journal:
         self.order.append(entry)
         self.used += entry.asked.size
         self.remembered += 1
+        entry.sent.kept.holders += 1
         if len(entries) > self.size:
             self.forget(entries.popleft())
-        if self.used > self.room or not self.order[0].is_remembered:
+        if self.used + self.kept > self.room or not self.order[0].is_remembered:
             self.trim()
 
     def trim(self) -> None:
         """Drop the oldest entries of all sessions while they take too much room."""
-        while self.order and (self.used > self.room or not self.order[0].is_remembered):
-            oldest = self.order.popleft()
+        while self.order:
+            oldest = self.order[0]
+            if oldest.is_remembered and self.used + self.kept <= self.room:
+                break
+            self.order.popleft()
             if oldest.is_remembered:
                 self.sessions[oldest.asked.session].popleft()
                 self.forget(oldest)
@@ -36226,6 +36385,11 @@ class Journal:
         entry.is_remembered = False
         self.used -= entry.asked.size
         self.remembered -= 1
+        kept = entry.sent.kept
+        kept.holders -= 1
+        if not (kept.holders or kept.is_lent):
+            self.kept -= kept.told
+            entry.sent.kept = NOTHING_KEPT
         # Seldom, so that it costs each request next to nothing.
         if len(self.order) > 2 * self.remembered + 1000:
             self.order = deque(other for other in self.order if other.is_remembered)
@@ -36240,11 +36404,50 @@ class Journal:
             return
         with self.lock:
             entry.ended = ended
+            kept = entry.sent.kept
+            if not kept.is_lent:
+                self.keep(kept)
             self.counters.end(entry, ended)
             if entry.gate:
                 self.gated.pop(entry.number, None)
             if self.waiters or self.feeds:
                 self.tell(entry)
+
+    def keep(self, kept: Kept) -> None:
+        """Count what is kept of an answer, for who holds the lock."""
+        if not kept.holders:  # its entry is forgotten
+            kept.drop()
+            return
+        weight = kept.weight
+        self.kept += weight - kept.told
+        kept.told = weight
+        if self.kept > self.kept_room:
+            self.drop_answers()
+        if self.used + self.kept > self.room:
+            self.trim()
+
+    def drop_answers(self) -> None:
+        """Drop the oldest answers, so many that it has not to be done again soon."""
+        for entry in self.order:
+            kept = entry.sent.kept
+            self.kept -= kept.told
+            if kept.told:
+                kept.drop()
+            if self.kept <= self.kept_room * 3 // 4:
+                break
+
+    def has_grown(self, kept: Kept) -> None:
+        """Count what is kept of an answer that is under way."""
+        with self.lock:
+            self.keep(kept)
+
+    def take_over(self, lent: List[Kept]) -> None:
+        """Count answers that were kept to be repeated, and are not any more."""
+        with self.lock:
+            self.make_entries()  # which may show some of them
+            for kept in lent:
+                kept.give()
+                self.keep(kept)
 
     def tell(self, entry: Entry) -> None:
         """Have those who wait look at an entry, and send it to those who watch."""
@@ -36297,7 +36500,21 @@ class Journal:
             self.freed(sum(entry.asked.size for entry in dropped))
             for entry in dropped:
                 self.forget(entry)
+            self.tell_reset(session)
         return len(dropped)
+
+    def tell_reset(self, session: str) -> None:
+        """Tell those who watch that requests of a session, or of all for `*`, are forgotten."""
+        frame = OPENAI_SSE.frame(compact({"session": session or None}), "reset")
+        for watched, feed in self.feeds:
+            if watched == session or EVERY_SESSION in (watched, session):
+                feed.put(frame)
+
+    def names(self) -> Set[str]:
+        """The sessions of which there are requests."""
+        with self.lock:
+            self.make_entries()
+            return set(self.sessions)
 
     def awaited(self) -> Set[str]:
         """The sessions of which somebody waits for requests, or may release a stream."""
@@ -36443,78 +36660,6 @@ class ControlRequest(NamedTuple):
         value = dict(self.request.query)
         Node(value, "query").only(keys)
         return Given(value)
-
-
-# === inspector ===============================================================
-# The inspector: a page that shows the journal as it grows.
-
-
-INSPECTOR = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
-body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
-body{color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
-tr.miss td{background:#fff3f0}
-pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
-summary{cursor:pointer}
-@media(prefers-color-scheme:dark){
-body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
-}
-</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
-<table><thead><tr>
-<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
-<th>credential</th><th>ended</th>
-</tr></thead>
-<tbody id="rows"></tbody></table>
-<script>
-const rows = document.getElementById("rows"), state = document.getElementById("state");
-function cell(row, text) {
-  const td = row.insertCell();
-  td.textContent = text ?? "";
-  return td;
-}
-function show(entry) {
-  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
-  row.id = "r" + entry.id;
-  row.replaceChildren();
-  row.className = entry.unmatched ? "miss" : "";
-  cell(row, entry.id);
-  const what = cell(row, ""), more = document.createElement("details");
-  const head = document.createElement("summary"), pre = document.createElement("pre");
-  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
-  pre.textContent = JSON.stringify(entry, null, 2);
-  more.append(head, pre);
-  what.append(more);
-  cell(row, entry.model);
-  cell(row, entry.status);
-  const { status, recorded, reason } = entry.forwarded ?? {};
-  const kept = recorded ? " (recorded as " + recorded + ")" : "";
-  // Without a status the note is the reason.
-  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
-  cell(row, (entry.mock ?? entry.note) + kept + lost);
-  const broken = cell(row, "");
-  for (const one of entry.violations) {
-    const line = document.createElement("div");
-    line.textContent = one.rule + (one.place ? " at " + one.place : "");
-    if (one.default === "jrn") line.textContent += " (noted)";
-    line.title = one.message;
-    broken.append(line);
-  }
-  cell(row, entry.auth);
-  cell(row, entry.ended ?? "…");
-  while (rows.rows.length > 500) rows.deleteRow(-1);
-}
-fetch("requests?session=*")
-  .then(answer => answer.json())
-  .then(found => found.requests.forEach(show));
-const live = new EventSource("requests/live?session=*");
-live.onopen = () => state.textContent = "live";
-live.onerror = () => state.textContent = "disconnected";
-for (const name of ["request", "ended"])
-  live.addEventListener(name, event => show(JSON.parse(event.data)));
-</script></body></html>
-"""
 
 
 # === mocks/index =============================================================
@@ -37758,6 +37903,1896 @@ def near_requests(
     return tuple(found[:TOLD])
 
 
+# === bodies ==================================================================
+# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
+
+
+# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+
+BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
+CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
+
+Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
+
+CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
+
+
+class SizedBody:
+    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.pieces = bytearray()
+        self.rest = b""
+        self.wanted = BODY_PIECE
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete."""
+        need = self.length - len(self.pieces)
+        self.pieces += data[:need]
+        self.rest = data[need:]
+        return len(self.pieces) == self.length
+
+
+class ChunkedBody:
+    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.pieces = bytearray()
+        self.rest = b""
+        self.at = 0  # up to where `rest` is read
+        self.need = 0  # bytes left of a chunk
+        self.trailers = 0  # bytes of trailers
+        self.state = self.size
+
+    @property
+    def wanted(self) -> int:
+        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
+        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
+
+    def feed(self, data: bytes) -> bool:
+        """Take more bytes; whether the body is complete.
+
+        Refused if it is malformed or too long."""
+        self.rest = self.rest[self.at :] + data
+        self.at = 0
+        while self.state != self.done and self.state():
+            pass
+        if self.state != self.done:
+            return False
+        self.rest = self.rest[self.at :]
+        self.at = 0
+        return True
+
+    def line(self) -> Optional[bytes]:
+        """The next line, if it is complete."""
+        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
+        if end < 0:
+            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
+                raise malformed(
+                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
+                )
+            return None
+        line = self.rest[self.at : end + 1]
+        self.at = end + 1
+        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
+        if not line.endswith(b"\r\n"):
+            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
+        return line[:-2]
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        match = CHUNK_SIZE.fullmatch(line)
+        if not match:
+            # Not all of it: it may be a header, or a body whose length was wrong.
+            text = shown(line.decode("latin-1"), room=18)
+            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
+        self.need = int(match.group(1), 16)
+        if len(self.pieces) + self.need > self.limit:
+            raise too_large(self.limit)
+        self.state = self.data if self.need else self.trailer
+        return True
+
+    def data(self) -> bool:
+        """Read a chunk and the line end behind it; whether there may be more to read."""
+        piece = self.rest[self.at : self.at + self.need]
+        self.pieces += piece
+        self.at += len(piece)
+        self.need -= len(piece)
+        if self.need or len(self.rest) < self.at + 2:
+            return False
+        if self.rest[self.at : self.at + 2] != b"\r\n":
+            raise malformed("a chunk is longer than its size says")
+        self.at += 2
+        self.state = self.size
+        return True
+
+    def trailer(self) -> bool:
+        """Read a trailer or the empty line after the last; whether there may be more to read."""
+        line = self.line()
+        if line is None:
+            return False
+        if not line:
+            self.state = self.done
+            return False
+        self.trailers += len(line)
+        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
+            raise malformed("malformed trailer after the chunked body")
+        return True
+
+    def done(self) -> bool:
+        """There is nothing more to read."""
+        return False
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body above --max-body."""
+    return Refused(
+        413,
+        f"the body is larger than {limit} bytes (--max-body)",
+        code="body_too_large",
+        close=True,
+    )
+
+
+def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
+    """What reads the request's body; None if it has none.  Refused if it is too large."""
+    if "transfer-encoding" in head.headers:
+        return ChunkedBody(limit)
+    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
+    length = head.headers.get("content-length", "0")
+    # More digits are above any limit, and of thousands int() makes an error.
+    if len(length) > 18 or int(length) > limit:
+        raise too_large(limit)
+    if int(length):
+        return SizedBody(int(length))
+    return None
+
+
+# === recording/json_spans ====================================================
+# The texts in JSON, each with the place where it stands, so that one can be changed and all else
+# stays as it was written.  Pure.
+
+
+WayTo = Tuple[Any, ...]
+FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
+
+
+class JsonText(NamedTuple):
+    """A text in something that was written: `start` and `end` of what stands for it there, `name`
+    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
+    over several events.  A name has no path; what is `is_plain` has no escapes."""
+
+    start: int
+    end: int
+    text: str
+    name: str = ""
+    path: Optional[WayTo] = None
+    is_plain: bool = False
+
+
+class JsonMembers(List[Tuple[str, Any]]):
+    """The members of a JSON object in order, those that stand twice too."""
+
+
+def short_number(digits: str) -> int:
+    """A whole number, if it can be the place of something."""
+    return int(digits) if len(digits) < 10 else -1
+
+
+MEMBERS_DECODER = json.JSONDecoder(
+    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
+)
+WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+# What says which of several texts a piece belongs to, beside the names on the way to it.
+APART = frozenset(
+    (
+        *("index", "output_index", "content_index", "summary_index", "item_id"),
+        *("contentBlockIndex", "jsonPath"),
+    )
+)
+
+
+def json_texts(text: str) -> Optional[List[JsonText]]:
+    """The texts in JSON, names among them, in order; None if it is none."""
+    try:
+        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
+        found: List[FoundText] = []
+        collect(value, "", (), found)
+    except (ValueError, RecursionError):
+        return None
+    # Read twice: once for what they say, once for where they are.
+    return [
+        JsonText(match.start(1), match.end(1), *one)
+        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
+    ]
+
+
+def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
+    """Gather the texts in a value, with the names of the members that they are in, and paths."""
+    if isinstance(value, str):
+        found.append((value, name, path))
+    elif isinstance(value, JsonMembers):
+        apart = tuple(
+            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
+        )
+        for key, inner in value:
+            found.append((key, "", None))
+            collect(inner, key, (*path, apart, key), found)
+    elif isinstance(value, list):
+        # Without the place in the list: a stream's pieces are all at the first.
+        for inner in value:
+            collect(inner, name, path, found)
+
+
+UNIT = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
+    re.DOTALL,
+)
+
+
+def letter_places(written: str) -> List[int]:
+    """Where each character of a text begins in what is written for it, and where that ends."""
+    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
+
+
+# === recording/shapes ========================================================
+# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
+# so that what is known of one need not be found out again.  Pure.
+
+
+LONGEST_SHAPE = 8192  # characters; what is longer comes once
+MOST_SHAPES = 500  # that are remembered; others are read like the first of them
+WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+QUOTES = '""'  # where a text was
+
+ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
+
+
+class Layout(NamedTuple):
+    """Which texts and numbers of something written may say that a piece belongs to another text."""
+
+    apart_texts: Sequence[int]
+    apart_numbers: Sequence[int]
+
+
+class Shapes:
+    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
+    out.  `is_harmless` tells whether nothing in a text must go."""
+
+    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
+        self.is_harmless = is_harmless
+        self.names: Dict[str, Sequence[int]] = {}
+        self.layouts: Dict[Tuple[str, ...], Layout] = {}
+        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
+
+    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
+        """The texts in JSON that begins there in something written; None if it is none."""
+        if len(text) > LONGEST_SHAPE:
+            return moved(json_texts(text), offset)
+        # What is between the texts, and they, in turn.
+        pieces = WRITTEN_TEXT.split(text)
+        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
+        # The same shape, the same letters: it is JSON if the other was.
+        bare = WRITTEN_NUMBER.sub("0", between)
+        head = (bare, *[written[at] for at in self.names.get(bare, ())])
+        layout = self.layouts.get(head)
+        values = None
+        if layout:
+            values = self.values.get((head, *apart_in(layout, between, written)))
+        found = None
+        if values is not None:
+            found = texts_at(values, pieces, offset)
+        if found is None:
+            return self.texts_anew(text, bare, between, written, offset)
+        return found
+
+    def texts_anew(
+        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
+    ) -> Optional[List[JsonText]]:
+        """The same of a shape that is not known, which is then."""
+        texts = json_texts(text)
+        if texts is None:
+            return None
+        names = [at for at, one in enumerate(texts) if one.path is None]
+        told = [written[at] for at in names]
+        # A name that is written otherwise, or that must go itself, is rare.
+        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
+            head = (bare, *told)
+            layout = layout_of(bare, names, written)
+            self.names[bare], self.layouts[head] = names, layout
+            self.values[(head, *apart_in(layout, between, written))] = [
+                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
+            ]
+        return moved(texts, offset)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a name, as it is written, is what it says, and harmless."""
+        return "\\" not in name and self.is_harmless(name)
+
+
+def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
+    """Texts that stand so many characters later."""
+    if not texts or not offset:
+        return texts
+    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
+
+
+def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
+    """The layout of something of which these texts are names."""
+    pieces = bare.split(QUOTES)
+    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
+    apart_texts: List[int] = []
+    apart_numbers: List[int] = []
+    for at in names:
+        if written[at] not in APART:
+            continue
+        if pieces[at + 1].strip() == ":":
+            apart_texts.append(at + 1)
+        else:  # its number is the next one, if it has one
+            apart_numbers.append(numbers[at])
+    return Layout(apart_texts, apart_numbers)
+
+
+def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
+    """What sets pieces of texts apart, as it is written."""
+    found: List[Tuple[str, ...]] = []
+    if layout.apart_texts:
+        found.append(tuple([written[at] for at in layout.apart_texts]))
+    if layout.apart_numbers:
+        numbers = WRITTEN_NUMBER.findall(between)
+        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
+    return found
+
+
+def texts_at(
+    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
+) -> Optional[List[JsonText]]:
+    """The texts of these values; None if one of them is none."""
+    ends = list(itertools.accumulate(map(len, pieces)))
+    found = []
+    for at, name, path in values:
+        text = pieces[2 * at + 1]
+        # Two quotes stand around each.
+        start = ends[2 * at] + 2 * at + 1 + offset
+        end = start + len(text)
+        if "\\" in text:
+            try:
+                text = MEMBERS_DECODER.decode(f'"{text}"')
+            except ValueError:
+                return None
+        found.append(JsonText(start, end, text, name, path))
+    return found
+
+
+# === recording/sheets ========================================================
+# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
+# key is found that is cut over several.  Pure.
+
+
+LEAST_KEY = 6  # characters; in less there is none
+Spans = Callable[[str], List[Span]]  # what must go of a text
+Change = Tuple[int, int, str]
+
+
+class Sheet(NamedTuple):
+    """Something written, the texts in it, and how it becomes bytes again."""
+
+    written: str
+    texts: Sequence[JsonText]
+    rebuilt: Callable[[str], bytes]
+
+
+# --- scrubbing ---
+
+
+class Looks:
+    """Looks at texts, each for itself: most of a stream's come again and again."""
+
+    def __init__(self, spans_of: Spans) -> None:
+        self.spans_of = spans_of
+        self.found: Dict[Tuple[str, str], List[Span]] = {}
+
+    def alone(self, one: JsonText) -> List[Span]:
+        """What must go of a text for itself."""
+        known = self.found.get((one.name, one.text))
+        if known is None:
+            known = self.found[one.name, one.text] = self.look(one)
+        return known
+
+    def look(self, one: JsonText) -> List[Span]:
+        """The same, found out."""
+        if one.text == SCRUBBED:
+            return []
+        if one.name and is_secret_member(one.name, one.text):
+            return [(0, len(one.text))]
+        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
+
+
+def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
+    """What is written, without what must go."""
+    looks = Looks(spans_of)
+    changes: List[List[Change]] = [[] for _ in sheets]
+    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
+    for number, sheet in enumerate(sheets):
+        for one in sheet.texts:
+            channels.setdefault(one.path, []).append((number, one))
+    for piece in channels.pop(None, []):
+        scrub_channel([piece], sheets, looks, changes)
+    for pieces in channels.values():
+        scrub_channel(pieces, sheets, looks, changes)
+    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
+
+
+def scrub_channel(
+    pieces: Sequence[Tuple[int, JsonText]],
+    sheets: Sequence[Sheet],
+    looks: Looks,
+    changes: List[List[Change]],
+) -> None:
+    """Take what must go out of the pieces of one text."""
+    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
+    if len(pieces) > 1:
+        joined_parts([one for _, one in pieces], looks.spans_of, parts)
+    if not any(parts):
+        return
+    for (number, one), found in zip(pieces, parts):
+        last = 0
+        for start, end, instead in sorted(found):
+            if start < last:  # it goes with the one before
+                start, instead = last, ""
+            if end > start:
+                changes[number].append(change(sheets[number].written, one, (start, end), instead))
+                last = end
+
+
+def joined_parts(
+    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
+) -> None:
+    """Add the parts of what must go of all pieces together: the first has a mark instead."""
+    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
+    number = 0
+    for begin, end in spans_of("".join(one.text for one in pieces)):
+        while starts[number + 1] <= begin:
+            number += 1
+        found, at = [], number
+        while at < len(pieces) and starts[at] < end:
+            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
+            found.append((at, part))
+            at += 1
+        # Keys that follow each other, as in a list, look like one.
+        if all(is_gone(part, parts[at]) for at, part in found):
+            continue
+        instead = SCRUBBED
+        for at, part in found:
+            if part[0] < part[1]:
+                parts[at].append((*part, instead))
+                instead = ""
+
+
+def is_gone(part: Span, parts: Sequence[Change]) -> bool:
+    """Whether a part of a text goes anyway."""
+    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
+
+
+def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
+    """What stands instead of a piece of a text."""
+    start, end = span
+    piece = written[one.start : one.end]
+    if "\\" in piece and not one.is_plain:
+        units = letter_places(piece)
+        start, end = units[start], units[end]
+    return one.start + start, one.start + end, instead
+
+
+def changed(written: str, changes: Sequence[Change]) -> str:
+    """What is written, with something else in places that do not overlap."""
+    if not changes:
+        return written
+    pieces, at = [], 0
+    for start, end, instead in sorted(changes):
+        pieces += [written[at:start], instead]
+        at = end
+    return "".join([*pieces, written[at:]])
+
+
+# --- reading ---
+
+LINE = re.compile(r"[^\r\n]+")
+
+
+def text_coding(data: bytes) -> str:
+    """How bytes are read, so that they can be written again."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
+def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
+    """A JSON value, or a text that is none."""
+    coding = text_coding(data)
+    written = data.decode(coding)
+    texts = shapes.texts(written)
+    if texts is None:
+        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
+    return Sheet(written, texts, lambda text: text.encode(coding))
+
+
+def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A frame of an event stream; what is not in its data stands for itself."""
+    coding = text_coding(frame)
+    written = frame.decode(coding)
+    data: List["re.Match[str]"] = []
+    others: List["re.Match[str]"] = []
+    for line in LINE.finditer(written):
+        which = data if line.group().startswith("data:") else others
+        which.append(line)
+    if len(data) == 1:  # as nearly always
+        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
+    else:
+        # The data alone, each character where it was.
+        texts = shapes.texts(LINE.sub(data_alone, written))
+    if texts is None:
+        spans = [span_of_data(line) for line in data]
+        texts = [
+            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
+            for start, end in spans
+        ]
+    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
+    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
+
+
+def data_alone(line: "re.Match[str]") -> str:
+    """The data of a line, with spaces for all else."""
+    text = line.group()
+    if not text.startswith("data:"):
+        return " " * len(text)
+    return " " * 5 + text[5:]
+
+
+def span_of_data(line: "re.Match[str]") -> Span:
+    """Where the data of a line is."""
+    start = line.start() + 5
+    if line.group()[5:6] == " ":
+        start += 1
+    return start, line.end()
+
+
+def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A frame of a JSON array: an element, with what is between it and others."""
+    sheet = json_sheet(frame, shapes)
+    opening = re.match(r"\s*[\[,]", sheet.written)
+    start = opening.end() if opening else 0
+    bare = " " * start + sheet.written[start:]
+    for text in (bare, ended_early(bare)):
+        texts = shapes.texts(text)
+        if texts is not None:
+            return sheet._replace(texts=texts)
+    return sheet
+
+
+def ended_early(text: str) -> str:
+    """A text without the bracket at its end."""
+    kept = text.rstrip()
+    return kept[:-1] if kept.endswith("]") else text
+
+
+def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
+    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
+    try:
+        ((_, payload),) = EventStream.split(frame)
+    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
+        # A piece of none: what it says can't be changed without breaking it.
+        return Sheet("", (), lambda text: frame)
+    (length,) = struct.unpack_from(">I", frame, 4)
+    headers = frame[12 : 12 + length]
+    outer = json_sheet(payload, shapes)
+    inner = next((one for one in outer.texts if one.name == "bytes"), None)
+    held = decoded_payload(inner)
+    if inner is None or held is None:
+        return outer._replace(
+            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
+        )
+    sheet, place = json_sheet(held, shapes), inner
+
+    def rebuilt(text: str) -> bytes:
+        """The message with another payload in its payload."""
+        packed = base64.b64encode(sheet.rebuilt(text)).decode()
+        whole = outer.written[: place.start] + packed + outer.written[place.end :]
+        return EventStream.message(headers, outer.rebuilt(whole))
+
+    return sheet._replace(rebuilt=rebuilt)
+
+
+def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
+    """The JSON that is encoded in a text; None if there is none."""
+    if one is None:
+        return None
+    try:
+        data = base64.b64decode(one.text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if data[:1] in (b"{", b"[") else None
+
+
+SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
+    SSE.title: event_sheet,
+    JsonArray.title: element_sheet,
+    EventStream.title: message_sheet,
+}
+
+
+# === recording/scrubbing =====================================================
+# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
+
+
+# --- heads ---
+
+# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
+# it took, which version it is, and AWS's and Azure's kinds of errors.
+KEPT_HEADER = re.compile(
+    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
+    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
+    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
+    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
+    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
+    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
+)
+
+
+def kept_headers(headers: Headers) -> Headers:
+    """The headers of an answer that are kept for the client of a replay, but for its type."""
+    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
+
+
+# --- a client's own credentials ---
+
+# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
+OWNER_HEADER = re.compile(
+    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
+    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
+)
+SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
+QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
+PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
+
+
+def own_secrets(request: Request) -> Tuple[str, ...]:
+    """The credentials that a request brings, and whose they are, longest first."""
+    found: List[str] = []
+    for name, value in request.headers.items():
+        if name in ("cookie", "cookie2"):
+            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
+            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
+        elif SECRET.fullmatch(name):
+            found += header_secrets(value)
+        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
+            found.append(value.strip())
+    for name, value in request.query.items():
+        if is_secret_parameter(name):
+            found += [
+                value,
+                value.partition("/")[0],
+            ]  # of X-Amz-Credential the key before its scope
+    found += PROJECT_IN_PATH.findall(request.path)
+    found += sent_secrets(request)
+    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
+
+
+def header_secrets(value: str) -> List[str]:
+    """The credentials in the value of a header."""
+    scheme, space, rest = value.strip().partition(" ")
+    scheme = scheme.lower()
+    if not space or scheme not in SCHEMES:
+        return [value.strip()]
+    rest = rest.strip()
+    if scheme == "aws4-hmac-sha256":
+        parts = SIGNED_PART.findall(rest)
+        return [*parts, *(part.partition("/")[0] for part in parts)]
+    if scheme == "digest":
+        return QUOTED_PART.findall(rest)
+    if scheme != "basic":
+        return [rest]
+    try:
+        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return [rest]
+    user, _, password = pair.partition(":")
+    return [rest, pair, user, password]
+
+
+def sent_secrets(request: Request) -> Iterator[str]:
+    """The credentials in the body of a request, as of a server of tools that is to be called."""
+    if request.form is not None:
+        yield from members_called_so(request.form, "")
+        return
+    if "urlencoded" in request.headers.get("content-type", ""):
+        pairs = parse_qsl(request.body.decode("latin-1"))
+        yield from (value for name, value in pairs if names_credential(name))
+        return
+    try:
+        yield from members_called_so(request.json, "")
+    except (ValueError, RecursionError):
+        return
+
+
+def members_called_so(value: Any, name: str) -> Iterator[str]:
+    """The texts in a JSON value whose members' names say that they are credentials."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from members_called_so(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from members_called_so(inner, name)
+    elif isinstance(value, str) and name and names_credential(name):
+        yield from header_secrets(value)
+
+
+LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
+PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
+
+
+def is_telling(secret: str) -> bool:
+    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
+    `ollama`, nor a number."""
+    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
+
+
+def written_forms(secret: str) -> Iterator[str]:
+    """How a credential may be written."""
+    yield secret
+    yield quote(secret, safe="", errors="replace")
+    yield quote(secret, errors="replace")
+    yield quote_plus(secret, errors="replace")
+    for is_ascii in (True, False):
+        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+        yield written
+        yield written.replace("/", "\\/")
+
+
+# --- scrubbing ---
+
+MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
+
+
+class TooManySigns(Exception):
+    """There is more in an exchange that may be a key than is looked at."""
+
+    def __str__(self) -> str:
+        return f"more than {MOST_SIGNS} places in it may be keys"
+
+
+TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
+
+
+class Scrubber:
+    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
+    they are repeated."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self.own = tuple(own)
+        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
+        self.forms = sorted(forms, key=lambda form: (-len(form), form))
+        self.signs = 0  # that were looked at
+
+    def spans(self, text: str) -> List[Span]:
+        """What must go of a text, in order; TooManySigns if there was too much to look at."""
+        known = self.own_spans(text)
+        if not known and not may_hold_keys(text):
+            return []
+        self.signs += signs_in(text)
+        if self.signs > MOST_SIGNS:
+            raise TooManySigns
+        return all_spans(text, known)
+
+    def own_spans(self, text: str) -> List[Span]:
+        """Where a text repeats one of the credentials of the request, in no order."""
+        return [span for form in self.forms if form in text for span in found_places(text, form)]
+
+    def text(self, text: str) -> str:
+        """A text without keys; once more it stays as it is."""
+        return replaced(text, self.spans(text))
+
+    def value(self, value: Json, name: str = "") -> Json:
+        """A JSON value, the texts in it without keys."""
+        if isinstance(value, str):
+            if value and name and is_secret_member(name, value):
+                return SCRUBBED
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one, name) for one in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(one, key) for key, one in value.items()}
+        return value
+
+    def body(self, data: bytes, content_type: str) -> bytes:
+        """A whole body of a media type, its exact bytes but for what is scrubbed."""
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
+                return self.binary(data)
+        if content_type.lower().startswith(("image/", "audio/", "video/")):
+            return self.binary(data)
+        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
+
+    def binary(self, data: bytes) -> bytes:
+        """Bytes that are no text, without the credentials themselves."""
+        for form in self.forms:
+            if len(form) >= LONG_SECRET:
+                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
+        return data
+
+    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
+        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
+        over several of them."""
+        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
+        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
+
+    def shapes(self) -> Shapes:
+        """What reads the texts of an answer."""
+        return Shapes(lambda name: not self.spans(name))
+
+    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
+        """Sheets as bytes, each as before where nothing in it is scrubbed."""
+        found = scrubbed_sheets(sheets, self.spans)
+        return [
+            data if text == sheet.written else sheet.rebuilt(text)
+            for sheet, text, data in zip(sheets, found, before)
+        ]
+
+    def matcher(self, text: str) -> Json:
+        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
+        for whatever stands in their places."""
+        spans = self.spans(text)
+        if not spans:
+            return text
+        return {"regex": pattern_around(text, spans)}
+
+
+def found_places(text: str, form: str) -> Iterator[Span]:
+    """Where a credential stands in a text; a short one as a word of its own."""
+    start = text.find(form)
+    while start >= 0:
+        end = start + len(form)
+        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
+        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
+            yield start, end
+        start = text.find(form, end)
+
+
+# --- matching what was scrubbed ---
+
+SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
+LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
+SHOWN_LITERAL = 1000  # characters at both ends of such a one
+
+
+def pattern_around(text: str, spans: Sequence[Span]) -> str:
+    """A regular expression for a text, whatever stands in these places: it takes linear time."""
+    pieces, at = [r"\A"], 0
+    for start, end in spans:
+        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
+        at = end
+    return "".join([*pieces, literal(text[at:]), r"\Z"])
+
+
+def escaped_text(text: str) -> str:
+    """A regular expression for a text, and no more escaped in it than must be."""
+    return SPECIAL.sub(r"\\\g<0>", text)
+
+
+def literal(text: str) -> str:
+    """A regular expression for a text; of a very long one only its ends are compared."""
+    if len(text) <= LONGEST_LITERAL:
+        return escaped_text(text)
+    between = len(text) - 2 * SHOWN_LITERAL
+    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
+
+
+def gap_pattern(secret: str, after: str) -> str:
+    """A regular expression for what stood somewhere, and for what stands there now."""
+    # It may not run over what follows, or there would be many ways to match a text.
+    if (after and after in secret) or any(letter.isspace() for letter in secret):
+        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
+    excluded = escaped_text(after.strip()).replace("-", "\\-")
+    taken = f"[^\\s{excluded}]+"
+    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
+
+
+# === retold ==================================================================
+# Retold: an answer as people read it, made of what is kept of its bytes.  Pure.
+
+
+ANY_CHUNK = 1 << 60  # bytes that a chunk may say it has
+ELEMENT = re.compile(r"<(\w+)>([^<]+)<")  # of XML, as AWS's Query protocol answers
+
+Masking = Callable[[str], str]
+
+
+class Unchunked(ChunkedBody):
+    """A body in chunks, which may turn out to be none."""
+
+    def __init__(self) -> None:
+        self.begun = 0  # where in `rest` the head of a chunk begins
+        super().__init__(ANY_CHUNK)
+
+    def size(self) -> bool:
+        """Read a chunk's head; whether there may be more to read."""
+        self.begun = self.at
+        return super().size()
+
+    def taken(self, data: bytes) -> Tuple[bytes, bool]:
+        """What is in some more bytes, and whether they are in chunks; from where they are not, as
+        they are."""
+        try:
+            self.feed(data)
+        except Refused:
+            start = self.begun if self.state == self.size else self.at
+            return bytes(self.pieces) + self.rest[start:], False
+        found = bytes(self.pieces)
+        self.pieces.clear()
+        return found, True
+
+
+class Undone:
+    """A body as it was before its chunks and its coding, as far as they can be undone: a fault may
+    have broken them.  Of what is longer than the journal keeps it is the beginning."""
+
+    def __init__(self, headers: Headers) -> None:
+        named = {name.lower(): value.lower() for name, value in headers}
+        self.chunks: Optional[Unchunked] = None
+        if named.get("transfer-encoding") == "chunked":
+            self.chunks = Unchunked()
+        self.is_packed = named.get("content-encoding") in ("gzip", "x-gzip")
+        self.unpacker = zlib.decompressobj(GZIP)
+        self.plain = bytearray()
+        self.is_cut = False
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes."""
+        if self.chunks:
+            data, is_chunked = self.chunks.taken(data)
+            if not is_chunked:
+                self.chunks = None
+        while data and self.is_packed and not self.is_cut:
+            data = self.unpacked(data)
+        self.plain += data
+        if len(self.plain) > JOURNAL_BODY:
+            del self.plain[JOURNAL_BODY:]
+            self.is_cut = True
+
+    def unpacked(self, data: bytes) -> bytes:
+        """Take bytes in gzip; those that are left behind its end, or are none."""
+        try:
+            self.plain += self.unpacker.decompress(data, JOURNAL_BODY + 1 - len(self.plain))
+        except zlib.error:
+            self.is_packed = False
+            return data
+        if len(self.plain) > JOURNAL_BODY:
+            self.is_cut = True
+        if not self.unpacker.eof:
+            return b""
+        data, self.unpacker = self.unpacker.unused_data, zlib.decompressobj(GZIP)
+        return data
+
+
+def answer_json(entry: Entry) -> Optional[Dict[str, Json]]:
+    """What is shown of the answer to a request, as far as it was sent; None as long as there is
+    none."""
+    sent, asked = entry.sent, entry.asked
+    out = max(0, sent.bytes)
+    head, body, moments = sent.kept.written(entry.moment, entry.number)
+    body = body[:out]
+    if not (sent.has_begun or body):
+        return None
+    headers = headers_in(head)
+    undone = Undone(headers)
+    moments = fed(undone, body, moments)
+    plain = bytes(undone.plain)
+    is_cut = undone.is_cut or out > len(body)
+    scrubber = Scrubber(brought_by(asked))
+    mask = functools.partial(without_own, scrubber)
+    told: Dict[str, Json] = {
+        "status": entry.status,
+        "headers": [[name, masked(name, mask(value))] for name, value in headers],
+    }
+    if asked.forwarded:  # it may tell a key that is none of the client's
+        mask = functools.partial(without_any, scrubber)
+    kind = stream_kind_of(asked, headers, plain)
+    if kind:
+        events = TEXT_CUTS[kind](plain)
+        told["events"] = [mask(told_event(kind, event)) for event in events]
+        told["event_times"] = times_of_events(entry, events, moments)
+    else:
+        told["body"] = told_body(asked, plain, is_cut, mask)
+    told["truncated"] = is_cut
+    return told
+
+
+def headers_in(head: bytes) -> Headers:
+    """Names and values of the headers in a head."""
+    pairs = [line.partition(":") for line in header_lines(head)[1:] if line]
+    return tuple((name, value.strip(" \t")) for name, _, value in pairs)
+
+
+def stream_kind_of(asked: Asked, headers: Headers, plain: bytes) -> str:
+    """The title of the framing in which an answer is a stream; empty for a whole one."""
+    content_type = content_type_in(headers).partition(";")[0].strip().lower()
+    kind = STREAM_TYPES.get(content_type, "")
+    if kind or asked.events_total == 0 or not (asked.call and asked.call.stream):
+        return kind
+    # Google's arrays have the type of a whole body (wire formats, 7).
+    is_array = framing_of(plain) == JsonArray.title
+    return JsonArray.title if is_array else ""
+
+
+# --- when ---
+
+
+def fed(undone: Undone, body: bytes, moments: Iterable[Moment]) -> List[Moment]:
+    """Have a body undone, and tell how much of it, undone, was out when."""
+    start, found = 0, []
+    for end, at in moments:
+        if end > start:
+            undone.feed(body[start:end])
+            start = end
+        found.append((len(undone.plain), at))
+    undone.feed(body[start:])
+    return found
+
+
+def times_of_events(
+    entry: Entry, events: Sequence[bytes], moments: Sequence[Moment]
+) -> List[Optional[float]]:
+    """When each event was out, in seconds since the request came, as far as that is known."""
+    ends = [out for out, _ in moments]
+    end, found = 0, []
+    for event in events:
+        end += len(event)
+        place = bisect_left(ends, end)
+        at = entry.duration
+        if place < len(moments):
+            at = round(moments[place][1], 6)
+        found.append(at)
+    return found
+
+
+# --- what ---
+
+
+def told_event(kind: str, event: bytes) -> str:
+    """One event as text; AWS's as its headers and its payload."""
+    if kind != EventStream.title:
+        return event.decode("utf-8", "replace")
+    try:
+        ((headers, payload),) = EventStream.split(event)
+    except (ValueError, IndexError, struct.error):
+        return f"({len(event)} bytes of a message that is broken, or not whole)"
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = payload.decode("utf-8", "replace")
+    return "\n".join([*lines, "", text, *inner_event(text)])
+
+
+def inner_event(text: str) -> List[str]:
+    """What is in the bytes of a payload, as InvokeModel has them (wire formats, 10)."""
+    try:
+        return [base64.b64decode(parse_json(utf8(text))["bytes"]).decode()]
+    except (ValueError, TypeError, LookupError):
+        return []
+
+
+def told_body(asked: Asked, plain: bytes, is_cut: bool, mask: Masking) -> Json:
+    """A body as JSON, as text or, if it is neither, in base64; null for none."""
+    if not plain:
+        return None
+    hides = asked.wire is not None and asked.wire.hides_body
+    try:
+        # What is cut off may end in the middle of a character.
+        text = codecs.getincrementaldecoder("utf-8")().decode(plain, not is_cut)
+    except ValueError:
+        shown = base64.b64encode(plain).decode()
+        return masked("key", shown) if hides else {"base64": shown}
+    text = mask(text)
+    try:
+        value = parse_json(utf8(text))
+    except ValueError:
+        return told_credentials(text) if hides else text
+    return kept_fields(value) if hides else value
+
+
+def told_credentials(text: str) -> str:
+    """What is told of an answer full of credentials that is no JSON: the elements of XML, with
+    those masked."""
+    if not text.lstrip().startswith("<"):
+        return masked("key", text)
+    return ELEMENT.sub(masked_element, text)
+
+
+def masked_element(match: "re.Match[str]") -> str:
+    """An element of XML as it may be shown."""
+    name, text = match.groups()
+    return f"<{name}>{masked(name, text)}<"
+
+
+def brought_by(asked: Asked) -> List[str]:
+    """The credentials that a request brought."""
+    own: List[str] = []
+    for name, value in asked.head.headers.items():
+        if SECRET.fullmatch(name):
+            own += header_secrets(value)
+    return own + [value for name, value in asked.head.query.items() if is_secret_parameter(name)]
+
+
+def without_own(scrubber: Scrubber, text: str) -> str:
+    """A text without the credentials of its request."""
+    return replaced(text, merged_spans(scrubber.own_spans(text)))
+
+
+def without_any(scrubber: Scrubber, text: str) -> str:
+    """A text without these, and without all that looks like one."""
+    try:
+        return scrubber.text(text)
+    except TooManySigns:
+        return HIDDEN
+
+
+# === recording/wants =========================================================
+# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
+
+
+LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
+LONGEST_EARLIER = 1000  # the same of what did not come last
+LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
+MOST_SAMPLES = 4  # of a longer text, beside its end and its length
+SAMPLE, SAMPLED_END = 24, 60  # characters of each
+MOST_LEAVES = 64  # places that are asked for one by one, of one value
+
+
+def sampled(text: str) -> Dict[str, Json]:
+    """A matcher for a long text: its length, its end, and some pieces of it.
+
+    Pictures of one kind begin alike, and often end so."""
+    middle = len(text) - SAMPLED_END
+    step = middle // (MOST_SAMPLES + 1)
+    pattern, at = r"(?s)\A", 0
+    for number in range(1, MOST_SAMPLES + 1):
+        start = number * step
+        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
+        at = start + SAMPLE
+    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
+    return {"regex": pattern + r"\Z"}
+
+
+def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
+    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
+    none."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from leaves(f"{path}.{name}", inner)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from leaves(f"{path}.{index}", inner)
+        yield f"{path}.{len(value)}", None
+    elif value is not None:
+        yield path, value
+
+
+def member_name(path: str) -> str:
+    """What the member is called that is at a path; in a list, what the list is called."""
+    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
+
+
+class Asking:
+    """What is asked of requests like a call, so far."""
+
+    def __init__(self, call: Call, scrubber: Scrubber) -> None:
+        self.call, self.scrubber = call, scrubber
+        self.keys: Dict[str, Json] = {}
+        self.fields: Dict[str, Json] = {}
+        self.body: Dict[str, Any] = {}
+
+    def match(self) -> Dict[str, Json]:
+        """All of it, in the order in which a match is read."""
+        found = dict(self.keys)
+        if self.fields:
+            found["fields"] = self.fields
+        if self.body:
+            found["body"] = self.body
+        return {key: found[key] for key in MATCH_KEYS if key in found}
+
+    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
+        """A matcher for a text; of a long one, for some of it."""
+        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
+            return self.scrubber.matcher(text)
+        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
+            return sampled(text)
+        return self.scrubber.matcher(text)
+
+    def ask(self, key: str, text: Optional[str]) -> None:
+        """Ask for a text of the call, or for none."""
+        self.keys[key] = None if text is None else self.matcher(text)
+
+    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for the text, the number or the boolean that is at a place in the body, or for
+        nothing there."""
+        # A name with a point in it can't be part of a path, and one that is a key should not be.
+        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
+            return
+        if self.scrubber.text(path) != path:
+            return
+        if isinstance(value, str):
+            if is_secret_member(member_name(path), value):
+                return  # a short one is not known by itself
+            value = self.matcher(value, longest)
+        self.fields[path] = value
+
+    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
+        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
+        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
+            self.leaf(inner, leaf, longest)
+
+    def is_whole(self, value: Json, name: str) -> bool:
+        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
+        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
+
+    def whole(self, path: str) -> None:
+        """Ask for what is at a place in the body, whatever that is."""
+        value = walked(self.call.said, path)
+        if not isinstance(value, (dict, list)):
+            self.leaf(path, value)
+        # An object of the body may have more members, so that an empty one asks for little.
+        elif self.is_whole(value, member_name(path)):
+            *outer, name = path.split(".")
+            around = self.body
+            for step in outer:
+                around = around.setdefault(step, {})
+            around[name] = value
+        else:
+            self.each(path, value)
+
+
+# === recording/deciding ======================================================
+# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
+
+
+Paths = Tuple[str, ...]
+
+# Fields that are asked for, there or not: with another value the answer is of another kind.  What
+# is behind the mark only counts where there are tools, or where the answer is streamed.
+WITH_TOOLS, STREAMED = "tools: ", "stream: "
+DECIDING: Mapping[str, Paths] = {
+    "chat": (
+        *("response_format", "n", "logprobs", "modalities"),
+        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
+    ),
+    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
+    "ollama chat": ("format", "think"),
+    "generate": ("format", "think", "suffix"),
+    "completions": (
+        *("n", "suffix", "echo", "logprobs"),
+        STREAMED + "stream_options.include_usage",
+    ),
+    "fim": ("suffix",),
+    "responses": (
+        *("text.format", "previous_response_id", "conversation"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "compact": ("previous_response_id",),
+    "input_tokens": ("text.format", "previous_response_id", "conversation"),
+    "messages": (
+        *("output_config.format", "output_format", "thinking.type"),
+        WITH_TOOLS + "tool_choice",
+    ),
+    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
+    "generateContent": (
+        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
+        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
+    ),
+    "embed": ("dimensions", "encoding_format"),
+    "cohere embed": ("embedding_types", "output_dimension"),
+    "ollama embed": ("dimensions",),
+    "ollama embeddings": (),
+    "bedrock invoke": ("dimensions", "embedding_types"),
+    "embedContent": ("taskType", "outputDimensionality"),
+    "batchEmbedContents": (),
+    "predict": ("parameters",),  # Google's, of vectors and of pictures
+    "image": ("n", "size", "quality", "output_format", "response_format"),
+    "audio": ("response_format", "language"),
+    "rerank": ("top_n",),
+    "bedrock rerank": (),
+    "vertex_ai rerank": ("topN",),
+}
+
+# Fields that are asked for where they are there: few requests have them.
+RARE: Mapping[str, Paths] = {
+    "chat": (
+        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
+        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
+        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
+    ),
+    "cohere chat": ("thinking.type",),
+    "ollama chat": ("logprobs",),
+    "generate": ("raw", "template", "context", "images", "logprobs"),
+    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
+    "messages": ("mcp_servers", "container"),
+    "converse": (
+        *("promptVariables", "additionalModelRequestFields.thinking.type"),
+        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
+    ),
+    "generateContent": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
+        "generationConfig.thinkingConfig.includeThoughts",
+    ),
+}
+# Which APIs have the fields of another one.
+LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
+
+# What is also asked for where another field is there.
+BESIDE: Mapping[str, Paths] = {
+    "generationConfig.responseMimeType": (
+        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
+    ),
+}
+LISTING = ("embed", "moderate")  # operations of one text or of a list
+# InvokeModel takes the makers' own requests; Nova's are Converse's.
+FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
+
+# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
+# of a match.
+PASSED_OVER = frozenset(
+    (
+        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
+        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
+        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
+    )
+)
+
+
+def fields_kind(asking: Asking) -> str:
+    """Which fields an API has: a key of DECIDING."""
+    call = asking.call
+    if call.api == "invoke" and call.operation == "generate":
+        return FAMILY_FIELDS.get(family_of(call.model), "")
+    own = f"{call.provider} {call.api}"
+    if own in DECIDING:
+        return own
+    api = LIKE.get(call.api, call.api)
+    return api if api in DECIDING else call.operation
+
+
+def as_spelled(body: Json, path: str) -> str:
+    """A path as a body spells it: Google takes every name in snake_case, too."""
+    steps = []
+    for name in path.split("."):
+        other = snake_name(name)
+        if isinstance(body, dict) and name not in body and other in body:
+            name = other
+        steps.append(name)
+        body = walked(body, name)
+    return ".".join(steps)
+
+
+def snake_name(name: str) -> str:
+    """responseMimeType as response_mime_type."""
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
+
+
+def tell_form(asking: Asking) -> None:
+    """Ask for what decides the form of an answer."""
+    kind, call = fields_kind(asking), asking.call
+    for path in DECIDING.get(kind, ()):
+        if path.startswith(WITH_TOOLS) and not call.tools:
+            continue
+        if path.startswith(STREAMED) and not call.stream:
+            continue
+        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
+    beside = [
+        other
+        for path, others in BESIDE.items()
+        if walked(call.body, as_spelled(call.body, path)) is not None
+        for other in others
+    ]
+    for path in RARE.get(kind, ()):
+        place = as_spelled(call.body, path)
+        if path in beside or walked(call.body, place) is not None:
+            asking.whole(place)
+
+
+def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
+    """What is asked of a file in a form: what is in it, whatever it is called."""
+    return {name: file[name] for name in ("size", "sha256")}
+
+
+def tell_body(asking: Asking) -> None:
+    """Ask for all of a body that says what is to be done with it."""
+    call, said = asking.call, asking.call.said
+    if not isinstance(said, dict):
+        return
+    is_form = call.request.form is not None
+    for name, value in said.items():
+        if name in PASSED_OVER or "." in name:
+            continue
+        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
+        if files:
+            asking.body[name] = files if isinstance(value, list) else files[0]
+        elif "user" in asking.keys and value == call.user:
+            # A list may read as one text.
+            if call.operation in LISTING:
+                asking.leaf(f"{name}.0", None)
+        elif value is not None:
+            asking.whole(name)
+    for path in DECIDING.get(fields_kind(asking), ()):
+        if walked(said, path) is None:
+            asking.leaf(path, None)
+
+
+# === recording/lately ========================================================
+# What came last in a conversation: the last user message, and all since.  Pure.
+
+
+MOST_RESULTS = 8  # of tools, that are asked for beside the newest
+
+# Members in which there is a picture, sound or a file, or where it is.
+MEDIA_MEMBERS = frozenset(
+    (
+        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
+        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
+    )
+)
+# What such a member holds, wherever it is.
+MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
+# Members of a tool's result that say nothing of what it is.
+RESULT_NAMES = frozenset(
+    (
+        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
+        *("tool_name", "status", "cache_control"),
+    )
+)
+
+
+def tell_last(asking: Asking) -> None:
+    """Ask for what came last and is no text of the user: media, results of tools, references to
+    what the server holds, and the beginning of an answer."""
+    place, messages = conversation_in(asking.call.body)
+    at = max(0, last_question(messages))
+    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
+    if not last:
+        # A text and a list of messages may read alike.
+        if isinstance(within(asking.call.body, "input"), str):
+            asking.leaf("input.0", None)
+        return
+    if not asking.call.history:
+        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
+    if last_question(messages) >= 0:
+        tell_question(asking, *last[0])
+    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
+    for path, message in last:
+        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
+            asking.leaf(f"{path}.id", within(message, "id"))
+    path, message = last[-1]
+    if speaker_of(message) == "assistant":
+        for name in ("content", "parts"):
+            if within(message, name):
+                asking.each(f"{path}.{name}", message[name])
+
+
+def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
+    """Ask for the media of the last user message, and that there are no more."""
+    name = "parts" if "parts" in message else "content"
+    content = message.get(name)
+    number = len(content) if isinstance(content, list) else 1
+    for inner, leaf in media_in(f"{path}.{name}", content):
+        asking.leaf(inner, leaf, LONGEST_EARLIER)
+    asking.leaf(f"{path}.{name}.{number}", None)
+    for index, part in enumerate(content if isinstance(content, list) else ()):
+        # Beside a video Google has a part that says which piece of it counts.
+        if isinstance(part, dict) and "videoMetadata" in part:
+            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
+    # Ollama's lie beside the text.
+    if asking.call.provider == "ollama":
+        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
+        if not message.get("images"):
+            asking.leaf(f"{path}.images", message.get("images"))
+
+
+def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
+    """The data of media, or where they are, by path."""
+    if isinstance(value, str):
+        if is_media or PACKED_DATA.match(value):
+            yield path, value
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from media_in(f"{path}.{index}", inner, is_media)
+    elif isinstance(value, dict) and not is_result(value):
+        for name, inner in value.items():
+            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
+
+
+def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
+    """The results of tools in a message, by path."""
+    if not isinstance(message, dict):
+        return
+    if speaker_of(message) == "tool":
+        yield path, message
+        return
+    for name in ("content", "parts"):
+        parts = message.get(name)
+        if not isinstance(parts, list):
+            continue
+        for index, part in enumerate(parts):
+            if is_result(part):
+                yield f"{path}.{name}.{index}", part
+
+
+def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
+    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
+    in that."""
+    if len(results) > 1 and asking.call.tool_call_id:
+        asking.ask("tool_call_id", asking.call.tool_call_id)
+    for path, result in results[-1 - MOST_RESULTS : -1]:
+        for inner, leaf in result_leaves(path, result):
+            asking.leaf(inner, leaf, LONGEST_EARLIER)
+    for path, result in results[-1:]:
+        for inner, leaf in result_leaves(path, result):
+            if isinstance(leaf, str) and MEDIUM.match(leaf):
+                asking.leaf(inner, leaf, LONGEST_EARLIER)
+
+
+def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
+    """What a tool's result says, by path."""
+    for name, value in result.items():
+        if name in RESULT_BLOCKS and isinstance(value, dict):
+            yield from result_leaves(f"{path}.{name}", value)
+        elif name not in RESULT_NAMES:
+            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
+            yield from (one for one in found if is_told(*one))
+
+
+def is_told(path: str, leaf: Json) -> bool:
+    """Whether a leaf of a result is more than its end or the type of a part."""
+    return leaf is not None and not path.endswith(".type")
+
+
+# === recording/matches =======================================================
+# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
+
+
+# Operations of which the path says what is asked.
+BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
+# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
+# the first, or all of it.  Where nobody knows them, there are to be no others.
+PAGES: Mapping[str, Tuple[str, ...]] = {
+    "openai stored": ("after", "starting_after"),
+    "azure stored": ("after", "starting_after"),
+    "anthropic models": ("after_id", "before_id"),
+    "gemini models": ("pageToken",),
+    "vertex_ai models": ("pageToken",),
+    f" {OTHER}": (ALL_OTHERS,),
+}
+SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
+
+
+def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
+    """The `match` of the recording of a call's answer."""
+    asking = Asking(call, scrubber)
+    tell_place(wire, asking)
+    if call.operation in BY_PATH:
+        tell_path(asking)
+    elif call.operation in CONVERSING and call.api != "ocr":
+        tell_conversation(asking)
+    else:
+        asking.ask("user", asked_text(call, "user"))
+        tell_body(asking)
+    return asking.match()
+
+
+def tell_place(wire: WireFormat, asking: Asking) -> None:
+    """Ask for who is asked, and in which way."""
+    call, keys = asking.call, asking.keys
+    if call.provider:
+        keys["provider"] = call.provider
+    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
+    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
+        keys["dialect"] = call.dialect
+    if call.operation != "generate":
+        keys["operation"] = call.operation
+    if call.api:
+        keys["api"] = call.api
+    if call.model:
+        asking.ask("model", call.model)
+    if can_stream(wire) or call.operation == OTHER:
+        keys["stream"] = call.stream
+
+
+def asked_text(call: Call, name: str) -> Optional[str]:
+    """A text of the call; none where nothing is there, not even an empty one."""
+    text: str = getattr(call, name)
+    if not text and name not in call.blank:
+        return None
+    return text
+
+
+def tell_path(asking: Asking) -> None:
+    """Ask for the path, with its query and, if there is one, the body."""
+    call = asking.call
+    if call.operation == OTHER:
+        asking.keys["method"] = call.method
+    asking.ask("path", call.path)
+    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
+    if isinstance(call.said, dict):
+        tell_body(asking)
+        tell_no_more(asking)
+    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
+        tell_text_or_list(asking)
+
+
+def tell_no_more(asking: Asking) -> None:
+    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
+    would change.  Not where something is left out, for that may be another one each time."""
+    call, said = asking.call, asking.call.said
+    if (
+        call.operation != OTHER
+        or call.request.form is not None
+        or asking.scrubber.value(said) != said
+    ):
+        return
+    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def tell_text_or_list(asking: Asking) -> None:
+    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
+    said = asking.call.said
+    text = said if isinstance(said, str) else compact(said)
+    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
+        asking.keys["body"] = said
+    else:
+        asking.keys["body_sha256"] = asking.call.body_sha256
+
+
+def tell_query(asking: Asking, names: List[str]) -> None:
+    """Ask for parameters of the query, and for no other page of a list."""
+    call = asking.call
+    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
+    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
+        query.setdefault(name, None)
+    if query:
+        asking.keys["query"] = query
+
+
+def tell_conversation(asking: Asking) -> None:
+    """Ask for what is said, what was said before, and in which form the answer is to be."""
+    call = asking.call
+    asking.ask("system", asked_text(call, "system"))
+    asking.ask("user", asked_text(call, "user"))
+    if call.api in PROMPTED:
+        tell_prompt(asking)
+    else:
+        asking.keys["turn"] = call.turn
+        asking.ask("tool_result", call.tool_result)
+        if call.history:
+            asking.keys["history"] = replayed_history(asking)
+        tell_tools(asking)
+        tell_last(asking)
+    tell_form(asking)
+    if call.stream and call.api == "generateContent":
+        tell_framing(asking)
+    # The body of an invoke request is packed, and says what is counted.
+    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
+        asking.keys["body_sha256"] = call.body_sha256
+
+
+def replayed_history(asking: Asking) -> Optional[str]:
+    """The history of the request as it comes when earlier answers are replays: in those the
+    client's own key is scrubbed, too."""
+    _, messages = conversation_in(asking.call.body)
+    replayed = [
+        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
+        for one in answers_in_one(messages)
+    ]
+    return history_of({"messages": replayed})
+
+
+def tell_prompt(asking: Asking) -> None:
+    """Ask for a prompt that is no text, or could be read as one."""
+    prompt = within(asking.call.body, "prompt")
+    if isinstance(prompt, list):
+        asking.whole("prompt")
+    elif isinstance(prompt, str) and "\n" in prompt:
+        asking.leaf("prompt.0", None)
+
+
+def tell_framing(asking: Asking) -> None:
+    """Ask for how Google's events are framed."""
+    query = asking.call.query
+    name = "$alt" if "$alt" in query else "alt"
+    asking.keys["query"] = {name: query.get(name)}
+
+
+def tell_tools(asking: Asking) -> None:
+    """Ask for the tools, and that there are no others."""
+    call = asking.call
+    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
+    if names:
+        asking.keys["tools"] = list(names)
+    place = "tools"
+    if fields_kind(asking) == "converse":
+        place = "toolConfig.tools"
+    tools = walked(call.body, place)
+    if tools is None:
+        asking.leaf(place, None)
+    elif place == "toolConfig.tools":
+        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
+        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
+            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
+    elif isinstance(tools, list):
+        for index, tool in enumerate(tools):
+            kind = tool.get("type")
+            if kind not in (None, "function", "custom", *call.tools):
+                asking.leaf(f"tools.{index}.type", kind)
+        if call.api == "generateContent":
+            tell_declared(asking, tools)
+        asking.leaf(f"tools.{len(tools)}", None)
+
+
+def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
+    """Ask for how many functions each of Google's tools declares, and for those that have no name:
+    the search and the like."""
+    for index, tool in enumerate(tools):
+        name = as_spelled(tool, "functionDeclarations")
+        declared = tool.get(name)
+        if isinstance(declared, list):
+            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
+    unnamed: List[Json] = [
+        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
+    ]
+    if any(unnamed):
+        asking.body["tools"] = unnamed
+
+
+# === suggestion ==============================================================
+# A suggestion: the mock that somebody would write to have a request answered.  Pure.
+
+
+LONGEST_TEXT = 100  # characters of a text that is asked for as a whole
+LONGEST_PIECE = 80  # and of a piece that tells a longer one from others
+LEAST_PIECE = 20  # of one that is rather taken than what follows it
+LONGEST_EXAMPLE = 2000  # of an answer that is suggested as it was
+LOOKED_THROUGH = 20_000  # characters of a long text
+# What parts the lines of a text, and what does not read well in a file: controls, half characters.
+PARTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+TEXT_OF: Dict[str, str] = {"token": "a-token-of-the-mock", "metadata": "a-token-of-the-mock"}
+USUAL_TEXT = "Hello from the mock."
+
+
+def suggestion_for(asked: Asked, answer: Json = None) -> Optional[Dict[str, Json]]:
+    """A mock that would have answered a request, which got this answer; None for one that no mock
+    can answer: it could not be read, or was refused before mocks were asked."""
+    call, wire = asked.call, asked.wire
+    if call is None or wire is None:
+        return None
+    more: Dict[str, Json] = {}
+    # What --strict has refused is refused to every mock that does not say otherwise.
+    if asked.is_invalid and asked.status >= 400 and not (asked.mock or asked.unmatched):
+        more["strict"] = False
+    for response in responses_to(wire, call, answer):
+        for match in matches_of(wire, call):
+            spec = {"match": match, "response": response, **more}
+            if would_answer(spec, wire, call):
+                return spec
+    return None
+
+
+def would_answer(spec: Dict[str, Json], wire: WireFormat, call: Call) -> bool:
+    """Whether a mock could be added, and would answer a call."""
+    try:
+        mock = parse_mock(MockNode.whole(spec, "suggestion", nothing_stored))
+    except BadMock:
+        return False
+    return bool(mock.matches(call)) and not mock.answer(0).lacks(wire, call)
+
+
+def nothing_stored(name: str) -> bytes:
+    """What a suggestion says stands in no file."""
+    raise FileNotFoundError(name)
+
+
+# --- responses ---
+
+
+def responses_to(wire: WireFormat, call: Call, answer: Json) -> Iterator[Json]:
+    """What may be said to a call that got this answer, best first."""
+    if Embedding in wire.speaks:
+        yield {"embedding": [0.1, 0.2, 0.3]}
+    if Scores in wire.speaks:
+        yield {"scores": [0.9, 0.5, 0.1][: max(1, len(call.inputs))]}
+    if Text in wire.speaks and wire.operation != OTHER:
+        yield {"text": TEXT_OF.get(wire.operation, USUAL_TEXT)}
+    # Where nothing but a body can be said, it is easiest to change the one that there was.
+    body = within(answer, "body")
+    is_good = within(answer, "status") == 200 and isinstance(body, (dict, list))
+    if is_good and len(compact(body)) <= LONGEST_EXAMPLE:
+        yield {"body": body}
+    yield {"body": {"message": USUAL_TEXT}}
+    yield {"raw": USUAL_TEXT}
+
+
+# --- matches ---
+
+
+def matches_of(wire: WireFormat, call: Call) -> Iterator[Dict[str, Json]]:
+    """What may be asked of a call, best first."""
+    by_path: Dict[str, Json] = {"method": call.method, "path": call.path}
+    if wire.operation == OTHER:
+        yield {**by_path, **query_of(call)}
+        yield by_path
+        return
+    said = last_said(call)
+    if said and call.operation not in BY_PATH:
+        yield {**place_of(call), **said}
+    if call.operation != "generate":
+        yield {"operation": call.operation, "path": call.path}
+    yield {**place_of(call), "api": call.api}
+    yield by_path
+
+
+def place_of(call: Call) -> Dict[str, Json]:
+    """Which operation and which model are asked."""
+    found: Dict[str, Json] = {}
+    if call.operation != "generate":
+        found["operation"] = call.operation
+    if call.model and len(call.model) <= LONGEST_TEXT:
+        found["model"] = call.model
+    return found
+
+
+def last_said(call: Call) -> Dict[str, Json]:
+    """What is said last: by a tool, else by the user, else by whoever wrote the system's text."""
+    found = {"user": telling(call.user)}
+    if call.tool_result is not None:
+        found["tool_result"] = telling(call.tool_result)
+    if not any(found.values()):
+        found["system"] = telling(call.system)
+    return {key: matcher for key, matcher in found.items() if matcher}
+
+
+def query_of(call: Call) -> Dict[str, Json]:
+    """The query, as far as somebody would look at it."""
+    query = {
+        name: telling(value)
+        for name, value in call.query.items()
+        if name not in UNASKED_QUERY and not is_secret_parameter(name)
+    }
+    told = {name: matcher for name, matcher in query.items() if matcher}
+    return {"query": told} if told else {}
+
+
+def telling(text: str) -> Json:
+    """A matcher for a text: the whole of a short one, a telling piece of a long one; None if there
+    is nothing to be read in it."""
+    if not text.strip():
+        return None
+    if len(text) <= LONGEST_TEXT and not PARTED.search(text):
+        return text
+    pieces = [piece.strip() for piece in PARTED.split(text[:LOOKED_THROUGH])]
+    long = [piece for piece in pieces if len(piece) >= LEAST_PIECE]
+    piece = long[0] if long else max(pieces, key=len)
+    if len(piece) > LONGEST_PIECE:
+        cut = piece[:LONGEST_PIECE]
+        piece = cut.rpartition(" ")[0] or cut  # no half a word
+    return {"contains": piece} if piece else None
+
+
 # === operations ==============================================================
 # What can be done with a session: its mocks, its journal, its gates.
 
@@ -37964,6 +39999,45 @@ class Operations:
         """The requests, oldest first."""
         return self.journal.entries(self.session)
 
+    def request(self, number: str) -> Dict[str, Json]:
+        """A request with its answer, as far as that was sent, and a mock that would have matched
+        it; Unavailable if the journal has none with this id."""
+        entry = self.known(number)
+        answer = answer_json(entry)
+        suggestion = suggestion_for(entry.asked, answer)
+        return {**entry.json(), "answer": answer, "suggestion": suggestion}
+
+    def known(self, number: str) -> Entry:
+        """The request with this id, whatever its session; Unavailable if there is none."""
+        entry = self.journal.find(number)
+        if not entry:
+            raise Unavailable(
+                f"no request {shown(number)} in the journal; "
+                "X-Mock-Request-Id of its answer says which it was",
+                "unknown_request",
+            )
+        return entry
+
+    def sessions_json(self) -> List[Json]:
+        """What there is of this session, or of all of them for `*` and the nameless one."""
+        names = [self.session]
+        if self.session in ("", EVERY_SESSION):
+            names = sorted({*self.mocks.names(), *self.journal.names()})
+        return [self.session_json(name) for name in names]
+
+    def session_json(self, name: str) -> Dict[str, Json]:
+        """How much there is of a session."""
+        entries = self.journal.entries(name)
+        session = self.mocks.sessions.get(name)
+        return {
+            "name": name or None,
+            "url": f"/@{quote(name, safe='')}" if name else "",
+            "requests": len(entries),
+            "running": sum(entry.ended is None for entry in entries),
+            "unmatched": sum(entry.asked.unmatched for entry in entries),
+            "mocks": len(session.mocks) if session else 0,
+        }
+
     def count(self, wanted: Sequence[Condition], ended: Ended = None) -> int:
         """How many requests fulfil conditions and ended as asked."""
         return len(self.journal.matching(Wanted(self.session, wanted, ended)))
@@ -38043,13 +40117,7 @@ class Operations:
     def release(self, number: str, events: int = 1) -> None:
         """Let events of a gated stream out, whatever its session; `number` is its request's id.
         Unavailable if there is no such stream."""
-        entry = self.journal.find(number)
-        if not entry:
-            raise Unavailable(
-                f"no request {shown(number)} in the journal; "
-                "X-Mock-Request-Id of its answer says which it was",
-                "unknown_request",
-            )
+        entry = self.known(number)
         if not entry.gate:
             reason = 'has no gate; its mock needs "gate": true'
             raise Unavailable(f"request {number} {reason}", "no_gate")
@@ -38111,159 +40179,49 @@ def unused_sentence(mock: ParsedMock, entries: Sequence[Entry]) -> str:
     return told
 
 
-# === control =================================================================
-# The control API: what tests see and steer, as a table that only translates.
+# === control_journal =========================================================
+# What the control API tells of the journal and of sessions.  Only translates.
 
 
-# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
-STATUS = {
-    "unknown_mock": 404,
-    "unknown_request": 404,
-    "unknown_metric": 404,
-    "not_added": 409,
-    "no_gate": 409,
-    "no_single_value": 409,
-}
-# What the journal shows of requests is shown on the page: no other origin's script may run there.
-PAGE_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'",
-    ),
-)
 FEED_HEADERS = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
-METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
-
-Reaction = Union[HttpResponse, Answered]
-Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
-
-
-class ControlRoute(NamedTuple):
-    """One thing that can be done: its template below /__mock__, who does it, and what it is.
-
-    What `is_long` goes through all requests or all mocks."""
-
-    template: str
-    action: Action
-    about: str
-    is_long: bool = False
-
-    @property
-    def method(self) -> str:
-        """GET and the like."""
-        return self.template.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        """The path below /__mock__, with placeholders."""
-        return self.template.partition(" ")[2]
-
-
 YES_AND_NO = ("0", "1", "false", "true")  # of a query
 
 
-class Control:
-    """The control API under /__mock__/ (docs/control-api.md)."""
+class JournalControl:
+    """The routes of the journal."""
 
-    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+    def __init__(self, mocks: Mocks, journal: Journal) -> None:
         self.mocks = mocks
         self.journal = journal
-        self.settings = settings
-
-    def answering(self, request: Request) -> Work[Answered]:
-        """Work that gives the response to a control request; a refusal says what is wrong."""
-        try:
-            admit(request, self.settings)
-            route, params = control_route(request)
-            if route.is_long:
-                yield ASIDE
-            answer = route.action(self, ControlRequest(request, params))
-            if isinstance(answer, Generator):
-                answer = yield from answer
-        except Refused as refused:
-            return control_refusal(refused)
-        except Unavailable as error:
-            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
-        except BadValue as error:
-            return control_refusal(Refused(400, str(error), code="bad_value"))
-        except BadMock as error:
-            return control_refusal(Refused(400, str(error), code="bad_mock"))
-        if isinstance(answer, HttpResponse):
-            return Answered(answer, control=True)
-        return answer
 
     def operations(self, asked: ControlRequest) -> Operations:
         """What can be done with the session that is meant."""
         return Operations(self.mocks, self.journal, asked.session)
 
-    # --- what there is ---
-
-    def page(self, asked: ControlRequest) -> HttpResponse:
-        """The inspector."""
-        return HttpResponse(200, PAGE_HEADERS, utf8(INSPECTOR))
-
-    def health(self, asked: ControlRequest) -> HttpResponse:
-        """Version, uptime, mocks, problems."""
-        return control_response(
-            200,
-            {
-                # The mocks that were there before go on answering.
-                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
-                "version": __version__,
-                "uptime": round(self.journal.uptime(), 3),
-                "mocks": len(self.mocks.session(asked.request.session).in_order()),
-                "load_errors": self.mocks.files.problems,
-            },
-        )
-
-    def metrics(self, asked: ControlRequest) -> HttpResponse:
-        """Counts in Prometheus' text format, version 0.0.4."""
-        sessions = "Sessions, the nameless one among them."
-        families = (
-            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
-            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
-            *self.journal.families(),
-            gauge("sessions", sessions, len(self.mocks.sessions)),
-            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
-        )
-        text = "".join(family.text() for family in families)
-        return HttpResponse(200, METRICS_HEADERS, utf8(text))
-
-    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
-        """The named plans with what they change."""
-        usual = Plan()
-        found = {}
-        for name, plan in WIRE_PLANS.items():
-            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
-            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
-        return control_response(200, found)
-
-    def rules(self, asked: ControlRequest) -> HttpResponse:
-        """What each provider refuses, or one alone."""
-        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
-        if not wanted.is_absent:
-            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
-            found = [rule for rule in found if rule["provider"] == name]
-        return control_response(200, {"rules": found})
-
-    # --- the journal ---
-
     def requests(self, asked: ControlRequest) -> HttpResponse:
         """The journal."""
-        query = asked.query("unmatched", "limit", "mock", "session")
+        query = asked.query("unmatched", "running", "limit", "mock", "session")
         entries = self.operations(asked).entries()
-        # A query is text.
-        asked_for = query.get("unmatched").text("").lower() or "0"
-        if query.get("unmatched").replaced(asked_for).choice(YES_AND_NO) in ("1", "true"):
+        if is_yes(query.get("unmatched")):
             entries = [entry for entry in entries if entry.asked.unmatched]
+        if is_yes(query.get("running")):
+            entries = [entry for entry in entries if entry.ended is None]
         mock = query.get("mock")
         if not mock.is_absent:
             entries = [entry for entry in entries if entry.asked.mock == mock.value]
         limit = query.get("limit").whole(0, len(entries))
         newest = entries[max(0, len(entries) - limit) :]
         return control_response(200, {"requests": shown_entries(newest)})
+
+    def request(self, asked: ControlRequest) -> HttpResponse:
+        """One request, with its answer."""
+        asked.query("session")
+        return control_response(200, self.operations(asked).request(asked.params["id"]))
+
+    def known_sessions(self, asked: ControlRequest) -> HttpResponse:
+        """The sessions, or one alone."""
+        asked.query("session")
+        return control_response(200, {"sessions": self.operations(asked).sessions_json()})
 
     def forget(self, asked: ControlRequest) -> HttpResponse:
         """Empty the journal."""
@@ -38317,6 +40275,219 @@ class Control:
         response = HttpResponse(200, FEED_HEADERS, frames=feed.frames(), may_gzip=False)
         return Answered(response, feed=feed, control=True)
 
+
+def is_yes(asked: Given) -> bool:
+    """Whether a parameter of a query says yes; one that is not there, or empty, says no."""
+    word = asked.text("").lower() or "0"  # a query is text
+    return asked.replaced(word).choice(YES_AND_NO) in ("1", "true")
+
+
+def shown_entries(entries: List[Entry]) -> List[Json]:
+    """Entries as JSON."""
+    return [entry.json() for entry in entries]
+
+
+# === inspector ===============================================================
+# The inspector: a page that shows the journal as it grows.
+
+
+INSPECTOR = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>mock_server.py</title><style>
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
+body{color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}
+tr.miss td{background:#fff3f0}
+pre{white-space:pre-wrap;margin:.3rem 0;font-size:12px}
+summary{cursor:pointer}
+@media(prefers-color-scheme:dark){
+body{color:#ddd;background:#181818}td,th{border-color:#444}tr.miss td{background:#3a2320}
+}
+</style></head><body><h1>mock_server.py</h1><p id="state">connecting…</p>
+<table><thead><tr>
+<th>#</th><th>request</th><th>model</th><th>status</th><th>mock</th><th>violations</th>
+<th>credential</th><th>ended</th>
+</tr></thead>
+<tbody id="rows"></tbody></table>
+<script>
+const rows = document.getElementById("rows"), state = document.getElementById("state");
+function cell(row, text) {
+  const td = row.insertCell();
+  td.textContent = text ?? "";
+  return td;
+}
+function show(entry) {
+  const old = document.getElementById("r" + entry.id), row = old ?? rows.insertRow(0);
+  row.id = "r" + entry.id;
+  row.replaceChildren();
+  row.className = entry.unmatched ? "miss" : "";
+  cell(row, entry.id);
+  const what = cell(row, ""), more = document.createElement("details");
+  const head = document.createElement("summary"), pre = document.createElement("pre");
+  head.textContent = entry.method + " " + (entry.session ? "/@" + entry.session : "") + entry.path;
+  pre.textContent = JSON.stringify(entry, null, 2);
+  more.append(head, pre);
+  what.append(more);
+  cell(row, entry.model);
+  cell(row, entry.status);
+  const { status, recorded, reason } = entry.forwarded ?? {};
+  const kept = recorded ? " (recorded as " + recorded + ")" : "";
+  // Without a status the note is the reason.
+  const lost = reason && status ? " (not recorded: " + reason + ")" : "";
+  cell(row, (entry.mock ?? entry.note) + kept + lost);
+  const broken = cell(row, "");
+  for (const one of entry.violations) {
+    const line = document.createElement("div");
+    line.textContent = one.rule + (one.place ? " at " + one.place : "");
+    if (one.default === "jrn") line.textContent += " (noted)";
+    line.title = one.message;
+    broken.append(line);
+  }
+  cell(row, entry.auth);
+  cell(row, entry.ended ?? "…");
+  while (rows.rows.length > 500) rows.deleteRow(-1);
+}
+fetch("requests?session=*")
+  .then(answer => answer.json())
+  .then(found => found.requests.forEach(show));
+const live = new EventSource("requests/live?session=*");
+live.onopen = () => state.textContent = "live";
+live.onerror = () => state.textContent = "disconnected";
+for (const name of ["request", "ended"])
+  live.addEventListener(name, event => show(JSON.parse(event.data)));
+</script></body></html>
+"""
+
+
+# === control =================================================================
+# The control API: what tests see and steer, as a table that only translates.
+
+
+# RFC 9110, 15.5: 404 for what is not there, 409 for what is there in another state.
+STATUS = {
+    "unknown_mock": 404,
+    "unknown_request": 404,
+    "unknown_metric": 404,
+    "not_added": 409,
+    "no_gate": 409,
+    "no_single_value": 409,
+}
+# What the journal shows of requests is shown on the page: no other origin's script may run there.
+PAGE_HEADERS = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:",
+    ),
+)
+METRICS_HEADERS = (("Content-Type", METRICS_TYPE),)
+
+Reaction = Union[HttpResponse, Answered]
+Action = Callable[["Control", ControlRequest], Union[Reaction, Work[Reaction]]]
+
+
+class ControlRoute(NamedTuple):
+    """One thing that can be done: its template below /__mock__, who does it, and what it is.
+
+    What `is_long` goes through all requests or all mocks."""
+
+    template: str
+    action: Action
+    about: str
+    is_long: bool = False
+
+    @property
+    def method(self) -> str:
+        """GET and the like."""
+        return self.template.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path below /__mock__, with placeholders."""
+        return self.template.partition(" ")[2]
+
+
+class Control(JournalControl):
+    """The control API under /__mock__/ (docs/control-api.md)."""
+
+    def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
+        super().__init__(mocks, journal)
+        self.settings = settings
+
+    def answering(self, request: Request) -> Work[Answered]:
+        """Work that gives the response to a control request; a refusal says what is wrong."""
+        try:
+            admit(request, self.settings)
+            route, params = control_route(request)
+            if route.is_long:
+                yield ASIDE
+            answer = route.action(self, ControlRequest(request, params))
+            if isinstance(answer, Generator):
+                answer = yield from answer
+        except Refused as refused:
+            return control_refusal(refused)
+        except Unavailable as error:
+            return control_refusal(Refused(STATUS[error.code], error.message, code=error.code))
+        except BadValue as error:
+            return control_refusal(Refused(400, str(error), code="bad_value"))
+        except BadMock as error:
+            return control_refusal(Refused(400, str(error), code="bad_mock"))
+        if isinstance(answer, HttpResponse):
+            return Answered(answer, control=True)
+        return answer
+
+    # --- what there is ---
+
+    def page(self, asked: ControlRequest) -> HttpResponse:
+        """The inspector."""
+        return HttpResponse(200, PAGE_HEADERS, utf8(INSPECTOR))
+
+    def health(self, asked: ControlRequest) -> HttpResponse:
+        """Version, uptime, mocks, problems, and which run of the server it is."""
+        return control_response(
+            200,
+            {
+                # The mocks that were there before go on answering.
+                "status": "mocks not reloaded" if self.mocks.files.problems else "ok",
+                "version": __version__,
+                "uptime": round(self.journal.uptime(), 3),
+                "mocks": len(self.mocks.session(asked.request.session).in_order()),
+                "load_errors": self.mocks.files.problems,
+                "instance": self.journal.instance,
+            },
+        )
+
+    def metrics(self, asked: ControlRequest) -> HttpResponse:
+        """Counts in Prometheus' text format, version 0.0.4."""
+        sessions = "Sessions, the nameless one among them."
+        families = (
+            Family("info", "gauge", "Version of the server.", [({"version": __version__}, 1)]),
+            gauge("uptime_seconds", "Seconds since the start.", round(self.journal.uptime(), 3)),
+            *self.journal.families(),
+            gauge("sessions", sessions, len(self.mocks.sessions)),
+            gauge("mocks", "Mocks from files.", len(self.mocks.from_files)),
+        )
+        text = "".join(family.text() for family in families)
+        return HttpResponse(200, METRICS_HEADERS, utf8(text))
+
+    def wire_plans(self, asked: ControlRequest) -> HttpResponse:
+        """The named plans with what they change."""
+        usual = Plan()
+        found = {}
+        for name, plan in WIRE_PLANS.items():
+            pairs = [(key, getattr(plan, key)) for key in PLAN_KEYS]
+            found[name] = {key: value for key, value in pairs if value != getattr(usual, key)}
+        return control_response(200, found)
+
+    def rules(self, asked: ControlRequest) -> HttpResponse:
+        """What each provider refuses, or one alone."""
+        wanted, found = asked.query("provider", "session").get("provider"), rules_json()
+        if not wanted.is_absent:
+            name = wanted.choice(list(dict.fromkeys(rule["provider"] for rule in found)))
+            found = [rule for rule in found if rule["provider"] == name]
+        return control_response(200, {"rules": found})
+
     # --- mocks ---
 
     def mocks_loaded(self, asked: ControlRequest) -> HttpResponse:
@@ -38360,26 +40531,54 @@ class Control:
 
     ROUTES: Tuple[ControlRoute, ...] = (
         ControlRoute("GET /", page, "the inspector, a live view for people"),
-        ControlRoute("GET /health", health, "version, uptime, mocks, problems with mock files"),
+        ControlRoute(
+            "GET /health",
+            health,
+            "version, uptime, mocks, problems with mock files, `instance` of the server",
+        ),
         ControlRoute(
             "GET /requests",
-            requests,
-            "the journal, newest last; `?unmatched=1`, `?limit=N`, `?mock=NAME`",
+            JournalControl.requests,
+            "the journal, newest last; `?unmatched=1`, `?running=1`, `?limit=N`, `?mock=NAME`",
             is_long=True,
         ),
-        ControlRoute("DELETE /requests", forget, "empty the journal"),
+        ControlRoute("DELETE /requests", JournalControl.forget, "empty the journal"),
         ControlRoute(
-            "POST /requests/count", count, '`{"match", "ended"}` → `{"count"}`', is_long=True
+            "POST /requests/count",
+            JournalControl.count,
+            '`{"match", "ended"}` → `{"count"}`',
+            is_long=True,
         ),
         ControlRoute(
             "POST /requests/wait",
-            wait,
+            JournalControl.wait,
             '`{"match", "count", "ended", "timeout"}` → those requests, as soon as they are there; '
             "else 408 with what differed",
             is_long=True,
         ),
-        ControlRoute("POST /requests/{id}/release", release, '`{"events"}`: let gated events out'),
-        ControlRoute("GET /requests/live", live, "the journal as an event stream"),
+        ControlRoute(
+            "POST /requests/{id}/release",
+            JournalControl.release,
+            '`{"events"}`: let gated events out',
+        ),
+        ControlRoute(
+            "GET /requests/live",
+            JournalControl.live,
+            "the journal as an event stream: `request`, `ended`, `reset`",
+        ),
+        # Behind the paths that have a word there.
+        ControlRoute(
+            "GET /requests/{id}",
+            JournalControl.request,
+            "one request, with its `answer` and a `suggestion`",
+            is_long=True,
+        ),
+        ControlRoute(
+            "GET /sessions",
+            JournalControl.known_sessions,
+            "the sessions, with how many requests and mocks each has",
+            is_long=True,
+        ),
         ControlRoute(
             "GET /mocks",
             mocks_loaded,
@@ -38393,7 +40592,7 @@ class Control:
         ControlRoute("DELETE /mocks/{id}", remove, "remove one of them"),
         ControlRoute(
             "POST /verify",
-            verify,
+            JournalControl.verify,
             '`{"unused", "unmatched", "invalid"}` → 200, or 409 with the mocks that were never '
             "used and the requests that no mock answered",
             is_long=True,
@@ -38424,11 +40623,6 @@ def one_session(asked: ControlRequest, what: str) -> None:
     """Refuse what would go to all sessions, which would mean those, too, that begin later."""
     if asked.session == EVERY_SESSION:
         raise Refused(400, f"{what} one session, not to *", code="bad_session")
-
-
-def shown_entries(entries: List[Entry]) -> List[Json]:
-    """Entries as JSON."""
-    return [entry.json() for entry in entries]
 
 
 @functools.lru_cache(maxsize=None)
@@ -39314,158 +41508,6 @@ def line_in(traceback: Optional[TracebackType], file: str) -> int:
     return line
 
 
-# === bodies ==================================================================
-# Request bodies from bytes, fed in any pieces.  Knows no provider, no socket and no clock.
-
-
-# RFC 9112, 7.1 and 7.1.1; 16 digits are enough for any size.
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
-
-
-BODY_PIECE = 64 * 1024  # bytes of a body that are read at once
-CHUNKS_PIECE = 4 * 1024  # and of one in chunks, while they are small
-
-Bodies = Tuple[bytes, bytes]  # a body without its content codings, and with them
-
-CHUNK_LINE_LIMIT = 4096  # bytes of a chunk's head or of a trailer, for whom extensions mean nothing
-
-
-class SizedBody:
-    """A body of `length` bytes, fed in any pieces; `rest` is what follows it."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.pieces = bytearray()
-        self.rest = b""
-        self.wanted = BODY_PIECE
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete."""
-        need = self.length - len(self.pieces)
-        self.pieces += data[:need]
-        self.rest = data[need:]
-        return len(self.pieces) == self.length
-
-
-class ChunkedBody:
-    """A chunked body, fed in any pieces: sizes, extensions and trailers are read and dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.pieces = bytearray()
-        self.rest = b""
-        self.at = 0  # up to where `rest` is read
-        self.need = 0  # bytes left of a chunk
-        self.trailers = 0  # bytes of trailers
-        self.state = self.size
-
-    @property
-    def wanted(self) -> int:
-        """How many bytes to read at once: chunks may be tiny, and each takes its time."""
-        return max(CHUNKS_PIECE, min(self.need, BODY_PIECE))
-
-    def feed(self, data: bytes) -> bool:
-        """Take more bytes; whether the body is complete.
-
-        Refused if it is malformed or too long."""
-        self.rest = self.rest[self.at :] + data
-        self.at = 0
-        while self.state != self.done and self.state():
-            pass
-        if self.state != self.done:
-            return False
-        self.rest = self.rest[self.at :]
-        self.at = 0
-        return True
-
-    def line(self) -> Optional[bytes]:
-        """The next line, if it is complete."""
-        end = self.rest.find(b"\n", self.at, self.at + CHUNK_LINE_LIMIT + len(b"\r\n"))
-        if end < 0:
-            if len(self.rest) - self.at > CHUNK_LINE_LIMIT:
-                raise malformed(
-                    f"a chunk's head or a trailer is longer than {CHUNK_LINE_LIMIT} bytes"
-                )
-            return None
-        line = self.rest[self.at : end + 1]
-        self.at = end + 1
-        # Who takes a bare LF can be made to see another request than a proxy (RFC 9112, 11.2).
-        if not line.endswith(b"\r\n"):
-            raise malformed("a line of the chunked body ends with a bare LF; lines end with CR LF")
-        return line[:-2]
-
-    def size(self) -> bool:
-        """Read a chunk's head; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        match = CHUNK_SIZE.fullmatch(line)
-        if not match:
-            # Not all of it: it may be a header, or a body whose length was wrong.
-            text = shown(line.decode("latin-1"), room=18)
-            raise malformed(f"malformed chunk size {text}; expected hexadecimal digits")
-        self.need = int(match.group(1), 16)
-        if len(self.pieces) + self.need > self.limit:
-            raise too_large(self.limit)
-        self.state = self.data if self.need else self.trailer
-        return True
-
-    def data(self) -> bool:
-        """Read a chunk and the line end behind it; whether there may be more to read."""
-        piece = self.rest[self.at : self.at + self.need]
-        self.pieces += piece
-        self.at += len(piece)
-        self.need -= len(piece)
-        if self.need or len(self.rest) < self.at + 2:
-            return False
-        if self.rest[self.at : self.at + 2] != b"\r\n":
-            raise malformed("a chunk is longer than its size says")
-        self.at += 2
-        self.state = self.size
-        return True
-
-    def trailer(self) -> bool:
-        """Read a trailer or the empty line after the last; whether there may be more to read."""
-        line = self.line()
-        if line is None:
-            return False
-        if not line:
-            self.state = self.done
-            return False
-        self.trailers += len(line)
-        if not FIELD.fullmatch(line) or self.trailers > HEAD_LIMIT:
-            raise malformed("malformed trailer after the chunked body")
-        return True
-
-    def done(self) -> bool:
-        """There is nothing more to read."""
-        return False
-
-
-def too_large(limit: int) -> Refused:
-    """The refusal of a body above --max-body."""
-    return Refused(
-        413,
-        f"the body is larger than {limit} bytes (--max-body)",
-        code="body_too_large",
-        close=True,
-    )
-
-
-def body_reader(head: Head, limit: int) -> Optional[Union[SizedBody, ChunkedBody]]:
-    """What reads the request's body; None if it has none.  Refused if it is too large."""
-    if "transfer-encoding" in head.headers:
-        return ChunkedBody(limit)
-    # A request without a length has no body, whatever its method (RFC 9112, 6.3).
-    length = head.headers.get("content-length", "0")
-    # More digits are above any limit, and of thousands int() makes an error.
-    if len(length) > 18 or int(length) > limit:
-        raise too_large(limit)
-    if int(length):
-        return SizedBody(int(length))
-    return None
-
-
 # === recording/incoming ======================================================
 # An upstream's answer from bytes, fed in any pieces.  Knows no socket and no clock.
 
@@ -39903,1373 +41945,6 @@ class Capture:
     def content_type(self) -> str:
         """The media type of the answer in lower case, without its parameters."""
         return self.header("content-type").partition(";")[0].strip().lower()
-
-
-# === recording/json_spans ====================================================
-# The texts in JSON, each with the place where it stands, so that one can be changed and all else
-# stays as it was written.  Pure.
-
-
-WayTo = Tuple[Any, ...]
-FoundText = Tuple[str, str, Optional[WayTo]]  # a text, the name of its member, its path
-
-
-class JsonText(NamedTuple):
-    """A text in something that was written: `start` and `end` of what stands for it there, `name`
-    of the member that it is the value of, and `path`, equal for pieces of one text that is cut
-    over several events.  A name has no path; what is `is_plain` has no escapes."""
-
-    start: int
-    end: int
-    text: str
-    name: str = ""
-    path: Optional[WayTo] = None
-    is_plain: bool = False
-
-
-class JsonMembers(List[Tuple[str, Any]]):
-    """The members of a JSON object in order, those that stand twice too."""
-
-
-def short_number(digits: str) -> int:
-    """A whole number, if it can be the place of something."""
-    return int(digits) if len(digits) < 10 else -1
-
-
-MEMBERS_DECODER = json.JSONDecoder(
-    object_pairs_hook=JsonMembers, parse_int=short_number, strict=False
-)
-WRITTEN_TEXT = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
-# What says which of several texts a piece belongs to, beside the names on the way to it.
-APART = frozenset(
-    (
-        *("index", "output_index", "content_index", "summary_index", "item_id"),
-        *("contentBlockIndex", "jsonPath"),
-    )
-)
-
-
-def json_texts(text: str) -> Optional[List[JsonText]]:
-    """The texts in JSON, names among them, in order; None if it is none."""
-    try:
-        value = MEMBERS_DECODER.decode(text.lstrip("\ufeff"))
-        found: List[FoundText] = []
-        collect(value, "", (), found)
-    except (ValueError, RecursionError):
-        return None
-    # Read twice: once for what they say, once for where they are.
-    return [
-        JsonText(match.start(1), match.end(1), *one)
-        for match, one in zip(WRITTEN_TEXT.finditer(text), found)
-    ]
-
-
-def collect(value: Any, name: str, path: WayTo, found: List[FoundText]) -> None:
-    """Gather the texts in a value, with the names of the members that they are in, and paths."""
-    if isinstance(value, str):
-        found.append((value, name, path))
-    elif isinstance(value, JsonMembers):
-        apart = tuple(
-            pair for pair in value if pair[0] in APART and isinstance(pair[1], (str, int))
-        )
-        for key, inner in value:
-            found.append((key, "", None))
-            collect(inner, key, (*path, apart, key), found)
-    elif isinstance(value, list):
-        # Without the place in the list: a stream's pieces are all at the first.
-        for inner in value:
-            collect(inner, name, path, found)
-
-
-UNIT = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]",
-    re.DOTALL,
-)
-
-
-def letter_places(written: str) -> List[int]:
-    """Where each character of a text begins in what is written for it, and where that ends."""
-    return [*(match.start() for match in UNIT.finditer(written)), len(written)]
-
-
-# === recording/shapes ========================================================
-# Events of the same shape: of those of a stream nearly all differ in a few texts and numbers only,
-# so that what is known of one need not be found out again.  Pure.
-
-
-LONGEST_SHAPE = 8192  # characters; what is longer comes once
-MOST_SHAPES = 500  # that are remembered; others are read like the first of them
-WRITTEN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-QUOTES = '""'  # where a text was
-
-ValueAt = Tuple[int, str, WayTo]  # which of the texts it is, the name of its member, its path
-
-
-class Layout(NamedTuple):
-    """Which texts and numbers of something written may say that a piece belongs to another text."""
-
-    apart_texts: Sequence[int]
-    apart_numbers: Sequence[int]
-
-
-class Shapes:
-    """Reads the texts in JSON, as `json_texts` does; names that are known to be harmless are left
-    out.  `is_harmless` tells whether nothing in a text must go."""
-
-    def __init__(self, is_harmless: Callable[[str], bool]) -> None:
-        self.is_harmless = is_harmless
-        self.names: Dict[str, Sequence[int]] = {}
-        self.layouts: Dict[Tuple[str, ...], Layout] = {}
-        self.values: Dict[Tuple[Tuple[str, ...], ...], List[ValueAt]] = {}
-
-    def texts(self, text: str, offset: int = 0) -> Optional[List[JsonText]]:
-        """The texts in JSON that begins there in something written; None if it is none."""
-        if len(text) > LONGEST_SHAPE:
-            return moved(json_texts(text), offset)
-        # What is between the texts, and they, in turn.
-        pieces = WRITTEN_TEXT.split(text)
-        between, written = QUOTES.join(pieces[::2]), pieces[1::2]
-        # The same shape, the same letters: it is JSON if the other was.
-        bare = WRITTEN_NUMBER.sub("0", between)
-        head = (bare, *[written[at] for at in self.names.get(bare, ())])
-        layout = self.layouts.get(head)
-        values = None
-        if layout:
-            values = self.values.get((head, *apart_in(layout, between, written)))
-        found = None
-        if values is not None:
-            found = texts_at(values, pieces, offset)
-        if found is None:
-            return self.texts_anew(text, bare, between, written, offset)
-        return found
-
-    def texts_anew(
-        self, text: str, bare: str, between: str, written: Sequence[str], offset: int
-    ) -> Optional[List[JsonText]]:
-        """The same of a shape that is not known, which is then."""
-        texts = json_texts(text)
-        if texts is None:
-            return None
-        names = [at for at, one in enumerate(texts) if one.path is None]
-        told = [written[at] for at in names]
-        # A name that is written otherwise, or that must go itself, is rare.
-        if len(self.values) < MOST_SHAPES and all(map(self.is_plain, told)):
-            head = (bare, *told)
-            layout = layout_of(bare, names, written)
-            self.names[bare], self.layouts[head] = names, layout
-            self.values[(head, *apart_in(layout, between, written))] = [
-                (at, one.name, one.path) for at, one in enumerate(texts) if one.path is not None
-            ]
-        return moved(texts, offset)
-
-    def is_plain(self, name: str) -> bool:
-        """Whether a name, as it is written, is what it says, and harmless."""
-        return "\\" not in name and self.is_harmless(name)
-
-
-def moved(texts: Optional[List[JsonText]], offset: int) -> Optional[List[JsonText]]:
-    """Texts that stand so many characters later."""
-    if not texts or not offset:
-        return texts
-    return [one._replace(start=one.start + offset, end=one.end + offset) for one in texts]
-
-
-def layout_of(bare: str, names: Sequence[int], written: Sequence[str]) -> Layout:
-    """The layout of something of which these texts are names."""
-    pieces = bare.split(QUOTES)
-    numbers = list(itertools.accumulate(piece.count("0") for piece in pieces))
-    apart_texts: List[int] = []
-    apart_numbers: List[int] = []
-    for at in names:
-        if written[at] not in APART:
-            continue
-        if pieces[at + 1].strip() == ":":
-            apart_texts.append(at + 1)
-        else:  # its number is the next one, if it has one
-            apart_numbers.append(numbers[at])
-    return Layout(apart_texts, apart_numbers)
-
-
-def apart_in(layout: Layout, between: str, written: Sequence[str]) -> List[Tuple[str, ...]]:
-    """What sets pieces of texts apart, as it is written."""
-    found: List[Tuple[str, ...]] = []
-    if layout.apart_texts:
-        found.append(tuple([written[at] for at in layout.apart_texts]))
-    if layout.apart_numbers:
-        numbers = WRITTEN_NUMBER.findall(between)
-        found.append(tuple([numbers[at] for at in layout.apart_numbers if at < len(numbers)]))
-    return found
-
-
-def texts_at(
-    values: Sequence[ValueAt], pieces: Sequence[str], offset: int
-) -> Optional[List[JsonText]]:
-    """The texts of these values; None if one of them is none."""
-    ends = list(itertools.accumulate(map(len, pieces)))
-    found = []
-    for at, name, path in values:
-        text = pieces[2 * at + 1]
-        # Two quotes stand around each.
-        start = ends[2 * at] + 2 * at + 1 + offset
-        end = start + len(text)
-        if "\\" in text:
-            try:
-                text = MEMBERS_DECODER.decode(f'"{text}"')
-            except ValueError:
-                return None
-        found.append(JsonText(start, end, text, name, path))
-    return found
-
-
-# === recording/sheets ========================================================
-# What is written in frames and bodies: the texts in them, which are scrubbed together, so that a
-# key is found that is cut over several.  Pure.
-
-
-LEAST_KEY = 6  # characters; in less there is none
-Spans = Callable[[str], List[Span]]  # what must go of a text
-Change = Tuple[int, int, str]
-
-
-class Sheet(NamedTuple):
-    """Something written, the texts in it, and how it becomes bytes again."""
-
-    written: str
-    texts: Sequence[JsonText]
-    rebuilt: Callable[[str], bytes]
-
-
-# --- scrubbing ---
-
-
-class Looks:
-    """Looks at texts, each for itself: most of a stream's come again and again."""
-
-    def __init__(self, spans_of: Spans) -> None:
-        self.spans_of = spans_of
-        self.found: Dict[Tuple[str, str], List[Span]] = {}
-
-    def alone(self, one: JsonText) -> List[Span]:
-        """What must go of a text for itself."""
-        known = self.found.get((one.name, one.text))
-        if known is None:
-            known = self.found[one.name, one.text] = self.look(one)
-        return known
-
-    def look(self, one: JsonText) -> List[Span]:
-        """The same, found out."""
-        if one.text == SCRUBBED:
-            return []
-        if one.name and is_secret_member(one.name, one.text):
-            return [(0, len(one.text))]
-        return self.spans_of(one.text) if len(one.text) >= LEAST_KEY else []
-
-
-def scrubbed_sheets(sheets: Sequence[Sheet], spans_of: Spans) -> List[str]:
-    """What is written, without what must go."""
-    looks = Looks(spans_of)
-    changes: List[List[Change]] = [[] for _ in sheets]
-    channels: Dict[Optional[WayTo], List[Tuple[int, JsonText]]] = {}
-    for number, sheet in enumerate(sheets):
-        for one in sheet.texts:
-            channels.setdefault(one.path, []).append((number, one))
-    for piece in channels.pop(None, []):
-        scrub_channel([piece], sheets, looks, changes)
-    for pieces in channels.values():
-        scrub_channel(pieces, sheets, looks, changes)
-    return [changed(sheet.written, made) for sheet, made in zip(sheets, changes)]
-
-
-def scrub_channel(
-    pieces: Sequence[Tuple[int, JsonText]],
-    sheets: Sequence[Sheet],
-    looks: Looks,
-    changes: List[List[Change]],
-) -> None:
-    """Take what must go out of the pieces of one text."""
-    parts = [[(*span, SCRUBBED) for span in looks.alone(one)] for _, one in pieces]
-    if len(pieces) > 1:
-        joined_parts([one for _, one in pieces], looks.spans_of, parts)
-    if not any(parts):
-        return
-    for (number, one), found in zip(pieces, parts):
-        last = 0
-        for start, end, instead in sorted(found):
-            if start < last:  # it goes with the one before
-                start, instead = last, ""
-            if end > start:
-                changes[number].append(change(sheets[number].written, one, (start, end), instead))
-                last = end
-
-
-def joined_parts(
-    pieces: Sequence[JsonText], spans_of: Spans, parts: Sequence[List[Change]]
-) -> None:
-    """Add the parts of what must go of all pieces together: the first has a mark instead."""
-    starts = [0, *itertools.accumulate(len(one.text) for one in pieces)]
-    number = 0
-    for begin, end in spans_of("".join(one.text for one in pieces)):
-        while starts[number + 1] <= begin:
-            number += 1
-        found, at = [], number
-        while at < len(pieces) and starts[at] < end:
-            part = max(0, begin - starts[at]), min(starts[at + 1], end) - starts[at]
-            found.append((at, part))
-            at += 1
-        # Keys that follow each other, as in a list, look like one.
-        if all(is_gone(part, parts[at]) for at, part in found):
-            continue
-        instead = SCRUBBED
-        for at, part in found:
-            if part[0] < part[1]:
-                parts[at].append((*part, instead))
-                instead = ""
-
-
-def is_gone(part: Span, parts: Sequence[Change]) -> bool:
-    """Whether a part of a text goes anyway."""
-    return any(start <= part[0] and part[1] <= end for start, end, _ in parts)
-
-
-def change(written: str, one: JsonText, span: Span, instead: str) -> Change:
-    """What stands instead of a piece of a text."""
-    start, end = span
-    piece = written[one.start : one.end]
-    if "\\" in piece and not one.is_plain:
-        units = letter_places(piece)
-        start, end = units[start], units[end]
-    return one.start + start, one.start + end, instead
-
-
-def changed(written: str, changes: Sequence[Change]) -> str:
-    """What is written, with something else in places that do not overlap."""
-    if not changes:
-        return written
-    pieces, at = [], 0
-    for start, end, instead in sorted(changes):
-        pieces += [written[at:start], instead]
-        at = end
-    return "".join([*pieces, written[at:]])
-
-
-# --- reading ---
-
-LINE = re.compile(r"[^\r\n]+")
-
-
-def text_coding(data: bytes) -> str:
-    """How bytes are read, so that they can be written again."""
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return "latin-1"
-    return "utf-8"
-
-
-def json_sheet(data: bytes, shapes: Shapes) -> Sheet:
-    """A JSON value, or a text that is none."""
-    coding = text_coding(data)
-    written = data.decode(coding)
-    texts = shapes.texts(written)
-    if texts is None:
-        texts = [JsonText(0, len(written), written, path=(), is_plain=True)]
-    return Sheet(written, texts, lambda text: text.encode(coding))
-
-
-def event_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A frame of an event stream; what is not in its data stands for itself."""
-    coding = text_coding(frame)
-    written = frame.decode(coding)
-    data: List["re.Match[str]"] = []
-    others: List["re.Match[str]"] = []
-    for line in LINE.finditer(written):
-        which = data if line.group().startswith("data:") else others
-        which.append(line)
-    if len(data) == 1:  # as nearly always
-        texts = shapes.texts(data[0].group()[5:], data[0].start() + 5)
-    else:
-        # The data alone, each character where it was.
-        texts = shapes.texts(LINE.sub(data_alone, written))
-    if texts is None:
-        spans = [span_of_data(line) for line in data]
-        texts = [
-            JsonText(start, end, written[start:end], path=("data",), is_plain=True)
-            for start, end in spans
-        ]
-    plain = [JsonText(*line.span(), line.group(), is_plain=True) for line in others]
-    return Sheet(written, [*texts, *plain], lambda text: text.encode(coding))
-
-
-def data_alone(line: "re.Match[str]") -> str:
-    """The data of a line, with spaces for all else."""
-    text = line.group()
-    if not text.startswith("data:"):
-        return " " * len(text)
-    return " " * 5 + text[5:]
-
-
-def span_of_data(line: "re.Match[str]") -> Span:
-    """Where the data of a line is."""
-    start = line.start() + 5
-    if line.group()[5:6] == " ":
-        start += 1
-    return start, line.end()
-
-
-def element_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A frame of a JSON array: an element, with what is between it and others."""
-    sheet = json_sheet(frame, shapes)
-    opening = re.match(r"\s*[\[,]", sheet.written)
-    start = opening.end() if opening else 0
-    bare = " " * start + sheet.written[start:]
-    for text in (bare, ended_early(bare)):
-        texts = shapes.texts(text)
-        if texts is not None:
-            return sheet._replace(texts=texts)
-    return sheet
-
-
-def ended_early(text: str) -> str:
-    """A text without the bracket at its end."""
-    kept = text.rstrip()
-    return kept[:-1] if kept.endswith("]") else text
-
-
-def message_sheet(frame: bytes, shapes: Shapes) -> Sheet:
-    """A message of AWS; where its payload holds another one, as InvokeModel's do, that."""
-    try:
-        ((_, payload),) = EventStream.split(frame)
-    except (ValueError, IndexError, struct.error, UnicodeDecodeError):
-        # A piece of none: what it says can't be changed without breaking it.
-        return Sheet("", (), lambda text: frame)
-    (length,) = struct.unpack_from(">I", frame, 4)
-    headers = frame[12 : 12 + length]
-    outer = json_sheet(payload, shapes)
-    inner = next((one for one in outer.texts if one.name == "bytes"), None)
-    held = decoded_payload(inner)
-    if inner is None or held is None:
-        return outer._replace(
-            rebuilt=lambda text: EventStream.message(headers, outer.rebuilt(text))
-        )
-    sheet, place = json_sheet(held, shapes), inner
-
-    def rebuilt(text: str) -> bytes:
-        """The message with another payload in its payload."""
-        packed = base64.b64encode(sheet.rebuilt(text)).decode()
-        whole = outer.written[: place.start] + packed + outer.written[place.end :]
-        return EventStream.message(headers, outer.rebuilt(whole))
-
-    return sheet._replace(rebuilt=rebuilt)
-
-
-def decoded_payload(one: Optional[JsonText]) -> Optional[bytes]:
-    """The JSON that is encoded in a text; None if there is none."""
-    if one is None:
-        return None
-    try:
-        data = base64.b64decode(one.text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if data[:1] in (b"{", b"[") else None
-
-
-SHEETS: Dict[str, Callable[[bytes, Shapes], Sheet]] = {
-    SSE.title: event_sheet,
-    JsonArray.title: element_sheet,
-    EventStream.title: message_sheet,
-}
-
-
-# === recording/scrubbing =====================================================
-# What must not reach the disk: the client's own credentials, and what looks like one.  Pure.
-
-
-# --- heads ---
-
-# What clients read of an answer's head, beside its type: when to ask again, what is left, how long
-# it took, which version it is, and AWS's and Azure's kinds of errors.
-KEPT_HEADER = re.compile(
-    r"(?i)retry-after(?:-ms)?|x-should-retry|x-ms-retry-after-ms|(?:[a-z]+-)*rate-?limit.*"
-    r"|x-ms-error-code|x-amzn-errortype|x-amzn-bedrock-(?:[a-z]+-)*(?:count|latency)"
-    r"|(?:openai|anthropic|api|x-api|x-ms)-version|api-supported-versions|openai-model"
-    r"|(?:[a-z]+-)*(?:processing-ms|compute-time|inference-time|service-time|latency)"
-    r"|server-timing|x-compute-characters|x-total-tokens|num_(?:chars|tokens)"
-    r"|x-(?:trial-)?endpoint-(?:[a-z]+-)*call-(?:limit|remaining)"
-)
-
-
-def kept_headers(headers: Headers) -> Headers:
-    """The headers of an answer that are kept for the client of a replay, but for its type."""
-    return tuple(header for header in headers if KEPT_HEADER.fullmatch(header[0]))
-
-
-# --- a client's own credentials ---
-
-# Google's and Azure's ids of a request that a client makes up itself, and whose it is.
-OWNER_HEADER = re.compile(
-    r"(?!x-mock-|x-stainless-)(?:.*-)?(?:organi[sz]ation|org|project|workspace|account|tenant"
-    r"|subscription|session|csrf|xsrf|hmac|principal|client(?=-?id))(?:-?id)?"
-)
-SIGNED_PART = re.compile(r"(?:Credential|Signature)=([^,\s]+)")
-QUOTED_PART = re.compile(r"(?:username|response|nonce|cnonce|opaque)=\"([^\"]+)\"")
-PROJECT_IN_PATH = re.compile(r"projects/[^/]+")
-
-
-def own_secrets(request: Request) -> Tuple[str, ...]:
-    """The credentials that a request brings, and whose they are, longest first."""
-    found: List[str] = []
-    for name, value in request.headers.items():
-        if name in ("cookie", "cookie2"):
-            found += (piece.rpartition("=")[2].strip(' "') for piece in value.split(";"))
-            found += (piece.partition("=")[2].strip(' "') for piece in value.split(";"))
-        elif SECRET.fullmatch(name):
-            found += header_secrets(value)
-        elif OWNER_HEADER.fullmatch(name) or names_identity(name) or names_request(name):
-            found.append(value.strip())
-    for name, value in request.query.items():
-        if is_secret_parameter(name):
-            found += [
-                value,
-                value.partition("/")[0],
-            ]  # of X-Amz-Credential the key before its scope
-    found += PROJECT_IN_PATH.findall(request.path)
-    found += sent_secrets(request)
-    return tuple(sorted(set(filter(None, found)), key=lambda one: (-len(one), one)))
-
-
-def header_secrets(value: str) -> List[str]:
-    """The credentials in the value of a header."""
-    scheme, space, rest = value.strip().partition(" ")
-    scheme = scheme.lower()
-    if not space or scheme not in SCHEMES:
-        return [value.strip()]
-    rest = rest.strip()
-    if scheme == "aws4-hmac-sha256":
-        parts = SIGNED_PART.findall(rest)
-        return [*parts, *(part.partition("/")[0] for part in parts)]
-    if scheme == "digest":
-        return QUOTED_PART.findall(rest)
-    if scheme != "basic":
-        return [rest]
-    try:
-        pair = base64.b64decode(rest + "=" * (-len(rest) % 4)).decode()
-    except (binascii.Error, ValueError):
-        return [rest]
-    user, _, password = pair.partition(":")
-    return [rest, pair, user, password]
-
-
-def sent_secrets(request: Request) -> Iterator[str]:
-    """The credentials in the body of a request, as of a server of tools that is to be called."""
-    if request.form is not None:
-        yield from members_called_so(request.form, "")
-        return
-    if "urlencoded" in request.headers.get("content-type", ""):
-        pairs = parse_qsl(request.body.decode("latin-1"))
-        yield from (value for name, value in pairs if names_credential(name))
-        return
-    try:
-        yield from members_called_so(request.json, "")
-    except (ValueError, RecursionError):
-        return
-
-
-def members_called_so(value: Any, name: str) -> Iterator[str]:
-    """The texts in a JSON value whose members' names say that they are credentials."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from members_called_so(inner, key)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from members_called_so(inner, name)
-    elif isinstance(value, str) and name and names_credential(name):
-        yield from header_secrets(value)
-
-
-LONG_SECRET = 12  # characters; a shorter one goes where it is a word of its own
-PLAIN_WORD = re.compile(r"[a-z]{1,15}|[A-Z]{1,15}|[A-Z][a-z]{1,14}|[0-9]{1,7}")
-
-
-def is_telling(secret: str) -> bool:
-    """Whether a credential can be taken out of a text without destroying it: not `any`, `test`,
-    `ollama`, nor a number."""
-    return len(secret) >= LEAST_KEY and not PLAIN_WORD.fullmatch(secret)
-
-
-def written_forms(secret: str) -> Iterator[str]:
-    """How a credential may be written."""
-    yield secret
-    yield quote(secret, safe="", errors="replace")
-    yield quote(secret, errors="replace")
-    yield quote_plus(secret, errors="replace")
-    for is_ascii in (True, False):
-        written = json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-        yield written
-        yield written.replace("/", "\\/")
-
-
-# --- scrubbing ---
-
-MOST_SIGNS = 500_000  # of keys in one exchange: to look at so many takes seconds
-
-
-class TooManySigns(Exception):
-    """There is more in an exchange that may be a key than is looked at."""
-
-    def __str__(self) -> str:
-        return f"more than {MOST_SIGNS} places in it may be keys"
-
-
-TEXT_TYPE = re.compile(r"text/|.*(?:json|xml|javascript|event-stream|urlencoded)|\Z")
-
-
-class Scrubber:
-    """Takes out what must not be kept; `own` are the credentials of the request, which go wherever
-    they are repeated."""
-
-    def __init__(self, own: Iterable[str] = ()) -> None:
-        self.own = tuple(own)
-        forms = {form for one in self.own if is_telling(one) for form in written_forms(one)}
-        self.forms = sorted(forms, key=lambda form: (-len(form), form))
-        self.signs = 0  # that were looked at
-
-    def spans(self, text: str) -> List[Span]:
-        """What must go of a text, in order; TooManySigns if there was too much to look at."""
-        known: List[Span] = []
-        for form in self.forms:
-            if form in text:
-                known += found_places(text, form)
-        if not known and not may_hold_keys(text):
-            return []
-        self.signs += signs_in(text)
-        if self.signs > MOST_SIGNS:
-            raise TooManySigns
-        return all_spans(text, known)
-
-    def text(self, text: str) -> str:
-        """A text without keys; once more it stays as it is."""
-        return replaced(text, self.spans(text))
-
-    def value(self, value: Json, name: str = "") -> Json:
-        """A JSON value, the texts in it without keys."""
-        if isinstance(value, str):
-            if value and name and is_secret_member(name, value):
-                return SCRUBBED
-            return self.text(value)
-        if isinstance(value, list):
-            return [self.value(one, name) for one in value]
-        if isinstance(value, dict):
-            return {self.text(key): self.value(one, key) for key, one in value.items()}
-        return value
-
-    def body(self, data: bytes, content_type: str) -> bytes:
-        """A whole body of a media type, its exact bytes but for what is scrubbed."""
-        try:
-            data.decode()
-        except UnicodeDecodeError:
-            if not TEXT_TYPE.match(content_type.lower()) or not content_type:
-                return self.binary(data)
-        if content_type.lower().startswith(("image/", "audio/", "video/")):
-            return self.binary(data)
-        return self.sheets([json_sheet(data, self.shapes())], [data])[0]
-
-    def binary(self, data: bytes) -> bytes:
-        """Bytes that are no text, without the credentials themselves."""
-        for form in self.forms:
-            if len(form) >= LONG_SECRET:
-                data = data.replace(form.encode("utf-8", "replace"), SCRUBBED.encode())
-        return data
-
-    def frames(self, frames: Sequence[bytes], kind: str) -> Tuple[bytes, ...]:
-        """The events of a stream in the framing of this title, each scrubbed; a key may be cut
-        over several of them."""
-        read, shapes = SHEETS.get(kind, json_sheet), self.shapes()
-        return tuple(self.sheets([read(frame, shapes) for frame in frames], frames))
-
-    def shapes(self) -> Shapes:
-        """What reads the texts of an answer."""
-        return Shapes(lambda name: not self.spans(name))
-
-    def sheets(self, sheets: Sequence[Sheet], before: Sequence[bytes]) -> List[bytes]:
-        """Sheets as bytes, each as before where nothing in it is scrubbed."""
-        found = scrubbed_sheets(sheets, self.spans)
-        return [
-            data if text == sheet.written else sheet.rebuilt(text)
-            for sheet, text, data in zip(sheets, found, before)
-        ]
-
-    def matcher(self, text: str) -> Json:
-        """A text matcher for a text: itself or, where keys are scrubbed in it, an object that holds
-        for whatever stands in their places."""
-        spans = self.spans(text)
-        if not spans:
-            return text
-        return {"regex": pattern_around(text, spans)}
-
-
-def found_places(text: str, form: str) -> Iterator[Span]:
-    """Where a credential stands in a text; a short one as a word of its own."""
-    start = text.find(form)
-    while start >= 0:
-        end = start + len(form)
-        flanks = text[max(0, start - 1) : start] + text[end : end + 1]
-        if len(form) >= LONG_SECRET or not ALPHANUMERIC & set(flanks):
-            yield start, end
-        start = text.find(form, end)
-
-
-# --- matching what was scrubbed ---
-
-SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")  # what a regular expression does not mean literally
-LONGEST_LITERAL = 4000  # characters; of more the middle may be any of as many
-SHOWN_LITERAL = 1000  # characters at both ends of such a one
-
-
-def pattern_around(text: str, spans: Sequence[Span]) -> str:
-    """A regular expression for a text, whatever stands in these places: it takes linear time."""
-    pieces, at = [r"\A"], 0
-    for start, end in spans:
-        pieces += [literal(text[at:start]), gap_pattern(text[start:end], text[end : end + 1])]
-        at = end
-    return "".join([*pieces, literal(text[at:]), r"\Z"])
-
-
-def escaped_text(text: str) -> str:
-    """A regular expression for a text, and no more escaped in it than must be."""
-    return SPECIAL.sub(r"\\\g<0>", text)
-
-
-def literal(text: str) -> str:
-    """A regular expression for a text; of a very long one only its ends are compared."""
-    if len(text) <= LONGEST_LITERAL:
-        return escaped_text(text)
-    between = len(text) - 2 * SHOWN_LITERAL
-    return f"{literal(text[:SHOWN_LITERAL])}[\\s\\S]{{{between}}}{literal(text[-SHOWN_LITERAL:])}"
-
-
-def gap_pattern(secret: str, after: str) -> str:
-    """A regular expression for what stood somewhere, and for what stands there now."""
-    # It may not run over what follows, or there would be many ways to match a text.
-    if (after and after in secret) or any(letter.isspace() for letter in secret):
-        return f"(?:[\\s\\S]{{{len(secret)}}}|\\*{{3}})"
-    excluded = escaped_text(after.strip()).replace("-", "\\-")
-    taken = f"[^\\s{excluded}]+"
-    return f"(?:{taken}|\\*{{3}})" if after == "*" else taken
-
-
-# === recording/wants =========================================================
-# A match in the making: keys, places in the body; texts are bounded and scrubbed.  Pure.
-
-
-LONGEST_TOLD = 64 * 1024  # characters of a text that is asked for as it is
-LONGEST_EARLIER = 1000  # the same of what did not come last
-LONGEST_BODY = 256 * 1024  # of a piece of the body as JSON
-MOST_SAMPLES = 4  # of a longer text, beside its end and its length
-SAMPLE, SAMPLED_END = 24, 60  # characters of each
-MOST_LEAVES = 64  # places that are asked for one by one, of one value
-
-
-def sampled(text: str) -> Dict[str, Json]:
-    """A matcher for a long text: its length, its end, and some pieces of it.
-
-    Pictures of one kind begin alike, and often end so."""
-    middle = len(text) - SAMPLED_END
-    step = middle // (MOST_SAMPLES + 1)
-    pattern, at = r"(?s)\A", 0
-    for number in range(1, MOST_SAMPLES + 1):
-        start = number * step
-        pattern += f".{{{start - at}}}" + re.escape(text[start : start + SAMPLE])
-        at = start + SAMPLE
-    pattern += f".{{{middle - at}}}" + re.escape(text[middle:])
-    return {"regex": pattern + r"\Z"}
-
-
-def leaves(path: str, value: Json) -> Iterator[Tuple[str, Json]]:
-    """The texts, numbers and booleans in a value, by path; behind the last item of a list there is
-    none."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from leaves(f"{path}.{name}", inner)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from leaves(f"{path}.{index}", inner)
-        yield f"{path}.{len(value)}", None
-    elif value is not None:
-        yield path, value
-
-
-def member_name(path: str) -> str:
-    """What the member is called that is at a path; in a list, what the list is called."""
-    return next((name for name in reversed(path.split(".")) if not name.isdigit()), "")
-
-
-class Asking:
-    """What is asked of requests like a call, so far."""
-
-    def __init__(self, call: Call, scrubber: Scrubber) -> None:
-        self.call, self.scrubber = call, scrubber
-        self.keys: Dict[str, Json] = {}
-        self.fields: Dict[str, Json] = {}
-        self.body: Dict[str, Any] = {}
-
-    def match(self) -> Dict[str, Json]:
-        """All of it, in the order in which a match is read."""
-        found = dict(self.keys)
-        if self.fields:
-            found["fields"] = self.fields
-        if self.body:
-            found["body"] = self.body
-        return {key: found[key] for key in MATCH_KEYS if key in found}
-
-    def matcher(self, text: str, longest: int = LONGEST_TOLD) -> Json:
-        """A matcher for a text; of a long one, for some of it."""
-        if len(text) <= longest or len(text) <= SAMPLED_END + MOST_SAMPLES * (SAMPLE + 1):
-            return self.scrubber.matcher(text)
-        if PACKED_DATA.match(text) or self.scrubber.text(text) == text:
-            return sampled(text)
-        return self.scrubber.matcher(text)
-
-    def ask(self, key: str, text: Optional[str]) -> None:
-        """Ask for a text of the call, or for none."""
-        self.keys[key] = None if text is None else self.matcher(text)
-
-    def leaf(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
-        """Ask for the text, the number or the boolean that is at a place in the body, or for
-        nothing there."""
-        # A name with a point in it can't be part of a path, and one that is a key should not be.
-        if walked(self.call.said, path) != value or re.search(BRACKETS.pattern + r"\.", path):
-            return
-        if self.scrubber.text(path) != path:
-            return
-        if isinstance(value, str):
-            if is_secret_member(member_name(path), value):
-                return  # a short one is not known by itself
-            value = self.matcher(value, longest)
-        self.fields[path] = value
-
-    def each(self, path: str, value: Json, longest: int = LONGEST_TOLD) -> None:
-        """Ask for all texts, numbers and booleans below a place, unless they are too many."""
-        for inner, leaf in itertools.islice(leaves(path, value), MOST_LEAVES):
-            self.leaf(inner, leaf, longest)
-
-    def is_whole(self, value: Json, name: str) -> bool:
-        """Whether a value can be asked for as it is: nothing secret in it, and not too long."""
-        return self.scrubber.value(value, name) == value and len(compact(value)) <= LONGEST_BODY
-
-    def whole(self, path: str) -> None:
-        """Ask for what is at a place in the body, whatever that is."""
-        value = walked(self.call.said, path)
-        if not isinstance(value, (dict, list)):
-            self.leaf(path, value)
-        # An object of the body may have more members, so that an empty one asks for little.
-        elif self.is_whole(value, member_name(path)):
-            *outer, name = path.split(".")
-            around = self.body
-            for step in outer:
-                around = around.setdefault(step, {})
-            around[name] = value
-        else:
-            self.each(path, value)
-
-
-# === recording/deciding ======================================================
-# What decides the form of an answer, beside what was said: an API's own fields.  Pure.
-
-
-Paths = Tuple[str, ...]
-
-# Fields that are asked for, there or not: with another value the answer is of another kind.  What
-# is behind the mark only counts where there are tools, or where the answer is streamed.
-WITH_TOOLS, STREAMED = "tools: ", "stream: "
-DECIDING: Mapping[str, Paths] = {
-    "chat": (
-        *("response_format", "n", "logprobs", "modalities"),
-        *(WITH_TOOLS + "tool_choice", STREAMED + "stream_options.include_usage"),
-    ),
-    "cohere chat": ("response_format", "documents", "logprobs", WITH_TOOLS + "tool_choice"),
-    "ollama chat": ("format", "think"),
-    "generate": ("format", "think", "suffix"),
-    "completions": (
-        *("n", "suffix", "echo", "logprobs"),
-        STREAMED + "stream_options.include_usage",
-    ),
-    "fim": ("suffix",),
-    "responses": (
-        *("text.format", "previous_response_id", "conversation"),
-        WITH_TOOLS + "tool_choice",
-    ),
-    "compact": ("previous_response_id",),
-    "input_tokens": ("text.format", "previous_response_id", "conversation"),
-    "messages": (
-        *("output_config.format", "output_format", "thinking.type"),
-        WITH_TOOLS + "tool_choice",
-    ),
-    "converse": ("outputConfig.textFormat", WITH_TOOLS + "toolConfig.toolChoice"),
-    "generateContent": (
-        *("generationConfig.responseMimeType", "generationConfig.responseModalities"),
-        *("generationConfig.candidateCount", WITH_TOOLS + "toolConfig"),
-    ),
-    "embed": ("dimensions", "encoding_format"),
-    "cohere embed": ("embedding_types", "output_dimension"),
-    "ollama embed": ("dimensions",),
-    "ollama embeddings": (),
-    "bedrock invoke": ("dimensions", "embedding_types"),
-    "embedContent": ("taskType", "outputDimensionality"),
-    "batchEmbedContents": (),
-    "predict": ("parameters",),  # Google's, of vectors and of pictures
-    "image": ("n", "size", "quality", "output_format", "response_format"),
-    "audio": ("response_format", "language"),
-    "rerank": ("top_n",),
-    "bedrock rerank": (),
-    "vertex_ai rerank": ("topN",),
-}
-
-# Fields that are asked for where they are there: few requests have them.
-RARE: Mapping[str, Paths] = {
-    "chat": (
-        *("functions", "function_call", "audio", "web_search_options", "top_logprobs"),
-        *("prompt_mode", "thinking.type", "include_reasoning", "guided_json", "guided_regex"),
-        *("guided_choice", "guided_grammar", "structured_outputs", "plugins", "documents"),
-    ),
-    "cohere chat": ("thinking.type",),
-    "ollama chat": ("logprobs",),
-    "generate": ("raw", "template", "context", "images", "logprobs"),
-    "responses": ("prompt", "background", "include", "reasoning.summary", "top_logprobs"),
-    "messages": ("mcp_servers", "container"),
-    "converse": (
-        *("promptVariables", "additionalModelRequestFields.thinking.type"),
-        *("additionalModelResponseFieldPaths", "guardrailConfig.guardrailIdentifier"),
-    ),
-    "generateContent": (
-        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
-        *("generationConfig.speechConfig", "generationConfig.responseLogprobs", "cachedContent"),
-        "generationConfig.thinkingConfig.includeThoughts",
-    ),
-}
-# Which APIs have the fields of another one.
-LIKE: Mapping[str, str] = {"count_tokens": "messages", "countTokens": "generateContent"}
-
-# What is also asked for where another field is there.
-BESIDE: Mapping[str, Paths] = {
-    "generationConfig.responseMimeType": (
-        *("generationConfig.responseSchema", "generationConfig.responseJsonSchema"),
-    ),
-}
-LISTING = ("embed", "moderate")  # operations of one text or of a list
-# InvokeModel takes the makers' own requests; Nova's are Converse's.
-FAMILY_FIELDS = {"claude": "messages", "nova": "converse"}
-
-# What changes no answer's kind, of bodies that are asked for as a whole; the first three are keys
-# of a match.
-PASSED_OVER = frozenset(
-    (
-        *("model", "stream", "stream_format", "user", "metadata", "seed", "temperature", "top_p"),
-        *("max_tokens", "store", "safety_identifier", "prompt_cache_key", "service_tier"),
-        *("prompt_cache_retention", "request_id", "labels", "client", "max_tokens_per_doc"),
-    )
-)
-
-
-def fields_kind(asking: Asking) -> str:
-    """Which fields an API has: a key of DECIDING."""
-    call = asking.call
-    if call.api == "invoke" and call.operation == "generate":
-        return FAMILY_FIELDS.get(family_of(call.model), "")
-    own = f"{call.provider} {call.api}"
-    if own in DECIDING:
-        return own
-    api = LIKE.get(call.api, call.api)
-    return api if api in DECIDING else call.operation
-
-
-def as_spelled(body: Json, path: str) -> str:
-    """A path as a body spells it: Google takes every name in snake_case, too."""
-    steps = []
-    for name in path.split("."):
-        other = snake_name(name)
-        if isinstance(body, dict) and name not in body and other in body:
-            name = other
-        steps.append(name)
-        body = walked(body, name)
-    return ".".join(steps)
-
-
-def snake_name(name: str) -> str:
-    """responseMimeType as response_mime_type."""
-    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)
-
-
-def tell_form(asking: Asking) -> None:
-    """Ask for what decides the form of an answer."""
-    kind, call = fields_kind(asking), asking.call
-    for path in DECIDING.get(kind, ()):
-        if path.startswith(WITH_TOOLS) and not call.tools:
-            continue
-        if path.startswith(STREAMED) and not call.stream:
-            continue
-        asking.whole(as_spelled(call.body, path.rpartition(": ")[2]))
-    beside = [
-        other
-        for path, others in BESIDE.items()
-        if walked(call.body, as_spelled(call.body, path)) is not None
-        for other in others
-    ]
-    for path in RARE.get(kind, ()):
-        place = as_spelled(call.body, path)
-        if path in beside or walked(call.body, place) is not None:
-            asking.whole(place)
-
-
-def told_file(file: Mapping[str, Json]) -> Dict[str, Json]:
-    """What is asked of a file in a form: what is in it, whatever it is called."""
-    return {name: file[name] for name in ("size", "sha256")}
-
-
-def tell_body(asking: Asking) -> None:
-    """Ask for all of a body that says what is to be done with it."""
-    call, said = asking.call, asking.call.said
-    if not isinstance(said, dict):
-        return
-    is_form = call.request.form is not None
-    for name, value in said.items():
-        if name in PASSED_OVER or "." in name:
-            continue
-        files = [told_file(one) for one in listed(value) if is_form and isinstance(one, dict)]
-        if files:
-            asking.body[name] = files if isinstance(value, list) else files[0]
-        elif "user" in asking.keys and value == call.user:
-            # A list may read as one text.
-            if call.operation in LISTING:
-                asking.leaf(f"{name}.0", None)
-        elif value is not None:
-            asking.whole(name)
-    for path in DECIDING.get(fields_kind(asking), ()):
-        if walked(said, path) is None:
-            asking.leaf(path, None)
-
-
-# === recording/lately ========================================================
-# What came last in a conversation: the last user message, and all since.  Pure.
-
-
-MOST_RESULTS = 8  # of tools, that are asked for beside the newest
-
-# Members in which there is a picture, sound or a file, or where it is.
-MEDIA_MEMBERS = frozenset(
-    (
-        *("url", "uri", "image_url", "document_url", "input_audio", "file", "file_id", "file_url"),
-        *("file_data", "fileUri", "file_uri", "data", "bytes", "images"),
-    )
-)
-# What such a member holds, wherever it is.
-MEDIUM = re.compile(PACKED_DATA.pattern + r"|[a-z][a-z0-9]*://")
-# Members of a tool's result that say nothing of what it is.
-RESULT_NAMES = frozenset(
-    (
-        *("type", "role", "id", "call_id", "tool_call_id", "tool_use_id", "toolUseId", "name"),
-        *("tool_name", "status", "cache_control"),
-    )
-)
-
-
-def tell_last(asking: Asking) -> None:
-    """Ask for what came last and is no text of the user: media, results of tools, references to
-    what the server holds, and the beginning of an answer."""
-    place, messages = conversation_in(asking.call.body)
-    at = max(0, last_question(messages))
-    last = [(f"{place}.{number}", messages[number]) for number in range(at, len(messages))]
-    if not last:
-        # A text and a list of messages may read alike.
-        if isinstance(within(asking.call.body, "input"), str):
-            asking.leaf("input.0", None)
-        return
-    if not asking.call.history:
-        asking.leaf(f"{place}.{len(messages)}", None)  # nor was anything said before
-    if last_question(messages) >= 0:
-        tell_question(asking, *last[0])
-    tell_results(asking, [found for path, one in last for found in results_in(path, one)])
-    for path, message in last:
-        if within(message, "type") in (None, "item_reference") and within(message, "role") is None:
-            asking.leaf(f"{path}.id", within(message, "id"))
-    path, message = last[-1]
-    if speaker_of(message) == "assistant":
-        for name in ("content", "parts"):
-            if within(message, name):
-                asking.each(f"{path}.{name}", message[name])
-
-
-def tell_question(asking: Asking, path: str, message: Mapping[str, Json]) -> None:
-    """Ask for the media of the last user message, and that there are no more."""
-    name = "parts" if "parts" in message else "content"
-    content = message.get(name)
-    number = len(content) if isinstance(content, list) else 1
-    for inner, leaf in media_in(f"{path}.{name}", content):
-        asking.leaf(inner, leaf, LONGEST_EARLIER)
-    asking.leaf(f"{path}.{name}.{number}", None)
-    for index, part in enumerate(content if isinstance(content, list) else ()):
-        # Beside a video Google has a part that says which piece of it counts.
-        if isinstance(part, dict) and "videoMetadata" in part:
-            asking.each(f"{path}.{name}.{index}.videoMetadata", part["videoMetadata"])
-    # Ollama's lie beside the text.
-    if asking.call.provider == "ollama":
-        asking.each(f"{path}.images", message.get("images"), LONGEST_EARLIER)
-        if not message.get("images"):
-            asking.leaf(f"{path}.images", message.get("images"))
-
-
-def media_in(path: str, value: Json, is_media: bool = False) -> Iterator[Tuple[str, str]]:
-    """The data of media, or where they are, by path."""
-    if isinstance(value, str):
-        if is_media or PACKED_DATA.match(value):
-            yield path, value
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from media_in(f"{path}.{index}", inner, is_media)
-    elif isinstance(value, dict) and not is_result(value):
-        for name, inner in value.items():
-            yield from media_in(f"{path}.{name}", inner, name in MEDIA_MEMBERS)
-
-
-def results_in(path: str, message: Json) -> Iterator[Tuple[str, Dict[str, Json]]]:
-    """The results of tools in a message, by path."""
-    if not isinstance(message, dict):
-        return
-    if speaker_of(message) == "tool":
-        yield path, message
-        return
-    for name in ("content", "parts"):
-        parts = message.get(name)
-        if not isinstance(parts, list):
-            continue
-        for index, part in enumerate(parts):
-            if is_result(part):
-                yield f"{path}.{name}.{index}", part
-
-
-def tell_results(asking: Asking, results: Sequence[Tuple[str, Dict[str, Json]]]) -> None:
-    """Ask for the results of tools beside the newest, which is a key of its own, and for the media
-    in that."""
-    if len(results) > 1 and asking.call.tool_call_id:
-        asking.ask("tool_call_id", asking.call.tool_call_id)
-    for path, result in results[-1 - MOST_RESULTS : -1]:
-        for inner, leaf in result_leaves(path, result):
-            asking.leaf(inner, leaf, LONGEST_EARLIER)
-    for path, result in results[-1:]:
-        for inner, leaf in result_leaves(path, result):
-            if isinstance(leaf, str) and MEDIUM.match(leaf):
-                asking.leaf(inner, leaf, LONGEST_EARLIER)
-
-
-def result_leaves(path: str, result: Mapping[str, Json]) -> Iterator[Tuple[str, Json]]:
-    """What a tool's result says, by path."""
-    for name, value in result.items():
-        if name in RESULT_BLOCKS and isinstance(value, dict):
-            yield from result_leaves(f"{path}.{name}", value)
-        elif name not in RESULT_NAMES:
-            found = itertools.islice(leaves(f"{path}.{name}", value), MOST_LEAVES)
-            yield from (one for one in found if is_told(*one))
-
-
-def is_told(path: str, leaf: Json) -> bool:
-    """Whether a leaf of a result is more than its end or the type of a part."""
-    return leaf is not None and not path.endswith(".type")
-
-
-# === recording/matches =======================================================
-# What a recorded mock asks of a request, so that it answers that and no other.  Pure.
-
-
-# Operations of which the path says what is asked.
-BY_PATH = frozenset(("models", "stored", "server", "picture", OTHER))
-# Parameters that lead to another page of a list, or into the midst of a stream: without them it is
-# the first, or all of it.  Where nobody knows them, there are to be no others.
-PAGES: Mapping[str, Tuple[str, ...]] = {
-    "openai stored": ("after", "starting_after"),
-    "azure stored": ("after", "starting_after"),
-    "anthropic models": ("after_id", "before_id"),
-    "gemini models": ("pageToken",),
-    "vertex_ai models": ("pageToken",),
-    f" {OTHER}": (ALL_OTHERS,),
-}
-SAID_BY_KEYS = frozenset(("model", "stream"))  # keys of a match
-
-
-def match_of(wire: WireFormat, call: Call, scrubber: Scrubber) -> Dict[str, Json]:
-    """The `match` of the recording of a call's answer."""
-    asking = Asking(call, scrubber)
-    tell_place(wire, asking)
-    if call.operation in BY_PATH:
-        tell_path(asking)
-    elif call.operation in CONVERSING and call.api != "ocr":
-        tell_conversation(asking)
-    else:
-        asking.ask("user", asked_text(call, "user"))
-        tell_body(asking)
-    return asking.match()
-
-
-def tell_place(wire: WireFormat, asking: Asking) -> None:
-    """Ask for who is asked, and in which way."""
-    call, keys = asking.call, asking.keys
-    if call.provider:
-        keys["provider"] = call.provider
-    # Hosts with OpenAI's format may be recorded beside it, and asked for the same.
-    if call.dialect and (call.provider == DIALECTS[0] or call.dialect != call.provider):
-        keys["dialect"] = call.dialect
-    if call.operation != "generate":
-        keys["operation"] = call.operation
-    if call.api:
-        keys["api"] = call.api
-    if call.model:
-        asking.ask("model", call.model)
-    if can_stream(wire) or call.operation == OTHER:
-        keys["stream"] = call.stream
-
-
-def asked_text(call: Call, name: str) -> Optional[str]:
-    """A text of the call; none where nothing is there, not even an empty one."""
-    text: str = getattr(call, name)
-    if not text and name not in call.blank:
-        return None
-    return text
-
-
-def tell_path(asking: Asking) -> None:
-    """Ask for the path, with its query and, if there is one, the body."""
-    call = asking.call
-    if call.operation == OTHER:
-        asking.keys["method"] = call.method
-    asking.ask("path", call.path)
-    tell_query(asking, [name for name in call.query if not is_secret_parameter(name)])
-    if isinstance(call.said, dict):
-        tell_body(asking)
-        tell_no_more(asking)
-    elif call.request.body or (call.operation == OTHER and call.method in WITH_BODY):
-        tell_text_or_list(asking)
-
-
-def tell_no_more(asking: Asking) -> None:
-    """Ask on a path of no provider for a body in which nothing else is said: nobody knows what that
-    would change.  Not where something is left out, for that may be another one each time."""
-    call, said = asking.call, asking.call.said
-    if (
-        call.operation != OTHER
-        or call.request.form is not None
-        or asking.scrubber.value(said) != said
-    ):
-        return
-    if not (PASSED_OVER - SAID_BY_KEYS) & set(said):
-        asking.keys["body_sha256"] = call.body_sha256
-
-
-def tell_text_or_list(asking: Asking) -> None:
-    """Ask for a body that is no object; of a long one, and of one with a key in it, for a hash."""
-    said = asking.call.said
-    text = said if isinstance(said, str) else compact(said)
-    if len(text) <= LONGEST_TOLD and asking.scrubber.text(text) == text:
-        asking.keys["body"] = said
-    else:
-        asking.keys["body_sha256"] = asking.call.body_sha256
-
-
-def tell_query(asking: Asking, names: List[str]) -> None:
-    """Ask for parameters of the query, and for no other page of a list."""
-    call = asking.call
-    query = {name: asking.matcher(call.query[name]) for name in names if name not in UNASKED_QUERY}
-    for name in PAGES.get(f"{call.provider} {call.operation}", ()):
-        query.setdefault(name, None)
-    if query:
-        asking.keys["query"] = query
-
-
-def tell_conversation(asking: Asking) -> None:
-    """Ask for what is said, what was said before, and in which form the answer is to be."""
-    call = asking.call
-    asking.ask("system", asked_text(call, "system"))
-    asking.ask("user", asked_text(call, "user"))
-    if call.api in PROMPTED:
-        tell_prompt(asking)
-    else:
-        asking.keys["turn"] = call.turn
-        asking.ask("tool_result", call.tool_result)
-        if call.history:
-            asking.keys["history"] = replayed_history(asking)
-        tell_tools(asking)
-        tell_last(asking)
-    tell_form(asking)
-    if call.stream and call.api == "generateContent":
-        tell_framing(asking)
-    # The body of an invoke request is packed, and says what is counted.
-    if isinstance(within(call.body, "input", "invokeModel", "body"), str):
-        asking.keys["body_sha256"] = call.body_sha256
-
-
-def replayed_history(asking: Asking) -> Optional[str]:
-    """The history of the request as it comes when earlier answers are replays: in those the
-    client's own key is scrubbed, too."""
-    _, messages = conversation_in(asking.call.body)
-    replayed = [
-        asking.scrubber.value(one) if speaker_of(one) == "assistant" else one
-        for one in answers_in_one(messages)
-    ]
-    return history_of({"messages": replayed})
-
-
-def tell_prompt(asking: Asking) -> None:
-    """Ask for a prompt that is no text, or could be read as one."""
-    prompt = within(asking.call.body, "prompt")
-    if isinstance(prompt, list):
-        asking.whole("prompt")
-    elif isinstance(prompt, str) and "\n" in prompt:
-        asking.leaf("prompt.0", None)
-
-
-def tell_framing(asking: Asking) -> None:
-    """Ask for how Google's events are framed."""
-    query = asking.call.query
-    name = "$alt" if "$alt" in query else "alt"
-    asking.keys["query"] = {name: query.get(name)}
-
-
-def tell_tools(asking: Asking) -> None:
-    """Ask for the tools, and that there are no others."""
-    call = asking.call
-    names = [name for name in dict.fromkeys(call.tools) if asking.scrubber.text(name) == name]
-    if names:
-        asking.keys["tools"] = list(names)
-    place = "tools"
-    if fields_kind(asking) == "converse":
-        place = "toolConfig.tools"
-    tools = walked(call.body, place)
-    if tools is None:
-        asking.leaf(place, None)
-    elif place == "toolConfig.tools":
-        specified = [at for at, tool in enumerate(tools) if "cachePoint" not in tool]
-        for at in range(max(specified, default=-1) + 1, len(tools) + 1):
-            asking.leaf(f"{place}.{at}.toolSpec", None)  # a cache point may be there
-    elif isinstance(tools, list):
-        for index, tool in enumerate(tools):
-            kind = tool.get("type")
-            if kind not in (None, "function", "custom", *call.tools):
-                asking.leaf(f"tools.{index}.type", kind)
-        if call.api == "generateContent":
-            tell_declared(asking, tools)
-        asking.leaf(f"tools.{len(tools)}", None)
-
-
-def tell_declared(asking: Asking, tools: List[Dict[str, Json]]) -> None:
-    """Ask for how many functions each of Google's tools declares, and for those that have no name:
-    the search and the like."""
-    for index, tool in enumerate(tools):
-        name = as_spelled(tool, "functionDeclarations")
-        declared = tool.get(name)
-        if isinstance(declared, list):
-            asking.leaf(f"tools.{index}.{name}.{len(declared)}", None)
-    unnamed: List[Json] = [
-        {name: {} for name, value in tool.items() if isinstance(value, dict)} for tool in tools
-    ]
-    if any(unnamed):
-        asking.body["tools"] = unnamed
 
 
 # === recording/names =========================================================
@@ -42913,11 +43588,12 @@ def recorded_response(recorded: Recorded, stream: bool) -> Dict[str, Json]:
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> HttpResponse:
-    """What the root says."""
-    return HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": HttpResponse(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:
@@ -43122,8 +43798,8 @@ class Answerer:
             return given
         if request.method == "OPTIONS":
             answered = Answered(options_response(request))
-        elif request.path == "/" and request.method in ("GET", "HEAD"):
-            answered = Answered(health())
+        elif request.path in OWN_PATHS and request.method in ("GET", "HEAD"):
+            answered = Answered(OWN_PATHS[request.path])
         else:
             near = yield from self.near(wire, call, session)
             is_repeatable = is_repeatable and all(miss.mock.is_repeatable for miss in near)
@@ -44124,11 +44800,43 @@ MARKED = DATE_MARK.encode() + BETWEEN + NUMBER_MARK.encode()
 PortAndBytes = Tuple[int, bytes]  # the port, and all bytes of the request
 
 
+class Lent(Kept):
+    """An answer that is kept to be repeated, and shown meanwhile; the journal counts it when it is
+    kept for that no longer."""
+
+    __slots__ = ("before", "after", "is_lent")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        super().__init__()
+        self.drop()  # nothing is added to it
+        self.before, self.after = before, after
+        self.most = len(before) + len(after) + SIZE_OF_A_WRITE
+        self.is_lent = True
+
+    def give(self) -> None:
+        """Be kept by nobody else any more."""
+        self.is_lent = False
+
+    def drop(self) -> None:
+        """Keep none of it any longer."""
+        super().drop()
+        self.before = self.after = b""
+
+    def written(self, moment: float, number: str) -> WrittenOut:
+        """What was written at this moment in answer to the request with this id."""
+        if not self.most:
+            return WrittenOut(b"", b"", [])
+        date = formatdate(int(moment), usegmt=True).encode()
+        data = b"%b%b%b%b%b" % (self.before, date, BETWEEN, number.encode(), self.after)
+        head, end, body = data.partition(b"\r\n\r\n")
+        return WrittenOut(head + end, body, [])
+
+
 class Repeat:
     """The answer to the very same bytes: what goes before its date, and after its number; and what
     the journal says of it."""
 
-    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive")
+    __slots__ = ("before", "after", "asked", "sent", "ends", "head", "uses", "keep_alive", "kept")
 
     def __init__(
         self, before: bytes, after: bytes, step: Send, asked: Asked, answered: Answered
@@ -44139,6 +44847,7 @@ class Repeat:
         self.head = len(after) - (len(step.data) - step.head)  # bytes of the head that follow
         self.asked = asked
         self.sent = Sent(len(step.data) - step.head, len(step.ends), has_begun=True)
+        self.kept = self.sent.kept = Lent(before, after)
         self.uses: Optional[Uses] = answered.uses
         self.keep_alive = True
 
@@ -44178,13 +44887,18 @@ class Repeats:
     def __init__(self, room: int = REPEATS_ROOM) -> None:
         self.room = room
         self.seen = CameBefore()
+        # Is told of answers that are not kept any more, but may be shown.
+        self.forgot: Callable[[List[Kept]], None] = lambda kept: None
+        self.known: Dict[PortAndBytes, Repeat] = {}
         self.forget(0)
 
     def forget(self, generation: int) -> None:
         """Start over, with mocks of this generation."""
         self.generation = generation
         self.used = 0
-        self.known: Dict[PortAndBytes, Repeat] = {}
+        known, self.known = self.known, {}
+        if known:
+            self.forgot([repeat.kept for repeat in known.values()])
 
     def find(self, port: int, data: bytes, generation: int) -> Optional[Repeat]:
         """The answer to these bytes."""
@@ -44542,6 +45256,7 @@ class Core:
         self.answerer = Answerer(self.mocks, settings, self.journal, self.forwarder)
         self.tls, self.tls_cert = tls_of(settings)
         self.repeats = Repeats()
+        self.repeats.forgot = self.journal.take_over
         self.workers = Workers(say=self.log.say)
         self.loop = Loop(complain=self.complain)
         self.trimming = Trimming(self.when_quiet)
@@ -48631,12 +49346,14 @@ class Handler(Intake):
         self, repeat: Repeat, entry: Entry, data: bytes, taken: int, started: float
     ) -> Waiting[bool]:
         """Write what a client did not take at once of a repeated answer."""
-        self.server.core.journal.add(entry)
         self.sent = entry.sent = Sent()
+        self.server.core.journal.add(entry, started)
         self.is_busy = True
         ended = "fault"
+        step = repeat.step(data)
+        self.sent.kept.add(step)
         try:
-            yield from self.send_rest(repeat.step(data), taken)
+            yield from self.send_rest(step, taken)
             ended = "complete"
         except Vanished as vanished:
             ended = str(vanished)
@@ -48808,7 +49525,7 @@ class Handler(Intake):
         make = functools.partial(told_and_steps, request, head, answered, exchange)
         takes_long = max(len(request.body), len(answered.response.body)) > LONG
         asked, steps = (yield from self.aside(make)) if takes_long else make()
-        entry = self.noted(number, asked, answered)
+        entry = self.noted(number, asked, answered, started)
         ended = "fault"
         try:
             yield from self.perform(steps)
@@ -48836,7 +49553,7 @@ class Handler(Intake):
         self.sent = Sent()
         number = str(next(self.server.core.numbers))
         asked = asked_of(request, head, given_up.answered)
-        entry = self.noted(number, asked, given_up.answered)
+        entry = self.noted(number, asked, given_up.answered, started)
         if entry:
             self.note_end(entry, str(given_up), started)
 
@@ -48874,7 +49591,9 @@ class Handler(Intake):
             repeat.keep_alive = head.keeps_alive and answered.keeps_alive
             repeats.keep(port, raw, generation, repeat)
 
-    def noted(self, number: str, asked: Optional[Asked], answered: Answered) -> Optional[Entry]:
+    def noted(
+        self, number: str, asked: Optional[Asked], answered: Answered, started: float
+    ) -> Optional[Entry]:
         """The entry of an answer that is about to be sent, which is in the journal; none of one
         that the journal says nothing of."""
         if not asked:
@@ -48882,16 +49601,17 @@ class Handler(Intake):
         entry = Entry(number, time.time(), asked, self.sent, self.count)
         if answered.response.delivery.gate and answered.response.frames is not None:
             entry.gate = self.gate
-        self.server.core.journal.add(entry)
+        self.server.core.journal.add(entry, started)
         return entry
 
     def perform(self, steps: Iterable[Step]) -> Waiting[None]:
         """Do the steps of a response: the only loop that writes."""
-        send, sent = self.connection.send, self.sent
+        send, sent, keep = self.connection.send, self.sent, self.sent.kept.add
         due = 0.0  # of the last pause, while nothing else has stopped the stream
         since_turn = 0  # writes without a pause
         for step in steps:
             if isinstance(step, Send):
+                keep(step)
                 try:
                     taken = send(step.data, DONT_WAIT)
                 except BlockingIOError:
@@ -49303,6 +50023,13 @@ class SessionMethods:
         if waited.shortfall:
             raise TimeoutError(waited.shortfall)
         return [entry.json() for entry in waited.entries]
+
+    @brief
+    def answer(self, number: str) -> Optional[Dict[str, Json]]:
+        """What went out in answer to the request with this id, as far as it was sent; None as long
+        as nothing was.  KeyError if the journal has no such request."""
+        found: Optional[Dict[str, Json]] = self.operations.request(str(number))["answer"]
+        return found
 
     @brief
     def verify(self, unused: bool = True, unmatched: bool = True, invalid: bool = False) -> None:

@@ -28,6 +28,7 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("docs/behind-a-gateway.md", "text"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "yaml"): (1, "compat/gateways/test_page.py"),
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
+    ("docs/control-api.md", "python"): (1, "tests/test_retold.py"),
     ("docs/cookbook.md", "python"): (17, "tests/test_cookbook.py"),
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),
     ("docs/go.md", "go"): (4, "tests/test_examples.py"),

@@ -15,11 +15,12 @@ from .values import HttpResponse, Request
 
 HEALTH = {"status": "healthy", "service": "mock-provider"}
 PREFLIGHT = "access-control-request-method"  # what makes an OPTIONS one
-
-
-def health() -> HttpResponse:
-    """What the root says."""
-    return HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH)))
+# What is answered without any mock: to who looks whether somebody is there, and to a browser that
+# wants an icon of each page that it shows.
+OWN_PATHS = {
+    "/": HttpResponse(200, (("Content-Type", "application/json"),), utf8(compact(HEALTH))),
+    "/favicon.ico": HttpResponse(204, (), may_gzip=False),
+}
 
 
 def is_alike(miss: NearMiss) -> bool:

@@ -461,7 +461,7 @@ class Delivery:
 # Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
 
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 DEFAULT_PORT = 5001
 CONTROL_PREFIX = "/__mock__"

@@ -35318,7 +35318,7 @@ class Option(NamedTuple):
         return [self.kind.check(OptionNode(one, self.name)) for one in values]
 
 
-# In the order of --help and of the README's table.
+# In the order of --help and of the docs' table.
 OPTIONS = (
     Option(
         LISTENING,
@@ -37963,7 +37963,7 @@ YES_AND_NO = ("0", "1", "false", "true")  # of a query
 
 
 class Control:
-    """The control API under /__mock__/ (README, "Control API")."""
+    """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
         self.mocks = mocks

@@ -88,7 +88,7 @@ YES_AND_NO = ("0", "1", "false", "true")  # of a query
 
 
 class Control:
-    """The control API under /__mock__/ (README, "Control API")."""
+    """The control API under /__mock__/ (docs/control-api.md)."""
 
     def __init__(self, mocks: Mocks, journal: Journal, settings: Settings) -> None:
         self.mocks = mocks

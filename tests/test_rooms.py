@@ -69,7 +69,7 @@ LAYERS = {
         *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
         *("connection", "listener", "core", "session_methods", "server"),
     ],
-    "command line": ["usage", "cli", "__main__"],
+    "command line": ["usage", "completions", "cli", "__main__"],
 }
 
 

@@ -30,6 +30,7 @@ from .option_kinds import (
     REQUESTS,
     SECONDS,
     SEED,
+    SHELL,
     STRICT,
     TEXT,
     BadOption,
@@ -299,6 +300,15 @@ OPTIONS = (
         "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
         is_keyword=False,
         takes_several=True,
+    ),
+    Option(
+        INSTEAD,
+        "--completions",
+        "SHELL",
+        SHELL,
+        None,
+        "print completions for bash, zsh or fish, and exit",
+        is_keyword=False,
     ),
 )
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
 import pytest
+from pages import page
 
 import mock_server as m
 
@@ -144,3 +147,38 @@ def test_what_can_not_be_followed_is_told(capsys: Any) -> None:
     for line, problem in said.items():
         assert m.main(["--completions", *line.split()]) == 2
         assert capsys.readouterr().err == f"mock_server.py: {problem}\n"
+
+
+# Whether a new shell of a user's knows them.
+IS_KNOWN = {
+    "bash": ["bash", "-c", "source ~/.bashrc; complete -p mock-llm-provider mock_server.py"],
+    "zsh": ["zsh", "-i", "-c", "print ${_comps[mock-llm-provider]:?} ${_comps[mock_server.py]:?}"],
+    "fish": ["fish", "-c", "complete -c mock_server.py | string match -- '*--tls*'"],
+}
+INSTALLED = """#!/bin/sh
+[ "$1" = --schema ] && exec cat "$SCRIPTS/schema"
+exec cat "$SCRIPTS/$2"
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_lines_of_the_page_bring_them_into_a_shell(shell: str, tmp_path: Path) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"there is no {shell}")
+    (tmp_path / "schema").write_text(m.indented(m.mock_schema()))
+    (tmp_path / shell).write_text(m.COMPLETIONS[shell]())
+    (tmp_path / ".zshrc").write_text("autoload -Uz compinit && compinit -u -D\n")
+    (tmp_path / "mock-llm-provider").write_text(INSTALLED)
+    (tmp_path / "mock-llm-provider").chmod(0o755)
+    blocks = re.findall(r"(?s)```sh\n(.+?)```", page("editors"))
+    lines = [block for block in blocks if "--schema" in block or f"--completions {shell}" in block]
+    environment = {
+        "HOME": str(tmp_path),
+        "ZDOTDIR": str(tmp_path),
+        "SCRIPTS": str(tmp_path),
+        "PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]),
+    }
+    for command in [*(["sh", "-e", "-c", line] for line in lines), IS_KNOWN[shell]]:
+        subprocess.run(command, cwd=str(tmp_path), env=environment, check=True, timeout=60)
+    assert (tmp_path / "mock.schema.json").stat().st_size > 10_000
+    assert len(lines) == 2

@@ -1870,14 +1870,14 @@ FLAGGED_OPTIONS = [option for option in OPTIONS if option.flag[0] == "-"]
 HELPFUL = {"--version": "say the version, and exit", "--help": "say this, and exit"}
 # How the value of an option is completed: by files or directories, by words, of a NAME=WORD by one
 # side of it, or not at all.
-BY_PATH, BY_DIRECTORY, BY_WORD = "file", "directory", "word"
+BY_FILE_PATH, BY_DIRECTORY, BY_WORD = "file", "directory", "word"
 BY_NAME_OF_PAIR, BY_WORD_OF_PAIR, BY_NOTHING = "NAME=", "=WORD", ""
 
 
 def completed_by(option: Option) -> str:
     """How the value of an option is completed."""
     if option.kind == FILE:
-        return BY_PATH
+        return BY_FILE_PATH
     if option.kind in (DIRECTORY, PLACE):
         return BY_DIRECTORY
     if not option.kind.words:
@@ -1981,7 +1981,7 @@ def bash_value(option: Option) -> str:
     """The line of a `case` that completes an option's value."""
     words, names = words_and_names(option)
     done = {
-        BY_PATH: " _mock_server_paths -f",
+        BY_FILE_PATH: " _mock_server_paths -f",
         BY_DIRECTORY: " _mock_server_paths -d",
         BY_WORD: f" _mock_server_words '{words}'",
         BY_NAME_OF_PAIR: f" compopt -o nospace 2> /dev/null; _mock_server_words '{names}'",
@@ -2039,7 +2039,7 @@ def zsh_argument(option: Option) -> str:
     """An option as _arguments takes it."""
     words, _ = words_and_names(option)
     value = {
-        BY_PATH: "_files",
+        BY_FILE_PATH: "_files",
         BY_DIRECTORY: "_directories",
         BY_WORD: f"({words})",
         BY_NAME_OF_PAIR: f"{{_mock_server_names {words}}}",
@@ -2105,7 +2105,7 @@ def fish_line(option: Option) -> str:
     """The command that completes one option."""
     words, names = words_and_names(option)
     value = {
-        BY_PATH: "-r -F",
+        BY_FILE_PATH: "-r -F",
         BY_DIRECTORY: "-x -a '(__fish_complete_directories)'",
         BY_WORD: f"-x -a '{words}'",
         BY_NAME_OF_PAIR: f"-x -a '{names}'",

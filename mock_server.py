@@ -136,341 +136,11 @@ if TYPE_CHECKING:
     import tempfile
 
 
-# === records =================================================================
-# Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
-
-#     @record
-#     class Usage:
-#         input: int
-#         cached: int = 0
-
-# mypy holds a record to be frozen and checks what is made of it.  The program does not: attributes
-# that are set the plain way take a quarter of the time, and requests make many.  It starts sooner,
-# too: the dataclasses module takes ten times as long for each class.
-
-
-AnyRecord = TypeVar("AnyRecord")
-
-METHODS_OF_A_RECORD = """\
-def __init__(self, {parameters}):
-    {assignments}
-
-def _values(self):
-    return ({values})
-"""
-
-
-class Record:
-    """What all records share: equal, and hashed, by kind and values."""
-
-    __slots__ = ()
-    _fields: Tuple[str, ...] = ()
-
-    def _values(self) -> Tuple[Any, ...]:
-        """The values of all fields, in order; each kind has its own."""
-        return ()
-
-    def __eq__(self, other: object) -> bool:
-        if other.__class__ is not self.__class__:
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def __repr__(self) -> str:
-        pairs = zip(self._fields, self._values())
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
-
-
-class KeptValue:
-    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
-    is slower than most of what is kept: two threads may both find the same value."""
-
-    def __init__(self, find: Callable[[Any], Any]) -> None:
-        self.find = find
-        self.name = find.__name__
-        self.__doc__ = find.__doc__
-
-    def __get__(self, record: Any, kind: type) -> Any:
-        if record is None:
-            return self
-        value = record.__dict__[self.name] = self.find(record)
-        return value
-
-
-def field_names(kind: type) -> Tuple[str, ...]:
-    """The names of a record's fields, in order."""
-    return kind._fields  # type: ignore[attr-defined, no-any-return]
-
-
-def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
-    """The class of records that a class describes by its annotations; its own values are defaults,
-    which all records share."""
-    names = tuple(getattr(kind, "__annotations__", ()))
-    attributes: Dict[str, Any] = dict(vars(kind))
-    del attributes["__dict__"], attributes["__weakref__"]
-    defaults = {name: attributes.pop(name) for name in names if name in attributes}
-    source = METHODS_OF_A_RECORD.format(
-        parameters=", ".join(name + "=None" * (name in defaults) for name in names),
-        assignments="; ".join(f"self.{name} = {name}" for name in names) or "pass",
-        values="".join(f"self.{name}, " for name in names),
-    )
-    exec(source, {}, attributes)
-    attributes["__init__"].__defaults__ = tuple(defaults.values())
-    attributes["_fields"] = attributes["__slots__"] = names
-    if any(isinstance(one, KeptValue) for one in attributes.values()):
-        attributes["__slots__"] += ("__dict__",)  # where these keep what they found
-    made: Any = type(kind.__name__, (Record,), attributes)
-    return made  # type: ignore[no-any-return]
-
-
-def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
-    """The same record with other values of some fields."""
-    changed = type(record)(*record._values())  # type: ignore[attr-defined]
-    for name, value in changes.items():
-        setattr(changed, name, value)
-    return changed
-
-
-if TYPE_CHECKING:
-    # What type checkers know by heart.
-    from dataclasses import replace as replace
-    from functools import cached_property
-    from typing import dataclass_transform  # since Python 3.11
-
-    found_once = cached_property
-
-    @dataclass_transform(frozen_default=True)
-    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
-        """The class of records that a class describes."""
-        ...
-else:
-    record, replace, found_once = made_record, changed_record, KeptValue
-
-
-# === marks ===================================================================
-# Places in a stream, at which it waits, breaks or gives way, and how they are found.  Pure.
-
-
-Thing = TypeVar("Thing")
-
-
-@record
-class After:
-    """A place in a stream: after so many of its events, or of its pieces of content."""
-
-    count: int
-    pieces: bool = False
-
-
-class Hold:
-    """A place in a stream that is passed only when its gate lets it.
-
-    With a number of `seconds` it is left after so many: whoever made it sees then whether it was
-    `passed`, and after how long, and makes another one if not."""
-
-    __slots__ = ("seconds", "passed", "waited")
-
-    def __init__(self, seconds: Optional[float] = None) -> None:
-        self.seconds = seconds
-        self.passed = True
-        self.waited = 0.0
-
-
-class Breath:
-    """A place in what takes long to make, at which others have their turn."""
-
-
-class Mark:
-    """The place that a fault, a gate or an error is meant for."""
-
-
-Frame = Union[bytes, Hold, Breath, Mark]
-NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
-ITEM_WORK = 1024  # bytes that are read in about the time that it takes to look at an item at all
-BREATH_WORK = 256 * 1024  # as many bytes are looked at before others have their turn
-
-
-def always(item: object) -> bool:
-    """Yes."""
-    return True
-
-
-def marked(
-    items: Iterable[Thing],
-    after: After,
-    is_piece: Callable[[Any], bool],
-    leaves_one: bool = False,
-) -> Iterator[Union[Thing, Mark, Breath]]:
-    """A stream with a mark at a place, just before what comes there.
-
-    After no piece at all is before the first.  In a stream that has fewer of them than were asked
-    for it is after the last, so that it is always somewhere; with `leaves_one` an event follows."""
-    counts: Callable[[Any], bool] = always
-    if after.pieces:
-        counts = is_piece
-    elif not after.count:
-        yield Mark()
-        yield from items
-        return
-    rest = with_ends(items)
-    waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
-    found = work = 0
-    for item, is_last in rest:
-        if isinstance(item, NOTHING_SENT) or not counts(item):
-            waiting.append(item)
-            work += ITEM_WORK + (len(item) if isinstance(item, bytes) else 0)
-            if work > BREATH_WORK:
-                yield Breath()
-                work = 0
-            continue
-        yield from waiting
-        waiting = []
-        if found == after.count or (leaves_one and is_last):  # the first piece, or the last event
-            yield Mark()
-            yield item
-            break
-        yield item
-        found += 1
-        if found == after.count:
-            yield from before_next(rest)
-            break
-    else:
-        rest = iter([(item, False) for item in waiting])
-        yield from before_next(rest)
-    for item, _ in rest:
-        yield item
-
-
-def before_next(items: Iterator[Tuple[Thing, bool]]) -> Iterator[Union[Thing, Mark]]:
-    """A mark before the next event, or at the end; of the stream as much as that takes."""
-    for item, _ in items:
-        if not isinstance(item, NOTHING_SENT):
-            yield Mark()
-            yield item
-            return
-        yield item
-    yield Mark()
-
-
-def with_ends(items: Iterable[Thing]) -> Iterator[Tuple[Thing, bool]]:
-    """What is in a stream, each with whether it is the last event."""
-    held: List[Thing] = []
-    for item in items:
-        if held and not isinstance(item, NOTHING_SENT):
-            yield from ((one, False) for one in held)
-            held = []
-        held.append(item)
-    yield from ((one, not isinstance(one, NOTHING_SENT)) for one in held)
-
-
-def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool]) -> Iterator[Thing]:
-    """What comes before a place in a stream."""
-    for item in marked(items, after, is_piece):
-        if isinstance(item, Mark):
-            return
-        if not isinstance(item, Breath):
-            yield item
-
-
-def gated(
-    frames: Iterable[Frame], after: After, is_piece: Callable[[Any], bool]
-) -> Iterator[Frame]:
-    """Frames of which each behind a place waits to be released."""
-    is_open = True
-    for frame in marked(frames, after, is_piece):
-        if isinstance(frame, Mark):
-            is_open = False
-            continue
-        if not is_open and not isinstance(frame, NOTHING_SENT):
-            yield Hold()
-        yield frame
-
-
-# === deliveries ==============================================================
-# How an answer travels, as frozen records.  Touch nothing.
-
-
-@record
-class Pace:
-    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
-    half), drawn from `seed`.
-
-    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
-    `is_recorded` gives way to the server's own pace."""
-
-    first: float = 0.0
-    between: float = 0.0
-    jitter: float = 0.0
-    seed: str = ""
-    gaps: Tuple[float, ...] = ()
-    is_recorded: bool = False
-
-    @property
-    def has_pauses(self) -> bool:
-        """Whether anything waits for it."""
-        return bool(self.first or self.between or self.gaps)
-
-
-@record
-class Keepalive:
-    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
-    what the provider sends."""
-
-    every: float
-    comment: Optional[str] = None
-
-
-@record
-class Fault:
-    """How an answer breaks: a fault's name, where in a stream, and how likely.
-
-    Without a place it is where the fault would have it."""
-
-    kind: str
-    after: Optional[After] = None
-    probability: float = 1.0
-
-
-@record
-class Plan:
-    """How the same bytes are cut anew on the wire."""
-
-    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
-    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
-    eol: str = ""  # line ends of an event stream
-    comments: Optional[str] = None  # before each of its events
-    no_space: bool = False  # after its field names
-    chunk_extensions: bool = False
-    trailers: bool = False
-    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
-    chunked: bool = False  # a whole body, too
-    close: bool = False  # the connection, with the answer
-
-
-@record
-class Delivery:
-    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
-    (auto, always, never), headers that replace the server's own (None removes one), where a gate
-    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
-    is sent while it waits."""
-
-    delay: float = 0.0
-    pace: Optional[Pace] = None
-    gzip: str = "auto"
-    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
-    gate: Optional[After] = None
-    plan: Plan = Plan()
-    fault: Optional[Fault] = None
-    keepalive: Optional[Keepalive] = None
-
-
 # === limits ==================================================================
 # Version, defaults, bounds, and names of types that all rooms use.  Touches nothing.
 
 
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 
 DEFAULT_PORT = 5001
 CONTROL_PREFIX = "/__mock__"
@@ -751,152 +421,6 @@ def line_of(error: Exception) -> int:
     if not innermost:
         return 0
     return innermost.tb_lineno
-
-
-# === codings =================================================================
-# Content codings: gzip and deflate undone, gzip negotiated and made.
-
-# May touch zlib; knows no provider, no socket and no clock.
-
-
-MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
-ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
-KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
-GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
-
-
-# --- requests ---
-
-
-def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
-    """A body of at most `limit` bytes with its content codings undone, the last one first.
-
-    Refused if a coding is unknown, there are too many, or the data is not in one."""
-    if len(codings) > MOST_CODINGS:
-        raise Refused(
-            415,
-            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
-            code="unsupported_encoding",
-        )
-    for coding in reversed(codings):
-        if coding in ("gzip", "x-gzip"):
-            body = inflated(body, GZIP, coding, limit)
-        elif coding == "deflate":
-            body = inflated(body, deflate_bits(body), coding, limit)
-        elif coding != "identity":
-            raise Refused(
-                415,
-                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
-                code="unsupported_encoding",
-                headers=(("Accept-Encoding", "gzip, deflate"),),
-            )
-    return body
-
-
-def deflate_bits(data: bytes) -> int:
-    """The window bits of data that is called deflate."""
-    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
-    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
-    if has_zlib_header:
-        return 15
-    return -15
-
-
-def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
-    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
-    plain = bytearray()
-    for _ in range(MEMBER_LIMIT):
-        unpacker = zlib.decompressobj(bits)
-        try:
-            plain += unpacker.decompress(data, limit + 1 - len(plain))
-        except zlib.error as error:
-            raise bad_coding(f"the body is not {coding}: {error}") from None
-        if len(plain) > limit:
-            raise Refused(
-                413,
-                f"the body is larger than {limit} bytes once decompressed (--max-body)",
-                code="body_too_large",
-            )
-        if not unpacker.eof:
-            raise bad_coding(f"the body's {coding} data ends too early")
-        data = unpacker.unused_data
-        if not data:
-            return bytes(plain)
-        if bits != GZIP:
-            raise bad_coding(f"bytes follow the body's {coding} data")
-    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
-
-
-def bad_coding(message: str) -> Refused:
-    """The refusal of a body whose data is not in its coding."""
-    return Refused(400, message, code="invalid_encoding")
-
-
-# --- responses ---
-
-PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
-
-
-def is_packed(content_type: str) -> bool:
-    """Whether nobody compresses a body of a type, unless he is told to."""
-    return content_type.startswith(PACKED)
-
-
-def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
-    """The type that some headers say; empty if they don't."""
-    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
-
-
-# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
-ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
-
-
-@functools.lru_cache(maxsize=256)
-def qualities(accept: str) -> Mapping[str, float]:
-    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
-    weights: Dict[str, float] = {}
-    for item in accept.lower().split(","):
-        match = ITEM.fullmatch(item)
-        if match:
-            coding = match.group(1)
-            if coding == "x-gzip":
-                coding = "gzip"
-            weights[coding] = float(match.group(2) or 1)
-    return weights
-
-
-def negotiated(accept: Optional[str]) -> Optional[str]:
-    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
-    if accept is None:
-        return "identity"
-    weights = qualities(accept[:ACCEPT_ROOM])
-    others = weights.get("*", 0.0)
-    gzip = weights.get("gzip", others)
-    if gzip and gzip >= weights.get("identity", others):
-        return "gzip"
-    return "identity" if takes_identity(accept) else None
-
-
-def takes_identity(accept: Optional[str]) -> bool:
-    """Whether a client takes a body without a coding, as all do that don't refuse it."""
-    weights = qualities((accept or "")[:ACCEPT_ROOM])
-    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
-
-
-def gzipped(body: bytes) -> bytes:
-    """A body as one gzip member; the same bytes every time."""
-    if len(body) <= KNOWN_GZIP:
-        return known_gzip(body)
-    return new_gzip(body)
-
-
-def new_gzip(body: bytes) -> bytes:
-    """A body, compressed."""
-    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
-    return packer.compress(body) + packer.flush()
-
-
-known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 # === jsons ===================================================================
@@ -1306,6 +830,1703 @@ def copied(value: Json) -> Json:
     if isinstance(value, list):
         return [copied(inner) for inner in value]
     return value
+
+
+# === node ====================================================================
+# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
+
+# Pure.
+
+
+Self = TypeVar("Self", bound="Node")
+
+
+NOTHING_ELSEWHERE: Mapping[str, str] = {}
+
+
+class Kinds(Dict[str, str]):
+    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
+    of many members are there."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
+        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
+
+    def hold(self, value: Mapping[str, Json]) -> bool:
+        """Whether all members are as they must be."""
+        for name in self.needed:
+            if value.get(name) is None:
+                return False
+        for name, found in value.items():
+            if name in self.plain and found is not None and not fits(found, self.plain[name]):
+                return False
+        return True
+
+
+class Node:
+    """A value, and the way to it from the whole that it lies in.
+
+    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
+    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
+    none, and else raises `error` with a message such as
+    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
+    """
+
+    __slots__ = ("value", "source", "parent", "key")
+    error: Type[WrongValue] = BadMock
+
+    def __init__(
+        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
+    ) -> None:
+        self.value, self.source, self.parent, self.key = value, source, parent, key
+
+    @property
+    def path(self) -> str:
+        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
+        if self.parent is None:
+            return ""
+        before = cast(str, self.parent.path)
+        if isinstance(self.key, int):
+            return f"{before}[{self.key}]"
+        return f"{before}.{self.key}" if before else self.key
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value."""
+        return self.value is MISSING
+
+    @property
+    def is_null(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+    def is_a(self, kind: str) -> bool:
+        """Whether the value is of one of the KINDS, `a string` and so on."""
+        return fits(self.value, kind)
+
+    # --- what is wrong ---
+
+    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
+        """Raise the error: source, path and problem."""
+        # The path is made only here, as most values are as they must be.
+        path, found = self.path, self.value
+        message = ": ".join(part for part in (self.source, path, problem) if part)
+        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
+
+    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is none of these words."""
+        self.expected("one from " + ", ".join(words), sentence)
+
+    def missing(self, what: str) -> NoReturn:
+        """Raise the error of a value that must be there, and `what` it must be; null is none."""
+        self.replaced(MISSING).expected(what)
+
+    # --- what lies inside ---
+
+    def get(self: Self, key: str) -> Self:
+        """A member of an object; absent, too, where this is none."""
+        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
+        return type(self)(value, self.source, self, key)
+
+    def within(self: Self, *keys: str) -> Self:
+        """What lies inside nested objects."""
+        found = self
+        for key in keys:
+            found = found.get(key)
+        return found
+
+    def replaced(self: Self, value: Json) -> Self:
+        """Another value in the same place: what a text there holds, or stands for."""
+        return type(self)(value, self.source, self.parent, self.key)
+
+    def items(self: Self) -> List[Self]:
+        """The items of an array; none where there is no value."""
+        if self.is_absent:
+            return []
+        if not isinstance(self.value, list):
+            self.expected("an array")
+        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
+
+    def objects(self: Self) -> Iterator[Self]:
+        """The items of an array, each of which must be an object."""
+        for item in self.items():
+            item.a("an object")
+            yield item
+
+    def members(self: Self) -> Iterator[Tuple[str, Self]]:
+        """The members of an object with their names; none where there is no value."""
+        for name in self.a("an object", {}):
+            yield name, self.get(name)
+
+    # --- plain values ---
+
+    def a(self, kind: str, default: Json = MISSING) -> Any:
+        """The value, if it is of one of the KINDS."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind):
+            self.expected(kind)
+        return self.value
+
+    def text(self, default: Json = MISSING) -> Any:
+        """A string."""
+        return self.a("a string", default)
+
+    def flag(self, default: bool) -> bool:
+        """True or false."""
+        return cast(bool, self.a("a boolean", default))
+
+    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
+        """A whole number from `least` to `most`; `what` says so in words."""
+        return self.number(what, least, most, default, "an integer")
+
+    def number(
+        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
+    ) -> Any:
+        """A number from `least` to `most`; `what` says so in words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not fits(self.value, kind) or not least <= self.value <= most:
+            self.expected(what)
+        return self.value
+
+    def seconds(self, default: Json = MISSING) -> float:
+        """A pause from 0 to an hour."""
+        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
+
+    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
+        """One of some words."""
+        if self.is_absent and default is not MISSING:
+            return default
+        if not isinstance(self.value, str) or self.value not in names:
+            # Nobody meant one of the words by a number or an object.
+            word = ""
+            if isinstance(self.value, str):
+                word = self.value
+            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
+        return self.value
+
+    # --- whole objects ---
+
+    def only(
+        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
+    ) -> Self:
+        """This, if it is an object without other members than those named; `elsewhere` says where
+        a key belongs that is often put here."""
+        for name in self.a("an object"):
+            if name not in names:
+                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
+                self.get(name).fail(problem, ", ".join(names))
+        return self
+
+    def check(self: Self, fields: Mapping[str, str]) -> Self:
+        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
+        the member must be there."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.expected("an object")
+        if isinstance(fields, Kinds) and fields.hold(value):
+            return self
+        for name, kind in fields.items():
+            found = value.get(name)
+            if found is None:  # null is the same as none in a request
+                if kind[-1] == "!":
+                    self.get(name).expected(kind[:-1])
+            elif not fits(found, kind.rstrip("!")):
+                self.get(name).expected(kind.rstrip("!"))
+        return self
+
+
+class Field(Node):
+    """A value in the body of a request, where null is the same as none."""
+
+    __slots__ = ()
+    error = BadField
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no value, or null."""
+        return self.value is MISSING or self.value is None
+
+
+class Written(Node):
+    """A value that may have been read from a text; messages show it as it was `written`."""
+
+    __slots__ = ("written",)
+
+    def __init__(
+        self,
+        value: Json,
+        source: str = "",
+        parent: Any = None,
+        key: Union[str, int] = "",
+        written: Json = MISSING,
+    ) -> None:
+        super().__init__(value, source, parent, key)
+        self.written = written
+        if written is MISSING:
+            self.written = value
+
+    def expected(self, what: str, sentence: str = "") -> NoReturn:
+        """Raise the error of a value that is not `what` it must be."""
+        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
+
+
+# === credential_pairs ========================================================
+# The option --credential: whose credential is which, in words that never show one.
+
+# Touches nothing.
+
+
+# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
+KEY = re.compile(r"[\x21-\x7e]+")
+PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
+ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
+EXPECTED = (
+    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
+    "(what was found may be secret, and is not shown)"
+)
+
+
+class GivenCredential(str):
+    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
+
+    __slots__ = ()
+
+    @property
+    def holder(self) -> str:
+        """Whose it is."""
+        return self.partition("=")[0]
+
+    @property
+    def key(self) -> str:
+        """The credential itself."""
+        return self.partition("=")[2]
+
+    def __repr__(self) -> str:
+        return f"'{self.holder}=***'"
+
+
+def checked_credential(node: Written) -> GivenCredential:
+    """Whose credential is which.  No error says what was found, not even in its attributes."""
+    hidden = node.replaced(MISSING)
+    if not isinstance(node.value, str):
+        hidden.fail(EXPECTED)
+    found = GivenCredential(node.value)
+    if not KEY.fullmatch(found.key):
+        hidden.fail(EXPECTED)
+    if found.holder == "ollama":
+        hidden.fail("Ollama asks for no credential")
+    if found.holder not in CREDENTIAL_NAMES:
+        # What stands before the first = may be a piece of a secret, too.
+        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
+    has_colon = found.holder == "bedrock" and ":" in found.key
+    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
+        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
+    return found
+
+
+def separated_credentials(text: str, separator: str) -> List[str]:
+    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
+    belongs to the one before it, as AWS's secrets do."""
+    found: List[str] = []
+    for piece in text.split(separator):
+        if PAIR.match(piece) or not found:
+            found.append(piece)
+        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
+            found[-1] += separator + piece
+    return [one for one in found if one]
+
+
+# === option_kinds ============================================================
+# What kinds of options there are, and what is wrong with a value that is none of its kind.
+
+# May look whether a directory exists.
+
+
+HOST_NAME = re.compile(
+    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
+    r"|[0-9A-Fa-f:.]+"  # an address
+)
+ALL = "all"  # rules of providers, those among them that are off unless asked for
+URL_TEXT = re.compile(r"[\x21-\x7e]+")
+SHELLS = ("bash", "zsh", "fish")
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadOption(WrongValue):
+    """An option that can't be followed."""
+
+
+class OptionNode(Written):
+    """What an option is given."""
+
+    __slots__ = ()
+    error = BadOption
+
+
+# --- kinds of options ---
+
+
+def separated(text: str) -> List[str]:
+    """What stands between the path separators of a text."""
+    return [part for part in text.split(os.pathsep) if part]
+
+
+class Kind(NamedTuple):
+    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
+    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
+    several values in one, as the environment has them; `words` are all that it takes, or what a
+    pair of NAME=VALUE has as its word."""
+
+    parse: Callable[[str], Any]
+    check: Callable[[OptionNode], Any]
+    separate: Callable[[str], List[str]] = separated
+    words: Sequence[str] = ()
+
+
+def checked_path(node: OptionNode, what: str = "a file") -> str:
+    """A path, as text or as a pathlib.Path."""
+    if not isinstance(node.value, (str, os.PathLike)):
+        node.expected(what)
+    return os.fspath(node.value)
+
+
+def checked_directory(node: OptionNode) -> str:
+    """The path of a directory that exists."""
+    path = checked_path(node, "a directory")
+    if not os.path.isdir(path):
+        node.fail(f"no directory {shown(path)}")
+    return path
+
+
+def checked_place(node: OptionNode) -> str:
+    """The path of a directory that may not exist yet."""
+    path = checked_path(node, "a directory")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        node.fail(f"{shown(path)} is no directory")
+    return path
+
+
+def is_among(path: str, others: Iterable[str]) -> bool:
+    """Whether a path leads where one of the others does."""
+    return os.path.realpath(path) in map(os.path.realpath, others)
+
+
+def lies_in_mocks(path: str, directory: str) -> bool:
+    """Whether a path leads to where a data directory's mocks are, or below."""
+    mocks = os.path.realpath(os.path.join(directory, "mocks"))
+    return (os.path.realpath(path) + os.sep).startswith(mocks + os.sep)
+
+
+def checked_host_name(node: OptionNode) -> str:
+    """A host name, maybe with a wildcard, or an address."""
+    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
+        node.expected("a name or an address")
+    return str(node.value)
+
+
+def checked_flag(node: OptionNode) -> bool:
+    """True or false."""
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true or false")
+    return bool(node.value)
+
+
+def checked_strict(node: OptionNode) -> Union[bool, str]:
+    """True, false, or that what is usually off holds, too."""
+    if node.value == ALL:
+        return ALL
+    if node.value not in (True, False):  # 1 == True
+        node.expected("1, 0, true, false or all")
+    return bool(node.value)
+
+
+def checked_port(node: OptionNode) -> int:
+    """A port."""
+    if isinstance(node.value, str) and "=" in node.value:
+        # It may be a credential whose flag was forgotten.
+        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
+    return int(node.integer("a port from 0 to 65535", 0, 65535))
+
+
+def whole(what: str, least: float, most: float) -> Kind:
+    """A whole number from `least` to `most`; `what` says so in words."""
+    return Kind(int, lambda node: node.integer(what, least, most))
+
+
+def word_of(words: str) -> Kind:
+    """One of the words between the bars of `error|echo`."""
+    listed = words.split("|")
+    return Kind(str, lambda node: node.choice(listed), words=listed)
+
+
+def checked_shell(node: OptionNode) -> str:
+    """A shell for which there are completions."""
+    if node.value not in SHELLS:
+        node.expected("bash, zsh or fish")
+    return str(node.value)
+
+
+def port_and_dialect(text: str) -> Tuple[int, str]:
+    """The two halves of `5001=mistral`."""
+    port, _, name = text.partition("=")
+    return int(port), name
+
+
+def checked_dialect(node: OptionNode) -> str:
+    """A port and the dialect that it speaks, as `5001=mistral`."""
+    text = node.text()
+    port, equals, name = text.partition("=")
+    # Of many digits Python makes no number.
+    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
+        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
+    OptionNode(name, node.source, written=name).choice(DIALECTS)
+    return f"{int(port)}={name}"
+
+
+def name_and_url(text: str) -> Tuple[str, str]:
+    """The two halves of `openai=https://api.openai.com`."""
+    name, _, url = text.partition("=")
+    return name, url
+
+
+def checked_record(node: OptionNode) -> str:
+    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
+    text = node.text()
+    name, equals, url = text.partition("=")
+    if not equals or "://" in name:
+        node.replaced(MISSING).fail(
+            "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
+        )
+    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
+    check_url(OptionNode(url, node.source, written=url))
+    return f"{name}={url.rstrip('/')}"
+
+
+def check_url(node: OptionNode) -> None:
+    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
+    hidden = node.replaced(MISSING)
+    what = "expected http:// or https://, a host, and maybe a port and a path"
+    try:
+        parts = urlsplit(node.value)
+        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        is_bad = True
+    if is_bad or not URL_TEXT.fullmatch(node.value):
+        hidden.fail(what)
+    if "@" in parts.netloc:
+        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
+    if parts.query or parts.fragment or node.value[-1:] in "?#":
+        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
+
+
+TEXT = Kind(str, lambda node: node.text())
+FILE = Kind(str, checked_path)
+DIRECTORY = Kind(str, checked_directory)
+PLACE = Kind(str, checked_place)
+NAME = Kind(str, checked_host_name)
+DIALECT = Kind(str, checked_dialect, words=DIALECTS)
+STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict, words=[ALL])
+# A URL has the path separator.
+RECORD = Kind(str, checked_record, lambda text: text.split(), words=RECORD_NAMES)
+FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
+SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
+PORT = Kind(int, checked_port)
+CREDENTIAL = Kind(
+    str,
+    checked_credential,
+    lambda text: separated_credentials(text, os.pathsep),
+    words=CREDENTIAL_NAMES,
+)
+SHELL = Kind(str, checked_shell, words=SHELLS)
+SEED = whole("a whole number", float("-inf"), float("inf"))
+BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
+REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
+
+
+# === options_together ========================================================
+# Which options go together, and which need another one.  May look at directories.
+
+
+def check_ports(ports: Sequence[int]) -> None:
+    """Raise BadOption for a port that is named twice, but for 0."""
+    for port in ports:
+        if port and ports.count(port) > 1:
+            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
+
+
+def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
+    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
+    told: Dict[int, str] = {}
+    for port, name in map(port_and_dialect, values["dialect"]):
+        if port not in ports:
+            raise BadOption(
+                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
+                f"({', '.join(map(str, ports))}); a port of 0 can have none"
+            )
+        if port in told:
+            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
+        told[port] = name
+
+
+def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options of recording without anything to record, or two URLs of one
+    name."""
+    for name in ("record_to", "record_errors", "record_ca"):
+        # MockServer imports nothing.
+        is_used = values["record"] or (name != "record_ca" and values.get("import"))
+        if values[name] and not is_used:
+            raise BadOption(f"{spelled(name)} needs {spelled('record')}")
+    told: Dict[str, str] = {}
+    for name, url in map(name_and_url, values["record"]):
+        if name in told:
+            raise BadOption(f"{spelled('record')}: {name} has two, {told[name]} and {url}")
+        told[name] = url
+
+
+def recording_places(
+    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
+) -> Dict[str, Any]:
+    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
+    place = next(filter(None, [values["record_to"], *data]), None)
+    if place is None:
+        raise BadOption(
+            f"{spelled('record')} needs a directory for recordings; name one with "
+            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
+        )
+    for directory in data:
+        if lies_in_mocks(place, directory):
+            raise BadOption(
+                f"{spelled('record_to')}: {shown(place)} is where the mocks of {shown(directory)} "
+                "are; recordings go into a data directory, with mocks/ and recordings/ in it"
+            )
+    places = list(data)
+    if not is_among(place, data):
+        places.append(place)
+    return {"data": places, "record_to": place}
+
+
+def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
+    """Raise BadOption for options that don't go together, as they are spelled."""
+    check_dialects(values, spelled)
+    check_record_options(values, spelled)
+    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
+    if bool(values["cert"]) != bool(values["key"]):
+        raise BadOption(
+            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
+        )
+    # `key` need not be asked: it comes with `cert`.
+    for name in ("cert", "tls_name", "tls_cert_out"):
+        if values[name] and not values["tls"]:
+            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
+    for name in ("tls_name", "tls_cert_out"):
+        if values[name] and values["cert"]:
+            raise BadOption(
+                f"{spelled(name)} is for a certificate made at start; "
+                f"leave it out, or {cert_and_key}"
+            )
+
+
+# === records =================================================================
+# Records: classes of values, as dataclasses are, but quick to define and to make.  Touch nothing.
+
+#     @record
+#     class Usage:
+#         input: int
+#         cached: int = 0
+
+# mypy holds a record to be frozen and checks what is made of it.  The program does not: attributes
+# that are set the plain way take a quarter of the time, and requests make many.  It starts sooner,
+# too: the dataclasses module takes ten times as long for each class.
+
+
+AnyRecord = TypeVar("AnyRecord")
+
+METHODS_OF_A_RECORD = """\
+def __init__(self, {parameters}):
+    {assignments}
+
+def _values(self):
+    return ({values})
+"""
+
+
+class Record:
+    """What all records share: equal, and hashed, by kind and values."""
+
+    __slots__ = ()
+    _fields: Tuple[str, ...] = ()
+
+    def _values(self) -> Tuple[Any, ...]:
+        """The values of all fields, in order; each kind has its own."""
+        return ()
+
+    def __eq__(self, other: object) -> bool:
+        if other.__class__ is not self.__class__:
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        pairs = zip(self._fields, self._values())
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+
+
+class KeptValue:
+    """What functools.cached_property is, without the lock that it takes before Python 3.12, which
+    is slower than most of what is kept: two threads may both find the same value."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+        self.name = find.__name__
+        self.__doc__ = find.__doc__
+
+    def __get__(self, record: Any, kind: type) -> Any:
+        if record is None:
+            return self
+        value = record.__dict__[self.name] = self.find(record)
+        return value
+
+
+def field_names(kind: type) -> Tuple[str, ...]:
+    """The names of a record's fields, in order."""
+    return kind._fields  # type: ignore[attr-defined, no-any-return]
+
+
+def made_record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
+    """The class of records that a class describes by its annotations; its own values are defaults,
+    which all records share."""
+    names = tuple(getattr(kind, "__annotations__", ()))
+    attributes: Dict[str, Any] = dict(vars(kind))
+    del attributes["__dict__"], attributes["__weakref__"]
+    defaults = {name: attributes.pop(name) for name in names if name in attributes}
+    source = METHODS_OF_A_RECORD.format(
+        parameters=", ".join(name + "=None" * (name in defaults) for name in names),
+        assignments="; ".join(f"self.{name} = {name}" for name in names) or "pass",
+        values="".join(f"self.{name}, " for name in names),
+    )
+    exec(source, {}, attributes)
+    attributes["__init__"].__defaults__ = tuple(defaults.values())
+    attributes["_fields"] = attributes["__slots__"] = names
+    if any(isinstance(one, KeptValue) for one in attributes.values()):
+        attributes["__slots__"] += ("__dict__",)  # where these keep what they found
+    made: Any = type(kind.__name__, (Record,), attributes)
+    return made  # type: ignore[no-any-return]
+
+
+def changed_record(record: AnyRecord, **changes: Any) -> AnyRecord:
+    """The same record with other values of some fields."""
+    changed = type(record)(*record._values())  # type: ignore[attr-defined]
+    for name, value in changes.items():
+        setattr(changed, name, value)
+    return changed
+
+
+if TYPE_CHECKING:
+    # What type checkers know by heart.
+    from dataclasses import replace as replace
+    from functools import cached_property
+    from typing import dataclass_transform  # since Python 3.11
+
+    found_once = cached_property
+
+    @dataclass_transform(frozen_default=True)
+    def record(kind: Type[AnyRecord]) -> Type[AnyRecord]:
+        """The class of records that a class describes."""
+        ...
+else:
+    record, replace, found_once = made_record, changed_record, KeptValue
+
+
+# === options =================================================================
+# The options: one table that the command line, the environment, MockServer and the docs read.
+
+
+# --- the table ---
+
+
+# The parts of --help.
+LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
+RECORDING = "what it records"
+LOOKING, INSTEAD = "what tests and people see", "instead of serving"
+
+
+class Option(NamedTuple):
+    """One option; a default that is a tuple means that it may be given several times, `group` is
+    the part of --help that it stands in.
+
+    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
+    default is another there."""
+
+    group: str
+    flag: str
+    metavar: str
+    kind: Kind
+    default: Any
+    help: str
+    is_keyword: bool = True
+    python_default: Any = MISSING
+    alone: str = ""  # what it means on the command line without its value, which it may have
+    takes_several: bool = False  # whether more than one word may stand behind it
+
+    @property
+    def name(self) -> str:
+        """Its name in Python."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return "MOCK_SERVER_" + self.name.upper()
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it stands on the command line without a value."""
+        return not self.metavar
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it may be given several times."""
+        return isinstance(self.default, tuple)
+
+    @property
+    def keyword_default(self) -> Any:
+        """The default of MockServer's keyword."""
+        return self.default if self.python_default is MISSING else self.python_default
+
+    def read(self, text: str, source: str) -> Any:
+        """The value of a text; BadOption says where that came from."""
+        try:
+            value = self.kind.parse(text)
+        except ValueError:
+            value = text  # which is none of the kind, as the check says
+        return self.kind.check(OptionNode(value, source, written=text))
+
+    def read_keyword(self, value: Any) -> Any:
+        """The value of MockServer's keyword; None is the same as leaving it out."""
+        if value is None:
+            value = self.keyword_default
+        if value is None:
+            return None
+        if not isinstance(self.keyword_default, tuple):
+            return self.kind.check(OptionNode(value, self.name))
+        values = [value]
+        # A text is one value, not its letters.
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            values = list(value)
+        return [self.kind.check(OptionNode(one, self.name)) for one in values]
+
+
+# In the order of --help and of the docs' table.
+OPTIONS = (
+    Option(
+        LISTENING,
+        "port",
+        "PORT",
+        PORT,
+        (DEFAULT_PORT,),
+        "port to listen on, 0 for a free one; several are several upstreams in one process",
+        python_default=0,
+    ),
+    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
+    Option(
+        ANSWERS,
+        "--data",
+        "DIR",
+        DIRECTORY,
+        (),
+        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
+        "is a module)",
+    ),
+    Option(
+        ANSWERS,
+        "--fallback",
+        "error|echo",
+        word_of("error|echo"),
+        "error",
+        "a request that no mock matches: 404 that explains, or an echo of it",
+    ),
+    Option(
+        ANSWERS,
+        "--dialect",
+        "PORT=NAME",
+        DIALECT,
+        (),
+        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--pace",
+        "SECONDS",
+        SECONDS,
+        None,
+        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
+        "the pace of recordings",
+    ),
+    Option(
+        ANSWERS,
+        "--require-auth",
+        "",
+        FLAG,
+        False,
+        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
+    ),
+    Option(
+        ANSWERS,
+        "--credential",
+        "NAME=VALUE",
+        CREDENTIAL,
+        (),
+        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
+        "repeatable",
+    ),
+    Option(
+        ANSWERS,
+        "--strict",
+        "[=all]",
+        STRICT,
+        False,
+        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
+        "because nobody knows which models they hold for",
+        alone="1",
+    ),
+    Option(
+        HTTPS,
+        "--tls",
+        "",
+        FLAG,
+        False,
+        "serve HTTPS, with a certificate made at start by openssl unless one is given",
+    ),
+    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
+    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
+    Option(
+        HTTPS,
+        "--tls-name",
+        "NAME",
+        NAME,
+        (),
+        "further name in the certificate made at start; repeatable",
+    ),
+    Option(
+        HTTPS,
+        "--tls-cert-out",
+        "FILE",
+        FILE,
+        None,
+        "where to write that certificate, so that clients can trust it",
+    ),
+    Option(
+        RECORDING,
+        "--record",
+        "PROVIDER=URL",
+        RECORD,
+        (),
+        "forward what no mock matches to URL, and record it; repeatable",
+    ),
+    Option(
+        RECORDING,
+        "--record-to",
+        "DIR",
+        PLACE,
+        None,
+        "where recordings go (default: the first --data directory)",
+    ),
+    Option(RECORDING, "--record-errors", "", FLAG, False, "save answers of 4xx, too"),
+    Option(
+        RECORDING,
+        "--record-ca",
+        "FILE",
+        FILE,
+        None,
+        "certificates of authorities to trust upstream, as PEM",
+    ),
+    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
+    Option(
+        LOOKING,
+        "--control-token",
+        "TOKEN",
+        TEXT,
+        "",
+        "let clients that are not on loopback use the control API with this bearer token",
+    ),
+    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
+    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
+    Option(
+        LOOKING,
+        "--log",
+        "text|json|off",
+        word_of("text|json|off"),
+        "text",
+        "request log on standard error",
+        python_default="off",
+    ),
+    Option(
+        LISTENING,
+        "--exit-on-stdin-close",
+        "",
+        FLAG,
+        False,
+        "stop when standard input closes, so that no server outlives its test",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--check",
+        "",
+        FLAG,
+        False,
+        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--schema",
+        "",
+        FLAG,
+        False,
+        "print the JSON Schema of a mock file, for editors, and exit",
+        is_keyword=False,
+    ),
+    Option(
+        INSTEAD,
+        "--import",
+        "FILE",
+        FILE,
+        (),
+        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
+        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
+        is_keyword=False,
+        takes_several=True,
+    ),
+    Option(
+        INSTEAD,
+        "--completions",
+        "SHELL",
+        SHELL,
+        None,
+        "print completions for bash, zsh or fish, and exit",
+        is_keyword=False,
+    ),
+)
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+# --- what they come to ---
+
+
+def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
+    """The values of MockServer's keywords; BadOption says which can't be followed."""
+    values = {}
+    for option in OPTIONS:
+        if option.is_keyword:
+            values[option.name] = option.read_keyword(given[option.name])
+    check_together(values, str)
+    if values["record"]:
+        values.update(recording_places(values, values["data"], str))
+    return values
+
+
+def keyword_default(name: str) -> Any:
+    """The default of one of MockServer's keywords."""
+    return BY_NAME[name].keyword_default
+
+
+SECRET_SETTINGS = ("control_token", "credential", "record")  # whose URLs may hold keys
+
+
+@record
+class Settings:
+    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
+    if nobody has said it."""
+
+    host: str = keyword_default("host")
+    data: Sequence[str] = keyword_default("data")
+    fallback: str = keyword_default("fallback")
+    dialect: Sequence[str] = keyword_default("dialect")
+    pace: Optional[float] = keyword_default("pace")
+    require_auth: bool = keyword_default("require_auth")
+    credential: Sequence[str] = keyword_default("credential")
+    strict: Union[bool, str] = keyword_default("strict")
+    max_body: int = keyword_default("max_body")
+    seed: int = keyword_default("seed")
+    log: str = keyword_default("log")
+    journal: int = keyword_default("journal")
+    control_token: str = keyword_default("control_token")
+    record: Sequence[str] = keyword_default("record")
+    record_to: Optional[str] = keyword_default("record_to")
+    record_errors: bool = keyword_default("record_errors")
+    record_ca: Optional[str] = keyword_default("record_ca")
+    tls: bool = keyword_default("tls")
+    cert: Optional[str] = keyword_default("cert")
+    key: Optional[str] = keyword_default("key")
+    tls_name: Sequence[str] = keyword_default("tls_name")
+    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    def __repr__(self) -> str:
+        told = {name: getattr(self, name) for name in field_names(type(self))}
+        for name in SECRET_SETTINGS:
+            told[name] = "***" if told[name] else told[name]
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
+    @found_once
+    def ports(self) -> Dict[int, str]:
+        """The dialects of ports that have one."""
+        return dict(map(port_and_dialect, self.dialect))
+
+
+# === completions =============================================================
+# What --completions prints: how a shell completes the options, from their table.  Pure.
+
+
+FLAGGED_OPTIONS = [option for option in OPTIONS if option.flag[0] == "-"]
+HELPFUL = {"--version": "say the version, and exit", "--help": "say this, and exit"}
+# How the value of an option is completed: by files or directories, by words, of a NAME=WORD by one
+# side of it, or not at all.
+BY_FILE_PATH, BY_DIRECTORY, BY_WORD = "file", "directory", "word"
+BY_NAME_OF_PAIR, BY_WORD_OF_PAIR, BY_NOTHING = "NAME=", "=WORD", ""
+
+
+def completed_by(option: Option) -> str:
+    """How the value of an option is completed."""
+    if option.kind == FILE:
+        return BY_FILE_PATH
+    if option.kind in (DIRECTORY, PLACE):
+        return BY_DIRECTORY
+    if not option.kind.words:
+        return BY_NOTHING
+    if option.kind == DIALECT:
+        return BY_WORD_OF_PAIR
+    if "=" in option.metavar and not option.alone:
+        return BY_NAME_OF_PAIR
+    return BY_WORD
+
+
+def words_and_names(option: Option) -> Tuple[str, str]:
+    """Its words, and the same with the equals sign of a pair."""
+    words = option.kind.words
+    return " ".join(words), " ".join(f"{word}=" for word in words)
+
+
+def several_words() -> List[str]:
+    """The options behind which more than one word may stand."""
+    return [option.flag for option in FLAGGED_OPTIONS if option.takes_several]
+
+
+def in_short(option: Option) -> str:
+    """What --help says of it, without what the completion itself shows."""
+    return re.sub(r"; repeatable| \(default: .*", "", option.help)
+
+
+def shell_word(text: str) -> str:
+    """A text as one word of a shell."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def filled(template: str, **parts: str) -> str:
+    """A script with parts of it, in place of their names in capitals."""
+    for name, part in parts.items():
+        template = template.replace(name, part)
+    return template.rstrip("\n")
+
+
+# --- bash ---
+
+BASH = r"""# How bash completes the options of mock_server.py; in ~/.bashrc:
+#     source <(mock_server.py --completions bash)
+
+_mock_server_words() {  # what begins as the value does; bash has the part up to = already
+    local IFS=$' \t\n' known=${value%"${value##*=}"} word
+    for word in $1; do
+        case "$word" in "$value"*) COMPREPLY+=("${word#"$known"}") ;; esac
+    done
+}
+
+_mock_server_after() {  # words behind the = of a pair
+    case "$value" in *=*) _mock_server_words "${*/#/${value%%=*}=}" ;; esac
+}
+
+_mock_server_paths() {  # files (-f), or directories (-d)
+    local IFS=$'\n'
+    compopt -o filenames 2> /dev/null
+    COMPREPLY=($(compgen "$1" -- "$value"))
+}
+
+_mock_server_flags() {  # those that are not there yet, or may be there again
+    local flag words='REPEATABLE'
+    for flag in ONCE; do
+        case "$before ${COMP_WORDS[*]:COMP_CWORD + 1} " in
+            *" $flag "* | *" $flag="*) ;;
+            *) words+=" $flag" ;;
+        esac
+    done
+    _mock_server_words "$words"
+}
+
+_mock_server() {
+    local IFS=$' \t\n' given word before key value
+    COMPREPLY=()
+    given=" ${COMP_WORDS[*]:1:COMP_CWORD}"
+    given=${given// =/=} given=${given//= /=}  # to bash each = is a word of its own
+    word=${given##* } before=${given% *}
+    case "$word" in
+        --*=*) key=${word%%=*}= value=${word#*=} ;;
+        *) key=${before##* } value=$word ;;
+    esac
+    if [[ $value == -* ]]; then
+        key=''
+    elif [[ $key != -* ]]; then  # one of several words of an option
+        key=-${before##* -}
+        case "${key%% *}" in SEVERAL) key=${key%% *} ;; *) key='' ;; esac
+    fi
+    case "$key" in
+VALUES
+        *=) ;;
+        *) _mock_server_flags ;;
+    esac
+}
+
+complete -o bashdefault -F _mock_server mock_server.py mock-llm-provider
+"""
+
+
+def bash_value(option: Option) -> str:
+    """The line of a `case` that completes an option's value."""
+    words, names = words_and_names(option)
+    done = {
+        BY_FILE_PATH: " _mock_server_paths -f",
+        BY_DIRECTORY: " _mock_server_paths -d",
+        BY_WORD: f" _mock_server_words '{words}'",
+        BY_NAME_OF_PAIR: f" compopt -o nospace 2> /dev/null; _mock_server_words '{names}'",
+        BY_WORD_OF_PAIR: f" _mock_server_after {words}",
+        BY_NOTHING: "",
+    }
+    keys = f"{option.flag}="
+    if not option.alone:
+        keys = f"{option.flag} | {keys}"
+    return f"        {keys}){done[completed_by(option)]} ;;"
+
+
+def for_bash() -> str:
+    """The script for bash."""
+    again = [option.flag for option in FLAGGED_OPTIONS if option.is_repeatable]
+    once = [option.flag for option in FLAGGED_OPTIONS if not option.is_repeatable]
+    return filled(
+        BASH,
+        REPEATABLE=" ".join(again),
+        ONCE=" ".join([*once, *HELPFUL]),
+        SEVERAL=" | ".join(several_words()),
+        VALUES="\n".join(bash_value(option) for option in FLAGGED_OPTIONS if not option.is_flag),
+    )
+
+
+# --- zsh ---
+
+ZSH = r"""#compdef mock_server.py mock-llm-provider
+# How zsh completes the options of mock_server.py; in ~/.zshrc, after compinit:
+#     source <(mock_server.py --completions zsh)
+
+_mock_server_names() { compset -P '*=' || compadd -S = -- "$@"; }  # NAME=
+
+_mock_server_after() { compset -P '*=' && compadd -- "$@"; }  # =WORD
+
+_mock_server_several() {  # a further word of an option that may have several, or a port
+    [[ ${words[1,CURRENT - 1][(R)-*]} = (SEVERAL) ]] && _files
+}
+
+_mock_server() {
+    _arguments -S \
+ARGUMENTS
+        '*:PORT:_mock_server_several'
+}
+
+if [ "$funcstack[1]" = _mock_server ]; then
+    _mock_server "$@"
+else
+    compdef _mock_server mock_server.py mock-llm-provider
+fi
+"""
+
+
+def zsh_argument(option: Option) -> str:
+    """An option as _arguments takes it."""
+    words, _ = words_and_names(option)
+    value = {
+        BY_FILE_PATH: "_files",
+        BY_DIRECTORY: "_directories",
+        BY_WORD: f"({words})",
+        BY_NAME_OF_PAIR: f"{{_mock_server_names {words}}}",
+        BY_WORD_OF_PAIR: f"{{_mock_server_after {words}}}",
+        BY_NOTHING: " ",
+    }
+    told = re.sub(r"([\[\]])", r"\\\1", in_short(option))
+    mark, behind = "=", f":{option.metavar}:{value[completed_by(option)]}"
+    if option.is_flag:
+        mark = behind = ""
+    elif option.alone:
+        mark, behind = "=-", f"::VALUE:{value[completed_by(option)]}"
+    argument = f"{option.flag}{mark}[{told}]{behind}"
+    if option.is_repeatable:
+        argument = f"*{argument}"
+    return f"        {shell_word(argument)} \\"
+
+
+def for_zsh() -> str:
+    """The script for zsh."""
+    helpful = [f"        '{flag}[{told}]' \\" for flag, told in HELPFUL.items()]
+    return filled(
+        ZSH,
+        SEVERAL="|".join(several_words()),
+        ARGUMENTS="\n".join([*map(zsh_argument, FLAGGED_OPTIONS), *helpful]),
+    )
+
+
+# --- fish ---
+
+FISH = r"""# How fish completes the options of mock_server.py; in ~/.config/fish/config.fish:
+#     mock_server.py --completions fish | source
+
+function __mock_server_lacks  # whether an option that may be there once is not there yet
+    set -l given (commandline -opc)
+    # Before a value there is its option.
+    if set -q argv[2]; and test "$given[-1]" = $argv[1]
+        set -e given[-1]
+    end
+    not string match -qr -- "^$argv[1](=|\$)" $given
+end
+
+function __mock_server_several  # whether the last option may have several words
+    contains -- (commandline -opc | string match -- '-*')[-1] SEVERAL
+end
+
+function __mock_server_after  # words behind the = of a pair
+    set -l value (commandline -ct | string replace -r '^--[a-z-]+=' '')
+    if string match -q '*=*' -- $value
+        printf '%s\n' (string replace -r '=.*' = -- $value)$argv
+    end
+end
+
+for command in mock_server.py mock-llm-provider
+    complete -c $command -f
+    complete -c $command -n __mock_server_several -F
+LINES
+end
+"""
+
+
+def fish_line(option: Option) -> str:
+    """The command that completes one option."""
+    words, names = words_and_names(option)
+    value = {
+        BY_FILE_PATH: "-r -F",
+        BY_DIRECTORY: "-x -a '(__fish_complete_directories)'",
+        BY_WORD: f"-x -a '{words}'",
+        BY_NAME_OF_PAIR: f"-x -a '{names}'",
+        BY_WORD_OF_PAIR: f"-x -a '(__mock_server_after {words})'",
+        BY_NOTHING: "-x",
+    }
+    parts = [f"    complete -c $command -l {option.flag[2:]} -d {shell_word(in_short(option))}"]
+    condition = f"__mock_server_lacks {option.flag}"
+    if option.alone:
+        parts.append(f"-a '{words}'")
+    elif not option.is_flag:
+        parts.append(value[completed_by(option)])
+        condition += " VALUE"
+    if not option.is_repeatable:
+        parts.append(f"-n {shell_word(condition)}")
+    return " ".join(parts)
+
+
+def for_fish() -> str:
+    """The script for fish."""
+    helpful = [
+        f"    complete -c $command -l {flag[2:]} -d {shell_word(told)}"
+        for flag, told in HELPFUL.items()
+    ]
+    return filled(
+        FISH,
+        SEVERAL=" ".join(several_words()),
+        LINES="\n".join([*map(fish_line, FLAGGED_OPTIONS), *helpful]),
+    )
+
+
+COMPLETIONS: Mapping[str, Callable[[], str]] = {
+    "bash": for_bash,
+    "zsh": for_zsh,
+    "fish": for_fish,
+}
+
+
+# === marks ===================================================================
+# Places in a stream, at which it waits, breaks or gives way, and how they are found.  Pure.
+
+
+Thing = TypeVar("Thing")
+
+
+@record
+class After:
+    """A place in a stream: after so many of its events, or of its pieces of content."""
+
+    count: int
+    pieces: bool = False
+
+
+class Hold:
+    """A place in a stream that is passed only when its gate lets it.
+
+    With a number of `seconds` it is left after so many: whoever made it sees then whether it was
+    `passed`, and after how long, and makes another one if not."""
+
+    __slots__ = ("seconds", "passed", "waited")
+
+    def __init__(self, seconds: Optional[float] = None) -> None:
+        self.seconds = seconds
+        self.passed = True
+        self.waited = 0.0
+
+
+class Breath:
+    """A place in what takes long to make, at which others have their turn."""
+
+
+class Mark:
+    """The place that a fault, a gate or an error is meant for."""
+
+
+Frame = Union[bytes, Hold, Breath, Mark]
+NOTHING_SENT = (Hold, Breath, Mark)  # in a stream, beside its events
+ITEM_WORK = 1024  # bytes that are read in about the time that it takes to look at an item at all
+BREATH_WORK = 256 * 1024  # as many bytes are looked at before others have their turn
+
+
+def always(item: object) -> bool:
+    """Yes."""
+    return True
+
+
+def marked(
+    items: Iterable[Thing],
+    after: After,
+    is_piece: Callable[[Any], bool],
+    leaves_one: bool = False,
+) -> Iterator[Union[Thing, Mark, Breath]]:
+    """A stream with a mark at a place, just before what comes there.
+
+    After no piece at all is before the first.  In a stream that has fewer of them than were asked
+    for it is after the last, so that it is always somewhere; with `leaves_one` an event follows."""
+    counts: Callable[[Any], bool] = always
+    if after.pieces:
+        counts = is_piece
+    elif not after.count:
+        yield Mark()
+        yield from items
+        return
+    rest = with_ends(items)
+    waiting: List[Thing] = []  # since the last that counts: the mark may belong before them
+    found = work = 0
+    for item, is_last in rest:
+        if isinstance(item, NOTHING_SENT) or not counts(item):
+            waiting.append(item)
+            work += ITEM_WORK + (len(item) if isinstance(item, bytes) else 0)
+            if work > BREATH_WORK:
+                yield Breath()
+                work = 0
+            continue
+        yield from waiting
+        waiting = []
+        if found == after.count or (leaves_one and is_last):  # the first piece, or the last event
+            yield Mark()
+            yield item
+            break
+        yield item
+        found += 1
+        if found == after.count:
+            yield from before_next(rest)
+            break
+    else:
+        rest = iter([(item, False) for item in waiting])
+        yield from before_next(rest)
+    for item, _ in rest:
+        yield item
+
+
+def before_next(items: Iterator[Tuple[Thing, bool]]) -> Iterator[Union[Thing, Mark]]:
+    """A mark before the next event, or at the end; of the stream as much as that takes."""
+    for item, _ in items:
+        if not isinstance(item, NOTHING_SENT):
+            yield Mark()
+            yield item
+            return
+        yield item
+    yield Mark()
+
+
+def with_ends(items: Iterable[Thing]) -> Iterator[Tuple[Thing, bool]]:
+    """What is in a stream, each with whether it is the last event."""
+    held: List[Thing] = []
+    for item in items:
+        if held and not isinstance(item, NOTHING_SENT):
+            yield from ((one, False) for one in held)
+            held = []
+        held.append(item)
+    yield from ((one, not isinstance(one, NOTHING_SENT)) for one in held)
+
+
+def until(items: Iterable[Thing], after: After, is_piece: Callable[[Any], bool]) -> Iterator[Thing]:
+    """What comes before a place in a stream."""
+    for item in marked(items, after, is_piece):
+        if isinstance(item, Mark):
+            return
+        if not isinstance(item, Breath):
+            yield item
+
+
+def gated(
+    frames: Iterable[Frame], after: After, is_piece: Callable[[Any], bool]
+) -> Iterator[Frame]:
+    """Frames of which each behind a place waits to be released."""
+    is_open = True
+    for frame in marked(frames, after, is_piece):
+        if isinstance(frame, Mark):
+            is_open = False
+            continue
+        if not is_open and not isinstance(frame, NOTHING_SENT):
+            yield Hold()
+        yield frame
+
+
+# === deliveries ==============================================================
+# How an answer travels, as frozen records.  Touch nothing.
+
+
+@record
+class Pace:
+    """Seconds before the first event and between events, and how far a gap may stray (0.5: by
+    half), drawn from `seed`.
+
+    `gaps` are the seconds after the first event, the second and so on, in place of `between`.  What
+    `is_recorded` gives way to the server's own pace."""
+
+    first: float = 0.0
+    between: float = 0.0
+    jitter: float = 0.0
+    seed: str = ""
+    gaps: Tuple[float, ...] = ()
+    is_recorded: bool = False
+
+    @property
+    def has_pauses(self) -> bool:
+        """Whether anything waits for it."""
+        return bool(self.first or self.between or self.gaps)
+
+
+@record
+class Keepalive:
+    """What is sent while nothing else was for `every` seconds: a comment, or without one (None)
+    what the provider sends."""
+
+    every: float
+    comment: Optional[str] = None
+
+
+@record
+class Fault:
+    """How an answer breaks: a fault's name, where in a stream, and how likely.
+
+    Without a place it is where the fault would have it."""
+
+    kind: str
+    after: Optional[After] = None
+    probability: float = 1.0
+
+
+@record
+class Plan:
+    """How the same bytes are cut anew on the wire."""
+
+    split: Union[int, str] = 0  # bytes a write; or inside each character (`utf8`), line end (`eol`)
+    coalesce: int = 0  # events a write; 0 is as many as are due at the same moment
+    eol: str = ""  # line ends of an event stream
+    comments: Optional[str] = None  # before each of its events
+    no_space: bool = False  # after its field names
+    chunk_extensions: bool = False
+    trailers: bool = False
+    gzip: str = ""  # flushed for each `event`, for each full `block`, or ended (`members`)
+    chunked: bool = False  # a whole body, too
+    close: bool = False  # the connection, with the answer
+
+
+@record
+class Delivery:
+    """How an answer travels: seconds before its first byte, its pace (None: the server's), gzip
+    (auto, always, never), headers that replace the server's own (None removes one), where a gate
+    begins at which a test releases each event, how it is cut on the wire, how it breaks, and what
+    is sent while it waits."""
+
+    delay: float = 0.0
+    pace: Optional[Pace] = None
+    gzip: str = "auto"
+    headers: Tuple[Tuple[str, Optional[str]], ...] = ()
+    gate: Optional[After] = None
+    plan: Plan = Plan()
+    fault: Optional[Fault] = None
+    keepalive: Optional[Keepalive] = None
+
+
+# === codings =================================================================
+# Content codings: gzip and deflate undone, gzip negotiated and made.
+
+# May touch zlib; knows no provider, no socket and no clock.
+
+
+MEMBER_LIMIT = 100  # gzip members in one body: empty ones cost time and add nothing to its length
+ACCEPT_ROOM = 1000  # characters of an Accept-Encoding that are read, and remembered
+KNOWN_GZIP = 64 * 1024  # bytes of a body that is remembered with its gzip
+GZIP = 31  # zlib's window bits for gzip; 15 are zlib's own format, -15 bare deflate data
+
+
+# --- requests ---
+
+
+def decoded(body: bytes, codings: Sequence[str], limit: int) -> bytes:
+    """A body of at most `limit` bytes with its content codings undone, the last one first.
+
+    Refused if a coding is unknown, there are too many, or the data is not in one."""
+    if len(codings) > MOST_CODINGS:
+        raise Refused(
+            415,
+            f"Content-Encoding names {len(codings)} codings; at most {MOST_CODINGS} are undone",
+            code="unsupported_encoding",
+        )
+    for coding in reversed(codings):
+        if coding in ("gzip", "x-gzip"):
+            body = inflated(body, GZIP, coding, limit)
+        elif coding == "deflate":
+            body = inflated(body, deflate_bits(body), coding, limit)
+        elif coding != "identity":
+            raise Refused(
+                415,
+                f"Content-Encoding {shown(coding)} is not known; known: gzip, deflate",
+                code="unsupported_encoding",
+                headers=(("Accept-Encoding", "gzip, deflate"),),
+            )
+    return body
+
+
+def deflate_bits(data: bytes) -> int:
+    """The window bits of data that is called deflate."""
+    # RFC 9110 (8.4.1.2) means zlib's format, but some clients send bare deflate data.
+    has_zlib_header = len(data) > 1 and data[0] & 15 == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    if has_zlib_header:
+        return 15
+    return -15
+
+
+def inflated(data: bytes, bits: int, coding: str, limit: int) -> bytes:
+    """Decompressed data, of several gzip members too; never more than `limit` bytes."""
+    plain = bytearray()
+    for _ in range(MEMBER_LIMIT):
+        unpacker = zlib.decompressobj(bits)
+        try:
+            plain += unpacker.decompress(data, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise bad_coding(f"the body is not {coding}: {error}") from None
+        if len(plain) > limit:
+            raise Refused(
+                413,
+                f"the body is larger than {limit} bytes once decompressed (--max-body)",
+                code="body_too_large",
+            )
+        if not unpacker.eof:
+            raise bad_coding(f"the body's {coding} data ends too early")
+        data = unpacker.unused_data
+        if not data:
+            return bytes(plain)
+        if bits != GZIP:
+            raise bad_coding(f"bytes follow the body's {coding} data")
+    raise bad_coding(f"the body has more than {MEMBER_LIMIT} {coding} members")
+
+
+def bad_coding(message: str) -> Refused:
+    """The refusal of a body whose data is not in its coding."""
+    return Refused(400, message, code="invalid_encoding")
+
+
+# --- responses ---
+
+PACKED = ("audio/", "image/", "video/")  # types of what is compressed by its own format
+
+
+def is_packed(content_type: str) -> bool:
+    """Whether nobody compresses a body of a type, unless he is told to."""
+    return content_type.startswith(PACKED)
+
+
+def content_type_in(headers: Iterable[Tuple[str, Optional[str]]]) -> str:
+    """The type that some headers say; empty if they don't."""
+    return next((value or "" for name, value in headers if name.lower() == "content-type"), "")
+
+
+# RFC 9110, 12.4.2: a weight has up to three decimals, and is 1 where there is none.
+ITEM = re.compile(r"\s*([^\s;]+)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
+
+
+@functools.lru_cache(maxsize=256)
+def qualities(accept: str) -> Mapping[str, float]:
+    """The codings of an Accept-Encoding header with their weights; malformed ones are left out."""
+    weights: Dict[str, float] = {}
+    for item in accept.lower().split(","):
+        match = ITEM.fullmatch(item)
+        if match:
+            coding = match.group(1)
+            if coding == "x-gzip":
+                coding = "gzip"
+            weights[coding] = float(match.group(2) or 1)
+    return weights
+
+
+def negotiated(accept: Optional[str]) -> Optional[str]:
+    """`gzip` or `identity`, whichever the client prefers; None if it takes neither."""
+    if accept is None:
+        return "identity"
+    weights = qualities(accept[:ACCEPT_ROOM])
+    others = weights.get("*", 0.0)
+    gzip = weights.get("gzip", others)
+    if gzip and gzip >= weights.get("identity", others):
+        return "gzip"
+    return "identity" if takes_identity(accept) else None
+
+
+def takes_identity(accept: Optional[str]) -> bool:
+    """Whether a client takes a body without a coding, as all do that don't refuse it."""
+    weights = qualities((accept or "")[:ACCEPT_ROOM])
+    return weights.get("identity", weights.get("*", 1.0)) > 0  # RFC 9110, 12.5.3
+
+
+def gzipped(body: bytes) -> bytes:
+    """A body as one gzip member; the same bytes every time."""
+    if len(body) <= KNOWN_GZIP:
+        return known_gzip(body)
+    return new_gzip(body)
+
+
+def new_gzip(body: bytes) -> bytes:
+    """A body, compressed."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
+    return packer.compress(body) + packer.flush()
+
+
+known_gzip = functools.lru_cache(maxsize=64)(new_gzip)
 
 
 # === steps ===================================================================
@@ -4104,251 +5325,6 @@ AWS_EVENTS = EventStream()
 
 
 Framing = Union[SSE, JsonArray, NDJSON, EventStream]
-
-
-# === node ====================================================================
-# A JSON value that knows its place: the one reader of mocks, control bodies and request fields.
-
-# Pure.
-
-
-Self = TypeVar("Self", bound="Node")
-
-
-NOTHING_ELSEWHERE: Mapping[str, str] = {}
-
-
-class Kinds(Dict[str, str]):
-    """The KINDS of an object's members, as `Node.check` takes them; looked at in less time, for few
-    of many members are there."""
-
-    def __init__(self, fields: Mapping[str, str]) -> None:
-        super().__init__(fields)
-        self.plain = {name: kind.rstrip("!") for name, kind in fields.items()}
-        self.needed = [name for name, kind in fields.items() if kind[-1] == "!"]
-
-    def hold(self, value: Mapping[str, Json]) -> bool:
-        """Whether all members are as they must be."""
-        for name in self.needed:
-            if value.get(name) is None:
-                return False
-        for name, found in value.items():
-            if name in self.plain and found is not None and not fits(found, self.plain[name]):
-                return False
-        return True
-
-
-class Node:
-    """A value, and the way to it from the whole that it lies in.
-
-    `source` is what the whole is called in messages (`mocks/a.json#1`), `value` is MISSING where
-    there is none.  A reader returns the plain value if it is as it must be, `default` if there is
-    none, and else raises `error` with a message such as
-    `mocks/a.json#1: response.pace: expected seconds from 0 to 3600, found "slow"`.
-    """
-
-    __slots__ = ("value", "source", "parent", "key")
-    error: Type[WrongValue] = BadMock
-
-    def __init__(
-        self, value: Json, source: str = "", parent: "Any" = None, key: Union[str, int] = ""
-    ) -> None:
-        self.value, self.source, self.parent, self.key = value, source, parent, key
-
-    @property
-    def path(self) -> str:
-        """The way from the whole: `responses[2].pace`; empty for the whole itself."""
-        if self.parent is None:
-            return ""
-        before = cast(str, self.parent.path)
-        if isinstance(self.key, int):
-            return f"{before}[{self.key}]"
-        return f"{before}.{self.key}" if before else self.key
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value."""
-        return self.value is MISSING
-
-    @property
-    def is_null(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-    def is_a(self, kind: str) -> bool:
-        """Whether the value is of one of the KINDS, `a string` and so on."""
-        return fits(self.value, kind)
-
-    # --- what is wrong ---
-
-    def fail(self, problem: str, expected: str = "", sentence: str = "") -> NoReturn:
-        """Raise the error: source, path and problem."""
-        # The path is made only here, as most values are as they must be.
-        path, found = self.path, self.value
-        message = ": ".join(part for part in (self.source, path, problem) if part)
-        raise self.error(message, path=path, expected=expected, found=found, sentence=sentence)
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.value)}", what, sentence)
-
-    def one_from(self, words: Iterable[str], sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is none of these words."""
-        self.expected("one from " + ", ".join(words), sentence)
-
-    def missing(self, what: str) -> NoReturn:
-        """Raise the error of a value that must be there, and `what` it must be; null is none."""
-        self.replaced(MISSING).expected(what)
-
-    # --- what lies inside ---
-
-    def get(self: Self, key: str) -> Self:
-        """A member of an object; absent, too, where this is none."""
-        value = self.value.get(key, MISSING) if isinstance(self.value, dict) else MISSING
-        return type(self)(value, self.source, self, key)
-
-    def within(self: Self, *keys: str) -> Self:
-        """What lies inside nested objects."""
-        found = self
-        for key in keys:
-            found = found.get(key)
-        return found
-
-    def replaced(self: Self, value: Json) -> Self:
-        """Another value in the same place: what a text there holds, or stands for."""
-        return type(self)(value, self.source, self.parent, self.key)
-
-    def items(self: Self) -> List[Self]:
-        """The items of an array; none where there is no value."""
-        if self.is_absent:
-            return []
-        if not isinstance(self.value, list):
-            self.expected("an array")
-        return [type(self)(item, self.source, self, at) for at, item in enumerate(self.value)]
-
-    def objects(self: Self) -> Iterator[Self]:
-        """The items of an array, each of which must be an object."""
-        for item in self.items():
-            item.a("an object")
-            yield item
-
-    def members(self: Self) -> Iterator[Tuple[str, Self]]:
-        """The members of an object with their names; none where there is no value."""
-        for name in self.a("an object", {}):
-            yield name, self.get(name)
-
-    # --- plain values ---
-
-    def a(self, kind: str, default: Json = MISSING) -> Any:
-        """The value, if it is of one of the KINDS."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind):
-            self.expected(kind)
-        return self.value
-
-    def text(self, default: Json = MISSING) -> Any:
-        """A string."""
-        return self.a("a string", default)
-
-    def flag(self, default: bool) -> bool:
-        """True or false."""
-        return cast(bool, self.a("a boolean", default))
-
-    def integer(self, what: str, least: float, most: float, default: Json = MISSING) -> Any:
-        """A whole number from `least` to `most`; `what` says so in words."""
-        return self.number(what, least, most, default, "an integer")
-
-    def number(
-        self, what: str, least: float, most: float, default: Json = MISSING, kind: str = "a number"
-    ) -> Any:
-        """A number from `least` to `most`; `what` says so in words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not fits(self.value, kind) or not least <= self.value <= most:
-            self.expected(what)
-        return self.value
-
-    def seconds(self, default: Json = MISSING) -> float:
-        """A pause from 0 to an hour."""
-        return float(self.number("seconds from 0 to 3600", 0, 3600, default))
-
-    def choice(self, names: Collection[str], default: Json = MISSING) -> Any:
-        """One of some words."""
-        if self.is_absent and default is not MISSING:
-            return default
-        if not isinstance(self.value, str) or self.value not in names:
-            # Nobody meant one of the words by a number or an object.
-            word = ""
-            if isinstance(self.value, str):
-                word = self.value
-            self.fail(f"found {shown(self.value)}; {nearest(word, names)}", ", ".join(names))
-        return self.value
-
-    # --- whole objects ---
-
-    def only(
-        self: Self, names: Collection[str], elsewhere: Mapping[str, str] = NOTHING_ELSEWHERE
-    ) -> Self:
-        """This, if it is an object without other members than those named; `elsewhere` says where
-        a key belongs that is often put here."""
-        for name in self.a("an object"):
-            if name not in names:
-                problem = elsewhere.get(name) or f"unknown key; {nearest(name, names)}"
-                self.get(name).fail(problem, ", ".join(names))
-        return self
-
-    def check(self: Self, fields: Mapping[str, str]) -> Self:
-        """This, if it is an object whose members are of their KINDS; `!` after a kind means that
-        the member must be there."""
-        value = self.value
-        if not isinstance(value, dict):
-            self.expected("an object")
-        if isinstance(fields, Kinds) and fields.hold(value):
-            return self
-        for name, kind in fields.items():
-            found = value.get(name)
-            if found is None:  # null is the same as none in a request
-                if kind[-1] == "!":
-                    self.get(name).expected(kind[:-1])
-            elif not fits(found, kind.rstrip("!")):
-                self.get(name).expected(kind.rstrip("!"))
-        return self
-
-
-class Field(Node):
-    """A value in the body of a request, where null is the same as none."""
-
-    __slots__ = ()
-    error = BadField
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether there is no value, or null."""
-        return self.value is MISSING or self.value is None
-
-
-class Written(Node):
-    """A value that may have been read from a text; messages show it as it was `written`."""
-
-    __slots__ = ("written",)
-
-    def __init__(
-        self,
-        value: Json,
-        source: str = "",
-        parent: Any = None,
-        key: Union[str, int] = "",
-        written: Json = MISSING,
-    ) -> None:
-        super().__init__(value, source, parent, key)
-        self.written = written
-        if written is MISSING:
-            self.written = value
-
-    def expected(self, what: str, sentence: str = "") -> NoReturn:
-        """Raise the error of a value that is not `what` it must be."""
-        self.fail(f"expected {what}, found {shown(self.written)}", what, sentence)
 
 
 # === formats/credentials =====================================================
@@ -21118,261 +22094,6 @@ def respoken(wire: WireFormat, request: Request, name: str) -> WireFormat:
     return in_dialect(wire, name)
 
 
-# === credential_pairs ========================================================
-# The option --credential: whose credential is which, in words that never show one.
-
-# Touches nothing.
-
-
-# What can stand in a header, and come out of it as it went in (RFC 9110, 5.5).
-KEY = re.compile(r"[\x21-\x7e]+")
-PAIR = re.compile(r"[A-Za-z][\w-]*=.")  # what begins a pair, where several are in one text
-ACCESS_KEY_AND_SECRET = re.compile(r"[^:/,=]+:[^:]+")
-EXPECTED = (
-    "expected NAME=VALUE, such as openai=sk-test, the value of printable ASCII without spaces "
-    "(what was found may be secret, and is not shown)"
-)
-
-
-class GivenCredential(str):
-    """`openai=sk-test`: a text, of which a debugger or a traceback shows only whose it is."""
-
-    __slots__ = ()
-
-    @property
-    def holder(self) -> str:
-        """Whose it is."""
-        return self.partition("=")[0]
-
-    @property
-    def key(self) -> str:
-        """The credential itself."""
-        return self.partition("=")[2]
-
-    def __repr__(self) -> str:
-        return f"'{self.holder}=***'"
-
-
-def checked_credential(node: Written) -> GivenCredential:
-    """Whose credential is which.  No error says what was found, not even in its attributes."""
-    hidden = node.replaced(MISSING)
-    if not isinstance(node.value, str):
-        hidden.fail(EXPECTED)
-    found = GivenCredential(node.value)
-    if not KEY.fullmatch(found.key):
-        hidden.fail(EXPECTED)
-    if found.holder == "ollama":
-        hidden.fail("Ollama asks for no credential")
-    if found.holder not in CREDENTIAL_NAMES:
-        # What stands before the first = may be a piece of a secret, too.
-        hidden.fail(f"the NAME of NAME=VALUE is unknown; {nearest(found.holder, CREDENTIAL_NAMES)}")
-    has_colon = found.holder == "bedrock" and ":" in found.key
-    if has_colon and not ACCESS_KEY_AND_SECRET.fullmatch(found.key):
-        hidden.fail("expected bedrock=ACCESSKEY:SECRET, or bedrock=KEY without a colon")
-    return found
-
-
-def separated_credentials(text: str, separator: str) -> List[str]:
-    """The pairs of an environment variable: what follows the path separator and is no NAME=VALUE
-    belongs to the one before it, as AWS's secrets do."""
-    found: List[str] = []
-    for piece in text.split(separator):
-        if PAIR.match(piece) or not found:
-            found.append(piece)
-        elif piece or found[-1].startswith("bedrock="):  # whose secret may be missing
-            found[-1] += separator + piece
-    return [one for one in found if one]
-
-
-# === option_kinds ============================================================
-# What kinds of options there are, and what is wrong with a value that is none of its kind.
-
-# May look whether a directory exists.
-
-
-HOST_NAME = re.compile(
-    r"(?:\*\.)?[A-Za-z0-9_][A-Za-z0-9_.-]{0,250}"  # a name, maybe with a wildcard
-    r"|[0-9A-Fa-f:.]+"  # an address
-)
-ALL = "all"  # rules of providers, those among them that are off unless asked for
-URL_TEXT = re.compile(r"[\x21-\x7e]+")
-FLAGS = {"1": True, "true": True, "0": False, "false": False}
-
-
-class BadOption(WrongValue):
-    """An option that can't be followed."""
-
-
-class OptionNode(Written):
-    """What an option is given."""
-
-    __slots__ = ()
-    error = BadOption
-
-
-# --- kinds of options ---
-
-
-def separated(text: str) -> List[str]:
-    """What stands between the path separators of a text."""
-    return [part for part in text.split(os.pathsep) if part]
-
-
-class Kind(NamedTuple):
-    """What an option takes: `parse` reads a text, ValueError if that is none of the kind; `check`
-    gives the value back if it is as it must be, wherever it is from; `separate` finds the texts of
-    several values in one, as the environment has them."""
-
-    parse: Callable[[str], Any]
-    check: Callable[[OptionNode], Any]
-    separate: Callable[[str], List[str]] = separated
-
-
-def checked_path(node: OptionNode, what: str = "a file") -> str:
-    """A path, as text or as a pathlib.Path."""
-    if not isinstance(node.value, (str, os.PathLike)):
-        node.expected(what)
-    return os.fspath(node.value)
-
-
-def checked_directory(node: OptionNode) -> str:
-    """The path of a directory that exists."""
-    path = checked_path(node, "a directory")
-    if not os.path.isdir(path):
-        node.fail(f"no directory {shown(path)}")
-    return path
-
-
-def checked_place(node: OptionNode) -> str:
-    """The path of a directory that may not exist yet."""
-    path = checked_path(node, "a directory")
-    if os.path.lexists(path) and not os.path.isdir(path):
-        node.fail(f"{shown(path)} is no directory")
-    return path
-
-
-def is_among(path: str, others: Iterable[str]) -> bool:
-    """Whether a path leads where one of the others does."""
-    return os.path.realpath(path) in map(os.path.realpath, others)
-
-
-def lies_in_mocks(path: str, directory: str) -> bool:
-    """Whether a path leads to where a data directory's mocks are, or below."""
-    mocks = os.path.realpath(os.path.join(directory, "mocks"))
-    return (os.path.realpath(path) + os.sep).startswith(mocks + os.sep)
-
-
-def checked_host_name(node: OptionNode) -> str:
-    """A host name, maybe with a wildcard, or an address."""
-    if not node.is_a("a string") or not HOST_NAME.fullmatch(node.value):
-        node.expected("a name or an address")
-    return str(node.value)
-
-
-def checked_flag(node: OptionNode) -> bool:
-    """True or false."""
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true or false")
-    return bool(node.value)
-
-
-def checked_strict(node: OptionNode) -> Union[bool, str]:
-    """True, false, or that what is usually off holds, too."""
-    if node.value == ALL:
-        return ALL
-    if node.value not in (True, False):  # 1 == True
-        node.expected("1, 0, true, false or all")
-    return bool(node.value)
-
-
-def checked_port(node: OptionNode) -> int:
-    """A port."""
-    if isinstance(node.value, str) and "=" in node.value:
-        # It may be a credential whose flag was forgotten.
-        node.replaced(MISSING).fail("expected a port from 0 to 65535, found NAME=VALUE")
-    return int(node.integer("a port from 0 to 65535", 0, 65535))
-
-
-def whole(what: str, least: float, most: float) -> Kind:
-    """A whole number from `least` to `most`; `what` says so in words."""
-    return Kind(int, lambda node: node.integer(what, least, most))
-
-
-def word_of(words: str) -> Kind:
-    """One of the words between the bars of `error|echo`."""
-    return Kind(str, lambda node: node.choice(words.split("|")))
-
-
-def port_and_dialect(text: str) -> Tuple[int, str]:
-    """The two halves of `5001=mistral`."""
-    port, _, name = text.partition("=")
-    return int(port), name
-
-
-def checked_dialect(node: OptionNode) -> str:
-    """A port and the dialect that it speaks, as `5001=mistral`."""
-    text = node.text()
-    port, equals, name = text.partition("=")
-    # Of many digits Python makes no number.
-    if not equals or not port.isdecimal() or len(port) > 5 or not 0 < int(port) < 65536:
-        node.expected("PORT=NAME, such as 5001=mistral, with a port from 1 to 65535")
-    OptionNode(name, node.source, written=name).choice(DIALECTS)
-    return f"{int(port)}={name}"
-
-
-def name_and_url(text: str) -> Tuple[str, str]:
-    """The two halves of `openai=https://api.openai.com`."""
-    name, _, url = text.partition("=")
-    return name, url
-
-
-def checked_record(node: OptionNode) -> str:
-    """A name and the URL to which its requests go, as `openai=https://api.openai.com`."""
-    text = node.text()
-    name, equals, url = text.partition("=")
-    if not equals or "://" in name:
-        node.replaced(MISSING).fail(
-            "expected PROVIDER=URL, such as openai=https://api.openai.com, found no NAME="
-        )
-    OptionNode(name, node.source, written=name).choice(RECORD_NAMES)
-    check_url(OptionNode(url, node.source, written=url))
-    return f"{name}={url.rstrip('/')}"
-
-
-def check_url(node: OptionNode) -> None:
-    """Fail for a URL to which nothing can be forwarded.  What may be a credential is not shown."""
-    hidden = node.replaced(MISSING)
-    what = "expected http:// or https://, a host, and maybe a port and a path"
-    try:
-        parts = urlsplit(node.value)
-        is_bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
-    except ValueError:
-        is_bad = True
-    if is_bad or not URL_TEXT.fullmatch(node.value):
-        hidden.fail(what)
-    if "@" in parts.netloc:
-        hidden.fail("has a user in its URL; the credentials of each client are forwarded")
-    if parts.query or parts.fragment or node.value[-1:] in "?#":
-        hidden.fail("has a query or a fragment in its URL; the query of each request is forwarded")
-
-
-TEXT = Kind(str, lambda node: node.text())
-FILE = Kind(str, checked_path)
-DIRECTORY = Kind(str, checked_directory)
-PLACE = Kind(str, checked_place)
-NAME = Kind(str, checked_host_name)
-DIALECT = Kind(str, checked_dialect)
-STRICT = Kind(lambda text: {**FLAGS, ALL: ALL}.get(text.lower(), text), checked_strict)
-RECORD = Kind(str, checked_record, lambda text: text.split())  # a URL has the path separator
-FLAG = Kind(lambda text: FLAGS.get(text.lower(), text), checked_flag)
-SECONDS = Kind(float, lambda node: node.number("seconds from 0 to 3600", 0, 3600))
-PORT = Kind(int, checked_port)
-CREDENTIAL = Kind(str, checked_credential, lambda text: separated_credentials(text, os.pathsep))
-SEED = whole("a whole number", float("-inf"), float("inf"))
-BYTES = whole("a number of bytes, at least 1", 1, float("inf"))
-REQUESTS = whole("a number of requests from 0 to 1000000000", 0, 10**9)
-
-
 # === recording/upstreams =====================================================
 # Upstreams: whose requests are forwarded where, and what of them is sent there.  Pure.
 
@@ -35576,414 +36297,6 @@ def no_file(name: str) -> bytes:
     raise Unreadable(f"@{name} is a file, and a header may name none; put it in a mock")
 
 
-# === options =================================================================
-# The options: one table that the command line, the environment, MockServer and the docs read.
-
-
-# --- the table ---
-
-
-# The parts of --help.
-LISTENING, ANSWERS, HTTPS = "where it listens", "what it answers", "HTTPS"
-RECORDING = "what it records"
-LOOKING, INSTEAD = "what tests and people see", "instead of serving"
-
-
-class Option(NamedTuple):
-    """One option; a default that is a tuple means that it may be given several times, `group` is
-    the part of --help that it stands in.
-
-    MockServer has it as a keyword unless `is_keyword` is false, with `python_default` where its
-    default is another there."""
-
-    group: str
-    flag: str
-    metavar: str
-    kind: Kind
-    default: Any
-    help: str
-    is_keyword: bool = True
-    python_default: Any = MISSING
-    alone: str = ""  # what it means on the command line without its value, which it may have
-    takes_several: bool = False  # whether more than one word may stand behind it
-
-    @property
-    def name(self) -> str:
-        """Its name in Python."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def variable(self) -> str:
-        """Its name in the environment."""
-        return "MOCK_SERVER_" + self.name.upper()
-
-    @property
-    def is_flag(self) -> bool:
-        """Whether it stands on the command line without a value."""
-        return not self.metavar
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it may be given several times."""
-        return isinstance(self.default, tuple)
-
-    @property
-    def keyword_default(self) -> Any:
-        """The default of MockServer's keyword."""
-        return self.default if self.python_default is MISSING else self.python_default
-
-    def read(self, text: str, source: str) -> Any:
-        """The value of a text; BadOption says where that came from."""
-        try:
-            value = self.kind.parse(text)
-        except ValueError:
-            value = text  # which is none of the kind, as the check says
-        return self.kind.check(OptionNode(value, source, written=text))
-
-    def read_keyword(self, value: Any) -> Any:
-        """The value of MockServer's keyword; None is the same as leaving it out."""
-        if value is None:
-            value = self.keyword_default
-        if value is None:
-            return None
-        if not isinstance(self.keyword_default, tuple):
-            return self.kind.check(OptionNode(value, self.name))
-        values = [value]
-        # A text is one value, not its letters.
-        if isinstance(value, Iterable) and not isinstance(value, str):
-            values = list(value)
-        return [self.kind.check(OptionNode(one, self.name)) for one in values]
-
-
-# In the order of --help and of the docs' table.
-OPTIONS = (
-    Option(
-        LISTENING,
-        "port",
-        "PORT",
-        PORT,
-        (DEFAULT_PORT,),
-        "port to listen on, 0 for a free one; several are several upstreams in one process",
-        python_default=0,
-    ),
-    Option(LISTENING, "--host", "HOST", TEXT, "127.0.0.1", "address to listen on"),
-    Option(
-        ANSWERS,
-        "--data",
-        "DIR",
-        DIRECTORY,
-        (),
-        "where mocks are read from; repeatable (default: data/ beside the script, or here if it "
-        "is a module)",
-    ),
-    Option(
-        ANSWERS,
-        "--fallback",
-        "error|echo",
-        word_of("error|echo"),
-        "error",
-        "a request that no mock matches: 404 that explains, or an echo of it",
-    ),
-    Option(
-        ANSWERS,
-        "--dialect",
-        "PORT=NAME",
-        DIALECT,
-        (),
-        "dialect of OpenAI's format that a port speaks: " + ", ".join(DIALECTS) + "; repeatable",
-    ),
-    Option(
-        ANSWERS,
-        "--pace",
-        "SECONDS",
-        SECONDS,
-        None,
-        "pause between streamed events where a mock sets none (default: 0); given, it goes before "
-        "the pace of recordings",
-    ),
-    Option(
-        ANSWERS,
-        "--require-auth",
-        "",
-        FLAG,
-        False,
-        "401 (Gemini, Bedrock: 403) in the provider's shape without the provider's credential",
-    ),
-    Option(
-        ANSWERS,
-        "--credential",
-        "NAME=VALUE",
-        CREDENTIAL,
-        (),
-        "this credential and no other for a provider: openai=KEY, bedrock=ACCESSKEY:SECRET ...; "
-        "repeatable",
-    ),
-    Option(
-        ANSWERS,
-        "--strict",
-        "[=all]",
-        STRICT,
-        False,
-        "refuse what the real provider would refuse, in its words; all: also by rules that are off "
-        "because nobody knows which models they hold for",
-        alone="1",
-    ),
-    Option(
-        HTTPS,
-        "--tls",
-        "",
-        FLAG,
-        False,
-        "serve HTTPS, with a certificate made at start by openssl unless one is given",
-    ),
-    Option(HTTPS, "--cert", "FILE", FILE, None, "certificate for --tls, with --key"),
-    Option(HTTPS, "--key", "FILE", FILE, None, "its key"),
-    Option(
-        HTTPS,
-        "--tls-name",
-        "NAME",
-        NAME,
-        (),
-        "further name in the certificate made at start; repeatable",
-    ),
-    Option(
-        HTTPS,
-        "--tls-cert-out",
-        "FILE",
-        FILE,
-        None,
-        "where to write that certificate, so that clients can trust it",
-    ),
-    Option(
-        RECORDING,
-        "--record",
-        "PROVIDER=URL",
-        RECORD,
-        (),
-        "forward what no mock matches to URL, and record it; repeatable",
-    ),
-    Option(
-        RECORDING,
-        "--record-to",
-        "DIR",
-        PLACE,
-        None,
-        "where recordings go (default: the first --data directory)",
-    ),
-    Option(RECORDING, "--record-errors", "", FLAG, False, "save answers of 4xx, too"),
-    Option(
-        RECORDING,
-        "--record-ca",
-        "FILE",
-        FILE,
-        None,
-        "certificates of authorities to trust upstream, as PEM",
-    ),
-    Option(ANSWERS, "--seed", "N", SEED, 0, "seed of everything random (jitter, probability)"),
-    Option(
-        LOOKING,
-        "--control-token",
-        "TOKEN",
-        TEXT,
-        "",
-        "let clients that are not on loopback use the control API with this bearer token",
-    ),
-    Option(ANSWERS, "--max-body", "BYTES", BYTES, MAX_BODY, "largest request body; above it 413"),
-    Option(LOOKING, "--journal", "N", REQUESTS, JOURNAL, "how many requests a session remembers"),
-    Option(
-        LOOKING,
-        "--log",
-        "text|json|off",
-        word_of("text|json|off"),
-        "text",
-        "request log on standard error",
-        python_default="off",
-    ),
-    Option(
-        LISTENING,
-        "--exit-on-stdin-close",
-        "",
-        FLAG,
-        False,
-        "stop when standard input closes, so that no server outlives its test",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--check",
-        "",
-        FLAG,
-        False,
-        "validate the mocks, print what is wrong or doubtful, exit 0 or 2",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--schema",
-        "",
-        FLAG,
-        False,
-        "print the JSON Schema of a mock file, for editors, and exit",
-        is_keyword=False,
-    ),
-    Option(
-        INSTEAD,
-        "--import",
-        "FILE",
-        FILE,
-        (),
-        "make mocks of HAR files, curl transcripts and aimock fixtures in the first --data "
-        "directory or that of --record-to, and exit; a directory means the files in it; repeatable",
-        is_keyword=False,
-        takes_several=True,
-    ),
-)
-BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
-
-
-def check_ports(ports: Sequence[int]) -> None:
-    """Raise BadOption for a port that is named twice, but for 0."""
-    for port in ports:
-        if port and ports.count(port) > 1:
-            raise BadOption(f"port: {port} is named twice; name each once, or 0 for a free one")
-
-
-def check_dialects(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for a dialect of a port that is none of the server's, or has one already."""
-    ports = [values["port"]] if isinstance(values["port"], int) else list(values["port"])
-    told: Dict[int, str] = {}
-    for port, name in map(port_and_dialect, values["dialect"]):
-        if port not in ports:
-            raise BadOption(
-                f"{spelled('dialect')}: {port}={name} is for a port that is not listened on "
-                f"({', '.join(map(str, ports))}); a port of 0 can have none"
-            )
-        if port in told:
-            raise BadOption(f"{spelled('dialect')}: {port} has two, {told[port]} and {name}")
-        told[port] = name
-
-
-def check_record_options(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options of recording without anything to record, or two URLs of one
-    name."""
-    for name in ("record_to", "record_errors", "record_ca"):
-        # MockServer imports nothing.
-        is_used = values["record"] or (name != "record_ca" and values.get("import"))
-        if values[name] and not is_used:
-            raise BadOption(f"{spelled(name)} needs {spelled('record')}")
-    told: Dict[str, str] = {}
-    for name, url in map(name_and_url, values["record"]):
-        if name in told:
-            raise BadOption(f"{spelled('record')}: {name} has two, {told[name]} and {url}")
-        told[name] = url
-
-
-def recording_places(
-    values: Mapping[str, Any], data: Sequence[str], spelled: Callable[[str], str]
-) -> Dict[str, Any]:
-    """`data` and `record_to` of who records: what is recorded answers, behind all other mocks."""
-    place = next(filter(None, [values["record_to"], *data]), None)
-    if place is None:
-        raise BadOption(
-            f"{spelled('record')} needs a directory for recordings; name one with "
-            f"{spelled('record_to')}, or one that has mocks, too, with {spelled('data')}"
-        )
-    for directory in data:
-        if lies_in_mocks(place, directory):
-            raise BadOption(
-                f"{spelled('record_to')}: {shown(place)} is where the mocks of {shown(directory)} "
-                "are; recordings go into a data directory, with mocks/ and recordings/ in it"
-            )
-    places = list(data)
-    if not is_among(place, data):
-        places.append(place)
-    return {"data": places, "record_to": place}
-
-
-def check_together(values: Mapping[str, Any], spelled: Callable[[str], str]) -> None:
-    """Raise BadOption for options that don't go together, as they are spelled."""
-    check_dialects(values, spelled)
-    check_record_options(values, spelled)
-    cert_and_key = f"{spelled('cert')} and {spelled('key')}"
-    if bool(values["cert"]) != bool(values["key"]):
-        raise BadOption(
-            f"{cert_and_key} go together; give both, or neither for a certificate made at start"
-        )
-    # `key` need not be asked: it comes with `cert`.
-    for name in ("cert", "tls_name", "tls_cert_out"):
-        if values[name] and not values["tls"]:
-            raise BadOption(f"{spelled(name)} needs {spelled('tls')}")
-    for name in ("tls_name", "tls_cert_out"):
-        if values[name] and values["cert"]:
-            raise BadOption(
-                f"{spelled(name)} is for a certificate made at start; "
-                f"leave it out, or {cert_and_key}"
-            )
-
-
-# --- what they come to ---
-
-
-def read_keywords(given: Mapping[str, Any]) -> Dict[str, Any]:
-    """The values of MockServer's keywords; BadOption says which can't be followed."""
-    values = {}
-    for option in OPTIONS:
-        if option.is_keyword:
-            values[option.name] = option.read_keyword(given[option.name])
-    check_together(values, str)
-    if values["record"]:
-        values.update(recording_places(values, values["data"], str))
-    return values
-
-
-def keyword_default(name: str) -> Any:
-    """The default of one of MockServer's keywords."""
-    return BY_NAME[name].keyword_default
-
-
-SECRET_SETTINGS = ("control_token", "credential", "record")  # whose URLs may hold keys
-
-
-@record
-class Settings:
-    """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
-    if nobody has said it."""
-
-    host: str = keyword_default("host")
-    data: Sequence[str] = keyword_default("data")
-    fallback: str = keyword_default("fallback")
-    dialect: Sequence[str] = keyword_default("dialect")
-    pace: Optional[float] = keyword_default("pace")
-    require_auth: bool = keyword_default("require_auth")
-    credential: Sequence[str] = keyword_default("credential")
-    strict: Union[bool, str] = keyword_default("strict")
-    max_body: int = keyword_default("max_body")
-    seed: int = keyword_default("seed")
-    log: str = keyword_default("log")
-    journal: int = keyword_default("journal")
-    control_token: str = keyword_default("control_token")
-    record: Sequence[str] = keyword_default("record")
-    record_to: Optional[str] = keyword_default("record_to")
-    record_errors: bool = keyword_default("record_errors")
-    record_ca: Optional[str] = keyword_default("record_ca")
-    tls: bool = keyword_default("tls")
-    cert: Optional[str] = keyword_default("cert")
-    key: Optional[str] = keyword_default("key")
-    tls_name: Sequence[str] = keyword_default("tls_name")
-    tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
-
-    def __repr__(self) -> str:
-        told = {name: getattr(self, name) for name in field_names(type(self))}
-        for name in SECRET_SETTINGS:
-            told[name] = "***" if told[name] else told[name]
-        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
-
-    @found_once
-    def ports(self) -> Dict[int, str]:
-        """The dialects of ports that have one."""
-        return dict(map(port_and_dialect, self.dialect))
-
-
 # === admission ===============================================================
 # Who may use the control API.  Touches nothing.
 
@@ -48749,6 +49062,7 @@ def mock_schema() -> Json:
     mock = {**object_of(MOCK_ROWS), "anyOf": either_of_two}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:mock-llm-provider:mock",
         "title": "Mocks of mock_server.py",
         "description": "A mock, or an array of them; the first that matches answers.",
         **either(list_of(defined_as("mock")), defined_as("mock")),
@@ -50506,7 +50820,9 @@ def parse_arguments(arguments: Sequence[str], environment: Mapping[str, str]) ->
 
     check_ports(values["port"])
     check_together(values, spelled)
-    check_import(values, [option for option in OPTIONS if getattr(given, option.name)])
+    there = [option for option in OPTIONS if getattr(given, option.name)]
+    check_import(values, there)
+    check_completions(values, there)
     if values["record"]:
         values["record_to"] = place_of_recordings(values)
         values.update(recording_places(values, data_directories(values), spelled))
@@ -50530,6 +50846,13 @@ def check_import(values: Mapping[str, Any], given: Sequence[Option]) -> None:
                 "server afterwards"
             )
         raise BadOption(f"{option.flag} has no effect with --import, which serves nothing")
+
+
+def check_completions(values: Mapping[str, Any], given: Sequence[Option]) -> None:
+    """Raise BadOption for what the command line says beside --completions."""
+    others = [option.flag for option in given if option.name != "completions"]
+    if values["completions"] and others:
+        raise BadOption(f"{others[0]} has no effect with --completions, which only prints them")
 
 
 def with_value(word: str) -> str:
@@ -50810,12 +51133,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments, os.environ)
         notes = passed_over(os.environ)
-        if not (options["check"] or options["schema"] or options["import"]):
+        if not any(options[option.name] for option in OPTIONS if option.group == INSTEAD):
             return run(options, notes)
         for note in notes:
             complain(note)
         if options["schema"]:
             announce([indented(mock_schema())])
+            return 0
+        if options["completions"]:
+            announce([COMPLETIONS[options["completions"]]()])
             return 0
         if options["import"]:
             return import_into(options)

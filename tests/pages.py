@@ -19,8 +19,9 @@ ALL = "\n".join(PAGES.values())
 # lines that start the server) is run by a test of its own: for a page and a language how many such
 # blocks there are, and where their test is.  Whoever adds one adds its test, and counts it here.
 RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
-    ("README.md", "sh"): (2, ".ci/run"),
-    ("README.md", "python"): (1, "compat/test_judged.py"),
+    ("README.md", "jsonc"): (1, "tests/test_readme.py"),
+    ("README.md", "python"): (3, "tests/test_readme.py"),  # one of them in compat/test_judged.py
+    ("README.md", "sh"): (2, "tests/test_readme.py"),
     ("README.md", "text"): (1, "compat/test_judged.py"),
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),

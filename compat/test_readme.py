@@ -1,0 +1,29 @@
+"""README.md and docs/python.md: their Python, with the OpenAI SDK that it is written for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from openai import OpenAI
+from pages import PAGES, blocks
+
+ROOT = Path(__file__).resolve().parent.parent
+OTHERS = ("litellm", "fixture")  # what test_judged.py runs, and what pytest calls
+PROGRAMS = [
+    block
+    for name in ("README.md", "docs/python.md")
+    for block in blocks("python", PAGES[name])
+    if not any(word in block for word in OTHERS)
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_it_runs_as_it_stands_there(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    from mock_server import MockServer
+
+    known = {"OpenAI": OpenAI, "MockServer": MockServer, "gateway": lambda url: url}
+    exec(program, known)  # noqa: S102
+    assert "mock_server" in sys.modules

@@ -1225,7 +1225,7 @@ def run_curl(
 
 @needs_curl
 def test_the_pages_sound_is_spoken_and_written_down(server: MockServer, tmp_path: Path) -> None:
-    audio = chapter(page("providers"), "## Audio")
+    audio = chapter(page("providers"), "### Audio")
     fetch(server.port, "POST", "/__mock__/mocks", blocks("json", audio)[0].encode())
     script = blocks("sh", audio)[0].replace("http://127.0.0.1:5001", server.url)
     command = ["sh", "-ec", script.replace("curl ", "curl -sS --noproxy '*' ")]

@@ -24,6 +24,7 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("README.md", "sh"): (2, "tests/test_readme.py"),
     ("README.md", "text"): (1, "compat/test_judged.py"),
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
+    ("docs/cookbook.md", "python"): (17, "tests/test_cookbook.py"),
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),
     ("docs/go.md", "go"): (1, "compat/go/e2e_test.go"),
     ("docs/providers.md", "sh"): (1, "test_mock_server.py"),

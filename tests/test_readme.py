@@ -9,9 +9,10 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator
 
 import pytest
 from clients import chat, fetch
@@ -45,7 +46,8 @@ class Client:
 
     def __init__(self, base_url: str, api_key: str) -> None:
         self.chat = self.completions = self
-        self.port = int(base_url.split(":")[2].split("/")[0])
+        host, _, path = base_url.partition("://")[2].partition("/")
+        self.port, self.path = int(host.partition(":")[2]), f"/{path}/chat/completions"
 
     def create(self, **body: Any) -> Any:
         chunks = self.events(body)
@@ -53,7 +55,7 @@ class Client:
 
     def events(self, body: Any) -> Iterator[Any]:
         """The objects that come, as they come."""
-        for text in streamed(self.port, body):
+        for text in streamed(self.port, self.path, body):
             yield json.loads(text, object_hook=lambda found: Delta(**found))
 
 
@@ -64,15 +66,15 @@ class Delta(SimpleNamespace):
         return None
 
 
-def streamed(port: int, body: Any) -> Iterator[bytes]:
+def streamed(port: int, path: str, body: Any) -> Iterator[bytes]:
     """The data of the events of a stream, each as it comes; of a whole answer the body."""
     data = json.dumps(body).encode()
     if not body.get("stream"):
-        yield fetch(port, "POST", "/v1/chat/completions", data)[1]
+        yield fetch(port, "POST", path, data)[1]
         return
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request("POST", "/v1/chat/completions", data)
+        connection.request("POST", path, data)
         for line in iter(connection.getresponse().readline, b""):
             if line.startswith(b"data: {"):
                 yield line[len(b"data: ") :]
@@ -80,10 +82,14 @@ def streamed(port: int, body: Any) -> Iterator[bytes]:
         connection.close()
 
 
-def test_its_python_runs() -> None:
-    known = {"OpenAI": Client, "MockServer": MockServer, "gateway": lambda url: url}
-    for heading in ("## From pytest", "## Gates"):
-        exec(blocks("python", chapter(README, heading))[0], dict(known))  # noqa: S102
+def test_its_python_runs(server: MockServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", SimpleNamespace(OpenAI=Client))
+    known: Dict[str, Any] = {"MockServer": MockServer, "OpenAI": Client, "gateway": str}
+    exec(blocks("python", chapter(README, "## Gates"))[0], dict(known))  # noqa: S102
+    exec(blocks("python", chapter(README, "## From pytest"))[0], known)  # noqa: S102
+    session = server.session("a")
+    known["test_it_tells_the_weather"](session)
+    session.verify()
 
 
 def test_its_faults_come_as_it_says(server: MockServer) -> None:
@@ -106,7 +112,7 @@ def test_its_commands_are_those_that_ci_runs() -> None:
 
 def test_its_line_for_an_editor_is_json_and_finds_the_mocks() -> None:
     (block,) = blocks("jsonc", README)
-    line, _, command = block.partition("  // ")
+    command, _, line = block.partition("\n")
     (schema,) = json.loads("{" + line + "}")["json.schemas"]
     assert command.endswith("--schema > " + schema["url"][2:])
     (pattern,) = schema["fileMatch"]

@@ -38,6 +38,7 @@ from pages import (  # noqa: E402
     blocks,
     chapter,
     first_words,
+    is_printed,
     mocks_of_pages,
     page,
     table,
@@ -1203,13 +1204,6 @@ def test_the_readmes_recording_is_made_as_printed(server: MockServer, tmp_path: 
 def curl_lines(text: str) -> List[Tuple[List[str], str]]:
     """A page's curl commands with what comes back."""
     return [(shlex.split(command), expected) for command, expected in CURL.findall(text)]
-
-
-def is_printed(printed: str, out: str) -> bool:
-    """Whether a page says what came: all of it, or its beginning and a line with an ellipsis."""
-    if printed.endswith("\n…"):
-        return out.startswith(printed[: -len("\n…")])
-    return out.rstrip() == printed.rstrip()
 
 
 def run_curl(

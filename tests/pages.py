@@ -90,3 +90,10 @@ def mocks_of_pages() -> List[str]:
     """The mocks that the pages show."""
     texts = [text for name, text in PAGES.items() if (name, "json") not in RUN_BY]
     return blocks("json", "\n".join(texts))
+
+
+def is_printed(printed: str, out: str) -> bool:
+    """Whether a page says what came: all of it, or its beginning and a line with an ellipsis."""
+    if printed.endswith("\n…"):
+        return out.startswith(printed[: -len("\n…")])
+    return out.rstrip() == printed.rstrip()

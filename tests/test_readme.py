@@ -16,7 +16,7 @@ from typing import Any, Dict, Iterator
 
 import pytest
 from clients import chat, fetch
-from pages import PAGES, ROOT, blocks, chapter
+from pages import PAGES, ROOT, blocks, chapter, is_printed
 
 from mock_server import MockServer
 
@@ -37,8 +37,7 @@ def test_curl_prints_what_stands_there_in_this_order() -> None:
                 timeout=30,
             )
             out = (done.stdout or done.stderr).decode().strip()
-            beginning = printed[: -len("\n…")] if printed.endswith("\n…") else ""
-            assert out.startswith(beginning) if beginning else out == printed, command
+            assert is_printed(printed, out), command
 
 
 class Client:
@@ -100,6 +99,23 @@ def test_its_faults_come_as_it_says(server: MockServer) -> None:
         chat(server.port, user="retry")
     assert chat(server.port, user="retry") == (200, "third time lucky")
     assert "Grüße" in chat(server.port, user="cut")[1]
+
+
+# Each limit of another protocol: what a client begins with, and what it gets.
+UPGRADE = b"Host: a\r\nConnection: Upgrade\r\nUpgrade: "
+OTHER_PROTOCOLS = [
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, b"HTTP/2.0 is not spoken here; use HTTP/1.1"),
+    (b"GET / HTTP/1.1\r\n" + UPGRADE + b"h2c\r\n\r\n", 200, b"healthy"),
+    (b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"websocket\r\n\r\n", 404, b"unknown path"),
+    (b"POST /v1/messages HTTP/1.1\r\nHost: a\r\n\r\n", 400, b"body"),  # no 411
+]
+
+
+def test_who_speaks_another_protocol_gets_what_the_limits_say(raw: Any) -> None:
+    assert "`HTTP/2.0 is not spoken here; use HTTP/1.1`" in chapter(README, "## Limits")
+    for sent, status, said in OTHER_PROTOCOLS:
+        found, _, body = raw().send(sent).response()
+        assert found == status and said in body, body
 
 
 def test_its_commands_are_those_that_ci_runs() -> None:

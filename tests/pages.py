@@ -19,6 +19,7 @@ ALL = "\n".join(PAGES.values())
 # lines that start the server) is run by a test of its own: for a page and a language how many such
 # blocks there are, and where their test is.  Whoever adds one adds its test, and counts it here.
 RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
+    ("README.md", "go"): (1, "tests/test_readme.py"),
     ("README.md", "jsonc"): (1, "tests/test_readme.py"),
     ("README.md", "python"): (3, "tests/test_readme.py"),  # one of them in compat/test_judged.py
     ("README.md", "sh"): (2, "tests/test_readme.py"),
@@ -26,7 +27,11 @@ RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
     ("docs/command-line.md", "sh"): (1, "test_mock_server.py"),
     ("docs/cookbook.md", "python"): (17, "tests/test_cookbook.py"),
     ("docs/credentials.md", "text"): (1, "tests/test_credentials.py"),
-    ("docs/go.md", "go"): (1, "compat/go/e2e_test.go"),
+    ("docs/go.md", "go"): (4, "tests/test_examples.py"),
+    ("docs/go.md", "sh"): (2, "tests/test_examples.py"),
+    ("docs/go.md", "text"): (1, "tests/test_examples.py"),
+    ("docs/kubernetes.md", "sh"): (10, "compat/test_kubernetes.py"),
+    ("docs/kubernetes.md", "yaml"): (5, "compat/test_kubernetes.py"),
     ("docs/providers.md", "sh"): (1, "test_mock_server.py"),
     ("docs/python.md", "python"): (2, "test_mock_server.py"),
     ("docs/recording.md", "json"): (2, "tests/test_recording_page.py"),

@@ -91,6 +91,12 @@ def test_its_python_runs(server: MockServer, monkeypatch: pytest.MonkeyPatch) ->
     session.verify()
 
 
+def test_its_go_is_a_test_of_the_examples() -> None:
+    source = (ROOT / "examples" / "go" / "readme_test.go").read_text("utf-8")
+    (block,) = blocks("go", README)
+    assert source.endswith("\n" + block.replace('"mock_server.py"', "script()") + "\n")
+
+
 def test_its_faults_come_as_it_says(server: MockServer) -> None:
     mocks = blocks("json", chapter(README, "## Faults"))[0]
     assert fetch(server.port, "POST", "/__mock__/mocks", mocks.encode())[0] == 201

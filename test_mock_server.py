@@ -24,7 +24,6 @@ import subprocess
 import sys
 import threading
 import time
-import types
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -1313,20 +1312,6 @@ def test_the_readme_lists_every_key_of_a_journal_entry(server: MockServer) -> No
     assert words(rows[-1][1]) == [*m.ENDS, "null"]
 
 
-def test_the_readmes_fixture_gives_each_test_a_session_of_its_own() -> None:
-    plain = types.SimpleNamespace(fixture=lambda function: function)
-    found: Dict[str, Any] = {"MockServer": MockServer, "pytest": plain}
-    exec(blocks("python", page("python"))[1], found)  # noqa: S102
-    request = types.SimpleNamespace(node=types.SimpleNamespace(name="test_one"))
-    running = found["llm"](request)
-    session = next(running)
-    session.mock(response={"text": "pong"})
-    assert chat(session.server.port, prefix="/@test_one") == (200, "pong")
-    assert len(session.requests) == 1
-    assert next(running, None) is None and session.requests == []
-    session.server.close()
-
-
 GENERATED = {  # a request of each column of the README's table of errors
     "/v1/chat/completions": ASK,
     "/openai/deployments/d/chat/completions": ASK,
@@ -1355,19 +1340,3 @@ def test_the_readme_lists_every_kind_of_error_with_its_status(server: MockServer
 def test_the_readmes_mocks_are_valid(server: MockServer) -> None:
     for block in mocks_of_pages():
         assert fetch(server.port, "POST", "/__mock__/mocks", block.encode())[0] == 201, block
-
-
-def test_the_readmes_python_runs() -> None:
-    class Client:
-        """Just enough of the OpenAI SDK."""
-
-        def __init__(self, base_url: str, api_key: str) -> None:
-            self.chat = self.completions = self
-            self.port = int(base_url.split(":")[2].split("/")[0])
-
-        def create(self, **body: Any) -> Any:
-            data = json.dumps(body).encode()
-            _, answer = fetch(self.port, "POST", "/v1/chat/completions", data)
-            return json.loads(answer, object_hook=lambda found: types.SimpleNamespace(**found))
-
-    exec(blocks("python", page("python"))[0], {"OpenAI": Client})  # noqa: S102

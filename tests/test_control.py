@@ -17,7 +17,9 @@ import mock_server as m
 from mock_server import MockServer
 
 
-def asked(answers: m.Answerer, method: str, path: str, body: Any = None, **more: Any) -> m.Response:
+def asked(
+    answers: m.Answerer, method: str, path: str, body: Any = None, **more: Any
+) -> m.HttpResponse:
     """The response to a control request in memory; `path` is what follows `/__mock__/`."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     if body is None:
@@ -296,6 +298,11 @@ def test_the_health_says_what_is_wrong_with_mock_files(folder: Any, clock: Any) 
     status, found = told(answers, "GET", "health")
     assert status == 200 and (found["status"], found["version"]) == ("ok", m.__version__)
     assert (found["mocks"], found["load_errors"]) == (1, [])
+    assert found["instance"] == told(answers, "GET", "health")[1]["instance"]
+    assert (
+        found["instance"]
+        != told(m.Answerer(m.Mocks(), m.Settings()), "GET", "health")[1]["instance"]
+    )
     folder({"mocks/a.json": {"match": {"user": "x"}, "response": {"text": "x"}}})
     clock.now += 1
     assert ask(answers, m.OpenAIChat).body.count(b"reloaded") == 0
@@ -339,6 +346,8 @@ def test_the_inspector_is_a_page_that_needs_nothing_else() -> None:
     found = asked(answerer(), "GET", "")
     assert found.status == 200 and b"requests/live" in found.body
     assert b"entry.forwarded" in found.body
+    policy = dict(found.headers)["Content-Security-Policy"]
+    assert "default-src 'self'" in policy and policy.endswith("img-src data:")
     assert not re.search(rb"(?:src|href)=", found.body)
 
 

@@ -56,19 +56,19 @@ LAYERS = {
     "rules": ["rules/*"],
     "mocks": ["mocks/*"],
     "recordings": ["gates", "recording/*"],
-    "what was asked": ["entries", "counters", "journal", "nearly"],
+    "what was asked": ["kept", "entries", "counters", "journal", "nearly", "suggestion"],
     "request to response": [
         *("withheld", "answered", "guard", "inspector", "admission", "control_requests"),
-        "operations",
+        *("retold", "operations", "control_journal"),
         *("control", "schema", "writing", "storing", "memory", "repeats", "brought"),
-        *("judging", "unowned", "passing", "answering"),
+        *("judging", "unowned", "passing", "weighing", "answering"),
     ],
     "importing": ["importing/*"],
     "sockets": [
         *("sockets", "loop", "workers", "tls", "log", "channel", "intake", "handshake"),
-        *("connection", "listener", "core", "session_methods", "server"),
+        *("connection", "listener", "core", "callers", "dict_types", "session_methods", "server"),
     ],
-    "command line": ["usage", "cli", "__main__"],
+    "command line": ["usage", "cli", "pytest_plugin", "__main__"],
 }
 
 

@@ -41,7 +41,7 @@ from .option_kinds import (
     port_and_dialect,
     word_of,
 )
-from .records import found_once, record
+from .records import field_names, found_once, record
 
 # --- the table ---
 
@@ -404,6 +404,9 @@ def keyword_default(name: str) -> Any:
     return BY_NAME[name].keyword_default
 
 
+SECRET_SETTINGS = ("control_token", "credential", "record")  # whose URLs may hold keys
+
+
 @record
 class Settings:
     """What all ports of a process are told; see OPTIONS.  `pace` is seconds between events, None
@@ -431,6 +434,12 @@ class Settings:
     key: Optional[str] = keyword_default("key")
     tls_name: Sequence[str] = keyword_default("tls_name")
     tls_cert_out: Optional[str] = keyword_default("tls_cert_out")
+
+    def __repr__(self) -> str:
+        told = {name: getattr(self, name) for name in field_names(type(self))}
+        for name in SECRET_SETTINGS:
+            told[name] = "***" if told[name] else told[name]
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     @found_once
     def ports(self) -> Dict[int, str]:

@@ -62,7 +62,9 @@ def test_a_server_and_a_session_say_where_they_are_and_whether_they_are_closed()
 
 
 def test_dir_and_help_tell_what_users_use() -> None:
-    names = "answer close host mock mocks port release requests reset serve_forever session set_metric"
+    names = (
+        "answer close host mock mocks port release requests reset serve_forever session set_metric"
+    )
     public = [*names.split(), "start", "tls_cert", "url", "verify", "wait_for"]
     with MockServer() as server:
         for shown in (dir(server), dir(MockServer)):

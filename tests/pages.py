@@ -19,8 +19,10 @@ ALL = "\n".join(PAGES.values())
 # lines that start the server) is run by a test of its own: for a page and a language how many such
 # blocks there are, and where their test is.  Whoever adds one adds its test, and counts it here.
 RUN_BY: Dict[Tuple[str, str], Tuple[int, str]] = {
-    ("README.md", "sh"): (2, ".ci/run"),
-    ("README.md", "python"): (1, "compat/test_judged.py"),
+    ("README.md", "go"): (1, "tests/test_readme.py"),
+    ("README.md", "jsonc"): (1, "tests/test_readme.py"),
+    ("README.md", "python"): (3, "tests/test_readme.py"),  # one of them in compat/test_judged.py
+    ("README.md", "sh"): (2, "tests/test_readme.py"),
     ("README.md", "text"): (1, "compat/test_judged.py"),
     ("docs/behind-a-gateway.md", "haproxy"): (1, "compat/gateways/test_page.py"),
     ("docs/behind-a-gateway.md", "nginx"): (1, "compat/gateways/test_page.py"),
@@ -102,3 +104,10 @@ def mocks_of_pages() -> List[str]:
     """The mocks that the pages show."""
     texts = [text for name, text in PAGES.items() if (name, "json") not in RUN_BY]
     return blocks("json", "\n".join(texts))
+
+
+def is_printed(printed: str, out: str) -> bool:
+    """Whether a page says what came: all of it, or its beginning and a line with an ellipsis."""
+    if printed.endswith("\n…"):
+        return out.startswith(printed[: -len("\n…")])
+    return out.rstrip() == printed.rstrip()

@@ -130,9 +130,7 @@ def play(server: Any) -> None:
         },
         **version,
     )
-    server.send(
-        "/v2/chat", {"model": "command-a-03-2025", "messages": say("Are you still there?")}
-    )
+    server.send("/v2/chat", {"model": "command-a-03-2025", "messages": say("Are you still there?")})
     server.send(
         "/v1/messages",
         {**claude, "stream": True, "messages": say("Write a poem about recursion.")},
